@@ -1,0 +1,1 @@
+"""Programs: build, recipes, vocab, verify, inspect and export."""

@@ -1,0 +1,51 @@
+"""The command `shardmill` and its subcommands."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pipelines.errors import UsageError, one_sentence
+from transforms.objectives.settings import nearest
+
+COMMANDS = {
+    "build": "raw text to finished, verified shards",
+    "recipes": "the objectives there are, and the fields of each",
+    "vocab": "train a tokenizer on the same inputs",
+    "verify": "re-read every shard: checksums, schema, invariants, statistics",
+    "inspect": "show rows with their masks and words in colour",
+    "export": "write standard Hugging Face columns as Parquet",
+}
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the subcommand that the first argument names."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stdout.write(_help())
+        return 0 if arguments else 2
+    command, *rest = arguments
+    if command not in COMMANDS:
+        raise UsageError(f"no command is called {command!r}; {nearest(command, COMMANDS)}")
+    return int(importlib.import_module(f"pipelines.{command}").main(rest))
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Shardmill turns raw text into sharded Arrow examples for pretraining.",
+            "",
+            "usage: shardmill COMMAND [OPTION ...]",
+            "",
+            *lines,
+            "",
+            "shardmill COMMAND --help explains one.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

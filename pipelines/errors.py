@@ -1,0 +1,37 @@
+"""How a program ends that cannot do what was asked."""
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+
+
+class UsageError(ValueError):
+    """What was asked cannot be done; the message says why and what to do. Exit status 2."""
+
+
+class RunError(RuntimeError):
+    """The work was begun and failed; the message says why. Exit status 1."""
+
+
+Program = Callable[[Sequence[str] | None], int]
+
+
+def one_sentence(program: Program) -> Program:
+    """Makes a program print its errors as one sentence, and return the exit status."""
+
+    @functools.wraps(program)
+    def wrapped(argv: Sequence[str] | None = None) -> int:
+        try:
+            return program(argv)
+        except UsageError as error:
+            status, message = 2, str(error)
+        except RunError as error:
+            status, message = 1, str(error)
+        except BrokenPipeError:
+            return 1
+        except KeyboardInterrupt:
+            status, message = 130, "interrupted; run the same command again to go on"
+        sys.stderr.write(f"shardmill: {message}\n")
+        return status
+
+    return wrapped

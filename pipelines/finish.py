@@ -1,0 +1,119 @@
+"""Writes what tells of a whole build: tokenizer, dataset card, and last the manifest."""
+
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.errors import RunError, UsageError
+from pipelines.options import BuildOptions
+from pipelines.output import clear, join, read_text
+from pipelines.plan import BuildPlan
+from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
+from transforms.record_reading import reading_path
+from transforms.write_shard import read_entry, write_atomically
+
+
+def finish(plan: BuildPlan, options: BuildOptions) -> None:
+    """Checks the counts and writes the manifest.
+
+    Raises:
+      UsageError: if there was no document at all; the folder is cleared.
+      RunError: if more records were set aside than allowed.
+    """
+    output = options.output
+    entries: dict[str, list[ShardEntry]] = {"train": [], "eval": []}
+    for shard in plan.builder.plan.shards:
+        entry = read_entry(output, shard)
+        if entry is None:
+            raise RunError(f"{shard.name} is missing; run the same command again")
+        entries[shard.split].append(entry)
+    reading = json.loads(read_text(reading_path(output)))
+    _check_rejected(reading, options)
+    documents = _documents(reading, entries)
+    if not documents["read"]:
+        clear(output)
+        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        **plan.identity,
+        "software": _software(plan.identity["software"]),
+        "documents": documents,
+        "splits": {split: _split(shards) for split, shards in entries.items() if shards},
+        "statistics": {
+            split: add_up(shard.statistics for shard in shards)
+            for split, shards in entries.items()
+            if shards
+        },
+    }
+    settings = plan.builder.settings
+    write_atomically(join(output, "tokenizer.json"), settings.tokenizer_json.encode())
+    write_atomically(join(output, MANIFEST), seal(manifest).encode())
+
+
+def _check_rejected(reading: Mapping[str, int], options: BuildOptions) -> None:
+    reasons = _reasons(reading)
+    count = sum(reasons.values())
+    if count > options.max_rejected:
+        listed = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
+        raise RunError(
+            f"{count} record(s) were set aside ({listed}), and --max-rejected is "
+            f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
+            f"the same command with --max-rejected {count}"
+        )
+
+
+def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
+    prefix = "rejected."
+    return {
+        name.removeprefix(prefix): number
+        for name, number in reading.items()
+        if name.startswith(prefix)
+    }
+
+
+def _documents(
+    reading: Mapping[str, int], entries: Mapping[str, Sequence[ShardEntry]]
+) -> dict[str, Any]:
+    every = [entry for shards in entries.values() for entry in shards]
+    return {
+        "read": reading.get("documents", 0),
+        "bytes": reading.get("bytes", 0),
+        "empty": reading.get("empty", 0),
+        "split": reading.get("split", 0),
+        "duplicates": sum(entry.duplicates for entry in every),
+        "rejected": _reasons(reading),
+    }
+
+
+def _split(shards: Sequence[ShardEntry]) -> dict[str, Any]:
+    return {
+        "rows": sum(shard.rows for shard in shards),
+        "tokens": sum(shard.tokens for shard in shards),
+        "shards": [shard.to_json() for shard in shards],
+    }
+
+
+def _software(identity: Mapping[str, str]) -> dict[str, str]:
+    own = {name: importlib.metadata.version(name) for name in ("shardmill", "apache-beam")}
+    return {**identity, **own, "python": platform.python_version()}
+
+
+def show_summary(output: str, manifest: Mapping[str, Any], seconds: float) -> None:
+    """Prints what a finished build holds."""
+    documents, splits = manifest["documents"], manifest["splits"]
+    megabytes = documents["bytes"] / 1e6
+    lines = [
+        f"{documents['read']:,} documents, {megabytes:,.1f} MB of text, "
+        f"{documents['duplicates']:,} duplicates dropped, "
+        f"{sum(documents['rejected'].values()):,} rejected"
+    ]
+    for split, content in splits.items():
+        lines.append(
+            f"{split}: {content['rows']:,} rows, {content['tokens']:,} tokens "
+            f"in {len(content['shards'])} shard(s)"
+        )
+    lines.append(f"{output}: done in {seconds:.1f} s")
+    sys.stdout.write("\n".join(lines) + "\n")

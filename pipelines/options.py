@@ -1,0 +1,254 @@
+"""The options of `shardmill build`."""
+
+import argparse
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.errors import UsageError
+from schemas.vocabulary import ROLES
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.settings import Scalar, nearest
+
+PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
+    "full-sentences": {"segment": "FullSentences"},
+    "doc-sentences": {"segment": "FullSentences", "segment.cross_documents": False},
+    "head": {"segment": "WholeDocuments", "segment.keep": "head"},
+    "tail": {"segment": "WholeDocuments", "segment.keep": "tail"},
+    "head-tail": {"segment": "WholeDocuments", "segment.keep": "head_tail"},
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What the user asked for; every field is an option of the same name."""
+
+    recipe: str
+    input: tuple[str, ...]
+    output: str
+    tokenizer: str
+    format: str
+    text_field: str
+    max_document_mib: int
+    sentences: str
+    dedup: bool
+    segmenter: str
+    user_dict: str | None
+    special_tokens: Mapping[str, str]
+    settings: Mapping[str, Scalar]
+    parity: bool
+    shards: int | None
+    eval_fraction: float
+    seed: int
+    workers: int
+    memory_gib: float
+    max_rejected: int
+    overwrite: bool
+    dry_run: bool
+    beam_args: tuple[str, ...]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (shardmill build --help lists the options)")
+
+
+def _shards(text: str) -> int | None:
+    if text != "auto" and not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be 'auto' or a number, got {text!r}")
+    return None if text == "auto" else int(text)
+
+
+def _on_off(text: str) -> bool:
+    return {"on": True, "off": False}[text]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="shardmill build",
+        description="Build a pretraining corpus: raw text in, Arrow shards out.",
+        epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
+        "--setup_file=./setup.py",
+        allow_abbrev=False,
+    )
+    parser.add_argument("recipe", help=f"what to build: {', '.join(OBJECTIVES)}")
+    source = parser.add_argument_group("text")
+    source.add_argument(
+        "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
+    )
+    source.add_argument(
+        "--format",
+        default="auto",
+        metavar="F",
+        help="auto (by file name), text (blank line between documents), lines (one a line), "
+        "jsonl or parquet",
+    )
+    source.add_argument(
+        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+    )
+    source.add_argument(
+        "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"
+    )
+    source.add_argument(
+        "--dedup", default="on", choices=["on", "off"], help="drop exact duplicates (on)"
+    )
+    source.add_argument(
+        "--max-document-mib",
+        type=int,
+        default=8,
+        metavar="N",
+        help="split longer documents at line ends (8)",
+    )
+    source.add_argument(
+        "--max-rejected",
+        type=int,
+        default=0,
+        metavar="N",
+        help="bad records that may be set aside before the run counts as failed (0)",
+    )
+    words = parser.add_argument_group("tokens and words")
+    words.add_argument("--tokenizer", required=True, metavar="FILE", help="a tokenizers JSON file")
+    for role in ROLES:
+        words.add_argument(
+            f"--{role}-token", metavar="TOKEN", help=argparse.SUPPRESS if role != "cls" else
+            "the token that plays this part, where it has a name of its own; also --sep-token, "
+            "--mask-token, --pad-token, --unk-token",
+        )
+    words.add_argument(
+        "--segmenter",
+        default="auto",
+        choices=["auto", "rjieba", "jieba"],
+        help="finds Chinese words: rjieba is jieba in Rust (auto: rjieba without --user-dict)",
+    )
+    words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
+    recipe = parser.add_argument_group("recipe")
+    recipe.add_argument("--max-seq-length", metavar="L", help="longest example in tokens")
+    recipe.add_argument("--copies", metavar="N", help="independent masks of each example")
+    recipe.add_argument("--passes", metavar="N", help="times the corpus is paired anew")
+    recipe.add_argument(
+        "--packing", metavar="P", help=f"for recipes without pairs: {', '.join(PACKINGS)}"
+    )
+    recipe.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="any other field of the recipe; `shardmill recipes NAME` lists them",
+    )
+    recipe.add_argument(
+        "--parity", action="store_true", help="restore what the reference does, bugs included"
+    )
+    recipe.add_argument("--seed", type=int, default=12345, metavar="S", help="(12345)")
+    out = parser.add_argument_group("output")
+    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
+    out.add_argument(
+        "--shards", type=_shards, default=None, metavar="N|auto", help="training shards (auto)"
+    )
+    out.add_argument(
+        "--eval-fraction",
+        type=float,
+        default=0.005,
+        metavar="F",
+        help="share of the documents held out (0.005)",
+    )
+    out.add_argument(
+        "--overwrite", action="store_true", help="replace what another build left in the folder"
+    )
+    run = parser.add_argument_group("run")
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (1)")
+    run.add_argument(
+        "--memory-gib",
+        type=float,
+        default=4.0,
+        metavar="G",
+        help="memory a local run may use; a larger corpus is built in waves (4)",
+    )
+    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    return parser
+
+
+def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
+    """Parses the command line of `shardmill build`.
+
+    Raises:
+      UsageError: if an option is unknown or its value cannot be read.
+    """
+    parser = _parser()
+    given, beam_args = parser.parse_known_args(argv)
+    _check_beam_args(beam_args, parser)
+    for name, low in {"workers": 1, "max_rejected": 0, "max_document_mib": 1}.items():
+        if getattr(given, name) < low:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} must be at least {low}, got {getattr(given, name)}")
+    return BuildOptions(
+        recipe=given.recipe,
+        input=tuple(given.input),
+        output=given.output,
+        tokenizer=given.tokenizer,
+        format=given.format,
+        text_field=given.text_field,
+        max_document_mib=given.max_document_mib,
+        sentences=given.sentences,
+        dedup=_on_off(given.dedup),
+        segmenter=given.segmenter,
+        user_dict=given.user_dict,
+        special_tokens={
+            role: token for role in ROLES if (token := getattr(given, f"{role}_token")) is not None
+        },
+        settings=_settings(given),
+        parity=given.parity,
+        shards=given.shards,
+        eval_fraction=given.eval_fraction,
+        seed=given.seed,
+        workers=given.workers,
+        memory_gib=given.memory_gib,
+        max_rejected=given.max_rejected,
+        overwrite=given.overwrite,
+        dry_run=given.dry_run,
+        beam_args=tuple(beam_args),
+    )
+
+
+def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
+    """Collects the recipe's fields that were given, by path."""
+    settings: dict[str, Scalar] = {}
+    if given.packing is not None:
+        if given.packing not in PACKINGS:
+            raise UsageError(f"--packing {given.packing!r}: {nearest(given.packing, PACKINGS)}")
+        settings.update(PACKINGS[given.packing])
+    for name in ("max_seq_length", "copies", "passes"):
+        if getattr(given, name) is not None:
+            settings[name] = getattr(given, name)
+    for assignment in given.set:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes PATH=VALUE, got {assignment!r}")
+        settings[path.strip()] = value
+    return settings
+
+
+def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    """Refuses options that neither we nor Beam know; Beam itself would only log them."""
+    beam = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    seen: set[str] = set()
+    for kind in [PipelineOptions, *_subclasses(PipelineOptions)]:
+        if "_add_argparse_args" in vars(kind) and kind.__name__ not in seen:
+            seen.add(kind.__name__)
+            kind._add_argparse_args(beam)  # noqa: SLF001 - Beam has no public list of its options
+    unknown = beam.parse_known_args(list(arguments))[1]
+    if unknown:
+        actions = [*parser._actions, *beam._actions]  # noqa: SLF001
+        names = [name for action in actions for name in action.option_strings]
+        name = unknown[0].partition("=")[0]
+        close = difflib.get_close_matches(name, names, n=3)
+        meant = f"did you mean {' or '.join(close)}? " if close else ""
+        raise UsageError(
+            f"neither Shardmill nor Beam has an option {name}; {meant}"
+            "shardmill build --help lists the options"
+        )
+
+
+def _subclasses(kind: type) -> list[type]:
+    return [below for child in kind.__subclasses__() for below in (child, *_subclasses(child))]

@@ -1,0 +1,156 @@
+"""The output folder: what it holds, whether a build may go on in it, and how it is cleared."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.errors import UsageError
+from schemas.manifest import MANIFEST, ManifestError, parse_manifest
+from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
+
+OWN_FOLDERS = (BUILD_FOLDER, "train", "eval", "rejected")
+OWN_FILES = (MANIFEST, "README.md", "report.html", "tokenizer.json")
+_IDENTITY = "build.json"
+
+
+def join(folder: str, *names: str) -> str:
+    return FileSystems.join(folder, *names)
+
+
+def read_text(path: str) -> str:
+    """Returns the content of a UTF-8 file."""
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        return file.read().decode()
+
+
+def list_files(folder: str) -> list[str]:
+    """Returns the paths of the files in a folder, none if there is no such folder."""
+    try:
+        return [found.path for found in FileSystems.match([join(folder, "*")])[0].metadata_list]
+    except Exception:  # noqa: BLE001 - file systems disagree on what a missing folder raises
+        return []
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """Returns the manifest of a finished build.
+
+    Raises:
+      UsageError: if there is none.
+      ManifestError: if it is damaged.
+    """
+    path = join(folder, MANIFEST)
+    if not FileSystems.exists(path):
+        if FileSystems.exists(join(folder, BUILD_FOLDER, _IDENTITY)):
+            raise UsageError(
+                f"{folder} holds an unfinished build; run its build command again to finish it"
+            )
+        raise UsageError(f"{folder} holds no {MANIFEST}; is it the output of `shardmill build`?")
+    return parse_manifest(read_text(path))
+
+
+def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Makes a folder ready for a build.
+
+    Args:
+      folder: The output folder; made if it is not there.
+      identity: All that decides the bytes of the build.
+      overwrite: Clear what another build left there.
+
+    Returns:
+      Whether this very build is finished there already.
+
+    Raises:
+      UsageError: if something else is there, or the folder cannot be written.
+    """
+    found = _identity_of(folder)
+    if found is None and _is_foreign(folder):
+        raise UsageError(
+            f"{folder} is not empty and holds no Shardmill build; name a new or empty folder"
+        )
+    differences = [] if found is None else list(_differences(identity, found, ""))
+    if differences and not overwrite:
+        shown = "\n  ".join(differences[:12])
+        raise UsageError(
+            f"{folder} holds another build; name another folder, or replace it with --overwrite. "
+            f"What differs:\n  {shown}"
+        )
+    finished = found is not None and FileSystems.exists(join(folder, MANIFEST))
+    if finished and not differences:
+        return True
+    try:
+        if differences:
+            clear(folder)
+        for name in ("", *OWN_FOLDERS[:3]):
+            make_folder(join(folder, name) if name else folder)
+        _remove_temporary(folder)
+        content = json.dumps(identity, ensure_ascii=False, indent=2)
+        write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), content.encode())
+    except Exception as error:
+        raise UsageError(f"cannot write to {folder}: {error}") from error
+    return False
+
+
+def clear(folder: str) -> None:
+    """Deletes what builds write, and nothing else."""
+    for name in OWN_FOLDERS:
+        remove_folder(join(folder, name))
+    files = [path for name in OWN_FILES if FileSystems.exists(path := join(folder, name))]
+    if files:
+        FileSystems.delete(files)
+
+
+def remove_folder(folder: str) -> None:
+    """Deletes a folder with its files, if it is there."""
+    files = list_files(folder)
+    if files:
+        FileSystems.delete(files)
+    if FileSystems.exists(folder):
+        FileSystems.delete([folder])
+
+
+def _identity_of(folder: str) -> dict[str, Any] | None:
+    """Returns the identity of the build that a folder holds, finished or not."""
+    path = join(folder, BUILD_FOLDER, _IDENTITY)
+    if FileSystems.exists(join(folder, MANIFEST)):
+        try:
+            return parse_manifest(read_text(join(folder, MANIFEST)))
+        except ManifestError as error:
+            return {"manifest": str(error)}
+    return json.loads(read_text(path)) if FileSystems.exists(path) else None
+
+
+def _is_foreign(folder: str) -> bool:
+    return any(not path.rstrip("/").endswith(BUILD_FOLDER) for path in list_files(folder))
+
+
+def _differences(wanted: Any, found: Any, path: str) -> Iterator[str]:
+    """Yields what differs between two identities, a line each."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        for name in wanted:
+            yield from _differences(wanted[name], found.get(name), f"{path}.{name}".lstrip("."))
+    elif isinstance(wanted, list) and isinstance(found, list):
+        for item in [item for item in found if item not in wanted]:
+            yield f"{path}: there {_short(item)}, not here"
+        for item in [item for item in wanted if item not in found]:
+            yield f"{path}: here {_short(item)}, not there"
+    elif wanted != found:
+        yield f"{path}: there {_short(found)}, here {_short(wanted)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping) and "path" in value:
+        return f"{value['path']} ({value.get('size')} bytes)"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _remove_temporary(folder: str) -> None:
+    """Deletes the half-written files of a run that was killed."""
+    for name in OWN_FOLDERS:
+        names = [(path, path.rsplit("/", 1)[-1]) for path in list_files(join(folder, name))]
+        halves = [path for path, own in names if own.startswith(".") and own.endswith(".tmp")]
+        if halves:
+            FileSystems.delete(halves)

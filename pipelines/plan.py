@@ -1,0 +1,219 @@
+"""Decides what a build will do, before anything is done."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import math
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.errors import UsageError
+from pipelines.options import BuildOptions
+from schemas.manifest import DATA_VERSION
+from schemas.vocabulary import read_vocabulary
+from transforms.build_examples import BuildSettings
+from transforms.build_shards import ShardBuilder
+from transforms.inputs import FileRange, InputFile, estimated_text_bytes, plan_ranges
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.settings import find_recipe, recipe_from, settings_of
+from transforms.read import match_inputs
+from transforms.shards import plan_shards
+from transforms.words import Segmenter
+
+_GIB = 1 << 30
+# English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
+_BYTES_PER_TOKEN = 4.0
+# Measured (benchmarks/RESULTS.md, "Memory"): a worker takes its libraries, tables of words and a
+# multiple of the text of the shard it builds; the local runner holds the wave's compressed text,
+# about twice.
+_WORKER_BYTES = 450 << 20
+_SHARD_FACTOR = 8
+_SHUFFLE_FACTOR = 1.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildPlan:
+    """What a build will do.
+
+    Attributes:
+      files: The input files.
+      ranges: How they are read.
+      text_bytes: Estimated size of the text.
+      builder: Builds a shard; holds recipe, tokenizer, seed and the number of shards.
+      identity: All that decides the bytes of the shards. A folder holds one identity only.
+      wave_shards: Shards that a local run builds together.
+    """
+
+    files: Sequence[InputFile]
+    ranges: list[FileRange]
+    text_bytes: int
+    builder: ShardBuilder
+    identity: dict[str, Any]
+    wave_shards: int
+
+    def waves(self, missing: Sequence[int]) -> list[frozenset[int]]:
+        """Returns the shards still to build, in the groups that are built together."""
+        return [
+            frozenset(missing[begin : begin + self.wave_shards])
+            for begin in range(0, len(missing), self.wave_shards)
+        ]
+
+
+def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
+    """Reads tokenizer and file names, and decides on ranges, shards and waves.
+
+    Args:
+      options: What the user asked for.
+      local: The shuffle lies in this machine's memory, so a large corpus is built in waves.
+
+    Raises:
+      UsageError: if something is missing, unknown, out of range or does not fit together.
+    """
+    try:
+        settings = _settings(options)
+        files = match_inputs(options.input, options.format)
+        text_bytes = estimated_text_bytes(files)
+        if not text_bytes:
+            raise UsageError(f"{', '.join(options.input)}: the files are empty")
+        shards = plan_shards(text_bytes, options.shards, options.eval_fraction)
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    builder = ShardBuilder(
+        settings=settings, plan=shards, output=options.output, deduplicate=options.dedup
+    )
+    per_shard = text_bytes / shards.train
+    return BuildPlan(
+        files=files,
+        ranges=plan_ranges(files),
+        text_bytes=text_bytes,
+        builder=builder,
+        identity=_identity(options, builder, files),
+        wave_shards=_wave_shards(options, per_shard) if local else len(shards.shards),
+    )
+
+
+def _settings(options: BuildOptions) -> BuildSettings:
+    """Resolves recipe, tokenizer and segmenter."""
+    find_recipe(options.recipe)
+    tokenizer_json = read_file(options.tokenizer, "--tokenizer")
+    vocabulary = read_vocabulary(tokenizer_json, options.special_tokens)
+    recipe = resolve_recipe(options)
+    vocabulary.require(recipe.roles)
+    user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
+    return BuildSettings(
+        recipe=recipe,
+        seed=options.seed,
+        tokenizer_json=tokenizer_json,
+        vocabulary=vocabulary,
+        sentences=options.sentences,
+        segmenter=Segmenter(options.segmenter, user_dict),
+    )
+
+
+def resolve_recipe(options: BuildOptions) -> Recipe:
+    """Returns the recipe with the fields that the user changed."""
+    parity = dict(find_recipe(options.recipe).parity) if options.parity else {}
+    return recipe_from(options.recipe, {**parity, **options.settings})
+
+
+def read_file(path: str, option: str) -> str:
+    """Reads a small text file that an option names.
+
+    Raises:
+      UsageError: if it is not there or is not UTF-8.
+    """
+    try:
+        with FileSystems.open(path) as file:
+            return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{option} {path}: not UTF-8 text: {error}") from error
+    except Exception as error:  # noqa: BLE001 - every file system raises errors of its own
+        raise UsageError(f"{option} {path}: cannot be read: {error}") from error
+
+
+def _identity(
+    options: BuildOptions, builder: ShardBuilder, files: Sequence[InputFile]
+) -> dict[str, Any]:
+    settings = builder.settings
+    return {
+        "data_version": DATA_VERSION,
+        "recipe": {"name": settings.recipe.name, "settings": settings_of(settings.recipe)},
+        "seed": settings.seed,
+        "tokenizer": {
+            "sha256": settings.vocabulary.sha256,
+            "vocab_size": settings.vocabulary.size,
+            "special_tokens": dict(settings.vocabulary.names),
+        },
+        "sentences": settings.sentences,
+        "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
+        "deduplicate": builder.deduplicate,
+        "max_document_mib": options.max_document_mib,
+        "shards": dataclasses.asdict(builder.plan),
+        "text_field": options.text_field,
+        "inputs": [dataclasses.asdict(file) for file in files],
+        "software": _software(),
+    }
+
+
+def _segmenter(settings: BuildSettings) -> dict[str, str]:
+    name, words = settings.segmenter.resolved, settings.segmenter.user_dict
+    chosen = {"name": name, "version": importlib.metadata.version(name)}
+    return {**chosen, "user_dict": hashlib.sha256(words.encode()).hexdigest() if words else ""}
+
+
+def _software() -> dict[str, str]:
+    """Returns the versions of what the bytes of a shard depend on."""
+    names = ("numpy", "pyarrow", "tokenizers")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {**found, "unicode": unicodedata.unidata_version}
+
+
+def _wave_shards(options: BuildOptions, per_shard: float) -> int:
+    """Returns how many shards fit into the memory of a local run at once.
+
+    Raises:
+      UsageError: if not even one does.
+    """
+    fixed = options.workers * (_WORKER_BYTES + _SHARD_FACTOR * per_shard)
+    if options.workers > 1:
+        fixed += _WORKER_BYTES
+    room = options.memory_gib * _GIB - fixed
+    shards = int(room // (_SHUFFLE_FACTOR * per_shard))
+    if shards < 1:
+        least = math.ceil((fixed + _SHUFFLE_FACTOR * per_shard) / _GIB * 10) / 10
+        raise UsageError(
+            f"--memory-gib {options.memory_gib:g} is too little for {options.workers} worker(s) and "
+            f"shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer --workers "
+            "or more --shards"
+        )
+    return shards
+
+
+def show_plan(plan: BuildPlan) -> None:
+    """Prints what a build would do."""
+    builder, shards = plan.builder, plan.builder.plan
+    recipe = builder.settings.recipe
+    waves = plan.waves(range(len(shards.shards)))
+    output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * bytes_per_token(recipe)
+    lines = [
+        f"recipe   {recipe.name}: {recipe.summary}",
+        f"         {recipe.copies} copies, {recipe.passes} pass(es), "
+        f"up to {recipe.max_seq_length} tokens",
+        f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
+        f"shards   {shards.train} for training, {shards.eval} for evaluation",
+        f"output   about {output_bytes / 1e6:,.1f} MB in {builder.output}",
+        f"waves    {len(waves)}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def bytes_per_token(recipe: Recipe) -> float:
+    """Returns about how many bytes of shard a token of text becomes."""
+    selected = sum(0.15 for _ in recipe.corrupt) * 4 * recipe.copies
+    return (2 + selected + (1.3 if recipe.needs_words else 0)) * recipe.passes

@@ -1,0 +1,52 @@
+"""What travels before tokenization: documents, and records that were set aside."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+KEY_BYTES = 16
+
+DOCUMENT_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.binary(KEY_BYTES), nullable=False),
+        pa.field("text", pa.large_binary(), nullable=False),
+    ]
+)
+"""A batch of documents: 128-bit content key, and normalised UTF-8 text with lines ended by LF."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """A record set aside.
+
+    Attributes:
+      source: The file it came from.
+      offset: Byte offset of the record in the (decompressed) file; row number for Parquet.
+      stage: The step that refused it, such as "read".
+      reason: A short name that is counted, such as "invalid_utf8".
+      excerpt: At most 200 characters of the record, undecodable bytes escaped.
+    """
+
+    source: str
+    offset: int
+    stage: str
+    reason: str
+    excerpt: str
+
+
+def excerpt_of(record: bytes, limit: int = 200) -> str:
+    """Returns the beginning of a record as printable text."""
+    return record[: 4 * limit].decode("utf-8", "backslashreplace")[:limit]
+
+
+def document_key(text: bytes) -> bytes:
+    """Returns the content key of normalised text: its BLAKE2b of 128 bits."""
+    return hashlib.blake2b(text, digest_size=KEY_BYTES).digest()
+
+
+def document_batch(texts: Sequence[bytes]) -> pa.RecordBatch:
+    """Returns normalised texts with their keys, as one batch of `DOCUMENT_SCHEMA`."""
+    keys = pa.array([document_key(text) for text in texts], pa.binary(KEY_BYTES))
+    return pa.record_batch([keys, pa.array(texts, pa.large_binary())], schema=DOCUMENT_SCHEMA)

@@ -1,0 +1,141 @@
+"""What one shard is between two transforms: flat arrays, picklable, never written to disk."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class ShardId:
+    """Names one output file: shard `index` of `count` in split "train" or "eval"."""
+
+    split: str
+    index: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.split}/shard-{self.index:05d}-of-{self.count:05d}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ShardText:
+    """The text of a shard, its documents sorted by key and without duplicates.
+
+    Attributes:
+      data: uint8[N]; normalised UTF-8, every line of every document ended by LF.
+      document_starts: int64[D]; byte where each document begins.
+      duplicates: Documents dropped because an equal one stands here.
+      sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
+      word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
+    """
+
+    data: Bytes
+    document_starts: Int64
+    duplicates: int = 0
+    sentence_starts: Int64 = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
+    word_marks: Bytes | None = None
+
+
+WORD_BEGINS = 1
+"""A segmented word with an ideograph begins at this byte, or ended just before it."""
+WORD_INSIDE = 2
+"""This byte lies inside such a word, after its first character."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tokens:
+    """The tokens of a shard. Sentences and documents without a token are gone.
+
+    Attributes:
+      ids: uint16[T] or uint32[T].
+      sentence_offsets: int64[S + 1]; sentence s is ids[sentence_offsets[s]:sentence_offsets[s + 1]].
+      document_offsets: int64[D + 1]; document d is sentences [document_offsets[d], ...[d + 1]).
+      ends_line: bool[S]; the sentence is the last of its line.
+      word_starts: bool[T]; the token begins a whole word. None when no recipe asks for it.
+      exact_path: "word_table" or "library": how the ids were found.
+      special: bool[T]; a special token that packing put into the stream. None where it put none.
+    """
+
+    ids: Array
+    sentence_offsets: Int64
+    document_offsets: Int64
+    ends_line: Bool
+    word_starts: Bool | None
+    exact_path: str
+    special: Bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Packing:
+    """For every item (sentence) the window that would begin there, before pairs are drawn.
+
+    Attributes:
+      tokens: The items; `tokens.sentence_offsets` are the items' token offsets.
+      ends: int64[S]; the window that begins at item i is items [i, ends[i]).
+      targets: int64[S]; the length in tokens that a window beginning at item i aims at.
+    """
+
+    tokens: Tokens
+    ends: Int64
+    targets: Int64
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Windows:
+    """Token ranges of one or two segments a window.
+
+    Attributes:
+      tokens: Where the ranges point to.
+      first: int64[W, 2]; half-open token range of segment A.
+      second: int64[W, 2]; the same of segment B, or None for single segments.
+      relation: uint8[W]; index into the pairing's relations, or None.
+    """
+
+    tokens: Tokens
+    first: Int64
+    second: Int64 | None = None
+    relation: Bytes | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """Laid-out sequences, not corrupted yet.
+
+    Attributes:
+      ids: uint16[T] or uint32[T], row after row, special tokens included.
+      offsets: int64[R + 1].
+      second_segment_start: int64[R]; the row's length where there is no second segment.
+      special: bool[T]; the layout put this token here.
+      word_starts: bool[T]; never at a token of the layout. None when no recipe asks for it.
+      relation: uint8[R] or None.
+    """
+
+    ids: Array
+    offsets: Int64
+    second_segment_start: Int64
+    special: Bool
+    word_starts: Bool | None = None
+    relation: Bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def slice(self, begin: int, end: int) -> "Examples":
+        """Returns rows [begin, end) as views."""
+        low, high = self.offsets[begin], self.offsets[end]
+        return Examples(
+            ids=self.ids[low:high],
+            offsets=self.offsets[begin : end + 1] - low,
+            second_segment_start=self.second_segment_start[begin:end],
+            special=self.special[low:high],
+            word_starts=None if self.word_starts is None else self.word_starts[low:high],
+            relation=None if self.relation is None else self.relation[begin:end],
+        )

@@ -1,0 +1,88 @@
+"""What the rest of the pipeline needs to know of a tokenizer's vocabulary."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+from tokenizers import Tokenizer
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "cls": ("[CLS]", "<cls>", "<s>"),
+    "sep": ("[SEP]", "<sep>", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
+    "pad": ("[PAD]", "<pad>"),
+    "unk": ("[UNK]", "<unk>"),
+}
+"""The roles of special tokens, and the names they are looked for under, in this order."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """Size and special tokens of a tokenizer.
+
+    Attributes:
+      size: One more than the highest id.
+      roles: Role name to id, for every role the tokenizer has.
+      names: Role name to the token that plays it.
+      sha256: Of the tokenizer file.
+    """
+
+    size: int
+    roles: Mapping[str, int]
+    names: Mapping[str, str]
+    sha256: str
+
+    @property
+    def sep(self) -> int:
+        return self.roles["sep"]
+
+    @property
+    def mask(self) -> int:
+        return self.roles["mask"]
+
+    @property
+    def id_type(self) -> str:
+        """The Arrow and NumPy type of ids."""
+        return "uint16" if self.size <= 1 << 16 else "uint32"
+
+    def require(self, roles: frozenset[str]) -> None:
+        """Checks that the tokenizer has the special tokens a recipe needs.
+
+        Raises:
+          ValueError: naming the missing token and the option that names another.
+        """
+        for role in sorted(roles - set(self.roles)):
+            raise ValueError(
+                f"the tokenizer has no {' or '.join(ROLES[role])} token, and this recipe needs one; "
+                f"name the token that plays this part with --{role}-token TOKEN"
+            )
+
+
+def read_vocabulary(tokenizer_json: str, names: Mapping[str, str] | None = None) -> Vocabulary:
+    """Reads the vocabulary of a tokenizer.
+
+    Args:
+      tokenizer_json: The content of a `tokenizers` JSON file.
+      names: Role to token, for tokens with names of their own.
+
+    Raises:
+      ValueError: if it is no tokenizer, or a named token is not in the vocabulary.
+    """
+    try:
+        ids = Tokenizer.from_str(tokenizer_json).get_vocab(with_added_tokens=True)
+    except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+        raise ValueError(f"not a `tokenizers` JSON file: {error}") from error
+    found: dict[str, str] = {}
+    for role, usual in ROLES.items():
+        named = (names or {}).get(role)
+        if named is not None and named not in ids:
+            raise ValueError(f"--{role}-token {named!r} is not in the tokenizer's vocabulary")
+        present = [token for token in ([named] if named else usual) if token in ids]
+        if present:
+            found[role] = present[0]
+    return Vocabulary(
+        size=max(ids.values()) + 1,
+        roles={role: ids[token] for role, token in found.items()},
+        names=found,
+        sha256=hashlib.sha256(tokenizer_json.encode()).hexdigest(),
+    )

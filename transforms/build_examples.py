@@ -1,0 +1,94 @@
+"""From the text of one shard to its rows: a pure function, made of pure functions."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.records import Examples, ShardId, ShardText, Tokens
+from schemas.vocabulary import Vocabulary
+from transforms.corrupt import Stream, corrupt
+from transforms.lay_out import join_examples, lay_out
+from transforms.objectives.recipe import Recipe
+from transforms.randomness import rng_for
+from transforms.sentences import SENTENCE_RULES
+from transforms.tokenize_text import TextEncoder
+from transforms.words import Segmenter, annotate_words
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildSettings:
+    """Everything that decides a shard's bytes, besides its text.
+
+    Attributes:
+      recipe: How examples are built.
+      seed: Of every random choice.
+      tokenizer_json: Content of the tokenizer file.
+      vocabulary: Of that tokenizer.
+      sentences: Name of the sentence rule, a key of `SENTENCE_RULES`.
+      segmenter: Finds Chinese words where the recipe asks for words.
+    """
+
+    recipe: Recipe
+    seed: int
+    tokenizer_json: str
+    vocabulary: Vocabulary
+    sentences: str = "rules"
+    segmenter: Segmenter = Segmenter()
+
+    def stream(self, shard: ShardId) -> Stream:
+        """Returns the shard's generators: step and copy (or pass) to generator."""
+        return functools.partial(_stream, self.seed, self.recipe.name, shard)
+
+
+def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.random.Generator:
+    return rng_for(seed, name, step, shard.split, shard.index, copy)
+
+
+@functools.lru_cache(maxsize=2)
+def load_encoder(tokenizer_json: str) -> TextEncoder:
+    """Loads an encoder once a process, so that its table of words serves all shards."""
+    return TextEncoder(tokenizer_json)
+
+
+def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> Tokens:
+    """Splits the text into sentences, marks words if they are needed, and encodes."""
+    starts = SENTENCE_RULES[settings.sentences](text.data)
+    text = dataclasses.replace(text, sentence_starts=starts)
+    if settings.recipe.needs_words:
+        text = annotate_words(text, settings.segmenter)
+    return load_encoder(settings.tokenizer_json).encode(text, settings.stream(shard)("check", 0))
+
+
+def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) -> Examples:
+    """Packs, pairs and lays out the examples of all passes."""
+    recipe, stream = settings.recipe, settings.stream(shard)
+    parts = []
+    for number in range(recipe.passes):
+        packing = recipe.segment.pack(
+            tokens, recipe.capacity, settings.vocabulary, stream("pack", number)
+        )
+        windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
+        parts.append(lay_out(windows, recipe.layout, settings.vocabulary))
+    return join_examples(parts)
+
+
+def build_examples(
+    text: ShardText, settings: BuildSettings, shard: ShardId
+) -> Iterator[pa.RecordBatch]:
+    """Yields the finished rows of one shard.
+
+    Args:
+      text: The shard's documents, sorted and without duplicates.
+      settings: Recipe, seed and tokenizer.
+      shard: Names the shard's random streams.
+
+    Raises:
+      LoneDocumentError: if the recipe needs a segment from another document and there is none.
+    """
+    tokens = tokenize_shard(text, settings, shard)
+    examples = arrange_examples(tokens, settings, shard)
+    del tokens
+    yield from corrupt(examples, settings.recipe, settings.vocabulary, settings.stream(shard))

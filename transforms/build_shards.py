@@ -1,0 +1,129 @@
+"""Builds and writes shards."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.manifest import ShardEntry, add_up
+from schemas.records import ShardId, ShardText
+from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
+from transforms.checks.examine import examine
+from transforms.corrupt import corrupt
+from transforms.pair_segments import LoneDocumentError
+from transforms.shard_documents import unpack_documents
+from transforms.shards import ShardPlan, join_documents
+from transforms.write_shard import write_entry, write_shard
+
+
+class BuildError(RuntimeError):
+    """Why a shard cannot be built, in one sentence for the user."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardBuilder:
+    """Builds one shard after another.
+
+    Attributes:
+      settings: Recipe, seed and tokenizer.
+      plan: Names the shards.
+      output: Folder of the corpus.
+      deduplicate: Drop documents whose text another one has.
+    """
+
+    settings: BuildSettings
+    plan: ShardPlan
+    output: str
+    deduplicate: bool
+
+    def build(self, number: int, packed: Iterable[bytes]) -> ShardEntry:
+        """Builds a shard of packed documents, writes it and then its entry.
+
+        Raises:
+          BuildError: if it cannot be built or written.
+        """
+        shard = self.plan.shards[number]
+        documents = itertools.chain.from_iterable(map(unpack_documents, packed))
+        text = join_documents(documents, deduplicate=self.deduplicate)
+        try:
+            entry = self._write(shard, text)
+            write_entry(self.output, shard, entry)
+        except LoneDocumentError as error:
+            raise BuildError(self._advice(shard)) from error
+        except OSError as error:
+            raise BuildError(f"cannot write {shard.name} in {self.output}: {error}") from error
+        return entry
+
+    def _write(self, shard: ShardId, text: ShardText) -> ShardEntry:
+        settings = self.settings
+        recipe, vocabulary = settings.recipe, settings.vocabulary
+        documents, duplicates = len(text.document_starts), text.duplicates
+        tokens = tokenize_shard(text, settings, shard)
+        encoder = tokens.exact_path
+        del text
+        examples = arrange_examples(tokens, settings, shard)
+        del tokens
+        statistics: list[dict[str, int]] = []
+
+        def examined() -> Iterator[pa.RecordBatch]:
+            for batch in corrupt(examples, recipe, vocabulary, settings.stream(shard)):
+                findings = examine(batch, recipe, vocabulary)
+                if findings.breaches:
+                    raise AssertionError(f"{shard.name}: {findings.breaches}")
+                statistics.append(findings.counts)
+                yield batch
+
+        name = f"{shard.name}.arrow"
+        path = FileSystems.join(self.output, *name.split("/"))
+        sha256, size, counts = write_shard(examined(), recipe.schema(vocabulary), path)
+        return ShardEntry(
+            path=name,
+            **counts,
+            bytes=size,
+            sha256=sha256,
+            documents=documents,
+            duplicates=duplicates,
+            encoder=encoder,
+            statistics=add_up(statistics),
+        )
+
+    def _advice(self, shard: ShardId) -> str:
+        recipe = self.settings.recipe.name
+        if shard.split == "eval":
+            fix = "hold out more with --eval-fraction, or nothing with --eval-fraction 0"
+        elif self.plan.train > 1:
+            fix = f"use fewer shards (--shards, now {self.plan.train})"
+        else:
+            fix = "separate the documents (a blank line in text files), or use a recipe without pairs"
+        return (
+            f"{shard.name} has a single document, and {recipe} takes the second segment of a pair "
+            f"from another document: {fix}"
+        )
+
+
+class _BuildFn(beam.DoFn):
+    def __init__(self, builder: ShardBuilder) -> None:
+        self._builder = builder
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
+        yield self._builder.build(*element).path
+
+
+@dataclasses.dataclass(eq=False)
+class BuildShards(beam.PTransform):
+    """Builds and writes the shards whose documents come in. Outputs the paths written.
+
+    Splitting, annotating, tokenizing, packing, pairing, laying out and corrupting are one step
+    here, not eight: no runner would keep them apart, and between them nothing has to stay alive.
+
+    Attributes:
+      builder: Does the work.
+    """
+
+    builder: ShardBuilder
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return shards | "Build" >> beam.ParDo(_BuildFn(self.builder)).with_output_types(str)

@@ -1,0 +1,1 @@
+"""Corruption of examples: which spans (select), what the model sees there (rewrite)."""

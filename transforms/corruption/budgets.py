@@ -1,0 +1,81 @@
+"""How many tokens of a sequence are selected."""
+
+import dataclasses
+import math
+from typing import Protocol
+
+import numpy as np
+
+from schemas.records import Int64
+
+
+class Budget(Protocol):
+    """Answers how many tokens to select in each row."""
+
+    @property
+    def rate(self) -> float: ...
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64: ...
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]: ...
+
+
+def check_rate(rate: float) -> None:
+    """Raises ValueError unless a rate is in (0, 1)."""
+    if not 0 < rate < 1:
+        raise ValueError(f"rate must be in (0, 1), got {rate}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RoundedBudget:
+    """min(max_predictions, max(1, round(length * rate))), length with special tokens.
+
+    Rounding is half to even, on the IEEE double product, like Python's `round`.
+
+    Attributes:
+      rate: Fraction of the sequence, in (0, 1).
+      max_predictions: Cap, or None for ceil(max_seq_length * rate): 20 at 128, 77 at 512.
+
+    Source: google-research/bert create_pretraining_data.py:372-373; README.md:886-906 for the cap.
+    """
+
+    rate: float = 0.15
+    max_predictions: int | None = None
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+        if self.max_predictions is not None and self.max_predictions < 1:
+            raise ValueError(f"max_predictions must be at least 1, got {self.max_predictions}")
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
+        return self.bounds(lengths, max_seq_length)[1]
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns the least and the most tokens a row of single-token units selects."""
+        cap = self.max_predictions or math.ceil(max_seq_length * self.rate)
+        exact = np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
+        return exact, exact
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomizedBudget:
+    """floor(length * rate + U(0, 1)): unbiased for every length.
+
+    Attributes:
+      rate: Fraction of the sequence, in (0, 1).
+
+    Source: fairseq data/mask_tokens_dataset.py:140-150.
+    """
+
+    rate: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
+        return np.floor(lengths * self.rate + rng.random(len(lengths))).astype(np.int64)
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns the least and the most tokens a row of single-token units selects."""
+        exact = lengths * self.rate
+        return np.floor(exact).astype(np.int64), np.ceil(exact).astype(np.int64)

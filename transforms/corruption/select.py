@@ -1,0 +1,138 @@
+"""Selects units of every row at random, within an exact budget of tokens."""
+
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+
+from schemas.records import Array, Bool, Examples, Int64
+from transforms.corruption.budgets import Budget, RoundedBudget
+from transforms.corruption.units import TokenUnits, Units, UnitTable
+from transforms.ragged import offsets_of
+from transforms.spans import Spans
+
+_CELLS = 1 << 20
+_SLAB = 32
+
+
+class Select(Protocol):
+    """Chooses spans of examples. `prepare` is called once for all copies of a batch."""
+
+    @property
+    def needs_words(self) -> bool: ...
+
+    def prepare(self, examples: Examples) -> UnitTable: ...
+
+    def select(
+        self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
+    ) -> Spans: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BudgetedUnits:
+    """Units in random order, each taken if it still fits into the row's budget.
+
+    Attributes:
+      units: What is taken as a whole.
+      budget: How many tokens a row may lose.
+
+    Source: google-research/bert create_pretraining_data.py:372-391: stop at the budget, skip a word
+      that would exceed it, go on with the next.
+    """
+
+    units: Units = TokenUnits()
+    budget: Budget = RoundedBudget()
+
+    @property
+    def needs_words(self) -> bool:
+        return self.units.needs_words
+
+    def prepare(self, examples: Examples) -> UnitTable:
+        return self.units.find(examples)
+
+    def select(
+        self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
+    ) -> Spans:
+        budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
+        return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
+
+
+def choose_units(
+    counts: Int64, lengths: Int64 | None, budgets: Int64, rng: np.random.Generator
+) -> Bool:
+    """Chooses units of each row, in random order, while they fit the row's budget.
+
+    Rows are worked on many at a time, those with a like number of units together, as a matrix of
+    random keys whose low bits are the unit's index: keys are unique, so every machine sorts alike.
+
+    Args:
+      counts: int64[R]; units of each row.
+      lengths: int64[U]; tokens of each unit, row after row; None if every unit is one token.
+      budgets: int64[R]; most tokens to choose in each row.
+      rng: Draws the order.
+
+    Returns:
+      bool[U].
+    """
+    chosen = np.zeros(int(counts.sum()), np.bool_)
+    firsts = offsets_of(counts)[:-1]
+    by_count = np.argsort(counts, kind="stable")
+    by_count = by_count[counts[by_count] > 0]
+    begin = 0
+    while begin < len(by_count):
+        widest = int(counts[by_count[min(begin + _CELLS // 64, len(by_count)) - 1]])
+        rows = by_count[begin : begin + max(_CELLS // max(widest, 64), 1)]
+        begin += len(rows)
+        order = _random_order(counts[rows], rng)
+        if lengths is None:
+            _take_first(chosen, order, firsts[rows], np.minimum(budgets[rows], counts[rows]))
+        else:
+            _take_fitting(chosen, order, firsts[rows], counts[rows], lengths, budgets[rows])
+    return chosen
+
+
+def _random_order(counts: Int64, rng: np.random.Generator) -> Array:
+    """Returns [R, max(counts)]; the first counts[r] entries of row r are a random permutation."""
+    width = int(counts.max())
+    bits = max(width - 1, 1).bit_length()
+    kind = np.uint32 if bits <= 12 else np.uint64
+    top = np.iinfo(kind).max
+    low = kind((1 << bits) - 1)
+    keys: Array = rng.integers(0, top, (len(counts), width), kind, endpoint=True)
+    columns: Array = np.arange(width, dtype=kind)
+    keys &= ~low
+    keys |= columns
+    if counts.min() < width:
+        keys[columns >= counts[:, None]] = top
+    keys.sort(axis=1)
+    keys &= low
+    return keys
+
+
+def _take_first(chosen: Bool, order: Array, firsts: Int64, takes: Int64) -> None:
+    """Chooses the first `takes` units of each row's order."""
+    most = int(takes.max())
+    taken = np.arange(most) < takes[:, None]
+    chosen[(firsts[:, None] + order[:, :most])[taken]] = True
+
+
+def _take_fitting(
+    chosen: Bool, order: Array, firsts: Int64, counts: Int64, lengths: Int64, budgets: Int64
+) -> None:
+    """Walks each row's order, choosing what still fits; all rows take a step together."""
+    rows = np.arange(len(firsts))
+    rest = budgets.copy()
+    for slab in range(0, order.shape[1], _SLAB):
+        rows = rows[(rest[rows] > 0) & (counts[rows] > slab)]
+        if not len(rows):
+            return
+        units = firsts[rows, None] + order[rows, slab : slab + _SLAB].astype(np.int64)
+        inside = np.arange(slab, slab + units.shape[1]) < counts[rows, None]
+        sizes = np.where(inside, lengths[np.where(inside, units, 0)], np.iinfo(np.int64).max).T
+        left = rest[rows]
+        taken = np.empty(sizes.shape, np.bool_)
+        for step, size in enumerate(np.ascontiguousarray(sizes)):
+            taken[step] = size <= left
+            left -= np.where(taken[step], size, 0)
+        rest[rows] = left
+        chosen[units[taken.T]] = True

@@ -1,0 +1,94 @@
+"""What is selected as a whole: tokens, or words."""
+
+import dataclasses
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from schemas.records import Bool, Examples, Int64
+from transforms.ragged import offsets_of, range_indices
+from transforms.spans import Spans, spans_of_units
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UnitTable:
+    """The units of a batch of examples.
+
+    Attributes:
+      candidates: int64[M]; flat positions of the tokens that may be selected, ascending.
+      starts: int64[U]; index into `candidates` of each unit's first token.
+      lengths: int64[U]; tokens of each unit, or None where all have one.
+      counts: int64[R]; units of each row.
+    """
+
+    candidates: Int64
+    starts: Int64
+    lengths: Int64 | None
+    counts: Int64
+
+    def spans(self, selected: Int64) -> Spans:
+        """Returns the spans of some units, given by ascending index."""
+        if self.lengths is None:
+            positions = self.candidates[selected]
+            return Spans(positions, positions + 1)
+        lengths = self.lengths[selected]
+        positions = self.candidates[range_indices(self.starts[selected], lengths)]
+        return spans_of_units(positions, lengths)
+
+
+class Units(Protocol):
+    """Finds the units of examples. `needs_words` says that word starts must be stored."""
+
+    needs_words: ClassVar[bool]
+
+    def find(self, examples: Examples) -> UnitTable: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TokenUnits:
+    """Every token for itself.
+
+    Attributes:
+      special: The layout's special tokens may be selected too.
+
+    Source: google-research/bert create_pretraining_data.py:349-371 (without special tokens);
+      fairseq data/mask_tokens_dataset.py:140-150 (with them).
+    """
+
+    needs_words: ClassVar[bool] = False
+
+    special: bool = False
+
+    def find(self, examples: Examples) -> UnitTable:
+        candidates, counts = _candidates(examples, self.special)
+        return UnitTable(candidates, np.arange(len(candidates)), None, counts)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WordUnits:
+    """Whole words: from one word start to the next, special tokens left out.
+
+    Source: google-research/bert create_pretraining_data.py:355-371 (`##` pieces join the word);
+      Chinese-BERT-wwm issues 13 and 17 (the segmenter's words for Chinese).
+    """
+
+    needs_words: ClassVar[bool] = True
+
+    def find(self, examples: Examples) -> UnitTable:
+        if examples.word_starts is None:
+            raise ValueError("whole words were asked for, and these examples have no word starts")
+        candidates, counts = _candidates(examples, special=False)
+        begins = examples.word_starts[candidates]
+        begins[offsets_of(counts)[:-1][counts > 0]] = True
+        starts = np.flatnonzero(begins)
+        lengths = np.diff(np.append(starts, len(candidates)))
+        in_row = np.diff(offsets_of(begins)[offsets_of(counts)])
+        return UnitTable(candidates, starts, lengths, in_row)
+
+
+def _candidates(examples: Examples, special: bool) -> tuple[Int64, Int64]:
+    """Returns the flat positions that may be selected, and their number in each row."""
+    if special:
+        return np.arange(len(examples.ids)), np.diff(examples.offsets)
+    allowed: Bool = ~examples.special
+    return np.flatnonzero(allowed), np.diff(offsets_of(allowed)[examples.offsets])

@@ -1,0 +1,213 @@
+"""Raw records from a range of a file, normalised, with what had to be set aside.
+
+A file that is cut into ranges [begin, end) gives the same records, each once, wherever it is cut:
+
+* `lines`, `jsonl`: a record belongs to the range in which its first byte lies.
+* `text`: documents are separated by blank lines, of nothing but spaces and ASCII controls. A
+  document belongs to the range in which the blank line directly before it begins, the first one of
+  a file to the first range.
+* `parquet`: a row group, with its rows, belongs to the range that holds its middle byte.
+
+A document longer than `max_document_bytes` is cut at line ends into documents that are not. A line
+that is longer by itself is set aside; in `text` it separates documents as a blank line does. A JSON
+line may be `JSON_LINE_FACTOR` times as long, since line ends are inside it.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.inputs import FileRange, codec_of
+from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
+from transforms.raw_records import RawRecords, ReadBatch
+
+MAX_DOCUMENT_BYTES = 8 << 20
+MIN_DOCUMENT_LIMIT = 64
+JSON_LINE_FACTOR = 32
+
+_ROWS_BYTES = 4 << 20
+_MOST_ROWS = 1 << 16
+# The end of a line, and the blank lines after it. The class takes the next line's indentation too
+# and gives it back: without a repeated group the stack stays flat for millions of blank lines.
+_BORDER = re.compile(rb"\n[\x00-\x20\x7f]*\n")
+
+
+def check_max_document_bytes(max_document_bytes: int) -> None:
+    """Raises ValueError if a document cannot be limited to this length."""
+    if max_document_bytes < MIN_DOCUMENT_LIMIT:
+        raise ValueError(
+            f"max_document_bytes must be at least {MIN_DOCUMENT_LIMIT}, got {max_document_bytes}"
+        )
+
+
+def read_range(
+    file: BinaryIO,
+    part: FileRange,
+    text_field: str = "text",
+    max_document_bytes: int = MAX_DOCUMENT_BYTES,
+) -> Iterator[ReadBatch]:
+    """Reads the documents that belong to a range of a file.
+
+    Args:
+      file: The file as it is stored, at its beginning. It must be seekable unless compressed.
+      part: Which bytes of it, and how they are read.
+      text_field: The field of a JSON object, or the column of a Parquet file, with the text.
+      max_document_bytes: The longest document, before normalisation.
+
+    Yields:
+      Batches of about 8 MiB of text, in the order of the file.
+
+    Raises:
+      ValueError: If `max_document_bytes` is too small.
+      OSError: If the file is damaged or ends too early.
+    """
+    check_max_document_bytes(max_document_bytes)
+    codec = codec_of(part.path)
+    records = RawRecords(part.path, max_document_bytes)
+    try:
+        stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec) if codec else file
+        for _ in _steps(stream, part, text_field, records):
+            yield from records.drain()
+        yield from records.drain()
+    except (OSError, pa.ArrowException) as error:
+        raise OSError(f"{part.path} cannot be read as {part.format}: {error}") from error
+
+
+def _steps(file: BinaryIO, part: FileRange, text_field: str, records: RawRecords) -> Iterator[None]:
+    """Collects the records of a range, and yields now and then for them to be taken away."""
+    end = sys.maxsize if part.end is None else part.end
+    if part.format == "parquet":
+        return _read_parquet(file, part.begin, end, text_field, records)
+    if part.format == "jsonl":
+        blocks = line_blocks(file, part.begin, end, JSON_LINE_FACTOR * records.limit)
+        return _read_jsonl(lines_before(blocks, end), text_field, records)
+    blocks = line_blocks(file, part.begin, end, records.limit)
+    if part.format == "lines":
+        return _read_lines(lines_before(blocks, end), records)
+    return _read_text(blocks, part.begin, end, records)
+
+
+def _read_lines(blocks: Iterator[LineBlock], records: RawRecords) -> Iterator[None]:
+    for block in blocks:
+        if block.too_long:
+            records.reject(block.offset, "line_too_long", block.data)
+        else:
+            records.extend(*lines_of(block))
+        yield
+
+
+def _read_jsonl(blocks: Iterator[LineBlock], field: str, records: RawRecords) -> Iterator[None]:
+    for block in blocks:
+        if block.too_long:
+            records.reject(block.offset, "line_too_long", block.data)
+            continue
+        for offset, line in zip(*lines_of(block), strict=True):
+            if line and not line.isspace():
+                text, reason = _json_text(line, field)
+                if reason:
+                    records.reject(offset, reason, line)
+                else:
+                    records.add(offset, text)
+        yield
+
+
+def _json_text(line: bytes, field: str) -> tuple[bytes, str]:
+    """Returns the text of a JSON object, and why there is none or ""."""
+    try:
+        record = json.loads(line.decode())
+    except UnicodeDecodeError:
+        return b"", "invalid_utf8"
+    except (ValueError, RecursionError):
+        return b"", "broken_json"
+    if not isinstance(record, dict):
+        return b"", "broken_json"
+    text = record.get(field)
+    if not isinstance(text, str):
+        return b"", "missing_field"
+    try:
+        return text.encode(), ""
+    except UnicodeEncodeError:
+        return b"", "unpaired_surrogate"
+
+
+def _read_text(
+    blocks: Iterator[LineBlock], begin: int, end: int, records: RawRecords
+) -> Iterator[None]:
+    # What was read of a document that is ours, in whole lines, and whether the next one is ours.
+    pending, owned = b"", begin == 0
+    base = start = 0
+    for block in blocks:
+        if block.offset >= end and not owned:
+            return
+        lines = block.data
+        if block.too_long:
+            if block.offset < end:
+                records.reject(block.offset, "line_too_long", block.data)
+            lines = b"\n"
+        # The end of the line before is needed to see that the first line is blank.
+        head = pending or b"\n"
+        data, base = head + lines, block.offset - len(head)
+        start = len(head) - len(pending)
+        for border in _BORDER.finditer(data, len(head) - 1):
+            if owned and border.start() > start:
+                records.add(base + start, data[start : border.start()])
+            start = border.end()
+            last_blank_line = data.rfind(b"\n", border.start(), start - 1) + 1
+            if base + last_blank_line >= end:
+                return
+            owned = True
+        pending = data[start:] if owned else b""
+        if len(pending) > records.limit + 1:
+            start += records.add_pieces(base + start, pending[:-1])
+            pending = data[start:]
+        yield
+    if pending:
+        records.add(base + start, pending[:-1])
+
+
+def _read_parquet(
+    file: BinaryIO, begin: int, end: int, column: str, records: RawRecords
+) -> Iterator[None]:
+    parquet = pq.ParquetFile(file, buffer_size=1 << 20)
+    schema = parquet.schema_arrow
+    if schema.get_field_index(column) < 0 or not _is_text(schema.field(column).type):
+        if begin == 0:
+            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+            message = f"no text column {column!r} among {found}"
+            records.reject(0, "missing_field", message.encode())
+        return
+    first_row = 0
+    for index in range(parquet.num_row_groups):
+        group = parquet.metadata.row_group(index)
+        if begin <= _middle(group) < end:
+            # Rows are decoded a few at a time, so that a batch is about a block.
+            rows = group.num_rows * _ROWS_BYTES // max(group.total_byte_size, 1)
+            batches = parquet.iter_batches(
+                min(max(rows, 1), _MOST_ROWS), row_groups=[index], columns=[column]
+            )
+            row = first_row
+            for batch in batches:
+                for text in batch.column(0).cast(pa.large_binary()).to_pylist():
+                    if text is None:
+                        records.reject(row, "missing_field", b"null")
+                    else:
+                        records.add(row, text)
+                    row += 1
+                yield
+        first_row += group.num_rows
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+
+
+def _middle(group: pq.RowGroupMetaData) -> int:
+    """Returns the middle of the bytes of a row group in its file."""
+    columns = [group.column(index) for index in range(group.num_columns)]
+    begin = min(column.dictionary_page_offset or column.data_page_offset for column in columns)
+    return int(begin + sum(column.total_compressed_size for column in columns) // 2)

@@ -1,0 +1,50 @@
+"""Finds CJK ideographs in UTF-8 bytes."""
+
+import numpy as np
+
+from schemas.records import Bool, Bytes, Int64
+
+# As google-research/bert tokenization.py:251-284 and the BertNormalizer of `tokenizers`.
+THREE_BYTE_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
+FOUR_BYTE_RANGES = (
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def ideographs(data: Bytes) -> tuple[Int64, Int64]:
+    """Returns where the ideographs of valid UTF-8 text begin, and how many bytes each has.
+
+    Args:
+      data: uint8[N].
+
+    Returns:
+      int64[I] ascending first bytes, and int64[I] lengths, 3 or 4.
+    """
+    three = np.flatnonzero((data >= 0xE3) & (data <= 0xEF))
+    three = three[_in_ranges(_code_points(data, three, 3), THREE_BYTE_RANGES)]
+    four = np.flatnonzero(data >= 0xF0)
+    if not len(four):
+        return three, np.full(len(three), 3, np.int64)
+    four = four[_in_ranges(_code_points(data, four, 4), FOUR_BYTE_RANGES)]
+    starts = np.concatenate([three, four])
+    lengths = np.repeat(np.array([3, 4], np.int64), [len(three), len(four)])
+    order = np.argsort(starts)
+    return starts[order], lengths[order]
+
+
+def _code_points(data: Bytes, starts: Int64, length: int) -> Int64:
+    points = data[starts].astype(np.int64) & (0x0F if length == 3 else 0x07)
+    for step in range(1, length):
+        points = (points << 6) | (data[starts + step] & 0x3F)
+    return points
+
+
+def _in_ranges(points: Int64, ranges: tuple[tuple[int, int], ...]) -> Bool:
+    inside = np.zeros(len(points), np.bool_)
+    for low, high in ranges:
+        inside |= (points >= low) & (points <= high)
+    return inside

@@ -1,0 +1,104 @@
+"""Lays windows out with special tokens: [CLS] A [SEP], [CLS] A [SEP] B [SEP] and the like."""
+
+import dataclasses
+
+import numpy as np
+
+from schemas.records import Array, Bool, Examples, Int64, Windows
+from schemas.vocabulary import Vocabulary
+from transforms.ragged import offsets_of, range_indices
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Which special tokens stand around the segments, by role.
+
+    Attributes:
+      prefix: Before segment A.
+      between: Between A and B, where there is a B.
+      suffix: After the last segment.
+      join_split_word: Let a B that lost the beginning of its first word continue A's last word,
+        across the separator, as the reference's whole-word masking does.
+
+    Source: google-research/bert create_pretraining_data.py:300-320, 355-370 (quirk).
+    Differs: the first token of a segment begins a word, unless join_split_word.
+    """
+
+    prefix: tuple[str, ...] = ("cls",)
+    between: tuple[str, ...] = ("sep",)
+    suffix: tuple[str, ...] = ("sep",)
+    join_split_word: bool = False
+
+    def overhead(self, segments: int) -> int:
+        """Special tokens in an example of one or two segments."""
+        between = len(self.between) if segments == 2 else 0
+        return len(self.prefix) + between + len(self.suffix)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.prefix + self.between + self.suffix)
+
+
+def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Examples:
+    """Writes the token sequence of every window.
+
+    Returns:
+      Examples in the order of the windows.
+    """
+    segments = [windows.first] + ([] if windows.second is None else [windows.second])
+    lengths = [ranges[:, 1] - ranges[:, 0] for ranges in segments]
+    offsets = offsets_of(np.sum(lengths, axis=0) + layout.overhead(len(segments)))
+    ids = np.empty(offsets[-1], windows.tokens.ids.dtype)
+    special = np.ones(offsets[-1], np.bool_)
+    words = None if windows.tokens.word_starts is None else np.zeros(offsets[-1], np.bool_)
+    position = _place(ids, offsets[:-1], layout.prefix, vocabulary)
+    for number, (ranges, counts) in enumerate(zip(segments, lengths, strict=True)):
+        if number == 1:
+            position = _place(ids, position, layout.between, vocabulary)
+            second_starts = position - offsets[:-1]
+        target = range_indices(position, counts)
+        source = range_indices(ranges[:, 0], counts)
+        ids[target] = windows.tokens.ids[source]
+        special[target] = (
+            False if windows.tokens.special is None else windows.tokens.special[source]
+        )
+        if words is not None and windows.tokens.word_starts is not None:
+            words[target] = windows.tokens.word_starts[source]
+            if number == 0 or not layout.join_split_word:
+                words[position[counts > 0]] = True
+        position = position + counts
+    _place(ids, position, layout.suffix, vocabulary)
+    if words is not None:
+        words &= ~special
+    return Examples(
+        ids=ids,
+        offsets=offsets,
+        second_segment_start=second_starts if len(segments) == 2 else np.diff(offsets),
+        special=special,
+        word_starts=words,
+        relation=windows.relation,
+    )
+
+
+def _place(ids: Array, position: Int64, roles: tuple[str, ...], vocabulary: Vocabulary) -> Int64:
+    """Writes one special token a role at each position; returns where the row goes on."""
+    for role in roles:
+        ids[position] = vocabulary.roles[role]
+        position = position + 1
+    return position
+
+
+def join_examples(parts: list[Examples]) -> Examples:
+    """Puts the examples of several passes one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    relations = [part.relation for part in parts if part.relation is not None]
+    words: list[Bool] = [part.word_starts for part in parts if part.word_starts is not None]
+    return Examples(
+        ids=np.concatenate([part.ids for part in parts]),
+        offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts])),
+        second_segment_start=np.concatenate([part.second_segment_start for part in parts]),
+        special=np.concatenate([part.special for part in parts]),
+        word_starts=np.concatenate(words) if words else None,
+        relation=np.concatenate(relations) if relations else None,
+    )

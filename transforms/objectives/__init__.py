@@ -1,0 +1,25 @@
+"""The table of objectives: what is not in it does not exist."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from transforms.objectives.bert import BERT
+from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.roberta import ROBERTA
+
+
+def by_name(*recipes: Recipe) -> Mapping[str, Recipe]:
+    """Returns recipes by name; raises ValueError if two have the same."""
+    table = {recipe.name: recipe for recipe in recipes}
+    if len(table) < len(recipes):
+        raise ValueError("two recipes have the same name")
+    return MappingProxyType(table)
+
+
+OBJECTIVES = by_name(
+    BERT,
+    BERT_WWM,
+    ROBERTA,
+    ROBERTA_WWM_EXT,
+)

@@ -1,0 +1,113 @@
+"""A recipe: the frozen value that says how one objective's examples are built."""
+
+import dataclasses
+
+import pyarrow as pa
+
+from schemas import columns
+from schemas.columns import Column
+from schemas.vocabulary import Vocabulary
+from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
+from transforms.corruption.select import BudgetedUnits, Select
+from transforms.lay_out import Layout
+from transforms.pack_windows import Segment
+from transforms.pair_segments import Pair, SingleSegment
+from transforms.targets import MaskedTokens, Targets
+
+MAX_LENGTH = (1 << 16) - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Corruption:
+    """One way in which examples are spoiled for the model to mend.
+
+    Attributes:
+      select: Chooses spans.
+      rewrite: Says what the model sees there.
+      targets: Says which columns record it.
+    """
+
+    select: Select = BudgetedUnits()
+    rewrite: Rewrite = MaskRandomKeep()
+    targets: Targets = MaskedTokens()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to build the examples of one objective.
+
+    Attributes:
+      name: What the command line calls it.
+      summary: One sentence for people.
+      source: Paper and reference implementation.
+      segment: Packs sentences into windows.
+      pair: Finds the second segment, if there is one.
+      layout: Special tokens around the segments.
+      corrupt: What is done to every copy.
+      max_seq_length: Longest example in tokens, special tokens included.
+      copies: Independent corruptions of each example.
+      passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
+      parity: Fields that restore the reference where the defaults deviate from it: path to value.
+    """
+
+    name: str
+    summary: str
+    source: str
+    segment: Segment
+    pair: Pair = SingleSegment()
+    layout: Layout = Layout()
+    corrupt: tuple[Corruption, ...] = (Corruption(),)
+    max_seq_length: int = 512
+    copies: int = 10
+    passes: int = 1
+    parity: tuple[tuple[str, bool], ...] = ()
+
+    def __post_init__(self) -> None:
+        least = self.layout.overhead(self.segments) + 2
+        if not least <= self.max_seq_length <= MAX_LENGTH:
+            raise ValueError(
+                f"max_seq_length must be in [{least}, {MAX_LENGTH}] for {self.name}, "
+                f"got {self.max_seq_length}"
+            )
+        if self.copies < 1:
+            raise ValueError(f"copies must be at least 1, got {self.copies}")
+        if self.passes < 1:
+            raise ValueError(f"passes must be at least 1, got {self.passes}")
+        names = [column.name for column in self.columns("uint16")]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
+
+    @property
+    def segments(self) -> int:
+        """Segments of an example: 1 or 2."""
+        return 2 if self.pair.relations else 1
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of text that fit into an example."""
+        return self.max_seq_length - self.layout.overhead(self.segments)
+
+    @property
+    def needs_words(self) -> bool:
+        """Whether word starts are found and stored."""
+        return any(corruption.select.needs_words for corruption in self.corrupt)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Special tokens that a tokenizer must have for this recipe."""
+        return self.layout.roles.union(*(corruption.rewrite.roles for corruption in self.corrupt))
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        """Returns the columns of its shards, for ids of "uint16" or "uint32"."""
+        found = [columns.input_ids(id_type), columns.SECOND_SEGMENT_START]
+        if self.pair.relations:
+            found.append(columns.PAIR_RELATION)
+        if self.needs_words:
+            found.append(columns.WORD_STARTS)
+        for corruption in self.corrupt:
+            found.extend(corruption.targets.columns(id_type))
+        return tuple(found)
+
+    def schema(self, vocabulary: Vocabulary) -> pa.Schema:
+        """Returns the Arrow schema of its shards."""
+        return columns.schema_of(self.columns(vocabulary.id_type))

@@ -1,0 +1,156 @@
+"""Chooses the windows that come to be, and pairs each with a second segment where one is wanted."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from schemas.records import Bool, Int64, Packing, Windows
+from transforms.ragged import offsets_of, row_numbers
+
+
+class LoneDocumentError(ValueError):
+    """A random segment was wanted, and there is no other document to take it from."""
+
+
+class Pair(Protocol):
+    """A way of pairing.
+
+    Attributes:
+      relations: Names of the relations between the two segments; empty for single segments.
+    """
+
+    relations: ClassVar[Sequence[str]]
+
+    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SingleSegment:
+    """No second segment: windows follow one another."""
+
+    relations: ClassVar[Sequence[str]] = ()
+
+    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
+        starts = follow(packing.ends)
+        offsets = packing.tokens.sentence_offsets
+        first = np.stack([offsets[starts], offsets[packing.ends[starts]]], axis=1)
+        return Windows(packing.tokens, first)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NextSentence:
+    """Next-sentence pairs: B follows A, or comes from another document.
+
+    A is the first a_end sentences of a chunk of n, a_end uniform in {1..n-1}. With probability
+    `random_rate`, and always when n = 1, B is random: sentences of another document from a uniform
+    start, until A and B reach the chunk's target; the chunk's unused sentences are given back and
+    begin the next one. Otherwise B is the rest of the chunk. Pairs that are too long lose a token
+    at a time from the longer segment (from B on a tie), at its front or back with equal chance.
+
+    Attributes:
+      random_rate: Probability of a random B for chunks of two or more sentences.
+      same_document: Draw B's document up to ten times in the hope that it is another one, and take
+        the last draw whatever it is, as the reference does; else it is always another one.
+
+    Source: google-research/bert create_pretraining_data.py:256-335, 418-433.
+    Differs: a "random" segment never comes from its own document, unless same_document.
+    """
+
+    relations: ClassVar[Sequence[str]] = ("next", "random")
+
+    random_rate: float = 0.5
+    same_document: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.random_rate <= 1:
+            raise ValueError(f"random_rate must be in [0, 1], got {self.random_rate}")
+
+    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
+        sizes = packing.ends - np.arange(len(packing.ends))
+        first_sizes = np.ones(len(sizes), np.int64)
+        several = sizes > 1
+        first_sizes[several] = rng.integers(1, sizes[several])
+        random = (rng.random(len(sizes)) < self.random_rate) | ~several
+        middles = np.arange(len(sizes)) + first_sizes
+        starts = follow(np.where(random, middles, packing.ends))
+        first = np.stack([starts, middles[starts]], axis=1)
+        second = np.stack([middles[starts], packing.ends[starts]], axis=1)
+        drawn = np.flatnonzero(random[starts])
+        second[drawn] = self._distractors(packing, first[drawn], rng)
+        offsets = packing.tokens.sentence_offsets
+        first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
+        return Windows(packing.tokens, first, second, random[starts].astype(np.uint8))
+
+    def _distractors(self, packing: Packing, first: Int64, rng: np.random.Generator) -> Int64:
+        """Draws sentences [begin, end) of other documents for segments `first` (in sentences)."""
+        borders, offsets = packing.tokens.document_offsets, packing.tokens.sentence_offsets
+        own = np.searchsorted(borders, first[:, 0], "right") - 1
+        other = self._other_documents(own, len(borders) - 1, rng)
+        begins = rng.integers(borders[other], borders[other + 1])
+        wanted = packing.targets[first[:, 0]] - (offsets[first[:, 1]] - offsets[first[:, 0]])
+        ends = np.searchsorted(offsets, offsets[begins] + np.maximum(wanted, 1), "left")
+        return np.stack([begins, np.minimum(ends, borders[other + 1])], axis=1)
+
+    def _other_documents(self, own: Int64, documents: int, rng: np.random.Generator) -> Int64:
+        if self.same_document:
+            tries = rng.integers(0, documents, (len(own), 10))
+            differs = tries != own[:, None]
+            differs[:, -1] = True
+            return tries[np.arange(len(own)), np.argmax(differs, axis=1)]
+        if documents == 1 and len(own):
+            raise LoneDocumentError("a random segment needs another document, and there is none")
+        drawn = rng.integers(0, max(documents - 1, 1), len(own))
+        return drawn + (drawn >= own)
+
+
+def follow(nexts: Int64) -> Int64:
+    """Returns 0, nexts[0], nexts[nexts[0]], ... while inside the array.
+
+    Each step needs the one before, so this is the one loop over windows: 0.1 us a step, where
+    the array form (pointer doubling) gathers all items once per power of two.
+
+    Args:
+      nexts: int64[S]; nexts[i] > i.
+    """
+    steps, size, index = nexts.data, len(nexts), 0
+    visited = []
+    while index < size:
+        visited.append(index)
+        index = steps[index]
+    return np.array(visited, np.int64)
+
+
+def truncate_pairs(
+    first: Int64, second: Int64, capacity: int, rng: np.random.Generator
+) -> tuple[Int64, Int64]:
+    """Shortens pairs of token ranges to `capacity` tokens together.
+
+    The loop of the reference in closed form: tokens come off the longer segment until both are
+    equally long, then off B and A in turn.
+
+    Args:
+      first: int64[W, 2] token ranges of A.
+      second: int64[W, 2] token ranges of B.
+      capacity: Most tokens a pair may keep.
+      rng: Decides front or back for every token that comes off.
+    """
+    lengths = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
+    excess = np.maximum(lengths[0] + lengths[1] - capacity, 0)
+    uneven = np.minimum(excess, np.abs(lengths[0] - lengths[1]))
+    rest = excess - uneven
+    longer_first = lengths[0] > lengths[1]
+    off_first = np.where(longer_first, uneven, 0) + rest // 2
+    off_second = np.where(longer_first, 0, uneven) + (rest + 1) // 2
+    return _trim(first, off_first, rng), _trim(second, off_second, rng)
+
+
+def _trim(ranges: Int64, off: Int64, rng: np.random.Generator) -> Int64:
+    """Takes `off` tokens from each range, each from the front or the back with equal chance."""
+    at_front: Bool = rng.integers(0, 2, int(off.sum()), np.uint8).astype(np.bool_)
+    front = np.bincount(row_numbers(off)[at_front], minlength=len(off))
+    trimmed = ranges.copy()
+    trimmed[:, 0] += front
+    trimmed[:, 1] -= off - front
+    return trimmed

@@ -1,0 +1,75 @@
+"""Ragged columns as flat NumPy arrays: values, and the offsets where each row begins."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ragged:
+    """Rows of different length.
+
+    Attributes:
+      values: The rows one after the other, [V].
+      offsets: int64[R + 1]; row r is values[offsets[r]:offsets[r + 1]].
+    """
+
+    values: Array
+    offsets: Int64
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Int64:
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> Array:
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def slice(self, begin: int, end: int) -> "Ragged":
+        """Returns rows [begin, end) without copying the values."""
+        offsets = self.offsets[begin : end + 1]
+        return Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    @staticmethod
+    def from_lengths(values: Array, lengths: Array) -> "Ragged":
+        return Ragged(values, offsets_of(lengths))
+
+
+def offsets_of(lengths: Array) -> Int64:
+    """Returns int64[R + 1] offsets of rows with these lengths."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def range_indices(starts: Array, lengths: Array) -> Int64:
+    """Returns the concatenation of arange(start, start + length) over all ranges.
+
+    Args:
+      starts: int[R] first index of each range.
+      lengths: int[R] length of each range, zero allowed.
+
+    Returns:
+      int64[sum(lengths)].
+    """
+    offsets = offsets_of(lengths)
+    shift = np.asarray(starts, np.int64) - offsets[:-1]
+    return np.repeat(shift, lengths) + np.arange(offsets[-1], dtype=np.int64)
+
+
+def row_numbers(lengths: Array) -> Int64:
+    """Returns int64[sum(lengths)]: for each value, the row it belongs to."""
+    return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+
+
+def positions_in_row(lengths: Array) -> Int64:
+    """Returns int64[sum(lengths)]: for each value, its index within its row."""
+    return range_indices(np.zeros(len(lengths), np.int64), lengths)

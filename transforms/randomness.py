@@ -1,0 +1,24 @@
+"""The only place where a random generator is made."""
+
+import hashlib
+
+import numpy as np
+
+
+def rng_for(seed: int, *path: str | int) -> np.random.Generator:
+    """Returns the generator that belongs to one step of one shard.
+
+    The path is hashed with the seed, so two different paths give independent streams however alike
+    they look, and no stream depends on the order in which others were used.
+
+    Args:
+      seed: The seed of the build.
+      path: Names and numbers that say what the draws are for, such as
+        ("bert", "pair", "train", 3, 0): recipe, step, split, shard, copy.
+
+    Source: NumPy, "Parallel random number generation": one keyed seed a stream, never seed + index.
+    """
+    text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in path)])
+    key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    entropy = np.random.SeedSequence(int.from_bytes(key, "little"))
+    return np.random.Generator(np.random.SFC64(entropy))

@@ -1,0 +1,120 @@
+"""Raw records are collected here, and become batches of normalised documents."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.documents import Rejected, excerpt_of
+from transforms.normalize import normalize_texts
+
+EXCERPT_BYTES = 800
+"""What has to be known of a record to make its excerpt."""
+
+_BATCH_BYTES = 8 << 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadBatch:
+    """Some documents of a range.
+
+    Attributes:
+      texts: Normalised texts, none of them empty.
+      rejected: Records set aside.
+      tally: "documents" (texts), "bytes" (of them), "empty" (records of nothing but white space)
+        and "split" (cuts made in documents that were too long).
+    """
+
+    texts: list[bytes]
+    rejected: list[Rejected]
+    tally: dict[str, int]
+
+
+class RawRecords:
+    """Collects raw records until a batch is made of them."""
+
+    def __init__(self, source: str, limit: int) -> None:
+        self.limit = limit
+        self._source = source
+        self._clear()
+
+    def _clear(self) -> None:
+        self._offsets: list[int] = []
+        self._texts: list[bytes] = []
+        self._rejected: list[Rejected] = []
+        self._cuts = 0
+
+    def extend(self, offsets: Sequence[int], texts: Sequence[bytes]) -> None:
+        """Adds texts that are known to be within the limit."""
+        self._offsets += offsets
+        self._texts += texts
+
+    def add(self, offset: int, text: bytes) -> None:
+        """Adds a text of any length."""
+        start = self.add_pieces(offset, text)
+        if start < len(text):
+            self.extend([offset + start], [text[start:]])
+
+    def add_pieces(self, offset: int, text: bytes) -> int:
+        """Adds pieces of a text that is too long; returns where the rest begins that is not."""
+        start = 0
+        while len(text) - start > self.limit:
+            cut = text.rfind(b"\n", start, start + self.limit + 1)
+            if cut < 0:
+                cut = text.find(b"\n", start)
+                cut = len(text) if cut < 0 else cut
+                self.reject(offset + start, "line_too_long", text[start : start + EXCERPT_BYTES])
+            else:
+                self.extend([offset + start], [text[start:cut]])
+                self._cuts += 1
+            start = cut + 1
+        return start
+
+    def reject(self, offset: int, reason: str, record: bytes) -> None:
+        rejected = Rejected(
+            source=self._source,
+            offset=offset,
+            stage="read",
+            reason=reason,
+            excerpt=excerpt_of(record),
+        )
+        self._rejected.append(rejected)
+
+    def drain(self) -> Iterator[ReadBatch]:
+        """Yields what was collected, in batches, and forgets it."""
+        starts = np.cumsum([0, *map(len, self._texts)])
+        bounds = np.searchsorted(starts[:-1], np.arange(0, starts[-1] + 1, _BATCH_BYTES)).tolist()
+        for first, last in itertools.pairwise([*bounds, len(self._texts)]):
+            texts = self._texts[first:last]
+            if not _is_utf8(b"\n".join(texts)):
+                texts = self._decodable(first, texts)
+            normalized = [text for text in normalize_texts(texts) if text]
+            tally = {
+                "documents": len(normalized),
+                "empty": len(texts) - len(normalized),
+                "split": self._cuts,
+                "bytes": sum(map(len, normalized)),
+            }
+            yield ReadBatch(texts=normalized, rejected=self._rejected, tally=tally)
+            self._rejected, self._cuts = [], 0
+        self._clear()
+
+    def _decodable(self, first: int, texts: list[bytes]) -> list[bytes]:
+        decodable = []
+        for index, text in enumerate(texts, first):
+            if _is_utf8(text):
+                decodable.append(text)
+            else:
+                self.reject(self._offsets[index], "invalid_utf8", text)
+        return decodable
+
+
+def _is_utf8(text: bytes) -> bool:
+    offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
+    try:
+        pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(text)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

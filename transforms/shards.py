@@ -1,0 +1,101 @@
+"""Which shard a document belongs to, and the text of one shard."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.documents import DOCUMENT_SCHEMA
+from schemas.records import Array, Int64, ShardId, ShardText
+
+SHARD_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardPlan:
+    """How many shards each split has, and how documents are dealt out to them.
+
+    A document's place depends on its content key alone: the upper half of the key decides the
+    split, the lower half the shard.
+
+    Attributes:
+      train: Number of training shards.
+      eval: Number of evaluation shards; 0 if there is no evaluation split.
+      eval_below: A document is for evaluation if the upper 64 bits of its key are below this.
+    """
+
+    train: int
+    eval: int
+    eval_below: int
+
+    @property
+    def shards(self) -> list[ShardId]:
+        """All shards in the order of their numbers, training first."""
+        train = [ShardId("train", index, self.train) for index in range(self.train)]
+        return train + [ShardId("eval", index, self.eval) for index in range(self.eval)]
+
+    def assign(self, keys: Array) -> Int64:
+        """Returns the number of each document's shard.
+
+        Args:
+          keys: uint8[D, 16] content keys.
+
+        Returns:
+          int64[D] indices into `shards`.
+        """
+        halves = np.ascontiguousarray(keys).view("<u8").reshape(-1, 2)
+        number = (halves[:, 0] % np.uint64(self.train)).astype(np.int64)
+        if self.eval:
+            held_out = halves[:, 1] < np.uint64(self.eval_below)
+            place = (halves[:, 0] % np.uint64(self.eval)).astype(np.int64)
+            number = np.where(held_out, self.train + place, number)
+        return number
+
+
+def plan_shards(text_bytes: int, shards: int | None, eval_fraction: float) -> ShardPlan:
+    """Decides the number of shards.
+
+    Args:
+      text_bytes: Estimated size of the corpus.
+      shards: Training shards, or None for a power of two with 32 to 64 MiB of text each.
+      eval_fraction: Share of the documents held out, in [0, 1).
+
+    Raises:
+      ValueError: if a value is out of range.
+    """
+    if shards is not None and not 1 <= shards < 100_000:
+        raise ValueError(f"--shards must be 'auto' or in [1, 99999], got {shards}")
+    if not 0 <= eval_fraction < 1:
+        raise ValueError(f"--eval-fraction must be in [0, 1), got {eval_fraction}")
+    if shards is None:
+        shards = 1 << max(-(-text_bytes // SHARD_BYTES) - 1, 0).bit_length()
+    below = int(eval_fraction * 2**64)
+    return ShardPlan(train=shards, eval=-(-shards * below >> 64) if below else 0, eval_below=below)
+
+
+def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> ShardText:
+    """Puts the documents of one shard in the order of their keys.
+
+    Args:
+      batches: Batches of `DOCUMENT_SCHEMA`, in any order.
+      deduplicate: Keep one of documents with the same key.
+    """
+    table = pa.Table.from_batches(batches, DOCUMENT_SCHEMA)
+    keys = table.column("key").combine_chunks()
+    halves = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16).reshape(-1, 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    if deduplicate:
+        ordered = halves[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        order = order[first]
+    lines = table.column("text").take(pa.array(order)).combine_chunks()
+    text = pc.binary_join_element_wise(lines, b"", b"\n")
+    starts = np.frombuffer(text.buffers()[1], np.int64, len(text) + 1, text.offset * 8)
+    return ShardText(
+        data=np.frombuffer(text.buffers()[2], np.uint8)[: starts[-1]],
+        document_starts=starts[:-1],
+        duplicates=len(keys) - len(order),
+    )

@@ -1,0 +1,45 @@
+"""Spans: the currency between selectors, rewriters and targets."""
+
+import dataclasses
+
+import numpy as np
+
+from schemas.records import Int64
+from transforms.ragged import range_indices
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spans:
+    """Half-open ranges of tokens in the flat ids of a batch; ascending and disjoint.
+
+    Attributes:
+      starts: int64[S].
+      ends: int64[S].
+    """
+
+    starts: Int64
+    ends: Int64
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def positions(self) -> Int64:
+        """Returns the flat positions of all tokens inside, ascending."""
+        return range_indices(self.starts, self.ends - self.starts)
+
+
+def spans_of_units(positions: Int64, lengths: Int64) -> Spans:
+    """Returns the spans of units that are given by the positions of their tokens.
+
+    Args:
+      positions: int64[P]; the tokens of all units, ascending.
+      lengths: int64[U]; tokens of each unit.
+
+    Returns:
+      A span a unit, or more where a unit does not lie in one piece.
+    """
+    begins = np.ones(len(positions), np.bool_)
+    begins[1:] = positions[1:] != positions[:-1] + 1
+    begins[np.cumsum(lengths)[:-1]] = True
+    last = np.append(begins[1:], True)[: len(begins)]
+    return Spans(positions[begins], positions[last] + 1)

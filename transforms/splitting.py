@@ -1,0 +1,127 @@
+"""Where a text may be cut so that a tokenizer gives the same ids to the parts as to the whole.
+
+A tokenizer normalises, cuts the text into pre-tokens, and looks at each pre-token alone. If a place
+is always a border between two pre-tokens, and normalisation never looks across it, cutting there
+changes nothing. `find_splitting` reads the tokenizer's own description and answers only for the
+combinations of steps for which this can be shown; every other tokenizer is called on whole
+sentences.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tokenizers import Tokenizer
+
+Step = dict[str, Any]
+
+# Each looks at one character (or at a character and its combining marks) at a time.
+_LOCAL_NORMALIZERS = frozenset(
+    {
+        "BertNormalizer",
+        "Lowercase",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NFKD",
+        "Nmt",
+        "Precompiled",
+        "Replace",
+        "StripAccents",
+    }
+)
+# Each of these alone always cuts at white space.
+_CUT_AT_SPACE = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
+# Each only cuts further what it is given.
+_CUT_FURTHER = _CUT_AT_SPACE | {"Digits", "Punctuation"}
+_MODELS = frozenset({"BPE", "Unigram", "WordLevel", "WordPiece"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Splitting:
+    """Where to cut besides before every space and around every line end.
+
+    Attributes:
+      isolate_ideographs: Every CJK ideograph is a pre-token of its own.
+      space_counts: The number of spaces matters, so a word whose normalised form has other white
+        space than the one before it cannot be encoded apart from its sentence.
+    """
+
+    isolate_ideographs: bool
+    space_counts: bool
+
+
+def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
+    """Returns where this tokenizer's input may be cut, or None when that cannot be shown.
+
+    A cut is always made *before* a space, so the space stays with the word that follows: that is
+    how byte-level BPE and SentencePiece-like tokenizers see words.
+    """
+    description = json.loads(tokenizer.to_str())
+    normalizers = list(_flatten(description["normalizer"], "normalizers"))
+    pre_tokenizers = list(_flatten(description["pre_tokenizer"], "pretokenizers"))
+    if not all(_is_local(step) for step in normalizers):
+        return None
+    if not _cuts_before_spaces(pre_tokenizers) or not _is_exact(description["model"]):
+        return None
+    added = [token for token in description["added_tokens"] if not token["special"]]
+    if any(
+        len(token["content"].split()) != 1 or _has_ideograph(token["content"]) for token in added
+    ):
+        return None
+    return Splitting(
+        isolate_ideographs=any(_isolates_ideographs(step) for step in normalizers),
+        space_counts=not any(step["type"] in _CUT_AT_SPACE for step in pre_tokenizers),
+    )
+
+
+def _flatten(step: Step | None, members: str) -> Iterator[Step]:
+    if step is None:
+        return
+    if step["type"] == "Sequence":
+        for member in step[members]:
+            yield from _flatten(member, members)
+    else:
+        yield step
+
+
+def _is_local(step: Step) -> bool:
+    if step["type"] == "Replace":
+        # The only pattern with a space that is known to be harmless: runs of spaces become one,
+        # and there are no runs of spaces in normalised text.
+        pattern = step["pattern"]
+        if pattern == {"Regex": " {2,}"}:
+            return step["content"] == " "
+        literal = pattern.get("String", "")
+        return len(literal) == 1 and literal != " " and not step["content"].count(" ")
+    return step["type"] in _LOCAL_NORMALIZERS
+
+
+def _cuts_before_spaces(steps: list[Step]) -> bool:
+    """Holds if one step always cuts before a space and the others only cut further."""
+    kinds = [step["type"] for step in steps]
+    if not all(kind in _CUT_FURTHER or kind in {"ByteLevel", "Metaspace"} for kind in kinds):
+        return False
+    if any(step["type"] == "Metaspace" and not _cuts_every_word(step, steps) for step in steps):
+        return False
+    by_regex = any(step["type"] == "ByteLevel" and step.get("use_regex", True) for step in steps)
+    return by_regex or "Metaspace" in kinds or any(kind in _CUT_AT_SPACE for kind in kinds)
+
+
+def _cuts_every_word(metaspace: Step, steps: list[Step]) -> bool:
+    """Holds if Metaspace treats a word alike wherever in the sentence it stands."""
+    always = metaspace.get("prepend_scheme", "always") == "always"
+    return bool(metaspace.get("split", True)) and (always or len(steps) == 1)
+
+
+def _is_exact(model: Step) -> bool:
+    return model.get("type") in _MODELS and not model.get("dropout")
+
+
+def _isolates_ideographs(step: Step) -> bool:
+    return step["type"] == "BertNormalizer" and bool(step["handle_chinese_chars"])
+
+
+def _has_ideograph(text: str) -> bool:
+    return any(ord(character) >= 0x2E80 for character in text)

@@ -1,0 +1,71 @@
+"""Target columns: what the model has to predict."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import Column, mlm_input_ids, mlm_positions
+from schemas.records import Array, Examples, Int64
+from transforms.ragged import offsets_of, range_indices
+from transforms.spans import Spans
+
+Copy = tuple[Spans, Array]
+"""One corruption of a batch: its spans, and the ids seen at their positions."""
+
+
+class Targets(Protocol):
+    """Columns that are made of the copies of a batch."""
+
+    def columns(self, id_type: str) -> tuple[Column, ...]: ...
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedTokens:
+    """Positions and seen ids of every copy; labels are the ids that stand in `input_ids`.
+
+    Source: google-research/bert create_pretraining_data.py:335-415 (masked_lm_positions, _ids).
+    Differs: labels are not stored again, and the rows are not padded.
+    """
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        return mlm_positions(), mlm_input_ids(id_type)
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
+        flat = [spans.positions() for spans, _ in copies]
+        counts = [np.diff(np.searchsorted(positions, examples.offsets)) for positions in flat]
+        starts = examples.offsets[:-1]
+        in_row = [
+            (positions - np.repeat(starts, count)).astype(np.uint16)
+            for positions, count in zip(flat, counts, strict=True)
+        ]
+        seen = [ids for _, ids in copies]
+        return interleave(in_row, counts), interleave(seen, counts)
+
+
+def interleave(copies: Sequence[Array], counts: Sequence[Int64]) -> pa.Array:
+    """Turns one ragged array a copy into a list of copies a row.
+
+    Args:
+      copies: For each copy the values of all rows, one row after the other.
+      counts: For each copy int64[R], the values of each row.
+
+    Returns:
+      Arrow list<list<T>>[R], each row with one list a copy.
+    """
+    offsets = offsets_of(np.stack(counts, axis=1).ravel())
+    values = np.empty(offsets[-1], copies[0].dtype)
+    for number, (copy, count) in enumerate(zip(copies, counts, strict=True)):
+        values[range_indices(offsets[number : -1 : len(copies)], count)] = copy
+    rows = np.arange(len(counts[0]) + 1) * len(copies)
+    return arrow_list(rows, arrow_list(offsets, pa.array(values)))
+
+
+def arrow_list(offsets: Int64, values: pa.Array) -> pa.ListArray:
+    """Returns a list array whose items and lists are never null."""
+    item = pa.field("item", values.type, nullable=False)
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values, type=pa.list_(item))

@@ -1,0 +1,249 @@
+"""Turns the sentences of a shard into tokens, exactly as the tokenizer itself would."""
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64, ShardText, Tokens
+from transforms.ideographs import ideographs
+from transforms.ragged import offsets_of, range_indices
+from transforms.splitting import Splitting, find_splitting
+from transforms.word_table import WordTable, pieces_of
+
+BLOCK_BYTES = 4 << 20
+CHECKED_SENTENCES = 256
+# Above this share of bytes in words never seen before, the table is slower than the library.
+_MOSTLY_NEW = 0.5
+_LF, _SPACE = 0x0A, 0x20
+
+_log = logging.getLogger(__name__)
+
+
+def load_tokenizer(tokenizer_json: str) -> Tokenizer:
+    """Loads a tokenizer such that it encodes text as text.
+
+    Special tokens that stand in a document are ordinary characters, as in google-research/bert:
+    only the layout places special tokens. Truncation and padding are off.
+    """
+    tokenizer = Tokenizer.from_str(tokenizer_json)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sentences:
+    """Consecutive sentences: their bytes, local starts (int64[S + 1]) and word marks."""
+
+    data: Bytes
+    borders: Int64
+    marks: Bytes | None
+
+    def texts(self, which: Int64) -> list[str]:
+        raw = self.data.tobytes()
+        begins, ends = self.borders[which].tolist(), self.borders[which + 1].tolist()
+        return [
+            raw[begin:end].rstrip(b"\n").decode() for begin, end in zip(begins, ends, strict=True)
+        ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Encoded:
+    """Tokens of consecutive sentences: ids, tokens a sentence, and where whole words begin."""
+
+    ids: Array
+    counts: Int64
+    word_starts: Bool | None
+
+
+class TextEncoder:
+    """Encodes sentences, through a table of words where the tokenizer allows it."""
+
+    def __init__(self, tokenizer_json: str) -> None:
+        """Loads a tokenizer from the content of its JSON file."""
+        self.tokenizer = load_tokenizer(tokenizer_json)
+        size = self.tokenizer.get_vocab_size(with_added_tokens=True)
+        self._dtype = np.dtype(np.uint16 if size <= 1 << 16 else np.uint32)
+        self._splitting = find_splitting(self.tokenizer)
+        self._table = WordTable(self.tokenizer, self._splitting) if self._splitting else None
+
+    def encode(self, text: ShardText, rng: np.random.Generator) -> Tokens:
+        """Encodes every sentence of a shard.
+
+        A sample of the sentences is encoded by the library as well. Should one differ, all of
+        them are encoded by the library, and a warning says so.
+
+        Args:
+          text: A shard with its sentences, and with word marks if whole words are wanted.
+          rng: Chooses the sample.
+
+        Returns:
+          Tokens; `ids` are those of `Tokenizer.encode` on each sentence as written, the space
+          before it included where it is not the first of its line.
+        """
+        blocks = list(_blocks(text))
+        encoded = self._through_table(blocks)
+        if encoded is not None and self._agrees(blocks, encoded, rng):
+            return self._assemble(text, encoded, "word_table")
+        return self._assemble(text, [self._through_library(block) for block in blocks], "library")
+
+    def _through_table(self, blocks: list[_Sentences]) -> list[_Encoded] | None:
+        if self._table is None or self._splitting is None:
+            return None
+        encoded: list[_Encoded] = []
+        seen = new = 0
+        for block in blocks:
+            words = _cut_words(block, self._splitting)
+            rows, fresh = self._table.look_up(block.data, words)
+            seen, new = seen + len(block.data), new + fresh
+            if seen > 2 * BLOCK_BYTES and new > _MOSTLY_NEW * seen:
+                return None
+            encoded.append(self._gather(self._table, block, words, rows))
+        return encoded
+
+    def _gather(self, table: WordTable, block: _Sentences, words: Int64, rows: Int64) -> _Encoded:
+        """Puts a block's tokens together from the table's rows."""
+        index, offsets = table.gather(rows)
+        word_of_sentence = np.searchsorted(words, block.borders)
+        counts = np.diff(offsets[word_of_sentence])
+        ids = table.pieces.ids.astype(self._dtype)[index]
+        starts = None
+        if block.marks is not None:
+            at = np.repeat(words[:-1], np.diff(offsets)) + table.pieces.byte_starts[index]
+            starts = _word_starts(table.pieces.opens[index], at, counts, block.marks)
+        encoded = _Encoded(ids, counts, starts)
+        whole = offsets_of(table.whole_sentence[rows])[word_of_sentence]
+        apart = np.flatnonzero(np.diff(whole))
+        if len(apart):
+            encoded = _replace(encoded, apart, self._library(block, apart))
+        return encoded
+
+    def _through_library(self, block: _Sentences) -> _Encoded:
+        return self._library(block, np.arange(len(block.borders) - 1))
+
+    def _library(self, block: _Sentences, which: Int64) -> _Encoded:
+        """Encodes some sentences of a block by calling the tokenizer on each."""
+        texts = block.texts(which)
+        if block.marks is None:
+            lists = [
+                e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            ]
+            counts = np.fromiter(map(len, lists), np.int64, len(lists))
+            ids = np.concatenate(
+                [np.empty(0, self._dtype), *(np.array(i, self._dtype) for i in lists)]
+            )
+            return _Encoded(ids, counts, None)
+        pieces = pieces_of(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        counts = np.diff(pieces.offsets)
+        at = pieces.byte_starts + np.repeat(block.borders[which], counts)
+        starts = _word_starts(pieces.opens, at, counts, block.marks)
+        return _Encoded(pieces.ids.astype(self._dtype), counts, starts)
+
+    def _agrees(
+        self, blocks: list[_Sentences], encoded: list[_Encoded], rng: np.random.Generator
+    ) -> bool:
+        """Encodes a sample of the sentences both ways."""
+        sentences = offsets_of(np.array([len(block.borders) - 1 for block in blocks]))
+        sample = np.unique(rng.integers(0, max(sentences[-1], 1), CHECKED_SENTENCES))
+        for block, tokens, first, last in zip(
+            blocks, encoded, sentences[:-1], sentences[1:], strict=True
+        ):
+            which = sample[(sample >= first) & (sample < last)] - first
+            offsets = offsets_of(tokens.counts)
+            chosen = range_indices(offsets[which], tokens.counts[which])
+            expected = self._library(dataclasses.replace(block, marks=None), which)
+            if not np.array_equal(tokens.ids[chosen], expected.ids):
+                _log.warning(
+                    "The word table does not reproduce this tokenizer's ids; "
+                    "encoding the shard with the library instead."
+                )
+                return False
+        return True
+
+    def _assemble(self, text: ShardText, blocks: list[_Encoded], path: str) -> Tokens:
+        """Joins the blocks and drops sentences and documents without a token."""
+        counts = np.concatenate([np.empty(0, np.int64), *(block.counts for block in blocks)])
+        kept = np.flatnonzero(counts)
+        next_starts = np.append(text.sentence_starts[1:], len(text.data))
+        line = offsets_of(text.data[next_starts - 1] == _LF)[:-1][kept]
+        document = np.searchsorted(text.document_starts, text.sentence_starts, "right")[kept]
+        borders = np.flatnonzero(np.diff(document)) + 1
+        marked = [block.word_starts for block in blocks if block.word_starts is not None]
+        return Tokens(
+            ids=np.concatenate([np.empty(0, self._dtype), *(block.ids for block in blocks)]),
+            sentence_offsets=offsets_of(counts[kept]),
+            document_offsets=np.concatenate(
+                [[0], borders, [len(kept)] if len(kept) else []]
+            ).astype(np.int64),
+            ends_line=np.append(line[1:] != line[:-1], np.ones(min(len(line), 1), np.bool_)),
+            word_starts=None
+            if text.word_marks is None
+            else np.concatenate([np.empty(0, np.bool_), *marked]),
+            exact_path=path,
+        )
+
+
+def _blocks(text: ShardText) -> Iterator[_Sentences]:
+    """Cuts a shard into runs of whole sentences of about `BLOCK_BYTES`."""
+    starts = np.append(text.sentence_starts, len(text.data))
+    marks = np.arange(BLOCK_BYTES, len(text.data), BLOCK_BYTES)
+    cuts = np.unique(np.concatenate([[0], np.searchsorted(starts, marks), [len(starts) - 1]]))
+    for first, last in itertools.pairwise(cuts):
+        low, high = starts[first], starts[last]
+        yield _Sentences(
+            data=text.data[low:high],
+            borders=starts[first : last + 1] - low,
+            marks=None if text.word_marks is None else text.word_marks[low:high],
+        )
+
+
+def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:
+    """Returns int64[W + 1]: borders of the words that are looked up in the table."""
+    cut = np.zeros(len(block.data) + 1, np.bool_)
+    cut[:-1] = (block.data == _SPACE) | (block.data == _LF)
+    cut[block.borders] = True
+    line_ends = np.flatnonzero(block.data == _LF)
+    cut[line_ends + 1] = True
+    if splitting.isolate_ideographs:
+        starts, lengths = ideographs(block.data)
+        cut[starts] = True
+        cut[starts + lengths] = True
+    return np.flatnonzero(cut)
+
+
+def _word_starts(opens: Bool, at: Int64, counts: Int64, marks: Bytes) -> Bool:
+    """Says which tokens begin a whole word.
+
+    A token does if it opens a pre-token or a segmented word, unless it stands inside a segmented
+    word or inside the character of the token before it. The first token of a sentence always does.
+
+    Args:
+      opens: bool[T].
+      at: int64[T]; byte of the token's first character.
+      counts: int64[S]; tokens a sentence.
+      marks: uint8[N]; see `ShardText.word_marks`.
+    """
+    if not len(at):
+        return opens
+    mark = marks[np.minimum(at, len(marks) - 1)]
+    starts = (opens | ((mark & WORD_BEGINS) > 0)) & ((mark & WORD_INSIDE) == 0)
+    starts[1:] &= at[1:] != at[:-1]
+    starts[offsets_of(counts)[:-1][counts > 0]] = True
+    return starts
+
+
+def _replace(encoded: _Encoded, which: Int64, other: _Encoded) -> _Encoded:
+    """Puts other tokens in the place of some sentences."""
+    starts, counts = offsets_of(encoded.counts)[:-1], encoded.counts.copy()
+    starts[which] = len(encoded.ids) + offsets_of(other.counts)[:-1]
+    counts[which] = other.counts
+    index = range_indices(starts, counts)
+    words = None
+    if encoded.word_starts is not None and other.word_starts is not None:
+        words = np.concatenate([encoded.word_starts, other.word_starts])[index]
+    return _Encoded(np.concatenate([encoded.ids, other.ids])[index], counts, words)

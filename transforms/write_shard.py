@@ -1,0 +1,125 @@
+"""Writes one shard: under a temporary name first, its entry last."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.manifest import ShardEntry
+from schemas.records import ShardId
+
+BUILD_FOLDER = "_build"
+"""Holds what a run needs to be resumed; gone when the manifest is written."""
+
+
+class HashingFile:
+    """A file for pyarrow to write to, that counts and hashes what goes through."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self.bytes = 0
+        self.closed = False
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._file.write(view)
+        self._sha256.update(view)
+        self.bytes += view.nbytes
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Writes a small file so that it is either there whole or not at all."""
+    temporary = temporary_name(path)
+    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        file.write(content)
+    FileSystems.rename([temporary], [path])
+
+
+def temporary_name(path: str) -> str:
+    """Returns a name beside `path` that no reader takes for a shard."""
+    folder, name = FileSystems.split(path)
+    return FileSystems.join(folder, f".{name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def make_folder(path: str) -> None:
+    """Creates a folder unless it is there."""
+    try:
+        FileSystems.mkdirs(path)
+    except (BeamIOError, OSError):
+        if not FileSystems.exists(path):
+            raise
+
+
+def entry_path(output: str, shard: ShardId) -> str:
+    """Returns where the entry of a finished shard is kept until the manifest is written."""
+    return FileSystems.join(output, BUILD_FOLDER, f"{shard.name.replace('/', '-')}.json")
+
+
+def write_shard(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str
+) -> tuple[str, int, dict[str, int]]:
+    """Writes record batches as an uncompressed Arrow IPC file.
+
+    Args:
+      batches: The rows, each batch of `schema`; taken one at a time.
+      schema: Their schema.
+      path: Final name of the file; it appears only when complete.
+
+    Returns:
+      sha256, size in bytes, and {"rows", "tokens", "max_length"}.
+    """
+    temporary = temporary_name(path)
+    counts = {"rows": 0, "tokens": 0, "max_length": 0}
+    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        sink = HashingFile(file)
+        with pa.ipc.new_file(pa.PythonFile(sink, "w"), schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+                counts["rows"] += len(lengths)
+                counts["tokens"] += int(lengths.sum())
+                counts["max_length"] = max(counts["max_length"], int(lengths.max(initial=0)))
+    FileSystems.rename([temporary], [path])
+    return sink.sha256, sink.bytes, counts
+
+
+def write_entry(output: str, shard: ShardId, entry: ShardEntry) -> None:
+    """Records that a shard is finished."""
+    write_atomically(entry_path(output, shard), json.dumps(entry.to_json()).encode())
+
+
+def read_entry(output: str, shard: ShardId) -> ShardEntry | None:
+    """Returns the entry of a finished shard, or None if it has to be built."""
+    path = entry_path(output, shard)
+    if not FileSystems.exists(path):
+        return None
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        value: Mapping[str, Any] = json.loads(file.read())
+    entry = ShardEntry.from_json(value)
+    shard_path = FileSystems.join(output, *entry.path.split("/"))
+    matched = FileSystems.match([shard_path])[0].metadata_list
+    return entry if matched and matched[0].size_in_bytes == entry.bytes else None
