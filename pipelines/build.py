@@ -15,14 +15,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines.errors import RunError, UsageError, one_sentence
 from pipelines.finish import finish, show_summary
 from pipelines.options import BuildOptions, parse_build_options
-from pipelines.output import list_files, prepare, read_manifest, remove_folder
+from pipelines.output import list_files, prepare, read_manifest, read_text, remove_folder
 from pipelines.plan import BuildPlan, make_plan, show_plan
 from pipelines.progress import ShardProgress
 from transforms.build_shards import BuildShards
 from transforms.read import ReadDocuments
 from transforms.record_reading import RecordReading, reading_path
 from transforms.shard_documents import ShardDocuments
-from transforms.write_shard import BUILD_FOLDER, entry_path, read_entry
+from transforms.write_shard import BUILD_FOLDER, entry_path, failure_path, read_entry
 
 LOCAL_RUNNERS = frozenset({"BundleBasedDirectRunner", "DirectRunner", "FnApiRunner"})
 
@@ -61,7 +61,9 @@ def runner_arguments(options: BuildOptions) -> list[str]:
     given = list(options.beam_args)
     if PipelineOptions(given).get_all_options()["runner"] is not None:
         if options.workers > 1:
-            raise UsageError("--workers is for local runs; give the runner's own option for workers")
+            raise UsageError(
+                "--workers is for local runs; give the runner's own option for workers"
+            )
         return given
     mode = "multi_processing" if options.workers > 1 else "in_memory"
     return [
@@ -116,16 +118,15 @@ def _run_wave(
     try:
         pipeline.run().wait_until_finish()
     except Exception as error:
-        raise _explained(error) from error
-
-
-def _explained(error: Exception) -> Exception:
-    """Returns the sentence that a worker meant for the user, wherever the runner has put it."""
-    told = re.search(r"\b(?:BuildError|ReadError): (.+?)(?: \[while running|\n|$)", str(error))
-    if told:
-        return UsageError(told[1])
-    last = str(error).strip().splitlines() or [type(error).__name__]
-    return RunError(f"the pipeline failed: {last[-1]}")
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        message = re.sub(r" \[while running .*", "", lines[-1])
+        raise RunError(f"the pipeline failed: {message}") from error
+    for number in sorted(wave):
+        told = failure_path(options.output, plan.builder.plan.shards[number])
+        if FileSystems.exists(told):
+            message = read_text(told)
+            FileSystems.delete([told])
+            raise UsageError(message)
 
 
 def _prepare_workers() -> None:

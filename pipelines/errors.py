@@ -2,7 +2,8 @@
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 
 class UsageError(ValueError):
@@ -13,7 +14,10 @@ class RunError(RuntimeError):
     """The work was begun and failed; the message says why. Exit status 1."""
 
 
-Program = Callable[[Sequence[str] | None], int]
+class Program(Protocol):
+    """A program's main: takes its arguments, by default the command line's."""
+
+    def __call__(self, argv: Sequence[str] | None = None) -> int: ...
 
 
 def one_sentence(program: Program) -> Program:

@@ -12,6 +12,7 @@ from pipelines.options import BuildOptions
 from pipelines.output import clear, join, read_text
 from pipelines.plan import BuildPlan
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
+from schemas.version import VERSION
 from transforms.record_reading import reading_path
 from transforms.write_shard import read_entry, write_atomically
 
@@ -97,8 +98,12 @@ def _split(shards: Sequence[ShardEntry]) -> dict[str, Any]:
 
 
 def _software(identity: Mapping[str, str]) -> dict[str, str]:
-    own = {name: importlib.metadata.version(name) for name in ("shardmill", "apache-beam")}
-    return {**identity, **own, "python": platform.python_version()}
+    return {
+        **identity,
+        "shardmill": VERSION,
+        "apache-beam": importlib.metadata.version("apache-beam"),
+        "python": platform.python_version(),
+    }
 
 
 def show_summary(output: str, manifest: Mapping[str, Any], seconds: float) -> None:

@@ -112,9 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     words.add_argument("--tokenizer", required=True, metavar="FILE", help="a tokenizers JSON file")
     for role in ROLES:
         words.add_argument(
-            f"--{role}-token", metavar="TOKEN", help=argparse.SUPPRESS if role != "cls" else
-            "the token that plays this part, where it has a name of its own; also --sep-token, "
-            "--mask-token, --pad-token, --unk-token",
+            f"--{role}-token", metavar="TOKEN", help=f"the {role} token, if it has its own name"
         )
     words.add_argument(
         "--segmenter",
@@ -236,10 +234,10 @@ def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) 
     for kind in [PipelineOptions, *_subclasses(PipelineOptions)]:
         if "_add_argparse_args" in vars(kind) and kind.__name__ not in seen:
             seen.add(kind.__name__)
-            kind._add_argparse_args(beam)  # noqa: SLF001 - Beam has no public list of its options
+            kind._add_argparse_args(beam)
     unknown = beam.parse_known_args(list(arguments))[1]
     if unknown:
-        actions = [*parser._actions, *beam._actions]  # noqa: SLF001
+        actions = [*parser._actions, *beam._actions]
         names = [name for action in actions for name in action.option_strings]
         name = unknown[0].partition("=")[0]
         close = difflib.get_close_matches(name, names, n=3)
@@ -250,5 +248,8 @@ def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) 
         )
 
 
-def _subclasses(kind: type) -> list[type]:
-    return [below for child in kind.__subclasses__() for below in (child, *_subclasses(child))]
+def _subclasses(kind: type[PipelineOptions]) -> list[type[PipelineOptions]]:
+    found: list[type[PipelineOptions]] = []
+    for child in kind.__subclasses__():
+        found += [child, *_subclasses(child)]
+    return found

@@ -17,6 +17,7 @@ _IDENTITY = "build.json"
 
 
 def join(folder: str, *names: str) -> str:
+    """Returns a path on any of Beam's file systems."""
     return FileSystems.join(folder, *names)
 
 

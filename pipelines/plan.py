@@ -77,13 +77,11 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         settings = _settings(options)
         files = match_inputs(options.input, options.format)
         text_bytes = estimated_text_bytes(files)
-        if not text_bytes:
-            raise UsageError(f"{', '.join(options.input)}: the files are empty")
         shards = plan_shards(text_bytes, options.shards, options.eval_fraction)
-    except UsageError:
-        raise
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if not text_bytes:
+        raise UsageError(f"{', '.join(options.input)}: the files are empty")
     builder = ShardBuilder(
         settings=settings, plan=shards, output=options.output, deduplicate=options.dedup
     )
@@ -133,7 +131,7 @@ def read_file(path: str, option: str) -> str:
             return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{option} {path}: not UTF-8 text: {error}") from error
-    except Exception as error:  # noqa: BLE001 - every file system raises errors of its own
+    except Exception as error:
         raise UsageError(f"{option} {path}: cannot be read: {error}") from error
 
 

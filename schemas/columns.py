@@ -30,6 +30,7 @@ def list_of(item: pa.DataType) -> pa.ListType:
 
 
 def input_ids(id_type: str) -> Column:
+    """Returns the column of sequences, for ids of "uint16" or "uint32"."""
     return Column(
         "input_ids",
         list_of(pa.type_for_alias(id_type)),
@@ -55,6 +56,7 @@ WORD_STARTS = Column(
 
 
 def mlm_positions() -> Column:
+    """Returns the column of selected positions."""
     return Column(
         "mlm_positions",
         list_of(list_of(pa.uint16())),
@@ -63,6 +65,7 @@ def mlm_positions() -> Column:
 
 
 def mlm_input_ids(id_type: str) -> Column:
+    """Returns the column of what is seen there, for ids of "uint16" or "uint32"."""
     return Column(
         "mlm_input_ids",
         list_of(list_of(pa.type_for_alias(id_type))),

@@ -95,7 +95,7 @@ def parse_manifest(text: str) -> dict[str, Any]:
         )
     if manifest.get("checksum") != checksum(manifest):
         raise ManifestError(f"{MANIFEST} was edited after it was written: its checksum differs")
-    return manifest  # type: ignore[no-any-return]
+    return dict(manifest)
 
 
 def shard_entries(manifest: Mapping[str, Any]) -> dict[str, list[ShardEntry]]:

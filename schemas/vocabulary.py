@@ -53,8 +53,8 @@ class Vocabulary:
         """
         for role in sorted(roles - set(self.roles)):
             raise ValueError(
-                f"the tokenizer has no {' or '.join(ROLES[role])} token, and this recipe needs one; "
-                f"name the token that plays this part with --{role}-token TOKEN"
+                f"the tokenizer has no {' or '.join(ROLES[role])} token, and this recipe needs "
+                f"one; name the token that plays this part with --{role}-token TOKEN"
             )
 
 
@@ -70,7 +70,7 @@ def read_vocabulary(tokenizer_json: str, names: Mapping[str, str] | None = None)
     """
     try:
         ids = Tokenizer.from_str(tokenizer_json).get_vocab(with_added_tokens=True)
-    except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+    except Exception as error:
         raise ValueError(f"not a `tokenizers` JSON file: {error}") from error
     found: dict[str, str] = {}
     for role, usual in ROLES.items():

@@ -2,7 +2,8 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -16,7 +17,7 @@ from transforms.corrupt import corrupt
 from transforms.pair_segments import LoneDocumentError
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
-from transforms.write_shard import write_entry, write_shard
+from transforms.write_shard import failure_path, write_atomically, write_entry, write_shard
 
 
 class BuildError(RuntimeError):
@@ -66,7 +67,7 @@ class ShardBuilder:
         del text
         examples = arrange_examples(tokens, settings, shard)
         del tokens
-        statistics: list[dict[str, int]] = []
+        statistics: list[Mapping[str, int]] = []
 
         def examined() -> Iterator[pa.RecordBatch]:
             for batch in corrupt(examples, recipe, vocabulary, settings.stream(shard)):
@@ -97,7 +98,9 @@ class ShardBuilder:
         elif self.plan.train > 1:
             fix = f"use fewer shards (--shards, now {self.plan.train})"
         else:
-            fix = "separate the documents (a blank line in text files), or use a recipe without pairs"
+            fix = (
+                "separate the documents (a blank line in text files), or use a recipe without pairs"
+            )
         return (
             f"{shard.name} has a single document, and {recipe} takes the second segment of a pair "
             f"from another document: {fix}"
@@ -109,12 +112,21 @@ class _BuildFn(beam.DoFn):
         self._builder = builder
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
-        yield self._builder.build(*element).path
+        number, packed = element
+        try:
+            yield self._builder.build(number, packed).path
+        except BuildError as error:
+            # What the user can mend is told in a file; an exception would end the other shards too.
+            path = failure_path(self._builder.output, self._builder.plan.shards[number])
+            write_atomically(path, str(error).encode())
 
 
 @dataclasses.dataclass(eq=False)
-class BuildShards(beam.PTransform):
+class BuildShards(beam.PTransform[Any, Any]):
     """Builds and writes the shards whose documents come in. Outputs the paths written.
+
+    A shard that cannot be built for a reason the user can mend leaves that reason at its
+    `failure_path`, and the others are built.
 
     Splitting, annotating, tokenizing, packing, pairing, laying out and corrupting are one step
     here, not eight: no runner would keep them apart, and between them nothing has to stay alive.
@@ -125,5 +137,5 @@ class BuildShards(beam.PTransform):
 
     builder: ShardBuilder
 
-    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+    def expand(self, shards: beam.PCollection[Any]) -> beam.PCollection[Any]:
         return shards | "Build" >> beam.ParDo(_BuildFn(self.builder)).with_output_types(str)

@@ -37,6 +37,10 @@ _MOST_ROWS = 1 << 16
 _BORDER = re.compile(rb"\n[\x00-\x20\x7f]*\n")
 
 
+class ReadError(OSError):
+    """A file that cannot be read to its end; the message is one sentence that names it."""
+
+
 def check_max_document_bytes(max_document_bytes: int) -> None:
     """Raises ValueError if a document cannot be limited to this length."""
     if max_document_bytes < MIN_DOCUMENT_LIMIT:
@@ -64,7 +68,7 @@ def read_range(
 
     Raises:
       ValueError: If `max_document_bytes` is too small.
-      OSError: If the file is damaged or ends too early.
+      ReadError: If the file is damaged or ends too early.
     """
     check_max_document_bytes(max_document_bytes)
     codec = codec_of(part.path)
@@ -75,7 +79,8 @@ def read_range(
             yield from records.drain()
         yield from records.drain()
     except (OSError, pa.ArrowException) as error:
-        raise OSError(f"{part.path} cannot be read as {part.format}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
 
 
 def _steps(file: BinaryIO, part: FileRange, text_field: str, records: RawRecords) -> Iterator[None]:

@@ -1,16 +1,24 @@
 """Lays windows out with special tokens: [CLS] A [SEP], [CLS] A [SEP] B [SEP] and the like."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64, Windows
 from schemas.vocabulary import Vocabulary
+from transforms.checks.layout import examine_layout
+from transforms.checks.oracle import Findings
+from transforms.checks.part import Part
+from transforms.checks.stored import StoredBatch
 from transforms.ragged import offsets_of, range_indices
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layout:
+class Layout(Part):
     """Which special tokens stand around the segments, by role.
 
     Attributes:
@@ -37,6 +45,9 @@ class Layout:
     @property
     def roles(self) -> frozenset[str]:
         return frozenset(self.prefix + self.between + self.suffix)
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_layout(batch, recipe, vocabulary)
 
 
 def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Examples:

@@ -5,10 +5,12 @@ import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
 
+EXCERPT_BYTES = 800
+"""What is kept of a line that is too long."""
+
 _BLOCK_BYTES = 4 << 20
 # How much is read at first beyond the end of a range, where mostly one line is wanted.
 _TAIL_BYTES = 64 << 10
-_EXCERPT_BYTES = 800
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -50,7 +52,7 @@ def line_blocks(file: BinaryIO, begin: int, end: int, limit: int) -> Iterator[Li
         line_end = data.find(b"\n")
         length = len(data) if line_end < 0 else line_end
         if length > limit:
-            yield LineBlock(offset, data[:_EXCERPT_BYTES], too_long=True)
+            yield LineBlock(offset, data[: min(limit, EXCERPT_BYTES)], too_long=True)
             skipping = line_end < 0
             offset, data = offset + length + 1, data[length + 1 :]
         whole = data.rfind(b"\n") + 1

@@ -6,13 +6,20 @@ pairs give sentences back, so the next window may begin inside the last.
 """
 
 import dataclasses
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from schemas.records import Int64, Packing, Tokens
-from transforms.ragged import offsets_of, range_indices
 from schemas.vocabulary import Vocabulary
+from transforms.checks.layout import examine_filling
+from transforms.checks.oracle import Findings
+from transforms.checks.part import Part
+from transforms.checks.stored import StoredBatch
+from transforms.ragged import offsets_of, range_indices
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 
 class Segment(Protocol):
@@ -24,7 +31,7 @@ class Segment(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SentenceChunks:
+class SentenceChunks(Part):
     """Whole sentences of one document until a target length is reached.
 
     Attributes:
@@ -55,7 +62,7 @@ class SentenceChunks:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FullSentences:
+class FullSentences(Part):
     """As many whole sentences as fit, from one document or running on into the next.
 
     Sentences longer than the capacity are cut before packing, between words where words are known.
@@ -94,12 +101,20 @@ class FullSentences:
             ends = np.minimum(ends, last)
         return Packing(items, ends, np.full(len(ends), capacity, np.int64))
 
+    @property
+    def inner_roles(self) -> tuple[str, ...]:
+        ended = self.end_lines or (self.end_documents and self.cross_documents)
+        return ("sep",) if ended else ()
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_filling(batch, recipe) if self.cross_documents else Findings()
+
 
 KEEP_CHOICES = ("head", "tail", "head_tail")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WholeDocuments:
+class WholeDocuments(Part):
     """One window a document; of a document that does not fit, a part is kept.
 
     Attributes:

@@ -1,13 +1,21 @@
 """Chooses the windows that come to be, and pairs each with a second segment where one is wanted."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from schemas.records import Bool, Int64, Packing, Windows
-from transforms.ragged import offsets_of, row_numbers
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.pairs import examine_relations, random_pairs
+from transforms.checks.part import Part
+from transforms.checks.stored import StoredBatch
+from transforms.ragged import row_numbers
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 
 class LoneDocumentError(ValueError):
@@ -27,7 +35,7 @@ class Pair(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SingleSegment:
+class SingleSegment(Part):
     """No second segment: windows follow one another."""
 
     relations: ClassVar[Sequence[str]] = ()
@@ -40,7 +48,7 @@ class SingleSegment:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NextSentence:
+class NextSentence(Part):
     """Next-sentence pairs: B follows A, or comes from another document.
 
     A is the first a_end sentences of a chunk of n, a_end uniform in {1..n-1}. With probability
@@ -82,6 +90,14 @@ class NextSentence:
         offsets = packing.tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         return Windows(packing.tokens, first, second, random[starts].astype(np.uint8))
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_relations(batch, self.relations)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return random_pairs(totals, self.random_rate)
 
     def _distractors(self, packing: Packing, first: Int64, rng: np.random.Generator) -> Int64:
         """Draws sentences [begin, end) of other documents for segments `first` (in sentences)."""

@@ -8,10 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.documents import Rejected, excerpt_of
+from transforms.line_blocks import EXCERPT_BYTES
 from transforms.normalize import normalize_texts
-
-EXCERPT_BYTES = 800
-"""What has to be known of a record to make its excerpt."""
 
 _BATCH_BYTES = 8 << 20
 
@@ -54,7 +52,7 @@ class RawRecords:
     def add(self, offset: int, text: bytes) -> None:
         """Adds a text of any length."""
         start = self.add_pieces(offset, text)
-        if start < len(text):
+        if not start or start < len(text):
             self.extend([offset + start], [text[start:]])
 
     def add_pieces(self, offset: int, text: bytes) -> int:
@@ -65,7 +63,8 @@ class RawRecords:
             if cut < 0:
                 cut = text.find(b"\n", start)
                 cut = len(text) if cut < 0 else cut
-                self.reject(offset + start, "line_too_long", text[start : start + EXCERPT_BYTES])
+                excerpt = text[start : start + min(self.limit, EXCERPT_BYTES)]
+                self.reject(offset + start, "line_too_long", excerpt)
             else:
                 self.extend([offset + start], [text[start:cut]])
                 self._cuts += 1

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -52,7 +53,7 @@ class _WriteCountsFn(beam.DoFn):
 
 
 @dataclasses.dataclass(eq=False)
-class RecordReading(beam.PTransform):
+class RecordReading(beam.PTransform[Any, Any]):
     """Writes rejected/*.jsonl, and after it the counts of the whole reading.
 
     Input: a pair of PCollections, `Rejected` records and count dictionaries.
@@ -63,7 +64,7 @@ class RecordReading(beam.PTransform):
 
     output: str
 
-    def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
+    def expand(self, inputs: Any) -> beam.PCollection[Any]:
         rejected, tally = inputs
         reasons = (
             rejected

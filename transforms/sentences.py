@@ -32,9 +32,10 @@ CJK is an ideograph or kana. In these places the sentence goes on all the same:
 | . after an abbreviation, before a digit                   | No. 5 / Jan. 3 / pp. 7          |
 | . after initials, but for "I" alone after a word          | J. K. Rowling / U.S. Army       |
 | . after dotted small letters but a.m. and p.m.            | e.g. Rome / i.e. Rome           |
-| . after a number, Roman number or character begins a line | 1. Start / IV. THE END / a. Red |
+| . after a line's first number, Roman number or character  | 1. Start / IV. THE END / a. Red |
 
-"etc.", "Inc.", "Co." and "p.m." need no rule: they end a sentence unless lower case follows.
+These rules for . hold before a space or bracket, not before a closing quote. "etc.", "Inc.", "Co."
+and "p.m." need none: they end a sentence unless lower case follows.
 
 What this does not do: it knows no grammar.
 
@@ -135,7 +136,10 @@ def _boundaries(text: Bytes) -> Int64:
     spaced = text[runs.after] == SPACE
     runs = runs.where((spaced | (runs.kinds != rules.PERIOD)) & (text[runs.ends] != LINE_FEED))
     runs = runs.where(_ends_sentence(text, runs))
-    dots = np.flatnonzero((runs.kinds == rules.PERIOD) & (runs.ends - runs.begins == 1))
+    # A quotation that ends in an abbreviation ends: "from the U.S.A." Then
+    unquoted = np.isin(text[runs.ends], np.frombuffer(b" )]}", np.uint8))
+    single = runs.ends - runs.begins == 1
+    dots = np.flatnonzero((runs.kinds == rules.PERIOD) & single & unquoted)
     return np.delete(runs.after, dots[_abbreviates(text, runs.begins[dots])])
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -69,7 +70,7 @@ class _DealFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for share in self._deal():
-            yield WindowedValue(share, GlobalWindow().max_timestamp(), [GlobalWindow()])
+            yield WindowedValue(share, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
     def _deal(self) -> Iterator[tuple[int, bytes]]:
         batches, self._batches, self._bytes = self._batches, [], 0
@@ -78,7 +79,7 @@ class _DealFn(beam.DoFn):
 
 
 @dataclasses.dataclass(eq=False)
-class ShardDocuments(beam.PTransform):
+class ShardDocuments(beam.PTransform[Any, Any]):
     """Groups document batches by shard.
 
     Attributes:
@@ -91,7 +92,7 @@ class ShardDocuments(beam.PTransform):
     plan: ShardPlan
     wanted: frozenset[int]
 
-    def expand(self, documents: beam.PCollection) -> beam.PCollection:
+    def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[Any]:
         deal = beam.ParDo(_DealFn(self.plan, self.wanted))
         dealt = documents | "Deal" >> deal.with_output_types(tuple[int, bytes])
         empty = [(number, b"") for number in sorted(self.wanted)]

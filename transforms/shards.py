@@ -92,7 +92,8 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
         first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
         order = order[first]
     lines = table.column("text").take(pa.array(order)).combine_chunks()
-    text = pc.binary_join_element_wise(lines, b"", b"\n")
+    nothing, line_end = (pa.scalar(part, pa.large_binary()) for part in (b"", b"\n"))
+    text = pc.binary_join_element_wise(lines, nothing, line_end)
     starts = np.frombuffer(text.buffers()[1], np.int64, len(text) + 1, text.offset * 8)
     return ShardText(
         data=np.frombuffer(text.buffers()[2], np.uint8)[: starts[-1]],

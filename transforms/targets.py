@@ -2,15 +2,23 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.columns import Column, mlm_input_ids, mlm_positions
 from schemas.records import Array, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings
+from transforms.checks.part import Part
+from transforms.checks.selection import examine_lists
+from transforms.checks.stored import StoredBatch
 from transforms.ragged import offsets_of, range_indices
 from transforms.spans import Spans
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 Copy = tuple[Spans, Array]
 """One corruption of a batch: its spans, and the ids seen at their positions."""
@@ -25,7 +33,7 @@ class Targets(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MaskedTokens:
+class MaskedTokens(Part):
     """Positions and seen ids of every copy; labels are the ids that stand in `input_ids`.
 
     Source: google-research/bert create_pretraining_data.py:335-415 (masked_lm_positions, _ids).
@@ -45,6 +53,9 @@ class MaskedTokens:
         ]
         seen = [ids for _, ids in copies]
         return interleave(in_row, counts), interleave(seen, counts)
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_lists(batch)
 
 
 def interleave(copies: Sequence[Array], counts: Sequence[Int64]) -> pa.Array:

@@ -79,6 +79,11 @@ def entry_path(output: str, shard: ShardId) -> str:
     return FileSystems.join(output, BUILD_FOLDER, f"{shard.name.replace('/', '-')}.json")
 
 
+def failure_path(output: str, shard: ShardId) -> str:
+    """Returns where it is told why a shard could not be built."""
+    return f"{entry_path(output, shard)}.failed"
+
+
 def write_shard(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str
 ) -> tuple[str, int, dict[str, int]]:

@@ -91,41 +91,44 @@ def is_abbreviation(line: str, dot: int) -> bool:
     )
 
 
+def goes_on(line: str, begin: int, end: int, after: int, following: int) -> bool:
+    """Says whether what stands around a run keeps any stop from ending a sentence."""
+    before, next_ = line[begin - 1 : begin], line[following]
+    if before == "" or next_ in STOPS or next_ in JOINING:
+        return True
+    if next_ in CLOSING and not (after < following and next_ in OPENING):
+        return True
+    quoted = before in OPENING and after > end
+    return quoted and (before not in STRAIGHT or before == line[end])
+
+
 def ends_sentence(line: str, begin: int, end: int, after: int) -> bool:
     """Says whether the run of stops line[begin:end], closed until `after`, ends a sentence."""
     spaced = line[after] == " "
-    following = after + spaced
-    opened = following
+    following = opened = after + spaced
     while opened < following + 3 and line[opened] in OPENING:
         opened += 1
-    before = line[begin - 1] if begin else ""
-    next_, inner, last = line[following], line[opened], line[end - 1]
-
-    if next_ in STOPS or next_ in JOINING or inner == "\n":
+    before, next_, inner = line[begin - 1 : begin], line[following], line[opened]
+    if inner == "\n" or goes_on(line, begin, end, after, following):
         return False
-    if next_ in CLOSING and not (spaced and next_ in OPENING):
-        return False
-    if before == "":
-        return False
-    if before in OPENING and after > end and (before not in STRAIGHT or before == line[end]):
-        return False
-    if last in "。！？；":
-        return True
-    if last == ";":
-        return after == end and is_cjk(next_) and is_cjk(before)
-    if last in "!?":
-        if is_cjk(inner):
+    match line[end - 1]:
+        case ";":
+            return after == end and is_cjk(next_) and is_cjk(before)
+        case "!" | "?" if is_cjk(inner):
             return before != " "
-        return spaced and not (is_lower(inner) or inner in JOINING or inner in CLOSING)
-    if last == "…" or line[begin:end].endswith(".."):
-        if before in JOINING or (before in OPENING and before not in CLOSING):
-            return False
-        if line[begin] in ".…" and before == next_:
-            return False
-        return opens_sentence(inner) if spaced else is_cjk(inner)
-    if not spaced or not opens_sentence(inner):
-        return False
-    return not (end - begin == 1 and after == end and is_abbreviation(line, begin))
+        case "!" | "?":
+            return spaced and not (is_lower(inner) or inner in JOINING or inner in CLOSING)
+        case "…" | "." if line[begin:end].endswith(("…", "..")):
+            stammer = line[begin] in ".…" and before == next_
+            left_out = before in JOINING or before in OPENING - CLOSING
+            ends = opens_sentence(inner) if spaced else is_cjk(inner)
+            return ends and not stammer and not left_out
+        case ".":
+            single = end - begin == 1 and line[end] in " )]}"
+            return (
+                spaced and opens_sentence(inner) and not (single and is_abbreviation(line, begin))
+            )
+    return True
 
 
 def slow_line(line: str) -> list[int]:

@@ -1,12 +1,14 @@
 """A recipe: the frozen value that says how one objective's examples are built."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
+from transforms.checks.part import Part
 from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
 from transforms.lay_out import Layout
@@ -78,6 +80,11 @@ class Recipe:
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, those inside other parts included."""
+        return tuple(_parts_of(self))
+
+    @property
     def segments(self) -> int:
         """Segments of an example: 1 or 2."""
         return 2 if self.pair.relations else 1
@@ -111,3 +118,15 @@ class Recipe:
     def schema(self, vocabulary: Vocabulary) -> pa.Schema:
         """Returns the Arrow schema of its shards."""
         return columns.schema_of(self.columns(vocabulary.id_type))
+
+
+def _parts_of(value: object) -> Iterator[Part]:
+    """Yields the parts that a dataclass, or a tuple of them, is made of."""
+    if isinstance(value, Part):
+        yield value
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _parts_of(each)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _parts_of(getattr(value, field.name))

@@ -1,0 +1,3 @@
+"""The version of Shardmill."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,133 @@
+"""Finds input files on any file system of Beam, and reads their documents."""
+
+import collections
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.pvalue import PBegin, TaggedOutput
+
+from schemas.documents import Rejected, document_batch
+from transforms.formats import (
+    MAX_DOCUMENT_BYTES,
+    ReadError,
+    check_max_document_bytes,
+    read_range,
+)
+from transforms.inputs import FileRange, InputFile, input_file
+
+REJECTED = "rejected"
+TALLY = "tally"
+DOCUMENTS = "documents"
+
+_Output: TypeAlias = (
+    pa.RecordBatch
+    | TaggedOutput[Literal["rejected"], Rejected]
+    | TaggedOutput[Literal["tally"], dict[str, int]]
+)
+
+
+def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[InputFile]:
+    """Finds the files to read.
+
+    Args:
+      patterns: Names or globs ("**" looks into folders), local or with a scheme such as gs://. As
+        in a shell, "*" does not find hidden files nor look into hidden folders.
+      requested: The format, see `transforms.inputs.detect_format`.
+
+    Returns:
+      Each file once, ordered by path.
+
+    Raises:
+      ValueError: If a pattern finds nothing or is a folder, or a file cannot be read.
+    """
+    sizes: dict[str, int] = {}
+    for pattern in patterns:
+        sizes.update(_match(pattern))
+    return [input_file(path, size, requested) for path, size in sorted(sizes.items())]
+
+
+def _match(pattern: str) -> dict[str, int]:
+    folder = pattern.rstrip("/")
+    if not set("*?[") & set(pattern) and _list(f"{folder}/**", 1):
+        raise ValueError(f"{pattern} is a folder; to read its files write {folder}/*")
+    found = {
+        metadata.path: metadata.size_in_bytes
+        for metadata in _list(pattern)
+        if metadata.path.count("/.") <= pattern.count("/.")
+    }
+    if not found:
+        raise ValueError(f"no file matches {pattern}")
+    return found
+
+
+def _list(pattern: str, most: int | None = None) -> list[FileMetadata]:
+    try:
+        [result] = FileSystems.match([pattern], [most])
+    except BeamIOError as error:
+        raise ValueError(f"{pattern} cannot be looked up: {error}") from error
+    return list(result.metadata_list)
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        # Beam's own decompression takes a truncated file for a whole one.
+        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except OSError as error:
+        raise ReadError(f"{path} cannot be opened: {error}") from error
+
+
+class _ReadRangeFn(beam.DoFn):
+    def __init__(self, text_field: str, max_document_bytes: int) -> None:
+        self._text_field = text_field
+        self._max_document_bytes = max_document_bytes
+
+    def process(self, part: FileRange) -> Iterator[_Output]:
+        tally: collections.Counter[str] = collections.Counter()
+        with _open(part.path) as file:
+            for batch in read_range(file, part, self._text_field, self._max_document_bytes):
+                tally.update(batch.tally)
+                for rejected in batch.rejected:
+                    yield TaggedOutput(REJECTED, rejected)
+                if batch.texts:
+                    yield document_batch(batch.texts)
+        yield TaggedOutput(TALLY, dict(tally))
+
+
+@dataclasses.dataclass(eq=False)
+class ReadDocuments(beam.PTransform[PBegin, Any]):
+    """Reads ranges of files in parallel.
+
+    Attributes:
+      ranges: From `transforms.inputs.plan_ranges`.
+      text_field: The field of a JSON object, or the column of a Parquet file, with the text.
+      max_document_bytes: Longer documents are cut at line ends.
+
+    Returns a tuple of PCollections by name: `documents`, batches (`pa.RecordBatch` of
+    `DOCUMENT_SCHEMA`) of about 8 MiB of normalised text; `rejected`, a `Rejected` each; `tally`, a
+    dict[str, int] a range with the keys of `transforms.raw_records.ReadBatch`.
+
+    A file that is damaged fails the pipeline with a `ReadError`: the rest of it is never left out.
+    """
+
+    ranges: list[FileRange]
+    text_field: str = "text"
+    max_document_bytes: int = MAX_DOCUMENT_BYTES
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        check_max_document_bytes(self.max_document_bytes)
+
+    def expand(self, pbegin: PBegin) -> Any:
+        read = _ReadRangeFn(self.text_field, self.max_document_bytes)
+        return (
+            pbegin
+            | "CreateRanges" >> beam.Create(self.ranges)
+            # Otherwise one worker would be given all of them.
+            | "SpreadRanges" >> beam.Reshuffle()
+            | "ReadRanges" >> beam.ParDo(read).with_outputs(REJECTED, TALLY, main=DOCUMENTS)
+        )
