@@ -72,7 +72,7 @@ def read_range(
     """
     check_max_document_bytes(max_document_bytes)
     codec = codec_of(part.path)
-    records = RawRecords(part.path, max_document_bytes)
+    records = RawRecords(part.path, max_document_bytes, in_place=part.format == "text")
     try:
         stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec) if codec else file
         for _ in _steps(stream, part, text_field, records):

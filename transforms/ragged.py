@@ -10,6 +10,8 @@ Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
+_LONG_RUNS = 8
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ragged:
@@ -61,8 +63,18 @@ def range_indices(starts: Array, lengths: Array) -> Int64:
       int64[sum(lengths)].
     """
     offsets = offsets_of(lengths)
-    shift = np.asarray(starts, np.int64) - offsets[:-1]
-    return np.repeat(shift, lengths) + np.arange(offsets[-1], dtype=np.int64)
+    total = int(offsets[-1])
+    if total < _LONG_RUNS * len(lengths):
+        indices = np.repeat(np.asarray(starts, np.int64) - offsets[:-1], lengths)
+        indices += np.arange(total, dtype=np.int64)
+        return indices
+    # A running sum of steps of one, and of jumps between ranges: half the time on long ranges.
+    filled = np.flatnonzero(lengths)
+    first = np.asarray(starts, np.int64)[filled]
+    last = first + np.asarray(lengths)[filled] - 1
+    steps = np.ones(total, np.int64)
+    steps[offsets[filled]] = np.append(first[:1], first[1:] - last[:-1])
+    return np.cumsum(steps, out=steps)
 
 
 def row_numbers(lengths: Array) -> Int64:

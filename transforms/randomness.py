@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 
 def rng_for(seed: int, *path: str | int) -> np.random.Generator:
@@ -22,3 +23,20 @@ def rng_for(seed: int, *path: str | int) -> np.random.Generator:
     key = hashlib.blake2b(text.encode(), digest_size=16).digest()
     entropy = np.random.SeedSequence(int.from_bytes(key, "little"))
     return np.random.Generator(np.random.SFC64(entropy))
+
+
+def random_bits(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint32]:
+    """Returns 32 random bits each, straight from the bit generator.
+
+    NumPy promises that a bit generator's stream stays the same, which it does not of the methods of
+    `Generator`, and the raw stream takes two thirds of their time.
+    """
+    raw = rng.bit_generator.random_raw((count + 1) // 2)
+    return raw.astype("<u8", copy=False).view("<u4")[:count]
+
+
+def random_below(rng: np.random.Generator, bound: int, count: int) -> npt.NDArray[np.int64]:
+    """Returns numbers in [0, bound), uniform to within bound / 2**32."""
+    return ((random_bits(rng, count).astype(np.uint64) * np.uint64(bound)) >> np.uint64(32)).astype(
+        np.int64
+    )

@@ -31,11 +31,18 @@ class ReadBatch:
 
 
 class RawRecords:
-    """Collects raw records until a batch is made of them."""
+    """Collects raw records until a batch is made of them.
 
-    def __init__(self, source: str, limit: int) -> None:
+    Args:
+      source: The file they come from.
+      limit: The longest document.
+      in_place: The text stands in the file as it is, so a piece of it has an offset of its own.
+    """
+
+    def __init__(self, source: str, limit: int, *, in_place: bool) -> None:
         self.limit = limit
         self._source = source
+        self._stride = int(in_place)
         self._clear()
 
     def _clear(self) -> None:
@@ -53,7 +60,7 @@ class RawRecords:
         """Adds a text of any length."""
         start = self.add_pieces(offset, text)
         if not start or start < len(text):
-            self.extend([offset + start], [text[start:]])
+            self.extend([offset + start * self._stride], [text[start:]])
 
     def add_pieces(self, offset: int, text: bytes) -> int:
         """Adds pieces of a text that is too long; returns where the rest begins that is not."""
@@ -64,9 +71,9 @@ class RawRecords:
                 cut = text.find(b"\n", start)
                 cut = len(text) if cut < 0 else cut
                 excerpt = text[start : start + min(self.limit, EXCERPT_BYTES)]
-                self.reject(offset + start, "line_too_long", excerpt)
+                self.reject(offset + start * self._stride, "line_too_long", excerpt)
             else:
-                self.extend([offset + start], [text[start:cut]])
+                self.extend([offset + start * self._stride], [text[start:cut]])
                 self._cuts += 1
             start = cut + 1
         return start

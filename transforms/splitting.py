@@ -33,8 +33,9 @@ _LOCAL_NORMALIZERS = frozenset(
 )
 # Each of these alone always cuts at white space.
 _CUT_AT_SPACE = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
-# Each only cuts further what it is given.
-_CUT_FURTHER = _CUT_AT_SPACE | {"Digits", "Punctuation"}
+# Each cuts at characters of its own, and lets the next step see the spaces.
+_CUT_ELSEWHERE = frozenset({"Digits", "Punctuation"})
+_CUT_BEFORE_SPACE = frozenset({"ByteLevel", "Metaspace"})
 _MODELS = frozenset({"BPE", "Unigram", "WordLevel", "WordPiece"})
 
 
@@ -71,8 +72,8 @@ def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
     ):
         return None
     return Splitting(
-        isolate_ideographs=any(_isolates_ideographs(step) for step in normalizers),
-        space_counts=not any(step["type"] in _CUT_AT_SPACE for step in pre_tokenizers),
+        isolate_ideographs=_isolates_ideographs(normalizers),
+        space_counts=_first_at_space(pre_tokenizers)["type"] not in _CUT_AT_SPACE,
     )
 
 
@@ -99,14 +100,21 @@ def _is_local(step: Step) -> bool:
 
 
 def _cuts_before_spaces(steps: list[Step]) -> bool:
-    """Holds if one step always cuts before a space and the others only cut further."""
-    kinds = [step["type"] for step in steps]
-    if not all(kind in _CUT_FURTHER or kind in {"ByteLevel", "Metaspace"} for kind in kinds):
+    """Holds if the first step to see the spaces always cuts before one."""
+    known = _CUT_AT_SPACE | _CUT_BEFORE_SPACE | _CUT_ELSEWHERE
+    if not all(step["type"] in known for step in steps):
         return False
     if any(step["type"] == "Metaspace" and not _cuts_every_word(step, steps) for step in steps):
         return False
-    by_regex = any(step["type"] == "ByteLevel" and step.get("use_regex", True) for step in steps)
-    return by_regex or "Metaspace" in kinds or any(kind in _CUT_AT_SPACE for kind in kinds)
+    first = _first_at_space(steps)
+    if first.get("type") == "ByteLevel":
+        return bool(first.get("use_regex", True))
+    return bool(first)
+
+
+def _first_at_space(steps: list[Step]) -> Step:
+    """Returns the step that meets the spaces; those behind it may find other signs in their place."""
+    return next((step for step in steps if step["type"] not in _CUT_ELSEWHERE), {})
 
 
 def _cuts_every_word(metaspace: Step, steps: list[Step]) -> bool:
@@ -119,8 +127,14 @@ def _is_exact(model: Step) -> bool:
     return model.get("type") in _MODELS and not model.get("dropout")
 
 
-def _isolates_ideographs(step: Step) -> bool:
-    return step["type"] == "BertNormalizer" and bool(step["handle_chinese_chars"])
+def _isolates_ideographs(normalizers: list[Step]) -> bool:
+    """Holds if ideographs get their spaces before a step could turn them into something else."""
+    for step in normalizers:
+        if step["type"] in {"Precompiled", "Replace"}:
+            return False
+        if step["type"] == "BertNormalizer" and step["handle_chinese_chars"]:
+            return True
+    return False
 
 
 def _has_ideograph(text: str) -> bool:

@@ -91,15 +91,20 @@ class SlowReading:
 
     def add_lines(self, lines: list[tuple[int, bytes]]) -> None:
         """Adds a document of lines with their offsets, in as many pieces as needed."""
-        piece = lines[:1]
-        for offset, line in lines[1:]:
-            if offset + len(line) - piece[0][0] > LIMIT:
-                self.add(piece[0][0], b"\n".join(line for _, line in piece))
+        piece: list[bytes] = []
+        begin = 0
+        for offset, line in lines:
+            if piece and len(b"\n".join([*piece, line])) > LIMIT:
+                self.add(begin, b"\n".join(piece))
                 self.tally["split"] += 1
                 piece = []
-            piece.append((offset, line))
+            if len(line) > LIMIT:
+                self.rejected.append((offset, "line_too_long"))
+                continue
+            begin = begin if piece else offset
+            piece.append(line)
         if piece:
-            self.add(piece[0][0], b"\n".join(line for _, line in piece))
+            self.add(begin, b"\n".join(piece))
 
     def found(self) -> Found:
         return self.texts, sorted(self.rejected), +self.tally
@@ -189,8 +194,7 @@ def slow_jsonl(data: bytes, longest: int) -> Found:
             except (KeyError, AttributeError):
                 reading.rejected.append((offset, "missing_field"))
             else:
-                lines = [(offset + at, part) for at, part in slow_lines(text)] or [(offset, b"")]
-                reading.add_lines(lines)
+                reading.add_lines([(offset, part) for part in text.split(b"\n")])
     return reading.found()
 
 

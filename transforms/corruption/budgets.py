@@ -2,11 +2,18 @@
 
 import dataclasses
 import math
-from typing import Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from schemas.records import Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Oracle, bounded_sum
+from transforms.checks.part import Part
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 
 class Budget(Protocol):
@@ -27,7 +34,7 @@ def check_rate(rate: float) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RoundedBudget:
+class RoundedBudget(Part):
     """min(max_predictions, max(1, round(length * rate))), length with special tokens.
 
     Rounding is half to even, on the IEEE double product, like Python's `round`.
@@ -58,7 +65,7 @@ class RoundedBudget:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RandomizedBudget:
+class RandomizedBudget(Part):
     """floor(length * rate + U(0, 1)): unbiased for every length.
 
     Attributes:
@@ -79,3 +86,12 @@ class RandomizedBudget:
         """Returns the least and the most tokens a row of single-token units selects."""
         exact = lengths * self.rate
         return np.floor(exact).astype(np.int64), np.ceil(exact).astype(np.int64)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        """Judges the mean: rows that cannot reach their budget, and whole words, are left out."""
+        name = "budgets are rounded without bias"
+        expected = self.rate * totals.get("select.free_length", 0)
+        lists = totals.get("select.free_lists", 0)
+        return [bounded_sum(name, totals.get("select.free_tokens", 0), expected, lists)]

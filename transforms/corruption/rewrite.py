@@ -1,13 +1,23 @@
 """What the model sees in place of selected tokens."""
 
 import dataclasses
-from typing import Protocol
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.part import Part
+from transforms.checks.rewriting import examine_rewriting, rewriting_oracles
+from transforms.checks.stored import StoredBatch
+from transforms.randomness import random_below, random_bits
 from transforms.spans import Spans
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 _SCALE = 1 << 32
 
@@ -23,8 +33,15 @@ class Rewrite(Protocol):
     ) -> Array: ...
 
 
+@functools.lru_cache(maxsize=8)
+def _all_but(size: int, excluded: tuple[int, ...]) -> Int64:
+    allowed = np.ones(size, np.bool_)
+    allowed[list(excluded)] = False
+    return np.flatnonzero(allowed)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MaskRandomKeep:
+class MaskRandomKeep(Part):
     """For each token on its own: the mask token, a random token, or the token itself.
 
     Attributes:
@@ -56,19 +73,26 @@ class MaskRandomKeep:
     def rewrite(
         self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
     ) -> Array:
-        original = examples.ids[spans.positions()]
-        draw = rng.integers(0, _SCALE, len(original), np.uint32)
-        seen = original.copy()
-        below = round(self.mask * _SCALE)
-        masked = draw < below
+        seen = examples.ids[spans.positions()]
+        draw = random_bits(rng, len(seen))
+        masked = draw < round(self.mask * _SCALE)
+        changed = draw < round((self.mask + self.random) * _SCALE)
+        replaced = np.flatnonzero(masked != changed)
         if self.mask:
-            seen[masked] = vocabulary.mask
-        replaced = np.flatnonzero((draw < round((self.mask + self.random) * _SCALE)) & ~masked)
+            np.putmask(seen, masked, vocabulary.mask)
         allowed = self.replacements(vocabulary)
-        seen[replaced] = allowed[rng.integers(0, len(allowed), len(replaced))]
+        seen[replaced] = allowed[random_below(rng, len(allowed), len(replaced))]
         return seen
 
     def replacements(self, vocabulary: Vocabulary) -> Int64:
         """Returns the ids a random token is drawn from, ascending."""
         excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
-        return np.setdiff1d(np.arange(vocabulary.size), excluded)
+        return _all_but(vocabulary.size, tuple(excluded))
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_rewriting(batch, self, vocabulary)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return rewriting_oracles(totals, self, vocabulary)

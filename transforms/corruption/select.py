@@ -1,15 +1,25 @@
 """Selects units of every row at random, within an exact budget of tokens."""
 
 import dataclasses
-from typing import Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.part import Part
+from transforms.checks.selection import examine_selection, selection_oracles
+from transforms.checks.stored import StoredBatch
 from transforms.corruption.budgets import Budget, RoundedBudget
 from transforms.corruption.units import TokenUnits, Units, UnitTable
 from transforms.ragged import offsets_of
+from transforms.randomness import random_bits
 from transforms.spans import Spans
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 _CELLS = 1 << 20
 _SLAB = 32
@@ -29,7 +39,7 @@ class Select(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BudgetedUnits:
+class BudgetedUnits(Part):
     """Units in random order, each taken if it still fits into the row's budget.
 
     Attributes:
@@ -55,6 +65,14 @@ class BudgetedUnits:
     ) -> Spans:
         budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_selection(batch, self.units, self.budget, recipe.max_seq_length)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return selection_oracles(totals, recipe.copies, self.units.needs_words)
 
 
 def choose_units(
@@ -96,14 +114,14 @@ def _random_order(counts: Int64, rng: np.random.Generator) -> Array:
     width = int(counts.max())
     bits = max(width - 1, 1).bit_length()
     kind = np.uint32 if bits <= 12 else np.uint64
-    top = np.iinfo(kind).max
     low = kind((1 << bits) - 1)
-    keys: Array = rng.integers(0, top, (len(counts), width), kind, endpoint=True)
+    words = len(counts) * width * (np.dtype(kind).itemsize // 4)
+    keys: Array = random_bits(rng, words).view(kind).reshape(len(counts), width)
     columns: Array = np.arange(width, dtype=kind)
     keys &= ~low
     keys |= columns
     if counts.min() < width:
-        keys[columns >= counts[:, None]] = top
+        keys[columns >= counts[:, None]] = np.iinfo(kind).max
     keys.sort(axis=1)
     keys &= low
     return keys

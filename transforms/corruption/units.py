@@ -1,13 +1,23 @@
 """What is selected as a whole: tokens, or words."""
 
 import dataclasses
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from schemas.records import Bool, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.part import Part
+from transforms.checks.selection import examine_special, special_oracles
+from transforms.checks.stored import StoredBatch
+from transforms.checks.words import examine_word_starts
 from transforms.ragged import offsets_of, range_indices
 from transforms.spans import Spans, spans_of_units
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,15 +47,21 @@ class UnitTable:
 
 
 class Units(Protocol):
-    """Finds the units of examples. `needs_words` says that word starts must be stored."""
+    """Finds the units of examples.
+
+    `needs_words` says that word starts must be stored, `special` that special tokens are units too.
+    """
 
     needs_words: ClassVar[bool]
+
+    @property
+    def special(self) -> bool: ...
 
     def find(self, examples: Examples) -> UnitTable: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TokenUnits:
+class TokenUnits(Part):
     """Every token for itself.
 
     Attributes:
@@ -63,9 +79,17 @@ class TokenUnits:
         candidates, counts = _candidates(examples, self.special)
         return UnitTable(candidates, np.arange(len(candidates)), None, counts)
 
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_special(batch, self.special)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return special_oracles(totals) if self.special else []
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WordUnits:
+class WordUnits(Part):
     """Whole words: from one word start to the next, special tokens left out.
 
     Source: google-research/bert create_pretraining_data.py:355-371 (`##` pieces join the word);
@@ -84,6 +108,13 @@ class WordUnits:
         lengths = np.diff(np.append(starts, len(candidates)))
         in_row = np.diff(offsets_of(begins)[offsets_of(counts)])
         return UnitTable(candidates, starts, lengths, in_row)
+
+    @property
+    def special(self) -> bool:
+        return False
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_special(batch, self.special) + examine_word_starts(batch, recipe)
 
 
 def _candidates(examples: Examples, special: bool) -> tuple[Int64, Int64]:

@@ -1,6 +1,7 @@
 """A recipe: the frozen value that says how one objective's examples are built."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -79,7 +80,7 @@ class Recipe:
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
 
-    @property
+    @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
         """All parts, those inside other parts included."""
         return tuple(_parts_of(self))

@@ -1,0 +1,248 @@
+"""`shardmill verify`: re-reads a finished build and says what is wrong with it."""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from pipelines.errors import UsageError, one_sentence
+from pipelines.output import join, list_files, read_manifest, read_text
+from schemas.manifest import DATA_VERSION, ManifestError, ShardEntry, add_up, shard_entries
+from schemas.vocabulary import read_vocabulary
+from transforms.build_examples import BuildSettings
+from transforms.checks.examine import judge
+from transforms.checks.oracle import Oracle
+from transforms.checks.shard_file import Problem, check_shard
+from transforms.objectives.settings import recipe_from
+
+CHECKS: Mapping[str, str] = {
+    "manifest": "readable, sealed, and its totals add up",
+    "tokenizer": "the one the shards were built with",
+    "files": "every shard is there, and no other",
+    "checksums": "size and sha256 of every shard",
+    "schema": "sound Arrow files with the recipe's columns",
+    "counts": "rows, tokens, longest row",
+    "statistics": "counted again, as the manifest says",
+    "invariants": "what every row must hold",
+    "replay": "masks drawn again from the seed",
+    "oracles": "rates and distributions over each split",
+}
+"""The checks in the order they are shown, and what they look at."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What was found out about a build.
+
+    Attributes:
+      problems: What is wrong.
+      skipped: Checks that were not made, and why.
+      oracles: By split.
+    """
+
+    problems: Sequence[Problem]
+    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    oracles: Mapping[str, Sequence[Oracle]] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        oracles = {
+            split: [{**dataclasses.asdict(oracle), "holds": oracle.holds} for oracle in each]
+            for split, each in self.oracles.items()
+        }
+        return {
+            "ok": not self.problems,
+            "problems": [dataclasses.asdict(problem) for problem in self.problems],
+            "skipped": dict(self.skipped),
+            "oracles": oracles,
+        }
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (shardmill verify --help lists the options)")
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns 0 if all is well, else 1."""
+    parser = _Parser(prog="shardmill verify", description=__doc__)
+    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
+    parser.add_argument("--no-replay", action="store_true", help="do not draw the masks again")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    options = parser.parse_args(argv)
+    try:
+        manifest = read_manifest(options.folder)
+    except ManifestError as error:
+        verdict = Verdict(
+            [Problem("manifest", str(error))],
+            {name: "the manifest is damaged" for name in CHECKS if name != "manifest"},
+        )
+    else:
+        verdict = verify(options.folder, manifest, replay=not options.no_replay)
+    if options.json:
+        sys.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        show(verdict, options.folder)
+    return 1 if verdict.problems else 0
+
+
+def verify(folder: str, manifest: Mapping[str, Any], *, replay: bool = True) -> Verdict:
+    """Checks a build folder against its manifest.
+
+    Args:
+      folder: The folder.
+      manifest: Its manifest, with a checksum that is right.
+      replay: Draw the masks again, which is as much work as drawing them was.
+    """
+    entries = shard_entries(manifest)
+    problems = [*_totals(manifest, entries), *_strangers(folder, entries)]
+    try:
+        settings = _settings(folder, manifest)
+    except ValueError as error:
+        problems.append(Problem("tokenizer", str(error)))
+        return Verdict(problems, {"schema": "recipe or tokenizer cannot be read"})
+    reason = _replay_reason(manifest, replay)
+    splits: dict[str, list[Mapping[str, int]]] = {split: [] for split in entries}
+    every = [(split, entry) for split, shards in entries.items() for entry in shards]
+    for split, entry in _progress(every):
+        report = check_shard(folder, entry, settings, replayed=not reason)
+        problems.extend(report.problems)
+        splits[split].append(report.counts)
+    oracles = {
+        split: judge(add_up(counts), settings.recipe, settings.vocabulary)
+        for split, counts in splits.items()
+    }
+    for split, judged in oracles.items():
+        problems.extend(_failed(split, oracle) for oracle in judged if not oracle.holds)
+    return Verdict(problems, {"replay": reason} if reason else {}, oracles)
+
+
+def _settings(folder: str, manifest: Mapping[str, Any]) -> BuildSettings:
+    """Returns what the shards were built with.
+
+    Raises:
+      ValueError: if the tokenizer is missing or another one, or the recipe is unknown.
+    """
+    stated = manifest["tokenizer"]
+    try:
+        text = read_text(join(folder, "tokenizer.json"))
+    except Exception as error:
+        raise ValueError(f"tokenizer.json cannot be read: {error}") from error
+    if hashlib.sha256(text.encode()).hexdigest() != stated["sha256"]:
+        raise ValueError("tokenizer.json was changed: its sha256 is not the manifest's")
+    vocabulary = read_vocabulary(text, stated["special_tokens"])
+    if vocabulary.size != stated["vocab_size"]:
+        raise ValueError(
+            f"tokenizer.json has {vocabulary.size} ids, the manifest says {stated['vocab_size']}"
+        )
+    recipe = recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
+    return BuildSettings(
+        recipe=recipe, seed=manifest["seed"], tokenizer_json=text, vocabulary=vocabulary
+    )
+
+
+def _replay_reason(manifest: Mapping[str, Any], wanted: bool) -> str:
+    """Says why masks are not drawn again; nothing if they are."""
+    built, here = manifest["software"]["numpy"], np.__version__
+    if not wanted:
+        return "not wanted"
+    if manifest["data_version"] != DATA_VERSION:
+        return f"built as data version {manifest['data_version']}, this is {DATA_VERSION}"
+    if built.split(".")[:2] != here.split(".")[:2]:
+        return f"built with NumPy {built}, whose random numbers may not be those of {here}"
+    return ""
+
+
+def _totals(
+    manifest: Mapping[str, Any], entries: Mapping[str, Sequence[ShardEntry]]
+) -> list[Problem]:
+    """Compares the totals of each split with its shards."""
+    problems = []
+    for split, shards in entries.items():
+        stated = manifest["splits"][split]
+        for name in ("rows", "tokens"):
+            total = sum(getattr(shard, name) for shard in shards)
+            if total != stated[name]:
+                sentence = f"{split}: the shards have {total} {name}, the total is {stated[name]}"
+                problems.append(Problem("manifest", sentence))
+        if add_up(shard.statistics for shard in shards) != manifest["statistics"].get(split):
+            sentence = f"{split}: the statistics are not the sum of the shards'"
+            problems.append(Problem("manifest", sentence))
+    return problems
+
+
+def _strangers(folder: str, entries: Mapping[str, Sequence[ShardEntry]]) -> list[Problem]:
+    """Finds shards that the manifest does not know."""
+    known = {entry.path for shards in entries.values() for entry in shards}
+    found = {
+        f"{split}/{path.rsplit('/', 1)[-1]}"
+        for split in {"train", "eval", *entries}
+        for path in list_files(join(folder, split))
+        if path.endswith(".arrow")
+    }
+    return [Problem("files", f"{path} is not in the manifest") for path in sorted(found - known)]
+
+
+def _failed(split: str, oracle: Oracle) -> Problem:
+    allowed = {"both": "within", "below": "at most", "above": "at most"}[oracle.sides]
+    return Problem(
+        "oracles",
+        f"{split}: {oracle.name}: found {oracle.observed:.6g}, expected {oracle.expected:.6g}, "
+        f"{allowed} {oracle.tolerance:.3g} away ({oracle.trials:,} draws)",
+    )
+
+
+def _progress(
+    shards: Sequence[tuple[str, ShardEntry]],
+) -> Any:
+    """Shows on a terminal how far it is."""
+    console = Console(stderr=True)
+    return track(
+        shards, "verifying", console=console, transient=True, disable=not console.is_terminal
+    )
+
+
+def show(verdict: Verdict, folder: str) -> None:
+    """Prints a table of the checks, then what is wrong."""
+    console = Console(highlight=False)
+    table = Table("check", "result", "what it looks at", box=None)
+    for name, meaning in CHECKS.items():
+        failures = sum(problem.check == name for problem in verdict.problems)
+        result = f"[red]{failures} wrong[/red]" if failures else "[green]ok[/green]"
+        if name in verdict.skipped and not failures:
+            result, meaning = "[yellow]skipped[/yellow]", verdict.skipped[name]
+        table.add_row(name, result, meaning)
+    console.print(table)
+    for split, judged in verdict.oracles.items():
+        console.print(_oracle_table(split, judged))
+    for problem in verdict.problems:
+        console.print(f"[red]{problem.check}:[/red] ", end="")
+        console.print(problem.sentence, markup=False, soft_wrap=True)
+    verdict_text = "not as it was built" if verdict.problems else "all is well"
+    console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
+
+
+def _oracle_table(split: str, judged: Sequence[Oracle]) -> Table:
+    table = Table(f"{split} oracle", "found", "expected", "+-", "draws", "", box=None)
+    for oracle in judged:
+        numbers = [f"{x:.6g}" for x in (oracle.observed, oracle.expected)]
+        table.add_row(
+            oracle.name,
+            *numbers,
+            f"{oracle.tolerance:.3g}",
+            f"{oracle.trials:,}",
+            "[green]ok[/green]" if oracle.holds else "[red]WRONG[/red]",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a finished shard must hold: invariants of every row, and statistics over all rows."""

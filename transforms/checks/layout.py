@@ -1,0 +1,92 @@
+"""Checks of the layout: special tokens, segments, lengths."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.records import Array, Bool
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, breach, gather
+from transforms.checks.stored import StoredBatch
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
+
+_LENGTH_CLASSES = 8
+
+
+def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    """Checks that rows have the recipe's lengths, segments and special tokens."""
+    lengths, ids = batch.lengths, batch.ids
+    too_long = lengths > recipe.max_seq_length
+    found = [
+        breach("a row is longer than max_seq_length", too_long),
+        breach("a row has no text", lengths < recipe.layout.overhead(recipe.segments) + 1),
+        _segments(batch, recipe),
+        *_special_tokens(batch, recipe, vocabulary),
+    ]
+    if len(ids) and int(ids.max()) >= vocabulary.size:
+        outside = batch.rows_of_tokens(ids >= vocabulary.size)
+        found.append(breach("an id is not in the vocabulary", outside))
+    classes = np.minimum(lengths * _LENGTH_CLASSES // recipe.max_seq_length, _LENGTH_CLASSES - 1)
+    counts = {"length.rows": len(lengths), "length.tokens": len(ids)}
+    for number, rows in enumerate(np.bincount(classes, minlength=_LENGTH_CLASSES)):
+        counts[f"length.eighth_{number + 1}"] = int(rows)
+    return gather([Findings(counts), *found])
+
+
+def _segments(batch: StoredBatch, recipe: "Recipe") -> Findings:
+    """Checks that `second_segment_start` leaves both segments a token, or is the length."""
+    layout, starts = recipe.layout, batch.second_segment_start
+    if recipe.segments == 1:
+        name = "second_segment_start is not the length of a row without segment B"
+        return breach(name, starts != batch.lengths)
+    first = starts - len(layout.prefix) - len(layout.between)
+    second = batch.lengths - starts - len(layout.suffix)
+    return breach("a segment is empty", (first < 1) | (second < 1))
+
+
+def _special_tokens(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> list[Findings]:
+    """Checks that special tokens stand where the layout puts them, and nowhere else."""
+    layout = recipe.layout
+    begins, ends = batch.offsets[:-1], batch.offsets[1:]
+    middles = begins + batch.second_segment_start - len(layout.between)
+
+    def absent(first: Array, roles: tuple[str, ...]) -> Bool:
+        missing = np.zeros(len(batch), np.bool_)
+        for step, role in enumerate(roles):
+            at = first + step
+            inside = (at >= begins) & (at < ends)
+            missing |= ~inside | (batch.ids[np.where(inside, at, 0)] != vocabulary.roles[role])
+        return missing
+
+    found = [
+        breach("a row does not begin with its special token", absent(begins, layout.prefix)),
+        breach(
+            "a row does not end with its special token",
+            absent(ends - len(layout.suffix), layout.suffix),
+        ),
+    ]
+    if recipe.segments == 2:
+        name = "no separator stands before second_segment_start"
+        found.append(breach(name, absent(middles, layout.between)))
+    stray = np.zeros(len(batch.ids), np.bool_)
+    for role in layout.roles:
+        stray |= batch.ids == vocabulary.roles[role]
+    if np.count_nonzero(stray & ~batch.special):
+        rows = batch.rows_of_tokens(stray & ~batch.special)
+        found.append(breach("a special token stands inside the text", rows))
+    return found
+
+
+def examine_filling(batch: StoredBatch, recipe: "Recipe") -> Findings:
+    """Checks that no row could have taken in what the next one begins with.
+
+    The next row begins with a sentence that did not fit, so two rows in a row hold more text than
+    one can. This is lost where one pass of the corpus ends and the next begins.
+    """
+    text = batch.lengths - recipe.layout.overhead(recipe.segments)
+    room = np.zeros(len(batch), np.bool_)
+    if recipe.passes == 1 and recipe.segments == 1:
+        room[:-1] = text[:-1] + text[1:] <= recipe.capacity
+    return breach("a row has room for the whole of the next one", room)

@@ -1,0 +1,30 @@
+"""What every part of a recipe has in common: it says what its own output must hold."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.stored import StoredBatch
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
+
+
+class Part:
+    """A part of a recipe. By itself it demands nothing."""
+
+    @property
+    def inner_roles(self) -> tuple[str, ...]:
+        """Roles of the special tokens that this part puts inside a segment."""
+        return ()
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        """Counts what this part must hold in some rows."""
+        return Findings()
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        """Judges the sums of what `examine` counted."""
+        return []

@@ -1,0 +1,98 @@
+"""Checks of what the model sees at selected tokens."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.records import Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
+from transforms.checks.stored import StoredBatch
+
+if TYPE_CHECKING:
+    from transforms.corruption.rewrite import MaskRandomKeep
+
+_BUCKETS = 16
+
+
+def examine_rewriting(
+    batch: StoredBatch, rewrite: "MaskRandomKeep", vocabulary: Vocabulary
+) -> Findings:
+    """Counts masked, random and kept tokens, and which ids came in at random.
+
+    The ids that came in at random are counted by sixteenths of the vocabulary, and so are the
+    tokens that they replaced: these decide how often a draw gives the token itself.
+    """
+    found = []
+    kept = batch.seen == batch.original
+    changed = ~kept
+    masked = 0
+    if rewrite.mask:
+        is_mask = batch.seen == vocabulary.mask
+        masked = int(np.count_nonzero(is_mask))
+        changed &= ~is_mask
+        in_text = batch.ids == vocabulary.mask
+        if np.count_nonzero(in_text):
+            name = "the mask token stands in the text"
+            found.append(breach(name, batch.rows_of_tokens(in_text)))
+    replaced = np.flatnonzero(changed)
+    ids, originals = batch.seen[replaced], batch.original[replaced]
+    allowed = np.zeros(max(vocabulary.size, int(ids.max(initial=0)) + 1), np.bool_)
+    allowed[rewrite.replacements(vocabulary)] = True
+    if not allowed[ids].all():
+        name = "a token was replaced by one that is never drawn"
+        found.append(breach(name, batch.rows_with(replaced[~allowed[ids]])))
+    counts = {
+        "mask.selected": len(kept),
+        "mask.masked": masked,
+        "mask.random": len(replaced),
+        "mask.kept": len(kept) - masked - len(replaced),
+    }
+    originals = originals[allowed[np.minimum(originals, len(allowed) - 1)]]
+    for name, values in (("random_ids", ids), ("replaced_ids", originals)):
+        for number, count in enumerate(_buckets(values.astype(np.int64), vocabulary.size)):
+            counts[f"mask.{name}_{number + 1:02d}"] = int(count)
+    return gather([Findings(counts), *found])
+
+
+def _buckets(ids: Int64, size: int) -> Int64:
+    """Counts ids by sixteenths of the vocabulary."""
+    return np.bincount(np.minimum(ids * _BUCKETS // size, _BUCKETS - 1), minlength=_BUCKETS)
+
+
+def rewriting_oracles(
+    totals: Mapping[str, int], rewrite: "MaskRandomKeep", vocabulary: Vocabulary
+) -> list[Oracle]:
+    """Judges the shares of masked, random and kept tokens, and the random ids.
+
+    A random draw may give the token itself or the mask token; each adds at most random / A to the
+    share of kept or masked tokens, where A is how many ids may be drawn.
+    """
+    selected = totals.get("mask.selected", 0)
+    allowed = rewrite.replacements(vocabulary)
+    same = rewrite.random / max(len(allowed), 1)
+    to_mask = same if rewrite.mask and vocabulary.mask in allowed else 0.0
+    keep = 1 - rewrite.mask - rewrite.random
+    ids = [totals.get(f"mask.random_ids_{n + 1:02d}", 0) for n in range(_BUCKETS)]
+    replaced = [totals.get(f"mask.replaced_ids_{n + 1:02d}", 0) for n in range(_BUCKETS)]
+    drawable = np.setdiff1d(allowed, [vocabulary.mask] if rewrite.mask else [])
+    expected = sum(ids) * _buckets(drawable, vocabulary.size) - np.array(replaced)
+    kept = totals.get("mask.kept", 0)
+    return [
+        rate(
+            "selected tokens become the mask token",
+            totals.get("mask.masked", 0),
+            selected,
+            rewrite.mask + to_mask,
+        ),
+        between(
+            "selected tokens become random tokens",
+            totals.get("mask.random", 0),
+            selected,
+            rewrite.random - same - to_mask,
+            rewrite.random - to_mask,
+        ),
+        between("selected tokens are kept", kept, selected, keep, keep + same),
+        uniformity("random tokens are drawn evenly from the vocabulary", ids, expected.tolist()),
+    ]

@@ -1,0 +1,148 @@
+"""Statistics that look at every token of every copy, of a sample of the rows."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.records import Bool, Int64
+from transforms.checks.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
+from transforms.checks.stored import StoredBatch, take_rows
+from transforms.checks.words import selection_matrix, word_units
+from transforms.ragged import offsets_of, positions_in_row
+from transforms.randomness import rng_for
+
+if TYPE_CHECKING:
+    from transforms.corruption.budgets import Budget
+    from transforms.corruption.units import Units
+
+SAMPLED = 64
+"""One row of so many is in the sample."""
+_PARTS = 8
+_WORD_LENGTHS = 4
+_LARGE_BUDGET = 16
+_MILLION = 1_000_000
+_KEYS = 1 << 63
+_MANY_CHOSEN, _MANY, _EQUAL = 10, 40, 1e-8
+"""Two copies that choose at least 10 of at least 40 units are equal less often than 1e-8."""
+
+
+def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int) -> Findings:
+    """Counts in one row of `SAMPLED` where units are selected, how long they are, and overlaps."""
+    some = take_rows(batch, np.arange(0, len(batch), SAMPLED))
+    if units.needs_words:
+        starts, sizes = word_units(some)
+    else:
+        starts = np.arange(len(some.ids)) if units.special else np.flatnonzero(~some.special)
+        sizes = np.ones(len(starts), np.int64)
+    if not len(starts):
+        return Findings()
+    row = np.searchsorted(some.offsets, starts, "right") - 1
+    in_row = np.bincount(row, minlength=len(some))
+    chosen = selection_matrix(some)[:, starts]
+    counts = _where(chosen, row, in_row) | _overlaps(chosen, in_row)
+    if units.needs_words:
+        large = (budget.bounds(some.lengths, max_seq_length)[0] >= _LARGE_BUDGET)[row]
+        counts["select.words"] = int(np.count_nonzero(large)) * some.copies
+        counts["select.words_tokens"] = int(sizes[large].sum()) * some.copies
+        for length in range(1, _WORD_LENGTHS + 1):
+            these = large & (sizes == length)
+            counts[f"select.words_of_{length}"] = int(np.count_nonzero(these)) * some.copies
+            counts[f"select.selected_words_of_{length}"] = int(np.count_nonzero(chosen[:, these]))
+    return Findings(counts)
+
+
+def _where(chosen: Bool, row: Int64, in_row: Int64) -> dict[str, int]:
+    """Counts selected units by eighths of their rows, all equally large; the rest is left out."""
+    size = in_row // _PARTS
+    part = positions_in_row(in_row) // np.maximum(size, 1)[row]
+    part[(part >= _PARTS) | (size[row] == 0)] = _PARTS
+    hits = np.bincount(part, weights=chosen.sum(axis=0), minlength=_PARTS)
+    return {f"select.eighth_{n + 1}": int(hits[n]) for n in range(_PARTS)}
+
+
+def _overlaps(chosen: Bool, in_row: Int64) -> dict[str, int]:
+    """Counts what every two copies have in common, what they would by chance, and equal copies.
+
+    Copies are equal where a random number a unit gives them the same sum.
+    """
+    copies = len(chosen)
+    in_row = in_row[in_row > 0]
+    borders = offsets_of(in_row)[:-1]
+    often = chosen.sum(axis=0)
+    sizes = np.add.reduceat(chosen, borders, axis=1, dtype=np.int64)
+    products = (sizes.sum(axis=0) ** 2 - (sizes**2).sum(axis=0)) // 2
+    large = (sizes.min(axis=0) >= _MANY_CHOSEN) & (in_row >= _MANY)
+    keys = rng_for(0, "equal copies").integers(0, _KEYS, chosen.shape[1], np.uint64)
+    sums = np.sort(np.add.reduceat(np.where(chosen, keys, 0), borders, axis=1)[:, large], axis=0)
+    return {
+        "select.common": int((often * (often - 1) // 2).sum()),
+        "select.common_expected_millionths": int((products * _MILLION // in_row).sum()),
+        "select.large_pairs": int(np.count_nonzero(large)) * copies * (copies - 1) // 2,
+        "select.equal_copies": int(np.count_nonzero(sums[1:] == sums[:-1])),
+    }
+
+
+def sample_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[Oracle]:
+    """Judges what `sample` counted.
+
+    Words have some slack: a long one is selected a little less often than a short one, so
+    selections are not quite uniform.
+    """
+    eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
+    found = [
+        uniformity(
+            "all parts of a row are selected alike", eighths, [1] * _PARTS, 0.01 if words else 0.0
+        )
+    ]
+    if words:
+        found.extend(_word_lengths(totals))
+    if copies > 1:
+        found.append(_independence(totals, copies, 0.05 if words else 0.0))
+        pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
+        found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
+    return found
+
+
+def _independence(totals: Mapping[str, int], copies: int, slack: float) -> Oracle:
+    """Compares what two copies have in common with what chance gives.
+
+    The pairs of C copies fall into C - 1 rounds in which every copy has one partner, so the sum
+    deviates from the expected one by at most C - 1 times as much as the sum of a round may.
+    """
+    rounds = copies - 1 + copies % 2
+    expected = totals.get("select.common_expected_millionths", 0) / _MILLION
+    tolerance = rounds * spread(expected / rounds)
+    observed = totals.get("select.common", 0)
+    name = "copies have as many tokens in common as chance gives"
+    return Oracle(name, observed, expected, int(expected), tolerance + slack * expected)
+
+
+def _word_lengths(totals: Mapping[str, int]) -> list[Oracle]:
+    """Judges whether long words are selected nearly as often as words of one token.
+
+    A word of n tokens is passed over only where fewer than n are left of the budget. While j are
+    left, a word that fits comes once in 1 / s(j) words, where s(j) is the share of words of at most
+    j tokens; a budget of B or more takes at least B / m words of m tokens in the mean. So, against
+    words of one token, a word of n tokens misses at most m / B * sum(1 / s(j), j < n) of its turns.
+    """
+    words, single = totals.get("select.words", 0), totals.get("select.words_of_1", 0)
+    if not single:
+        return []
+    hits = totals.get("select.selected_words_of_1", 0)
+    noise = deviation(single, hits / single)
+    mean = totals["select.words_tokens"] / words
+    found, shorter, missed = [], 0, 0.0
+    for length in range(2, _WORD_LENGTHS + 1):
+        shorter += totals[f"select.words_of_{length - 1}"]
+        missed += mean / _LARGE_BUDGET * words / shorter
+        trials = totals[f"select.words_of_{length}"]
+        if not trials:
+            continue
+        high = (hits + noise) / single
+        low = max(hits - noise, 0) / single * max(1 - missed, 0)
+        observed = totals[f"select.selected_words_of_{length}"] / trials
+        tolerance = (high - low) / 2 + deviation(trials, min(high, 0.5)) / trials
+        name = f"words of {length} tokens are selected nearly as often as those of one"
+        found.append(Oracle(name, observed, (high + low) / 2, trials, tolerance))
+    return found

@@ -1,0 +1,104 @@
+"""Checks of which tokens were selected, and how many."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.records import Int64
+from transforms.checks.oracle import Findings, Oracle, breach, deviation
+from transforms.checks.sampling import sample, sample_oracles
+from transforms.checks.stored import StoredBatch, any_copy
+from transforms.checks.words import examine_words
+
+if TYPE_CHECKING:
+    from transforms.corruption.budgets import Budget
+    from transforms.corruption.units import Units
+
+_MILLION = 1_000_000
+_WORDS_FILL = 0.9
+"""Least share of the budgets that whole words fill: the last word seldom fits exactly."""
+
+
+def examine_selection(
+    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int
+) -> Findings:
+    """Checks how many units are selected, and samples which."""
+    if units.needs_words:
+        found = examine_words(batch, budget, max_seq_length)
+    else:
+        found = examine_tokens(batch, budget, units.special, max_seq_length)
+    return found + sample(batch, units, budget, max_seq_length)
+
+
+def selection_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[Oracle]:
+    """Judges how many units are selected, and which."""
+    selected, most = totals.get("select.tokens", 0), totals.get("select.most", 0)
+    low = totals.get("select.least", 0) * (_WORDS_FILL if words else 1)
+    name = "as many tokens are selected as the budgets allow"
+    filled = Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2)
+    return [filled, *sample_oracles(totals, copies, words)]
+
+
+def examine_lists(batch: StoredBatch) -> Findings:
+    """Checks that selected positions ascend and lie inside their rows."""
+    return breach("selected positions do not ascend", ~batch.ascending) + breach(
+        "a selected position lies outside its row", batch.overrun
+    )
+
+
+def candidates_of(batch: StoredBatch, special: bool) -> Int64:
+    """Returns int64[R]: how many tokens of each row may be selected."""
+    if special:
+        return batch.lengths
+    return batch.lengths - np.add.reduceat(batch.special, batch.offsets[:-1], dtype=np.int64)
+
+
+def examine_tokens(
+    batch: StoredBatch, budget: "Budget", special: bool, max_seq_length: int
+) -> Findings:
+    """Checks that every list has as many tokens as the budget says."""
+    counts = batch.selected_counts
+    least, most = budget.bounds(batch.lengths, max_seq_length)
+    most = np.minimum(most, candidates := candidates_of(batch, special))
+    least = np.minimum(least, candidates)
+    wrong = (counts < least[:, None]) | (counts > most[:, None])
+    free = most < candidates
+    totals = {
+        "select.tokens": int(counts.sum()),
+        "select.least": int(least.sum()) * batch.copies,
+        "select.most": int(most.sum()) * batch.copies,
+        "select.free_tokens": int(counts[free].sum()),
+        "select.free_length": int(batch.lengths[free].sum()) * batch.copies,
+        "select.free_lists": int(np.count_nonzero(free)) * batch.copies,
+    }
+    name = "a copy selects another number of tokens than its budget"
+    return Findings(totals) + breach(name, any_copy(wrong))
+
+
+def examine_special(batch: StoredBatch, special: bool) -> Findings:
+    """Counts the special tokens selected, or checks that there are none."""
+    hit = batch.special[batch.flat]
+    if not special:
+        found = np.flatnonzero(hit)
+        return breach("a special token is selected", batch.rows_with(found))
+    present = np.add.reduceat(batch.special, batch.offsets[:-1], dtype=np.int64)
+    expected = batch.selected_counts.sum(axis=1) * present * _MILLION // batch.lengths
+    return Findings(
+        {
+            "select.special": int(np.count_nonzero(hit)),
+            "select.special_tokens": int(present.sum()) * batch.copies,
+            "select.special_expected_millionths": int(expected.sum()),
+        }
+    )
+
+
+def special_oracles(totals: Mapping[str, int]) -> list[Oracle]:
+    """Judges whether special tokens are selected as often as others."""
+    trials = totals.get("select.special_tokens", 0)
+    expected = totals.get("select.special_expected_millionths", 0) / _MILLION
+    hits = totals.get("select.special", 0)
+    p = expected / max(trials, 1)
+    tolerance = deviation(trials, p) / max(trials, 1)
+    name = "special tokens are selected as often as others"
+    return [Oracle(name, hits / max(trials, 1), p, trials, tolerance)]

@@ -1,0 +1,233 @@
+"""The rows of a shard as they were stored, as NumPy views."""
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.records import Array, Bool, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, breach
+from transforms.ragged import Ragged, range_indices
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredBatch:
+    """Consecutive rows of a masked-LM shard.
+
+    Attributes:
+      ids: uint16[T] or uint32[T].
+      offsets: int64[R + 1]; row r is ids[offsets[r]:offsets[r + 1]].
+      second_segment_start: int64[R].
+      special: bool[T]; a special token stands here, by the recipe's layout and packing.
+      relation: Name of the relation of each row, by code, and int64[R] codes; None without pairs.
+      word_starts: Positions in the row where words begin, or None.
+      copies: Lists a row.
+      selected: Positions in the row, uint16, a list for each row and copy.
+      seen: uint16[P] or uint32[P]; what the model sees there.
+    """
+
+    ids: Array
+    offsets: Int64
+    second_segment_start: Int64
+    special: Bool
+    relation: tuple[list[str], Int64] | None
+    word_starts: Ragged | None
+    copies: int
+    selected: Ragged
+    seen: Array
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary) -> "StoredBatch":
+        """Takes the columns of a batch, whose structure must be sound (see `structure`)."""
+        ids = _ragged(batch.column("input_ids"))
+        starts = batch.column("second_segment_start").to_numpy().astype(np.int64)
+        names = batch.schema.names
+        relation = None
+        if "pair_relation" in names:
+            codes = batch.column("pair_relation")
+            relation = codes.dictionary.to_pylist(), codes.indices.to_numpy().astype(np.int64)
+        return cls(
+            ids=ids.values,
+            offsets=ids.offsets,
+            second_segment_start=starts,
+            special=special_tokens(ids, starts, recipe, vocabulary),
+            relation=relation,
+            word_starts=_ragged(batch.column("word_starts")) if "word_starts" in names else None,
+            copies=recipe.copies,
+            selected=_ragged_copies(batch.column("mlm_positions")),
+            seen=_ragged_copies(batch.column("mlm_input_ids")).values,
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @functools.cached_property
+    def lengths(self) -> Int64:
+        """int64[R]; tokens of each row."""
+        return np.diff(self.offsets)
+
+    @functools.cached_property
+    def selected_counts(self) -> Int64:
+        """int64[R, C]; tokens selected in each row and copy."""
+        return self.selected.lengths.reshape(-1, self.copies)
+
+    @functools.cached_property
+    def flat(self) -> Int64:
+        """int64[P]; index into `ids` of each selected token; the last one where it is outside."""
+        starts = np.repeat(self.offsets[:-1], self.copies)
+        flat = np.repeat(starts, self.selected.lengths)
+        flat += self.selected.values
+        return np.minimum(flat, len(self.ids) - 1) if self.overrun.any() else flat
+
+    @functools.cached_property
+    def overrun(self) -> Bool:
+        """bool[R]; a selected position lies outside its row."""
+        filled = self.selected.lengths > 0
+        last = np.full(len(filled), -1)
+        if len(self.selected.values):
+            # Positions are ascending where all is well, so the greatest is the last. Where they are
+            # not, that is a breach of its own, and the greatest may be any.
+            values = self.selected.values
+            last[filled] = values[self.selected.offsets[1:][filled] - 1]
+            if not self.ascending.all():
+                starts = self.selected.offsets[:-1][filled]
+                last[filled] = np.maximum.reduceat(values, starts)
+        return any_copy(last.reshape(-1, self.copies) >= self.lengths[:, None])
+
+    @functools.cached_property
+    def ascending(self) -> Bool:
+        """bool[R]; positions ascend strictly in every list of the row."""
+        values = self.selected.values
+        falls = values[1:] <= values[:-1]
+        begins = self.selected.offsets[1:-1]
+        falls[begins[(begins > 0) & (begins < len(values))] - 1] = False
+        return ~self.rows_with(np.flatnonzero(falls))
+
+    @functools.cached_property
+    def original(self) -> Array:
+        """[P]; the tokens that were selected."""
+        return self.ids[self.flat]
+
+    @functools.cached_property
+    def word_flags(self) -> Bool:
+        """bool[T]; a word begins here. Positions outside their row are left out."""
+        flags = np.zeros(len(self.ids), np.bool_)
+        if self.word_starts is not None:
+            counts = self.word_starts.lengths
+            at = np.repeat(self.offsets[:-1], counts) + self.word_starts.values
+            ends = np.repeat(self.offsets[1:], counts)
+            inside: Bool = at < ends
+            flags[at if inside.all() else at[inside]] = True
+        return flags
+
+    def rows_with(self, chosen: Int64) -> Bool:
+        """Returns bool[R]: the rows that some of the selected tokens, given by index, belong to."""
+        found = np.zeros(len(self), np.bool_)
+        if len(chosen):
+            lists = np.searchsorted(self.selected.offsets, chosen, "right") - 1
+            found[lists // self.copies] = True
+        return found
+
+    def rows_of_tokens(self, chosen: Bool) -> Bool:
+        """Returns bool[R]: the rows that have one of these tokens, given as bool[T]."""
+        found = np.zeros(len(self), np.bool_)
+        tokens = np.flatnonzero(chosen)
+        if len(tokens):
+            found[np.searchsorted(self.offsets, tokens, "right") - 1] = True
+        return found
+
+    def examples(self, recipe: "Recipe") -> Examples:
+        """Returns the rows as they were before they were corrupted."""
+        relation = None
+        if self.relation is not None:
+            names, codes = self.relation
+            numbers = np.array([list(recipe.pair.relations).index(name) for name in names])
+            relation = numbers[codes].astype(np.uint8)
+        return Examples(
+            ids=self.ids,
+            offsets=self.offsets,
+            second_segment_start=self.second_segment_start,
+            special=self.special,
+            word_starts=None if self.word_starts is None else self.word_flags,
+            relation=relation,
+        )
+
+
+def any_copy(found: Bool) -> Bool:
+    """Returns bool[R]: the rows where something was found in a copy, from bool[R, C]."""
+    rows: Bool = np.logical_or.reduce(found, axis=1)
+    return rows
+
+
+def structure(batch: pa.RecordBatch, copies: int) -> Findings:
+    """Checks that every row has a list a copy, with as many positions as ids, and some tokens."""
+    positions, seen = batch.column("mlm_positions"), batch.column("mlm_input_ids")
+    wrong = np.diff(positions.offsets.to_numpy()) != copies
+    wrong |= np.diff(seen.offsets.to_numpy()) != copies
+    if wrong.any():
+        return breach("a row has another number of copies than the recipe", wrong)
+    differ = _ragged_copies(positions).lengths != _ragged_copies(seen).lengths
+    empty = np.diff(batch.column("input_ids").offsets.to_numpy()) == 0
+    return breach(
+        "mlm_positions and mlm_input_ids differ in length", any_copy(differ.reshape(-1, copies))
+    ) + breach("a row is empty", empty)
+
+
+def special_tokens(
+    ids: Ragged, second_starts: Int64, recipe: "Recipe", vocabulary: Vocabulary
+) -> Bool:
+    """Returns bool[T]: where the recipe puts special tokens, whatever stands there."""
+    layout = recipe.layout
+    special = np.zeros(len(ids.values), np.bool_)
+    begins, ends = ids.offsets[:-1], ids.offsets[1:]
+    borders = [(begins, len(layout.prefix)), (ends - len(layout.suffix), len(layout.suffix))]
+    if recipe.segments == 2:
+        borders.append((begins + second_starts - len(layout.between), len(layout.between)))
+    for first, count in borders:
+        for step in range(count):
+            special[np.clip(first + step, begins, ends - 1)] = True
+    for role in {role for part in recipe.parts for role in part.inner_roles}:
+        special |= ids.values == vocabulary.roles[role]
+    return special
+
+
+def _ragged(column: pa.ListArray) -> Ragged:
+    """Views a list column."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    values = column.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+    return Ragged(values, offsets - offsets[0])
+
+
+def _ragged_copies(column: pa.ListArray) -> Ragged:
+    """Views a column of lists of lists as one list for each row and copy."""
+    rows = column.offsets.to_numpy()
+    return _ragged(column.values.slice(rows[0], rows[-1] - rows[0]))
+
+
+def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
+    """Returns some rows, copied."""
+    lengths = batch.lengths[rows]
+    tokens = range_indices(batch.offsets[rows], lengths)
+    lists = (rows[:, None] * batch.copies + np.arange(batch.copies)).ravel()
+    chosen = range_indices(batch.selected.offsets[lists], batch.selected.lengths[lists])
+    words = batch.word_starts
+    if words is not None:
+        at = range_indices(words.offsets[rows], words.lengths[rows])
+        words = Ragged.from_lengths(words.values[at], words.lengths[rows])
+    return StoredBatch(
+        ids=batch.ids[tokens],
+        offsets=Ragged.from_lengths(tokens, lengths).offsets,
+        second_segment_start=batch.second_segment_start[rows],
+        special=batch.special[tokens],
+        relation=None,
+        word_starts=words,
+        copies=batch.copies,
+        selected=Ragged.from_lengths(batch.selected.values[chosen], batch.selected.lengths[lists]),
+        seen=batch.seen[chosen],
+    )

@@ -1,0 +1,156 @@
+"""Checks of whole words: where they begin, and that they are selected whole."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.records import Bool, Int64
+from transforms.checks.oracle import Findings, breach, gather
+from transforms.checks.stored import StoredBatch, any_copy, take_rows
+from transforms.ragged import offsets_of
+
+if TYPE_CHECKING:
+    from transforms.corruption.budgets import Budget
+    from transforms.objectives.recipe import Recipe
+
+
+def examine_word_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
+    """Checks the stored word starts of every row."""
+    words = batch.word_starts
+    if words is None:
+        return breach("a row has no word starts", np.ones(len(batch), np.bool_))
+    row = np.repeat(np.arange(len(batch)), words.lengths)
+    outside = words.values >= batch.lengths[row]
+    falls = np.zeros(len(words.values), np.bool_)
+    falls[1:] = (words.values[1:] <= words.values[:-1]) & (row[1:] == row[:-1])
+    begun = batch.word_flags | batch.special
+    heads = [np.full(len(batch), len(recipe.layout.prefix))]
+    if recipe.segments == 2 and not recipe.layout.join_split_word:
+        heads.append(batch.second_segment_start)
+    inside = np.zeros(len(batch), np.bool_)
+    for head in heads:
+        inside |= ~begun[batch.offsets[:-1] + np.minimum(head, batch.lengths - 1)]
+
+    def rows_of(found: Bool) -> Bool:
+        return np.bincount(row[found], minlength=len(batch)) > 0
+
+    return gather(
+        [
+            breach("a word start lies outside its row", rows_of(outside)),
+            breach("word starts do not ascend", rows_of(falls)),
+            breach(
+                "a special token is a word start",
+                batch.rows_of_tokens(batch.word_flags & batch.special),
+            ),
+            breach("a segment does not begin with a word start", inside),
+        ]
+    )
+
+
+def examine_words(batch: StoredBatch, budget: "Budget", max_seq_length: int) -> Findings:
+    """Checks that words are selected whole, and as many as fit into the budget."""
+    counts = batch.selected_counts
+    least, most = budget.bounds(batch.lengths, max_seq_length)
+    totals = {
+        "select.tokens": int(counts.sum()),
+        "select.least": int(least.sum()) * batch.copies,
+        "select.most": int(most.sum()) * batch.copies,
+    }
+    over = any_copy(counts > most[:, None])
+    left = np.maximum(least[:, None] - counts, 0)
+    unfilled = any_copy(left > 0)
+    fitting = np.zeros(len(batch), np.bool_)
+    if unfilled.any():
+        rows = np.flatnonzero(unfilled)
+        fitting[rows] = _still_fitting(take_rows(batch, rows), left[rows])
+    return gather(
+        [
+            Findings(totals),
+            breach("a copy selects more tokens than its budget", over),
+            breach("a copy passes over a word that fits into its budget", fitting),
+            breach("a word is selected in part", _partly_selected(batch)),
+        ]
+    )
+
+
+def _continues(batch: StoredBatch) -> Bool:
+    """Returns bool[T]: the token goes on with the word of the candidate before it."""
+    return ~(batch.word_flags | batch.special)
+
+
+def _partly_selected(batch: StoredBatch) -> Bool:
+    """Finds the rows where a copy selects some but not all tokens of a word.
+
+    A word is selected in part if and only if somewhere a selected token and an unselected one are
+    neighbours in it. A word that goes on behind a special token is looked at apart.
+    """
+    inside = _continues(batch)
+    apart = np.zeros(len(batch), np.bool_)
+    behind = np.flatnonzero(inside[1:] & batch.special[:-1]) + 1
+    if len(behind):
+        apart[np.searchsorted(batch.offsets, behind, "right") - 1] = True
+        rows = np.flatnonzero(apart)
+        apart[rows] = _partly_selected_densely(take_rows(batch, rows))
+        inside[behind] = False
+    links = inside.view(np.uint8).copy()
+    links[:-1] |= links[1:] << 1
+    link = links[batch.flat]
+    values = batch.selected.values
+    broken = np.ones(len(values) + 1, np.bool_)
+    broken[1:-1] = values[1:] != values[:-1] + 1
+    begins = batch.selected.offsets
+    broken[begins] = True
+    partly = broken[:-1] & (link & 1).view(np.bool_)
+    partly |= broken[1:] & (link > 1)
+    found: Bool = apart | batch.rows_with(np.flatnonzero(partly))
+    return found
+
+
+def selection_matrix(batch: StoredBatch) -> Bool:
+    """Returns bool[C, T]: whether a copy selects a token."""
+    chosen = np.zeros((batch.copies, len(batch.ids)), np.bool_)
+    lists = np.arange(len(batch.selected)) % batch.copies
+    chosen[np.repeat(lists, batch.selected.lengths), batch.flat] = True
+    return chosen
+
+
+def word_units(batch: StoredBatch) -> tuple[Int64, Int64]:
+    """Returns the flat position of every word's first token, and how many tokens it has.
+
+    Special tokens belong to no word; the first other token of a row begins one in any case.
+    """
+    tokens = np.flatnonzero(~batch.special)
+    begins = batch.word_flags[tokens]
+    row = np.searchsorted(batch.offsets, tokens, "right")
+    begins[:1] = True
+    begins[1:] |= row[1:] != row[:-1]
+    first = np.flatnonzero(begins)
+    return tokens[first], np.diff(np.append(first, len(tokens)))
+
+
+def _partly_selected_densely(batch: StoredBatch) -> Bool:
+    """Does the same as `_partly_selected` with a matrix, for a few rows."""
+    tokens = np.flatnonzero(~batch.special)
+    starts, sizes = word_units(batch)
+    if not len(starts):
+        return np.zeros(len(batch), np.bool_)
+    borders = offsets_of(sizes)[:-1]
+    in_unit = np.add.reduceat(selection_matrix(batch)[:, tokens], borders, axis=1, dtype=np.int64)
+    partly = np.zeros(len(batch.ids), np.bool_)
+    partly[starts] = ((in_unit > 0) & (in_unit < sizes)).any(axis=0)
+    return batch.rows_of_tokens(partly)
+
+
+def _still_fitting(batch: StoredBatch, left: Int64) -> Bool:
+    """Finds rows where a copy leaves out a word that the rest of its budget has room for.
+
+    Args:
+      batch: Rows.
+      left: int64[R, C]; tokens of the budget that were not used.
+    """
+    starts, sizes = word_units(batch)
+    row = np.searchsorted(batch.offsets, starts, "right") - 1
+    chosen = selection_matrix(batch)[:, starts]
+    found = np.zeros(len(batch.ids), np.bool_)
+    found[starts] = (~chosen & (sizes <= left[row].T)).any(axis=0)
+    return batch.rows_of_tokens(found)
