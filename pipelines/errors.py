@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+from schemas.ownership import OwnershipError, check_ownership
+
 
 class UsageError(ValueError):
     """What was asked cannot be done; the message says why and what to do. Exit status 2."""
@@ -21,13 +23,17 @@ class Program(Protocol):
 
 
 def one_sentence(program: Program) -> Program:
-    """Makes a program print its errors as one sentence, and return the exit status."""
+    """Makes a program print its errors as one sentence, and return the exit status.
+
+    Before it begins, the code is held to be ours, see `schemas.ownership`.
+    """
 
     @functools.wraps(program)
     def wrapped(argv: Sequence[str] | None = None) -> int:
         try:
+            check_ownership()
             return program(argv)
-        except UsageError as error:
+        except (OwnershipError, UsageError) as error:
             status, message = 2, str(error)
         except RunError as error:
             status, message = 1, str(error)

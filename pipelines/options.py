@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.errors import UsageError
+from pipelines.runners import load_runner
 from schemas.vocabulary import ROLES
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import Scalar, nearest
@@ -175,6 +176,7 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
     """
     parser = _parser()
     given, beam_args = parser.parse_known_args(argv)
+    beam_args = load_runner(beam_args)
     _check_beam_args(beam_args, parser)
     for name, low in {"workers": 1, "max_rejected": 0, "max_document_mib": 1}.items():
         if getattr(given, name) < low:

@@ -86,7 +86,7 @@ def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> boo
             clear(folder)
         for name in ("", *OWN_FOLDERS[:3]):
             make_folder(join(folder, name) if name else folder)
-        _remove_temporary(folder)
+        remove_temporary(folder)
         content = json.dumps(identity, ensure_ascii=False, indent=2)
         write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), content.encode())
     except Exception as error:
@@ -110,6 +110,15 @@ def remove_folder(folder: str) -> None:
         FileSystems.delete(files)
     if FileSystems.exists(folder):
         FileSystems.delete([folder])
+
+
+def remove_temporary(folder: str) -> None:
+    """Deletes the half-written files of workers that were killed."""
+    for name in OWN_FOLDERS:
+        names = [(path, path.rsplit("/", 1)[-1]) for path in list_files(join(folder, name))]
+        halves = [path for path, own in names if own.startswith(".") and own.endswith(".tmp")]
+        if halves:
+            FileSystems.delete(halves)
 
 
 def _identity_of(folder: str) -> dict[str, Any] | None:
@@ -146,12 +155,3 @@ def _short(value: Any) -> str:
         return f"{value['path']} ({value.get('size')} bytes)"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _remove_temporary(folder: str) -> None:
-    """Deletes the half-written files of a run that was killed."""
-    for name in OWN_FOLDERS:
-        names = [(path, path.rsplit("/", 1)[-1]) for path in list_files(join(folder, name))]
-        halves = [path for path, own in names if own.startswith(".") and own.endswith(".tmp")]
-        if halves:
-            FileSystems.delete(halves)

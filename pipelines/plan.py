@@ -17,7 +17,13 @@ from schemas.manifest import DATA_VERSION
 from schemas.vocabulary import read_vocabulary
 from transforms.build_examples import BuildSettings
 from transforms.build_shards import ShardBuilder
-from transforms.inputs import FileRange, InputFile, estimated_text_bytes, plan_ranges
+from transforms.inputs import (
+    RANGE_BYTES,
+    FileRange,
+    InputFile,
+    estimated_text_bytes,
+    plan_ranges,
+)
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import find_recipe, recipe_from, settings_of
 from transforms.read import match_inputs
@@ -25,6 +31,8 @@ from transforms.shards import plan_shards
 from transforms.words import Segmenter
 
 _GIB = 1 << 30
+# Every range is spelt out in the job that is sent to a runner.
+_MOST_RANGES = 20_000
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
 _BYTES_PER_TOKEN = 4.0
 # Measured (benchmarks/RESULTS.md, "Memory"): a worker takes its libraries, tables of words and a
@@ -88,7 +96,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
     per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
-        ranges=plan_ranges(files),
+        ranges=plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES)),
         text_bytes=text_bytes,
         builder=builder,
         identity=_identity(options, builder, files),

@@ -11,7 +11,7 @@ from transforms.checks.layout import examine_layout
 from transforms.checks.oracle import Findings
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
-from transforms.ragged import offsets_of, range_indices
+from transforms.ragged import copy_ranges, offsets_of
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -62,21 +62,21 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
     ids = np.empty(offsets[-1], windows.tokens.ids.dtype)
     special = np.ones(offsets[-1], np.bool_)
     words = None if windows.tokens.word_starts is None else np.zeros(offsets[-1], np.bool_)
+    in_stream = windows.tokens.special
+    if in_stream is None:
+        in_stream = np.zeros(len(windows.tokens.ids), np.bool_)
     position = _place(ids, offsets[:-1], layout.prefix, vocabulary)
+    columns: list[tuple[Array, Array]]
     for number, (ranges, counts) in enumerate(zip(segments, lengths, strict=True)):
         if number == 1:
             position = _place(ids, position, layout.between, vocabulary)
             second_starts = position - offsets[:-1]
-        target = range_indices(position, counts)
-        source = range_indices(ranges[:, 0], counts)
-        ids[target] = windows.tokens.ids[source]
-        special[target] = (
-            False if windows.tokens.special is None else windows.tokens.special[source]
-        )
+        columns = [(windows.tokens.ids, ids), (in_stream, special)]
         if words is not None and windows.tokens.word_starts is not None:
-            words[target] = windows.tokens.word_starts[source]
-            if number == 0 or not layout.join_split_word:
-                words[position[counts > 0]] = True
+            columns.append((windows.tokens.word_starts, words))
+        copy_ranges(columns, ranges[:, 0], position, counts)
+        if words is not None and (number == 0 or not layout.join_split_word):
+            words[position[counts > 0]] = True
         position = position + counts
     _place(ids, position, layout.suffix, vocabulary)
     if words is not None:

@@ -6,7 +6,7 @@ pairs give sentences back, so the next window may begin inside the last.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 
 class Segment(Protocol):
-    """A way of packing. `capacity` is the number of tokens that the layout leaves for text."""
+    """A way of packing. `capacity` is the number of tokens that the layout leaves for text.
+
+    Attributes:
+      for_pairs: Windows are sentences of one document, which a pairing can deal out.
+    """
+
+    for_pairs: ClassVar[bool]
 
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
@@ -40,6 +46,8 @@ class SentenceChunks(Part):
 
     Source: google-research/bert create_pretraining_data.py:223-255.
     """
+
+    for_pairs: ClassVar[bool] = True
 
     short_rate: float = 0.1
 
@@ -79,6 +87,8 @@ class FullSentences(Part):
     Differs: a window may end inside a line, between two of its sentences (with sentences that are
       lines it is the same); a line longer than a window is cut, not emitted over-long.
     """
+
+    for_pairs: ClassVar[bool] = False
 
     cross_documents: bool = True
     end_lines: bool = False
@@ -124,6 +134,8 @@ class WholeDocuments(Part):
 
     Source: Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?", 5.3.1.
     """
+
+    for_pairs: ClassVar[bool] = False
 
     keep: str = "head_tail"
 
@@ -184,17 +196,18 @@ def insert_separators(
         item_counts = np.insert(item_counts, borders[1:], 1)
         borders = borders + np.arange(len(borders))
     offsets = offsets_of(item_counts)
-    target = range_indices(offsets[item], counts)
-    ids = np.full(offsets[-1], separator, tokens.ids.dtype)
-    ids[target] = tokens.ids
-    special = np.ones(offsets[-1], np.bool_)
-    special[target] = False
     ends_line = np.ones(len(item_counts), np.bool_)
     ends_line[item] = tokens.ends_line
+    separated = np.ones(len(item_counts), np.bool_)
+    separated[item] = behind > 0
+    special = np.zeros(offsets[-1], np.bool_)
+    special[offsets[1:][separated] - 1] = True
+    ids = np.full(offsets[-1], separator, tokens.ids.dtype)
+    ids[~special] = tokens.ids
     words = None
     if tokens.word_starts is not None:
         words = np.zeros(offsets[-1], np.bool_)
-        words[target] = tokens.word_starts
+        words[~special] = tokens.word_starts
     return Tokens(ids, offsets, borders, ends_line, words, tokens.exact_path, special)
 
 

@@ -1,6 +1,8 @@
 """Ragged columns as flat NumPy arrays: values, and the offsets where each row begins."""
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 _LONG_RUNS = 8
+_COPIED = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,6 +78,26 @@ def range_indices(starts: Array, lengths: Array) -> Int64:
     steps = np.ones(total, np.int64)
     steps[offsets[filled]] = np.append(first[:1], first[1:] - last[:-1])
     return np.cumsum(steps, out=steps)
+
+
+def copy_ranges(
+    columns: Sequence[tuple[Array, Array]], sources: Array, targets: Array, lengths: Array
+) -> None:
+    """Copies ranges of values, a bounded number at a time.
+
+    Args:
+      columns: Pairs of arrays, where from and where to; all are copied at the same indices.
+      sources: int[R] first index of each range in the array copied from.
+      targets: int[R] first index of each range in the array copied to.
+      lengths: int[R].
+    """
+    offsets = offsets_of(lengths)
+    cuts = np.searchsorted(offsets, np.arange(_COPIED, int(offsets[-1]), _COPIED))
+    for begin, end in itertools.pairwise(np.unique([0, *cuts, len(lengths)]).tolist()):
+        source = range_indices(sources[begin:end], lengths[begin:end])
+        target = range_indices(targets[begin:end], lengths[begin:end])
+        for old, new in columns:
+            new[target] = old[source]
 
 
 def row_numbers(lengths: Array) -> Int64:

@@ -3,13 +3,13 @@
 import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.pvalue import PBegin, TaggedOutput
+from apache_beam.pvalue import PBegin
 
 from schemas.documents import Rejected, document_batch
 from transforms.formats import (
@@ -20,15 +20,22 @@ from transforms.formats import (
 )
 from transforms.inputs import FileRange, InputFile, input_file
 
-REJECTED = "rejected"
-TALLY = "tally"
-DOCUMENTS = "documents"
+_Output: TypeAlias = pa.RecordBatch | Rejected | dict[str, int]
 
-_Output: TypeAlias = (
-    pa.RecordBatch
-    | TaggedOutput[Literal["rejected"], Rejected]
-    | TaggedOutput[Literal["tally"], dict[str, int]]
-)
+
+class Reading(NamedTuple):
+    """What reading gives.
+
+    Attributes:
+      documents: PCollection of `pa.RecordBatch`: `DOCUMENT_SCHEMA`, about 8 MiB of normalised text.
+      rejected: PCollection of `Rejected`.
+      tally: PCollection of dict[str, int], one a range, with the keys of
+        `transforms.raw_records.ReadBatch`.
+    """
+
+    documents: Any
+    rejected: Any
+    tally: Any
 
 
 def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[InputFile]:
@@ -91,11 +98,14 @@ class _ReadRangeFn(beam.DoFn):
         with _open(part.path) as file:
             for batch in read_range(file, part, self._text_field, self._max_document_bytes):
                 tally.update(batch.tally)
-                for rejected in batch.rejected:
-                    yield TaggedOutput(REJECTED, rejected)
+                yield from batch.rejected
                 if batch.texts:
                     yield document_batch(batch.texts)
-        yield TaggedOutput(TALLY, dict(tally))
+        yield dict(tally)
+
+
+def _only(kind: type) -> beam.ParDo:
+    return beam.Filter(isinstance, kind).with_output_types(kind)
 
 
 @dataclasses.dataclass(eq=False)
@@ -107,9 +117,7 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
       text_field: The field of a JSON object, or the column of a Parquet file, with the text.
       max_document_bytes: Longer documents are cut at line ends.
 
-    Returns a tuple of PCollections by name: `documents`, batches (`pa.RecordBatch` of
-    `DOCUMENT_SCHEMA`) of about 8 MiB of normalised text; `rejected`, a `Rejected` each; `tally`, a
-    dict[str, int] a range with the keys of `transforms.raw_records.ReadBatch`.
+    Returns a `Reading`.
 
     A file that is damaged fails the pipeline with a `ReadError`: the rest of it is never left out.
     """
@@ -124,10 +132,16 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
 
     def expand(self, pbegin: PBegin) -> Any:
         read = _ReadRangeFn(self.text_field, self.max_document_bytes)
-        return (
+        outputs = (
             pbegin
             | "CreateRanges" >> beam.Create(self.ranges)
             # Otherwise one worker would be given all of them.
             | "SpreadRanges" >> beam.Reshuffle()
-            | "ReadRanges" >> beam.ParDo(read).with_outputs(REJECTED, TALLY, main=DOCUMENTS)
+            | "ReadRanges" >> beam.ParDo(read)
+        )
+        # One output, told apart by type: DaskRunner mixes up the outputs of one step.
+        return Reading(
+            documents=outputs | "Documents" >> _only(pa.RecordBatch),
+            rejected=outputs | "Rejected" >> _only(Rejected),
+            tally=outputs | "Tally" >> _only(dict),
         )

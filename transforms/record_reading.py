@@ -75,6 +75,7 @@ class RecordReading(beam.PTransform[Any, Any]):
         return (
             (tally, reasons)
             | beam.Flatten()
-            | "AddUp" >> beam.CombineGlobally(add_up)
+            # Without a default there is no side input, which some runners compute again.
+            | "AddUp" >> beam.CombineGlobally(add_up).without_defaults()
             | "WriteCounts" >> beam.ParDo(_WriteCountsFn(self.output))
         )

@@ -15,7 +15,7 @@ from transforms.objectives.recipe import Recipe
 def replay(
     batches: Sequence[pa.RecordBatch], recipe: Recipe, vocabulary: Vocabulary, stream: Stream
 ) -> list[str]:
-    """Corrupts the stored rows of a shard anew and compares all columns.
+    """Corrupts the stored rows of a shard anew and compares the columns that this makes.
 
     Args:
       batches: All rows of one shard, in order; no invariant of theirs is broken.
@@ -33,11 +33,16 @@ def replay(
         return ["the rows are too damaged to draw their masks again"]
     rows = [StoredBatch.of(batch, recipe, vocabulary).examples(recipe) for batch in filled]
     stored = pa.Table.from_batches(filled)
+    drawn = [
+        column.name
+        for corruption in recipe.corrupt
+        for column in corruption.targets.columns(vocabulary.id_type)
+    ]
     first: dict[str, int] = {}
     begin = 0
     for again in corrupt(join_examples(rows), recipe, vocabulary, stream):
         batch = stored.slice(begin, again.num_rows)
-        for name in stored.column_names:
+        for name in drawn:
             if name not in first and not batch.column(name).equals(pa.chunked_array([again[name]])):
                 first[name] = begin + _first_difference(batch.column(name), again.column(name))
         begin += again.num_rows

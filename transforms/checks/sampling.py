@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from transforms.corruption.budgets import Budget
     from transforms.corruption.units import Units
 
-SAMPLED = 64
-"""One row of so many is in the sample."""
+_SAMPLE_TOKENS = 1 << 13
+"""About so many tokens of every batch are in the sample."""
 _PARTS = 8
 _WORD_LENGTHS = 4
 _LARGE_BUDGET = 16
@@ -28,8 +28,8 @@ _MANY_CHOSEN, _MANY, _EQUAL = 10, 40, 1e-8
 
 
 def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int) -> Findings:
-    """Counts in one row of `SAMPLED` where units are selected, how long they are, and overlaps."""
-    some = take_rows(batch, np.arange(0, len(batch), SAMPLED))
+    """Counts in a sample of the rows where units are selected, how long they are, and overlaps."""
+    some = take_rows(batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1)))
     if units.needs_words:
         starts, sizes = word_units(some)
     else:
@@ -114,7 +114,7 @@ def _independence(totals: Mapping[str, int], copies: int, slack: float) -> Oracl
     expected = totals.get("select.common_expected_millionths", 0) / _MILLION
     tolerance = rounds * spread(expected / rounds)
     observed = totals.get("select.common", 0)
-    name = "copies have as many tokens in common as chance gives"
+    name = "copies have as much in common as chance gives"
     return Oracle(name, observed, expected, int(expected), tolerance + slack * expected)
 
 

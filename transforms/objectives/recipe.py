@@ -76,6 +76,11 @@ class Recipe:
             raise ValueError(f"copies must be at least 1, got {self.copies}")
         if self.passes < 1:
             raise ValueError(f"passes must be at least 1, got {self.passes}")
+        if self.pair.relations and not self.segment.for_pairs:
+            raise ValueError(
+                f"{self.name} pairs sentences, which {type(self.segment).__name__} does not leave "
+                "whole; choose a recipe without pairs for another packing"
+            )
         names = [column.name for column in self.columns("uint16")]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")

@@ -2,36 +2,41 @@
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
-from transforms.corruption.rewrite import MaskRandomKeep
-from transforms.corruption.select import BudgetedUnits
-from transforms.corruption.units import TokenUnits, WordUnits
-from transforms.lay_out import Layout
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pack_windows import FullSentences, SentenceChunks, WholeDocuments
-from transforms.pair_segments import NextSentence, SingleSegment
-from transforms.targets import MaskedTokens
+from transforms.objectives.recipe import Recipe
+from transforms.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
 
-PARTS: Mapping[str, tuple[type, ...]] = {
-    "segment": (SentenceChunks, FullSentences, WholeDocuments),
-    "pair": (SingleSegment, NextSentence),
-    "layout": (Layout,),
-    "corrupt": (Corruption,),
-    "select": (BudgetedUnits,),
-    "units": (TokenUnits, WordUnits),
-    "budget": (RoundedBudget, RandomizedBudget),
-    "rewrite": (MaskRandomKeep,),
-    "targets": (MaskedTokens,),
-}
-"""For each field that holds a part: the parts that can stand there, by class name."""
-
+_PART_FIELDS = ("segment", "pair", "layout", "select", "units", "budget", "rewrite", "targets")
+_UNUSED = {"segment": (WholeDocuments,)}
+_ITSELF = ""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
+
+
+def _parts(field: str) -> tuple[type, ...]:
+    """Returns the parts that can stand in a field: those of all recipes, and the unused ones."""
+    used = {type(part): None for recipe in OBJECTIVES.values() for part in _held(recipe, field)}
+    return (*used, *_UNUSED.get(field, ()))
+
+
+def _held(part: Any, field: str) -> Iterator[Any]:
+    """Yields what the fields of this name hold, at any depth."""
+    members = part if isinstance(part, tuple) else [part]
+    for member in members:
+        if dataclasses.is_dataclass(member):
+            for each in dataclasses.fields(member):
+                value = getattr(member, each.name)
+                if each.name == field:
+                    yield value
+                yield from _held(value, field)
+
+
+PARTS: Mapping[str, tuple[type, ...]] = {field: _parts(field) for field in _PART_FIELDS}
+"""For each field that holds a part: the classes that can stand there."""
 
 
 def find_recipe(name: str) -> Recipe:
@@ -76,7 +81,7 @@ def _flatten(part: Any, prefix: str, found: dict[str, Scalar]) -> None:
 
 
 def recipe_from(name: str, settings: Mapping[str, Scalar]) -> Recipe:
-    """Returns a recipe with some of its fields changed.
+    """Returns a recipe with some of its fields changed, all at once.
 
     Args:
       name: Of the recipe.
@@ -85,33 +90,62 @@ def recipe_from(name: str, settings: Mapping[str, Scalar]) -> Recipe:
     Raises:
       ValueError: if a name or path is unknown, or a value is not allowed.
     """
-    recipe = find_recipe(name)
-    # A part comes before its own fields.
-    for path, value in sorted(settings.items(), key=lambda item: item[0].count(".")):
-        known = settings_of(recipe)
-        if path not in known:
-            raise ValueError(f"{name} has no setting {path!r}; {nearest(path, known)}")
-        if path.rpartition(".")[2] not in PARTS or value != known[path]:
-            recipe = _replaced(recipe, path.split("."), value, path)
-    return recipe
+    changes: dict[str, Any] = {}
+    for path, value in settings.items():
+        node = changes
+        for step in path.split("."):
+            node = node.setdefault(step, {})
+        node[_ITSELF] = value
+    changed: Recipe = _changed(find_recipe(name), changes, "")
+    return changed
 
 
-def _replaced(part: Any, path: list[str], value: Scalar, whole: str) -> Any:
-    """Returns a part with the field at `path` changed."""
-    name, *rest = path
-    if isinstance(part, tuple):
-        index = int(name)
-        return (*part[:index], _replaced(part[index], rest, value, whole), *part[index + 1 :])
-    current = getattr(part, name)
-    if rest:
-        return dataclasses.replace(part, **{name: _replaced(current, rest, value, whole)})
-    if name in PARTS:
-        classes = {kind.__name__: kind for kind in PARTS[name]}
-        if value not in classes:
-            raise ValueError(f"{whole} cannot be {value!r}; {nearest(str(value), classes)}")
-        return dataclasses.replace(part, **{name: classes[str(value)]()})
-    kind = next(field.type for field in dataclasses.fields(part) if field.name == name)
-    return dataclasses.replace(part, **{name: _read(value, kind, whole)})
+def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
+    """Returns a part with the changes below it."""
+    known = {field.name: field for field in dataclasses.fields(part)}
+    if isinstance(part, Recipe):
+        known = {name: field for name, field in known.items() if name not in _FIXED}
+    new: dict[str, Any] = {}
+    for name, below in changes.items():
+        path = f"{prefix}{name}"
+        if name not in known:
+            raise ValueError(f"there is no setting {path!r}; {nearest(path, _paths(part, prefix))}")
+        current = getattr(part, name)
+        if name == "corrupt":
+            new[name] = _changed_members(current, below, path)
+        elif name in PARTS:
+            rest = {inner: change for inner, change in below.items() if inner != _ITSELF}
+            chosen = _part(name, below[_ITSELF], current, path) if _ITSELF in below else current
+            new[name] = _changed(chosen, rest, f"{path}.")
+        else:
+            new[name] = _read(below.get(_ITSELF), known[name].type, path)
+    return dataclasses.replace(part, **new)
+
+
+def _changed_members(members: tuple[Any, ...], changes: Mapping[str, Any], path: str) -> Any:
+    """Returns numbered parts with the changes below them."""
+    numbers = [str(number) for number in range(len(members))]
+    for number in changes:
+        if number not in numbers:
+            raise ValueError(f"there is no {path}.{number}; {nearest(number, numbers)}")
+    return tuple(
+        _changed(member, changes.get(number, {}), f"{path}.{number}.")
+        for number, member in zip(numbers, members, strict=True)
+    )
+
+
+def _part(field: str, name: Scalar, current: Any, path: str) -> Any:
+    """Returns the part of this class: the one that is there, or one with its defaults."""
+    classes = {kind.__name__: kind for kind in PARTS[field]}
+    if name not in classes:
+        raise ValueError(f"{path} cannot be {name!r}; {nearest(str(name), classes)}")
+    return current if type(current).__name__ == name else classes[str(name)]()
+
+
+def _paths(part: Any, prefix: str) -> list[str]:
+    found: dict[str, Scalar] = {}
+    _flatten(part, prefix, found)
+    return list(found)
 
 
 def _read(value: Scalar, kind: Any, path: str) -> Any:

@@ -1,0 +1,101 @@
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from pipelines.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+Digests = Callable[[Path], dict[str, str]]
+Build = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    return ROOT / "sample"
+
+
+@pytest.fixture(scope="session")
+def documents(sample: Path) -> list[str]:
+    """The 80 documents of the bundled sample, of several lines each."""
+    text = "\n\n".join(path.read_text("utf-8") for path in sorted(sample.glob("*.txt")))
+    return [document for part in text.split("\n\n") if (document := part.strip("\n"))]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small WordPiece tokenizer of the bundled sample."""
+    wordpiece = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    wordpiece.normalizer = normalizers.BertNormalizer()
+    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=3000, special_tokens=SPECIAL_TOKENS, show_progress=False
+    )
+    wordpiece.train([str(path) for path in sorted(sample.glob("*.txt"))], trainer)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    wordpiece.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def build(sample: Path, tokenizer: Path) -> Build:
+    """Runs `shardmill build` here, by default on the bundled sample; returns the exit status."""
+
+    def run(output: Path | str, *options: str, recipe: str = "bert-wwm") -> int:
+        return main(["build", *build_arguments(sample, tokenizer, output, recipe, options)])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start_build(sample: Path, tokenizer: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts `shardmill build` in a process, with a process group, of its own."""
+
+    def start(
+        output: Path | str,
+        *options: str,
+        recipe: str = "bert-wwm",
+        environment: dict[str, str] | None = None,
+    ) -> subprocess.Popen[str]:
+        arguments = build_arguments(sample, tokenizer, output, recipe, options)
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", "build", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def build_arguments(
+    sample: Path, tokenizer: Path, output: Path | str, recipe: str, options: tuple[str, ...]
+) -> list[str]:
+    text = () if "--input" in options else ("--input", f"{sample}/*.txt")
+    vocabulary = () if "--tokenizer" in options else ("--tokenizer", str(tokenizer))
+    shards = () if "--shards" in options else ("--shards", "4")
+    held_out = () if "--eval-fraction" in options else ("--eval-fraction", "0.1")
+    return [recipe, *text, *vocabulary, "--output", str(output), *shards, *held_out, *options]
+
+
+@pytest.fixture(scope="session")
+def digests() -> Digests:
+    """Returns the sha256 of every shard in a folder, by name."""
+
+    def find(folder: Path) -> dict[str, str]:
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.glob("*/*.arrow"))
+        }
+
+    return find

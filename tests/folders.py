@@ -1,0 +1,174 @@
+"""Small finished builds for tests, made without Beam, and ways to spoil them."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from schemas.documents import document_batch
+from schemas.manifest import DATA_VERSION, FORMAT_VERSION, ShardEntry, add_up, seal
+from schemas.records import ShardId
+from schemas.vocabulary import read_vocabulary
+from transforms.build_examples import BuildSettings, build_examples
+from transforms.checks.examine import examine
+from transforms.checks.oracle import gather
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.settings import settings_of
+from transforms.randomness import rng_for
+from transforms.shards import join_documents
+from transforms.write_shard import write_shard
+
+CHINESE = "我们 中国 研究 学习 的 是 在 机器 语言 模型 训练 数据 使用 方法 图书馆 自然 处理".split()
+Rows = list[dict[str, Any]]
+
+
+@functools.lru_cache(maxsize=4)
+def lines_of_documents(documents: int, seed: int = 0) -> tuple[tuple[str, ...], ...]:
+    """Makes up documents of 1 to 16 sentences, each a line of 3 to 20 words."""
+    rng = rng_for(seed, "text")
+    syllables = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+    lexicon = ["".join(rng.choice(syllables, n)) for n in rng.integers(1, 5, 600)] + CHINESE
+    common = 1 / (1 + np.arange(len(lexicon)))
+    order = rng.permutation(len(lexicon))
+    made = []
+    for _ in range(documents):
+        sentences = [
+            " ".join(lexicon[order[i]] for i in rng.choice(len(order), n, p=common / common.sum()))
+            for n in rng.integers(3, 21, rng.integers(1, 17))
+        ]
+        made.append(tuple(f"{sentence}." for sentence in sentences))
+    return tuple(made)
+
+
+@functools.lru_cache(maxsize=1)
+def tokenizer_json() -> str:
+    """Trains a small WordPiece tokenizer on made-up text."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=500, special_tokens=special, show_progress=False
+    )
+    text = (line for document in lines_of_documents(200) for line in document)
+    tokenizer.train_from_iterator(text, trainer)
+    return str(tokenizer.to_str())
+
+
+def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
+    text = tokenizer_json()
+    return BuildSettings(
+        recipe=recipe,
+        seed=seed,
+        tokenizer_json=text,
+        vocabulary=read_vocabulary(text),
+        sentences="lines",
+    )
+
+
+def build_batches(
+    settings: BuildSettings, shard: ShardId, documents: Sequence[Sequence[str]]
+) -> list[pa.RecordBatch]:
+    """Builds the rows of one shard."""
+    texts = ["".join(f"{line}\n" for line in document).encode() for document in documents]
+    text = join_documents([document_batch(texts)], deduplicate=True)
+    return list(build_examples(text, settings, shard))
+
+
+@dataclasses.dataclass
+class Folder:
+    """A finished build, whose shards can be changed behind the manifest's back or with it."""
+
+    path: Path
+    settings: BuildSettings
+    manifest: dict[str, Any]
+
+    def shard(self, number: int = 0) -> Path:
+        return self.path / str(self._entry(number)["path"])
+
+    def _entry(self, number: int) -> dict[str, Any]:
+        entry: dict[str, Any] = self.manifest["splits"]["train"]["shards"][number]
+        return entry
+
+    def seal(self) -> None:
+        """Adds the entries up and writes a manifest with the right checksum."""
+        train = self.manifest["splits"]["train"]
+        for name in ("rows", "tokens"):
+            train[name] = sum(entry[name] for entry in train["shards"])
+        self.manifest["statistics"] = {
+            "train": add_up(entry["statistics"] for entry in train["shards"])
+        }
+        (self.path / "manifest.json").write_text(seal(self.manifest), encoding="utf-8")
+
+    def change_rows(self, change: Callable[[Rows], object], number: int = 0) -> None:
+        """Changes the rows of a shard, and the manifest so that only the rows can tell."""
+        with pa.ipc.open_file(str(self.shard(number))) as file:
+            rows = file.read_all().to_pylist()
+        change(rows)
+        schema = self.settings.recipe.schema(self.settings.vocabulary)
+        self.write(pa.RecordBatch.from_pylist(rows, schema=schema), number)
+
+    def write(self, batch: pa.RecordBatch, number: int = 0) -> None:
+        """Replaces the rows of a shard and seals the manifest."""
+        entry = self._entry(number)
+        entry.update(write_entry_of(self.path, entry["path"], [batch], self.settings))
+        self.seal()
+
+
+def write_entry_of(
+    folder: Path, path: str, batches: list[pa.RecordBatch], settings: BuildSettings
+) -> dict[str, Any]:
+    """Writes a shard and returns its entry."""
+    recipe, vocabulary = settings.recipe, settings.vocabulary
+    sha256, size, counts = write_shard(batches, recipe.schema(vocabulary), str(folder / path))
+    found = gather(examine(batch, recipe, vocabulary) for batch in batches)
+    return ShardEntry(
+        path=path,
+        **counts,
+        bytes=size,
+        sha256=sha256,
+        documents=1,
+        duplicates=0,
+        encoder="word_table",
+        statistics=add_up([found.counts]),
+    ).to_json()
+
+
+def build_folder(
+    path: Path, recipe: Recipe, shards: int = 2, documents: int = 160, seed: int = 7
+) -> Folder:
+    """Builds a folder that `shardmill verify` finds nothing wrong with."""
+    settings = settings_for(recipe, seed)
+    lines = lines_of_documents(documents)
+    (path / "train").mkdir(parents=True)
+    (path / "tokenizer.json").write_text(settings.tokenizer_json, encoding="utf-8")
+    entries = []
+    for index in range(shards):
+        shard = ShardId("train", index, shards)
+        batches = build_batches(settings, shard, lines[index::shards])
+        entries.append(write_entry_of(path, f"{shard.name}.arrow", batches, settings))
+    vocabulary = settings.vocabulary
+    manifest: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "data_version": DATA_VERSION,
+        "recipe": {"name": recipe.name, "settings": settings_of(recipe)},
+        "seed": seed,
+        "tokenizer": {
+            "sha256": hashlib.sha256(settings.tokenizer_json.encode()).hexdigest(),
+            "vocab_size": vocabulary.size,
+            "special_tokens": dict(vocabulary.names),
+        },
+        "software": {"numpy": np.__version__},
+        "documents": {"read": documents, "duplicates": 0, "rejected": {}},
+        "splits": {"train": {"shards": json.loads(json.dumps(entries))}},
+    }
+    folder = Folder(path, settings, manifest)
+    folder.seal()
+    return folder

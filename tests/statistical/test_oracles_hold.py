@@ -1,0 +1,74 @@
+"""Every recipe keeps its invariants and oracles, for several seeds and settings."""
+
+import dataclasses
+
+import pytest
+
+from schemas.records import ShardId
+from tests.folders import build_batches, lines_of_documents, settings_for
+from transforms.checks.examine import examine, judge
+from transforms.checks.oracle import gather
+from transforms.corruption.budgets import RandomizedBudget
+from transforms.corruption.select import BudgetedUnits
+from transforms.corruption.units import TokenUnits, WordUnits
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.pack_windows import FullSentences, WholeDocuments
+
+
+def check(recipe: Recipe, seed: int, documents: int = 250) -> None:
+    settings = settings_for(recipe, seed)
+    lines = lines_of_documents(documents)
+    batches = build_batches(settings, ShardId("train", 0, 1), lines)
+    found = gather(examine(batch, recipe, settings.vocabulary) for batch in batches)
+    assert not found.breaches
+    assert found.counts["length.rows"] == sum(batch.num_rows for batch in batches) > 0
+    oracles = judge(found.counts, recipe, settings.vocabulary)
+    assert len(oracles) >= 7
+    assert not [oracle for oracle in oracles if not oracle.holds]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_objectives(name: str, seed: int) -> None:
+    check(OBJECTIVES[name], seed)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_short_sequences(name: str) -> None:
+    check(dataclasses.replace(OBJECTIVES[name], max_seq_length=32, copies=3), 1)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_a_single_copy_and_several_passes(name: str) -> None:
+    check(dataclasses.replace(OBJECTIVES[name], copies=1, passes=3, max_seq_length=128), 1)
+
+
+def test_parity_settings() -> None:
+    bert = OBJECTIVES["bert-wwm"]
+    layout = dataclasses.replace(bert.layout, join_split_word=True)
+    check(dataclasses.replace(bert, layout=layout, max_seq_length=24), 1)
+
+
+@pytest.mark.parametrize("units", [TokenUnits(), TokenUnits(special=True), WordUnits()])
+@pytest.mark.parametrize(
+    "segment",
+    [
+        FullSentences(cross_documents=False),
+        FullSentences(end_lines=True),
+        FullSentences(end_documents=False),
+        WholeDocuments(),
+        WholeDocuments(keep="tail"),
+    ],
+)
+def test_other_compositions(
+    segment: FullSentences | WholeDocuments, units: TokenUnits | WordUnits
+) -> None:
+    select = BudgetedUnits(units=units, budget=RandomizedBudget())
+    recipe = dataclasses.replace(
+        OBJECTIVES["roberta-wwm-ext"],
+        segment=segment,
+        corrupt=(Corruption(select=select),),
+        max_seq_length=64,
+    )
+    check(recipe, 1)
