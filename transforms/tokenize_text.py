@@ -169,7 +169,7 @@ class TextEncoder:
         """Joins the blocks and drops sentences and documents without a token."""
         counts = np.concatenate([np.empty(0, np.int64), *(block.counts for block in blocks)])
         kept = np.flatnonzero(counts)
-        next_starts = np.append(text.sentence_starts[1:], len(text.data))
+        next_starts = np.append(text.sentence_starts, len(text.data))[1:]
         line = offsets_of(text.data[next_starts - 1] == _LF)[:-1][kept]
         document = np.searchsorted(text.document_starts, text.sentence_starts, "right")[kept]
         borders = np.flatnonzero(np.diff(document)) + 1

@@ -15,7 +15,9 @@ from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of
 
 SEGMENTERS = ("auto", "rjieba", "jieba")
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 18
+GAP_BYTES = 1 << 12
+"""Less text than this between Chinese lines is segmented with them: one call costs as much."""
 
 Segment = Callable[[str], list[str]]
 
@@ -65,7 +67,8 @@ def load_segmenter(segmenter: Segmenter) -> Segment:
 def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
     """Marks where segmented words with an ideograph begin, and what lies inside them.
 
-    Only lines that hold an ideograph are segmented; elsewhere whole words are the tokenizer's.
+    Only lines with an ideograph, and lines near them, are segmented: elsewhere there is nothing to
+    mark, and whole words are the tokenizer's.
     A word of the segmenter without an ideograph ("3.5", "TiDB") leaves no mark either.
 
     Source: Chinese-BERT-wwm issues 13 and 17 (words come from the sentence as written).
@@ -80,13 +83,16 @@ def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
 
 
 def _chinese_runs(data: Bytes) -> list[tuple[int, int]]:
-    """Returns runs of consecutive lines that hold an ideograph, of about `BLOCK_BYTES` at most."""
+    """Returns runs of lines that cover all lines with an ideograph, of about `BLOCK_BYTES`."""
     lines = np.concatenate([[0], np.flatnonzero(data == ord("\n")) + 1])
     chinese = np.zeros(len(lines) + 1, np.int8)
     chinese[np.searchsorted(lines, ideographs(data)[0], "right")] = 1
     edges = lines[np.flatnonzero(np.diff(chinese))]
+    begins, ends = edges[::2], edges[1::2]
+    apart = np.ones(len(begins) + 1, np.bool_)
+    apart[1:-1] = begins[1:] - ends[:-1] > GAP_BYTES
     runs: list[tuple[int, int]] = []
-    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    for begin, end in zip(begins[apart[:-1]].tolist(), ends[apart[1:]].tolist(), strict=True):
         inner = lines[np.searchsorted(lines, np.arange(begin + BLOCK_BYTES, end, BLOCK_BYTES))]
         cuts = np.unique(np.concatenate([[begin], inner, [end]])).tolist()
         runs.extend(itertools.pairwise(cuts))

@@ -41,9 +41,11 @@ class UnitTable:
         if self.lengths is None:
             positions = self.candidates[selected]
             return Spans(positions, positions + 1)
-        lengths = self.lengths[selected]
-        positions = self.candidates[range_indices(self.starts[selected], lengths)]
-        return spans_of_units(positions, lengths)
+        starts, lengths = self.starts[selected], self.lengths[selected]
+        spans = Spans(self.candidates[starts], self.candidates[starts + lengths - 1] + 1)
+        if np.array_equal(spans.ends - spans.starts, lengths):
+            return spans
+        return spans_of_units(self.candidates[range_indices(starts, lengths)], lengths)
 
 
 class Units(Protocol):
