@@ -2,17 +2,16 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.errors import UsageError, one_sentence
+from pipelines.errors import RunError, one_sentence
 from pipelines.finish import finish, show_summary
 from pipelines.options import BuildOptions, parse_build_options
 from pipelines.output import (
-    list_files,
     prepare,
     read_manifest,
     read_text,
@@ -28,11 +27,18 @@ from pipelines.runners import (
     prepare_workers,
     run_pipeline,
 )
+from schemas.records import ShardId
 from transforms.build_shards import BuildShards
 from transforms.read import ReadDocuments
 from transforms.record_reading import RecordReading, reading_path
 from transforms.shard_documents import ShardDocuments
-from transforms.write_shard import BUILD_FOLDER, entry_path, failure_path, read_entry
+from transforms.write_shard import (
+    BUILD_FOLDER,
+    entry_path,
+    failure_path,
+    file_sizes,
+    read_entries,
+)
 
 
 @one_sentence
@@ -63,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_waves(plan: BuildPlan, options: BuildOptions, beam_args: Sequence[str]) -> None:
     """Builds the shards that are missing, as many at a time as memory allows."""
     shards = plan.builder.plan.shards
-    missing = [n for n, shard in enumerate(shards) if read_entry(options.output, shard) is None]
+    entries = read_entries(options.output, shards)
+    missing = [number for number, entry in enumerate(entries) if entry is None]
     waves = plan.waves(missing)
     read = FileSystems.exists(reading_path(options.output))
     if not waves and not read:
@@ -72,14 +79,34 @@ def run_waves(plan: BuildPlan, options: BuildOptions, beam_args: Sequence[str]) 
     per_shard = plan.text_bytes / len(plan.builder.plan.shards)
     with ShardProgress(len(shards), per_shard, lambda: _finished(plan)):
         for wave in waves:
+            _delete_failures(plan)
             _run_wave(plan, options, beam_args, wave, record=not read)
             read = True
+            for path in _failures(plan):
+                raise RunError(read_text(path))
 
 
 def _finished(plan: BuildPlan) -> int:
-    entries = {entry_path(plan.builder.output, shard) for shard in plan.builder.plan.shards}
-    folder = FileSystems.join(plan.builder.output, BUILD_FOLDER)
-    return sum(path in entries for path in list_files(folder))
+    """Returns the number of shards that are finished."""
+    return len(_told(plan, entry_path))
+
+
+def _failures(plan: BuildPlan) -> list[str]:
+    """Returns the files that say why a shard could not be built."""
+    return _told(plan, failure_path)
+
+
+def _delete_failures(plan: BuildPlan) -> None:
+    if failures := _failures(plan):
+        FileSystems.delete(failures)
+
+
+def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
+    """Returns those files of the shards that are there, in the order of the shards."""
+    output = plan.builder.output
+    there = file_sizes(FileSystems.join(output, BUILD_FOLDER))
+    paths = [path_of(output, shard) for shard in plan.builder.plan.shards]
+    return [path for path in paths if FileSystems.split(path)[1] in there]
 
 
 def _run_wave(
@@ -97,20 +124,16 @@ def _run_wave(
         text_field=options.text_field,
         max_document_bytes=options.max_document_mib << 20,
     )
-    shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.builder.plan, wave)
-    outputs = [shards | "BuildShards" >> BuildShards(plan.builder)]
+    outputs = []
+    if wave:
+        shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.builder.plan, wave)
+        outputs.append(shards | "BuildShards" >> BuildShards(plan.builder))
     if record:
         reading = (read.rejected, read.tally) | "RecordReading" >> RecordReading(options.output)
         outputs.append(reading)
     # DaskRunner runs what the last step depends on, and nothing else.
     _ = outputs | "Finish" >> beam.Flatten()
     run_pipeline(pipeline, beam_args)
-    for number in sorted(wave):
-        told = failure_path(options.output, plan.builder.plan.shards[number])
-        if FileSystems.exists(told):
-            message = read_text(told)
-            FileSystems.delete([told])
-            raise UsageError(message)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pipelines.plan import BuildPlan
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
 from transforms.record_reading import reading_path
-from transforms.write_shard import read_entry, write_atomically
+from transforms.write_shard import read_entries, write_atomically
 
 
 def finish(plan: BuildPlan, options: BuildOptions) -> None:
@@ -26,8 +26,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     """
     output = options.output
     entries: dict[str, list[ShardEntry]] = {"train": [], "eval": []}
-    for shard in plan.builder.plan.shards:
-        entry = read_entry(output, shard)
+    shards = plan.builder.plan.shards
+    for shard, entry in zip(shards, read_entries(output, shards), strict=True):
         if entry is None:
             raise RunError(f"{shard.name} is missing; run the same command again")
         entries[shard.split].append(entry)

@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.errors import UsageError
 from pipelines.runners import load_runner
@@ -231,9 +231,10 @@ def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
 
 def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) -> None:
     """Refuses options that neither we nor Beam know; Beam itself would only log them."""
-    beam = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    beam = _BeamArgumentParser(allow_abbrev=False, add_help=False)
     seen: set[str] = set()
-    for kind in [PipelineOptions, *_subclasses(PipelineOptions)]:
+    kinds: list[type[PipelineOptions]] = [PipelineOptions, *_subclasses(PipelineOptions)]
+    for kind in kinds:
         if "_add_argparse_args" in vars(kind) and kind.__name__ not in seen:
             seen.add(kind.__name__)
             kind._add_argparse_args(beam)

@@ -25,7 +25,7 @@ from transforms.randomness import rng_for
 from transforms.shards import join_documents
 from transforms.write_shard import write_shard
 
-CHINESE_WORDS = "我们,中国,研究,学习,的,是,在,机器,语言,模型,训练,数据,使用,方法,图书馆,自然"
+CHINESE = ("我们", "中国", "研究", "学习", "的", "是", "机器", "语言", "模型", "方法", "图书馆")
 Rows = list[dict[str, Any]]
 
 
@@ -34,9 +34,8 @@ def lines_of_documents(documents: int, seed: int = 0) -> tuple[tuple[str, ...], 
     """Makes up documents of 1 to 16 sentences, each a line of 3 to 20 words."""
     rng = rng_for(seed, "text")
     syllables = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
-    lexicon = [
-        "".join(rng.choice(syllables, n)) for n in rng.integers(1, 5, 600)
-    ] + CHINESE_WORDS.split(",")
+    made_up = ["".join(rng.choice(syllables, n)) for n in rng.integers(1, 5, 600)]
+    lexicon = [*made_up, *CHINESE]
     common = 1 / (1 + np.arange(len(lexicon)))
     order = rng.permutation(len(lexicon))
     made = []

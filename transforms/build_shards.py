@@ -73,7 +73,11 @@ class ShardBuilder:
             for batch in corrupt(examples, recipe, vocabulary, settings.stream(shard)):
                 findings = examine(batch, recipe, vocabulary)
                 if findings.breaches:
-                    raise AssertionError(f"{shard.name}: {findings.breaches}")
+                    raise BuildError(
+                        f"{shard.name}: rows that break the rules of {recipe.name} "
+                        f"({', '.join(findings.breaches)}); does the tokenizer give special tokens "
+                        "for ordinary text?"
+                    )
                 statistics.append(findings.counts)
                 yield batch
 
@@ -103,7 +107,7 @@ class ShardBuilder:
             )
         return (
             f"{shard.name} has a single document, and {recipe} takes the second segment of a pair "
-            f"from another document: {fix}"
+            f"from another document: {fix}, and add --overwrite"
         )
 
 

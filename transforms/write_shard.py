@@ -3,7 +3,8 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -117,14 +118,35 @@ def write_entry(output: str, shard: ShardId, entry: ShardEntry) -> None:
     write_atomically(entry_path(output, shard), json.dumps(entry.to_json()).encode())
 
 
-def read_entry(output: str, shard: ShardId) -> ShardEntry | None:
-    """Returns the entry of a finished shard, or None if it has to be built."""
-    path = entry_path(output, shard)
-    if not FileSystems.exists(path):
-        return None
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        value: Mapping[str, Any] = json.loads(file.read())
-    entry = ShardEntry.from_json(value)
-    shard_path = FileSystems.join(output, *entry.path.split("/"))
-    matched = FileSystems.match([shard_path])[0].metadata_list
-    return entry if matched and matched[0].size_in_bytes == entry.bytes else None
+def read_entries(output: str, shards: Sequence[ShardId]) -> list[ShardEntry | None]:
+    """Returns the entry of each finished shard, None for a shard that has to be built.
+
+    A shard whose file is gone, or has another size than its entry says, is not finished.
+    """
+    told = file_sizes(FileSystems.join(output, BUILD_FOLDER))
+    splits = {shard.split for shard in shards}
+    sizes = {split: file_sizes(FileSystems.join(output, split)) for split in splits}
+
+    def read(shard: ShardId) -> ShardEntry | None:
+        path = entry_path(output, shard)
+        if FileSystems.split(path)[1] not in told:
+            return None
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            entry = ShardEntry.from_json(json.loads(file.read()))
+        return (
+            entry if sizes[shard.split].get(entry.path.rpartition("/")[2]) == entry.bytes else None
+        )
+
+    # Remote files are opened many at a time.
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(read, shards))
+
+
+def file_sizes(folder: str) -> dict[str, int]:
+    """Returns the bytes of each file in a folder, by name; nothing if there is no such folder."""
+    try:
+        [found] = FileSystems.match([FileSystems.join(folder, "*")])
+    except BeamIOError:
+        # Some file systems find no file in a folder that is not there, and others complain.
+        return {}
+    return {FileSystems.split(file.path)[1]: file.size_in_bytes for file in found.metadata_list}

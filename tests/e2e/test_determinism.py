@@ -62,7 +62,9 @@ def write_text(path: Path, documents: list[str]) -> None:
 
 def write_jsonl(path: Path, documents: list[str]) -> None:
     data = "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in documents).encode()
-    path.write_bytes(pa.Codec("zstd").compress(data, asbytes=True) if path.suffix == ".zst" else data)
+    path.write_bytes(
+        pa.Codec("zstd").compress(data, asbytes=True) if path.suffix == ".zst" else data
+    )
 
 
 def write_lines(path: Path, documents: list[str]) -> None:
@@ -70,7 +72,9 @@ def write_lines(path: Path, documents: list[str]) -> None:
 
 
 def write_parquet(path: Path, documents: list[str]) -> None:
-    pq.write_table(pa.table({"n": range(len(documents)), "text": documents}), path, row_group_size=7)
+    pq.write_table(
+        pa.table({"n": range(len(documents)), "text": documents}), path, row_group_size=7
+    )
 
 
 def documents_of(folder: Path) -> Any:
@@ -174,7 +178,7 @@ def test_waves_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(pipelines.plan, "_wave_shards", lambda options, per_shard: 2)
+    monkeypatch.setattr(pipelines.plan, "_wave_shards", lambda *_: 2)
     assert build(tmp_path / "out", "--dry-run") == 0
     assert "waves    3" in capsys.readouterr().out
     assert build(tmp_path / "out") == 0

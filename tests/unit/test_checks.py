@@ -36,7 +36,7 @@ def small(name: str, **changes: Any) -> Recipe:
 
 
 BERT, WWM, ROBERTA = small("bert"), small("bert-wwm"), small("roberta")
-PAIR = {
+PAIR: dict[str, Any] = {
     "input_ids": [CLS, 10, 11, 12, 13, 14, SEP, 20, 21, 22, SEP],
     "second_segment_start": 7,
     "pair_relation": "next",

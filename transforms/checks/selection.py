@@ -36,7 +36,8 @@ def selection_oracles(totals: Mapping[str, int], copies: int, words: bool) -> li
     selected, most = totals.get("select.tokens", 0), totals.get("select.most", 0)
     low = totals.get("select.least", 0) * (_WORDS_FILL if words else 1)
     name = "as many tokens are selected as the budgets allow"
-    filled = Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2)
+    # Half a token, since the sums are whole numbers and their mean is not.
+    filled = Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2 + 0.5)
     return [filled, *sample_oracles(totals, copies, words)]
 
 

@@ -76,10 +76,11 @@ class Recipe:
             raise ValueError(f"copies must be at least 1, got {self.copies}")
         if self.passes < 1:
             raise ValueError(f"passes must be at least 1, got {self.passes}")
-        if self.pair.relations and not self.segment.for_pairs:
+        if bool(self.pair.relations) != self.segment.for_pairs:
             raise ValueError(
-                f"{self.name} pairs sentences, which {type(self.segment).__name__} does not leave "
-                "whole; choose a recipe without pairs for another packing"
+                f"{self.name}: {type(self.segment).__name__} does not go with "
+                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks, recipes "
+                "without pairs pack anything else"
             )
         names = [column.name for column in self.columns("uint16")]
         if len(set(names)) < len(names):
