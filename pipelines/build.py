@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.errors import RunError, one_sentence
 from pipelines.finish import finish, show_summary
@@ -20,13 +19,7 @@ from pipelines.output import (
 )
 from pipelines.plan import BuildPlan, make_plan, show_plan
 from pipelines.progress import ShardProgress
-from pipelines.runners import (
-    is_local,
-    leaves_early,
-    local_or_given,
-    prepare_workers,
-    run_pipeline,
-)
+from pipelines.runners import Runner, choose_runner
 from schemas.records import ShardId
 from transforms.build_shards import BuildShards
 from transforms.read import ReadDocuments
@@ -46,17 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     began = time.monotonic()
     options = parse_build_options(argv)
-    beam_args = local_or_given(options.beam_args, options.workers)
-    plan = make_plan(options, local=is_local(beam_args))
+    runner = choose_runner(options.beam_args, options.workers)
+    plan = make_plan(options, local=runner.local)
     if options.dry_run:
         show_plan(plan)
         return 0
     if prepare(options.output, plan.identity, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds this build\n")
     else:
-        run_waves(plan, options, beam_args)
-        if told := leaves_early(beam_args):
-            sys.stdout.write(f"{options.output} is not finished; {told}\n")
+        run_waves(plan, options, runner)
+        if runner.leaves_early:
+            sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
             return 0
         # A runner may have tried a shard again after a worker was lost.
         remove_temporary(options.output)
@@ -66,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run_waves(plan: BuildPlan, options: BuildOptions, beam_args: Sequence[str]) -> None:
+def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
     """Builds the shards that are missing, as many at a time as memory allows."""
     shards = plan.builder.plan.shards
     entries = read_entries(options.output, shards)
@@ -75,12 +68,11 @@ def run_waves(plan: BuildPlan, options: BuildOptions, beam_args: Sequence[str]) 
     read = FileSystems.exists(reading_path(options.output))
     if not waves and not read:
         waves = [frozenset()]
-    prepare_workers(local=is_local(beam_args))
     per_shard = plan.text_bytes / len(plan.builder.plan.shards)
     with ShardProgress(len(shards), per_shard, lambda: _finished(plan)):
         for wave in waves:
             _delete_failures(plan)
-            _run_wave(plan, options, beam_args, wave, record=not read)
+            _run_wave(plan, options, runner, wave, record=not read)
             read = True
             for path in _failures(plan):
                 raise RunError(read_text(path))
@@ -112,13 +104,13 @@ def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
 def _run_wave(
     plan: BuildPlan,
     options: BuildOptions,
-    beam_args: Sequence[str],
+    runner: Runner,
     wave: frozenset[int],
     *,
     record: bool,
 ) -> None:
     """Runs one pipeline, which reads everything and builds the shards of one wave."""
-    pipeline = beam.Pipeline(options=PipelineOptions(list(beam_args)))
+    pipeline = runner.new_pipeline()
     read = pipeline | "ReadDocuments" >> ReadDocuments(
         ranges=plan.ranges,
         text_field=options.text_field,
@@ -133,7 +125,7 @@ def _run_wave(
         outputs.append(reading)
     # DaskRunner runs what the last step depends on, and nothing else.
     _ = outputs | "Finish" >> beam.Flatten()
-    run_pipeline(pipeline, beam_args)
+    runner.run(pipeline, FileSystems.join(options.output, BUILD_FOLDER, "error.txt"))
 
 
 if __name__ == "__main__":

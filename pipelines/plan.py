@@ -38,8 +38,8 @@ _BYTES_PER_TOKEN = 4.0
 # Measured (benchmarks/RESULTS.md, "Memory"): a worker takes its libraries, tables of words and a
 # multiple of the text of the shard it builds; the local runner holds the wave's compressed text,
 # about twice.
-_WORKER_BYTES = 450 << 20
-_SHARD_FACTOR = 8
+_WORKER_BYTES = 500 << 20
+_SHARD_FACTOR = 6
 _SHUFFLE_FACTOR = 1.0
 
 

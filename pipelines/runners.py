@@ -1,17 +1,27 @@
 """Where a build runs: which of Beam's runners, and what it needs from us."""
 
+import contextlib
+import dataclasses
 import logging
 import os
+import re
+import shlex
+import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.runner import create_runner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineState, create_runner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.errors import RunError, UsageError
+from transforms.write_shard import write_atomically
 
+_WORKER = "apache_beam.runners.worker.sdk_worker_main"
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 # Their shuffle lies in the memory of this machine.
 _LOCAL = frozenset({"bundlebaseddirect", "direct", "fnapi", "prism", "switchingdirect"})
@@ -53,8 +63,78 @@ def load_runner(arguments: Sequence[str]) -> list[str]:
     return known
 
 
-def local_or_given(arguments: Sequence[str], workers: int) -> list[str]:
-    """Returns Beam's options: those given, and those of a local run where no runner is named.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Runs pipelines as Beam's options say.
+
+    Attributes:
+      options: Beam's.
+      workers: Local processes, more than 1 only if no runner is named.
+    """
+
+    options: PipelineOptions
+    workers: int
+
+    @property
+    def local(self) -> bool:
+        """Whether the shuffle lies in the memory of this machine."""
+        return _short(str(self.options.view_as(StandardOptions).runner)) in _LOCAL
+
+    @property
+    def leaves_early(self) -> str | None:
+        """What to tell of a run that does not wait for the shards, None if it waits."""
+        given = self.options.get_all_options()
+        return next((told for name, told in _LEAVING.items() if given.get(name)), None)
+
+    def new_pipeline(self) -> beam.Pipeline:
+        """Returns an empty pipeline.
+
+        Raises:
+          ValueError: if the runner refuses its options.
+        """
+        if self.workers == 1:
+            return beam.Pipeline(options=self.options)
+        # As direct_running_mode=multi_processing, but what fails is told once, by us: every
+        # worker would print its trace, and the trace is in the exception that comes back as well.
+        command = f"{shlex.quote(sys.executable)} -m {_WORKER} 2>{os.devnull}"
+        environment = SubprocessSDKEnvironment.from_command_string(command)
+        return beam.Pipeline(runner=FnApiRunner(environment), options=self.options)
+
+    def run(self, pipeline: beam.Pipeline, trace_path: str) -> None:
+        """Runs a pipeline, to its end unless the options say otherwise.
+
+        Args:
+          pipeline: Made by `new_pipeline`.
+          trace_path: Where the whole trace of an error is written.
+
+        Raises:
+          RunError: if it fails.
+        """
+        self._prepare_workers()
+        try:
+            result = pipeline.run()
+            state = None if self.leaves_early else result.wait_until_finish()
+        except Exception as error:
+            with contextlib.suppress(OSError):
+                write_atomically(trace_path, "".join(traceback.format_exception(error)).encode())
+            told = f"the pipeline failed: {_reason(error)} (the trace is in {trace_path})"
+            raise RunError(told) from error
+        if state not in (None, PipelineState.DONE):
+            raise RunError(f"the job ended as {state}; run the same command again to go on")
+
+    def _prepare_workers(self) -> None:
+        """Lets processes started from here find this code, and keeps libraries from talking."""
+        root = str(Path(__file__).resolve().parents[1])
+        paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if root not in paths:
+            os.environ["PYTHONPATH"] = os.pathsep.join(path for path in [root, *paths] if path)
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        if self.local:
+            logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+
+
+def choose_runner(arguments: Sequence[str], workers: int) -> Runner:
+    """Returns the runner that Beam's options name, or a local one if they name none.
 
     Raises:
       UsageError: if several local workers are asked for beside a runner, or the runner refuses its
@@ -62,56 +142,17 @@ def local_or_given(arguments: Sequence[str], workers: int) -> list[str]:
     """
     given = list(arguments)
     if _runner(given) is None:
-        mode = "multi_processing" if workers > 1 else "in_memory"
-        given.append("--runner=FnApiRunner")
-        given += [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
+        given += ["--runner=FnApiRunner", f"--direct_num_workers={workers}"]
     elif workers > 1:
         raise UsageError("--workers is for local runs; give the runner's own option for workers")
-    options = PipelineOptions(given)
+    runner = Runner(options=PipelineOptions(given), workers=workers)
     try:
-        beam.Pipeline(options=options)
+        runner.new_pipeline()
     except ValueError as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise UsageError(" ".join(lines)) from error
-    FileSystems.set_options(options)
-    return given
-
-
-def is_local(arguments: Sequence[str]) -> bool:
-    """Returns whether the shuffle lies in the memory of this machine."""
-    return _short(str(_runner(arguments))) in _LOCAL
-
-
-def leaves_early(arguments: Sequence[str]) -> str | None:
-    """Returns what to tell of a run that does not wait for the shards, None if it waits."""
-    given = PipelineOptions(list(arguments)).get_all_options()
-    return next((told for name, told in _LEAVING.items() if given.get(name)), None)
-
-
-def run_pipeline(pipeline: beam.Pipeline, arguments: Sequence[str]) -> None:
-    """Runs a pipeline, to its end unless the options say otherwise.
-
-    Raises:
-      RunError: if it fails.
-    """
-    try:
-        result = pipeline.run()
-        state = None if leaves_early(arguments) else result.wait_until_finish()
-    except Exception as error:
-        raise RunError(f"the pipeline failed: {_reason(error)}") from error
-    if state not in (None, "DONE"):
-        raise RunError(f"the job ended as {state}; run the same command again to go on")
-
-
-def prepare_workers(*, local: bool) -> None:
-    """Lets processes started from here find this code, and keeps libraries from talking."""
-    root = str(Path(__file__).resolve().parents[1])
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if root not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join(path for path in [root, *paths] if path)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if local:
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    FileSystems.set_options(runner.options)
+    return runner
 
 
 def _dask_arguments(arguments: Sequence[str]) -> list[str]:
@@ -132,5 +173,9 @@ def _short(runner: str) -> str:
 
 def _reason(error: Exception) -> str:
     """Returns the sentence of an exception that says what happened, without Beam's framing."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].partition(" [while running ")[0]
+    *before, last = str(error).strip().splitlines() or [""]
+    sentence = last.partition(" [while running ")[0]
+    # What comes from another process is a whole trace, whose last line names the kind of error.
+    if not before and not isinstance(error, OSError):
+        sentence = f"{type(error).__name__}: {sentence}"
+    return re.sub(r"^transforms\.[\w.]+: ", "", sentence)

@@ -81,11 +81,13 @@ class Packing:
       tokens: The items; `tokens.sentence_offsets` are the items' token offsets.
       ends: int64[S]; the window that begins at item i is items [i, ends[i]).
       targets: int64[S]; the length in tokens that a window beginning at item i aims at.
+      least: Windows of fewer tokens are dropped.
     """
 
     tokens: Tokens
     ends: Int64
     targets: Int64
+    least: int = 1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -48,9 +48,9 @@ class ShardBuilder:
         """
         shard = self.plan.shards[number]
         documents = itertools.chain.from_iterable(map(unpack_documents, packed))
-        text = join_documents(documents, deduplicate=self.deduplicate)
         try:
-            entry = self._write(shard, text)
+            # No name here holds the text, so that it is freed when it is tokenized.
+            entry = self._write(shard, join_documents(documents, deduplicate=self.deduplicate))
             write_entry(self.output, shard, entry)
         except LoneDocumentError as error:
             raise BuildError(self._advice(shard)) from error

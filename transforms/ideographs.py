@@ -4,6 +4,9 @@ import numpy as np
 
 from schemas.records import Bool, Bytes, Int64
 
+FIRST_LEAD = 0xE3
+"""The first byte of every ideograph is at least this; no byte of Latin text is."""
+
 # As the BertNormalizer of `tokenizers`, which has those of google-research/bert tokenization.py:
 # 251-284 but for U+2B820-2B91F: to cut around these would change the ids.
 THREE_BYTE_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
@@ -25,7 +28,7 @@ def ideographs(data: Bytes) -> tuple[Int64, Int64]:
     Returns:
       int64[I] ascending first bytes, and int64[I] lengths, 3 or 4.
     """
-    three = np.flatnonzero((data >= 0xE3) & (data <= 0xEF))
+    three = np.flatnonzero((data >= FIRST_LEAD) & (data <= 0xEF))
     three = three[_in_ranges(_code_points(data, three, 3), THREE_BYTE_RANGES)]
     four = np.flatnonzero(data >= 0xF0)
     if not len(four):

@@ -109,7 +109,8 @@ class FullSentences(Part):
         if not self.cross_documents:
             last = np.repeat(items.document_offsets[1:], np.diff(items.document_offsets))
             ends = np.minimum(ends, last)
-        return Packing(items, ends, np.full(len(ends), capacity, np.int64))
+        least = 1 if self.cross_documents else 2
+        return Packing(items, ends, np.full(len(ends), capacity, np.int64), least)
 
     @property
     def inner_roles(self) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class SingleSegment(Part):
         starts = follow(packing.ends)
         offsets = packing.tokens.sentence_offsets
         first = np.stack([offsets[starts], offsets[packing.ends[starts]]], axis=1)
-        return Windows(packing.tokens, first)
+        return Windows(packing.tokens, first[first[:, 1] - first[:, 0] >= packing.least])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -66,10 +66,7 @@ def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
         return None
     if not _cuts_before_spaces(pre_tokenizers) or not _is_exact(description["model"]):
         return None
-    added = [token for token in description["added_tokens"] if not token["special"]]
-    if any(
-        len(token["content"].split()) != 1 or _has_ideograph(token["content"]) for token in added
-    ):
+    if not all(_within_word(token, tokenizer) for token in description["added_tokens"]):
         return None
     return Splitting(
         isolate_ideographs=_isolates_ideographs(normalizers),
@@ -137,5 +134,13 @@ def _isolates_ideographs(normalizers: list[Step]) -> bool:
     return False
 
 
-def _has_ideograph(text: str) -> bool:
-    return any(ord(character) >= 0x2E80 for character in text)
+def _within_word(token: Step, tokenizer: Tokenizer) -> bool:
+    """Holds if no cut can go through this added token; special ones are not looked for in text."""
+    forms = [token["content"]]
+    if token["normalized"] and tokenizer.normalizer:
+        forms.append(tokenizer.normalizer.normalize_str(token["content"]))
+    return bool(token["special"]) or not any(map(_may_be_cut, forms))
+
+
+def _may_be_cut(text: str) -> bool:
+    return len(text.split()) != 1 or any(ord(character) >= 0x2E80 for character in text)

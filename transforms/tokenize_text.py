@@ -67,8 +67,8 @@ class TextEncoder:
     def __init__(self, tokenizer_json: str) -> None:
         """Loads a tokenizer from the content of its JSON file."""
         self.tokenizer = load_tokenizer(tokenizer_json)
-        size = self.tokenizer.get_vocab_size(with_added_tokens=True)
-        self._dtype = np.dtype(np.uint16 if size <= 1 << 16 else np.uint32)
+        highest = max(self.tokenizer.get_vocab(with_added_tokens=True).values())
+        self._dtype = np.dtype(np.uint16 if highest < 1 << 16 else np.uint32)
         self._splitting = find_splitting(self.tokenizer)
         self._table = WordTable(self.tokenizer, self._splitting) if self._splitting else None
 

@@ -11,7 +11,7 @@ import numpy as np
 import rjieba
 
 from schemas.records import WORD_BEGINS, WORD_INSIDE, Bytes, Int64, ShardText
-from transforms.ideographs import ideographs
+from transforms.ideographs import FIRST_LEAD, ideographs
 from transforms.ragged import offsets_of
 
 SEGMENTERS = ("auto", "rjieba", "jieba")
@@ -84,9 +84,11 @@ def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
 
 def _chinese_runs(data: Bytes) -> list[tuple[int, int]]:
     """Returns runs of lines that cover all lines with an ideograph, of about `BLOCK_BYTES`."""
+    if not len(data):
+        return []
     lines = np.concatenate([[0], np.flatnonzero(data == ord("\n")) + 1])
     chinese = np.zeros(len(lines) + 1, np.int8)
-    chinese[np.searchsorted(lines, ideographs(data)[0], "right")] = 1
+    chinese[1:-1] = np.maximum.reduceat(data, lines[:-1]) >= FIRST_LEAD
     edges = lines[np.flatnonzero(np.diff(chinese))]
     begins, ends = edges[::2], edges[1::2]
     apart = np.ones(len(begins) + 1, np.bool_)

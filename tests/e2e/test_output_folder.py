@@ -1,5 +1,6 @@
 """What a build does with its output folder, and how it says what it cannot do."""
 
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import pipelines.build
+from pipelines.runners import Runner
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
@@ -39,7 +41,10 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
         (["--dedup", "off"], ["deduplicate: there true, here false"]),
         (["--max-document-mib", "9"], ["max_document_mib: there 8, here 9"]),
         (["--user-dict", "{words}"], ['segmenter.name: there "rjieba", here "jieba"']),
-        (["--input", "{more}"], ["en.txt (51127 bytes), not here", "more.txt (9 bytes), not there"]),
+        (
+            ["--input", "{more}"],
+            ["en.txt (51127 bytes), not here", "more.txt (9 bytes), not there"],
+        ),
         (["--tokenizer", "{other}"], ["tokenizer.sha256: there", "tokenizer.vocab_size: there"]),
     ],
     ids=["seed", "recipe", "shards", "dedup", "limit", "words", "inputs", "tokenizer"],
@@ -78,7 +83,10 @@ def test_another_recipe_is_refused(
 
 
 def test_unfinished_build_is_refused_to_another(
-    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    build: Build,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -124,9 +132,7 @@ def test_file_in_the_way(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_read_only_folder(
-    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_read_only_folder(build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     assert build(tmp_path / "locked" / "out") == 2
     assert "Permission denied" in told(capsys)
@@ -141,7 +147,11 @@ def test_read_only_folder(
         (["--input", "{folder}/nothing.txt"], "bert", "{folder}/nothing.txt: the files are empty"),
         (["--input", "{folder}/blank.txt"], "bert", "{folder}/blank.txt: no document in 1 file(s)"),
         ([], "bret", "no recipe is called 'bret'; did you mean bert"),
-        (["--shard", "3"], "bert", "neither Shardmill nor Beam has an option --shard; did you mean"),
+        (
+            ["--shard", "3"],
+            "bert",
+            "neither Shardmill nor Beam has an option --shard; did you mean",
+        ),
         (["--shards", "few"], "bert", "argument --shards: must be 'auto' or a number, got 'few'"),
         (["--shards", "0"], "bert", "--shards must be 'auto' or in [1, 99999], got 0"),
         (["--eval-fraction", "1"], "bert", "--eval-fraction must be in [0, 1), got 1.0"),
@@ -151,9 +161,13 @@ def test_read_only_folder(
         (["--workers", "0"], "bert", "--workers must be at least 1, got 0"),
         (["--memory-gib", "0.1"], "bert", "--memory-gib 0.1 is too little for 1 worker(s)"),
         (["--max-rejected", "-1"], "bert", "--max-rejected must be at least 0, got -1"),
-        (["--set", "pair.p=1"], "bert", "has no setting 'pair.p'"),
+        (["--set", "pair.p=1"], "bert", "there is no setting 'pair.p'"),
         (["--format", "csv"], "bert", "format must be one of auto, text, lines, jsonl, parquet"),
-        (["--tokenizer", "{folder}/no.json"], "bert", "--tokenizer {folder}/no.json: cannot be read"),
+        (
+            ["--tokenizer", "{folder}/no.json"],
+            "bert",
+            "--tokenizer {folder}/no.json: cannot be read",
+        ),
         (["--tokenizer", "{folder}/blank.txt"], "bert", "tokenizer"),
         (["--tokenizer", "{folder}/unmasked.json"], "bert", "[MASK]"),
         (["--runner=NoRunner"], "bert", "Unexpected pipeline runner: NoRunner"),
@@ -242,7 +256,7 @@ def test_rejected_records_end_the_run(
     def no_pipeline(*_: object) -> None:
         raise AssertionError("everything is built")
 
-    monkeypatch.setattr(pipelines.build, "run_pipeline", no_pipeline)
+    monkeypatch.setattr(Runner, "run", no_pipeline)
     before = digests(out)
     assert build(out, *text, "--max-rejected", "2") == 1
     assert build(out, *text, "--max-rejected", "3") == 0
@@ -251,7 +265,9 @@ def test_rejected_records_end_the_run(
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["documents"]["read"] == len(documents)
     reasons = [record["reason"] for record in records]
-    assert manifest["documents"]["rejected"] == {reason: reasons.count(reason) for reason in reasons}
+    assert manifest["documents"]["rejected"] == {
+        reason: reasons.count(reason) for reason in reasons
+    }
 
 
 def rejected(folder: Path) -> list[dict[str, Any]]:
@@ -275,8 +291,6 @@ def test_nothing_but_rejected_records(
 def test_damaged_file_is_told_in_one_sentence(
     start_build: Callable[..., Any], documents: list[str], tmp_path: Path, options: list[str]
 ) -> None:
-    import gzip
-
     path = tmp_path / "cut.txt.gz"
     path.write_bytes(gzip.compress("\n\n".join(documents).encode())[:-20])
     process = start_build(tmp_path / "out", "--input", str(path), *options)
@@ -286,6 +300,10 @@ def test_damaged_file_is_told_in_one_sentence(
     lines = [line for line in errors.splitlines() if not line.startswith("building:")]
     assert len(lines) == 1, errors
     assert lines[0].startswith(f"shardmill: the pipeline failed: {path} cannot be read as text: ")
+    assert lines[0].endswith(f"(the trace is in {tmp_path}/out/_build/error.txt)")
+    trace = (tmp_path / "out" / "_build" / "error.txt").read_text("utf-8")
+    assert "Traceback (most recent call last)" in trace
+    assert "line_blocks.py" in trace
 
 
 def test_dry_run_writes_nothing(

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 import pipelines.build
-import pipelines.finish
 from pipelines.errors import RunError
+from pipelines.runners import Runner
 from schemas.manifest import parse_manifest
 
 Digests = Callable[[Path], dict[str, str]]
@@ -111,7 +111,7 @@ def test_killed_before_the_manifest(
     def no_pipeline(*_: object) -> None:
         raise AssertionError("all shards are there")
 
-    monkeypatch.setattr(pipelines.build, "run_pipeline", no_pipeline)
+    monkeypatch.setattr(Runner, "run", no_pipeline)
     assert build(tmp_path / "out") == 0
     assert (digests(tmp_path / "out"), shards(tmp_path / "out")) == (before, ids)
     assert not (tmp_path / "out" / "_build").exists()

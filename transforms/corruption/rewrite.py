@@ -60,7 +60,7 @@ class MaskRandomKeep(Part):
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if min(self.mask, self.random) < 0 or self.mask + self.random > 1:
+        if not (self.mask >= 0 and self.random >= 0 and self.mask + self.random <= 1):
             raise ValueError(
                 "mask and random must be at least 0 and at most 1 together, "
                 f"got {self.mask} and {self.random}"

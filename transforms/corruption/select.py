@@ -131,7 +131,7 @@ def _take_first(chosen: Bool, order: Array, firsts: Int64, takes: Int64) -> None
     """Chooses the first `takes` units of each row's order."""
     most = int(takes.max())
     taken = np.arange(most) < takes[:, None]
-    chosen[(firsts[:, None] + order[:, :most])[taken]] = True
+    chosen[(firsts[:, None] + order[:, :most].astype(np.int64))[taken]] = True
 
 
 def _take_fitting(

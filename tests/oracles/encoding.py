@@ -1,0 +1,130 @@
+"""Small tokenizers with literal vocabularies, and the slow obvious way to encode a shard."""
+
+import string
+
+import numpy as np
+import rjieba
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from schemas.records import ShardText
+from transforms.normalize import normalize_texts
+from transforms.sentences import sentence_starts
+from transforms.words import Segmenter, annotate_words
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+IDEOGRAPHS = "中国我们的集群大学生好卡拉恤倍"
+
+
+def word_piece() -> Tokenizer:
+    letters = [*string.ascii_lowercase, *string.digits, *".,!?'-", *"。，！？", *IDEOGRAPHS]
+    pieces = ["the", "cat", "don", "ti", "##db", *("##" + letter for letter in letters[:36])]
+    vocabulary = {token: index for index, token in enumerate([*SPECIAL, *letters, *pieces])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(SPECIAL)
+    return tokenizer
+
+
+def byte_level_bpe() -> Tokenizer:
+    # The third and fourth merge are the bytes of 中; the fifth joins its end to the start of 国.
+    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("ä", "¸"), ("Ń", "å"), ("c", "a"), ("ca", "t")]
+    tokens = sorted(pre_tokenizers.ByteLevel.alphabet()) + [left + right for left, right in merges]
+    vocabulary = {token: index for index, token in enumerate(["<s>", "</s>", "<mask>", *tokens])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens(["<s>", "</s>", "<mask>"])
+    return tokenizer
+
+
+def unigram() -> Tokenizer:
+    single = [*string.ascii_letters, *string.digits, *".,!?'-。，！？", *IDEOGRAPHS]
+    pieces = [("<unk>", 0.0), ("</s>", 0.0), ("▁", -3.0), ("▁the", -2.0), ("▁cat", -2.5)]
+    pieces += [("我们", -3.0), ("们的", -2.9), ("大学", -3.1), ("▁我", -3.3)]
+    pieces += [(letter, -5.0 - index / 100) for index, letter in enumerate(single)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    steps = [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.add_special_tokens(["<unk>", "</s>"])
+    return tokenizer
+
+
+def word_level() -> Tokenizer:
+    words = ["the", "cat", "don", "'", "t", ".", "中国", "我们的", "TiDB", "３", "3"]
+    vocabulary = {word: index for index, word in enumerate(["[UNK]", "[CLS]", *words])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(["[UNK]", "[CLS]"])
+    return tokenizer
+
+
+def shard_of(*documents: str, words: bool = True) -> ShardText:
+    """Normalises documents and puts them into a shard, with sentences and perhaps word marks."""
+    texts = [text + b"\n" for text in normalize_texts([d.encode() for d in documents]) if text]
+    starts = np.cumsum([0, *map(len, texts)])[:-1].astype(np.int64)
+    data = np.frombuffer(b"".join(texts), np.uint8)
+    shard = ShardText(data=data, document_starts=starts, sentence_starts=sentence_starts(data))
+    return annotate_words(shard, Segmenter("rjieba")) if words else shard
+
+
+def sentences_of(shard: ShardText) -> list[str]:
+    """Returns the sentences as written, line ends included."""
+    borders = [*shard.sentence_starts.tolist(), len(shard.data)]
+    raw = shard.data.tobytes()
+    return [raw[borders[i] : borders[i + 1]].decode() for i in range(len(borders) - 1)]
+
+
+def encode_slowly(shard: ShardText, tokenizer: Tokenizer) -> list[tuple[list[int], list[bool]]]:
+    """Encodes sentence by sentence, and finds word starts token by token.
+
+    Returns:
+      For every sentence with a token its ids, and which of them begin a word.
+    """
+    tokenizer = Tokenizer.from_str(tokenizer.to_str())
+    tokenizer.encode_special_tokens = True
+    encoded = []
+    line: list[str] = []
+    for sentence in sentences_of(shard):
+        line.append(sentence)
+        if sentence.endswith("\n"):
+            words = _words_with_ideographs("".join(line))
+            for index, each in enumerate(line):
+                position = len("".join(line[:index]))
+                encoded.append(_encode(each.rstrip("\n"), position, words, tokenizer))
+            line = []
+    return [each for each in encoded if each[0]]
+
+
+def _words_with_ideographs(line: str) -> list[tuple[int, int]]:
+    found, begin = [], 0
+    for word in rjieba.cut(line):
+        if any(map(_is_ideograph, word)):
+            found.append((begin, begin + len(word)))
+        begin += len(word)
+    return found
+
+
+def _is_ideograph(character: str) -> bool:
+    if ord(character) < 0x2E80:
+        return False
+    probe = normalizers.BertNormalizer(
+        clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=False
+    )
+    return bool(probe.normalize_str(character) == f" {character} ")
+
+
+def _encode(
+    sentence: str, position: int, words: list[tuple[int, int]], tokenizer: Tokenizer
+) -> tuple[list[int], list[bool]]:
+    encoding = tokenizer.encode(sentence, add_special_tokens=False)
+    starts, before, before_word = [], -1, None
+    for (at, _), word in zip(encoding.offsets, encoding.word_ids, strict=True):
+        at += sentence[at : at + 1] == " "
+        where = position + at
+        inside = any(begin < where < end for begin, end in words)
+        border = any(where in word for word in words)
+        opens = word is None or word != before_word or border
+        starts.append(before < 0 or (opens and not inside and at != before))
+        before, before_word = at, word
+    return encoding.ids, starts

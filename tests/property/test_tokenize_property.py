@@ -1,0 +1,100 @@
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from schemas.records import ShardText, Tokens
+from tests.oracles.encoding import (
+    byte_level_bpe,
+    encode_slowly,
+    shard_of,
+    unigram,
+    word_level,
+    word_piece,
+)
+from transforms import tokenize_text
+from transforms.randomness import rng_for
+from transforms.tokenize_text import TextEncoder
+
+# Runs of stops, white space of all kinds, characters that normalizers drop, widen, compose or turn
+# into spaces, scripts with marks, and what looks like a special token.
+FRAGMENTS = """
+the cat don't I'll 3.5 １２３ ＡＢＣ ｶﾞ 中 国 我们的 的 㐂 龘 𠀀 𫠠 𪜶 豈 丽 。 ！ ？ ， . ! ? ; … ´ ¨ ½ ㈱ 각 한국어
+العربية हिन्दी ไทย ß İ Σ ς Å ﬁ ② Ⅳ ﷺ 字︀ か゛ が [CLS] [MASK] <s> </s> [UNK] ## ▁ Ġ _ 's ' " ( ) - a-b C++ T恤 卡拉OK TiDB集群 3.5倍 😀 👨‍👩‍👧
+""".split() + [
+    *(" ", "  ", "\n", "\n\n", "\t", "\u00a0", "\u3000", "\u2028", "\u0085", "\r\n"),
+    *("\u200b", "\ufeff", "\u200d", "\u2060", "\u00ad", "\u180e", "\u0600", "\u3164", "\ue000"),
+    *("\u0301", " \u0301", "e\u0301", "\u064b", "\u0345", "\u3099", "\ufe0f", "\U000e0100"),
+    *("\ufffd", "\u0d4e", "\U000110bd", "\u1160", "x" * 105, "中" * 40),
+]
+TEXTS = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=25).map("".join)
+SHARDS = st.lists(TEXTS, min_size=1, max_size=4)
+TOKENIZERS = (word_piece, byte_level_bpe, unigram, word_level)
+
+
+@functools.cache
+def encoder_of(make: object) -> tuple[Tokenizer, TextEncoder]:
+    """One encoder for all examples, so that its table is warm, as in a build."""
+    assert callable(make)
+    tokenizer = make()
+    return tokenizer, TextEncoder(tokenizer.to_str())
+
+
+def rows(tokens: Tokens) -> list[tuple[list[int], list[bool]]]:
+    assert tokens.word_starts is not None
+    cuts = tokens.sentence_offsets[1:-1]
+    ids, starts = np.split(tokens.ids, cuts), np.split(tokens.word_starts, cuts)
+    return [(i.tolist(), s.tolist()) for i, s in zip(ids, starts, strict=True) if len(i)]
+
+
+@pytest.mark.parametrize("make", TOKENIZERS)
+@given(documents=SHARDS)
+def test_ids_and_word_starts_are_those_of_every_sentence_alone(
+    make: object, documents: list[str]
+) -> None:
+    tokenizer, encoder = encoder_of(make)
+    shard = shard_of(*documents)
+    tokens = encoder.encode(shard, rng_for(0, "check"))
+    assert tokens.exact_path == "word_table"
+    assert rows(tokens) == encode_slowly(shard, tokenizer)
+
+
+@pytest.mark.parametrize("make", TOKENIZERS)
+@given(documents=SHARDS)
+def test_both_roads_give_the_same_tokens(make: object, documents: list[str]) -> None:
+    _, encoder = encoder_of(make)
+    blocks = list(tokenize_text._blocks(shard_of(*documents)))
+    fast = encoder._through_table(blocks)
+    assert fast is not None
+    for block, encoded in zip(blocks, fast, strict=True):
+        slow = encoder._through_library(block)
+        assert encoded.ids.tolist() == slow.ids.tolist()
+        assert encoded.counts.tolist() == slow.counts.tolist()
+        assert encoded.word_starts is not None
+        assert slow.word_starts is not None
+        assert encoded.word_starts.tolist() == slow.word_starts.tolist()
+
+
+@given(documents=SHARDS)
+def test_documents_and_lines_are_those_with_a_token(documents: list[str]) -> None:
+    tokenizer, encoder = encoder_of(word_piece)
+    shard = shard_of(*documents)
+    tokens = encoder.encode(shard, rng_for(0, "check"))
+    expected = [len(_lines_with_tokens(shard, d, tokenizer)) for d in _documents(shard)]
+    ends = np.append(0, np.cumsum(tokens.ends_line))[tokens.document_offsets]
+    assert np.diff(ends).tolist() == [lines for lines in expected if lines]
+
+
+def _documents(shard: ShardText) -> list[tuple[int, int]]:
+    borders = [*shard.document_starts.tolist(), len(shard.data)]
+    return [(borders[i], borders[i + 1]) for i in range(len(borders) - 1)]
+
+
+def _lines_with_tokens(
+    shard: ShardText, document: tuple[int, int], tokenizer: Tokenizer
+) -> list[str]:
+    text = shard.data[document[0] : document[1]].tobytes().decode()
+    return [line for line in text.split("\n") if tokenizer.encode(line).ids]
