@@ -53,7 +53,7 @@ def load_runner(arguments: Sequence[str]) -> list[str]:
     short = _short(name)
     known = _dask_arguments(arguments) if short == "dask" else list(arguments)
     try:
-        create_runner(_runner(known))
+        create_runner(_runner(known) or name)
     except ImportError as error:
         extra = {"dask": "dask", "dataflow": "gcp"}.get(short)
         advice = f"; install shardmill[{extra}]" if extra else ""

@@ -143,4 +143,6 @@ def _within_word(token: Step, tokenizer: Tokenizer) -> bool:
 
 
 def _may_be_cut(text: str) -> bool:
-    return len(text.split()) != 1 or any(ord(character) >= 0x2E80 for character in text)
+    # A space in front stays with its word.
+    spaced = not text.strip() or any(map(str.isspace, text[1:]))
+    return spaced or any(ord(character) >= 0x2E80 for character in text)

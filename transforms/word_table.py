@@ -110,9 +110,12 @@ class WordTable:
         )
         coded = words.dictionary_encode()
         distinct = coded.dictionary.to_pylist()
-        fresh = [word for word in distinct if word not in self._rows]
+        found = map(self._rows.get, distinct, itertools.repeat(-1))
+        rows = np.fromiter(found, np.int64, len(distinct))
+        new = np.flatnonzero(rows < 0)
+        fresh = [distinct[index] for index in new.tolist()]
+        rows[new] = np.arange(len(self._rows), len(self._rows) + len(fresh))
         self._add(fresh)
-        rows = np.fromiter(map(self._rows.__getitem__, distinct), np.int64, len(distinct))
         return rows[coded.indices.to_numpy()], sum(map(len, fresh))
 
     def _add(self, fresh: list[bytes]) -> None:

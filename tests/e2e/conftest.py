@@ -1,8 +1,9 @@
 import hashlib
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,21 @@ def digests() -> Digests:
         }
 
     return find
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """Starts an emulator of Google Cloud Storage in this process; Google's client library uses it.
+
+    Its buckets are in memory, and nothing leaves this machine.
+    """
+    server = pytest.importorskip("gcp_storage_emulator.server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = server.create_server("127.0.0.1", port, in_memory=True)
+    running.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    running.stop()

@@ -1,5 +1,6 @@
 """What a build does with its output folder, and how it says what it cannot do."""
 
+import collections
 import gzip
 import json
 import os

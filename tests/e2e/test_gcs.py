@@ -1,0 +1,154 @@
+"""Building from and to gs://, against an emulator of Google Cloud Storage on this machine."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+import pipelines.build
+from pipelines.errors import RunError
+from pipelines.runners import Runner
+from schemas.manifest import parse_manifest
+
+storage = pytest.importorskip("google.cloud.storage")
+
+Digests = Callable[[Path], dict[str, str]]
+Build = Callable[..., int]
+
+
+@pytest.fixture
+def bucket(emulator: str, sample: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """An empty bucket but for the sample, in corpus/."""
+    client = storage.Client.create_anonymous_client()
+    client.project = "test"
+    name = f"b{abs(hash(request.node.name)) % 10**9}"
+    bucket = client.create_bucket(name)
+    for path in sorted(sample.glob("*.txt")):
+        bucket.blob(f"corpus/{path.name}").upload_from_filename(str(path))
+    yield bucket
+    bucket.delete(force=True)
+
+
+def names(bucket: Any) -> set[str]:
+    found = {blob.name for blob in bucket.list_blobs()}
+    return {name for name in found if not name.startswith("corpus/")}
+
+
+def remote_digests(bucket: Any, folder: str) -> dict[str, str]:
+    return {
+        blob.name.removeprefix(f"{folder}/"): hashlib.sha256(blob.download_as_bytes()).hexdigest()
+        for blob in bucket.list_blobs(prefix=f"{folder}/")
+        if blob.name.endswith(".arrow")
+    }
+
+
+def read(path: str) -> bytes:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one-worker", "two-workers"])
+def test_builds_the_same_as_locally(
+    start_build: Callable[..., Any],
+    build: Build,
+    digests: Digests,
+    bucket: Any,
+    tmp_path: Path,
+    options: list[str],
+) -> None:
+    text = ["--input", f"gs://{bucket.name}/corpus/*.txt"]
+    process = start_build(f"gs://{bucket.name}/out", *text, "--no_auth", *options)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "80 documents" in output
+
+    assert build(tmp_path / "out") == 0
+    local = digests(tmp_path / "out")
+    assert remote_digests(bucket, "out") == local
+    kept = {f"out/{path.relative_to(tmp_path / 'out')}" for path in (tmp_path / "out").rglob("*.*")}
+    assert names(bucket) == kept
+
+    manifest = parse_manifest(read(f"gs://{bucket.name}/out/manifest.json").decode())
+    entries = [shard for split in manifest["splits"].values() for shard in split["shards"]]
+    for entry in entries:
+        shard = read(f"gs://{bucket.name}/out/{entry['path']}")
+        assert hashlib.sha256(shard).hexdigest() == entry["sha256"] == local[entry["path"]]
+
+
+def test_goes_on_and_overwrites(
+    build: Build,
+    bucket: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = f"gs://{bucket.name}/deep/out"
+    text = ["--input", f"gs://{bucket.name}/corpus/*", "--no_auth"]
+
+    def killed(*_: object) -> None:
+        raise RunError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipelines.build, "finish", killed)
+        assert build(out, *text) == 1
+    before = remote_digests(bucket, "deep/out")
+    assert len(before) == 5
+    lost = bucket.blob("deep/out/train/shard-00001-of-00004.arrow")
+    lost.delete()
+    half = bucket.blob("deep/out/train/.shard-00001-of-00004.arrow.0123456789ab.tmp")
+    half.upload_from_string(b"half")
+    written = {blob.name: blob.updated for blob in bucket.list_blobs(prefix="deep/out/train/shard")}
+
+    assert build(out, *text) == 0
+    assert remote_digests(bucket, "deep/out") == before
+    after = {blob.name: blob.updated for blob in bucket.list_blobs(prefix="deep/out/train/shard")}
+    assert {name: after[name] for name in written} == written
+    assert not half.exists()
+    assert not [name for name in names(bucket) if "_build" in name]
+
+    def no_pipeline(*_: object) -> None:
+        raise AssertionError("everything is built")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runner, "run", no_pipeline)
+        assert build(out, *text) == 0
+        assert "already holds this build" in capsys.readouterr().out
+        assert build(out, *text, "--seed", "7") == 2
+        assert "seed: there 12345, here 7" in capsys.readouterr().err
+    assert build(out, *text, "--seed", "7", "--overwrite") == 0
+    replaced = remote_digests(bucket, "deep/out")
+    assert replaced.keys() == before.keys()
+    assert not set(replaced.values()) & set(before.values())
+
+
+def test_foreign_objects_are_refused(
+    build: Build, bucket: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket.blob("other/thesis.tex").upload_from_string("years of work")
+    assert build(f"gs://{bucket.name}/other", "--no_auth") == 2
+    assert "is not empty and holds no Shardmill build" in capsys.readouterr().err
+    assert names(bucket) == {"other/thesis.tex"}
+
+
+def test_rejected_records_are_written(
+    build: Build, bucket: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket.blob("corpus/bad.jsonl").upload_from_string("{broken\n")
+    text = ["--input", f"gs://{bucket.name}/corpus/*", "--no_auth"]
+    assert build(f"gs://{bucket.name}/out", *text) == 1
+    assert "run the same command with --max-rejected 1" in capsys.readouterr().err
+    [name] = [name for name in names(bucket) if "rejected" in name]
+    assert json.loads(bucket.blob(name).download_as_bytes())["excerpt"] == "{broken"
+
+
+def test_missing_bucket_is_told(
+    build: Build, emulator: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(tmp_path / "out", "--input", "gs://nowhere-at-all/*", "--no_auth") == 2
+    assert "gs://nowhere-at-all/*" in capsys.readouterr().err
+    assert build("gs://nowhere-at-all/out", "--no_auth") == 2
+    assert "cannot write to gs://nowhere-at-all/out: " in capsys.readouterr().err
