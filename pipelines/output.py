@@ -1,5 +1,6 @@
 """The output folder: what it holds, whether a build may go on in it, and how it is cleared."""
 
+import datetime
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -152,6 +153,7 @@ def _differences(wanted: Any, found: Any, path: str) -> Iterator[str]:
 
 def _short(value: Any) -> str:
     if isinstance(value, Mapping) and "path" in value:
-        return f"{value['path']} ({value.get('size')} bytes)"
+        written = datetime.datetime.fromtimestamp(value.get("modified", 0), datetime.timezone.utc)
+        return f"{value['path']} ({value.get('size')} bytes, written {written:%Y-%m-%d %H:%M:%S})"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."

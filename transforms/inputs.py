@@ -32,12 +32,14 @@ class InputFile:
     Attributes:
       path: Its name, with the scheme of its file system.
       size: Its bytes as they are stored.
+      modified: When it was last written, in seconds since 1970; 0 where that is not known.
       format: "text", "lines", "jsonl" or "parquet".
       compressed: Whether it must be read from its beginning to its end.
     """
 
     path: str
     size: int
+    modified: float = 0.0
     format: str
     compressed: bool
 
@@ -86,10 +88,16 @@ def detect_format(path: str, requested: str = "auto") -> str:
     return found
 
 
-def input_file(path: str, size: int, requested: str = "auto") -> InputFile:
+def input_file(path: str, size: int, requested: str = "auto", modified: float = 0.0) -> InputFile:
     """Describes a file that was found; see `detect_format` for `requested` and what is raised."""
     found = detect_format(path, requested)
-    return InputFile(path=path, size=size, format=found, compressed=codec_of(path) is not None)
+    return InputFile(
+        path=path,
+        size=size,
+        modified=modified,
+        format=found,
+        compressed=codec_of(path) is not None,
+    )
 
 
 def plan_ranges(files: Iterable[InputFile], range_bytes: int = RANGE_BYTES) -> list[FileRange]:

@@ -52,18 +52,21 @@ def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[Input
     Raises:
       ValueError: If a pattern finds nothing or is a folder, or a file cannot be read.
     """
-    sizes: dict[str, int] = {}
+    found: dict[str, FileMetadata] = {}
     for pattern in patterns:
-        sizes.update(_match(pattern))
-    return [input_file(path, size, requested) for path, size in sorted(sizes.items())]
+        found.update(_match(pattern))
+    return [
+        input_file(path, file.size_in_bytes, requested, file.last_updated_in_seconds or 0.0)
+        for path, file in sorted(found.items())
+    ]
 
 
-def _match(pattern: str) -> dict[str, int]:
+def _match(pattern: str) -> dict[str, FileMetadata]:
     folder = pattern.rstrip("/")
     if not set("*?[") & set(pattern) and _list(f"{folder}/**", 1):
         raise ValueError(f"{pattern} is a folder; to read its files write {folder}/*")
     found = {
-        metadata.path: metadata.size_in_bytes
+        metadata.path: metadata
         for metadata in _list(pattern)
         if metadata.path.count("/.") <= pattern.count("/.")
     }

@@ -42,7 +42,10 @@ def test_matches_each_file_once(corpus: Path) -> None:
     patterns = [f"{corpus}/*", f"{corpus}/a.*", f"{corpus}/a.txt"]
     files = match_inputs(patterns)
     assert names(files, corpus) == ["a.txt", "b.txt.gz", "c.lines.bz2", "d.jsonl"]
-    assert files[0] == InputFile(path=f"{corpus}/a.txt", size=28, format="text", compressed=False)
+    modified = (corpus / "a.txt").stat().st_mtime
+    assert files[0] == InputFile(
+        path=f"{corpus}/a.txt", size=28, modified=modified, format="text", compressed=False
+    )
     assert [file.format for file in files] == ["text", "text", "lines", "jsonl"]
     assert [file.format for file in match_inputs(patterns, "lines")] == ["lines"] * 4
 

@@ -1,0 +1,198 @@
+"""`shardmill recipes`: the objectives there are, and everything that can be set in each."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.describe import describe, summarize
+from pipelines.errors import UsageError, one_sentence
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.settings import find_recipe
+
+Description = dict[str, Any]
+
+_PREAMBLE = """\
+# Objectives
+
+This page is written by `make docs` from the table of objectives; edit the docstrings, not the page.
+`shardmill recipes NAME` shows the same in a terminal, `shardmill build NAME` builds it.
+
+Every field is set with `--set PATH=VALUE`; `--max-seq-length`, `--copies`, `--passes` and
+`--packing` are short for the ones they name. A field that holds a part is set to the name of
+another part, and then has that part's fields.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (shardmill recipes --help lists the options)")
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    parser = _Parser(
+        prog="shardmill recipes",
+        description="List the objectives, or explain one: fields, columns, sources.",
+        epilog="Example: shardmill recipes bert-wwm",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="explain this recipe")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, for programs")
+    form.add_argument("--markdown", action="store_true", help="print Markdown, for documentation")
+    options = parser.parse_args(argv)
+    try:
+        named = [find_recipe(options.name)] if options.name else list(OBJECTIVES.values())
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    descriptions = [describe(recipe) for recipe in named]
+    if options.json:
+        shown = descriptions[0] if options.name else descriptions
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+    elif options.markdown:
+        sys.stdout.write(markdown(descriptions, preamble=not options.name))
+    elif options.name:
+        explain(descriptions[0], Console(highlight=False))
+    else:
+        _list(Console(highlight=False))
+    return 0
+
+
+def _list(console: Console) -> None:
+    """Prints the table of objectives."""
+    rows = [summarize(recipe) for recipe in OBJECTIVES.values()]
+    table = Table(*rows[0], box=None)
+    table.columns[0].no_wrap = True
+    table.columns[-1].min_width = max(map(len, str(rows[0]["columns"]).split(", "))) + 1
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    console.print(table)
+    console.print("\nshardmill recipes NAME explains one, with every field that can be set.")
+
+
+def explain(description: Description, console: Console) -> None:
+    """Prints all about one recipe."""
+    console.print(f"[bold]{description['name']}[/bold]  ", end="")
+    console.print(description["summary"], markup=False)
+    console.print(f"Source: {description['source']}", markup=False)
+    needed = " ".join(f"{role} ({'/'.join(n)})" for role, n in description["tokens"].items())
+    console.print(f"Special tokens needed: {needed}", markup=False)
+    fields = Table("field", "default", "meaning", box=None)
+    for field in description["fields"]:
+        fields.add_row(*map(escape, (field["path"], _text(field["default"]), _meaning(field))))
+    _print_section(console, "Fields, set with --set FIELD=VALUE", fields)
+    columns = Table("column", "type", "meaning", box=None)
+    for column in description["columns"]:
+        columns.add_row(column["name"], column["type"], column["meaning"])
+    _print_section(console, "Columns of its shards", columns)
+    if description["parity"]:
+        parity = Table("field", "value", "meaning", box=None)
+        for field in description["parity"]:
+            parity.add_row(field["path"], _text(field["value"]), field["meaning"])
+        _print_section(console, "--parity restores what the reference does", parity)
+    parts = Table("part", "source and deviations", box=None)
+    for part in description["parts"]:
+        parts.add_row(part["name"], _provenance(part, "\n"))
+    _print_section(console, "Parts", parts)
+
+
+def _print_section(console: Console, title: str, table: Table) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value == "":
+        return '""'
+    return "none" if value is None else str(value)
+
+
+def _meaning(field: Description) -> str:
+    others = f" One of: {', '.join(field['choices'])}." if len(field["choices"]) > 1 else ""
+    return field["meaning"] + others
+
+
+def _provenance(part: Description, separator: str) -> str:
+    lines = [
+        f"{label}: {part[key]}"
+        for label, key in (
+            ("Source", "source"),
+            ("Differs", "differs"),
+            ("Randomness", "randomness"),
+        )
+        if part[key]
+    ]
+    return separator.join([part["summary"], *lines])
+
+
+def markdown(descriptions: Sequence[Description], *, preamble: bool) -> str:
+    """Returns the documentation page of recipes.
+
+    Args:
+      descriptions: From `describe`.
+      preamble: Begin with what the page is, and a table of all objectives.
+    """
+    lines = [_PREAMBLE, *_overview()] if preamble else []
+    for description in descriptions:
+        lines += _section(description)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _overview() -> list[str]:
+    rows = [summarize(recipe) for recipe in OBJECTIVES.values()]
+    linked = [{**row, "name": f"[{row['name']}](#{row['name']})"} for row in rows]
+    return [*_table([list(rows[0]), *([*map(str, row.values())] for row in linked)]), ""]
+
+
+def _section(description: Description) -> list[str]:
+    tokens = ", ".join(
+        f"{role} (`{'`, `'.join(names)}`)" for role, names in description["tokens"].items()
+    )
+    fields = [
+        [f"`{field['path']}`", f"`{_text(field['default'])}`", _meaning(field)]
+        for field in description["fields"]
+    ]
+    columns = [
+        [f"`{column['name']}`", f"`{column['type']}`", column["meaning"]]
+        for column in description["columns"]
+    ]
+    parity = [
+        [f"`{field['path']}`", f"`{_text(field['value'])}`", field["meaning"]]
+        for field in description["parity"]
+    ]
+    parts = [f"- **{part['name']}**: {_provenance(part, ' ')}" for part in description["parts"]]
+    restored = ["", "`--parity` restores what the reference does:", ""]
+    return [
+        f"## {description['name']}\n",
+        description["summary"] + "\n",
+        f"Source: {description['source']}\n",
+        f"Special tokens needed: {tokens}\n",
+        *_table([["field", "default", "meaning"], *fields]),
+        "",
+        *_table([["column", "type", "meaning"], *columns]),
+        *(restored + _table([["field", "value", "meaning"], *parity]) if parity else []),
+        "",
+        "Parts:\n",
+        *parts,
+        "",
+    ]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a Markdown table, the first row its head."""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in escaped]
+    return [lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
