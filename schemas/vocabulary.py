@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tokenizers import Tokenizer
 
@@ -14,6 +14,13 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "unk": ("[UNK]", "<unk>"),
 }
 """The roles of special tokens, and the names they are looked for under, in this order."""
+
+
+def check_roles(roles: Iterable[str]) -> None:
+    """Raises ValueError unless all of these are roles that a special token can have."""
+    for role in roles:
+        if role not in ROLES:
+            raise ValueError(f"a special token's role must be one of {', '.join(ROLES)}, got {role!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64, Windows
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Vocabulary, check_roles
 from transforms.checks.layout import examine_layout
 from transforms.checks.oracle import Findings
 from transforms.checks.part import Part
@@ -36,6 +36,9 @@ class Layout(Part):
     between: tuple[str, ...] = ("sep",)
     suffix: tuple[str, ...] = ("sep",)
     join_split_word: bool = False
+
+    def __post_init__(self) -> None:
+        check_roles(self.prefix + self.between + self.suffix)
 
     def overhead(self, segments: int) -> int:
         """Special tokens in an example of one or two segments."""

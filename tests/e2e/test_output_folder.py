@@ -44,7 +44,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
         (["--user-dict", "{words}"], ['segmenter.name: there "rjieba", here "jieba"']),
         (
             ["--input", "{more}"],
-            ["en.txt (51127 bytes, written", "more.txt (9 bytes), not there"],
+            ["en.txt (51127 bytes, written", "more.txt (9 bytes, written"],
         ),
         (["--tokenizer", "{other}"], ["tokenizer.sha256: there", "tokenizer.vocab_size: there"]),
     ],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from schemas.records import Array, Examples, Int64
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Vocabulary, check_roles
 from transforms.checks.oracle import Findings, Oracle
 from transforms.checks.part import Part
 from transforms.checks.rewriting import examine_rewriting, rewriting_oracles
@@ -60,6 +60,7 @@ class MaskRandomKeep(Part):
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_roles(self.exclude)
         if not (self.mask >= 0 and self.random >= 0 and self.mask + self.random <= 1):
             raise ValueError(
                 "mask and random must be at least 0 and at most 1 together, "

@@ -109,7 +109,8 @@ class Recipe:
     @property
     def roles(self) -> frozenset[str]:
         """Special tokens that a tokenizer must have for this recipe."""
-        return self.layout.roles.union(*(corruption.rewrite.roles for corruption in self.corrupt))
+        rewrites = (corruption.rewrite.roles for corruption in self.corrupt)
+        return self.layout.roles.union(*rewrites, *(part.inner_roles for part in self.parts))
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         """Returns the columns of its shards, for ids of "uint16" or "uint32"."""
