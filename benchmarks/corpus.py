@@ -2,8 +2,8 @@
 
 Repeating a text would flatter whatever remembers words or documents. So lines of the given
 documents are recombined into documents that all differ, and a small share of the words is replaced
-by coined ones. Their numbers follow Zipf's law, so the vocabulary grows with the text by Heaps' law,
-and new words come back as rare words do.
+by coined ones. Their numbers follow Zipf's law, so the vocabulary grows with the text by Heaps' law
+(and new words come back as rare words do).
 """
 
 import argparse

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.describe import describe, summarize
@@ -70,7 +71,7 @@ def _list(console: Console) -> None:
     table.columns[0].no_wrap = True
     table.columns[-1].min_width = max(map(len, str(rows[0]["columns"]).split(", "))) + 1
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        _add(table, *row.values())
     console.print(table)
     console.print("\nshardmill recipes NAME explains one, with every field that can be set.")
 
@@ -84,21 +85,25 @@ def explain(description: Description, console: Console) -> None:
     console.print(f"Special tokens needed: {needed}", markup=False)
     fields = Table("field", "default", "meaning", box=None)
     for field in description["fields"]:
-        fields.add_row(*map(escape, (field["path"], _text(field["default"]), _meaning(field))))
+        _add(fields, field["path"], _text(field["default"]), _meaning(field))
     _print_section(console, "Fields, set with --set FIELD=VALUE", fields)
     columns = Table("column", "type", "meaning", box=None)
     for column in description["columns"]:
-        columns.add_row(column["name"], column["type"], column["meaning"])
+        _add(columns, column["name"], column["type"], column["meaning"])
     _print_section(console, "Columns of its shards", columns)
     if description["parity"]:
         parity = Table("field", "value", "meaning", box=None)
         for field in description["parity"]:
-            parity.add_row(field["path"], _text(field["value"]), field["meaning"])
+            _add(parity, field["path"], _text(field["value"]), field["meaning"])
         _print_section(console, "--parity restores what the reference does", parity)
     parts = Table("part", "source and deviations", box=None)
     for part in description["parts"]:
-        parts.add_row(part["name"], _provenance(part, "\n"))
+        _add(parts, part["name"], _provenance(part, "\n"))
     _print_section(console, "Parts", parts)
+
+
+def _add(table: Table, *cells: str | int) -> None:
+    table.add_row(*(escape(str(cell)) for cell in cells))
 
 
 def _print_section(console: Console, title: str, table: Table) -> None:

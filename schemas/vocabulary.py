@@ -20,7 +20,8 @@ def check_roles(roles: Iterable[str]) -> None:
     """Raises ValueError unless all of these are roles that a special token can have."""
     for role in roles:
         if role not in ROLES:
-            raise ValueError(f"a special token's role must be one of {', '.join(ROLES)}, got {role!r}")
+            known = ", ".join(ROLES)
+            raise ValueError(f"a special token's role must be one of {known}, got {role!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -48,9 +48,9 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 
 @functools.lru_cache(maxsize=2)
-def load_encoder(tokenizer_json: str) -> TextEncoder:
+def load_encoder(tokenizer_json: str, words: bool) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json)
+    return TextEncoder(tokenizer_json, words=words)
 
 
 def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> Tokens:
@@ -59,7 +59,8 @@ def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> 
     text = dataclasses.replace(text, sentence_starts=starts)
     if settings.recipe.needs_words:
         text = annotate_words(text, settings.segmenter)
-    return load_encoder(settings.tokenizer_json).encode(text, settings.stream(shard)("check", 0))
+    encoder = load_encoder(settings.tokenizer_json, settings.recipe.needs_words)
+    return encoder.encode(text, settings.stream(shard)("check", 0))
 
 
 def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) -> Examples:

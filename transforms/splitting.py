@@ -110,7 +110,7 @@ def _cuts_before_spaces(steps: list[Step]) -> bool:
 
 
 def _first_at_space(steps: list[Step]) -> Step:
-    """Returns the step that meets the spaces; those behind it may find other signs in their place."""
+    """Returns the step that meets the spaces; it may leave other signs in their place."""
     return next((step for step in steps if step["type"] not in _CUT_ELSEWHERE), {})
 
 

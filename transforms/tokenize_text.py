@@ -12,7 +12,8 @@ from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64,
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
 from transforms.splitting import Splitting, find_splitting
-from transforms.word_table import WordTable, pieces_of
+from transforms.word_encoder import pieces_of
+from transforms.word_table import WordTable
 
 BLOCK_BYTES = 4 << 20
 CHECKED_SENTENCES = 256
@@ -64,13 +65,20 @@ class _Encoded:
 class TextEncoder:
     """Encodes sentences, through a table of words where the tokenizer allows it."""
 
-    def __init__(self, tokenizer_json: str) -> None:
-        """Loads a tokenizer from the content of its JSON file."""
+    def __init__(self, tokenizer_json: str, *, words: bool = True) -> None:
+        """Loads a tokenizer.
+
+        Args:
+          tokenizer_json: The content of its JSON file.
+          words: Find the word starts of texts with word marks, too.
+        """
         self.tokenizer = load_tokenizer(tokenizer_json)
         highest = max(self.tokenizer.get_vocab(with_added_tokens=True).values())
         self._dtype = np.dtype(np.uint16 if highest < 1 << 16 else np.uint32)
         self._splitting = find_splitting(self.tokenizer)
-        self._table = WordTable(self.tokenizer, self._splitting) if self._splitting else None
+        self._table = (
+            WordTable(self.tokenizer, self._splitting, positions=words) if self._splitting else None
+        )
 
     def encode(self, text: ShardText, rng: np.random.Generator) -> Tokens:
         """Encodes every sentence of a shard.

@@ -1,64 +1,18 @@
 """A table of words and their ids, so that the tokenizer sees every word once."""
 
-import dataclasses
 import itertools
 
 import numpy as np
 import pyarrow as pa
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
-from schemas.records import Array, Bool, Bytes, Int64
+from schemas.records import Bool, Bytes, Int64
 from transforms.ragged import offsets_of, range_indices
 from transforms.splitting import Splitting
+from transforms.word_encoder import Pieces, WordEncoder
 
 MAX_WORDS = 1 << 20
 MAX_WORD_BYTES = 64 << 20
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pieces:
-    """Tokens of many texts, one after the other.
-
-    Attributes:
-      ids: int32[T].
-      offsets: int64[R + 1]; the tokens of each text.
-      byte_starts: int64[T]; where the token's first visible character begins, in bytes of its text.
-      opens: bool[T]; the token is the first of its pre-token.
-    """
-
-    ids: Array
-    offsets: Int64
-    byte_starts: Int64
-    opens: Bool
-
-
-def pieces_of(texts: list[str], encodings: list[Encoding]) -> Pieces:
-    """Collects what the library says of each text; the slow road, once a word."""
-    counts = np.fromiter(map(len, encodings), np.int64, len(encodings))
-    total = int(counts.sum())
-    ids = np.fromiter(itertools.chain.from_iterable(e.ids for e in encodings), np.int32, total)
-    starts = np.fromiter((o[0] for e in encodings for o in e.offsets), np.int64, total)
-    words = np.fromiter(
-        (-1 if w is None else w for e in encodings for w in e.word_ids), np.int64, total
-    )
-    offsets = offsets_of(counts)
-    opens = np.ones(total, np.bool_)
-    opens[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
-    opens[offsets[:-1][counts > 0]] = True
-    owner = np.repeat(np.arange(len(texts)), counts)
-    return Pieces(ids, offsets, _visible_bytes(texts, starts, owner), opens)
-
-
-def _visible_bytes(texts: list[str], starts: Int64, owner: Int64) -> Int64:
-    """Turns character offsets into byte offsets, stepping over a space the token begins with."""
-    characters = np.frombuffer(("".join(texts) + "\n").encode("utf-32-le"), np.uint32)
-    widths = 1 + (characters >= 0x80).astype(np.int64)
-    widths += (characters >= 0x800).astype(np.int64) + (characters >= 0x10000)
-    bytes_before = offsets_of(widths)
-    first = offsets_of(np.fromiter(map(len, texts), np.int64, len(texts)))[owner]
-    at = first + starts
-    at += characters[at] == ord(" ")
-    return bytes_before[at] - bytes_before[first]
 
 
 class WordTable:
@@ -67,14 +21,17 @@ class WordTable:
     The table is bounded: when it is full it is emptied, which costs time and changes no result.
     """
 
-    def __init__(self, tokenizer: Tokenizer, splitting: Splitting) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, splitting: Splitting, *, positions: bool = True
+    ) -> None:
         """Makes an empty table.
 
         Args:
           tokenizer: Asked once for every word.
           splitting: How the words will be cut; see `find_splitting`.
+          positions: Keep where in its word each token stands; see `WordEncoder`.
         """
-        self._tokenizer = tokenizer
+        self._encoder = WordEncoder(tokenizer, positions=positions)
         self._normalizer = tokenizer.normalizer if splitting.space_counts else None
         added = tokenizer.get_added_tokens_decoder()
         self._added = np.array([i for i, token in added.items() if not token.special], np.int64)
@@ -121,8 +78,7 @@ class WordTable:
     def _add(self, fresh: list[bytes]) -> None:
         if not fresh:
             return
-        texts = [word.decode() for word in fresh]
-        new = pieces_of(texts, self._tokenizer.encode_batch(texts, add_special_tokens=False))
+        new = self._encoder.encode(fresh)
         first = len(self._rows)
         self._rows.update(zip(fresh, range(first, first + len(fresh)), strict=True))
         self._bytes += sum(map(len, fresh))
@@ -133,23 +89,23 @@ class WordTable:
             np.concatenate([old.byte_starts, new.byte_starts]),
             np.concatenate([old.opens, new.opens]),
         )
-        unsafe = self._holds_added_token(new) | self._makes_spaces(texts)
+        unsafe = self._holds_added_token(new) | self._makes_spaces(fresh)
         self.whole_sentence = np.concatenate([self.whole_sentence, unsafe])
 
     def _holds_added_token(self, pieces: Pieces) -> Bool:
         """Marks words with an added token: it may have taken the white space around it too."""
         return np.diff(offsets_of(np.isin(pieces.ids, self._added))[pieces.offsets]) > 0
 
-    def _makes_spaces(self, texts: list[str]) -> Bool:
+    def _makes_spaces(self, words: list[bytes]) -> Bool:
         """Marks words whose normalised form has white space that the tokenizer would count."""
         if self._normalizer is None:
-            return np.zeros(len(texts), np.bool_)
-        normalized = map(self._normalizer.normalize_str, texts)
+            return np.zeros(len(words), np.bool_)
+        normalized = map(self._normalizer.normalize_str, map(bytes.decode, words))
         unsafe = (
             not text.removeprefix(" ") or any(map(str.isspace, text.removeprefix(" ")))
             for text in normalized
         )
-        return np.fromiter(unsafe, np.bool_, len(texts))
+        return np.fromiter(unsafe, np.bool_, len(words))
 
     def gather(self, rows: Int64) -> tuple[Int64, Int64]:
         """Returns indices into `pieces` for words in order, and the offsets of each word."""

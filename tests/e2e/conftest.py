@@ -1,12 +1,18 @@
+import gc
 import hashlib
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from pipelines.cli import main
@@ -102,19 +108,61 @@ def digests() -> Digests:
     return find
 
 
+class _TokenServer(BaseHTTPRequestHandler):
+    """Gives a token to everybody, as Google's does to service accounts."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        token = {"access_token": "none", "expires_in": 3600, "token_type": "Bearer"}
+        self.wfile.write(json.dumps(token).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def service_account(folder: Path, token_uri: str) -> Path:
+    """Writes the key of a service account; without one Beam looks for credentials for long."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+    account = {
+        "type": "service_account",
+        "project_id": "test",
+        "client_email": "test@test.iam.gserviceaccount.com",
+        "private_key_id": "1",
+        "private_key": pem,
+        "token_uri": token_uri,
+    }
+    path = folder / "account.json"
+    path.write_text(json.dumps(account), "utf-8")
+    return path
+
+
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Starts an emulator of Google Cloud Storage in this process; Google's client library uses it.
 
     Its buckets are in memory, and nothing leaves this machine.
     """
+    pytest.importorskip("google.cloud.storage")
     server = pytest.importorskip("gcp_storage_emulator.server")
+    tokens = HTTPServer(("127.0.0.1", 0), _TokenServer)
+    threading.Thread(target=tokens.serve_forever, daemon=True).start()
+    token_uri = f"http://127.0.0.1:{tokens.server_port}"
+    account = service_account(tmp_path_factory.mktemp("account"), token_uri)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    running = server.create_server("127.0.0.1", port, in_memory=True)
-    running.start()
+    storage = server.create_server("127.0.0.1", port, in_memory=True)
+    storage.start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+        patch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+        patch.setenv("GOOGLE_CLOUD_PROJECT", "test")
         yield f"http://127.0.0.1:{port}"
-    running.stop()
+        # A file that could not be written is tried again when it is collected.
+        gc.collect()
+    storage.stop()
+    tokens.shutdown()

@@ -62,7 +62,7 @@ def test_builds_the_same_as_locally(
     options: list[str],
 ) -> None:
     text = ["--input", f"gs://{bucket.name}/corpus/*.txt"]
-    process = start_build(f"gs://{bucket.name}/out", *text, "--no_auth", *options)
+    process = start_build(f"gs://{bucket.name}/out", *text, *options)
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "80 documents" in output
@@ -87,7 +87,7 @@ def test_goes_on_and_overwrites(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = f"gs://{bucket.name}/deep/out"
-    text = ["--input", f"gs://{bucket.name}/corpus/*", "--no_auth"]
+    text = ["--input", f"gs://{bucket.name}/corpus/*"]
 
     def killed(*_: object) -> None:
         raise RunError("killed")
@@ -129,7 +129,7 @@ def test_foreign_objects_are_refused(
     build: Build, bucket: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bucket.blob("other/thesis.tex").upload_from_string("years of work")
-    assert build(f"gs://{bucket.name}/other", "--no_auth") == 2
+    assert build(f"gs://{bucket.name}/other") == 2
     assert "is not empty and holds no Shardmill build" in capsys.readouterr().err
     assert names(bucket) == {"other/thesis.tex"}
 
@@ -138,7 +138,7 @@ def test_rejected_records_are_written(
     build: Build, bucket: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bucket.blob("corpus/bad.jsonl").upload_from_string("{broken\n")
-    text = ["--input", f"gs://{bucket.name}/corpus/*", "--no_auth"]
+    text = ["--input", f"gs://{bucket.name}/corpus/*"]
     assert build(f"gs://{bucket.name}/out", *text) == 1
     assert "run the same command with --max-rejected 1" in capsys.readouterr().err
     [name] = [name for name in names(bucket) if "rejected" in name]
@@ -148,7 +148,7 @@ def test_rejected_records_are_written(
 def test_missing_bucket_is_told(
     build: Build, emulator: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert build(tmp_path / "out", "--input", "gs://nowhere-at-all/*", "--no_auth") == 2
+    assert build(tmp_path / "out", "--input", "gs://nowhere-at-all/*") == 2
     assert "gs://nowhere-at-all/*" in capsys.readouterr().err
-    assert build("gs://nowhere-at-all/out", "--no_auth") == 2
+    assert build("gs://nowhere-at-all/out") == 2
     assert "cannot write to gs://nowhere-at-all/out: " in capsys.readouterr().err

@@ -5,6 +5,7 @@ What is decided by chance is asked of a `Chance`, so that a test can decide it.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -54,13 +55,13 @@ def pairs_of(
         if index == len(document) - 1 or sum(map(len, chunk)) >= target:
             begin = before + index - len(chunk) + 1
             a_end = 1 if len(chunk) == 1 else chance.first_sentences(begin, len(chunk) - 1)
-            first = sum(chunk[:a_end], [])
+            first = [*itertools.chain(*chunk[:a_end])]
             random = len(chunk) == 1 or chance.is_random(begin)
             if random:
                 second = _distractor(documents, target - len(first), chance.distractor(begin))
                 index -= len(chunk) - a_end
             else:
-                second = sum(chunk[a_end:], [])
+                second = [*itertools.chain(*chunk[a_end:])]
             truncate(first, second, capacity, chance)
             pairs.append(Pair(first, second, random))
             chunk = []

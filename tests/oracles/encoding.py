@@ -27,8 +27,9 @@ def word_piece() -> Tokenizer:
 
 
 def byte_level_bpe() -> Tokenizer:
-    # The third and fourth merge are the bytes of 中; the fifth joins its end to the start of 国.
-    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("ä", "¸"), ("Ń", "å"), ("c", "a"), ("ca", "t")]
+    # The fourth merge is of the first two bytes of 中; the fifth joins its last to the first of 国.
+    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("ä", "¸"), ("Ń", "å"), ("c", "a")]
+    merges.append(("ca", "t"))
     tokens = sorted(pre_tokenizers.ByteLevel.alphabet()) + [left + right for left, right in merges]
     vocabulary = {token: index for index, token in enumerate(["<s>", "</s>", "<mask>", *tokens])}
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))

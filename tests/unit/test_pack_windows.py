@@ -47,9 +47,7 @@ def blocks_by_line(documents: list[list[list[int]]], capacity: int, cross: bool)
     return [block for block in blocks if len(block) > (0 if cross else 1)]
 
 
-DOCUMENTS = st.lists(
-    st.lists(st.integers(1, 9), min_size=1, max_size=8), min_size=1, max_size=6
-)
+DOCUMENTS = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=8), min_size=1, max_size=6)
 
 
 class TestSentenceChunks:
@@ -137,7 +135,9 @@ class TestFullSentences:
             [[*line, *[SEP] * lines] for line in document] + [[SEP]]
             for document in sentences_of_ids(tokens)
         ]
-        assert sum(blocks, []) == sum(itertools.chain(*stream), [])
+        assert [*itertools.chain(*blocks)] == [
+            id_ for item in itertools.chain(*stream) for id_ in item
+        ]
         assert max(map(len, blocks)) <= capacity
         # A line that fits is inside one block.
         where = {id_: b for b, block in enumerate(blocks) for id_ in block if id_ != SEP}
@@ -173,9 +173,7 @@ class TestLongItems:
         capacity=st.integers(1, 6),
         words=st.one_of(st.none(), st.binary(min_size=54, max_size=54)),
     )
-    def test_greedy(
-        self, documents: list[list[int]], capacity: int, words: bytes | None
-    ) -> None:
+    def test_greedy(self, documents: list[list[int]], capacity: int, words: bytes | None) -> None:
         total = sum(map(sum, documents))
         starts = list(range(total))
         tokens = tokens_of(documents)
@@ -240,9 +238,7 @@ class TestWholeDocuments:
             ("tail", 510, [(0, 510)]),
         ],
     )
-    def test_what_is_kept_of_510(
-        self, keep: str, length: int, kept: list[tuple[int, int]]
-    ) -> None:
+    def test_what_is_kept_of_510(self, keep: str, length: int, kept: list[tuple[int, int]]) -> None:
         tokens = tokens_of([[length // 2, length - length // 2], [4]], first_id=0)
         expected = [i for begin, end in kept for i in range(begin, end)]
         assert blocks_of(WholeDocuments(keep=keep), tokens, 510) == [

@@ -124,7 +124,7 @@ ADDED = [
 def test_added_tokens_are_exact(make: Callable[[], Tokenizer], added: AddedToken) -> None:
     tokenizer = make()
     tokenizer.add_tokens([added])
-    lines = "the cat, The cats  THE  tomcat.\n中cat国 ## é e\u0301 [CLS] the [CLS]the\nno such token"
+    lines = "the cat, The cats  THE  tomcat.\n中cat国 ## é e\u0301 [CLS] the [CLS]the\nnone"
     shard = shard_of(lines, "cat cat the the The ##")
     tokens = encode(shard, tokenizer)
     assert tokens.exact_path == "word_table"

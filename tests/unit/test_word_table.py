@@ -6,7 +6,8 @@ from tests.oracles.encoding import byte_level_bpe, unigram, word_piece
 from transforms import word_table
 from transforms.splitting import Splitting
 from transforms.tokenize_text import load_tokenizer
-from transforms.word_table import WordTable, pieces_of
+from transforms.word_encoder import pieces_of
+from transforms.word_table import WordTable
 
 WORD_PIECE = Splitting(isolate_ideographs=True, space_counts=False)
 SPACED = Splitting(isolate_ideographs=False, space_counts=True)

@@ -1,0 +1,201 @@
+"""Measures `shardmill build`, whole processes on pinned cores, beside the floor of the same run.
+
+Every repeat measures the floor first and then each build, so that their ratios compare what ran
+within minutes of each other. The figures are medians; nothing is left out, not even start-up.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.corpus import read_source, write_corpus
+from benchmarks.processes import Usage, run_pinned
+from benchmarks.report import Case, Measured, Peers, describe_machine, report
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "roberta-en": {
+        "recipe": "roberta",
+        "size_mb": [200.0],
+        "accept": "10 MB/s or more, 3x `encode_batch_fast` or more",
+    },
+    "bert-wwm-zh": {
+        "recipe": "bert-wwm",
+        "size_mb": [200.0],
+        "accept": "4 MB/s or more, 1.5x `encode_batch_fast` or more",
+    },
+    "bert-en": {
+        "recipe": "bert",
+        "max_seq_length": 128,
+        "size_mb": [200.0],
+        "accept": "7 MB/s or more",
+    },
+    "copies": {
+        "recipe": "roberta",
+        "size_mb": [200.0],
+        "copies": [1, 2, 10],
+        "accept": "each further copy takes 5 % of the time of one, or less",
+    },
+    "workers": {
+        "recipe": "roberta",
+        "size_mb": [400.0],
+        "workers": [1, 2],
+        "accept": "two workers 1.7x as fast as one, or more",
+    },
+    "growth": {
+        "recipe": "roberta",
+        "size_mb": [200.0, 2000.0],
+        "memory_gib": 2.0,
+        "accept": "memory within 15 % and below 2 GB, time for each MB within 10 %",
+    },
+}
+"""What is measured under one name: other defaults for the options, and what is good enough."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Runs:
+    """Where and how everything runs.
+
+    Attributes:
+      given: The options.
+      folder: Holds the corpora and, for a while, what is built.
+      cpus: The cores that may be used; the first is for all that runs on one.
+    """
+
+    given: argparse.Namespace
+    folder: Path
+    cpus: Sequence[int]
+
+    def corpus(self, size_mb: float) -> Path:
+        return self.folder / f"corpus-{size_mb:g}.txt"
+
+    def build(self, case: Case) -> Usage:
+        """Runs one build and deletes what it made."""
+        given, output = self.given, self.folder / "out"
+        command = [sys.executable, "-m", "pipelines.cli", "build", given.recipe]
+        command += ["--input", str(self.corpus(case.size_mb)), "--output", str(output)]
+        command += ["--tokenizer", str(given.tokenizer), "--memory-gib", f"{given.memory_gib:g}"]
+        command += ["--max-seq-length", str(given.max_seq_length)]
+        command += ["--copies", str(case.copies), "--workers", str(case.workers)]
+        try:
+            return run_pinned(command, self.cpus[: case.workers])
+        finally:
+            shutil.rmtree(output, ignore_errors=True)
+
+    def beside(self, module: str, sample_mb: float, *options: str) -> tuple[Any, Usage]:
+        """Runs another program of this folder on the same text; returns what it printed last."""
+        command = [sys.executable, "-m", f"benchmarks.{module}", "--sample-mb", f"{sample_mb:g}"]
+        command += ["--text", str(self.corpus(self.given.size_mb[0]))]
+        command += ["--tokenizer", str(self.given.tokenizer), *options]
+        usage = run_pinned(command, self.cpus[:1])
+        return json.loads(usage.output.splitlines()[-1]), usage
+
+
+def measure(runs: Runs) -> Measured:
+    """Measures everything as often as asked."""
+    given = runs.given
+    grid = itertools.product(given.size_mb, given.copies, given.workers)
+    cases = [Case(size_mb=size, copies=copies, workers=n) for size, copies, n in grid]
+    usages: dict[Case, list[Usage]] = {case: [] for case in cases}
+    floors: list[dict[str, float]] = []
+    peers: list[Peers] = []
+    for repeat in range(given.repeat):
+        _say(f"repeat {repeat + 1} of {given.repeat}: the floor")
+        floors.append(runs.beside("floors", given.sample_mb)[0])
+        # Every other time backwards, so that a machine that slows down favours nobody.
+        for case in cases if repeat % 2 == 0 else reversed(cases):
+            _say(f"repeat {repeat + 1} of {given.repeat}: {case}")
+            usages[case].append(runs.build(case))
+        if given.peers:
+            _say(f"repeat {repeat + 1} of {given.repeat}: peers")
+            options = ["--max-seq-length", str(given.max_seq_length)]
+            options += ["--epochs", str(given.copies[0])]
+            rates, usage = runs.beside("peers", given.peer_mb, *options)
+            peers.append(Peers(rates=rates, peak_bytes=usage.peak_bytes))
+    return Measured(cases=usages, floors=floors, peers=peers)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.build", description=__doc__)
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="other defaults for what follows")
+    parser.add_argument("--text", nargs="+", required=True, metavar="FILE", help="to recombine")
+    parser.add_argument("--tokenizer", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--recipe", metavar="NAME")
+    parser.add_argument(
+        "--size-mb", nargs="+", type=float, default=[20.0], metavar="N", help="of text (20)"
+    )
+    parser.add_argument("--copies", nargs="+", type=int, default=[10], metavar="N", help="(10)")
+    parser.add_argument("--workers", nargs="+", type=int, default=[1], metavar="N", help="(1)")
+    parser.add_argument("--max-seq-length", type=int, default=512, metavar="L", help="(512)")
+    parser.add_argument("--memory-gib", type=float, default=4.0, metavar="G", help="(4)")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="(3)")
+    parser.add_argument(
+        "--cpu", type=int, metavar="N", help="the core for all that runs on one (the last)"
+    )
+    parser.add_argument(
+        "--sample-mb", type=float, default=20.0, metavar="N", help="text for the floor (20)"
+    )
+    parser.add_argument(
+        "--peers", action="store_true", help="also what people use today (needs the extra [bench])"
+    )
+    parser.add_argument(
+        "--peer-mb", type=float, default=30.0, metavar="N", help="text for the peers (30)"
+    )
+    parser.add_argument(
+        "--scratch", type=Path, metavar="DIR", help="for corpora and output (a temporary folder)"
+    )
+    parser.set_defaults(accept="")
+    return parser
+
+
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parses the command line, with the defaults of the preset that it names."""
+    parser = _parser()
+    preset = parser.parse_args(argv).preset
+    parser.set_defaults(**PRESETS.get(preset, {}))
+    given = parser.parse_args(argv)
+    cores = os.sched_getaffinity(0)
+    if given.recipe is None:
+        parser.error("name a --recipe or a --preset")
+    if given.cpu is not None and given.cpu not in cores:
+        parser.error(f"--cpu must be one of {sorted(cores)}, got {given.cpu}")
+    if given.repeat < 1:
+        parser.error(f"--repeat must be at least 1, got {given.repeat}")
+    if max(given.workers) > len(cores):
+        parser.error(f"--workers {max(given.workers)}: there are {len(cores)} cores to pin them to")
+    return given
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures and prints Markdown; returns the exit status."""
+    given = parse_options(argv)
+    cores = sorted(os.sched_getaffinity(0), reverse=True)
+    if given.cpu is not None:
+        cores.sort(key=lambda core: core != given.cpu)
+    with tempfile.TemporaryDirectory(prefix="shardmill-bench-", dir=given.scratch) as folder:
+        runs = Runs(given=given, folder=Path(folder), cpus=cores)
+        source = read_source(given.text)
+        for size in given.size_mb:
+            _say(f"a corpus of {size:g} MB")
+            write_corpus(runs.corpus(size), source, round(size * 1e6))
+        measured = measure(runs)
+    title = f"{given.preset or given.recipe}: `{given.recipe}`, L {given.max_seq_length}, of "
+    title += ", ".join(Path(path).name for path in given.text)
+    print(report(title, given.accept, measured))
+    print(describe_machine(cores))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

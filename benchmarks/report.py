@@ -1,0 +1,176 @@
+"""Puts measurements into Markdown: medians, and ratios taken within each repeat."""
+
+import dataclasses
+import importlib.metadata
+import itertools
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.floors import ENCODE
+from benchmarks.processes import Usage
+from schemas.version import VERSION
+
+_PACKAGES = (
+    *("apache-beam", "numpy", "pyarrow", "tokenizers", "jieba", "rjieba"),
+    *("datasets", "transformers", "torch"),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One way to build: size of the text in MB (10^6 bytes), copies, workers."""
+
+    size_mb: float
+    copies: int
+    workers: int
+
+    def __str__(self) -> str:
+        return f"{self.size_mb:g} MB, {self.copies} copies, {self.workers} worker(s)"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Peers:
+    """What people use today.
+
+    Attributes:
+      rates: Step to {"MB/s": of text, "Mtok/s": of tokens}.
+      peak_bytes: Of the whole process.
+    """
+
+    rates: Mapping[str, Mapping[str, float]]
+    peak_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What was measured; every list holds one member for each repeat.
+
+    Attributes:
+      cases: What each build took.
+      floors: Step to MB of text a second.
+      peers: Empty if they were not asked for.
+    """
+
+    cases: Mapping[Case, Sequence[Usage]]
+    floors: Sequence[Mapping[str, float]]
+    peers: Sequence[Peers]
+
+    def speeds(self, case: Case) -> list[float]:
+        """Returns MB of text a second."""
+        return [case.size_mb / usage.wall for usage in self.cases[case]]
+
+
+def report(title: str, accept: str, measured: Measured) -> str:
+    """Returns a section of Markdown."""
+    parts = [[f"### {title}"], list(_builds(measured)), list(_beside(measured))]
+    parts.append(list(_compared(measured)))
+    if accept:
+        parts[-1].append(f"* Good enough: {accept}.")
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _builds(measured: Measured) -> Iterator[str]:
+    names = ["MB of text", "copies", "workers", "wall s", "CPU s", "MB/s", "x `encode_batch_fast`"]
+    yield _row(*names, "peak RSS MB, launcher", "peak RSS MB, workers")
+    yield _row(*["---:"] * 9)
+    for case, usages in measured.cases.items():
+        floors = [floor[ENCODE] for floor in measured.floors]
+        workers = itertools.zip_longest(*(usage.worker_bytes for usage in usages), fillvalue=0)
+        yield _row(
+            f"{case.size_mb:g}",
+            case.copies,
+            case.workers,
+            f"{_median(usage.wall for usage in usages):.1f}",
+            f"{_median(usage.cpu for usage in usages):.1f}",
+            f"{_median(measured.speeds(case)):.2f}",
+            f"{_ratio(measured.speeds(case), floors):.2f}",
+            f"{_median(usage.launcher_bytes for usage in usages) / 1e6:.0f}",
+            ", ".join(f"{_median(peaks) / 1e6:.0f}" for peaks in workers) or "-",
+        )
+
+
+def _beside(measured: Measured) -> Iterator[str]:
+    """Yields the table of floors and peers, against the first case."""
+    first = next(iter(measured.cases))
+    speeds = measured.speeds(first)
+    yield _row("the same text, one core", "MB/s", "Mtok/s", "peak RSS MB", f"ours ({first}) / it")
+    yield _row("---", *["---:"] * 4)
+    for step in measured.floors[0]:
+        rates = [floor[step] for floor in measured.floors]
+        yield _row(step, _figure(_median(rates)), "", "", f"{_ratio(speeds, rates):.2f}")
+    for step in measured.peers[0].rates if measured.peers else ():
+        rates = [peer.rates[step]["MB/s"] for peer in measured.peers]
+        tokens = _median(peer.rates[step]["Mtok/s"] for peer in measured.peers)
+        peak = f"{_median(peer.peak_bytes for peer in measured.peers) / 1e6:.0f}"
+        yield _row(
+            step, _figure(_median(rates)), f"{tokens:.2f}", peak, f"{_ratio(speeds, rates):.2f}"
+        )
+
+
+def _compared(measured: Measured) -> Iterator[str]:
+    """Yields what two cases that differ in one thing say of it."""
+    for one, other in itertools.permutations(measured.cases, 2):
+        before, after = measured.cases[one], measured.cases[other]
+        slower = _ratio([usage.wall for usage in after], [usage.wall for usage in before])
+        if other == dataclasses.replace(one, copies=other.copies) and other.copies > one.copies:
+            share = (slower - 1) / (other.copies - one.copies)
+            yield (
+                f"* {_beyond(one, other, 'copies')}: each further copy takes {share:.1%} of the "
+                f"time of {one.copies}"
+            )
+        if other == dataclasses.replace(one, workers=other.workers) and other.workers > one.workers:
+            yield f"* {_beyond(one, other, 'workers')}: {1 / slower:.2f}x as fast"
+        if other == dataclasses.replace(one, size_mb=other.size_mb) and other.size_mb > one.size_mb:
+            peaks = _ratio(
+                [usage.peak_bytes for usage in after], [usage.peak_bytes for usage in before]
+            )
+            yield (
+                f"* {_beyond(one, other, 'size_mb')}: time for each MB "
+                f"x {slower * one.size_mb / other.size_mb:.2f}, peak RSS of the largest process "
+                f"x {peaks:.2f}"
+            )
+
+
+def _beyond(one: Case, other: Case, name: str) -> str:
+    return f"{other}, over {getattr(one, name):g} {'MB' if name == 'size_mb' else name}"
+
+
+def describe_machine(cores: Sequence[int]) -> str:
+    """Returns one line on the machine and one on the versions."""
+    cpus = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    models = {line.partition(":")[2].strip() for line in cpus if line.startswith("model name")}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = f"{', '.join(sorted(models)) or platform.machine()}, {os.cpu_count()} core(s)"
+    versions = [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]
+    return (
+        f"Machine: {machine}, {memory:.0f} GiB; what runs on one core ran on core {cores[0]}.\n"
+        f"Versions: shardmill {VERSION}, Python {platform.python_version()}, "
+        f"{', '.join(versions)}.\n"
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _figure(rate: float) -> str:
+    return f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
+
+
+def _ratio(ours: Iterable[float], theirs: Iterable[float]) -> float:
+    """Returns the median of the ratios within each repeat."""
+    return _median(one / other for one, other in zip(ours, theirs, strict=True))

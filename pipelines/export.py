@@ -1,0 +1,226 @@
+"""`shardmill export`: standard Hugging Face columns, one file a shard."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+from rich.progress import track
+
+from pipelines.corpus import Corpus, open_corpus
+from pipelines.errors import RunError, UsageError, one_sentence
+from pipelines.output import join, list_files, read_text
+from schemas.manifest import ShardEntry, checksum
+from transforms.checks.stored import StoredBatch
+from transforms.standard_columns import standard_columns, standard_schema
+from transforms.write_shard import make_folder, temporary_name, write_atomically
+
+IDENTITY = "export.json"
+_ROW_GROUP = 8192
+_TOKENS_OF_ROLES = {
+    "cls": "cls_token",
+    "sep": "sep_token",
+    "mask": "mask_token",
+    "pad": "pad_token",
+    "unk": "unk_token",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A kind of file to write.
+
+    Attributes:
+      suffix: Of its files.
+      write: Writes record batches of a schema to an open file.
+    """
+
+    suffix: str
+    write: Callable[[pa.PythonFile, pa.Schema, Iterator[pa.RecordBatch]], None]
+
+
+def _write_parquet(sink: pa.PythonFile, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch, row_group_size=_ROW_GROUP)
+
+
+def _write_stream(sink: pa.PythonFile, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+FORMATS: Mapping[str, Format] = {
+    "parquet": Format("parquet", _write_parquet),
+    "stream": Format("arrow", _write_stream),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (shardmill export --help lists the options)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="shardmill export",
+        description="Write standard Hugging Face columns: input_ids, token_type_ids, "
+        "attention_mask, labels (-100: ignored) and, for pairs, next_sentence_label (0: next, "
+        "1: random). One file a shard, rows not padded, with the tokenizer beside.",
+        epilog="A file holds all rows with their first copy, then all with their second, and so "
+        "on. An export that was stopped goes on when the same command is run again.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
+    parser.add_argument(
+        "--to",
+        choices=list(FORMATS),
+        required=True,
+        help="parquet, or stream: Arrow streams that `datasets` maps into memory",
+    )
+    parser.add_argument("--output", metavar="OUT", required=True, help="new folder, local or remote")
+    parser.add_argument(
+        "--copies", default="all", metavar="C", help="all, first, or how many of them (all)"
+    )
+    parser.add_argument("--split", metavar="S", help="train or eval (every split)")
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    options = _parser().parse_args(argv)
+    corpus = open_corpus(options.folder)
+    copies = _copies(options.copies, corpus.recipe.copies)
+    splits = [options.split] if options.split else list(corpus.splits)
+    shards = [shard for split in splits for shard in corpus.shards(split)]
+    identity = {
+        "source": checksum(corpus.manifest),
+        "format": options.to,
+        "copies": copies,
+        "splits": splits,
+    }
+    form = FORMATS[options.to]
+    try:
+        done = _prepare(options.output, identity)
+        _write_tokenizer(corpus, options.output)
+        rows = sum(
+            0 if target in done else export_shard(corpus, shard, join(options.output, target), copies, form)
+            for shard, target in _progress([(shard, _target(shard, form)) for shard in shards])
+        )
+    except OSError as error:
+        raise RunError(f"cannot write to {options.output}: {error}") from error
+    total = sum(shard.rows for shard in shards) * copies
+    found = "" if rows == total else f", {total - rows:,} of them found written"
+    sys.stdout.write(f"{options.output}: {total:,} rows in {len(shards)} file(s){found}\n")
+    return 0
+
+
+def _copies(text: str, most: int) -> int:
+    """Reads how many copies to write."""
+    count = {"all": str(most), "first": "1"}.get(text, text)
+    if not count.isdigit() or not 1 <= int(count) <= most:
+        raise UsageError(f"--copies must be 'all', 'first' or in [1, {most}], got {text!r}")
+    return int(count)
+
+
+def _target(shard: ShardEntry, form: Format) -> str:
+    return f"{shard.path.removesuffix('.arrow')}.{form.suffix}"
+
+
+def _progress(shards: Sequence[tuple[ShardEntry, str]]) -> Any:
+    """Shows on a terminal how far it is."""
+    console = Console(stderr=True)
+    return track(shards, "exporting", console=console, transient=True, disable=not console.is_terminal)
+
+
+def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
+    """Makes a folder ready, and returns the files that are finished there already.
+
+    Raises:
+      UsageError: if something else is there.
+    """
+    path = join(output, IDENTITY)
+    if FileSystems.exists(path):
+        found = json.loads(read_text(path))
+        if found != identity:
+            raise UsageError(
+                f"{output} holds another export ({_differences(identity, found)}); name another "
+                "folder, or delete this one"
+            )
+    elif list_files(output):
+        raise UsageError(f"{output} is not empty and holds no export; name a new or empty folder")
+    make_folder(output)
+    write_atomically(path, json.dumps(identity, indent=2).encode())
+    done = set()
+    for split in identity["splits"]:
+        folder = join(output, split)
+        make_folder(folder)
+        files = [FileSystems.split(path) for path in list_files(folder)]
+        halves = [join(folder, name) for _, name in files if name.endswith(".tmp")]
+        if halves:
+            FileSystems.delete(halves)
+        done |= {f"{split}/{name}" for _, name in files if not name.endswith(".tmp")}
+    return done
+
+
+def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {found.get(name)!r} there, {value!r} here"
+        for name, value in wanted.items()
+        if found.get(name) != value
+    )
+
+
+def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form: Format) -> int:
+    """Writes the rows of one shard, and returns how many.
+
+    Args:
+      corpus: The build.
+      shard: Its shard.
+      path: Final name of the file; it appears only when complete.
+      copies: Of every example the first so many.
+      form: Kind of file.
+    """
+    relations = corpus.recipe.pair.relations
+    temporary = temporary_name(path)
+    with corpus.open(shard) as reader:
+        # Every copy goes through all rows, so they are read once.
+        batches = [
+            StoredBatch.of(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
+            for number in range(reader.num_record_batches)
+        ]
+    rows = (
+        standard_columns(batch, copy, relations) for copy in range(copies) for batch in batches
+    )
+    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        form.write(pa.PythonFile(file, mode="w"), standard_schema(relations), rows)
+    FileSystems.rename([temporary], [path])
+    return shard.rows * copies
+
+
+def _write_tokenizer(corpus: Corpus, output: str) -> None:
+    """Writes the tokenizer as `transformers.AutoTokenizer.from_pretrained` finds it."""
+    names = corpus.vocabulary.names
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": corpus.recipe.max_seq_length,
+        **{key: names[role] for role, key in _TOKENS_OF_ROLES.items() if role in names},
+    }
+    write_atomically(join(output, "tokenizer.json"), corpus.tokenizer_json.encode())
+    write_atomically(
+        join(output, "tokenizer_config.json"),
+        (json.dumps(config, ensure_ascii=False, indent=2) + "\n").encode(),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""`shardmill inspect`: shows rows of a finished build, with their masks and words."""
+
+import argparse
+import collections
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from pipelines.corpus import Corpus, open_corpus
+from pipelines.errors import UsageError, one_sentence
+from pipelines.report import render_report
+from pipelines.rows import KEPT, KINDS, MASKED, RANDOM, Row, Selected, example_rows, read_rows, spread
+from schemas.manifest import ShardEntry
+from transforms.write_shard import write_atomically
+
+STYLES = {MASKED: "bold white on blue", RANDOM: "bold white on dark_red", KEPT: "black on green"}
+_WORD_BORDER = "|"
+_SPACE = "␣"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (shardmill inspect --help lists the options)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="shardmill inspect",
+        description="Show rows of a build: masks in colour, whole words, segments.",
+        epilog="Examples: shardmill inspect OUT --rows 10;  shardmill inspect OUT --row 42 --copy 3; "
+        " shardmill inspect OUT --json | jq .selected",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
+    parser.add_argument("--split", default="train", help="train or eval (train)")
+    parser.add_argument("--shard", type=int, metavar="N", help="number of the shard (the first with rows)")
+    parser.add_argument(
+        "--rows", type=int, metavar="N", help="how many (4, or 1 with --row), spread over the shard"
+    )
+    parser.add_argument("--row", type=int, metavar="K", help="from row K of the shard on instead")
+    parser.add_argument("--copy", type=int, metavar="C", help="which copy (0; with --json all)")
+    parser.add_argument("--json", action="store_true", help="a JSON object a row, for programs")
+    parser.add_argument("--html", metavar="FILE", help="write the report page of the build instead")
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    options = _parser().parse_args(argv)
+    corpus = open_corpus(options.folder)
+    if options.html:
+        _write_report(corpus, options.html)
+        return 0
+    shard = _shard(corpus, options.split, options.shard)
+    numbers = _numbers(shard, options.row, options.rows)
+    copy = _copy(corpus, options.copy, every=options.json)
+    rows = read_rows(corpus, shard, numbers, copy)
+    if options.json:
+        for row in rows:
+            sys.stdout.write(json.dumps(row.to_json(), ensure_ascii=False) + "\n")
+    else:
+        show(rows, Console(highlight=False))
+    return 0
+
+
+def _write_report(corpus: Corpus, path: str) -> None:
+    page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
+    try:
+        write_atomically(path, page.encode())
+    except Exception as error:
+        raise UsageError(f"--html {path}: cannot be written: {error}") from error
+    sys.stdout.write(f"{path}: written\n")
+
+
+def _shard(corpus: Corpus, split: str, number: int | None) -> ShardEntry:
+    """Returns the shard to show."""
+    shards = corpus.shards(split)
+    filled = [index for index, shard in enumerate(shards) if shard.rows]
+    if not filled:
+        raise UsageError(f"the split {split} of {corpus.folder} has no rows")
+    if number is None:
+        return shards[filled[0]]
+    if not 0 <= number < len(shards):
+        raise UsageError(
+            f"--shard {number}: the split {split} has shards 0 to {len(shards) - 1}"
+        )
+    if not shards[number].rows:
+        raise UsageError(f"--shard {number} has no rows; shard {filled[0]} has")
+    return shards[number]
+
+
+def _numbers(shard: ShardEntry, first: int | None, count: int | None) -> list[int]:
+    """Returns the numbers of the rows to show."""
+    if count is not None and count < 1:
+        raise UsageError(f"--rows must be at least 1, got {count}")
+    if first is None:
+        return spread(shard.rows, count or 4)
+    if not 0 <= first < shard.rows:
+        raise UsageError(f"--row {first}: {shard.path} has rows 0 to {shard.rows - 1}")
+    return list(range(first, min(first + (count or 1), shard.rows)))
+
+
+def _copy(corpus: Corpus, copy: int | None, *, every: bool) -> int | None:
+    """Returns the copy to show, None for all."""
+    if copy is None:
+        return None if every else 0
+    if not 0 <= copy < corpus.recipe.copies:
+        raise UsageError(f"--copy {copy}: there are copies 0 to {corpus.recipe.copies - 1}")
+    return copy
+
+
+def show(rows: Sequence[Row], console: Console) -> None:
+    """Prints rows decoded with one copy, and a legend."""
+    for row in rows:
+        console.print(_heading(row))
+        for name, (begin, end) in zip("AB", row.segments, strict=False):
+            label = Text(f"{name} ", style="bold cyan")
+            console.print(label.append_text(_segment(row, begin, end)))
+        console.print()
+    console.print(_legend(words=any(row.words is not None for row in rows)))
+
+
+def _heading(row: Row) -> Text:
+    kinds = collections.Counter(each.kind for each in row.selected)
+    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+    copy = row.selected[0].copy if row.selected else 0
+    relation = f" · B is {row.relation}" if row.relation else ""
+    return Text(f"{row.shard} row {row.row}", style="bold").append(
+        f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
+        f"{len(row.selected)} selected: {counts}",
+        style="dim",
+    )
+
+
+def _segment(row: Row, begin: int, end: int) -> Text:
+    """Writes the tokens of one segment."""
+    selected = {each.position: each for each in row.selected}
+    starts = {start for start, _ in row.words or ()}
+    special = set(row.special)
+    text = Text()
+    for position in range(begin, end):
+        piece = row.pieces[position]
+        if position in special:
+            text.append(" " if text and position - 1 not in special else "")
+            text.append(_marked(piece, selected.get(position)) if position in selected else Text(piece, "dim"))
+            text.append(" ")
+            continue
+        if piece.startswith(" "):
+            text.append(" ")
+        elif position in starts and position - 1 >= begin and position - 1 not in special:
+            text.append(_WORD_BORDER, "dim")
+        text.append(_marked(piece.removeprefix(" "), selected.get(position)))
+    return text
+
+
+def _marked(piece: str, selected: Selected | None) -> Text:
+    """Writes one token, so that it is told without colours too what happens to it."""
+    if selected is None:
+        return Text(piece)
+    piece = piece or _SPACE
+    notes = {MASKED: "", RANDOM: f"→{selected.seen_text}", KEPT: "="}
+    return Text(f"‹{piece}{notes[selected.kind]}›", STYLES[selected.kind])
+
+
+def _legend(*, words: bool) -> Text:
+    legend = Text("legend: ", "dim")
+    for kind, form, meaning in (
+        (MASKED, "‹x›", "masked"),
+        (RANDOM, "‹x→y›", "y is seen instead of x"),
+        (KEPT, "‹x=›", "selected, and left as it is"),
+    ):
+        legend.append(form, STYLES[kind]).append(f" {meaning}   ", "dim")
+    return legend.append(f"{_WORD_BORDER} between whole words" if words else "", "dim")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

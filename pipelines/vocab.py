@@ -1,0 +1,202 @@
+"""`shardmill vocab`: trains a tokenizer on the inputs of a build."""
+
+import argparse
+import collections
+import dataclasses
+import itertools
+import sys
+from collections.abc import Sequence
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+from rich.progress import track
+from tokenizers import Tokenizer
+
+from pipelines.errors import RunError, UsageError, one_sentence
+from transforms.formats import ReadError, read_range
+from transforms.inputs import FORMATS, FileRange, plan_ranges
+from transforms.read import match_inputs
+from transforms.sample_documents import DocumentSample
+from transforms.train_tokenizer import (
+    BERT_SPECIAL,
+    MODELS,
+    ROBERTA_SPECIAL,
+    Training,
+    measure_coverage,
+    train_tokenizer,
+)
+from transforms.write_shard import write_atomically
+
+_MEASURED_BYTES = 4 << 20
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (shardmill vocab --help lists the options)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="shardmill vocab",
+        description="Train a tokenizer on text that is read, normalised and freed of duplicates "
+        "as shardmill build does it. The result does not depend on how the text is divided into "
+        "files.",
+        epilog="Example: shardmill vocab --input 'TEXT/*.txt' --model wordpiece --size 30000 "
+        "--output tokenizer.json",
+        allow_abbrev=False,
+    )
+    source = parser.add_argument_group("text")
+    source.add_argument(
+        "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
+    )
+    source.add_argument(
+        "--format", default="auto", metavar="F", help=f"as for build: {', '.join(FORMATS)} (auto)"
+    )
+    source.add_argument(
+        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+    )
+    source.add_argument(
+        "--max-mib",
+        type=int,
+        default=256,
+        metavar="N",
+        help="train on a sample of this size if there is more text (256); memory is about four "
+        "times as much, for unigram on Chinese more",
+    )
+    model = parser.add_argument_group("tokenizer")
+    model.add_argument(
+        "--model",
+        required=True,
+        metavar="M",
+        help="wordpiece (BERT), bpe (byte-level, RoBERTa) or unigram (SentencePiece-like)",
+    )
+    model.add_argument(
+        "--size", type=int, required=True, metavar="N", help="tokens, special ones included"
+    )
+    model.add_argument(
+        "--lowercase",
+        action=argparse.BooleanOptionalAction,
+        help="make text lower case (wordpiece: yes, and without accents; others: no)",
+    )
+    model.add_argument(
+        "--min-frequency",
+        type=int,
+        default=2,
+        metavar="N",
+        help="least count of a pair to be merged, and of a character to be known (2)",
+    )
+    out = parser.add_argument_group("output")
+    out.add_argument("--output", required=True, metavar="FILE", help="JSON file to write")
+    out.add_argument("--overwrite", action="store_true", help="replace the file")
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    options = _parser().parse_args(argv)
+    lowercase = options.model == "wordpiece" if options.lowercase is None else options.lowercase
+    if options.max_mib < 1:
+        raise UsageError(f"--max-mib must be at least 1, got {options.max_mib}")
+    try:
+        training = Training(
+            model=options.model,
+            size=options.size,
+            lowercase=lowercase,
+            min_frequency=options.min_frequency,
+            show_progress=Console(stderr=True).is_terminal,
+        )
+        files = match_inputs(options.input, options.format)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if FileSystems.exists(options.output) and not options.overwrite:
+        raise UsageError(f"{options.output} is there already; replace it with --overwrite")
+    corpus = read_corpus(plan_ranges(files), options.text_field, options.max_mib << 20)
+    if not corpus.documents:
+        raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
+    try:
+        text = train_tokenizer(corpus.documents, training)
+    except ValueError as error:
+        raise UsageError(f"--size {options.size}: {error}") from error
+    try:
+        write_atomically(options.output, text.encode())
+    except Exception as error:
+        raise UsageError(f"--output {options.output}: cannot be written: {error}") from error
+    _report(corpus, text, training, options.output)
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """What there is to train on.
+
+    Attributes:
+      documents: Normalised texts, each once, in an order of their own.
+      complete: Whether they are all of the corpus.
+      tally: Counts of reading; "rejected.REASON" are records set aside.
+    """
+
+    documents: list[bytes]
+    complete: bool
+    tally: dict[str, int]
+
+
+def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) -> Text:
+    """Reads all documents, and keeps a sample.
+
+    Raises:
+      RunError: if a file cannot be read to its end.
+    """
+    sample = DocumentSample(max_bytes)
+    tally: collections.Counter[str] = collections.Counter()
+    console = Console(stderr=True)
+    shown = track(
+        ranges, "reading", console=console, transient=True, disable=not console.is_terminal
+    )
+    try:
+        for part in shown:
+            uncompressed = CompressionTypes.UNCOMPRESSED
+            with FileSystems.open(part.path, compression_type=uncompressed) as file:
+                for batch in read_range(file, part, text_field):
+                    tally.update(batch.tally)
+                    tally.update(f"rejected.{record.reason}" for record in batch.rejected)
+                    sample.add(batch.texts)
+    except ReadError as error:
+        raise RunError(str(error)) from error
+    except OSError as error:
+        raise RunError(f"{part.path} cannot be opened: {error}") from error
+    documents = sample.documents()
+    return Text(documents, sample.complete, dict(tally))
+
+
+def _report(corpus: Text, tokenizer_json: str, training: Training, output: str) -> None:
+    """Prints what was trained, and how it does on the text."""
+    size = Tokenizer.from_str(tokenizer_json).get_vocab_size()
+    unk = (ROBERTA_SPECIAL if training.model == "bpe" else BERT_SPECIAL)[
+        3 if training.model == "bpe" else 1
+    ]
+    totals = itertools.accumulate(map(len, corpus.documents))
+    measured = sum(total <= _MEASURED_BYTES for total in totals)
+    coverage = measure_coverage(tokenizer_json, corpus.documents[: max(measured, 1)], unk)
+    megabytes = sum(map(len, corpus.documents)) / 1e6
+    kind = "all" if corpus.complete else "a sample"
+    rejected = {name: n for name, n in corpus.tally.items() if name.startswith("rejected.")}
+    lines = [
+        f"{output}: {training.model}, {size:,} tokens",
+        f"trained on {len(corpus.documents):,} documents, {megabytes:,.1f} MB: {kind} of "
+        f"{corpus.tally['documents']:,} documents, {corpus.tally['bytes'] / 1e6:,.1f} MB, "
+        "duplicates left out",
+        f"{coverage.characters / max(coverage.tokens, 1):.2f} characters a token; "
+        f"{coverage.unknown / max(coverage.characters, 1):.4%} of the characters are {unk}",
+    ]
+    if size < training.size:
+        lines.append(f"the text gives no more: {training.size:,} tokens were asked for")
+    if rejected:
+        reasons = ", ".join(f"{name.partition('.')[2]} {n}" for name, n in sorted(rejected.items()))
+        lines.append(f"{sum(rejected.values()):,} record(s) were set aside: {reasons}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""What every objective of the table must hold; a new one is covered without an edit here."""
+
+import dataclasses
+import itertools
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import Examples, ShardId, Tokens
+from tests.oracles.streams import ROLES, tokens_of, vocabulary
+from transforms import ragged
+from transforms.build_examples import BuildSettings, arrange_examples
+from transforms.checks.examine import examine
+from transforms.corrupt import corrupt
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.recipe import Recipe
+from transforms.pack_windows import FullSentences
+from transforms.randomness import rng_for
+
+SHARD = ShardId("train", 0, 1)
+VOCABULARY = vocabulary(5000)
+NAMES = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+RUNNING_ON = [
+    name
+    for name, recipe in sorted(OBJECTIVES.items())
+    if isinstance(recipe.segment, FullSentences) and recipe.segment.cross_documents
+]
+
+
+def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
+    settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
+    examples = arrange_examples(tokens, settings, SHARD)
+    batches = list(corrupt(examples, recipe, VOCABULARY, settings.stream(SHARD)))
+    for batch in batches:
+        assert examine(batch, recipe, VOCABULARY).breaches == {}
+    return examples, pa.Table.from_batches(batches, recipe.schema(VOCABULARY))
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> Tokens:
+    """Two or more documents of short sentences, with words and lines of any length."""
+    documents = draw(
+        st.lists(st.lists(st.integers(1, 14), min_size=1, max_size=12), min_size=2, max_size=6)
+    )
+    return stream(documents, draw(st.integers(0, 1 << 20)))
+
+
+def stream(documents: list[list[int]], seed: int) -> Tokens:
+    tokens = tokens_of(documents)
+    rng = rng_for(seed, "stream")
+    words = rng.random(len(tokens.ids)) < 0.6
+    words[tokens.sentence_offsets[:-1]] = True
+    lines = rng.random(len(tokens.ends_line)) < 0.5
+    lines[tokens.document_offsets[1:] - 1] = True
+    return dataclasses.replace(tokens, word_starts=words, ends_line=lines)
+
+
+def large() -> Tokens:
+    rng = rng_for(0, "documents")
+    return stream([rng.integers(1, 20, 12).tolist() for _ in range(20)], 0)
+
+
+@NAMES
+@given(
+    tokens=streams(),
+    length=st.integers(7, 40),
+    copies=st.integers(1, 3),
+    passes=st.integers(1, 2),
+    seed=st.integers(0, 1 << 30),
+)
+def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, seed: int) -> None:
+    recipe = dataclasses.replace(
+        OBJECTIVES[name], max_seq_length=length, copies=copies, passes=passes
+    )
+    examples, table = build(recipe, tokens, seed)
+    assert table.schema.equals(recipe.schema(VOCABULARY))
+    assert all(column.null_count == 0 for column in table.columns)
+    rows = table.to_pylist()
+    originals = np.split(examples.ids, examples.offsets[1:-1])
+    specials = np.split(examples.special, examples.offsets[1:-1])
+    for row, ids, special in zip(rows, originals, specials, strict=True):
+        assert row["input_ids"] == ids.tolist()
+        assert 0 < len(ids) <= length
+        assert 0 < row["second_segment_start"] <= len(ids)
+        assert [i in ROLES.values() for i in row["input_ids"]] == special.tolist()
+        if recipe.pair.relations:
+            assert row["pair_relation"] in recipe.pair.relations
+            assert row["second_segment_start"] < len(ids)
+        else:
+            assert row["second_segment_start"] == len(ids)
+        if recipe.needs_words:
+            _check_word_starts(row["word_starts"], special.tolist())
+        if "mlm_positions" in row:
+            _check_masks(row, recipe, special.tolist())
+
+
+def _check_word_starts(starts: list[int], special: list[bool]) -> None:
+    assert starts == sorted(set(starts))
+    assert not any(special[start] for start in starts)
+    text = [position for position, is_special in enumerate(special) if not is_special]
+    # Only a row of nothing but separators has no word.
+    assert starts[:1] == text[:1]
+
+
+def _check_masks(row: dict[str, list[list[int]]], recipe: Recipe, special: list[bool]) -> None:
+    assert len(row["mlm_positions"]) == len(row["mlm_input_ids"]) == recipe.copies
+    units = [getattr(corruption.select, "units", None) for corruption in recipe.corrupt]
+    maskable = any(getattr(each, "special", True) for each in units)
+    for positions, seen in zip(row["mlm_positions"], row["mlm_input_ids"], strict=True):
+        assert len(positions) == len(seen)
+        assert all(a < b for a, b in itertools.pairwise(positions))
+        assert all(0 <= position < len(special) for position in positions)
+        assert maskable or not any(special[position] for position in positions)
+        assert all(0 <= each < VOCABULARY.size for each in seen)
+
+
+@pytest.mark.parametrize("name", RUNNING_ON)
+@given(tokens=streams(), seed=st.integers(0, 1 << 30), length=st.integers(8, 40))
+def test_rows_without_pairs_hold_the_text_once(
+    name: str, tokens: Tokens, seed: int, length: int
+) -> None:
+    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=length, copies=1)
+    examples, _ = build(recipe, tokens, seed)
+    assert examples.ids[~examples.special].tolist() == tokens.ids.tolist()
+
+
+@NAMES
+def test_the_seed_decides_everything(name: str) -> None:
+    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=2)
+    tokens = large()
+    _, table = build(recipe, tokens, 1)
+    assert table.equals(build(recipe, tokens, 1)[1])
+    assert not table.equals(build(recipe, tokens, 2)[1])
+
+
+@NAMES
+def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
+    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=3)
+    _, three = build(recipe, large(), 1)
+    _, two = build(dataclasses.replace(recipe, copies=2), large(), 1)
+    for column in recipe.corrupt[0].targets.columns("uint16"):
+        first_two = [row[:2] for row in three.column(column.name).to_pylist()]
+        assert first_two == two.column(column.name).to_pylist()
+        flat = [
+            [each for row in three.column(column.name).to_pylist() for each in row[copy]]
+            for copy in range(3)
+        ]
+        assert flat[0] != flat[1] != flat[2] != flat[0]
+
+
+@NAMES
+def test_the_first_pass_does_not_depend_on_the_others(name: str) -> None:
+    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=1)
+    once, _ = build(recipe, large(), 1)
+    twice, _ = build(dataclasses.replace(recipe, passes=2), large(), 1)
+    assert twice.ids[: len(once.ids)].tolist() == once.ids.tolist()
+    assert len(twice) > len(once)
+
+
+@NAMES
+def test_the_size_of_what_is_copied_at_once_does_not_matter(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=1)
+    _, expected = build(recipe, large(), 1)
+    monkeypatch.setattr(ragged, "_COPIED", 37)
+    assert build(recipe, large(), 1)[1].equals(expected)
+    monkeypatch.setattr(ragged, "_LONG_RUNS", 0)
+    assert build(recipe, large(), 1)[1].equals(expected)
+    monkeypatch.setattr(ragged, "_LONG_RUNS", 1 << 40)
+    assert build(recipe, large(), 1)[1].equals(expected)
+
+
+@NAMES
+def test_a_shard_and_a_name_have_streams_of_their_own(name: str) -> None:
+    recipe = OBJECTIVES[name]
+    settings = BuildSettings(recipe=recipe, seed=1, tokenizer_json="", vocabulary=VOCABULARY)
+    shards = [SHARD, ShardId("train", 1, 2), ShardId("eval", 0, 1)]
+    renamed = dataclasses.replace(settings, recipe=dataclasses.replace(recipe, name="other"))
+    drawn = {
+        int(each.stream(shard)(step, copy).integers(1 << 62))
+        for each in (settings, renamed)
+        for shard in shards
+        for step in ("pack", "pair", "select-0", "rewrite-0")
+        for copy in (0, 1)
+    }
+    assert len(drawn) == 2 * 3 * 4 * 2
+
+
+@NAMES
+def test_a_recipe_travels(name: str) -> None:
+    recipe = OBJECTIVES[name]
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+    assert len(recipe.parts) >= 4
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+
+
+@NAMES
+def test_no_text_makes_no_rows(name: str) -> None:
+    recipe = OBJECTIVES[name]
+    tokens = dataclasses.replace(tokens_of([]), word_starts=np.empty(0, np.bool_))
+    examples, table = build(recipe, tokens, 0)
+    assert len(examples) == len(table) == 0
+
+
+@NAMES
+def test_a_tokenizer_needs_the_tokens_that_are_put_in(name: str) -> None:
+    recipe = OBJECTIVES[name]
+    VOCABULARY.require(recipe.roles)
+    for role in recipe.roles:
+        roles = {other: i for other, i in ROLES.items() if other != role}
+        without = dataclasses.replace(VOCABULARY, roles=roles)
+        with pytest.raises(ValueError, match=f"name the token that plays this part with --{role}-"):
+            without.require(recipe.roles)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.checks.oracle import rate
+from transforms.corruption.budgets import Budget, RandomizedBudget, RoundedBudget
+from transforms.randomness import rng_for
+
+
+def tokens(budget: Budget, lengths: list[int], longest: int = 512) -> list[int]:
+    return budget.tokens(np.array(lengths, np.int64), longest, rng_for(0, "budget")).tolist()
+
+
+def test_a_fixed_share() -> None:
+    # 0.15 of 10 is 1.5 and of 30 is 4.5: both go to the even neighbour. At least one, always.
+    assert tokens(RoundedBudget(), [3, 10, 16, 30, 50, 128, 512]) == [1, 2, 2, 4, 8, 19, 77]
+
+
+@pytest.mark.parametrize(("longest", "cap"), [(128, 20), (512, 77), (100, 15), (4096, 615)])
+def test_the_cap_follows_the_longest_row(longest: int, cap: int) -> None:
+    assert tokens(RoundedBudget(), [1_000_000], longest) == [cap]
+    assert tokens(RoundedBudget(max_predictions=7), [20, 1_000_000], longest) == [3, 7]
+
+
+@given(length=st.integers(0, 70_000), share=st.floats(0.001, 0.999), cap=st.integers(1, 70_000))
+def test_rounding_is_python_s(length: int, share: float, cap: int) -> None:
+    budget = RoundedBudget(rate=share, max_predictions=cap)
+    assert tokens(budget, [length]) == [min(cap, max(1, round(length * share)))]
+
+
+def test_an_unbiased_share() -> None:
+    lengths = np.full(200_000, 13, np.int64)
+    budget = RandomizedBudget()
+    drawn = budget.tokens(lengths, 512, rng_for(0, "budget"))
+    assert set(drawn.tolist()) == {1, 2}
+    assert rate("two of 1.95", int((drawn == 2).sum()), len(drawn), 0.95).holds
+    low, high = budget.bounds(lengths[:1], 512)
+    assert (low.tolist(), high.tolist()) == ([1], [2])
+
+
+def test_a_share_without_a_rest_is_exact() -> None:
+    budget = RandomizedBudget(rate=0.25)
+    lengths = np.arange(4, 4000, 4)
+    assert (budget.tokens(lengths, 512, rng_for(0, "budget")) == lengths // 4).all()
+    low, high = budget.bounds(lengths, 512)
+    assert low.tolist() == high.tolist() == (lengths // 4).tolist()
+
+
+@pytest.mark.parametrize("kind", [RoundedBudget, RandomizedBudget])
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_the_rate_must_leave_something(
+    kind: type[RoundedBudget] | type[RandomizedBudget], share: float
+) -> None:
+    with pytest.raises(ValueError, match=r"rate must be in \(0, 1\), got"):
+        kind(rate=share)
+
+
+def test_the_cap_must_leave_something() -> None:
+    with pytest.raises(ValueError, match="max_predictions must be at least 1, got 0"):
+        RoundedBudget(max_predictions=0)

@@ -1,0 +1,282 @@
+"""Trains tokenizers with the `tokenizers` library, on lines of documents.
+
+The result depends on the documents alone. The library by itself does not promise that: it walks
+through words in the order of a hash table with a random seed. So
+
+* WordPiece: all continuing characters ("##a") are given to the trainer beforehand, sorted. They
+  would get their ids, by which the trainer breaks ties, in the table's order.
+* Unigram: the table's order decides the order in which floats are added up. Scores are rounded far
+  above the differences seen (1e-9), and pieces sorted by score and text.
+* BPE: ties are broken by ids that are sorted already; nothing needs to be done.
+"""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+
+from schemas.records import Int64
+from transforms.ragged import offsets_of
+from transforms.tokenize_text import load_tokenizer
+
+BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+ROBERTA_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+_CONTINUES = "##"
+_ALPHABET_SHARE = 0.5
+_CODE_POINTS = 0x110000
+_BLOCK_BYTES = 4 << 20
+_SPACE = 0x20
+_SCORE_DIGITS = 6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """What to train.
+
+    Attributes:
+      model: One of `MODELS`.
+      size: Tokens in the vocabulary, special tokens included.
+      lowercase: Make text lower case; for WordPiece this takes accents away too.
+      min_frequency: Least count of a character, and of a pair to be merged.
+      show_progress: Let the library draw its bars.
+    """
+
+    model: str
+    size: int
+    lowercase: bool
+    min_frequency: int = 2
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ValueError(f"model must be one of {', '.join(MODELS)}, got {self.model!r}")
+        least = len(BERT_SPECIAL) + (0x100 if self.model == "bpe" else 1)
+        if not least <= self.size <= 1 << 24:
+            raise ValueError(
+                f"size must be in [{least}, {1 << 24}] for {self.model}, got {self.size}"
+            )
+        if self.min_frequency < 1:
+            raise ValueError(f"min_frequency must be at least 1, got {self.min_frequency}")
+
+
+def train_tokenizer(documents: Sequence[bytes], training: Training) -> str:
+    """Trains a tokenizer.
+
+    Args:
+      documents: Normalised texts, in an order of their own.
+      training: What to train.
+
+    Returns:
+      The content of a `tokenizers` JSON file.
+
+    Raises:
+      ValueError: if the text needs more tokens than `training.size` allows.
+    """
+    text = MODELS[training.model](documents, training).to_str(pretty=True)
+    size = Tokenizer.from_str(text).get_vocab_size(with_added_tokens=True)
+    if size > training.size:
+        raise ValueError(f"the text needs {size} tokens at least, and size is {training.size}")
+    return str(text)
+
+
+def _train_wordpiece(documents: Sequence[bytes], training: Training) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=training.lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    continuing = _Continuing(tokenizer)
+    kept = frequent_characters(documents, training, lambda character: 1 + len(continuing(character)))
+    inside = sorted({each for character in kept for each in continuing(character)})
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=training.size,
+        min_frequency=training.min_frequency,
+        limit_alphabet=training.size,
+        special_tokens=[*BERT_SPECIAL, *(_CONTINUES + character for character in inside)],
+        continuing_subword_prefix=_CONTINUES,
+        show_progress=training.show_progress,
+    )
+    tokenizer.train_from_iterator(lines_of(documents, kept), trainer)
+    # The trainer made special tokens of the continuing characters too.
+    vocabulary = json.loads(tokenizer.to_str())["model"]["vocab"]
+    finished = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    finished.normalizer, finished.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    finished.decoder = decoders.WordPiece(prefix=_CONTINUES)
+    return _with_bert_special(finished)
+
+
+def _with_bert_special(tokenizer: Tokenizer) -> Tokenizer:
+    tokenizer.add_special_tokens(list(BERT_SPECIAL))
+    ids = {token: tokenizer.token_to_id(token) for token in BERT_SPECIAL}
+    tokenizer.post_processor = processors.BertProcessing(
+        sep=("[SEP]", ids["[SEP]"]), cls=("[CLS]", ids["[CLS]"])
+    )
+    return tokenizer
+
+
+class _Continuing:
+    """Returns the characters that a character becomes when it stands inside a word."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(self, character: str) -> str:
+        text = self._tokenizer.normalizer.normalize_str(f"a{character}")
+        words = self._tokenizer.pre_tokenizer.pre_tokenize_str(text)
+        return str(words[0][0][1:]) if words else ""
+
+
+def _train_bpe(documents: Sequence[bytes], training: Training) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    if training.lowercase:
+        tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=training.size,
+        min_frequency=training.min_frequency,
+        # As in RoBERTa, the mask takes the space before it in.
+        special_tokens=[*ROBERTA_SPECIAL[:-1], AddedToken("<mask>", lstrip=True, special=True)],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=training.show_progress,
+    )
+    tokenizer.train_from_iterator(lines_of(documents), trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(
+        sep=("</s>", 2), cls=("<s>", 0), add_prefix_space=False
+    )
+    return tokenizer
+
+
+def _train_unigram(documents: Sequence[bytes], training: Training) -> Tokenizer:
+    steps = [normalizers.Nmt(), normalizers.NFKC()]
+    steps += [normalizers.Lowercase()] if training.lowercase else []
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=training.size,
+        special_tokens=list(BERT_SPECIAL),
+        unk_token="[UNK]",
+        show_progress=training.show_progress,
+    )
+    kept = frequent_characters(documents, training, lambda character: 1)
+    tokenizer.train_from_iterator(lines_of(documents, kept), trainer)
+    scored = json.loads(tokenizer.to_str())["model"]["vocab"]
+    special = [(piece, 0.0) for piece in BERT_SPECIAL]
+    rounded = [
+        (piece, round(score, _SCORE_DIGITS)) for piece, score in scored if piece not in BERT_SPECIAL
+    ]
+    ordered = sorted(rounded, key=lambda item: (-item[1], item[0]))
+    finished = Tokenizer(models.Unigram([*special, *ordered], BERT_SPECIAL.index("[UNK]")))
+    finished.normalizer, finished.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    finished.decoder = decoders.Metaspace()
+    return _with_bert_special(finished)
+
+
+MODELS: Mapping[str, Callable[[Sequence[bytes], Training], Tokenizer]] = {
+    "wordpiece": _train_wordpiece,
+    "bpe": _train_bpe,
+    "unigram": _train_unigram,
+}
+
+
+def frequent_characters(
+    documents: Sequence[bytes], training: Training, cost: Callable[[str], int]
+) -> str:
+    """Returns the characters that the vocabulary should know, without white space.
+
+    These are all of `min_frequency` or more; but if they would take more than half the vocabulary,
+    the most frequent of them.
+
+    Args:
+      documents: Texts.
+      training: Size of the vocabulary, and least count.
+      cost: Tokens that a character takes.
+    """
+    counts = np.zeros(_CODE_POINTS, np.int64)
+    for block in _blocks(documents):
+        counts += np.bincount(_code_points(block), minlength=_CODE_POINTS)
+    counts[[_SPACE, ord("\n")]] = 0
+    found = np.flatnonzero(counts >= training.min_frequency)
+    ordered = found[np.lexsort((found, -counts[found]))]
+    characters = [chr(code) for code in ordered.tolist()]
+    taken: Int64 = offsets_of(np.array([cost(character) for character in characters], np.int64))
+    fitting = int(np.searchsorted(taken, training.size * _ALPHABET_SHARE, "right")) - 1
+    return "".join(characters[:fitting])
+
+
+def lines_of(documents: Sequence[bytes], characters: str | None = None) -> Iterator[str]:
+    """Yields the lines of documents.
+
+    Args:
+      documents: Texts.
+      characters: Those to keep, if not all; any other becomes a space.
+    """
+    known = np.ones(_CODE_POINTS, np.bool_)
+    if characters is not None:
+        known[:] = False
+        known[[ord(character) for character in f"{characters} \n"]] = True
+    for block in _blocks(documents):
+        codes = _code_points(block)
+        if characters is not None:
+            codes = np.where(known[codes], codes, np.uint32(_SPACE))
+        yield from codes.tobytes().decode("utf-32-le").split("\n")
+
+
+def _blocks(documents: Sequence[bytes]) -> Iterator[bytes]:
+    """Yields documents joined to a few megabytes, to be worked on as one array."""
+    ends = offsets_of(np.array([len(text) for text in documents], np.int64))
+    cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]), _BLOCK_BYTES))
+    for begin, end in itertools.pairwise(np.unique([*cuts, len(documents)]).tolist()):
+        yield b"\n".join(documents[begin:end])
+
+
+def _code_points(text: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    return np.frombuffer(text.decode().encode("utf-32-le"), np.uint32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coverage:
+    """How a tokenizer does on some text.
+
+    Attributes:
+      characters: Of the text, without white space.
+      tokens: That it becomes.
+      unknown: Characters inside unknown tokens.
+    """
+
+    characters: int
+    tokens: int
+    unknown: int
+
+
+def measure_coverage(tokenizer_json: str, documents: Sequence[bytes], unk: str) -> Coverage:
+    """Encodes documents and counts.
+
+    Args:
+      tokenizer_json: The tokenizer.
+      documents: Texts to try it on.
+      unk: Name of the unknown token.
+    """
+    tokenizer = load_tokenizer(tokenizer_json)
+    unknown_id = tokenizer.token_to_id(unk)
+    characters = tokens = unknown = 0
+    for block in _blocks(documents):
+        lines = block.decode().split("\n")
+        characters += sum(len(line) - line.count(" ") for line in lines)
+        for encoding in tokenizer.encode_batch(lines, add_special_tokens=False):
+            tokens += len(encoding)
+            if unknown_id in encoding.ids:
+                missed = np.array(encoding.offsets)[np.array(encoding.ids) == unknown_id]
+                unknown += int((missed[:, 1] - missed[:, 0]).sum())
+    return Coverage(characters, tokens, unknown)
