@@ -100,13 +100,13 @@ def _beside(measured: Measured) -> Iterator[str]:
     yield _row("---", *["---:"] * 4)
     for step in measured.floors[0]:
         rates = [floor[step] for floor in measured.floors]
-        yield _row(step, _figure(_median(rates)), "", "", f"{_ratio(speeds, rates):.2f}")
+        yield _row(step, _figure(_median(rates)), "", "", _figure(_ratio(speeds, rates)))
     for step in measured.peers[0].rates if measured.peers else ():
         rates = [peer.rates[step]["MB/s"] for peer in measured.peers]
         tokens = _median(peer.rates[step]["Mtok/s"] for peer in measured.peers)
         peak = f"{_median(peer.peak_bytes for peer in measured.peers) / 1e6:.0f}"
         yield _row(
-            step, _figure(_median(rates)), f"{tokens:.2f}", peak, f"{_ratio(speeds, rates):.2f}"
+            step, _figure(_median(rates)), f"{tokens:.2f}", peak, _figure(_ratio(speeds, rates))
         )
 
 
@@ -117,25 +117,15 @@ def _compared(measured: Measured) -> Iterator[str]:
         slower = _ratio([usage.wall for usage in after], [usage.wall for usage in before])
         if other == dataclasses.replace(one, copies=other.copies) and other.copies > one.copies:
             share = (slower - 1) / (other.copies - one.copies)
-            yield (
-                f"* {_beyond(one, other, 'copies')}: each further copy takes {share:.1%} of the "
-                f"time of {one.copies}"
-            )
+            told = f"each further copy takes {share:.1%} of the time of the first build"
+            yield f"* {one} -> {other}: {told}"
         if other == dataclasses.replace(one, workers=other.workers) and other.workers > one.workers:
-            yield f"* {_beyond(one, other, 'workers')}: {1 / slower:.2f}x as fast"
+            yield f"* {one} -> {other}: {1 / slower:.2f}x as fast"
         if other == dataclasses.replace(one, size_mb=other.size_mb) and other.size_mb > one.size_mb:
-            peaks = _ratio(
-                [usage.peak_bytes for usage in after], [usage.peak_bytes for usage in before]
-            )
-            yield (
-                f"* {_beyond(one, other, 'size_mb')}: time for each MB "
-                f"x {slower * one.size_mb / other.size_mb:.2f}, peak RSS of the largest process "
-                f"x {peaks:.2f}"
-            )
-
-
-def _beyond(one: Case, other: Case, name: str) -> str:
-    return f"{other}, over {getattr(one, name):g} {'MB' if name == 'size_mb' else name}"
+            each = slower * one.size_mb / other.size_mb
+            peaks = _ratio([use.peak_bytes for use in after], [use.peak_bytes for use in before])
+            told = f"time for each MB x {each:.2f}, peak RSS of the largest process x {peaks:.2f}"
+            yield f"* {one} -> {other}: {told}"
 
 
 def describe_machine(cores: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ import collections
 import dataclasses
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -28,6 +28,7 @@ from transforms.train_tokenizer import (
 )
 from transforms.write_shard import write_atomically
 
+_MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
 _MEASURED_BYTES = 4 << 20
 
 
@@ -59,10 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--max-mib",
         type=int,
-        default=256,
         metavar="N",
-        help="train on a sample of this size if there is more text (256); memory is about four "
-        "times as much, for unigram on Chinese more",
+        help="train on a sample of this size if there is more text (256; for unigram, whose "
+        "training is slow, 16)",
     )
     model = parser.add_argument_group("tokenizer")
     model.add_argument(
@@ -97,8 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
     lowercase = options.model == "wordpiece" if options.lowercase is None else options.lowercase
-    if options.max_mib < 1:
-        raise UsageError(f"--max-mib must be at least 1, got {options.max_mib}")
+    max_mib = _MAX_MIB.get(options.model) if options.max_mib is None else options.max_mib
+    if max_mib is not None and max_mib < 1:
+        raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
     try:
         training = Training(
             model=options.model,
@@ -112,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(str(error)) from error
     if FileSystems.exists(options.output) and not options.overwrite:
         raise UsageError(f"{options.output} is there already; replace it with --overwrite")
-    corpus = read_corpus(plan_ranges(files), options.text_field, options.max_mib << 20)
+    corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
     if not corpus.documents:
         raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
     try:

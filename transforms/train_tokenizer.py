@@ -117,10 +117,8 @@ def _train_wordpiece(documents: Sequence[bytes], training: Training) -> Tokenize
 
 def _with_bert_special(tokenizer: Tokenizer) -> Tokenizer:
     tokenizer.add_special_tokens(list(BERT_SPECIAL))
-    ids = {token: tokenizer.token_to_id(token) for token in BERT_SPECIAL}
-    tokenizer.post_processor = processors.BertProcessing(
-        sep=("[SEP]", ids["[SEP]"]), cls=("[CLS]", ids["[CLS]"])
-    )
+    around = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.BertProcessing(*around)
     return tokenizer
 
 
@@ -151,9 +149,8 @@ def _train_bpe(documents: Sequence[bytes], training: Training) -> Tokenizer:
         show_progress=training.show_progress,
     )
     tokenizer.train_from_iterator(lines_of(documents), trainer)
-    tokenizer.post_processor = processors.RobertaProcessing(
-        sep=("</s>", 2), cls=("<s>", 0), add_prefix_space=False
-    )
+    around = [(token, tokenizer.token_to_id(token)) for token in ("</s>", "<s>")]
+    tokenizer.post_processor = processors.RobertaProcessing(*around, add_prefix_space=False)
     return tokenizer
 
 

@@ -172,3 +172,11 @@ def test_words_of_rows() -> None:
     # A quarter of 32 is 8: two words of three, and none for the rest.
     assert (found.ends - found.starts).tolist() == [3, 3]
     assert ((found.starts - 1) % 3 == 0).all()
+
+
+@pytest.mark.parametrize(("width", "kind"), [(4096, np.uint32), (4097, np.uint64)])
+def test_twenty_bits_of_a_key_are_random(width: int, kind: type[np.generic]) -> None:
+    order = select._random_order(np.array([width, 3]), rng_for(0, "order"))
+    assert order.dtype == kind
+    assert sorted(order[0].tolist()) == [*range(width)]
+    assert sorted(order[1, :3].tolist()) == [0, 1, 2]
