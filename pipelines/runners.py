@@ -131,6 +131,9 @@ class Runner:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         if self.local:
             logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        else:
+            # Where the job is to be seen, and how it fares.
+            logging.getLogger("apache_beam.runners").setLevel(logging.INFO)
 
 
 def choose_runner(arguments: Sequence[str], workers: int) -> Runner:

@@ -76,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _Parser(prog="shardmill verify", description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--no-replay", action="store_true", help="do not draw the masks again")
+    parser.add_argument("--oracles", action="store_true", help="list every oracle with its figures")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(argv)
     try:
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         sys.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False, indent=2) + "\n")
     else:
-        show(verdict, options.folder)
+        show(verdict, options.folder, oracles=options.oracles)
     return 1 if verdict.problems else 0
 
 
@@ -210,8 +211,8 @@ def _progress(
     )
 
 
-def show(verdict: Verdict, folder: str) -> None:
-    """Prints a table of the checks, then what is wrong."""
+def show(verdict: Verdict, folder: str, *, oracles: bool) -> None:
+    """Prints a table of the checks, if wanted the oracles, then what is wrong."""
     console = Console(highlight=False)
     table = Table("check", "result", "what it looks at", box=None)
     for name, meaning in CHECKS.items():
@@ -221,7 +222,7 @@ def show(verdict: Verdict, folder: str) -> None:
             result, meaning = "[yellow]skipped[/yellow]", verdict.skipped[name]
         table.add_row(name, result, meaning)
     console.print(table)
-    for split, judged in verdict.oracles.items():
+    for split, judged in verdict.oracles.items() if oracles else ():
         console.print(_oracle_table(split, judged))
     for problem in verdict.problems:
         console.print(f"[red]{problem.check}:[/red] ", end="")

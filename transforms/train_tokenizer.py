@@ -39,6 +39,7 @@ _CODE_POINTS = 0x110000
 _BLOCK_BYTES = 4 << 20
 _SPACE = 0x20
 _SCORE_DIGITS = 6
+_STEP = 1e-4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -169,15 +170,27 @@ def _train_unigram(documents: Sequence[bytes], training: Training) -> Tokenizer:
     kept = frequent_characters(documents, training, lambda character: 1)
     tokenizer.train_from_iterator(lines_of(documents, kept), trainer)
     scored = json.loads(tokenizer.to_str())["model"]["vocab"]
+    pieces = _settled([(piece, score) for piece, score in scored if piece not in BERT_SPECIAL])
     special = [(piece, 0.0) for piece in BERT_SPECIAL]
-    rounded = [
-        (piece, round(score, _SCORE_DIGITS)) for piece, score in scored if piece not in BERT_SPECIAL
-    ]
-    ordered = sorted(rounded, key=lambda item: (-item[1], item[0]))
-    finished = Tokenizer(models.Unigram([*special, *ordered], BERT_SPECIAL.index("[UNK]")))
+    finished = Tokenizer(models.Unigram([*special, *pieces], BERT_SPECIAL.index("[UNK]")))
     finished.normalizer, finished.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
     finished.decoder = decoders.Metaspace()
     return _with_bert_special(finished)
+
+
+def _settled(scored: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Returns pieces and scores without what the trainer left to chance, the best first.
+
+    Characters that did not survive as pieces get the least score, and steps of 0.0001 upwards, in
+    the order of a hash table. The same scores are dealt out to them in their own order instead.
+    """
+    single = [item for item in scored if len(item[0]) == 1]
+    ceiling = min(score for _, score in scored) + _STEP * (len(single) + 0.5)
+    low = [item for item in single if item[1] <= ceiling]
+    descending = sorted((score for _, score in low), reverse=True)
+    dealt = dict(zip(sorted(piece for piece, _ in low), descending, strict=True))
+    rounded = [(piece, round(dealt.get(piece, score), _SCORE_DIGITS)) for piece, score in scored]
+    return sorted(rounded, key=lambda item: (-item[1], item[0]))
 
 
 MODELS: Mapping[str, Callable[[Sequence[bytes], Training], Tokenizer]] = {

@@ -91,32 +91,37 @@ class WordEncoder:
     def encode(self, words: list[bytes]) -> Pieces:
         """Returns the tokens of each word, as if it stood alone."""
         texts = [word.decode() for word in words]
-        if self._separator is None or self._holds_special(texts):
-            return pieces_of(texts, self._tokenizer.encode_batch(texts, add_special_tokens=False))
-        lines = [
-            self._separator.join([*texts[begin : begin + _JOINED], ""])
-            for begin in range(0, len(texts), _JOINED)
-        ]
-        separator = self._tokenizer.token_to_id(self._separator)
-        if self._positions:
-            encodings = self._joining.encode_batch(lines, add_special_tokens=False)
-            return self._apart(pieces_of(lines, encodings), separator, words)
-        encodings = self._joining.encode_batch_fast(lines, add_special_tokens=False)
+        if self._separator is not None and not self._holds_special(texts):
+            pieces = self._encode_joined(texts, words, self._separator)
+            if pieces is not None:
+                return pieces
+        return pieces_of(texts, self._tokenizer.encode_batch(texts, add_special_tokens=False))
+
+    def _encode_joined(self, texts: list[str], words: list[bytes], separator: str) -> Pieces | None:
+        """Encodes words many in a text; None if the separators do not tell them apart."""
+        groups = [texts[begin : begin + _JOINED] for begin in range(0, len(texts), _JOINED)]
+        lines = [separator.join([*group, ""]) for group in groups]
+        encode = self._joining.encode_batch if self._positions else self._joining.encode_batch_fast
+        encodings = encode(lines, add_special_tokens=False)
         ids = ids_of(encodings)
-        ends = np.flatnonzero(ids == separator)
-        return Pieces(
-            ids[ids != separator], _offsets(ends), np.empty(0, np.int64), np.empty(0, np.bool_)
-        )
+        separates = ids == self._tokenizer.token_to_id(separator)
+        tokens = offsets_of(np.fromiter(map(len, encodings), np.int64, len(encodings)))
+        # The model may have made a separator of a word, once that was normalised.
+        if np.diff(offsets_of(separates)[tokens]).tolist() != list(map(len, groups)):
+            return None
+        if self._positions:
+            return self._apart(pieces_of(lines, encodings), separates, words)
+        offsets = _offsets(np.flatnonzero(separates))
+        return Pieces(ids[~separates], offsets, np.empty(0, np.int64), np.empty(0, np.bool_))
 
     def _holds_special(self, texts: list[str]) -> bool:
         joined = "".join(texts)
         return any(special in joined for special in self._specials)
 
-    def _apart(self, lines: Pieces, separator: int, words: list[bytes]) -> Pieces:
+    def _apart(self, lines: Pieces, separates: Bool, words: list[bytes]) -> Pieces:
         """Turns the tokens of joined words into tokens of each word."""
-        ends = np.flatnonzero(lines.ids == separator)
-        kept = lines.ids != separator
-        offsets = _offsets(ends)
+        kept = ~separates
+        offsets = _offsets(np.flatnonzero(separates))
         counts = np.diff(offsets)
         sizes = np.fromiter(map(len, words), np.int64, len(words)) + len(
             str(self._separator).encode()
@@ -150,9 +155,12 @@ def find_separator(tokenizer: Tokenizer) -> str | None:
     if '"prepend_scheme": "first"' in json.dumps(description["pre_tokenizer"]):
         return None
     for token in specials:
-        edges = token["content"][:1] + token["content"][-1:]
+        content = token["content"]
+        edges = content[:1] + content[-1:]
         plain = not (token["lstrip"] or token["rstrip"] or token["single_word"])
-        plain &= token["content"] not in unknown
+        # One that begins as it ends could be found too early, behind a word that ends so.
+        plain &= not any(content.startswith(content[at:]) for at in range(1, len(content)))
+        plain &= content not in unknown
         if plain and not any(character.isalnum() or character == "_" for character in edges):
-            return str(token["content"])
+            return str(content)
     return None

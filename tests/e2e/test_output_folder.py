@@ -1,6 +1,5 @@
 """What a build does with its output folder, and how it says what it cannot do."""
 
-import collections
 import gzip
 import json
 import os
