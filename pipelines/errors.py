@@ -35,10 +35,10 @@ def one_sentence(program: Program) -> Program:
             return program(argv)
         except (OwnershipError, UsageError) as error:
             status, message = 2, str(error)
-        except RunError as error:
-            status, message = 1, str(error)
         except BrokenPipeError:
             return 1
+        except (OSError, RunError) as error:
+            status, message = 1, str(error)
         except KeyboardInterrupt:
             status, message = 130, "interrupted; run the same command again to go on"
         sys.stderr.write(f"shardmill: {message}\n")

@@ -5,7 +5,6 @@ import hashlib
 import importlib.metadata
 import math
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.errors import UsageError
 from pipelines.options import BuildOptions
 from schemas.manifest import DATA_VERSION
+from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
 from transforms.build_examples import BuildSettings
 from transforms.build_shards import ShardBuilder
@@ -90,8 +90,13 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         raise UsageError(str(error)) from error
     if not text_bytes:
         raise UsageError(f"{', '.join(options.input)}: the files are empty")
+    words = [settings.segmenter.resolved] if settings.recipe.needs_words else []
     builder = ShardBuilder(
-        settings=settings, plan=shards, output=options.output, deduplicate=options.dedup
+        settings=settings,
+        plan=shards,
+        output=options.output,
+        deduplicate=options.dedup,
+        software=software_versions(*words),
     )
     per_shard = text_bytes / shards.train
     return BuildPlan(
@@ -163,7 +168,7 @@ def _identity(
         "shards": dataclasses.asdict(builder.plan),
         "text_field": options.text_field,
         "inputs": [dataclasses.asdict(file) for file in files],
-        "software": _software(),
+        "software": software_versions(),
     }
 
 
@@ -171,13 +176,6 @@ def _segmenter(settings: BuildSettings) -> dict[str, str]:
     name, words = settings.segmenter.resolved, settings.segmenter.user_dict
     chosen = {"name": name, "version": importlib.metadata.version(name)}
     return {**chosen, "user_dict": hashlib.sha256(words.encode()).hexdigest() if words else ""}
-
-
-def _software() -> dict[str, str]:
-    """Returns the versions of what the bytes of a shard depend on."""
-    names = ("numpy", "pyarrow", "tokenizers")
-    found = {name: importlib.metadata.version(name) for name in names}
-    return {**found, "unicode": unicodedata.unidata_version}
 
 
 def _wave_shards(options: BuildOptions, per_shard: float) -> int:

@@ -1,5 +1,6 @@
 """Shows how far a build is: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -36,7 +37,7 @@ class ShardProgress:
 
     def __enter__(self) -> "ShardProgress":
         self._began = time.monotonic()
-        self._before = self._finished()
+        self._before = self._done = self._finished()
         self._thread.start()
         return self
 
@@ -65,20 +66,26 @@ class ShardProgress:
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task(self._line(self._before), total=self._total)
             while not self._stop.wait(_POLL_SECONDS):
-                done = self._finished()
+                done = self._count()
                 progress.update(task, completed=done, description=self._line(done))
 
     def _watch_log(self) -> None:
         shown, shown_at = -1, 0.0
         while True:
             stopped = self._stop.wait(_POLL_SECONDS)
-            done, now = self._finished(), time.monotonic()
+            done, now = self._count(), time.monotonic()
             if (done != shown and now - shown_at >= 1) or now - shown_at >= _LINE_SECONDS:
                 sys.stderr.write(f"building: {self._line(done)}\n")
                 sys.stderr.flush()
                 shown, shown_at = done, now
             if stopped:
                 return
+
+    def _count(self) -> int:
+        """Counts the finished shards; says the last number again if the folder is out of reach."""
+        with contextlib.suppress(OSError):
+            self._done = self._finished()
+        return self._done
 
     def _line(self, done: int) -> str:
         """Says how many shards are done, how fast, and how long the rest takes."""

@@ -181,4 +181,4 @@ def _reason(error: Exception) -> str:
     # What comes from another process is a whole trace, whose last line names the kind of error.
     if not before and not isinstance(error, OSError):
         sentence = f"{type(error).__name__}: {sentence}"
-    return re.sub(r"^transforms\.[\w.]+: ", "", sentence)
+    return re.sub(r"^(OSError|transforms\.[\w.]+): ", "", sentence)

@@ -11,6 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import ShardEntry, add_up
 from schemas.records import ShardId, ShardText
+from schemas.software import software_versions
 from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
 from transforms.checks.examine import examine
 from transforms.corrupt import corrupt
@@ -33,19 +34,23 @@ class ShardBuilder:
       plan: Names the shards.
       output: Folder of the corpus.
       deduplicate: Drop documents whose text another one has.
+      software: Versions, from `software_versions`, that a worker must have.
     """
 
     settings: BuildSettings
     plan: ShardPlan
     output: str
     deduplicate: bool
+    software: Mapping[str, str]
 
     def build(self, number: int, packed: Iterable[bytes]) -> ShardEntry:
         """Builds a shard of packed documents, writes it and then its entry.
 
         Raises:
-          BuildError: if it cannot be built or written.
+          BuildError: if it cannot be built.
+          OSError: if it cannot be written.
         """
+        self._check_software()
         shard = self.plan.shards[number]
         documents = itertools.chain.from_iterable(map(unpack_documents, packed))
         try:
@@ -55,8 +60,22 @@ class ShardBuilder:
         except LoneDocumentError as error:
             raise BuildError(self._advice(shard)) from error
         except OSError as error:
-            raise BuildError(f"cannot write {shard.name} in {self.output}: {error}") from error
+            raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
         return entry
+
+    def _check_software(self) -> None:
+        more = set(self.software) - set(software_versions())
+        here = software_versions(*more)
+        differ = [name for name in self.software if here[name] != self.software[name]]
+        if differ:
+            theirs, ours = (
+                ", ".join(f"{name} {versions[name]}" for name in differ)
+                for versions in (here, self.software)
+            )
+            raise BuildError(
+                f"a worker has {theirs}, but the program that sent it work has {ours}, and their "
+                "shards may differ: give the workers a container image with the same versions"
+            )
 
     def _write(self, shard: ShardId, text: ShardText) -> ShardEntry:
         settings = self.settings

@@ -143,10 +143,6 @@ def read_entries(output: str, shards: Sequence[ShardId]) -> list[ShardEntry | No
 
 
 def file_sizes(folder: str) -> dict[str, int]:
-    """Returns the bytes of each file in a folder, by name; nothing if there is no such folder."""
-    try:
-        [found] = FileSystems.match([FileSystems.join(folder, "*")])
-    except BeamIOError:
-        # Some file systems find no file in a folder that is not there, and others complain.
-        return {}
+    """Returns the bytes of each file in a folder that is there, by name."""
+    [found] = FileSystems.match([FileSystems.join(folder, "*")])
     return {FileSystems.split(file.path)[1]: file.size_in_bytes for file in found.metadata_list}

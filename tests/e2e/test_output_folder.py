@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import pipelines.build
+import transforms.build_shards
 from pipelines.runners import Runner
+from schemas.software import software_versions
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
@@ -210,6 +212,23 @@ def test_one_document_cannot_be_paired(
     )
     assert not list((tmp_path / "out").glob("*/*.arrow"))
     assert build(tmp_path / "out", *one, "--overwrite", recipe="roberta") == 0
+
+
+def test_workers_with_other_versions_are_refused(
+    build: Build,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def elsewhere(*more: str) -> dict[str, str]:
+        return {**software_versions(*more), "numpy": "1.0"}
+
+    monkeypatch.setattr(transforms.build_shards, "software_versions", elsewhere)
+    assert build(tmp_path / "out") == 1
+    message = told(capsys)
+    assert message.startswith("a worker has numpy 1.0, but the program that sent it work has numpy")
+    assert message.endswith("give the workers a container image with the same versions")
+    assert not list((tmp_path / "out").glob("*/*.arrow"))
 
 
 @pytest.fixture

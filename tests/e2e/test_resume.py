@@ -161,7 +161,7 @@ def test_full_disk_leaves_nothing_half_written(
         patch.setattr("transforms.write_shard.HashingFile.write", full)
         assert build(tmp_path / "out") == 1
     told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("shardmill: cannot write train/shard-0000")
+    assert told.startswith("shardmill: the pipeline failed: cannot write ")
     assert "No space left on device" in told
     assert not list((tmp_path / "out").glob("*/shard*"))
     assert build(tmp_path / "out") == 0

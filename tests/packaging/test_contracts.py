@@ -1,0 +1,169 @@
+"""What may import what, and whose code runs."""
+
+import ast
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from schemas import ownership
+from schemas.ownership import OwnershipError, check_ownership
+
+ROOT = Path(__file__).resolve().parents[2]
+BEAM = {
+    "transforms.build_shards",
+    "transforms.checks.shard_file",
+    "transforms.read",
+    "transforms.record_reading",
+    "transforms.shard_documents",
+    "transforms.write_shard",
+}
+"""The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""
+
+# What each package may import of ours.
+ALLOWED = {
+    "schemas": {"schemas"},
+    "transforms": {"schemas", "transforms"},
+    "pipelines": {"schemas", "transforms", "pipelines"},
+}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules(package: str) -> list[str]:
+    return sorted(map(name_of, (ROOT / package).rglob("*.py")))
+
+
+def pure_modules() -> list[str]:
+    found = [*modules("schemas"), *modules("transforms")]
+    assert set(found) >= BEAM
+    return [name for name in found if name not in BEAM]
+
+
+def imported(names: list[str]) -> set[str]:
+    """Imports modules in a fresh interpreter; returns the top-level packages that came along."""
+    code = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return set(run.stdout.split())
+
+
+def test_pure_modules_import_no_beam_and_no_torch() -> None:
+    names = pure_modules()
+    assert {"transforms.corruption.select", "transforms.pack_windows", "schemas.columns"} <= {
+        *names
+    }
+    loaded = imported(names)
+    assert "numpy" in loaded
+    assert not loaded & {"apache_beam", "datasets", "pipelines", "torch", "transformers"}
+
+
+def test_schemas_import_neither_beam_nor_transforms() -> None:
+    loaded = imported(modules("schemas"))
+    assert not loaded & {"apache_beam", "jieba", "pipelines", "rjieba", "torch", "transforms"}
+
+
+def test_programs_import_no_torch() -> None:
+    loaded = imported([*modules("pipelines"), *modules("transforms")])
+    assert "apache_beam" in loaded
+    assert not loaded & {"datasets", "tests", "torch", "transformers"}
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yields each imported module, with the names taken from it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or "", [alias.name for alias in node.names]
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_imports_go_one_way(package: str) -> None:
+    ours = {*ALLOWED, "tests", "benchmarks"}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        found = {module.partition(".")[0] for module, _ in imports_of(path)} & ours
+        assert found <= ALLOWED[package], path
+
+
+def test_pure_modules_do_not_import_those_with_beam() -> None:
+    for path in sorted((ROOT / "transforms").rglob("*.py")):
+        if name_of(path) not in BEAM:
+            assert not {module for module, _ in imports_of(path)} & BEAM, path
+
+
+def test_nothing_postpones_annotations_or_draws_globally() -> None:
+    for folder in (*ALLOWED, "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for module, names in imports_of(path):
+                assert module != "random", path
+                assert (module, names) != ("__future__", ["annotations"]), path
+
+
+@pytest.fixture
+def owners(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
+    """What the installed distributions say that they hold; a test may change it."""
+    found: dict[str, list[str]] = {"schemas": ["shardmill"], "numpy": ["numpy"]}
+
+    def packages_distributions() -> Mapping[str, list[str]]:
+        return found
+
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", packages_distributions)
+    check_ownership.cache_clear()
+    yield found
+    check_ownership.cache_clear()
+
+
+def test_our_packages_are_ours(owners: dict[str, list[str]]) -> None:
+    check_ownership()
+
+
+def test_another_distribution_is_refused(
+    owners: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    owners["transforms"] = ["shardmill", "transforms"]
+    with pytest.raises(OwnershipError, match="transforms is installed too and has a package"):
+        check_ownership()
+    assert main(["recipes"]) == 2
+    assert capsys.readouterr().err == (
+        "shardmill: transforms is installed too and has a package transforms as well: install "
+        "shardmill in an environment of its own\n"
+    )
+
+
+def test_packages_that_lie_apart_are_refused(
+    owners: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ownership._folder
+    monkeypatch.setattr(
+        ownership, "_folder", lambda name: tmp_path if name == "schemas" else folder(name)
+    )
+    with pytest.raises(OwnershipError, match=f"schemas in {tmp_path}, transforms in {ROOT}"):
+        check_ownership()
+
+
+def test_shadowing_folder_is_refused(tmp_path: Path) -> None:
+    """A folder of the same name where the program is started comes first."""
+    (tmp_path / "transforms").mkdir()
+    (tmp_path / "transforms" / "__init__.py").write_text("")
+    code = (
+        f"import sys; sys.path.append({str(ROOT)!r})\n"
+        "from schemas.ownership import check_ownership\n"
+        "check_ownership()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "the packages of shardmill lie apart" in run.stderr
