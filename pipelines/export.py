@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.error import BeamError
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
@@ -46,13 +47,17 @@ class Format:
     write: Callable[[pa.PythonFile, pa.Schema, Iterator[pa.RecordBatch]], None]
 
 
-def _write_parquet(sink: pa.PythonFile, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+def _write_parquet(
+    sink: pa.PythonFile, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+) -> None:
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in batches:
             writer.write_batch(batch, row_group_size=_ROW_GROUP)
 
 
-def _write_stream(sink: pa.PythonFile, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+def _write_stream(
+    sink: pa.PythonFile, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+) -> None:
     with pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
@@ -86,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="parquet, or stream: Arrow streams that `datasets` maps into memory",
     )
-    parser.add_argument("--output", metavar="OUT", required=True, help="new folder, local or remote")
+    parser.add_argument(
+        "--output", metavar="OUT", required=True, help="new folder, local or remote"
+    )
     parser.add_argument(
         "--copies", default="all", metavar="C", help="all, first, or how many of them (all)"
     )
@@ -113,10 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = _prepare(options.output, identity)
         _write_tokenizer(corpus, options.output)
         rows = sum(
-            0 if target in done else export_shard(corpus, shard, join(options.output, target), copies, form)
+            0
+            if target in done
+            else export_shard(corpus, shard, join(options.output, target), copies, form)
             for shard, target in _progress([(shard, _target(shard, form)) for shard in shards])
         )
-    except OSError as error:
+    except (OSError, BeamError) as error:
         raise RunError(f"cannot write to {options.output}: {error}") from error
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"
@@ -139,7 +148,9 @@ def _target(shard: ShardEntry, form: Format) -> str:
 def _progress(shards: Sequence[tuple[ShardEntry, str]]) -> Any:
     """Shows on a terminal how far it is."""
     console = Console(stderr=True)
-    return track(shards, "exporting", console=console, transient=True, disable=not console.is_terminal)
+    return track(
+        shards, "exporting", console=console, transient=True, disable=not console.is_terminal
+    )
 
 
 def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
@@ -198,9 +209,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
             StoredBatch.of(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
             for number in range(reader.num_record_batches)
         ]
-    rows = (
-        standard_columns(batch, copy, relations) for copy in range(copies) for batch in batches
-    )
+    rows = (standard_columns(batch, copy, relations) for copy in range(copies) for batch in batches)
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         form.write(pa.PythonFile(file, mode="w"), standard_schema(relations), rows)
     FileSystems.rename([temporary], [path])

@@ -12,7 +12,17 @@ from rich.text import Text
 from pipelines.corpus import Corpus, open_corpus
 from pipelines.errors import UsageError, one_sentence
 from pipelines.report import render_report
-from pipelines.rows import KEPT, KINDS, MASKED, RANDOM, Row, Selected, example_rows, read_rows, spread
+from pipelines.rows import (
+    KEPT,
+    KINDS,
+    MASKED,
+    RANDOM,
+    Row,
+    Selected,
+    example_rows,
+    read_rows,
+    spread,
+)
 from schemas.manifest import ShardEntry
 from transforms.write_shard import write_atomically
 
@@ -30,13 +40,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="shardmill inspect",
         description="Show rows of a build: masks in colour, whole words, segments.",
-        epilog="Examples: shardmill inspect OUT --rows 10;  shardmill inspect OUT --row 42 --copy 3; "
-        " shardmill inspect OUT --json | jq .selected",
+        epilog="Examples: shardmill inspect OUT --rows 10; shardmill inspect OUT --row 42 --copy 3;"
+        " shardmill inspect OUT --json",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--split", default="train", help="train or eval (train)")
-    parser.add_argument("--shard", type=int, metavar="N", help="number of the shard (the first with rows)")
+    parser.add_argument(
+        "--shard", type=int, metavar="N", help="number of the shard (the first with rows)"
+    )
     parser.add_argument(
         "--rows", type=int, metavar="N", help="how many (4, or 1 with --row), spread over the shard"
     )
@@ -85,9 +97,7 @@ def _shard(corpus: Corpus, split: str, number: int | None) -> ShardEntry:
     if number is None:
         return shards[filled[0]]
     if not 0 <= number < len(shards):
-        raise UsageError(
-            f"--shard {number}: the split {split} has shards 0 to {len(shards) - 1}"
-        )
+        raise UsageError(f"--shard {number}: the split {split} has shards 0 to {len(shards) - 1}")
     if not shards[number].rows:
         raise UsageError(f"--shard {number} has no rows; shard {filled[0]} has")
     return shards[number]
@@ -146,7 +156,11 @@ def _segment(row: Row, begin: int, end: int) -> Text:
         piece = row.pieces[position]
         if position in special:
             text.append(" " if text and position - 1 not in special else "")
-            text.append(_marked(piece, selected.get(position)) if position in selected else Text(piece, "dim"))
+            text.append(
+                _marked(piece, selected.get(position))
+                if position in selected
+                else Text(piece, "dim")
+            )
             text.append(" ")
             continue
         if piece.startswith(" "):

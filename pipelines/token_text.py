@@ -91,7 +91,7 @@ def _types(step: Any) -> Iterator[str]:
 
 
 def _decode(token: str) -> str:
-    """Returns the text of a byte-level token; bytes that are part of a character as \\xe4."""
+    """Returns the text of a byte-level token; parts of a character are written in hexadecimal."""
     table = _bytes_of_characters()
     if not all(character in table for character in token):
         return token

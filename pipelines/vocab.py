@@ -11,21 +11,14 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
-from tokenizers import Tokenizer
 
 from pipelines.errors import RunError, UsageError, one_sentence
+from schemas.vocabulary import read_vocabulary
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges
 from transforms.read import match_inputs
 from transforms.sample_documents import DocumentSample
-from transforms.train_tokenizer import (
-    BERT_SPECIAL,
-    MODELS,
-    ROBERTA_SPECIAL,
-    Training,
-    measure_coverage,
-    train_tokenizer,
-)
+from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
 from transforms.write_shard import write_atomically
 
 _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
@@ -97,9 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
     lowercase = options.model == "wordpiece" if options.lowercase is None else options.lowercase
-    max_mib = _MAX_MIB.get(options.model) if options.max_mib is None else options.max_mib
-    if max_mib is not None and max_mib < 1:
-        raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
     try:
         training = Training(
             model=options.model,
@@ -111,6 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         files = match_inputs(options.input, options.format)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
+    if max_mib < 1:
+        raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
     if FileSystems.exists(options.output) and not options.overwrite:
         raise UsageError(f"{options.output} is there already; replace it with --overwrite")
     corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
@@ -173,10 +166,8 @@ def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) ->
 
 def _report(corpus: Text, tokenizer_json: str, training: Training, output: str) -> None:
     """Prints what was trained, and how it does on the text."""
-    size = Tokenizer.from_str(tokenizer_json).get_vocab_size()
-    unk = (ROBERTA_SPECIAL if training.model == "bpe" else BERT_SPECIAL)[
-        3 if training.model == "bpe" else 1
-    ]
+    vocabulary = read_vocabulary(tokenizer_json)
+    size, unk = vocabulary.size, vocabulary.names["unk"]
     totals = itertools.accumulate(map(len, corpus.documents))
     measured = sum(total <= _MEASURED_BYTES for total in totals)
     coverage = measure_coverage(tokenizer_json, corpus.documents[: max(measured, 1)], unk)

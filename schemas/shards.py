@@ -25,7 +25,9 @@ def open_shard(path: str | os.PathLike[str]) -> pa.Table:
         return file.read_all()
 
 
-def as_dataset(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> "datasets.Dataset":
+def as_dataset(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> "datasets.Dataset":
     """Opens shards as one data set of Hugging Face `datasets`, which must be installed.
 
     The rows stay in the files. `datasets` knows no dictionary type, so columns of it become plain
@@ -38,9 +40,7 @@ def as_dataset(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
 
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     table = pa.concat_tables([_plain(open_shard(path)) for path in listed])
-    return datasets.Dataset(
-        datasets.table.InMemoryTable(table), fingerprint=_fingerprint(listed)
-    )
+    return datasets.Dataset(datasets.table.InMemoryTable(table), fingerprint=_fingerprint(listed))
 
 
 def _plain(table: pa.Table) -> pa.Table:

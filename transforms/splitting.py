@@ -143,6 +143,6 @@ def _within_word(token: Step, tokenizer: Tokenizer) -> bool:
 
 
 def _may_be_cut(text: str) -> bool:
-    # A space in front stays with its word.
-    spaced = not text.strip() or any(map(str.isspace, text[1:]))
+    # Not even a space in front is harmless: normalisation may make the one that it needs.
+    spaced = not text or any(map(str.isspace, text))
     return spaced or any(ord(character) >= 0x2E80 for character in text)

@@ -11,9 +11,8 @@ through words in the order of a hash table with a random seed. So
 """
 
 import dataclasses
-import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from tokenizers import (
@@ -27,17 +26,12 @@ from tokenizers import (
     trainers,
 )
 
-from schemas.records import Int64
-from transforms.ragged import offsets_of
 from transforms.tokenize_text import load_tokenizer
+from transforms.training_text import blocks_of, frequent_characters, lines_of
 
 BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ROBERTA_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 _CONTINUES = "##"
-_ALPHABET_SHARE = 0.5
-_CODE_POINTS = 0x110000
-_BLOCK_BYTES = 4 << 20
-_SPACE = 0x20
 _SCORE_DIGITS = 6
 _STEP = 1e-4
 
@@ -97,7 +91,12 @@ def _train_wordpiece(documents: Sequence[bytes], training: Training) -> Tokenize
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=training.lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     continuing = _Continuing(tokenizer)
-    kept = frequent_characters(documents, training, lambda character: 1 + len(continuing(character)))
+    kept = frequent_characters(
+        documents,
+        training.size,
+        training.min_frequency,
+        lambda character: 1 + len(continuing(character)),
+    )
     inside = sorted({each for character in kept for each in continuing(character)})
     trainer = trainers.WordPieceTrainer(
         vocab_size=training.size,
@@ -118,8 +117,8 @@ def _train_wordpiece(documents: Sequence[bytes], training: Training) -> Tokenize
 
 def _with_bert_special(tokenizer: Tokenizer) -> Tokenizer:
     tokenizer.add_special_tokens(list(BERT_SPECIAL))
-    around = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
-    tokenizer.post_processor = processors.BertProcessing(*around)
+    sep, cls = (BERT_SPECIAL.index(token) for token in ("[SEP]", "[CLS]"))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
     return tokenizer
 
 
@@ -150,8 +149,10 @@ def _train_bpe(documents: Sequence[bytes], training: Training) -> Tokenizer:
         show_progress=training.show_progress,
     )
     tokenizer.train_from_iterator(lines_of(documents), trainer)
-    around = [(token, tokenizer.token_to_id(token)) for token in ("</s>", "<s>")]
-    tokenizer.post_processor = processors.RobertaProcessing(*around, add_prefix_space=False)
+    sep, cls = (ROBERTA_SPECIAL.index(token) for token in ("</s>", "<s>"))
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("</s>", sep), ("<s>", cls), add_prefix_space=False
+    )
     return tokenizer
 
 
@@ -167,7 +168,7 @@ def _train_unigram(documents: Sequence[bytes], training: Training) -> Tokenizer:
         unk_token="[UNK]",
         show_progress=training.show_progress,
     )
-    kept = frequent_characters(documents, training, lambda character: 1)
+    kept = frequent_characters(documents, training.size, training.min_frequency)
     tokenizer.train_from_iterator(lines_of(documents, kept), trainer)
     scored = json.loads(tokenizer.to_str())["model"]["vocab"]
     pieces = _settled([(piece, score) for piece, score in scored if piece not in BERT_SPECIAL])
@@ -200,61 +201,6 @@ MODELS: Mapping[str, Callable[[Sequence[bytes], Training], Tokenizer]] = {
 }
 
 
-def frequent_characters(
-    documents: Sequence[bytes], training: Training, cost: Callable[[str], int]
-) -> str:
-    """Returns the characters that the vocabulary should know, without white space.
-
-    These are all of `min_frequency` or more; but if they would take more than half the vocabulary,
-    the most frequent of them.
-
-    Args:
-      documents: Texts.
-      training: Size of the vocabulary, and least count.
-      cost: Tokens that a character takes.
-    """
-    counts = np.zeros(_CODE_POINTS, np.int64)
-    for block in _blocks(documents):
-        counts += np.bincount(_code_points(block), minlength=_CODE_POINTS)
-    counts[[_SPACE, ord("\n")]] = 0
-    found = np.flatnonzero(counts >= training.min_frequency)
-    ordered = found[np.lexsort((found, -counts[found]))]
-    characters = [chr(code) for code in ordered.tolist()]
-    taken: Int64 = offsets_of(np.array([cost(character) for character in characters], np.int64))
-    fitting = int(np.searchsorted(taken, training.size * _ALPHABET_SHARE, "right")) - 1
-    return "".join(characters[:fitting])
-
-
-def lines_of(documents: Sequence[bytes], characters: str | None = None) -> Iterator[str]:
-    """Yields the lines of documents.
-
-    Args:
-      documents: Texts.
-      characters: Those to keep, if not all; any other becomes a space.
-    """
-    known = np.ones(_CODE_POINTS, np.bool_)
-    if characters is not None:
-        known[:] = False
-        known[[ord(character) for character in f"{characters} \n"]] = True
-    for block in _blocks(documents):
-        codes = _code_points(block)
-        if characters is not None:
-            codes = np.where(known[codes], codes, np.uint32(_SPACE))
-        yield from codes.tobytes().decode("utf-32-le").split("\n")
-
-
-def _blocks(documents: Sequence[bytes]) -> Iterator[bytes]:
-    """Yields documents joined to a few megabytes, to be worked on as one array."""
-    ends = offsets_of(np.array([len(text) for text in documents], np.int64))
-    cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]), _BLOCK_BYTES))
-    for begin, end in itertools.pairwise(np.unique([*cuts, len(documents)]).tolist()):
-        yield b"\n".join(documents[begin:end])
-
-
-def _code_points(text: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-    return np.frombuffer(text.decode().encode("utf-32-le"), np.uint32)
-
-
 @dataclasses.dataclass(frozen=True)
 class Coverage:
     """How a tokenizer does on some text.
@@ -281,7 +227,7 @@ def measure_coverage(tokenizer_json: str, documents: Sequence[bytes], unk: str) 
     tokenizer = load_tokenizer(tokenizer_json)
     unknown_id = tokenizer.token_to_id(unk)
     characters = tokens = unknown = 0
-    for block in _blocks(documents):
+    for block in blocks_of(documents):
         lines = block.decode().split("\n")
         characters += sum(len(line) - line.count(" ") for line in lines)
         for encoding in tokenizer.encode_batch(lines, add_special_tokens=False):

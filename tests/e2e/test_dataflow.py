@@ -114,13 +114,13 @@ def sdist(staged: tuple[str, dict[str, bytes]], tmp_path_factory: pytest.TempPat
     return path
 
 
-def test_sdist_holds_the_programs_and_no_tests(sdist: Path) -> None:
+def test_sdist_holds_the_programs_and_no_tests(sdist: Path, setup_file: Path) -> None:
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     sources = {
-        str(path.relative_to(ROOT))
+        str(path.relative_to(setup_file.parent))
         for package in ("pipelines", "schemas", "transforms")
-        for path in (ROOT / package).rglob("*")
+        for path in (setup_file.parent / package).rglob("*")
         if path.suffix in {".py", ".j2", ".typed"}
     }
     assert sources <= inside

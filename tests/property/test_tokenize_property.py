@@ -1,4 +1,5 @@
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -32,7 +33,18 @@ FRAGMENTS = [
     *(" ", "  ", "\n", "\n\n", "\t", "\u00a0", "\u3000", "\u2028", "\u0085", "\r\n"),
     *("\u200b", "\ufeff", "\u200d", "\u2060", "\u00ad", "\u180e", "\u0600", "\u3164", "\ue000"),
     *("\u0301", " \u0301", "e\u0301", "\u064b", "\u0345", "\u3099", "\ufe0f", "\U000e0100"),
-    *("\ufffd", "\u0d4e", "\U000110bd", "\u1160", "か\u3099", "x" * 105, "中" * 40),
+    *(
+        "\ufffd",
+        "\u0d4e",
+        "\U000110bd",
+        "\u1160",
+        "か\u3099",
+        "＜ｓ＞",
+        "＜/s＞",
+        "［CLS］",
+        "x" * 105,
+        "中" * 40,
+    ),
 ]
 TEXTS = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=25).map("".join)
 SHARDS = st.lists(TEXTS, min_size=1, max_size=4)
@@ -40,9 +52,8 @@ TOKENIZERS = (word_piece, byte_level_bpe, unigram, word_level)
 
 
 @functools.cache
-def encoder_of(make: object) -> tuple[Tokenizer, TextEncoder]:
+def encoder_of(make: Callable[[], Tokenizer]) -> tuple[Tokenizer, TextEncoder]:
     """One encoder for all examples, so that its table is warm, as in a build."""
-    assert callable(make)
     tokenizer = make()
     return tokenizer, TextEncoder(tokenizer.to_str())
 
@@ -57,7 +68,7 @@ def rows(tokens: Tokens) -> list[tuple[list[int], list[bool]]]:
 @pytest.mark.parametrize("make", TOKENIZERS)
 @given(documents=SHARDS)
 def test_ids_and_word_starts_are_those_of_every_sentence_alone(
-    make: object, documents: list[str]
+    make: Callable[[], Tokenizer], documents: list[str]
 ) -> None:
     tokenizer, encoder = encoder_of(make)
     shard = shard_of(*documents)
@@ -68,7 +79,24 @@ def test_ids_and_word_starts_are_those_of_every_sentence_alone(
 
 @pytest.mark.parametrize("make", TOKENIZERS)
 @given(documents=SHARDS)
-def test_both_roads_give_the_same_tokens(make: object, documents: list[str]) -> None:
+def test_ids_are_the_same_without_words(
+    make: Callable[[], Tokenizer], documents: list[str]
+) -> None:
+    tokenizer, _ = encoder_of(make)
+    shard = shard_of(*documents, words=False)
+    encoder = TextEncoder(tokenizer.to_str(), words=False)
+    tokens = encoder.encode(shard, rng_for(0, "check"))
+    assert (tokens.exact_path, tokens.word_starts) == ("word_table", None)
+    expected = encode_slowly(shard, tokenizer)
+    assert tokens.ids.tolist() == [id_ for ids, _ in expected for id_ in ids]
+    assert np.diff(tokens.sentence_offsets).tolist() == [len(ids) for ids, _ in expected]
+
+
+@pytest.mark.parametrize("make", TOKENIZERS)
+@given(documents=SHARDS)
+def test_both_roads_give_the_same_tokens(
+    make: Callable[[], Tokenizer], documents: list[str]
+) -> None:
     _, encoder = encoder_of(make)
     blocks = list(tokenize_text._blocks(shard_of(*documents)))
     fast = encoder._through_table(blocks)

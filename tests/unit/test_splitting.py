@@ -128,7 +128,7 @@ def test_a_model_that_draws_lots_is_not_split() -> None:
         (AddedToken("<tok>"), True),
         (AddedToken("C++", single_word=True, lstrip=True), True),
         (AddedToken("new york"), False),
-        (AddedToken(" <tok>"), True),
+        (AddedToken(" <tok>"), False),
         (AddedToken("<tok> "), False),
         (AddedToken(" "), False),
         (AddedToken("集群"), False),

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from schemas.records import Int64
 from tests.oracles.encoding import byte_level_bpe, unigram, word_piece
 from transforms import word_table
 from transforms.splitting import Splitting
 from transforms.tokenize_text import load_tokenizer
-from transforms.word_encoder import pieces_of
+from transforms.word_encoder import WordEncoder, find_separator, pieces_of
 from transforms.word_table import WordTable
 
 WORD_PIECE = Splitting(isolate_ideographs=True, space_counts=False)
@@ -93,3 +94,61 @@ def test_a_word_with_an_added_token_needs_its_sentence() -> None:
     table = WordTable(load_tokenizer(tokenizer.to_str()), WORD_PIECE)
     rows, _ = table.look_up(*words_of("the", " zqs", "[CLS]", "中"))
     assert table.whole_sentence[rows].tolist() == [False, True, False, False]
+
+
+def with_special(*tokens: AddedToken) -> Tokenizer:
+    words = ["[UNK]", "<s>", "<", ">", "the", "cat", "||", "|"]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.add_special_tokens([*tokens])
+    return load_tokenizer(tokenizer.to_str())
+
+
+@pytest.mark.parametrize(
+    ("tokens", "separator"),
+    [
+        (["<s>"], "<s>"),
+        (["[UNK]", "<s>"], "<s>"),
+        # It would take white space with it, or hang on to letters, or be looked for too late.
+        ([AddedToken("<s>", lstrip=True, normalized=False)], None),
+        ([AddedToken("<s>", rstrip=True, normalized=False)], None),
+        ([AddedToken("<s>", single_word=True, normalized=False)], None),
+        ([AddedToken("<s>", normalized=True)], None),
+        (["eod"], None),
+        (["_eod_", "<s>"], "<s>"),
+        # Behind the word "|" it would be found one character too early.
+        (["||"], None),
+        ([], None),
+    ],
+)
+def test_what_keeps_words_apart(tokens: list[str | AddedToken], separator: str | None) -> None:
+    added = [
+        AddedToken(token, normalized=False) if isinstance(token, str) else token for token in tokens
+    ]
+    assert find_separator(with_special(*added)) == separator
+
+
+@pytest.mark.parametrize("positions", [True, False])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["the", " cat", "<", ">", "s>", " <s", "zq", "\u200b"],
+        ["the", "<s>", " cat"],
+        # Normalised it is the separator's text, of which the model makes the separator.
+        ["the", " ＜s＞", " cat", " <"],
+        [f"x{number}" for number in range(63)] + ["the", " cat", "the"],
+        ["the"],
+    ],
+)
+def test_words_are_encoded_as_if_alone(words: list[str], positions: bool) -> None:
+    tokenizer = with_special(AddedToken("<s>", normalized=False))
+    raw = [word.encode() for word in words]
+    pieces = WordEncoder(tokenizer, positions=positions).encode(raw)
+    alone = pieces_of(words, tokenizer.encode_batch(words, add_special_tokens=False))
+    assert pieces.ids.tolist() == alone.ids.tolist()
+    assert pieces.offsets.tolist() == alone.offsets.tolist()
+    if positions:
+        assert pieces.byte_starts.tolist() == alone.byte_starts.tolist()
+        assert pieces.opens.tolist() == alone.opens.tolist()

@@ -1,0 +1,128 @@
+"""Turns the statistics of a build into charts, whatever they are called.
+
+Names are "group.name". Numbered names ("length.eighth_1", "length.eighth_2") are a histogram, the
+groups in `PARTITIONS` are shares of a whole, and all the rest goes into a table.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+_NUMBERED = re.compile(r"^(.+)_(\d+)$")
+
+PARTITIONS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "mask": ("What the model sees at selected tokens", ("masked", "random", "kept")),
+    "pair": ("How segment B relates to A", ()),
+}
+"""Groups whose counts are shares of a whole: title, and names; no names are all of the group."""
+
+TITLES: Mapping[str, str] = {
+    "length.eighth": "Rows by length in tokens",
+    "select.eighth": "Selected units by eighths of their rows, in a sample",
+    "select.words_of": "Words by length in tokens, in a sample",
+    "select.selected_words_of": "Selected words by length in tokens, in a sample",
+    "mask.random_ids": "Random tokens by sixteenths of the vocabulary",
+    "mask.replaced_ids": "Tokens they stand for by sixteenths of the vocabulary",
+}
+"""Titles of known histograms; others are called by their names."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """One count of a chart.
+
+    Attributes:
+      label: What is counted.
+      count: How many.
+      share: Of the whole chart, in [0, 1].
+      height: Against the greatest count of the chart, in [0, 1].
+    """
+
+    label: str
+    count: int
+    share: float
+    height: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """Counts to be drawn together."""
+
+    title: str
+    bars: Sequence[Bar]
+
+    @property
+    def total(self) -> int:
+        return sum(bar.count for bar in self.bars)
+
+
+@dataclasses.dataclass(frozen=True)
+class Charts:
+    """All statistics of a split.
+
+    Attributes:
+      shares: Parts of a whole.
+      histograms: Counts by number.
+      rest: Name and count of everything else.
+    """
+
+    shares: Sequence[Chart]
+    histograms: Sequence[Chart]
+    rest: Sequence[tuple[str, int]]
+
+
+def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
+    """Arranges statistics into charts, each count in one place.
+
+    Args:
+      statistics: Counts by name.
+      max_seq_length: Longest row, which the labels of lengths need.
+    """
+    series: dict[str, dict[int, int]] = {}
+    for name, count in statistics.items():
+        if numbered := _NUMBERED.match(name):
+            series.setdefault(numbered[1], {})[int(numbered[2])] = count
+    series = {stem: counts for stem, counts in series.items() if len(counts) > 1}
+    drawn = {name for name in statistics if (m := _NUMBERED.match(name)) and m[1] in series}
+    shares = []
+    for group, (title, parts) in PARTITIONS.items():
+        names = [f"{group}.{part}" for part in parts] or [
+            name for name in statistics if name.startswith(f"{group}.") and name not in drawn
+        ]
+        counts = {name: statistics[name] for name in names if name in statistics}
+        if any(counts.values()):
+            labels = [name.partition(".")[2] for name in counts]
+            shares.append(_chart(title, labels, list(counts.values())))
+            drawn |= set(counts)
+    histograms = [
+        _chart(
+            TITLES.get(stem, _in_words(stem)),
+            _labels(stem, sorted(counts), max_seq_length),
+            [counts[number] for number in sorted(counts)],
+        )
+        for stem, counts in series.items()
+        if any(counts.values())
+    ]
+    rest = [(name, count) for name, count in sorted(statistics.items()) if name not in drawn]
+    return Charts(shares, histograms, rest)
+
+
+def _chart(title: str, labels: Sequence[str], counts: Sequence[int]) -> Chart:
+    total, most = max(sum(counts), 1), max(*counts, 1)
+    pairs = zip(labels, counts, strict=True)
+    return Chart(title, [Bar(label, n, n / total, n / most) for label, n in pairs])
+
+
+def _labels(stem: str, numbers: Sequence[int], max_seq_length: int) -> list[str]:
+    if stem != "length.eighth":
+        return [str(number) for number in numbers]
+    # Class k of n has the lengths whose n-fold, divided by the longest, is k - 1.
+    classes = len(numbers)
+    lows = [-(-(number - 1) * max_seq_length // classes) for number in numbers]
+    highs = [low - 1 for low in lows[1:]] + [max_seq_length]
+    return [f"{low}–{high}" for low, high in zip(lows, highs, strict=True)]
+
+
+def _in_words(stem: str) -> str:
+    group, _, name = stem.rpartition(".")
+    return f"{group}: {name}".removeprefix(": ").replace("_", " ")
