@@ -54,8 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--row", type=int, metavar="K", help="from row K of the shard on instead")
     parser.add_argument("--copy", type=int, metavar="C", help="which copy (0; with --json all)")
-    parser.add_argument("--json", action="store_true", help="a JSON object a row, for programs")
-    parser.add_argument("--html", metavar="FILE", help="write the report page of the build instead")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON object a row, for programs")
+    form.add_argument("--html", metavar="FILE", help="write the report page of the build instead")
     return parser
 
 

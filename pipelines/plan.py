@@ -193,8 +193,8 @@ def _wave_shards(options: BuildOptions, per_shard: float) -> int:
         least = math.ceil((fixed + _SHUFFLE_FACTOR * per_shard) / _GIB * 10) / 10
         raise UsageError(
             f"--memory-gib {options.memory_gib:g} is too little for {options.workers} worker(s) "
-            f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer --workers "
-            "or more --shards"
+            f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer "
+            "--workers or more --shards"
         )
     return shards
 

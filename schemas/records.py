@@ -56,8 +56,8 @@ class Tokens:
 
     Attributes:
       ids: uint16[T] or uint32[T].
-      sentence_offsets: int64[S + 1]; sentence s is ids[sentence_offsets[s]:sentence_offsets[s + 1]].
-      document_offsets: int64[D + 1]; document d is sentences [document_offsets[d], ...[d + 1]).
+      sentence_offsets: int64[S + 1]; sentence s is ids[offsets[s]:offsets[s + 1]].
+      document_offsets: int64[D + 1]; document d is sentences [offsets[d], offsets[d + 1]).
       ends_line: bool[S]; the sentence is the last of its line.
       word_starts: bool[T]; the token begins a whole word. None when no recipe asks for it.
       exact_path: "word_table" or "library": how the ids were found.

@@ -30,6 +30,7 @@ class Vocabulary:
 
     Attributes:
       size: One more than the highest id.
+      unused: Ids below `size` that no token has.
       roles: Role name to id, for every role the tokenizer has.
       names: Role name to the token that plays it.
       sha256: Of the tokenizer file.
@@ -39,6 +40,7 @@ class Vocabulary:
     roles: Mapping[str, int]
     names: Mapping[str, str]
     sha256: str
+    unused: tuple[int, ...] = ()
 
     @property
     def sep(self) -> int:
@@ -93,4 +95,5 @@ def read_vocabulary(tokenizer_json: str, names: Mapping[str, str] | None = None)
         roles={role: ids[token] for role, token in found.items()},
         names=found,
         sha256=hashlib.sha256(tokenizer_json.encode()).hexdigest(),
+        unused=tuple(sorted(set(range(max(ids.values()) + 1)) - set(ids.values()))),
     )

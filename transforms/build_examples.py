@@ -48,9 +48,9 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 
 @functools.lru_cache(maxsize=2)
-def load_encoder(tokenizer_json: str, words: bool) -> TextEncoder:
+def load_encoder(tokenizer_json: str, words: bool, unknown: int | None) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json, words=words)
+    return TextEncoder(tokenizer_json, words=words, unknown=unknown)
 
 
 def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> Tokens:
@@ -59,7 +59,11 @@ def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> 
     text = dataclasses.replace(text, sentence_starts=starts)
     if settings.recipe.needs_words:
         text = annotate_words(text, settings.segmenter)
-    encoder = load_encoder(settings.tokenizer_json, settings.recipe.needs_words)
+    encoder = load_encoder(
+        settings.tokenizer_json,
+        settings.recipe.needs_words,
+        settings.vocabulary.roles.get("unk"),
+    )
     return encoder.encode(text, settings.stream(shard)("check", 0))
 
 

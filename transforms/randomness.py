@@ -1,6 +1,7 @@
 """The only place where a random generator is made."""
 
 import hashlib
+import json
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ def rng_for(seed: int, *path: str | int) -> np.random.Generator:
 
     Source: NumPy, "Parallel random number generation": one keyed seed a stream, never seed + index.
     """
-    text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in path)])
+    text = json.dumps([seed, *path])
     key = hashlib.blake2b(text.encode(), digest_size=16).digest()
     entropy = np.random.SeedSequence(int.from_bytes(key, "little"))
     return np.random.Generator(np.random.SFC64(entropy))

@@ -6,7 +6,7 @@ through words in the order of a hash table with a random seed. So
 * WordPiece: all continuing characters ("##a") are given to the trainer beforehand, sorted. They
   would get their ids, by which the trainer breaks ties, in the table's order.
 * Unigram: the table's order decides the order in which floats are added up. Scores are rounded far
-  above the differences seen (1e-9), and pieces sorted by score and text.
+  above the differences seen (1e-10), and pieces sorted by score and text.
 * BPE: ties are broken by ids that are sorted already; nothing needs to be done.
 """
 

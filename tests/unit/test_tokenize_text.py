@@ -226,3 +226,16 @@ def test_ids_are_as_wide_as_the_highest_of_them(highest: int, kind: str) -> None
 
 def test_no_words_are_marked_where_none_are_wanted() -> None:
     assert encode(shard_of("the 中国", words=False), word_piece()).word_starts is None
+
+
+def test_special_pieces_of_the_model_become_unknown_when_asked() -> None:
+    vocab = {"[UNK]": 0, "[SEP]": 1, "a": 2, "b": 3}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre.WhitespaceSplit()
+    tokenizer.add_special_tokens(["[UNK]", "[SEP]"])
+    data = np.frombuffer(b"a [SEP] b\n", np.uint8)
+    text = ShardText(data=data, document_starts=np.array([0]), sentence_starts=np.array([0]))
+    as_found = TextEncoder(tokenizer.to_str()).encode(text, rng_for(1, "check"))
+    as_text = TextEncoder(tokenizer.to_str(), unknown=0).encode(text, rng_for(1, "check"))
+    assert as_found.ids.tolist() == [2, 1, 3]
+    assert as_text.ids.tolist() == [2, 0, 3]

@@ -88,7 +88,7 @@ class MaskRandomKeep(Part):
     def replacements(self, vocabulary: Vocabulary) -> Int64:
         """Returns the ids a random token is drawn from, ascending."""
         excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
-        return _all_but(vocabulary.size, tuple(excluded))
+        return _all_but(vocabulary.size, (*excluded, *vocabulary.unused))
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_rewriting(batch, self, vocabulary)

@@ -1,0 +1,75 @@
+"""Finished builds of the bundled sample, made once a test process and shared: only read them."""
+
+import contextlib
+import functools
+import io
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.build import main as build
+from transforms.normalize import normalize_texts
+from transforms.objectives import OBJECTIVES
+from transforms.train_tokenizer import Training, train_tokenizer
+
+SAMPLE = Path(__file__).resolve().parents[1] / "sample"
+MODELS = {"roberta": "bpe"}
+
+
+@functools.cache
+def _root() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="shardmill-tests-")
+
+
+@functools.cache
+def sample_documents() -> tuple[bytes, ...]:
+    texts = [path.read_bytes() for path in sorted(SAMPLE.glob("*.txt"))]
+    return tuple(normalize_texts([part for text in texts for part in text.split(b"\n\n")]))
+
+
+@functools.cache
+def tokenizer_file(model: str, size: int = 3000) -> Path:
+    path = Path(_root().name) / f"{model}-{size}.json"
+    training = Training(model=model, size=size, lowercase=model == "wordpiece")
+    path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")
+    return path
+
+
+@functools.cache
+def corpus(recipe: str, model: str = "") -> Path:
+    """Returns a build of the sample: two shards for training, one for evaluation, 3 copies."""
+    model = model or MODELS.get(recipe, "wordpiece")
+    folder = Path(_root().name) / f"{recipe}-{model}"
+    arguments = [recipe, "--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file(model))]
+    options = ["--shards", "2", "--eval-fraction", "0.1", "--copies", "3"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert build([*arguments, "--output", str(folder), *options]) == 0
+    return folder
+
+
+def copy_of(recipe: str, folder: Path) -> Path:
+    """Returns a build that a test may spoil."""
+    shutil.copytree(corpus(recipe), folder)
+    return folder
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
+    return manifest
+
+
+def shard_paths(folder: Path, split: str = "train") -> list[Path]:
+    return sorted((folder / split).glob("*.arrow"))
+
+
+def stored_rows(path: Path) -> list[dict[str, Any]]:
+    with pa.ipc.open_file(str(path)) as file:
+        rows: list[dict[str, Any]] = file.read_all().to_pylist()
+    return rows
+
+
+RECIPES = sorted(OBJECTIVES)

@@ -1,0 +1,196 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+
+from pipelines.inspect import main
+from pipelines.rows import spread
+from pipelines.token_text import TokenText
+from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
+
+Captured = pytest.CaptureFixture[str]
+
+
+def rows_of(capsys: Captured, folder: Path, *options: str) -> list[dict[str, Any]]:
+    assert main([str(folder), "--json", *options]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def names(folder: Path) -> dict[str, str]:
+    tokens: dict[str, str] = manifest_of(folder)["tokenizer"]["special_tokens"]
+    return tokens
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_rows_are_those_that_are_stored(recipe: str, capsys: Captured) -> None:
+    folder = corpus(recipe)
+    stored = stored_rows(shard_paths(folder)[1])
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    shown = rows_of(capsys, folder, "--shard", "1", "--row", "2", "--rows", "5")
+    assert [row["row"] for row in shown] == [2, 3, 4, 5, 6]
+    for row in shown:
+        was = stored[row["row"]]
+        second, length = was["second_segment_start"], len(was["input_ids"])
+        assert row["ids"] == was["input_ids"]
+        assert row["tokens"] == [tokenizer.id_to_token(i) for i in was["input_ids"]]
+        assert row["relation"] == was.get("pair_relation")
+        assert row["segments"] == [[0, second], [second, length]][: 1 + (second < length)]
+        found = [(s["copy"], s["position"], s["seen"]) for s in row["selected"]]
+        assert found == [
+            (copy, position, tokenizer.id_to_token(seen))
+            for copy in range(3)
+            for position, seen in zip(
+                was["mlm_positions"][copy], was["mlm_input_ids"][copy], strict=True
+            )
+        ]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_happened_to_a_token_is_named(recipe: str, capsys: Captured) -> None:
+    folder = corpus(recipe)
+    mask = names(folder)["mask"]
+    for row in rows_of(capsys, folder, "--rows", "8"):
+        for each in row["selected"]:
+            assert each["original"] == row["tokens"][each["position"]]
+            expected = {mask: "masked", each["original"]: "kept"}.get(each["seen"], "random")
+            assert each["kind"] == expected
+
+
+def test_words_are_ranges_from_start_to_start_without_special_tokens(capsys: Captured) -> None:
+    folder = corpus("bert-wwm")
+    for row in rows_of(capsys, folder, "--rows", "8", "--copy", "0"):
+        covered = [position for begin, end in row["words"] for position in range(begin, end)]
+        assert sorted([*covered, *row["special"]]) == list(range(len(row["ids"])))
+        special = set(names(folder).values()) - {"[UNK]"}
+        assert {row["tokens"][position] for position in row["special"]} <= special
+
+
+@pytest.mark.parametrize(("recipe", "model"), [("roberta", "bpe"), ("bert-wwm", "unigram")])
+def test_pieces_join_to_the_text(recipe: str, model: str, capsys: Captured) -> None:
+    folder = corpus(recipe, model)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    special = set(names(folder).values())
+    for row in rows_of(capsys, folder, "--rows", "8"):
+        begin, end = row["segments"][-1]
+        inside = [p for p in range(begin, end) if row["tokens"][p] not in special]
+        # Up to the next special token: what follows it loses its space.
+        last = next((p for p in range(inside[0], end) if p in row["special"]), end)
+        text = "".join(row["pieces"][inside[0] : last])
+        if "\\x" not in text:
+            decoded = tokenizer.decode(row["ids"][inside[0] : last], skip_special_tokens=False)
+            assert text.strip() == decoded.strip()
+
+
+def test_one_copy_can_be_chosen(capsys: Captured) -> None:
+    [row] = rows_of(capsys, corpus("bert"), "--row", "0", "--copy", "2")
+    assert {each["copy"] for each in row["selected"]} == {2}
+    assert row["copies"] == 3
+
+
+def test_without_colours_every_selected_token_is_marked(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    folder = corpus("bert-wwm")
+    rows = rows_of(capsys, folder, "--rows", "6", "--copy", "0")
+    assert main([str(folder), "--rows", "6"]) == 0
+    *shown, legend = capsys.readouterr().out.strip().splitlines()
+    kinds = [each["kind"] for row in rows for each in row["selected"]]
+    text = "\n".join(shown)
+    assert text.count("‹") == text.count("›") == len(kinds)
+    assert text.count("=›") == kinds.count("kept")
+    assert text.count("→") == kinds.count("random")
+    assert "masked" in legend
+    assert "between whole words" in legend
+
+
+def test_the_row_a_person_sees_is_readable(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    assert main([str(corpus("bert-wwm")), "--row", "0"]) == 0
+    heading, first, second, *_ = capsys.readouterr().out.splitlines()
+    assert heading.startswith("train/shard-00000-of-00002.arrow row 0 · ")
+    assert first.startswith("A [CLS] ")
+    assert second.startswith("B ")
+    assert "##" not in first + second
+
+
+@pytest.mark.parametrize(
+    ("tokens", "pieces"),
+    [
+        (["mask", "##ing", "words", "."], ["mask", "ing", " words", "."]),
+        (["中", "国", "tidb", "5", ",", "x"], ["中", "国", "tidb", " 5", ",", " x"]),
+        (["(", "a", ")", "b", "%"], ["(", "a", ")", " b", "%"]),
+    ],
+)
+def test_word_pieces_are_joined(tokens: list[str], pieces: list[str]) -> None:
+    assert TokenText("pieces", "##").pieces(tokens, [False] * len(tokens)) == pieces
+
+
+def test_special_tokens_stay_as_they_are() -> None:
+    tokens, special = ["[CLS]", "a", "b", "[SEP]", "c"], [True, False, False, True, False]
+    assert TokenText("pieces", "##").pieces(tokens, special) == ["[CLS]", "a", " b", "[SEP]", "c"]
+
+
+def test_byte_level_tokens_are_decoded() -> None:
+    tokens = ["The", "Ġend", "âĢĻ", "s", "Ġä¸Ń", "ä¸"]
+    pieces = ["The", " end", "’", "s", " 中", "\\xe4\\xb8"]
+    assert TokenText("byte_level").pieces(tokens, [False] * 6) == pieces
+
+
+def test_metaspace_is_a_space() -> None:
+    tokens = ["▁The", "▁end", "中文", "▁"]
+    assert TokenText("metaspace").pieces(tokens, [False] * 4) == ["The", " end", "中文", " "]
+    assert TokenText("metaspace").piece("▁") == "▁"
+
+
+def test_rows_are_spread_over_a_shard() -> None:
+    assert spread(100, 4) == [12, 37, 62, 87]
+    assert spread(3, 5) == [0, 1, 2]
+    assert spread(0, 5) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shard", "2"], "has shards 0 to 1"),
+        (["--shard", "-1"], "has shards 0 to 1"),
+        (["--row", "100000"], "has rows 0 to "),
+        (["--row", "-1"], "has rows 0 to "),
+        (["--rows", "0"], "--rows must be at least 1, got 0"),
+        (["--copy", "3"], "there are copies 0 to 2"),
+        (["--split", "test"], "it has train and eval"),
+        (["--rows", "x"], "--help"),
+    ],
+)
+def test_what_is_not_there_is_told(options: list[str], said: str, capsys: Captured) -> None:
+    assert main([str(corpus("bert")), *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_folder_without_a_build_is_told(tmp_path: Path, capsys: Captured) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "holds no manifest.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_damaged_shard_is_told(damage: str, tmp_path: Path, capsys: Captured) -> None:
+    folder = copy_of("bert", tmp_path / "copy")
+    shard = shard_paths(folder)[0]
+    if damage == "gone":
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:1000])
+    assert main([str(folder)]) == 2
+    assert "shardmill verify" in capsys.readouterr().err
+
+
+def test_the_report_page_is_written(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "page.html"
+    assert main([str(corpus("bert")), "--html", str(path)]) == 0
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert main([str(corpus("bert")), "--html", str(path / "x.html")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
