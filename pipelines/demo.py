@@ -9,7 +9,7 @@ from pipelines import build, inspect, verify, vocab
 from pipelines.errors import RunError, one_sentence
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
-VOCABULARY = 6000
+VOCABULARY = 5000
 
 
 @one_sentence
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True)
     tokenizer, corpus = str(folder / "tokenizer.json"), str(folder / "bert-wwm")
     text = ["--input", str(SAMPLE / "*.txt")]
-    size = ["--size", str(VOCABULARY)]
+    size = ["--size", str(VOCABULARY), "--min-frequency", "1"]
     _step(
         "Train a tokenizer on the sample: 40 English and 40 Chinese documents",
         vocab.main,

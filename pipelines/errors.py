@@ -1,9 +1,10 @@
 """How a program ends that cannot do what was asked."""
 
+import argparse
 import functools
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from schemas.ownership import OwnershipError, check_ownership
 
@@ -14,6 +15,21 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """The work was begun and failed; the message says why. Exit status 1."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses the options of one command; what is wrong with them is a `UsageError`."""
+
+    def __init__(self, command: str, description: str, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=f"shardmill {command}",
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} ({self.prog} --help lists the options)")
 
 
 class Program(Protocol):

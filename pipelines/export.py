@@ -1,6 +1,5 @@
 """`shardmill export`: standard Hugging Face columns, one file a shard."""
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pipelines.corpus import Corpus, open_corpus
-from pipelines.errors import RunError, UsageError, one_sentence
+from pipelines.errors import Parser, RunError, UsageError, one_sentence
 from pipelines.output import join, list_files, read_text
 from schemas.manifest import ShardEntry, checksum
 from transforms.checks.stored import StoredBatch
@@ -69,20 +68,14 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (shardmill export --help lists the options)")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="shardmill export",
+def _parser() -> Parser:
+    parser = Parser(
+        "export",
         description="Write standard Hugging Face columns: input_ids, token_type_ids, "
         "attention_mask, labels (-100: ignored) and, for pairs, next_sentence_label (0: next, "
         "1: random). One file a shard, rows not padded, with the tokenizer beside.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. An export that was stopped goes on when the same command is run again.",
-        allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument(

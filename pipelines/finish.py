@@ -1,4 +1,4 @@
-"""Writes what tells of a whole build: tokenizer, dataset card, and last the manifest."""
+"""Writes what tells of a whole build: tokenizer, report, dataset card, last the manifest."""
 
 import importlib.metadata
 import json
@@ -7,10 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.corpus import Corpus
 from pipelines.errors import RunError, UsageError
 from pipelines.options import BuildOptions
 from pipelines.output import clear, join, read_text
 from pipelines.plan import BuildPlan
+from pipelines.report import render_card, render_report
+from pipelines.rows import example_rows
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
 from transforms.record_reading import reading_path
@@ -49,9 +52,27 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
             if shards
         },
     }
-    settings = plan.builder.settings
-    write_atomically(join(output, "tokenizer.json"), settings.tokenizer_json.encode())
-    write_atomically(join(output, MANIFEST), seal(manifest).encode())
+    _write(plan, manifest)
+
+
+def _write(plan: BuildPlan, manifest: dict[str, Any]) -> None:
+    """Writes tokenizer, report and dataset card, and last the manifest."""
+    output, settings = plan.builder.output, plan.builder.settings
+    corpus = Corpus(
+        folder=output,
+        manifest=manifest,
+        recipe=settings.recipe,
+        tokenizer_json=settings.tokenizer_json,
+        vocabulary=settings.vocabulary,
+    )
+    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
+    for name, content in (
+        ("tokenizer.json", settings.tokenizer_json),
+        ("report.html", page),
+        ("README.md", render_card(manifest)),
+        (MANIFEST, seal(manifest)),
+    ):
+        write_atomically(join(output, name), content.encode())
 
 
 def _check_rejected(reading: Mapping[str, int], options: BuildOptions) -> None:

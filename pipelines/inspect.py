@@ -1,6 +1,5 @@
 """`shardmill inspect`: shows rows of a finished build, with their masks and words."""
 
-import argparse
 import collections
 import json
 import sys
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.corpus import Corpus, open_corpus
-from pipelines.errors import UsageError, one_sentence
+from pipelines.errors import Parser, UsageError, one_sentence
 from pipelines.report import render_report
 from pipelines.rows import (
     KEPT,
@@ -31,18 +30,12 @@ _WORD_BORDER = "|"
 _SPACE = "␣"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (shardmill inspect --help lists the options)")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="shardmill inspect",
+def _parser() -> Parser:
+    parser = Parser(
+        "inspect",
         description="Show rows of a build: masks in colour, whole words, segments.",
         epilog="Examples: shardmill inspect OUT --rows 10; shardmill inspect OUT --row 42 --copy 3;"
         " shardmill inspect OUT --json",
-        allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--split", default="train", help="train or eval (train)")

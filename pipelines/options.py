@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
-from pipelines.errors import UsageError
+from pipelines.errors import Parser, UsageError
 from pipelines.runners import load_runner
 from schemas.vocabulary import ROLES
 from transforms.objectives import OBJECTIVES
@@ -51,11 +51,6 @@ class BuildOptions:
     beam_args: tuple[str, ...]
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (shardmill build --help lists the options)")
-
-
 def _shards(text: str) -> int | None:
     if text != "auto" and not text.isdigit():
         raise argparse.ArgumentTypeError(f"must be 'auto' or a number, got {text!r}")
@@ -66,13 +61,12 @@ def _on_off(text: str) -> bool:
     return {"on": True, "off": False}[text]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="shardmill build",
+def _parser() -> Parser:
+    parser = Parser(
+        "build",
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
         epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
         "--setup_file=./setup.py",
-        allow_abbrev=False,
     )
     parser.add_argument("recipe", help=f"what to build: {', '.join(OBJECTIVES)}")
     source = parser.add_argument_group("text")

@@ -1,6 +1,5 @@
 """`shardmill recipes`: the objectives there are, and everything that can be set in each."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.describe import describe, summarize
-from pipelines.errors import UsageError, one_sentence
+from pipelines.errors import Parser, UsageError, one_sentence
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import find_recipe
 
@@ -29,16 +28,11 @@ another part, and then has that part's fields.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (shardmill recipes --help lists the options)")
-
-
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
-    parser = _Parser(
-        prog="shardmill recipes",
+    parser = Parser(
+        "recipes",
         description="List the objectives, or explain one: fields, columns, sources.",
         epilog="Example: shardmill recipes bert-wwm",
     )

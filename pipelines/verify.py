@@ -1,6 +1,5 @@
 """`shardmill verify`: re-reads a finished build and says what is wrong with it."""
 
-import argparse
 import dataclasses
 import hashlib
 import json
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pipelines.errors import UsageError, one_sentence
+from pipelines.errors import Parser, one_sentence
 from pipelines.output import join, list_files, read_manifest, read_text
 from schemas.manifest import DATA_VERSION, ManifestError, ShardEntry, add_up, shard_entries
 from schemas.vocabulary import read_vocabulary
@@ -65,15 +64,10 @@ class Verdict:
         }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (shardmill verify --help lists the options)")
-
-
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns 0 if all is well, else 1."""
-    parser = _Parser(prog="shardmill verify", description=__doc__)
+    parser = Parser("verify", description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--no-replay", action="store_true", help="do not draw the masks again")
     parser.add_argument("--oracles", action="store_true", help="list every oracle with its figures")

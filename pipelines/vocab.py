@@ -12,7 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
-from pipelines.errors import RunError, UsageError, one_sentence
+from pipelines.errors import Parser, RunError, UsageError, one_sentence
 from schemas.vocabulary import read_vocabulary
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges
@@ -25,20 +25,14 @@ _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
 _MEASURED_BYTES = 4 << 20
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (shardmill vocab --help lists the options)")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="shardmill vocab",
+def _parser() -> Parser:
+    parser = Parser(
+        "vocab",
         description="Train a tokenizer on text that is read, normalised and freed of duplicates "
         "as shardmill build does it. The result does not depend on how the text is divided into "
         "files.",
         epilog="Example: shardmill vocab --input 'TEXT/*.txt' --model wordpiece --size 30000 "
         "--output tokenizer.json",
-        allow_abbrev=False,
     )
     source = parser.add_argument_group("text")
     source.add_argument(

@@ -27,6 +27,9 @@ def frequent_characters(
       size: Of the vocabulary.
       min_frequency: Least count of a character.
       cost: Tokens that a character takes, by default one.
+
+    Raises:
+      ValueError: if there is no such character, or room for none.
     """
     counts = np.zeros(_CODE_POINTS, np.int64)
     for block in blocks_of(documents):
@@ -37,6 +40,11 @@ def frequent_characters(
     characters = [chr(code) for code in ordered.tolist()]
     taken: Int64 = offsets_of(np.array([cost(character) for character in characters], np.int64))
     fitting = int(np.searchsorted(taken, size * _ALPHABET_SHARE, "right")) - 1
+    if not fitting:
+        raise ValueError(
+            f"a vocabulary of {size} has room for none of the {len(characters)} characters that "
+            f"the text has {min_frequency} times or more"
+        )
     return "".join(characters[:fitting])
 
 

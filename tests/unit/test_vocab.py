@@ -13,7 +13,13 @@ from pipelines.verify import main as verify
 from pipelines.vocab import main
 from tests.corpus_fixtures import SAMPLE, sample_documents, tokenizer_file
 from transforms.sample_documents import DocumentSample
-from transforms.train_tokenizer import MODELS, Training, measure_coverage, train_tokenizer
+from transforms.train_tokenizer import (
+    BERT_SPECIAL,
+    MODELS,
+    Training,
+    measure_coverage,
+    train_tokenizer,
+)
 from transforms.training_text import frequent_characters, lines_of
 
 Captured = pytest.CaptureFixture[str]
@@ -94,13 +100,7 @@ def test_frequent_pairs_are_merged_first() -> None:
     training = Training(model="wordpiece", size=40, lowercase=True)
     vocabulary = Tokenizer.from_str(train_tokenizer([WORDS], training)).get_vocab()
     assert {"low", "##est", "newest"} <= set(vocabulary)
-    assert [vocabulary[token] for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")] == [
-        0,
-        1,
-        2,
-        3,
-        4,
-    ]
+    assert [vocabulary[token] for token in BERT_SPECIAL] == [0, 1, 2, 3, 4]
 
 
 def test_the_special_tokens_are_where_the_models_want_them() -> None:
@@ -114,14 +114,8 @@ def test_the_special_tokens_are_where_the_models_want_them() -> None:
         tokens = tokenizer.encode("a").tokens
         assert tokens[0] == "[CLS]"
         assert tokens[-1] == "[SEP]"
-        special = [token for token in tokenizer.get_added_tokens_decoder().values()]
-        assert [str(token.content) for token in special] == [
-            "[PAD]",
-            "[UNK]",
-            "[CLS]",
-            "[SEP]",
-            "[MASK]",
-        ]
+        added = tokenizer.get_added_tokens_decoder().values()
+        assert tuple(token.content for token in added) == BERT_SPECIAL
 
 
 @pytest.mark.parametrize("model", ["bpe", "unigram"])
@@ -224,6 +218,14 @@ def test_wrong_options_are_told(
     assert train(tmp_path / "x.json", *options) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "x.json").exists()
+
+
+@pytest.mark.parametrize("model", ["unigram", "wordpiece"])
+def test_a_text_of_rare_characters_is_told(model: str, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "a.txt").write_text("a b c")
+    options = ["--model", model, "--size", "100"]
+    assert train(tmp_path / "x.json", *options, text=tmp_path / "a.txt") == 2
+    assert "room for none of the 0 characters" in capsys.readouterr().err
 
 
 def test_no_text_is_told(tmp_path: Path, capsys: Captured) -> None:

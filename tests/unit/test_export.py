@@ -1,0 +1,203 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.export import main
+from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
+
+Captured = pytest.CaptureFixture[str]
+
+
+def export(folder: Path, output: Path, *options: str, to: str = "parquet") -> int:
+    return main([str(folder), "--to", to, "--output", str(output), *options])
+
+
+def expected_rows(path: Path, copies: int, relations: bool) -> list[dict[str, Any]]:
+    """Lays masks over rows one by one: all rows with copy 0, then with copy 1, ..."""
+    rows = []
+    for copy in range(copies):
+        for stored in stored_rows(path):
+            ids = list(stored["input_ids"])
+            labels = [-100] * len(ids)
+            for position, seen in zip(
+                stored["mlm_positions"][copy], stored["mlm_input_ids"][copy], strict=True
+            ):
+                labels[position] = stored["input_ids"][position]
+                ids[position] = seen
+            second = stored["second_segment_start"]
+            row = {
+                "input_ids": ids,
+                "token_type_ids": [0] * second + [1] * (len(ids) - second),
+                "attention_mask": [1] * len(ids),
+                "labels": labels,
+            }
+            if relations:
+                row["next_sentence_label"] = {"next": 0, "random": 1}[stored["pair_relation"]]
+            rows.append(row)
+    return rows
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("to", ["parquet", "stream"])
+def test_every_copy_of_every_row_is_written(recipe: str, to: str, tmp_path: Path) -> None:
+    folder, relations = corpus(recipe), recipe.startswith("bert")
+    assert export(folder, tmp_path / "out", to=to) == 0
+    for split in ("train", "eval"):
+        for path in shard_paths(folder, split):
+            written = tmp_path / "out" / split / path.name
+            if to == "parquet":
+                table = pq.read_table(written.with_suffix(".parquet"))
+            else:
+                table = pa.ipc.open_stream(written.read_bytes()).read_all()
+            assert table.to_pylist() == expected_rows(path, 3, relations)
+            assert table.schema.field("input_ids").type.value_type == pa.int32()
+
+
+@pytest.mark.parametrize(("given", "copies"), [("all", 3), ("first", 1), ("2", 2)])
+def test_copies_can_be_chosen(given: str, copies: int, tmp_path: Path) -> None:
+    folder = corpus("roberta")
+    assert export(folder, tmp_path / "out", "--copies", given, "--split", "train") == 0
+    assert [each.name for each in sorted((tmp_path / "out").iterdir()) if each.is_dir()] == ["train"]
+    path = shard_paths(folder)[0]
+    table = pq.read_table(tmp_path / "out" / "train" / f"{path.stem}.parquet")
+    assert table.to_pylist() == expected_rows(path, copies, relations=False)
+
+
+def test_an_export_goes_on_where_it_was_stopped(tmp_path: Path, capsys: Captured) -> None:
+    folder, output = corpus("bert"), tmp_path / "out"
+    assert export(folder, output) == 0
+    first, second = sorted((output / "train").iterdir())
+    kept, content = first.stat().st_mtime_ns, second.read_bytes()
+    second.unlink()
+    (output / "train" / f".{second.name}.0123456789ab.tmp").write_bytes(content[:100])
+    assert export(folder, output) == 0
+    assert "found written" in capsys.readouterr().out
+    assert first.stat().st_mtime_ns == kept
+    assert second.read_bytes() == content
+    assert sorted((output / "train").iterdir()) == [first, second]
+
+
+def test_another_export_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    folder, output = corpus("bert"), tmp_path / "out"
+    assert export(folder, output) == 0
+    assert export(folder, output, "--copies", "1") == 2
+    assert "copies 3 there, 1 here" in capsys.readouterr().err
+    assert export(corpus("roberta"), output) == 2
+    assert "holds another export" in capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert export(corpus("bert"), tmp_path) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_nothing_half_written_stays_under_a_final_name(tmp_path: Path, capsys: Captured) -> None:
+    folder = copy_of("bert", tmp_path / "copy")
+    shard = shard_paths(folder)[1]
+    shard.write_bytes(shard.read_bytes()[:5000])
+    assert export(folder, tmp_path / "out") == 2
+    assert "shard-00001-of-00002.arrow cannot be read" in capsys.readouterr().err
+    names = [each.name for each in (tmp_path / "out" / "train").iterdir()]
+    assert names == ["shard-00000-of-00002.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--copies", "4"], "must be 'all', 'first' or in [1, 3], got '4'"),
+        (["--copies", "0"], "got '0'"),
+        (["--split", "test"], "it has train and eval"),
+    ],
+)
+def test_wrong_options_are_told(
+    options: list[str], said: str, tmp_path: Path, capsys: Captured
+) -> None:
+    assert export(corpus("bert"), tmp_path / "out", *options) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("recipe", ["bert", "roberta"])
+def test_transformers_finds_the_tokenizer(recipe: str, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = corpus(recipe)
+    assert export(folder, tmp_path / "out", "--copies", "1") == 0
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    names = manifest_of(folder)["tokenizer"]["special_tokens"]
+    assert tokenizer.mask_token == names["mask"]
+    assert tokenizer.pad_token == names["pad"]
+    assert tokenizer.model_max_length == {"bert": 128, "roberta": 512}[recipe]
+    config = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text("utf-8"))
+    assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
+    words = tokenizer("two planks")["input_ids"]
+    assert words[0] == tokenizer.cls_token_id
+    assert words[-1] == tokenizer.sep_token_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["bert", "roberta"])
+def test_the_trainer_of_transformers_trains_on_it(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert export(corpus(recipe), tmp_path / "out") == 0
+    data = datasets.load_dataset(
+        "parquet",
+        data_files={"train": str(tmp_path / "out" / "train" / "*.parquet")},
+        cache_dir=str(tmp_path / "cache"),
+    )["train"]
+    assert data.num_rows == 3 * manifest_of(corpus(recipe))["splits"]["train"]["rows"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    seen: list[dict[str, Any]] = []
+    model = tiny_model(recipe, len(tokenizer))
+    model.register_forward_pre_hook(lambda _, args, inputs: seen.append(inputs), with_kwargs=True)
+    options = transformers.TrainingArguments(
+        output_dir=str(tmp_path / "trained"),
+        max_steps=3,
+        per_device_train_batch_size=4,
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+    )
+    trainer = transformers.Trainer(
+        model=model,
+        args=options,
+        train_dataset=data,
+        data_collator=transformers.DataCollatorForTokenClassification(tokenizer),
+    )
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert len(losses) == 3
+    assert bool(torch.isfinite(torch.tensor(losses)).all())
+    for inputs in seen:
+        assert ((inputs["labels"] == -100) | (inputs["attention_mask"] == 1)).all()
+        assert (inputs["labels"] != -100).any()
+        assert ("next_sentence_label" in inputs) == (recipe == "bert")
+
+
+def tiny_model(recipe: str, vocabulary: int) -> Any:
+    transformers = pytest.importorskip("transformers")
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    if recipe == "bert":
+        config = transformers.BertConfig(**sizes, max_position_embeddings=128)
+        return transformers.BertForPreTraining(config)
+    config = transformers.RobertaConfig(
+        **sizes, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1
+    )
+    return transformers.RobertaForMaskedLM(config)
