@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 
 from tokenizers import Tokenizer
@@ -76,12 +77,17 @@ def read_vocabulary(tokenizer_json: str, names: Mapping[str, str] | None = None)
       names: Role to token, for tokens with names of their own.
 
     Raises:
-      ValueError: if it is no tokenizer, or a named token is not in the vocabulary.
+      ValueError: if it is no tokenizer, is a random one, or a named token is not in its vocabulary.
     """
     try:
         ids = Tokenizer.from_str(tokenizer_json).get_vocab(with_added_tokens=True)
     except Exception as error:
         raise ValueError(f"not a `tokenizers` JSON file: {error}") from error
+    if dropout := json.loads(tokenizer_json)["model"].get("dropout"):
+        raise ValueError(
+            f"the tokenizer drops merges at random (dropout {dropout}), so no build could be "
+            'repeated; set "dropout" to null in its JSON file'
+        )
     found: dict[str, str] = {}
     for role, usual in ROLES.items():
         named = (names or {}).get(role)

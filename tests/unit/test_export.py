@@ -61,7 +61,9 @@ def test_every_copy_of_every_row_is_written(recipe: str, to: str, tmp_path: Path
 def test_copies_can_be_chosen(given: str, copies: int, tmp_path: Path) -> None:
     folder = corpus("roberta")
     assert export(folder, tmp_path / "out", "--copies", given, "--split", "train") == 0
-    assert [each.name for each in sorted((tmp_path / "out").iterdir()) if each.is_dir()] == ["train"]
+    assert [each.name for each in sorted((tmp_path / "out").iterdir()) if each.is_dir()] == [
+        "train"
+    ]
     path = shard_paths(folder)[0]
     table = pq.read_table(tmp_path / "out" / "train" / f"{path.stem}.parquet")
     assert table.to_pylist() == expected_rows(path, copies, relations=False)
@@ -159,7 +161,9 @@ def test_the_trainer_of_transformers_trains_on_it(
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     seen: list[dict[str, Any]] = []
     model = tiny_model(recipe, len(tokenizer))
-    model.register_forward_pre_hook(lambda _, args, inputs: seen.append(inputs), with_kwargs=True)
+    model.register_forward_pre_hook(
+        lambda _module, _args, inputs: seen.append(inputs), with_kwargs=True
+    )
     options = transformers.TrainingArguments(
         output_dir=str(tmp_path / "trained"),
         max_steps=3,

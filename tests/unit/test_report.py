@@ -145,7 +145,9 @@ def test_charts_take_every_statistic_once() -> None:
         "other": 6,
     }
     found = charts_of(statistics, 9)
-    shares = {chart.title: [(b.label, b.count, b.share) for b in chart.bars] for chart in found.shares}
+    shares = {
+        chart.title: [(b.label, b.count, b.share) for b in chart.bars] for chart in found.shares
+    }
     assert shares == {
         "What the model sees at selected tokens": [
             ("masked", 8, 0.8),
@@ -154,7 +156,10 @@ def test_charts_take_every_statistic_once() -> None:
         ],
         "How segment B relates to A": [("next", 3, 0.75), ("random", 1, 0.25)],
     }
-    bars = {chart.title: [(b.label, b.count, b.height) for b in chart.bars] for chart in found.histograms}
+    bars = {
+        chart.title: [(b.label, b.count, b.height) for b in chart.bars]
+        for chart in found.histograms
+    }
     assert bars == {
         "Random tokens by sixteenths of the vocabulary": [("1", 1, 1 / 3), ("2", 3, 1.0)],
         "Rows by length in tokens": [("0–4", 0, 0.0), ("5–9", 4, 1.0)],
