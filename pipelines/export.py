@@ -152,8 +152,12 @@ def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
     Raises:
       UsageError: if something else is there.
     """
-    path = join(output, IDENTITY)
-    if FileSystems.exists(path):
+    try:
+        path = join(output, IDENTITY)
+        there = FileSystems.exists(path)
+    except ValueError as error:
+        raise UsageError(f"--output {output}: {error}") from error
+    if there:
         found = json.loads(read_text(path))
         if found != identity:
             raise UsageError(

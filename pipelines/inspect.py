@@ -122,8 +122,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
     for row in rows:
         console.print(_heading(row))
         for name, (begin, end) in zip("AB", row.segments, strict=False):
-            label = Text(f"{name} ", style="bold cyan")
-            console.print(label.append_text(_segment(row, begin, end)))
+            label = (f"{name} ", "bold cyan")
+            console.print(Text.assemble(label, _segment(row, begin, end)))
         console.print()
     console.print(_legend(words=any(row.words is not None for row in rows)))
 
@@ -133,11 +133,11 @@ def _heading(row: Row) -> Text:
     counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
     copy = row.selected[0].copy if row.selected else 0
     relation = f" · B is {row.relation}" if row.relation else ""
-    return Text(f"{row.shard} row {row.row}", style="bold").append(
+    details = (
         f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
-        f"{len(row.selected)} selected: {counts}",
-        style="dim",
+        f"{len(row.selected)} selected: {counts}"
     )
+    return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 
 
 def _segment(row: Row, begin: int, end: int) -> Text:
@@ -175,7 +175,7 @@ def _marked(piece: str, selected: Selected | None) -> Text:
 
 
 def _legend(*, words: bool) -> Text:
-    legend = Text("legend: ", "dim")
+    legend = Text.assemble(("legend: ", "dim"))
     for kind, form, meaning in (
         (MASKED, "‹x›", "masked"),
         (RANDOM, "‹x→y›", "y is seen instead of x"),

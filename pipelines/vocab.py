@@ -7,6 +7,7 @@ import itertools
 import sys
 from collections.abc import Mapping, Sequence
 
+from apache_beam.error import BeamError
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
@@ -98,8 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
     if max_mib < 1:
         raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
-    if FileSystems.exists(options.output) and not options.overwrite:
-        raise UsageError(f"{options.output} is there already; replace it with --overwrite")
+    _check_output(options.output, overwrite=options.overwrite)
     corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
     if not corpus.documents:
         raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
@@ -113,6 +113,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--output {options.output}: cannot be written: {error}") from error
     _report(corpus, text, training, options.output)
     return 0
+
+
+def _check_output(path: str, *, overwrite: bool) -> None:
+    """Makes sure, before the work is done, that the tokenizer can go where it shall."""
+    try:
+        there = FileSystems.exists(path)
+    except (ValueError, BeamError) as error:
+        raise UsageError(f"--output {path}: {error}") from error
+    if there and not overwrite:
+        raise UsageError(f"{path} is there already; replace it with --overwrite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +162,7 @@ def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) ->
                     sample.add(batch.texts)
     except ReadError as error:
         raise RunError(str(error)) from error
-    except OSError as error:
+    except (OSError, BeamError) as error:
         raise RunError(f"{part.path} cannot be opened: {error}") from error
     documents = sample.documents()
     return Text(documents, sample.complete, dict(tally))

@@ -205,3 +205,8 @@ def tiny_model(recipe: str, vocabulary: int) -> Any:
         **sizes, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1
     )
     return transformers.RobertaForMaskedLM(config)
+
+
+def test_an_unknown_file_system_is_told(capsys: Captured) -> None:
+    assert main([str(corpus("bert")), "--to", "parquet", "--output", "foo://bucket/x"]) == 2
+    assert "--output foo://bucket/x: " in capsys.readouterr().err

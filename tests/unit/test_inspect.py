@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,20 @@ def test_the_report_page_is_written(tmp_path: Path, capsys: Captured) -> None:
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert main([str(corpus("bert")), "--html", str(path / "x.html")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_only_selected_tokens_are_coloured(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    folder = corpus("bert")
+    [row] = rows_of(capsys, folder, "--row", "0", "--copy", "0")
+    assert main([str(folder), "--row", "0"]) == 0
+    _, *segments, _, _ = capsys.readouterr().out.splitlines()
+    styled = re.findall("\x1b\\[[0-9;]+m(.+?)\x1b\\[0m", "\n".join(segments))
+    bare = [text for text in styled if "‹" not in text]
+    assert sum("‹" in text for text in styled) == len(row["selected"])
+    assert set(bare) == {"A ", "B ", "[CLS]", "[SEP]"}

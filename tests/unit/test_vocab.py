@@ -240,3 +240,9 @@ def test_a_damaged_file_fails_the_run(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "a.txt.gz").write_bytes(b"\x1f\x8b nothing of the kind")
     assert train(tmp_path / "x.json", text=tmp_path / "*.gz") == 1
     assert "a.txt.gz cannot be read" in capsys.readouterr().err
+
+
+def test_an_unknown_file_system_is_told(capsys: Captured) -> None:
+    given = ["--input", f"{SAMPLE}/*.txt", "--model", "bpe", "--size", "300"]
+    assert main([*given, "--output", "foo://bucket/x.json"]) == 2
+    assert "--output foo://bucket/x.json: " in capsys.readouterr().err
