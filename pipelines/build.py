@@ -1,5 +1,6 @@
 """`shardmill build`: raw text to finished, verified shards."""
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -74,6 +75,8 @@ def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
             _delete_failures(plan)
             _run_wave(plan, options, runner, wave, record=not read)
             read = True
+            # A local runner's shuffle hangs in reference cycles, and the next wave needs the room.
+            gc.collect()
             for path in _failures(plan):
                 raise RunError(read_text(path))
 

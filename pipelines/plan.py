@@ -40,7 +40,7 @@ _BYTES_PER_TOKEN = 4.0
 # about twice.
 _WORKER_BYTES = 500 << 20
 _SHARD_FACTOR = 6
-_SHUFFLE_FACTOR = 1.0
+_SHUFFLE_FACTOR = 1.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
