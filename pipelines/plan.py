@@ -36,11 +36,11 @@ _MOST_RANGES = 20_000
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
 _BYTES_PER_TOKEN = 4.0
 # Measured (benchmarks/RESULTS.md, "Memory"): a worker takes its libraries, tables of words and a
-# multiple of the text of the shard it builds; the local runner holds the wave's compressed text,
-# about twice.
+# multiple of the text of the shard it builds; the local runner holds the compressed text of a wave
+# several times over.
 _WORKER_BYTES = 500 << 20
 _SHARD_FACTOR = 6
-_SHUFFLE_FACTOR = 1.5
+_SHUFFLE_FACTOR = 2.2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

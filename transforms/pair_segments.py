@@ -76,6 +76,9 @@ class NextSentence(Part):
             raise ValueError(f"random_rate must be in [0, 1], got {self.random_rate}")
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
+        if len(packing.tokens.document_offsets) == 2 and not self.same_document:
+            # Whether or not a draw asks for one: whoever builds must learn of it every time.
+            raise LoneDocumentError("a random segment needs another document, and there is none")
         sizes = packing.ends - np.arange(len(packing.ends))
         first_sizes = np.ones(len(sizes), np.int64)
         several = sizes > 1
@@ -115,8 +118,6 @@ class NextSentence(Part):
             differs = tries != own[:, None]
             differs[:, -1] = True
             return tries[np.arange(len(own)), np.argmax(differs, axis=1)]
-        if documents == 1 and len(own):
-            raise LoneDocumentError("a random segment needs another document, and there is none")
         drawn = rng.integers(0, max(documents - 1, 1), len(own))
         return drawn + (drawn >= own)
 
