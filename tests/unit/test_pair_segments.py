@@ -160,14 +160,16 @@ def test_next_segments_follow(many: tuple[Packing, Windows]) -> None:
 
 
 def test_no_random_segments_but_for_lone_sentences() -> None:
-    packing = chunks(tokens_of([[5, 5, 5, 5]]), 10)
+    packing = chunks(tokens_of([[5, 5, 5, 5], [5, 5]]), 10)
     windows = pair(packing, random_rate=0.0)
     assert windows.second is not None
-    assert windows.first.tolist() == [[0, 5], [10, 15]]
-    assert windows.second.tolist() == [[5, 10], [15, 20]]
+    assert windows.first.tolist() == [[0, 5], [10, 15], [20, 25]]
+    assert windows.second.tolist() == [[5, 10], [15, 20], [25, 30]]
 
 
-def test_one_document_is_an_error_only_where_a_random_segment_is_needed() -> None:
+def test_one_document_is_an_error_whatever_is_drawn() -> None:
+    with pytest.raises(LoneDocumentError):
+        pair(chunks(tokens_of([[5, 5, 5, 5]]), 10), random_rate=0.0)
     with pytest.raises(LoneDocumentError, match="needs another document"):
         pair(chunks(tokens_of([[5, 5, 5]]), 10), random_rate=0.0)
     with pytest.raises(LoneDocumentError):
