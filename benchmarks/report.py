@@ -68,7 +68,7 @@ def report(title: str, accept: str, measured: Measured) -> str:
     parts = [[f"### {title}"], list(_builds(measured)), list(_beside(measured))]
     parts.append(list(_compared(measured)))
     if accept:
-        parts[-1].append(f"* Good enough: {accept}.")
+        parts[-1].append(f"* Aim: {accept}.")
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 

@@ -13,20 +13,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from pipelines.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
-
-
-@pytest.fixture(scope="session")
-def sample() -> Path:
-    return ROOT / "sample"
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +27,6 @@ def documents(sample: Path) -> list[str]:
     """The 80 documents of the bundled sample, of several lines each."""
     text = "\n\n".join(path.read_text("utf-8") for path in sorted(sample.glob("*.txt")))
     return [document for part in text.split("\n\n") if (document := part.strip("\n"))]
-
-
-@pytest.fixture(scope="session")
-def tokenizer(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small WordPiece tokenizer of the bundled sample."""
-    wordpiece = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    wordpiece.normalizer = normalizers.BertNormalizer()
-    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=3000, special_tokens=SPECIAL_TOKENS, show_progress=False
-    )
-    wordpiece.train([str(path) for path in sorted(sample.glob("*.txt"))], trainer)
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    wordpiece.save(str(path))
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,12 @@ def test_a_token_that_is_not_there_is_refused() -> None:
 
 
 def test_what_is_missing_is_said_with_the_option_that_names_it() -> None:
-    with pytest.raises(ValueError, match="no .MASK. or <mask> token.*--mask-token"):
+    with pytest.raises(ValueError, match=r"no .MASK. or <mask> token.*--mask-token"):
         read_vocabulary(make()).require(frozenset({"mask"}))
 
 
 def test_a_tokenizer_that_tosses_coins_is_refused() -> None:
-    with pytest.raises(ValueError, match="dropout 0.1"):
+    with pytest.raises(ValueError, match=r"dropout 0\.1"):
         read_vocabulary(make(dropout=0.1))
 
 
