@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
@@ -49,6 +50,11 @@ class BuildOptions:
     overwrite: bool
     dry_run: bool
     beam_args: tuple[str, ...]
+
+
+def half_of_memory_gib() -> float:
+    """Returns half of this machine's memory, in GiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (2 << 30)
 
 
 def _shards(text: str) -> int | None:
@@ -154,9 +160,10 @@ def _parser() -> Parser:
     run.add_argument(
         "--memory-gib",
         type=float,
-        default=4.0,
+        default=half_of_memory_gib(),
         metavar="G",
-        help="memory a local run may use; a larger corpus is built in waves (4)",
+        help="memory a local run may use; a larger corpus is built in waves (half of the "
+        "machine's)",
     )
     run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     return parser

@@ -185,12 +185,14 @@ def _wave_shards(options: BuildOptions, per_shard: float) -> int:
       UsageError: if not even one does.
     """
     fixed = options.workers * (_WORKER_BYTES + _SHARD_FACTOR * per_shard)
+    held = _SHUFFLE_FACTOR * per_shard
     if options.workers > 1:
+        # One process more, which launches; and what it holds passes to the workers.
         fixed += _WORKER_BYTES
-    room = options.memory_gib * _GIB - fixed
-    shards = int(room // (_SHUFFLE_FACTOR * per_shard))
+        held += per_shard
+    shards = int((options.memory_gib * _GIB - fixed) // held)
     if shards < 1:
-        least = math.ceil((fixed + _SHUFFLE_FACTOR * per_shard) / _GIB * 10) / 10
+        least = math.ceil((fixed + held) / _GIB * 10) / 10
         raise UsageError(
             f"--memory-gib {options.memory_gib:g} is too little for {options.workers} worker(s) "
             f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer "
