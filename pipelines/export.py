@@ -11,12 +11,11 @@ import pyarrow.parquet as pq
 from apache_beam.error import BeamError
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from rich.console import Console
-from rich.progress import track
 
 from pipelines.corpus import Corpus, open_corpus
 from pipelines.errors import Parser, RunError, UsageError, one_sentence
-from pipelines.output import join, list_files, read_text
+from pipelines.output import join, list_files, read_text, remove_temporary
+from pipelines.progress import track_shards
 from schemas.manifest import ShardEntry, checksum
 from transforms.checks.stored import StoredBatch
 from transforms.standard_columns import standard_columns, standard_schema
@@ -116,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             0
             if target in done
             else export_shard(corpus, shard, join(options.output, target), copies, form)
-            for shard, target in _progress([(shard, _target(shard, form)) for shard in shards])
+            for shard, target in track_shards(
+                [(shard, _target(shard, form)) for shard in shards], "exporting"
+            )
         )
     except (OSError, BeamError) as error:
         raise RunError(f"cannot write to {options.output}: {error}") from error
@@ -136,14 +137,6 @@ def _copies(text: str, most: int) -> int:
 
 def _target(shard: ShardEntry, form: Format) -> str:
     return f"{shard.path.removesuffix('.arrow')}.{form.suffix}"
-
-
-def _progress(shards: Sequence[tuple[ShardEntry, str]]) -> Any:
-    """Shows on a terminal how far it is."""
-    console = Console(stderr=True)
-    return track(
-        shards, "exporting", console=console, transient=True, disable=not console.is_terminal
-    )
 
 
 def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
@@ -170,13 +163,10 @@ def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
     write_atomically(path, json.dumps(identity, indent=2).encode())
     done = set()
     for split in identity["splits"]:
-        folder = join(output, split)
-        make_folder(folder)
-        files = [FileSystems.split(path) for path in list_files(folder)]
-        halves = [join(folder, name) for _, name in files if name.endswith(".tmp")]
-        if halves:
-            FileSystems.delete(halves)
-        done |= {f"{split}/{name}" for _, name in files if not name.endswith(".tmp")}
+        make_folder(join(output, split))
+        remove_temporary(output, [split])
+        files = list_files(join(output, split))
+        done |= {f"{split}/{FileSystems.split(path)[1]}" for path in files}
     return done
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -96,12 +96,19 @@ def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> boo
 
 
 def clear(folder: str) -> None:
-    """Deletes what builds write, and nothing else."""
-    for name in OWN_FOLDERS:
+    """Deletes what builds write, and nothing else.
+
+    The manifest goes before the shards it speaks of, and what tells that the folder is ours goes
+    last, so a run that is killed meanwhile leaves neither a build that looks finished nor a folder
+    that looks foreign.
+    """
+    make_folder(join(folder, BUILD_FOLDER))
+    write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), b"{}")
+    for name in OWN_FILES:
+        if FileSystems.exists(path := join(folder, name)):
+            FileSystems.delete([path])
+    for name in reversed(OWN_FOLDERS):
         remove_folder(join(folder, name))
-    files = [path for name in OWN_FILES if FileSystems.exists(path := join(folder, name))]
-    if files:
-        FileSystems.delete(files)
 
 
 def remove_folder(folder: str) -> None:
@@ -113,11 +120,11 @@ def remove_folder(folder: str) -> None:
         FileSystems.delete([folder])
 
 
-def remove_temporary(folder: str) -> None:
-    """Deletes the half-written files of workers that were killed."""
-    for name in OWN_FOLDERS:
-        names = [(path, path.rsplit("/", 1)[-1]) for path in list_files(join(folder, name))]
-        halves = [path for path, own in names if own.startswith(".") and own.endswith(".tmp")]
+def remove_temporary(folder: str, names: Iterable[str] = OWN_FOLDERS) -> None:
+    """Deletes the half-written files of runs that were killed, from folders in a folder."""
+    for name in names:
+        files = [(path, path.rsplit("/", 1)[-1]) for path in list_files(join(folder, name))]
+        halves = [path for path, own in files if own.startswith(".") and own.endswith(".tmp")]
         if halves:
             FileSystems.delete(halves)
 

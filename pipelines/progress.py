@@ -1,17 +1,27 @@
-"""Shows how far a build is: a bar on a terminal, plain lines elsewhere."""
+"""Shows how far the work on shards is: a bar on a terminal, plain lines elsewhere."""
 
 import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 _POLL_SECONDS = 0.5
 _LINE_SECONDS = 10.0
+
+
+_Item = TypeVar("_Item")
+
+
+def track_shards(shards: Sequence[_Item], doing: str) -> Iterable[_Item]:
+    """Yields shards, and shows on a terminal how many are done."""
+    console = Console(stderr=True)
+    return track(shards, doing, console=console, transient=True, disable=not console.is_terminal)
 
 
 class ShardProgress:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from pipelines.errors import Parser, one_sentence
 from pipelines.output import join, list_files, read_manifest, read_text
+from pipelines.progress import track_shards
 from schemas.manifest import DATA_VERSION, ManifestError, ShardEntry, add_up, shard_entries
 from schemas.vocabulary import read_vocabulary
 from transforms.build_examples import BuildSettings
@@ -107,7 +107,7 @@ def verify(folder: str, manifest: Mapping[str, Any], *, replay: bool = True) -> 
     reason = _replay_reason(manifest, replay)
     splits: dict[str, list[Mapping[str, int]]] = {split: [] for split in entries}
     every = [(split, entry) for split, shards in entries.items() for entry in shards]
-    for split, entry in _progress(every):
+    for split, entry in track_shards(every, "verifying"):
         report = check_shard(folder, entry, settings, replayed=not reason)
         problems.extend(report.problems)
         splits[split].append(report.counts)
@@ -192,16 +192,6 @@ def _failed(split: str, oracle: Oracle) -> Problem:
         "oracles",
         f"{split}: {oracle.name}: found {oracle.observed:.6g}, expected {oracle.expected:.6g}, "
         f"{allowed} {oracle.tolerance:.3g} away ({oracle.trials:,} draws)",
-    )
-
-
-def _progress(
-    shards: Sequence[tuple[str, ShardEntry]],
-) -> Any:
-    """Shows on a terminal how far it is."""
-    console = Console(stderr=True)
-    return track(
-        shards, "verifying", console=console, transient=True, disable=not console.is_terminal
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import pipelines.build
+import pipelines.output
 import transforms.build_shards
 from pipelines.runners import Runner
 from schemas.software import software_versions
@@ -108,6 +109,24 @@ def test_overwrite_replaces(build: Build, digests: Digests, tmp_path: Path) -> N
     assert build(out, "--overwrite") == 0
     assert digests(out) == digests(tmp_path / "fresh")
     assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_overwrite_that_is_killed_leaves_nothing_that_looks_finished(
+    build: Build, digests: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: str) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    assert build(out, "--shards", "3") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(pipelines.output, "remove_folder", killed)
+        assert build(out, "--overwrite") == 130
+    assert not (out / "manifest.json").exists()
+    assert build(out) == 2
+    assert build(out, "--overwrite") == 0
+    assert build(tmp_path / "fresh") == 0
+    assert digests(out) == digests(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize("options", [[], ["--overwrite"]])
