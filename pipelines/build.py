@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.errors import RunError, one_sentence
 from pipelines.finish import finish, show_summary
 from pipelines.options import BuildOptions, parse_build_options
 from pipelines.output import (
@@ -21,6 +20,7 @@ from pipelines.output import (
 from pipelines.plan import BuildPlan, make_plan, show_plan
 from pipelines.progress import ShardProgress
 from pipelines.runners import Runner, choose_runner
+from schemas.errors import RunError, one_sentence
 from schemas.records import ShardId
 from transforms.build_shards import BuildShards
 from transforms.read import ReadDocuments

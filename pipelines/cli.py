@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from pipelines.errors import UsageError, one_sentence
+from schemas.errors import UsageError, one_sentence
 from transforms.objectives.settings import nearest
 
 COMMANDS = {

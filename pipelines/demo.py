@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipelines import build, inspect, verify, vocab
-from pipelines.errors import RunError, one_sentence
+from schemas.errors import RunError, one_sentence
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 VOCABULARY = 5000

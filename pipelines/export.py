@@ -12,24 +12,18 @@ from apache_beam.error import BeamError
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.corpus import Corpus, open_corpus
-from pipelines.errors import Parser, RunError, UsageError, one_sentence
+from pipelines.corpus import open_corpus, open_shard
 from pipelines.output import join, list_files, read_text, remove_temporary
 from pipelines.progress import track_shards
+from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.manifest import ShardEntry, checksum
 from transforms.checks.stored import StoredBatch
+from transforms.corpus import Corpus
 from transforms.standard_columns import standard_columns, standard_schema
 from transforms.write_shard import make_folder, temporary_name, write_atomically
 
 IDENTITY = "export.json"
 _ROW_GROUP = 8192
-_TOKENS_OF_ROLES = {
-    "cls": "cls_token",
-    "sep": "sep_token",
-    "mask": "mask_token",
-    "pad": "pad_token",
-    "unk": "unk_token",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     form = FORMATS[options.to]
     try:
         done = _prepare(options.output, identity)
-        _write_tokenizer(corpus, options.output)
+        for name, content in corpus.tokenizer_files().items():
+            write_atomically(join(options.output, name), content.encode())
         rows = sum(
             0
             if target in done
@@ -190,7 +185,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
     """
     relations = corpus.recipe.pair.relations
     temporary = temporary_name(path)
-    with corpus.open(shard) as reader:
+    with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
             StoredBatch.of(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
@@ -201,21 +196,6 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
         form.write(pa.PythonFile(file, mode="w"), standard_schema(relations), rows)
     FileSystems.rename([temporary], [path])
     return shard.rows * copies
-
-
-def _write_tokenizer(corpus: Corpus, output: str) -> None:
-    """Writes the tokenizer as `transformers.AutoTokenizer.from_pretrained` finds it."""
-    names = corpus.vocabulary.names
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": corpus.recipe.max_seq_length,
-        **{key: names[role] for role, key in _TOKENS_OF_ROLES.items() if role in names},
-    }
-    write_atomically(join(output, "tokenizer.json"), corpus.tokenizer_json.encode())
-    write_atomically(
-        join(output, "tokenizer_config.json"),
-        (json.dumps(config, ensure_ascii=False, indent=2) + "\n").encode(),
-    )
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.corpus import Corpus
-from pipelines.errors import RunError, UsageError
 from pipelines.options import BuildOptions
 from pipelines.output import clear, join, read_text
 from pipelines.plan import BuildPlan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
+from schemas.errors import RunError, UsageError
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
+from transforms.corpus import Corpus
 from transforms.record_reading import reading_path
 from transforms.write_shard import read_entries, write_atomically
 

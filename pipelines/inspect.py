@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.corpus import Corpus, open_corpus
-from pipelines.errors import Parser, UsageError, one_sentence
+from pipelines.corpus import open_corpus
 from pipelines.report import render_report
 from pipelines.rows import (
     KEPT,
@@ -22,7 +21,9 @@ from pipelines.rows import (
     read_rows,
     spread,
 )
+from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import ShardEntry
+from transforms.corpus import Corpus
 from transforms.write_shard import write_atomically
 
 STYLES = {MASKED: "bold white on blue", RANDOM: "bold white on dark_red", KEPT: "black on green"}

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
-from pipelines.errors import Parser, UsageError
 from pipelines.runners import load_runner
+from schemas.errors import Parser, UsageError
 from schemas.vocabulary import ROLES
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import Scalar, nearest

@@ -8,7 +8,7 @@ from typing import Any
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.errors import UsageError
+from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, ManifestError, parse_manifest
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.errors import UsageError
 from pipelines.options import BuildOptions
+from schemas.errors import UsageError
 from schemas.manifest import DATA_VERSION
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary

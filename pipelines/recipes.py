@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.describe import describe, summarize
-from pipelines.errors import Parser, UsageError, one_sentence
+from schemas.errors import Parser, UsageError, one_sentence
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import find_recipe
 

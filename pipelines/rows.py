@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from pipelines.corpus import Corpus
-from pipelines.errors import UsageError
+from pipelines.corpus import open_shard
 from pipelines.token_text import TokenText
+from schemas.errors import UsageError
 from schemas.manifest import ShardEntry
 from schemas.records import Int64
 from transforms.checks.stored import StoredBatch
+from transforms.corpus import Corpus
 
 MASKED, RANDOM, KEPT = KINDS = ("masked", "random", "kept")
 """What happened to a selected token: hidden by the mask token, another one, or itself."""
@@ -170,7 +171,7 @@ def read_rows(
     """
     decoder = RowDecoder(corpus)
     rows: list[Row] = []
-    with corpus.open(shard) as reader:
+    with open_shard(corpus, shard) as reader:
         # All record batches have as many rows as the first, but the last may have fewer.
         size = reader.get_batch(0).num_rows if numbers else 1
         for number in numbers:

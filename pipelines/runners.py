@@ -18,7 +18,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineState, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipelines.errors import RunError, UsageError
+from schemas.errors import RunError, UsageError
 from transforms.write_shard import write_atomically
 
 _WORKER = "apache_beam.runners.worker.sdk_worker_main"

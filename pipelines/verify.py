@@ -1,7 +1,6 @@
 """`shardmill verify`: re-reads a finished build and says what is wrong with it."""
 
 import dataclasses
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,16 +10,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.errors import Parser, one_sentence
 from pipelines.output import join, list_files, read_manifest, read_text
 from pipelines.progress import track_shards
+from schemas.errors import Parser, one_sentence
 from schemas.manifest import DATA_VERSION, ManifestError, ShardEntry, add_up, shard_entries
-from schemas.vocabulary import read_vocabulary
 from transforms.build_examples import BuildSettings
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
 from transforms.checks.shard_file import Problem, check_shard
-from transforms.objectives.settings import recipe_from
+from transforms.corpus import corpus_of
 
 CHECKS: Mapping[str, str] = {
     "manifest": "readable, sealed, and its totals add up",
@@ -126,21 +124,16 @@ def _settings(folder: str, manifest: Mapping[str, Any]) -> BuildSettings:
     Raises:
       ValueError: if the tokenizer is missing or another one, or the recipe is unknown.
     """
-    stated = manifest["tokenizer"]
     try:
         text = read_text(join(folder, "tokenizer.json"))
     except Exception as error:
         raise ValueError(f"tokenizer.json cannot be read: {error}") from error
-    if hashlib.sha256(text.encode()).hexdigest() != stated["sha256"]:
-        raise ValueError("tokenizer.json was changed: its sha256 is not the manifest's")
-    vocabulary = read_vocabulary(text, stated["special_tokens"])
-    if vocabulary.size != stated["vocab_size"]:
-        raise ValueError(
-            f"tokenizer.json has {vocabulary.size} ids, the manifest says {stated['vocab_size']}"
-        )
-    recipe = recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
+    corpus = corpus_of(folder, manifest, text)
     return BuildSettings(
-        recipe=recipe, seed=manifest["seed"], tokenizer_json=text, vocabulary=vocabulary
+        recipe=corpus.recipe,
+        seed=manifest["seed"],
+        tokenizer_json=text,
+        vocabulary=corpus.vocabulary,
     )
 
 

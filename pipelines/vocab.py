@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
-from pipelines.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.vocabulary import read_vocabulary
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges

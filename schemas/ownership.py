@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 DISTRIBUTION = "shardmill"
-PACKAGES = ("pipelines", "schemas", "transforms")
+PACKAGES = ("pipelines", "schemas", "trainer", "transforms")
 
 
 class OwnershipError(RuntimeError):

@@ -1,6 +1,6 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from schemas.records import Examples
 from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import offsets_of, positions_in_row
-from transforms.targets import arrow_list
+from transforms.targets import Copy, arrow_list
 
 Stream = Callable[[str, int], np.random.Generator]
 """Returns the generator of a step and copy."""
@@ -54,12 +54,25 @@ def _copies(
     generators: list[tuple[np.random.Generator, np.random.Generator]],
 ) -> tuple[pa.Array, ...]:
     """Builds the target columns of one corruption."""
-    units = corruption.select.prepare(batch)
+    return corruption.targets.build(
+        batch, draw_copies(batch, recipe, corruption, vocabulary, generators)
+    )
+
+
+def draw_copies(
+    examples: Examples,
+    recipe: Recipe,
+    corruption: Corruption,
+    vocabulary: Vocabulary,
+    generators: Sequence[tuple[np.random.Generator, np.random.Generator]],
+) -> list[Copy]:
+    """Corrupts examples once for every pair of generators: one to select, one to rewrite."""
+    units = corruption.select.prepare(examples)
     copies = []
     for select_rng, rewrite_rng in generators:
-        spans = corruption.select.select(batch, units, recipe.max_seq_length, select_rng)
-        copies.append((spans, corruption.rewrite.rewrite(batch, spans, vocabulary, rewrite_rng)))
-    return corruption.targets.build(batch, copies)
+        spans = corruption.select.select(examples, units, recipe.max_seq_length, select_rng)
+        copies.append((spans, corruption.rewrite.rewrite(examples, spans, vocabulary, rewrite_rng)))
+    return copies
 
 
 def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:

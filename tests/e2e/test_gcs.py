@@ -11,8 +11,8 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 import pipelines.build
-from pipelines.errors import RunError
 from pipelines.runners import Runner
+from schemas.errors import RunError
 from schemas.manifest import parse_manifest
 
 storage = pytest.importorskip("google.cloud.storage")

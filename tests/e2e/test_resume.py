@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 import pipelines.build
-from pipelines.errors import RunError
 from pipelines.runners import Runner
+from schemas.errors import RunError
 from schemas.manifest import parse_manifest
 
 Digests = Callable[[Path], dict[str, str]]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.errors import RunError, UsageError
 from pipelines.runners import Runner, choose_runner, load_runner
+from schemas.errors import RunError, UsageError
 
 DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 

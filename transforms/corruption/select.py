@@ -26,7 +26,10 @@ _SLAB = 32
 
 
 class Select(Protocol):
-    """Chooses spans of examples. `prepare` is called once for all copies of a batch."""
+    """Chooses spans of examples. `prepare` is called once for all copies of a batch.
+
+    `most_tokens` bounds from above how many tokens rows of these lengths can lose.
+    """
 
     @property
     def needs_words(self) -> bool: ...
@@ -36,6 +39,8 @@ class Select(Protocol):
     def select(
         self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
     ) -> Spans: ...
+
+    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,9 @@ class BudgetedUnits(Part):
     ) -> Spans:
         budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
+
+    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
+        return self.budget.bounds(lengths, max_seq_length)[1]
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_selection(batch, self.units, self.budget, recipe.max_seq_length)

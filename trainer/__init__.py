@@ -1,0 +1,1 @@
+"""Trains PyTorch models on finished shards; never imports Beam."""

@@ -1,0 +1,70 @@
+"""Opens a finished build that lies on a local disk, and holds its files to the manifest."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from schemas.errors import UsageError
+from schemas.manifest import MANIFEST, ManifestError, ShardEntry, parse_manifest
+from transforms.corpus import Corpus, corpus_of
+
+
+def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
+    """Opens a finished build.
+
+    Raises:
+      UsageError: if there is none, or its manifest, recipe or tokenizer cannot be understood.
+    """
+    path = Path(folder)
+    if "://" in os.fspath(folder):
+        raise UsageError(f"{folder} is not on a local disk; copy the build there, shards are mapped")
+    try:
+        manifest = parse_manifest((path / MANIFEST).read_text("utf-8"))
+        return corpus_of(str(path), manifest, (path / "tokenizer.json").read_text("utf-8"))
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise UsageError(
+            f"{folder} holds no {missing}; is it the output of a finished `shardmill build`?"
+        ) from error
+    except (ManifestError, OSError, ValueError) as error:
+        raise UsageError(f"{folder}: {error}") from error
+
+
+def shard_problem(folder: str, entries: Iterable[ShardEntry], *, checksums: bool) -> str | None:
+    """Compares shard files with their entries in the manifest.
+
+    Args:
+      folder: Of the build.
+      entries: Of the shards to look at.
+      checksums: Read the files and compare their sha256, not their size alone.
+
+    Returns:
+      What is wrong with the first shard that is not what it should be, or None.
+    """
+
+    def check(entry: ShardEntry) -> str | None:
+        path = Path(folder, entry.path)
+        try:
+            size = path.stat().st_size
+            if size != entry.bytes:
+                return f"{path} has {size} bytes, its manifest says {entry.bytes}"
+            if checksums and _sha256(path) != entry.sha256:
+                return f"{path} was changed: its sha256 is not the manifest's"
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+        return None
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        problems = list(filter(None, pool.map(check, entries)))
+    advice = "shardmill verify tells what else is wrong"
+    return f"{problems[0]}; {advice}" if problems else None
+
+
+def _sha256(path: Path) -> str:
+    digest, block = hashlib.sha256(), bytearray(1 << 20)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(memoryview(block)[:count])
+    return digest.hexdigest()

@@ -1,0 +1,233 @@
+"""The rows of finished shards, gathered from files that are mapped into memory.
+
+Uncompressed Arrow files need no parsing: a value lies in the mapped file at a place that the file's
+own offsets tell. All files together are looked at as one array of numbers, from the lowest address
+to the highest, so a batch with rows of any shards is gathered by one index, without a loop. Only
+indices that the files' offsets give are used, so what lies between the files is never touched.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.errors import UsageError
+from schemas.records import Array, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.objectives.recipe import Recipe
+from transforms.ragged import Ragged, offsets_of, range_indices
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows as they are stored.
+
+    Attributes:
+      tokens: `input_ids`, uint16 or uint32, not corrupted.
+      second_segment_start: int64[R].
+      relation: int64[R] index into the recipe's relations of pairs, or None.
+    """
+
+    tokens: Ragged
+    second_segment_start: Int64
+    relation: Int64 | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Lists:
+    """Where the lists of a column begin: for every record batch, addresses in items.
+
+    Attributes:
+      offsets: int64[B]; of the batch's int32 offsets.
+      values: int64[B]; of its values.
+    """
+
+    offsets: Int64
+    values: Int64
+
+
+class MappedShards:
+    """Shards of one recipe on a local disk, as one table.
+
+    Attributes:
+      lengths: int32[R]; tokens of every row, shard after shard.
+    """
+
+    def __init__(self, paths: Sequence[Path], recipe: Recipe, vocabulary: Vocabulary) -> None:
+        """Maps the files and reads the lengths of all rows.
+
+        Raises:
+          UsageError: if a file is no uncompressed Arrow file of this recipe.
+        """
+        self._arguments = (tuple(paths), recipe, vocabulary)
+        self._copies = recipe.copies
+        schema = recipe.schema(vocabulary)
+        self._files = [_map(path) for path in paths]
+        batches = [
+            batch
+            for path, file in zip(paths, self._files, strict=True)
+            for batch in _batches(path, file, schema)
+        ]
+        filled = [file for file in self._files if file.size]
+        self._base = min((file.address for file in filled), default=0)
+        self._end = max((file.address + file.size for file in filled), default=0)
+        self._first = offsets_of(np.array([batch.num_rows for batch in batches], np.int64))
+        ids = np.dtype(vocabulary.id_type).itemsize
+        self._ids = self._numbers(vocabulary.id_type)
+        self._halves, self._bytes = self._numbers("uint16"), self._numbers("int8")
+        self._offsets = self._numbers("int32")
+        self._tokens = self._lists(batches, "input_ids", ids)
+        self._second = self._places(batches, "second_segment_start", 1, 2)
+        self._selected = self._lists(batches, "mlm_positions", 2, nested=True)
+        self._seen = self._lists(batches, "mlm_input_ids", ids, nested=True)
+        self._words = self._lists(batches, "word_starts", 2) if recipe.needs_words else None
+        self._relation = None
+        if recipe.pair.relations:
+            self._relation = self._places(batches, "pair_relation", 1, 1)
+            self._codes = _relation_codes(batches, recipe)
+        self.lengths = self._all_lengths()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MappedShards, self._arguments
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def rows(self, rows: Int64) -> Rows:
+        """Returns rows by number, in the order given."""
+        batch, row = self._find(rows)
+        relation = None
+        if self._relation is not None:
+            relation = self._codes[batch, self._bytes[self._relation[batch] + row]]
+        return Rows(
+            tokens=self._gather(self._tokens, self._ids, batch, row),
+            second_segment_start=self._halves[self._second[batch] + row].astype(np.int64),
+            relation=relation,
+        )
+
+    def selected(self, rows: Int64, copy: int) -> tuple[Ragged, Array]:
+        """Returns the positions that a copy selects in each row, and the ids seen at them."""
+        batch, row = self._find(rows)
+        numbers = row * self._copies + copy
+        positions = self._gather(self._selected, self._halves, batch, numbers)
+        return positions, self._gather(self._seen, self._ids, batch, numbers).values
+
+    def word_starts(self, rows: Int64) -> Ragged | None:
+        """Returns the positions in each row where words begin; None if they are not stored."""
+        if self._words is None:
+            return None
+        return self._gather(self._words, self._halves, *self._find(rows))
+
+    def _find(self, rows: Int64) -> tuple[Int64, Int64]:
+        """Returns the record batch of each row, and its number in it."""
+        batch = np.searchsorted(self._first, rows, "right") - 1
+        return batch, rows - self._first[batch]
+
+    def _gather(self, lists: _Lists, values: Array, batch: Int64, row: Int64) -> Ragged:
+        at = lists.offsets[batch] + row
+        begins = self._offsets[at].astype(np.int64)
+        lengths = self._offsets[at + 1] - begins
+        return Ragged.from_lengths(
+            values[range_indices(lists.values[batch] + begins, lengths)], lengths
+        )
+
+    def _all_lengths(self) -> Array:
+        counts = np.diff(self._first)
+        parts = [
+            np.diff(self._offsets[at : at + count + 1])
+            for at, count in zip(self._tokens.offsets.tolist(), counts.tolist(), strict=True)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.int32)
+
+    def _numbers(self, kind: str) -> Array:
+        """Returns all memory from the first file to the last as numbers of one type."""
+        return np.asarray(_Memory(self._base, self._end, np.dtype(kind)))
+
+    def _lists(
+        self, batches: Sequence[pa.RecordBatch], name: str, size: int, *, nested: bool = False
+    ) -> _Lists:
+        offsets, values = (3, 5) if nested else (1, 3)
+        return _Lists(
+            self._places(batches, name, offsets, 4), self._places(batches, name, values, size)
+        )
+
+    def _places(
+        self, batches: Sequence[pa.RecordBatch], name: str, buffer: int, size: int
+    ) -> Int64:
+        """Returns where each batch has one of a column's buffers, counted in items."""
+        found = [_buffers(batch.column(name))[buffer] for batch in batches]
+        addresses = np.array([each.address if each else self._base for each in found], np.int64)
+        return (addresses - self._base) // size
+
+
+@dataclasses.dataclass(frozen=True)
+class _Memory:
+    """Shows NumPy the memory in [begin, end) as a read-only array."""
+
+    begin: int
+    end: int
+    kind: np.dtype[Any]
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {
+            "data": (self.begin, True),
+            "shape": ((self.end - self.begin) // self.kind.itemsize,),
+            "typestr": self.kind.str,
+            "version": 3,
+        }
+
+
+def _map(path: Path) -> pa.Buffer:
+    """Maps a file into memory."""
+    try:
+        if not os.path.getsize(path):
+            return pa.py_buffer(b"")
+        with pa.memory_map(str(path)) as file:
+            return file.read_buffer()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be opened: {error}") from error
+
+
+def _batches(path: Path, file: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yields the record batches of a file that have rows; they are views of it."""
+    try:
+        reader = pa.ipc.open_file(pa.BufferReader(file))
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            if not batch.schema.equals(schema):
+                raise UsageError(f"{path} has other columns than its recipe; build it anew")
+            if batch.num_rows:
+                _check_place(path, file, batch)
+                yield batch
+    except pa.ArrowException as error:
+        raise UsageError(f"{path} is not a sound Arrow file: {error}") from error
+
+
+def _check_place(path: Path, file: pa.Buffer, batch: pa.RecordBatch) -> None:
+    """Makes sure that the values lie in the file: they do not if it is compressed."""
+    for column in batch.columns:
+        for buffer in filter(None, _buffers(column)):
+            begin = buffer.address - file.address
+            if buffer.size and not 0 <= begin <= file.size - buffer.size:
+                raise UsageError(f"{path} is compressed; shards are mapped, and must not be")
+
+
+def _buffers(column: pa.Array) -> list[pa.Buffer | None]:
+    indices = column.indices if isinstance(column, pa.DictionaryArray) else column
+    buffers: list[pa.Buffer | None] = indices.buffers()
+    return buffers
+
+
+def _relation_codes(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
+    """Returns int64[B, D]: for each code of a batch's dictionary, the recipe's number."""
+    known = list(recipe.pair.relations)
+    found = [
+        [known.index(name) for name in batch.column("pair_relation").dictionary.to_pylist()]
+        for batch in batches
+    ]
+    return np.array(found, np.int64).reshape(len(batches), -1)

@@ -1,0 +1,94 @@
+"""A finished build: what its manifest and its tokenizer say."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas.errors import UsageError
+from schemas.manifest import ShardEntry, shard_entries
+from schemas.vocabulary import Vocabulary, read_vocabulary
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.settings import recipe_from
+
+_TOKENS_OF_ROLES = {
+    "cls": "cls_token",
+    "sep": "sep_token",
+    "mask": "mask_token",
+    "pad": "pad_token",
+    "unk": "unk_token",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """What a folder of shards is.
+
+    Attributes:
+      folder: Where it lies.
+      manifest: As `schemas.manifest.parse_manifest` returns it.
+      recipe: That its examples were built with.
+      tokenizer_json: Content of its tokenizer.json.
+      vocabulary: Of that tokenizer.
+    """
+
+    folder: str
+    manifest: Mapping[str, Any]
+    recipe: Recipe
+    tokenizer_json: str
+    vocabulary: Vocabulary
+
+    @property
+    def splits(self) -> Mapping[str, Sequence[ShardEntry]]:
+        """The shards of each split."""
+        return shard_entries(self.manifest)
+
+    def shards(self, split: str) -> Sequence[ShardEntry]:
+        """Returns the shards of a split.
+
+        Raises:
+          UsageError: if there is no such split.
+        """
+        if split not in self.splits:
+            raise UsageError(
+                f"{self.folder} has no split {split!r}; it has {' and '.join(self.splits)}"
+            )
+        return self.splits[split]
+
+    def tokenizer_files(self) -> dict[str, str]:
+        """Returns files by name, as `transformers.AutoTokenizer.from_pretrained` finds them."""
+        names = self.vocabulary.names
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": self.recipe.max_seq_length,
+            **{key: names[role] for role, key in _TOKENS_OF_ROLES.items() if role in names},
+        }
+        return {
+            "tokenizer.json": self.tokenizer_json,
+            "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",
+        }
+
+
+def corpus_of(folder: str, manifest: Mapping[str, Any], tokenizer_json: str) -> Corpus:
+    """Returns the corpus that a manifest and a tokenizer file describe.
+
+    Raises:
+      ValueError: if the recipe cannot be understood, or the tokenizer is not the manifest's.
+    """
+    stated = manifest["tokenizer"]
+    recipe = recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
+    if hashlib.sha256(tokenizer_json.encode()).hexdigest() != stated["sha256"]:
+        raise ValueError("tokenizer.json was changed: its sha256 is not the manifest's")
+    vocabulary = read_vocabulary(tokenizer_json, stated["special_tokens"])
+    if vocabulary.size != stated["vocab_size"]:
+        raise ValueError(
+            f"tokenizer.json has {vocabulary.size} ids, the manifest says {stated['vocab_size']}"
+        )
+    return Corpus(
+        folder=folder,
+        manifest=manifest,
+        recipe=recipe,
+        tokenizer_json=tokenizer_json,
+        vocabulary=vocabulary,
+    )
