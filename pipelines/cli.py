@@ -14,7 +14,10 @@ COMMANDS = {
     "verify": "re-read every shard: checksums, schema, invariants, statistics",
     "inspect": "show rows with their masks and words in colour",
     "export": "write standard Hugging Face columns as Parquet",
+    "train": "train a model on finished shards",
 }
+_MODULES = {"train": "trainer.train"}
+"""Where a command is that is not in this package."""
 
 
 @one_sentence
@@ -27,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, *rest = arguments
     if command not in COMMANDS:
         raise UsageError(f"no command is called {command!r}; {nearest(command, COMMANDS)}")
-    return int(importlib.import_module(f"pipelines.{command}").main(rest))
+    module = _MODULES.get(command, f"pipelines.{command}")
+    return int(importlib.import_module(module).main(rest))
 
 
 def _help() -> str:

@@ -133,7 +133,8 @@ class ArrowBatches(IterableDataset[Batch]):
         worker = get_worker_info()
         if worker is not None and worker.num_workers > 1:
             raise UsageError(
-                f"ArrowBatches needs no worker processes; use num_workers=0, not {worker.num_workers}"
+                f"ArrowBatches needs no worker processes; num_workers must be 0 or 1, got "
+                f"{worker.num_workers}"
             )
         epoch, plan = self._epoch, self._plan(self._epoch)
         last = self.steps(epoch) * self._step
@@ -150,6 +151,11 @@ class ArrowBatches(IterableDataset[Batch]):
     def lengths(self) -> Array:
         """int32[R]; tokens of every row."""
         return self._shards.lengths
+
+    @property
+    def target_share(self) -> float:
+        """Share of the tokens that is to be predicted, at most."""
+        return float(self._most_targets.sum() / self.lengths.sum())
 
     def steps(self, epoch: int) -> int:
         """Returns the optimizer's steps of an epoch."""

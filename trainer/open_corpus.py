@@ -19,7 +19,9 @@ def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
     """
     path = Path(folder)
     if "://" in os.fspath(folder):
-        raise UsageError(f"{folder} is not on a local disk; copy the build there, shards are mapped")
+        raise UsageError(
+            f"{folder} is not on a local disk; copy the build there, shards are mapped"
+        )
     try:
         manifest = parse_manifest((path / MANIFEST).read_text("utf-8"))
         return corpus_of(str(path), manifest, (path / "tokenizer.json").read_text("utf-8"))

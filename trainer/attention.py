@@ -1,0 +1,96 @@
+"""Attention within the segments of a packed sequence, for unmodified Hugging Face models.
+
+`transformers` looks attention up by name and hands through what a model is called with, so a
+function that is registered here gets `cu_seqlens`. Under a name that it has no mask for it builds
+none: every segment attends to itself and nothing else.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+NAME = "shardmill_packed"
+
+
+def packed_attention(
+    _module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    cu_seqlens: Tensor,
+    max_seqlen: int,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attends within segments.
+
+    Args:
+      _module: The attention layer.
+      query: [1, H, T, D], as key and value.
+      key: Keys.
+      value: Values.
+      attention_mask: Must be None.
+      cu_seqlens: int32[S + 1]; segment s is tokens [cu_seqlens[s], cu_seqlens[s + 1]); together
+        the segments are the whole sequence, and some may be empty.
+      max_seqlen: No segment is longer.
+      dropout: Of attention weights; must be 0.
+      scaling: Of the scores; by default 1 / sqrt(D).
+
+    Returns:
+      [1, T, H, D], and no weights.
+
+    Raises:
+      ValueError: if a mask or dropout is asked for, which packed attention does not have.
+    """
+    if attention_mask is not None or dropout:
+        raise ValueError("packed attention takes neither a mask nor dropout of its weights")
+    # (1, H, T, D) -> (T, H, D)
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    if query.is_cuda and query.dtype in {torch.bfloat16, torch.float16}:
+        found = varlen_attn(q, k, v, cu_seqlens, cu_seqlens, max_seqlen, max_seqlen, scale=scaling)
+        assert isinstance(found, Tensor)
+    else:
+        found = rectangular_attention(q, k, v, cu_seqlens, max_seqlen, scaling)
+    return found[None], None
+
+
+def rectangular_attention(
+    query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, longest: int, scale: float | None
+) -> Tensor:
+    """Does the same where there is no kernel for it: lays the segments side by side, and masks.
+
+    Args:
+      query: [T, H, D], as key and value.
+      key: Keys.
+      value: Values.
+      cu_seqlens: int32[S + 1].
+      longest: No segment is longer.
+      scale: Of the scores.
+
+    Returns:
+      [T, H, D].
+    """
+    starts, ends = cu_seqlens[:-1].long(), cu_seqlens[1:].long()
+    if not torch.compiler.is_compiling():
+        starts, ends = starts[ends > starts], ends[ends > starts]
+    tokens = torch.arange(len(query), device=query.device)
+    columns = torch.arange(longest, device=query.device)
+    cells = starts[:, None] + columns
+    # The first cell of an empty segment is attended to, so that no softmax is empty.
+    inside = (cells < ends[:, None]) | (columns == 0)
+    cells = cells.clamp(max=len(query) - 1)
+    mask = inside[:, None, None, :]
+    q, k, v = (x[cells].transpose(1, 2) for x in (query, key, value))
+    found = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+    rows = torch.searchsorted(ends, tokens, right=True)
+    return found.transpose(1, 2)[rows, tokens - starts[rows]]
+
+
+AttentionInterface.register(NAME, packed_attention)

@@ -1,0 +1,46 @@
+"""Measures a model on the evaluation split: the same rows with the same masks every time."""
+
+import math
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from trainer.batches import ArrowBatches
+from trainer.meter import Sums
+from trainer.processes import Processes
+
+
+def evaluate(
+    model: Any,
+    batches: ArrowBatches,
+    processes: Processes,
+    precision: AbstractContextManager[Any],
+) -> dict[str, float]:
+    """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
+
+    Args:
+      model: A `trainer.model.TrainableModel`.
+      batches: The split, not shuffled, at the beginning of its first epoch; it is left there.
+      processes: All that evaluate; each takes its share of the batches.
+      precision: The context to compute in.
+    """
+    begin = batches.state_dict()
+    sums = Sums()
+    model.eval()
+    with torch.no_grad(), precision:
+        for batch in batches:
+            sums.tokens += int(batch["num_tokens"])
+            moved = {name: tensor.to(processes.device) for name, tensor in batch.items()}
+            sums.add(model(moved), model_counts(model, moved))
+    model.train()
+    batches.load_state_dict(begin)
+    found, predictions, tokens = sums.means(processes)
+    if "loss_mlm" in found:
+        found["perplexity"] = math.exp(min(found["loss_mlm"], 700.0))
+    return {**found, "tokens": tokens, **{f"count_{name}": n for name, n in predictions.items()}}
+
+
+def model_counts(model: Any, batch: Any) -> Any:
+    """Returns the counts of a model that may be wrapped."""
+    return getattr(model, "module", model).counts(batch)

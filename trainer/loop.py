@@ -1,0 +1,136 @@
+"""The training loop, from one step to the next."""
+
+import contextlib
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.batches import ArrowBatches
+from trainer.layouts import Batch
+from trainer.meter import Meter
+from trainer.model import mean_losses
+from trainer.prefetch import Prefetch
+from trainer.processes import Processes
+from trainer.seeding import seed_torch
+
+State = Mapping[str, Any]
+
+
+@dataclasses.dataclass(kw_only=True)
+class Loop:
+    """All that a step needs.
+
+    Attributes:
+      model: What is called for the parts of the loss; compiled and distributed, if it is.
+      plain: The `trainer.model.TrainableModel` in it.
+      optimizer: Of its parameters.
+      rate: Learning rate of a step.
+      batches: The training split.
+      processes: All that train.
+      autocast: Makes the context to compute in.
+      clip: Largest norm of the gradient.
+      seed: Of dropout.
+      accumulation: Batches of this process in a step.
+      meter: Sees every step.
+      skipped: int64[]; steps whose gradient was not finite; they change nothing.
+      gradient_norm: float[]; of the last step, before it was clipped.
+    """
+
+    model: Any
+    plain: Any
+    optimizer: torch.optim.Optimizer
+    rate: Callable[[int], float]
+    batches: ArrowBatches
+    processes: Processes
+    autocast: Callable[[], contextlib.AbstractContextManager[Any]]
+    clip: float
+    seed: int
+    accumulation: int
+    meter: Meter
+    skipped: Tensor
+    gradient_norm: Tensor
+
+    def run(self, begin: int, end: int) -> Iterator[tuple[int, State, float]]:
+        """Takes steps [begin, end); yields after each.
+
+        Yields:
+          Steps done, where the loader stands, and seconds waited for data so far.
+        """
+        self.model.train()
+        with Prefetch(self._stream()) as stream:
+            for step in range(begin, end):
+                taken = list(itertools.islice(stream, self.accumulation))
+                self._step(step, [batch for batch, _ in taken])
+                self.meter.step()
+                yield step + 1, taken[-1][1], stream.waited
+
+    def _stream(self) -> Iterator[tuple[Batch, State]]:
+        """Yields this process's batches, epoch after epoch, and the loader's state after each."""
+        pinned = self.processes.device.type == "cuda"
+        while True:
+            for batch in self.batches:
+                ready = {n: t.pin_memory() for n, t in batch.items()} if pinned else batch
+                yield ready, self.batches.state_dict()
+
+    def _step(self, step: int, batches: Sequence[Batch]) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(step)
+        self.meter.sums.tokens += sum(int(batch["num_tokens"]) for batch in batches)
+        device = self.processes.device
+        moved = [
+            {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+            for batch in batches
+        ]
+        counts = [self.plain.counts(batch) for batch in moved]
+        totals = self._totals(counts)
+        for number, batch in enumerate(moved):
+            seed_torch(self.seed, "dropout", step, self._number(number))
+            with self._gradients_stay(number), self.autocast():
+                parts = self.model(batch)
+                loss = torch.stack([*mean_losses(parts, totals).values()]).sum()
+                # DistributedDataParallel takes the mean over processes; the sum is wanted.
+                (loss * self.processes.size).backward()
+            self.meter.sums.add(parts, counts[number])
+        self._update()
+
+    def _number(self, number: int) -> int:
+        """Returns the number of a batch among those of all processes in a step."""
+        return number * self.processes.size + self.processes.rank
+
+    def _totals(self, counts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """Returns the predictions of a step over all processes, by part."""
+        names = list(counts[0])
+        sums = torch.stack([torch.stack([each[name] for each in counts]).sum() for name in names])
+        return dict(zip(names, self.processes.add_up(sums).unbind(), strict=True))
+
+    def _gradients_stay(self, number: int) -> contextlib.AbstractContextManager[Any]:
+        """Keeps gradients in this process until the last batch of the step."""
+        if self.processes.size > 1 and number + 1 < self.accumulation:
+            return self.model.no_sync()  # type: ignore[no-any-return]
+        return contextlib.nullcontext()
+
+    def _update(self) -> None:
+        """Changes the weights, unless the gradient is not finite; the device alone knows that."""
+        norm = torch.nn.utils.clip_grad_norm_(self.plain.parameters(), self.clip)
+        bad = (~torch.isfinite(norm)).float()
+        self.optimizer.found_inf = bad  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.skipped += bad.long()
+        self.gradient_norm = norm
+
+
+class Timer:
+    """Measures a with-block, in seconds."""
+
+    def __enter__(self) -> "Timer":
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.perf_counter() - self._began

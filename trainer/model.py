@@ -1,0 +1,138 @@
+"""What the loop asks of a model, and the models of Hugging Face that answer."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from trainer.attention import NAME
+from trainer.layouts import Batch
+from transforms.standard_columns import IGNORED
+
+
+class Part(NamedTuple):
+    """One part of a loss, summed over a batch.
+
+    Attributes:
+      loss: float[]; sum of the losses of all predictions.
+      correct: int64[]; predictions that are right.
+    """
+
+    loss: Tensor
+    correct: Tensor
+
+
+class TrainableModel(Protocol):
+    """What an `nn.Module` must have to be trained; `--model module:callable` may give any.
+
+    It may have two things more. `layout` ("packed" if there is none, or "padded") says which
+    batches it takes, see `trainer.layouts`. `flops_per_token(context, targets)` returns the
+    floating point operations of a step for each token, forward and backward, where a token attends
+    to `context` tokens on average and `targets` is the share of tokens to predict; without it no
+    use of the hardware is shown.
+    """
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """Returns how many predictions each part of the loss will have, before `forward`."""
+        ...
+
+    def forward(self, batch: Batch) -> dict[str, Part]:
+        """Returns the parts of the loss by name, summed and not averaged.
+
+        The loop divides each by its `counts` over all batches and ranks of a step, and adds them.
+        """
+        ...
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Writes the model into a folder as its users will load it."""
+        ...
+
+
+class Encoder(torch.nn.Module):
+    """A masked-LM of Hugging Face, unmodified, that is given packed sequences.
+
+    The vocabulary's head is computed at the tokens to predict and nowhere else, and pairs are
+    judged by the first token of every row. Parts: "mlm", and with pairs "nsp". The losses are those
+    of the `ForMaskedLM` and `ForPreTraining` classes, but for the mean.
+
+    Attributes:
+      hf: The model of `transformers`.
+    """
+
+    layout = "packed"
+
+    def __init__(
+        self,
+        hf: Any,
+        *,
+        backbone: str,
+        head: Callable[[Any], torch.nn.Module],
+        pairs: bool,
+        longest: int,
+        first_position: int,
+    ) -> None:
+        """Wraps a model.
+
+        Args:
+          hf: The model; its attention is set to that of `trainer.attention`.
+          backbone: Name of the encoder in it.
+          head: Finds the vocabulary's head in it.
+          pairs: Whether rows are pairs.
+          longest: Most tokens of a row.
+          first_position: What its positions begin with.
+        """
+        super().__init__()
+        hf.set_attn_implementation(NAME)
+        self.hf = hf
+        self._backbone, self._head, self._pairs = backbone, head, pairs
+        self._longest, self._first_position = longest, first_position
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        counts = {"mlm": (batch["labels"] != IGNORED).sum()}
+        if self._pairs:
+            counts["nsp"] = (batch["next_sentence_label"] != IGNORED).sum()
+        return counts
+
+    def forward(self, batch: Batch) -> dict[str, Part]:
+        backbone = getattr(self.hf, self._backbone)
+        hidden = backbone(
+            input_ids=batch["input_ids"],
+            token_type_ids=batch["token_type_ids"],
+            position_ids=batch["position_ids"] + self._first_position,
+            cu_seqlens=batch["cu_seqlens"],
+            max_seqlen=self._longest,
+        ).last_hidden_state[0]
+        predicted = self._head(self.hf)(hidden[batch["target_positions"]])
+        parts = {"mlm": _part(predicted, batch["labels"])}
+        if self._pairs:
+            first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
+            relation = self.hf.cls.seq_relationship(backbone.pooler(first[:, None]))
+            parts["nsp"] = _part(relation, batch["next_sentence_label"])
+        return parts
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        self.hf.save_pretrained(folder)
+
+    def flops_per_token(self, context: float, targets: float) -> float:
+        """Returns the operations of a token, 2 for a multiply and add, backward twice forward."""
+        c = self.hf.config
+        linear = c.num_hidden_layers * (
+            4 * c.hidden_size**2 + 2 * c.hidden_size * c.intermediate_size
+        )
+        attention = c.num_hidden_layers * 2 * c.hidden_size * context
+        head = targets * (c.hidden_size**2 + c.hidden_size * c.vocab_size)
+        return float(6 * (linear + attention + head))
+
+
+def _part(logits: Tensor, labels: Tensor) -> Part:
+    """Returns the summed cross entropy, in float32, and how often the best guess is right."""
+    loss = cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
+    return Part(loss, (logits.detach().argmax(-1) == labels).sum())
+
+
+def mean_losses(parts: Mapping[str, Part], counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Divides each part's loss by its number of predictions; a part without any is 0."""
+    return {name: part.loss / counts[name].clamp(min=1) for name, part in parts.items()}

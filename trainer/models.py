@@ -1,0 +1,211 @@
+"""Finds the model that is asked for by name, and holds it to the data."""
+
+import dataclasses
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import transformers
+
+from schemas.errors import UsageError
+from trainer.model import Encoder
+from transforms.corpus import Corpus
+from transforms.objectives.settings import nearest
+
+_CONTRACT = ("counts", "forward", "save_pretrained")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Family:
+    """How an architecture of `transformers` is trained.
+
+    Attributes:
+      masked_lm: Class for examples without pairs.
+      pairs: Class for pairs of sentences, or None if there is none.
+      backbone: Name of the encoder in both.
+      head: Finds the vocabulary's head in both.
+      after_padding: Positions begin after the padding token's id, and not at 0.
+    """
+
+    masked_lm: str
+    pairs: str | None
+    backbone: str
+    head: Callable[[Any], torch.nn.Module]
+    after_padding: bool = False
+
+
+def _bert_head(model: Any) -> torch.nn.Module:
+    return model.cls.predictions
+
+
+def _roberta_head(model: Any) -> torch.nn.Module:
+    return model.lm_head
+
+
+FAMILIES: Mapping[str, Family] = {
+    "bert": Family(
+        masked_lm="BertForMaskedLM",
+        pairs="BertForPreTraining",
+        backbone="bert",
+        head=_bert_head,
+    ),
+    "ernie": Family(
+        masked_lm="ErnieForMaskedLM",
+        pairs="ErnieForPreTraining",
+        backbone="ernie",
+        head=_bert_head,
+    ),
+    "roberta": Family(
+        masked_lm="RobertaForMaskedLM",
+        pairs=None,
+        backbone="roberta",
+        head=_roberta_head,
+        after_padding=True,
+    ),
+    "xlm-roberta": Family(
+        masked_lm="XLMRobertaForMaskedLM",
+        pairs=None,
+        backbone="roberta",
+        head=_roberta_head,
+        after_padding=True,
+    ),
+}
+"""By `model_type` of the configuration."""
+
+
+def _bert(layers: int, hidden: int) -> Mapping[str, Any]:
+    return {
+        "model_type": "bert",
+        "num_hidden_layers": layers,
+        "hidden_size": hidden,
+        "num_attention_heads": hidden // 64,
+        "intermediate_size": 4 * hidden,
+    }
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "bert-base": _bert(12, 768),
+    "bert-large": _bert(24, 1024),
+    "bert-small": _bert(4, 512),
+    "bert-tiny": _bert(2, 128),
+    "roberta-base": {
+        **_bert(12, 768),
+        "model_type": "roberta",
+        "type_vocab_size": 1,
+        "layer_norm_eps": 1e-5,
+    },
+}
+"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019."""
+
+
+def load_model(name: str, corpus: Corpus, longest: int) -> Any:
+    """Makes the model to train, with weights drawn from torch's generator unless it has some.
+
+    Args:
+      name: One of `PRESETS`, a configuration file (.json), a folder that `from_pretrained` loads, or
+        module:callable, which is called with the corpus and returns a `trainer.model.TrainableModel`.
+      corpus: What it is trained on.
+      longest: Most tokens of a row.
+
+    Raises:
+      UsageError: if there is no such model, or it does not fit the data.
+    """
+    if ":" in name and not os.path.exists(name):
+        return _own_model(name, corpus)
+    folder = name if os.path.isdir(name) else None
+    config = _config(name, corpus)
+    family = FAMILIES.get(config.model_type)
+    if family is None:
+        raise UsageError(
+            f"--model {name} is of type {config.model_type!r}, which is not trained here; known: "
+            f"{', '.join(FAMILIES)}, or your own as module:callable"
+        )
+    first = config.pad_token_id + 1 if family.after_padding else 0
+    _check_fit(name, config, family, corpus, longest + first)
+    pairs = bool(corpus.recipe.pair.relations)
+    kind = getattr(transformers, str(family.pairs if pairs else family.masked_lm))
+    # Packed attention has no dropout of its weights.
+    config.attention_probs_dropout_prob = 0.0
+    hf = kind(config) if folder is None else kind.from_pretrained(folder, config=config)
+    return Encoder(
+        hf,
+        backbone=family.backbone,
+        head=family.head,
+        pairs=pairs,
+        longest=longest,
+        first_position=first,
+    )
+
+
+def _config(name: str, corpus: Corpus) -> Any:
+    """Returns the configuration of a Hugging Face model."""
+    try:
+        corpus.vocabulary.require(frozenset({"pad"}))
+    except ValueError as error:
+        raise UsageError(f"{corpus.folder}: {error}") from error
+    pad = corpus.vocabulary.roles["pad"]
+    if name in PRESETS:
+        fields = {**PRESETS[name], "pad_token_id": pad, "max_position_embeddings": 512}
+        if FAMILIES[fields["model_type"]].after_padding:
+            fields["max_position_embeddings"] += pad + 1
+        # Matrix units of a GPU want a multiple of 64; the ids added are never used.
+        fields["vocab_size"] = -(-corpus.vocabulary.size // 64) * 64
+        return transformers.AutoConfig.for_model(**fields)
+    if not os.path.exists(name):
+        raise UsageError(
+            f"--model {name!r} is neither a file, a folder nor module:callable; "
+            f"{nearest(name, PRESETS)}"
+        )
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
+    if config.pad_token_id != pad:
+        raise UsageError(
+            f"--model {name} has pad_token_id {config.pad_token_id}, the tokenizer of "
+            f"{corpus.folder} has {pad}"
+        )
+    return config
+
+
+def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions: int) -> None:
+    """Refuses a model that lacks ids, positions or the head that the data need."""
+    size, relations = corpus.vocabulary.size, corpus.recipe.pair.relations
+    if config.vocab_size < size:
+        raise UsageError(
+            f"--model {name} has a vocabulary of {config.vocab_size}, the ids of {corpus.folder} "
+            f"need {size}"
+        )
+    if config.max_position_embeddings < positions:
+        raise UsageError(
+            f"--model {name} has {config.max_position_embeddings} positions, the rows of "
+            f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
+        )
+    if relations and (family.pairs is None or len(relations) != 2 or config.type_vocab_size < 2):
+        raise UsageError(
+            f"--model {name} has no head for the pairs ({', '.join(relations)}) of "
+            f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"
+        )
+
+
+def _own_model(name: str, corpus: Corpus) -> Any:
+    """Imports and calls module:callable."""
+    module, _, attribute = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"--model {name} cannot be imported: {error}") from error
+    model = factory(corpus)
+    lacking = [method for method in _CONTRACT if not callable(getattr(model, method, None))]
+    if not isinstance(model, torch.nn.Module) or lacking:
+        what = f"has no {', '.join(lacking)}" if lacking else f"is a {type(model).__name__}"
+        raise UsageError(
+            f"--model {name} must return an nn.Module with the methods {', '.join(_CONTRACT)}; "
+            f"what it returned {what}"
+        )
+    return model

@@ -1,0 +1,127 @@
+"""Optimizers with the usual groups, and schedules of the learning rate."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BETAS = (0.9, 0.999)
+EPS = 1e-6
+Schedule = Callable[[float], float]
+
+
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Splits the parameters: matrices decay, biases and the weights of layer norms do not.
+
+    Source: google-research/bert optimization.py:65 (exclude LayerNorm, layer_norm, bias).
+    """
+    trained = [each for each in model.parameters() if each.requires_grad]
+    return [
+        {"params": [each for each in trained if each.ndim > 1], "weight_decay": weight_decay},
+        {"params": [each for each in trained if each.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def adamw(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
+    """Returns PyTorch's fused AdamW with BERT's constants.
+
+    Source: Devlin et al. 2019, A.2; google-research/bert optimization.py:59-65.
+    Differs: the moments are corrected for their bias, as in Kingma and Ba 2015.
+    """
+    return torch.optim.AdamW(groups, lr=lr, betas=BETAS, eps=EPS, fused=True)
+
+
+class Lamb(torch.optim.Optimizer):
+    """LAMB: an Adam step for each tensor, as long as the tensor's norm tells.
+
+    Source: You et al. 2020, algorithm 2, with phi the identity; a ratio of 1 where either norm is 0
+      and for tensors that do not decay, as in the reference.
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]],
+        lr: float,
+        betas: tuple[float, float] = BETAS,
+        eps: float = EPS,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(
+            groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        )
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Takes a step, all tensors of a group together.
+
+        As PyTorch's fused optimizers do, it changes nothing if its attribute `found_inf` is not 0.
+        """
+        found_inf: Tensor | None = getattr(self, "found_inf", None)
+        if found_inf is not None and found_inf.item():
+            return
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                self._step(group, weights)
+
+    def _step(self, group: Mapping[str, Any], weights: list[Tensor]) -> None:
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        states = [self._state_of(weight) for weight in weights]
+        means = [state["exp_avg"] for state in states]
+        squares = [state["exp_avg_sq"] for state in states]
+        beta1, beta2 = group["betas"]
+        for state in states:
+            state["step"] += 1
+        number = states[0]["step"]
+        torch._foreach_lerp_(means, gradients, 1 - beta1)
+        torch._foreach_mul_(squares, beta2)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_div_(roots, math.sqrt(1 - beta2**number))
+        torch._foreach_add_(roots, group["eps"])
+        updates = torch._foreach_div(means, roots)
+        torch._foreach_div_(updates, 1 - beta1**number)
+        if group["weight_decay"]:
+            torch._foreach_add_(updates, weights, alpha=group["weight_decay"])
+            ratios = _ratios(torch._foreach_norm(weights), torch._foreach_norm(updates))
+            torch._foreach_mul_(updates, ratios)
+        torch._foreach_add_(weights, updates, alpha=-group["lr"])
+
+    def _state_of(self, weight: Tensor) -> dict[str, Any]:
+        state: dict[str, Any] = self.state[weight]
+        if not state:
+            state["step"] = 0
+            state["exp_avg"] = torch.zeros_like(weight)
+            state["exp_avg_sq"] = torch.zeros_like(weight)
+        return state
+
+
+def _ratios(weights: Iterable[Tensor], updates: Iterable[Tensor]) -> list[Tensor]:
+    """Returns the norm of each weight by that of its update; 1 where one of them is 0."""
+    pairs = zip(weights, updates, strict=True)
+    return [
+        torch.where((weight > 0) & (update > 0), weight / update, torch.ones_like(weight))
+        for weight, update in pairs
+    ]
+
+
+OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]], float], torch.optim.Optimizer]] = {
+    "adamw": adamw,
+    "lamb": Lamb,
+}
+
+DECAYS: Mapping[str, Schedule] = {
+    "linear": lambda done: 1 - done,
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+    "constant": lambda done: 1.0,
+}
+"""What is left of the learning rate when a share `done` of the steps after the warm-up is."""
+
+
+def learning_rate(step: int, *, peak: float, warmup: int, steps: int, decay: Schedule) -> float:
+    """Returns the rate of a step, counted from 0: up in a line, then down as `decay` says."""
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    return peak * decay(min((step - warmup) / max(steps - warmup, 1), 1.0))

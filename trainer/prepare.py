@@ -1,0 +1,227 @@
+"""Opens what a run needs, holds it together, and goes where its checkpoint says."""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from schemas.errors import UsageError
+from schemas.manifest import checksum
+from trainer.batches import ArrowBatches
+from trainer.checkpoint import FOLDER, Checkpoint, Checkpoints, check_identity, read_checkpoint
+from trainer.log import LOG
+from trainer.loop import Loop
+from trainer.meter import Meter
+from trainer.models import load_model
+from trainer.open_corpus import open_local_corpus, shard_problem
+from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
+from trainer.options import TrainOptions
+from trainer.processes import Processes
+from trainer.run import Run
+from trainer.seeding import seed_torch
+from transforms.corpus import Corpus
+
+_INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision")
+"""Options that are, if not given, what the run that goes on began with."""
+_TOLD = ("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision")
+"""Options that may change when a run goes on, and change what it computes."""
+
+
+def prepare(options: TrainOptions, processes: Processes) -> Run:
+    """Makes a run ready to go.
+
+    Raises:
+      UsageError: if something is missing or does not fit.
+    """
+    corpus = open_local_corpus(options.data)
+    checkpoints = Checkpoints(Path(options.output), options.keep)
+    checkpoint = _find_checkpoint(options, checkpoints)
+    options = _settled(options, checkpoint, processes)
+    _check_shards(corpus, options, processes)
+    seed_torch(options.seed, "weights")
+    longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
+    plain = load_model(options.model, corpus, longest).to(processes.device)
+    open_split = functools.partial(_open_split, corpus, options, processes, plain)
+    batches = open_split("train", options.batches_per_step)
+    identity = _identity(options, corpus, plain)
+    if checkpoint is not None:
+        check_identity(checkpoint, identity)
+        batches.load_state_dict(checkpoint.meta["loader"])
+    steps = options.steps or corpus.recipe.copies * batches.steps(0)
+    warmup = steps // 20 if options.warmup is None else options.warmup
+    options = dataclasses.replace(options, steps=steps, warmup=warmup)
+    loop = _loop(options, processes, plain, batches)
+    if checkpoint is not None:
+        tensors = checkpoint.tensors()
+        plain.load_state_dict(tensors["model"])
+        loop.optimizer.load_state_dict(tensors["optimizer"])
+    has_eval = any(shard.rows for shard in corpus.splits.get("eval", ()))
+    return Run(
+        options=options,
+        steps=steps,
+        corpus=corpus,
+        processes=processes,
+        loop=loop,
+        held_out=open_split("eval", processes.size) if has_eval else None,
+        checkpoints=checkpoints,
+        begin=checkpoint.step if checkpoint else 0,
+        identity=identity,
+        notices=_notices(options, checkpoint),
+    )
+
+
+def _find_checkpoint(options: TrainOptions, checkpoints: Checkpoints) -> Checkpoint | None:
+    """Returns the checkpoint to go on from, or None to begin anew."""
+    run = Path(options.output)
+    newest = checkpoints.latest()
+    ours = any((run / name).exists() for name in (FOLDER, LOG))
+    if not ours and run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise UsageError(f"--output {run} is not empty and holds no run; name a new folder")
+    if options.resume == "auto":
+        return newest
+    if options.resume == "none":
+        if newest is not None:
+            raise UsageError(
+                f"{run} holds a run at step {newest.step}; name another --output, or go on with it "
+                "(--resume auto)"
+            )
+        return None
+    chosen = read_checkpoint(Path(options.resume))
+    if newest is not None and newest.step > chosen.step:
+        raise UsageError(
+            f"{run} holds a later checkpoint, {newest.path}; name another --output to go on from "
+            f"{chosen.path}"
+        )
+    return chosen
+
+
+def _settled(
+    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes
+) -> TrainOptions:
+    """Fills in what was not given: from the checkpoint, or as suits the device."""
+    cuda = processes.device.type == "cuda"
+    before = {} if checkpoint is None else checkpoint.meta["options"]
+    defaults = {
+        "batch_tokens": 65536 if cuda else 8192,
+        "batches_per_step": processes.size,
+        "precision": "bf16" if cuda else "fp32",
+    }
+    open_ones = [name for name in _INHERITED if getattr(options, name) is None]
+    found = {name: before.get(name, defaults.get(name)) for name in open_ones}
+    return dataclasses.replace(options, **found)
+
+
+def _check_shards(corpus: Corpus, options: TrainOptions, processes: Processes) -> None:
+    """Holds the shards to the manifest; every process reads its share of them."""
+    shards = [shard for split in corpus.splits.values() for shard in split]
+    share = shards[processes.rank :: processes.size]
+    problem = shard_problem(corpus.folder, share, checksums=options.checksums)
+    processes.agree(UsageError(problem) if problem else None)
+
+
+def _open_split(
+    corpus: Corpus,
+    options: TrainOptions,
+    processes: Processes,
+    model: Any,
+    split: str,
+    batches_per_step: int | None,
+) -> ArrowBatches:
+    training = split == "train"
+    return ArrowBatches(
+        corpus,
+        split=split,
+        batch_tokens=options.batch_tokens or 0,
+        layout=getattr(model, "layout", "packed"),
+        copies=options.copies if training else "cycle",
+        seed=options.seed,
+        shuffle=training,
+        rank=processes.rank,
+        world_size=processes.size,
+        batches_per_step=batches_per_step,
+        checksums=False,
+    )
+
+
+def _identity(options: TrainOptions, corpus: Corpus, model: torch.nn.Module) -> dict[str, Any]:
+    """Returns what a run cannot change on its way."""
+    shapes = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
+    digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return {
+        "data": checksum(corpus.manifest),
+        "model": f"{count:,} parameters, shapes {digest}",
+        "seed": options.seed,
+        "batch_tokens": options.batch_tokens,
+        "batches_per_step": options.batches_per_step,
+        "copies": options.copies,
+        "optimizer": options.optimizer,
+    }
+
+
+def _loop(options: TrainOptions, processes: Processes, plain: Any, batches: ArrowBatches) -> Loop:
+    device = processes.device
+    groups = parameter_groups(plain, options.weight_decay)
+    model = torch.compile(plain, dynamic=False) if options.compile else plain
+    return Loop(
+        model=DistributedDataParallel(model) if processes.size > 1 else model,
+        plain=plain,
+        optimizer=OPTIMIZERS[options.optimizer](groups, options.lr),
+        rate=functools.partial(
+            learning_rate,
+            peak=options.lr,
+            warmup=options.warmup or 0,
+            steps=options.steps or 1,
+            decay=DECAYS[options.schedule],
+        ),
+        batches=batches,
+        processes=processes,
+        autocast=_autocast(device, options.precision),
+        clip=options.clip,
+        seed=options.seed,
+        accumulation=(options.batches_per_step or 1) // processes.size,
+        meter=Meter(
+            processes,
+            torch.bfloat16 if options.precision == "bf16" else torch.float32,
+            _flops(plain, batches),
+        ),
+        skipped=torch.zeros((), dtype=torch.int64, device=device),
+        gradient_norm=torch.zeros((), device=device),
+    )
+
+
+def _autocast(
+    device: torch.device, precision: str | None
+) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """Returns what makes the context to compute in; weights are float32 in any case."""
+    if precision == "fp32":
+        return contextlib.nullcontext
+    return functools.partial(torch.autocast, device.type, torch.bfloat16)
+
+
+def _flops(model: Any, batches: ArrowBatches) -> float | None:
+    """Returns the operations of a step for each token, if the model can tell."""
+    if not hasattr(model, "flops_per_token"):
+        return None
+    lengths = batches.lengths.astype(float)
+    context = float((lengths**2).sum() / lengths.sum())
+    return float(model.flops_per_token(context, batches.target_share))
+
+
+def _notices(options: TrainOptions, checkpoint: Checkpoint | None) -> list[str]:
+    """Says whether the run goes on, and what is no longer as it was."""
+    if checkpoint is None:
+        return []
+    before: Mapping[str, Any] = checkpoint.meta["options"]
+    changed = [
+        f"{name} is {getattr(options, name)}, was {before.get(name)}"
+        for name in _TOLD
+        if getattr(options, name) != before.get(name)
+    ]
+    return ["; ".join([f"goes on from {checkpoint.path}", *changed])]

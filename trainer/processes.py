@@ -1,0 +1,101 @@
+"""The processes that train together: which of them this is, its device, and what they agree on."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from schemas.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """This process among those that `torchrun` started, or alone.
+
+    Attributes:
+      rank: Of this process.
+      size: How many there are.
+      device: Where this one computes.
+      control: The group for words between CPUs, which do not wait for the device.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+    control: dist.ProcessGroup | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this process speaks and saves for all."""
+        return self.rank == 0
+
+    def add_up(self, numbers: Tensor) -> Tensor:
+        """Returns the sum over all processes, on the device and without waiting for it."""
+        if self.size > 1:
+            dist.all_reduce(numbers)
+        return numbers
+
+    def any(self, signal: int) -> int:
+        """Returns the greatest number that any process says: all of them get the same."""
+        if self.size == 1:
+            return signal
+        said = torch.tensor(signal)
+        dist.all_reduce(said, dist.ReduceOp.MAX, group=self.control)
+        return int(said)
+
+    def agree(self, problem: Exception | None) -> None:
+        """Raises the first problem that any process has, in all of them."""
+        told: list[Exception | None] = [problem]
+        if self.size > 1:
+            told = [None] * self.size
+            dist.all_gather_object(told, problem, group=self.control)
+        for each in filter(None, told):
+            raise each
+
+
+def choose_device(name: str, local_rank: int) -> torch.device:
+    """Returns the device of a process.
+
+    Args:
+      name: "auto", "cpu" or "cuda".
+      local_rank: Of the process on its machine; it takes the GPU of this number.
+
+    Raises:
+      UsageError: if there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UsageError(
+            f"--device cuda: torch {torch.__version__} finds no GPU here; use --device cpu, or a "
+            "machine with a GPU and a CUDA build of torch"
+        )
+    if local_rank >= torch.cuda.device_count():
+        raise UsageError(
+            f"process {local_rank} has no GPU: there are {torch.cuda.device_count()}; start "
+            f"torchrun with --nproc-per-node {torch.cuda.device_count()}"
+        )
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
+
+
+@contextlib.contextmanager
+def joined(device_name: str) -> Iterator[Processes]:
+    """Joins the processes that `torchrun` started; leaves them at the end."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    device = choose_device(device_name, int(os.environ.get("LOCAL_RANK", "0")))
+    if size == 1:
+        yield Processes(rank, size, device)
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, size, device, dist.new_group(backend="gloo"))
+    finally:
+        dist.destroy_process_group()

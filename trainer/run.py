@@ -1,0 +1,148 @@
+"""A run of the trainer: steps, and what is logged, evaluated and saved between them."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from schemas.software import software_versions
+from trainer.batches import ArrowBatches
+from trainer.checkpoint import LATEST, MODEL, Checkpoints
+from trainer.evaluate import evaluate
+from trainer.log import JsonLines, Lines, Log, TensorBoard
+from trainer.loop import Loop, State, Timer
+from trainer.options import TrainOptions
+from trainer.processes import Processes
+from trainer.stopping import StopSignal
+from transforms.corpus import Corpus
+
+
+@dataclasses.dataclass(kw_only=True)
+class Run:
+    """A run that is ready to go.
+
+    Attributes:
+      options: What was asked for, with nothing left open.
+      steps: Steps in all.
+      corpus: What it trains on.
+      processes: All that train.
+      loop: Takes the steps.
+      held_out: The evaluation split, or None if there is none.
+      checkpoints: Where it saves.
+      begin: Steps that are done already.
+      identity: What a checkpoint must share to be gone on from.
+      notices: What the user should know before it begins.
+    """
+
+    options: TrainOptions
+    steps: int
+    corpus: Corpus
+    processes: Processes
+    loop: Loop
+    held_out: ArrowBatches | None
+    checkpoints: Checkpoints
+    begin: int
+    identity: Mapping[str, Any]
+    notices: list[str]
+
+    def train(self, stop: StopSignal) -> int:
+        """Takes the steps that are left; returns the exit status."""
+        options, last = self.options, self.steps
+        logs = self._open_logs()
+        try:
+            for notice in self.notices:
+                _write(logs, {"event": "note", "step": self.begin, "message": notice})
+            for step, state, waited in self.loop.run(self.begin, last):
+                signal = self.processes.any(stop.number)
+                ends = bool(signal) or step == last
+                if ends or step % options.log_every == 0:
+                    _write(logs, self._figures(step, state, waited))
+                with Timer() as pause:
+                    if step % options.eval_every == 0 or step == last:
+                        self._evaluate(logs, step)
+                    if ends or step % options.save_every == 0:
+                        self._save(step, state)
+                self.loop.meter.pause(pause.seconds)
+                if signal:
+                    message = f"stopped by signal {signal}; the same command goes on from here"
+                    _write(logs, {"event": "note", "step": step, "message": message})
+                    return 128 + signal
+        finally:
+            for log in logs:
+                log.close()
+        if self.processes.first:
+            folder = Path(options.output, LATEST, MODEL)
+            sys.stdout.write(f"{folder}: the model after {last:,} steps, for from_pretrained\n")
+        return 0
+
+    def _open_logs(self) -> list[Log]:
+        if not self.processes.first:
+            return []
+        run = Path(self.options.output)
+        run.mkdir(parents=True, exist_ok=True)
+        logs: list[Log] = [Lines(self.steps), JsonLines(run, self.begin)]
+        if self.options.tensorboard:
+            logs.append(TensorBoard(run, self.begin))
+        return logs
+
+    def _figures(self, step: int, state: State, waited: float) -> dict[str, Any]:
+        """Returns the record of the steps since the last one."""
+        loop = self.loop
+        slots = loop.batches.layout.limits.tokens * loop.accumulation * self.processes.size
+        figures = loop.meter.record(slots, waited)
+        return {
+            "event": "train",
+            "step": step,
+            "epoch": state["epoch"],
+            **figures,
+            "lr": loop.rate(step - 1),
+            "gradient_norm": float(loop.gradient_norm),
+            "skipped": int(loop.skipped),
+            "seconds_left": (self.steps - step) * figures["step_ms_p50"] / 1000,
+        }
+
+    def _evaluate(self, logs: list[Log], step: int) -> None:
+        if self.held_out is not None:
+            found = evaluate(self.loop.model, self.held_out, self.processes, self.loop.autocast())
+            _write(logs, {"event": "eval", "step": step, **found})
+
+    def _save(self, step: int, state: State) -> None:
+        """Saves, on the first process; all of them fail if it does."""
+        problem: Exception | None = None
+        if self.processes.first:
+            meta = {
+                "step": step,
+                "loader": dict(state),
+                "identity": dict(self.identity),
+                "options": self.options.to_json(),
+                "software": _software(),
+            }
+            tensors = {
+                "model": self.loop.plain.state_dict(),
+                "optimizer": self.loop.optimizer.state_dict(),
+            }
+            try:
+                self.checkpoints.save(meta, tensors, self._export)
+            except Exception as error:  # noqa: BLE001 - every process raises it
+                problem = error
+        self.processes.agree(problem)
+
+    def _export(self, folder: Path) -> None:
+        """Writes the model and the tokenizer as `from_pretrained` finds them."""
+        self.loop.plain.save_pretrained(folder)
+        for name, content in self.corpus.tokenizer_files().items():
+            (folder / name).write_text(content, "utf-8")
+
+
+def _write(logs: list[Log], record: Mapping[str, Any]) -> None:
+    for log in logs:
+        log.write(record)
+
+
+def _software() -> dict[str, str]:
+    """Returns the versions that a run depends on."""
+    return {
+        **software_versions("torch", "transformers", "shardmill"),
+        "python": sys.version.split()[0],
+    }

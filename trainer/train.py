@@ -1,0 +1,33 @@
+"""`shardmill train`: from finished shards to a model that Hugging Face loads."""
+
+import sys
+from collections.abc import Sequence
+
+from schemas.errors import RunError, one_sentence
+from trainer.options import parse_train_options
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status: 128 and a signal's number if one stopped it."""
+    options = parse_train_options(argv)
+    # Options are read, and help is shown, without the seconds that these take to import.
+    try:
+        import transformers
+
+        from trainer.prepare import prepare
+        from trainer.processes import joined
+        from trainer.stopping import StopSignal
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "transformers"}:
+            raise
+        raise RunError(
+            f"training needs {error.name}, which is not installed: pip install 'shardmill[trainer]'"
+        ) from error
+    transformers.utils.logging.disable_progress_bar()
+    with joined(options.device) as processes, StopSignal() as stop:
+        return prepare(options, processes).train(stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
