@@ -111,7 +111,7 @@ class Loop:
     def _gradients_stay(self, number: int) -> contextlib.AbstractContextManager[Any]:
         """Keeps gradients in this process until the last batch of the step."""
         if self.processes.size > 1 and number + 1 < self.accumulation:
-            return self.model.no_sync()  # type: ignore[no-any-return]
+            return self.model.no_sync()
         return contextlib.nullcontext()
 
     def _update(self) -> None:

@@ -118,13 +118,11 @@ class Encoder(torch.nn.Module):
 
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token, 2 for a multiply and add, backward twice forward."""
-        c = self.hf.config
-        linear = c.num_hidden_layers * (
-            4 * c.hidden_size**2 + 2 * c.hidden_size * c.intermediate_size
-        )
-        attention = c.num_hidden_layers * 2 * c.hidden_size * context
-        head = targets * (c.hidden_size**2 + c.hidden_size * c.vocab_size)
-        return float(6 * (linear + attention + head))
+        config = self.hf.config
+        width, inner = config.hidden_size, config.intermediate_size
+        layer = 4 * width**2 + 2 * width * inner + 2 * width * context
+        head = targets * (width**2 + width * config.vocab_size)
+        return float(6 * (config.num_hidden_layers * layer + head))
 
 
 def _part(logits: Tensor, labels: Tensor) -> Part:

@@ -105,8 +105,9 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
     """Makes the model to train, with weights drawn from torch's generator unless it has some.
 
     Args:
-      name: One of `PRESETS`, a configuration file (.json), a folder that `from_pretrained` loads, or
-        module:callable, which is called with the corpus and returns a `trainer.model.TrainableModel`.
+      name: One of `PRESETS`, a configuration file (.json), a folder that `from_pretrained` loads,
+        or module:callable, which is called with the corpus and returns a
+        `trainer.model.TrainableModel`.
       corpus: What it is trained on.
       longest: Most tokens of a row.
 

@@ -115,7 +115,7 @@ OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]], float], torch.optim.Opt
 DECAYS: Mapping[str, Schedule] = {
     "linear": lambda done: 1 - done,
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-    "constant": lambda done: 1.0,
+    "constant": lambda _: 1.0,
 }
 """What is left of the learning rate when a share `done` of the steps after the warm-up is."""
 

@@ -1,5 +1,6 @@
 """Makes the next batches while the device computes."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -49,10 +50,8 @@ class Prefetch(Iterator[_Item]):
         return item
 
     def _take_any(self) -> None:
-        try:
+        with contextlib.suppress(queue.Empty):
             self._queue.get(timeout=0.01)
-        except queue.Empty:
-            pass
 
     def _run(self, items: Iterable[_Item]) -> None:
         try:

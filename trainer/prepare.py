@@ -113,7 +113,7 @@ def _settled(
         "precision": "bf16" if cuda else "fp32",
     }
     open_ones = [name for name in _INHERITED if getattr(options, name) is None]
-    found = {name: before.get(name, defaults.get(name)) for name in open_ones}
+    found: dict[str, Any] = {name: before.get(name, defaults.get(name)) for name in open_ones}
     return dataclasses.replace(options, **found)
 
 
