@@ -33,10 +33,20 @@ class Checkpoint:
         return int(self.meta["step"])
 
     def tensors(self) -> dict[str, Any]:
-        """Returns what was saved of model and optimizer, on the CPU."""
-        loaded: dict[str, Any] = torch.load(
-            self.path / STATE, map_location="cpu", weights_only=True
-        )
+        """Returns what was saved of model and optimizer, on the CPU.
+
+        Raises:
+          UsageError: if the file is damaged.
+        """
+        try:
+            loaded: dict[str, Any] = torch.load(
+                self.path / STATE, map_location="cpu", weights_only=True
+            )
+        except Exception as error:
+            raise UsageError(
+                f"{self.path / STATE} cannot be read: {error}; delete {self.path} to go on from "
+                "the checkpoint before it"
+            ) from error
         return loaded
 
 
@@ -78,7 +88,8 @@ class Checkpoints:
             return final
         temporary = final.with_name(f".{final.name}.tmp")
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
+            for half in self._folder.glob(".step-*.tmp"):
+                shutil.rmtree(half)
             temporary.mkdir(parents=True)
             with (temporary / STATE).open("wb") as file:
                 torch.save(dict(tensors), file)

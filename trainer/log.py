@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from schemas.errors import UsageError
+from schemas.errors import RunError, UsageError
 
 LOG = "log.jsonl"
 Record = Mapping[str, Any]
@@ -41,8 +41,11 @@ class JsonLines:
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, record: Record) -> None:
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise RunError(f"cannot write {self._file.name}: {error}") from error
 
     def close(self) -> None:
         self._file.close()

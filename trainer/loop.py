@@ -90,8 +90,9 @@ class Loop:
         totals = self._totals(counts)
         for number, batch in enumerate(moved):
             seed_torch(self.seed, "dropout", step, self._number(number))
-            with self._gradients_stay(number), self.autocast():
-                parts = self.model(batch)
+            with self._gradients_stay(number):
+                with self.autocast():
+                    parts = self.model(batch)
                 loss = torch.stack([*mean_losses(parts, totals).values()]).sum()
                 # DistributedDataParallel takes the mean over processes; the sum is wanted.
                 (loss * self.processes.size).backward()

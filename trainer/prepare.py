@@ -155,7 +155,7 @@ def _identity(options: TrainOptions, corpus: Corpus, model: torch.nn.Module) -> 
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
     count = sum(parameter.numel() for parameter in model.parameters())
     return {
-        "data": checksum(corpus.manifest),
+        "data": checksum(corpus.manifest)[:16],
         "model": f"{count:,} parameters, shapes {digest}",
         "seed": options.seed,
         "batch_tokens": options.batch_tokens,
@@ -168,9 +168,11 @@ def _identity(options: TrainOptions, corpus: Corpus, model: torch.nn.Module) -> 
 def _loop(options: TrainOptions, processes: Processes, plain: Any, batches: ArrowBatches) -> Loop:
     device = processes.device
     groups = parameter_groups(plain, options.weight_decay)
-    model = torch.compile(plain, dynamic=False) if options.compile else plain
+    model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
+    if processes.size > 1:
+        model = DistributedDataParallel(model, broadcast_buffers=False)
     return Loop(
-        model=DistributedDataParallel(model) if processes.size > 1 else model,
+        model=model,
         plain=plain,
         optimizer=OPTIMIZERS[options.optimizer](groups, options.lr),
         rate=functools.partial(

@@ -54,7 +54,7 @@ class Run:
             for notice in self.notices:
                 _write(logs, {"event": "note", "step": self.begin, "message": notice})
             for step, state, waited in self.loop.run(self.begin, last):
-                signal = self.processes.any(stop.number)
+                signal = self.processes.any(stop.number) if step < last else 0
                 ends = bool(signal) or step == last
                 if ends or step % options.log_every == 0:
                     _write(logs, self._figures(step, state, waited))
@@ -73,7 +73,8 @@ class Run:
                 log.close()
         if self.processes.first:
             folder = Path(options.output, LATEST, MODEL)
-            sys.stdout.write(f"{folder}: the model after {last:,} steps, for from_pretrained\n")
+            done = max(self.begin, last)
+            sys.stdout.write(f"{folder}: the model after {done:,} steps, for from_pretrained\n")
         return 0
 
     def _open_logs(self) -> list[Log]:

@@ -29,6 +29,7 @@ ALLOWED = {
     "schemas": {"schemas"},
     "transforms": {"schemas", "transforms"},
     "pipelines": {"schemas", "transforms", "pipelines"},
+    "trainer": {"schemas", "transforms", "trainer"},
 }
 
 
@@ -74,6 +75,16 @@ def test_schemas_import_neither_beam_nor_transforms() -> None:
     assert not loaded & {"apache_beam", "jieba", "pipelines", "rjieba", "torch", "transforms"}
 
 
+def test_the_trainer_imports_no_beam() -> None:
+    loaded = imported(modules("trainer"))
+    assert {"torch", "transformers", "numpy"} <= loaded
+    assert not loaded & {"apache_beam", "datasets", "jieba", "pipelines", "rjieba", "tests"}
+
+
+def test_options_of_the_trainer_are_read_without_torch() -> None:
+    assert not imported(["trainer.train", "trainer.options"]) & {"torch", "transformers"}
+
+
 def test_programs_import_no_torch() -> None:
     loaded = imported([*modules("pipelines"), *modules("transforms")])
     assert "apache_beam" in loaded
@@ -98,8 +109,9 @@ def test_imports_go_one_way(package: str) -> None:
         assert found <= ALLOWED[package], path
 
 
-def test_pure_modules_do_not_import_those_with_beam() -> None:
-    for path in sorted((ROOT / "transforms").rglob("*.py")):
+@pytest.mark.parametrize("package", ["trainer", "transforms"])
+def test_pure_modules_do_not_import_those_with_beam(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
         if name_of(path) not in BEAM:
             assert not {module for module, _ in imports_of(path)} & BEAM, path
 
@@ -150,7 +162,7 @@ def test_packages_that_lie_apart_are_refused(
     monkeypatch.setattr(
         ownership, "_folder", lambda name: tmp_path if name == "schemas" else folder(name)
     )
-    with pytest.raises(OwnershipError, match=f"schemas in {tmp_path}, transforms in {ROOT}"):
+    with pytest.raises(OwnershipError, match=f"schemas in {tmp_path}, trainer in {ROOT}"):
         check_ownership()
 
 
