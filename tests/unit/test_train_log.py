@@ -1,0 +1,93 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.errors import RunError
+from trainer.log import JsonLines, Lines, describe
+
+Captured = pytest.CaptureFixture[str]
+TRAINED: dict[str, Any] = {
+    "event": "train",
+    "step": 1200,
+    "loss": 5.1234,
+    "loss_mlm": 4.5,
+    "accuracy_mlm": 0.2134,
+    "lr": 9.8e-05,
+    "tokens_per_second": 21400.4,
+    "padding": 0.012,
+    "mfu": 0.371,
+    "skipped": 0,
+    "seconds_left": 754.2,
+}
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_a_record_in_words() -> None:
+    assert describe(TRAINED, 10000) == (
+        "train step 1,200/10,000 · loss 5.123 · mlm 4.500 · masked accuracy 21.3% · lr 9.80e-05 · "
+        "21,400 tok/s · padding 1.2% · MFU 37.1% · 0:12:34 left"
+    )
+    assert "3 skipped" in describe({**TRAINED, "skipped": 3}, 10000)
+
+
+def test_records_are_written_at_once(tmp_path: Path) -> None:
+    log = JsonLines(tmp_path, 0)
+    log.write({"event": "train", "step": 1, "loss": 2.5})
+    assert lines_of(tmp_path) == [{"event": "train", "step": 1, "loss": 2.5}]
+    log.close()
+
+
+def test_what_came_after_the_checkpoint_is_dropped(tmp_path: Path) -> None:
+    log = JsonLines(tmp_path, 0)
+    for step in (1, 2, 3):
+        log.write({"event": "train", "step": step})
+    log.close()
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"event": "train", "st')
+    again = JsonLines(tmp_path, 2)
+    again.write({"event": "train", "step": 3})
+    again.close()
+    assert [record["step"] for record in lines_of(tmp_path)] == [1, 2, 3]
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    log = JsonLines.__new__(JsonLines)
+    log._file = (tmp_path / "log.jsonl").open("a", encoding="utf-8")
+    with pytest.raises(RunError, match=r"cannot write .*log.jsonl: .*No space left"):
+        log.write({"step": 1})
+
+
+def test_a_terminal_has_one_line_that_changes(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = Lines(10)
+    lines.write({**TRAINED, "step": 1})
+    lines.write({**TRAINED, "step": 2})
+    lines.write({"event": "eval", "step": 2, "loss": 1.0})
+    lines.close()
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    first, second, third = shown.split("\r\x1b[2K")[1:4]
+    assert first.startswith("train step 1/10 · loss 5.123")
+    assert len(first) == len(second) == 59
+    assert third == "eval step 2/10 · loss 1.000\n"
+
+
+def test_a_log_has_a_line_a_record(capsys: Captured) -> None:
+    lines = Lines(10)
+    lines.write({**TRAINED, "step": 1})
+    lines.write({**TRAINED, "step": 2})
+    lines.close()
+    assert [line[:15] for line in capsys.readouterr().err.splitlines()] == [
+        "train step 1/10",
+        "train step 2/10",
+    ]
