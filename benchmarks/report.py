@@ -13,7 +13,7 @@ from benchmarks.floors import ENCODE
 from benchmarks.processes import Usage
 from schemas.version import VERSION
 
-_PACKAGES = (
+PACKAGES = (
     *("apache-beam", "numpy", "pyarrow", "tokenizers", "jieba", "rjieba"),
     *("datasets", "transformers", "torch"),
 )
@@ -74,12 +74,12 @@ def report(title: str, accept: str, measured: Measured) -> str:
 
 def _builds(measured: Measured) -> Iterator[str]:
     names = ["MB of text", "copies", "workers", "wall s", "CPU s", "MB/s", "x `encode_batch_fast`"]
-    yield _row(*names, "peak RSS MB, launcher", "peak RSS MB, workers")
-    yield _row(*["---:"] * 9)
+    yield row(*names, "peak RSS MB, launcher", "peak RSS MB, workers")
+    yield row(*["---:"] * 9)
     for case, usages in measured.cases.items():
         floors = [floor[ENCODE] for floor in measured.floors]
         workers = itertools.zip_longest(*(usage.worker_bytes for usage in usages), fillvalue=0)
-        yield _row(
+        yield row(
             f"{case.size_mb:g}",
             case.copies,
             case.workers,
@@ -96,17 +96,17 @@ def _beside(measured: Measured) -> Iterator[str]:
     """Yields the table of floors and peers, against the first case."""
     first = next(iter(measured.cases))
     speeds = measured.speeds(first)
-    yield _row("the same text, one core", "MB/s", "Mtok/s", "peak RSS MB", f"ours ({first}) / it")
-    yield _row("---", *["---:"] * 4)
+    yield row("the same text, one core", "MB/s", "Mtok/s", "peak RSS MB", f"ours ({first}) / it")
+    yield row("---", *["---:"] * 4)
     for step in measured.floors[0]:
         rates = [floor[step] for floor in measured.floors]
-        yield _row(step, _figure(_median(rates)), "", "", _figure(_ratio(speeds, rates)))
+        yield row(step, figure(_median(rates)), "", "", figure(_ratio(speeds, rates)))
     for step in measured.peers[0].rates if measured.peers else ():
         rates = [peer.rates[step]["MB/s"] for peer in measured.peers]
         tokens = _median(peer.rates[step]["Mtok/s"] for peer in measured.peers)
         peak = f"{_median(peer.peak_bytes for peer in measured.peers) / 1e6:.0f}"
-        yield _row(
-            step, _figure(_median(rates)), f"{tokens:.2f}", peak, _figure(_ratio(speeds, rates))
+        yield row(
+            step, figure(_median(rates)), f"{tokens:.2f}", peak, figure(_ratio(speeds, rates))
         )
 
 
@@ -128,15 +128,24 @@ def _compared(measured: Measured) -> Iterator[str]:
             yield f"* {one} -> {other}: {told}"
 
 
-def describe_machine(cores: Sequence[int]) -> str:
-    """Returns one line on the machine and one on the versions."""
+def describe_machine(
+    cores: Sequence[int], packages: Sequence[str] = PACKAGES, where: str | None = None
+) -> str:
+    """Returns one line on the machine and one on the versions.
+
+    Args:
+      cores: That may be used.
+      packages: Whose versions matter.
+      where: What ran where; by default that the first core ran what runs on one.
+    """
     cpus = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     models = {line.partition(":")[2].strip() for line in cpus if line.startswith("model name")}
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{', '.join(sorted(models)) or platform.machine()}, {os.cpu_count()} core(s)"
-    versions = [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]
+    where = where or f"what runs on one core ran on core {cores[0]}"
+    versions = [f"{name} {found}" for name in packages if (found := _version(name))]
     return (
-        f"Machine: {machine}, {memory:.0f} GiB; what runs on one core ran on core {cores[0]}.\n"
+        f"Machine: {machine}, {memory:.0f} GiB; {where}.\n"
         f"Versions: shardmill {VERSION}, Python {platform.python_version()}, "
         f"{', '.join(versions)}.\n"
     )
@@ -149,11 +158,13 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _row(*cells: object) -> str:
+def row(*cells: object) -> str:
+    """Returns a row of a table."""
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _figure(rate: float) -> str:
+def figure(rate: float) -> str:
+    """Returns three digits, or all before the point."""
     return f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
 
 
