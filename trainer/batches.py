@@ -79,13 +79,13 @@ class ArrowBatches(IterableDataset[Batch]):
         self.corpus = data if isinstance(data, Corpus) else open_local_corpus(data)
         self._rank = _default(rank, dist.get_rank, 0)
         self._world_size = _default(world_size, dist.get_world_size, 1)
-        self._step = batches_per_step or self._world_size
+        self._step = self._world_size if batches_per_step is None else batches_per_step
         self._seed, self._split, self._shuffle = seed, split, shuffle
         if copies not in COPIES:
             raise UsageError(f"copies must be {' or '.join(COPIES)}, got {copies!r}")
         if not 0 <= self._rank < self._world_size:
             raise UsageError(f"rank must be in [0, {self._world_size}), got {self._rank}")
-        if self._step % self._world_size:
+        if self._step < 1 or self._step % self._world_size:
             raise UsageError(
                 f"batches_per_step must be a multiple of the {self._world_size} processes, "
                 f"got {self._step}"
@@ -130,10 +130,10 @@ class ArrowBatches(IterableDataset[Batch]):
         return self.steps(self._epoch) * self._step // self._world_size
 
     def __iter__(self) -> Iterator[Batch]:
-        worker = get_worker_info()
-        if worker is not None and worker.num_workers > 1:
+        if (worker := get_worker_info()) is not None:
+            # A worker has a copy of the loader, that goes on while this one stays.
             raise UsageError(
-                f"ArrowBatches needs no worker processes; num_workers must be 0 or 1, got "
+                f"ArrowBatches needs no worker processes; num_workers must be 0, got "
                 f"{worker.num_workers}"
             )
         epoch, plan = self._epoch, self._plan(self._epoch)
@@ -155,7 +155,7 @@ class ArrowBatches(IterableDataset[Batch]):
     @property
     def target_share(self) -> float:
         """Share of the tokens that is to be predicted, at most."""
-        return float(self._most_targets.sum() / self.lengths.sum())
+        return float(self._most_targets.sum()) / max(float(self.lengths.sum()), 1.0)
 
     def steps(self, epoch: int) -> int:
         """Returns the optimizer's steps of an epoch."""
@@ -169,8 +169,8 @@ class ArrowBatches(IterableDataset[Batch]):
         """Goes where another loader stood, also one of another number of ranks.
 
         Raises:
-          UsageError: if the state is of other data or another order, or lies within a step that
-            these ranks cannot share.
+          UsageError: if the state is of other data or another order, of no place in it, or of one
+            within a step that these ranks cannot share.
         """
         for name, value in self._identity.items():
             if state.get(name) != value:
@@ -178,12 +178,17 @@ class ArrowBatches(IterableDataset[Batch]):
                     f"this state was saved with another {name}: {state.get(name)!r} there, "
                     f"{value!r} here"
                 )
-        if state["batch"] % self._world_size:
+        epoch, batch = (state.get(name) for name in ("epoch", "batch"))
+        if not isinstance(epoch, int) or not isinstance(batch, int) or min(epoch, batch) < 0:
+            raise UsageError(f"this is no state of a loader: epoch {epoch!r}, batch {batch!r}")
+        if batch >= max(self.steps(epoch) * self._step, 1):
+            raise UsageError(f"epoch {epoch} of {self.corpus.folder} has no batch {batch}")
+        if batch % self._world_size:
             raise UsageError(
-                f"{state['batch']} batches were taken, which {self._world_size} processes cannot "
-                "share; save at the end of a step"
+                f"{batch} batches were taken, which {self._world_size} processes cannot share; "
+                "save at the end of a step"
             )
-        self._epoch, self._batch = state["epoch"], state["batch"]
+        self._epoch, self._batch = epoch, batch
 
     def _make_plan(self, epoch: int) -> Plan:
         count = len(self._shards)
@@ -207,13 +212,12 @@ class ArrowBatches(IterableDataset[Batch]):
         pairs = bool(self.corpus.recipe.pair.relations)
         if name == "padded":
             return Padded(rows=batch_tokens // longest, longest=longest, pad=pad, pairs=pairs)
-        filled = batch_tokens / max(float(lengths.mean()) if len(lengths) else 1.0, 1.0)
-        rate = float(self._most_targets.sum()) / max(float(lengths.sum()), 1.0)
+        rows = batch_tokens * len(lengths) / max(float(lengths.sum()), 1.0)
         most = int(self._most_targets.max(initial=1))
         return Packed(
             tokens=batch_tokens,
-            targets=_rounded(1.0625 * rate * batch_tokens + most),
-            rows=_rounded(1.25 * filled + 1),
+            targets=_rounded(1.0625 * self.target_share * batch_tokens + most),
+            rows=_rounded(1.25 * rows + 1),
             longest=longest,
             pad=pad,
             pairs=pairs,

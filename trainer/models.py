@@ -128,9 +128,16 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
     _check_fit(name, config, family, corpus, longest + first)
     pairs = bool(corpus.recipe.pair.relations)
     kind = getattr(transformers, str(family.pairs if pairs else family.masked_lm))
-    # Packed attention has no dropout of its weights.
-    config.attention_probs_dropout_prob = 0.0
-    hf = kind(config) if folder is None else kind.from_pretrained(folder, config=config)
+    # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
+    config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
+    try:
+        hf = (
+            kind(config)
+            if folder is None
+            else kind.from_pretrained(folder, config=config, dtype=torch.float32)
+        )
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"--model {name} cannot be made: {error}") from error
     return Encoder(
         hf,
         backbone=family.backbone,
@@ -162,7 +169,7 @@ def _config(name: str, corpus: Corpus) -> Any:
         )
     try:
         config = transformers.AutoConfig.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
     if config.pad_token_id != pad:
         raise UsageError(
@@ -180,6 +187,8 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
             f"--model {name} has a vocabulary of {config.vocab_size}, the ids of {corpus.folder} "
             f"need {size}"
         )
+    if config.is_decoder:
+        raise UsageError(f"--model {name} is a decoder; masked tokens want an encoder")
     if config.max_position_embeddings < positions:
         raise UsageError(
             f"--model {name} has {config.max_position_embeddings} positions, the rows of "
@@ -199,8 +208,10 @@ def _own_model(name: str, corpus: Corpus) -> Any:
         sys.path.insert(0, "")
     try:
         factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be imported: {error}") from error
+    if not callable(factory):
+        raise UsageError(f"--model {name} is a {type(factory).__name__}, which cannot be called")
     model = factory(corpus)
     lacking = [method for method in _CONTRACT if not callable(getattr(model, method, None))]
     if not isinstance(model, torch.nn.Module) or lacking:

@@ -15,12 +15,16 @@ Schedule = Callable[[float], float]
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Splits the parameters: matrices decay, biases and the weights of layer norms do not.
 
+    `adapt` is for `Lamb` and means nothing to others.
+
     Source: google-research/bert optimization.py:65 (exclude LayerNorm, layer_norm, bias).
     """
     trained = [each for each in model.parameters() if each.requires_grad]
+    matrices = [each for each in trained if each.ndim > 1]
+    others = [each for each in trained if each.ndim <= 1]
     return [
-        {"params": [each for each in trained if each.ndim > 1], "weight_decay": weight_decay},
-        {"params": [each for each in trained if each.ndim <= 1], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": weight_decay, "adapt": True},
+        {"params": others, "weight_decay": 0.0, "adapt": False},
     ]
 
 
@@ -36,8 +40,9 @@ def adamw(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
 class Lamb(torch.optim.Optimizer):
     """LAMB: an Adam step for each tensor, as long as the tensor's norm tells.
 
-    Source: You et al. 2020, algorithm 2, with phi the identity; a ratio of 1 where either norm is 0
-      and for tensors that do not decay, as in the reference.
+    The norm does not tell where it or that of the step is 0, and in groups without `adapt`.
+
+    Source: You et al. 2020, algorithm 2, with phi the identity.
     """
 
     def __init__(
@@ -49,7 +54,8 @@ class Lamb(torch.optim.Optimizer):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(
-            groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+            groups,
+            {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "adapt": True},
         )
 
     @torch.no_grad()
@@ -74,17 +80,19 @@ class Lamb(torch.optim.Optimizer):
         beta1, beta2 = group["betas"]
         for state in states:
             state["step"] += 1
-        number = states[0]["step"]
+        corrections = [
+            (1 - beta1 ** state["step"], math.sqrt(1 - beta2 ** state["step"])) for state in states
+        ]
         torch._foreach_lerp_(means, gradients, 1 - beta1)
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
         roots = torch._foreach_sqrt(squares)
-        torch._foreach_div_(roots, math.sqrt(1 - beta2**number))
+        torch._foreach_div_(roots, [correction for _, correction in corrections])
         torch._foreach_add_(roots, group["eps"])
         updates = torch._foreach_div(means, roots)
-        torch._foreach_div_(updates, 1 - beta1**number)
-        if group["weight_decay"]:
-            torch._foreach_add_(updates, weights, alpha=group["weight_decay"])
+        torch._foreach_div_(updates, [correction for correction, _ in corrections])
+        torch._foreach_add_(updates, weights, alpha=group["weight_decay"])
+        if group["adapt"]:
             ratios = _ratios(torch._foreach_norm(weights), torch._foreach_norm(updates))
             torch._foreach_mul_(updates, ratios)
         torch._foreach_add_(weights, updates, alpha=-group["lr"])

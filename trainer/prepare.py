@@ -45,6 +45,8 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     options = _settled(options, checkpoint, processes)
     _check_shards(corpus, options, processes)
     seed_torch(options.seed, "weights")
+    if not any(shard.rows for shard in corpus.splits.get("train", ())):
+        raise UsageError(f"{options.data} has no rows to train on")
     longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
     plain = load_model(options.model, corpus, longest).to(processes.device)
     open_split = functools.partial(_open_split, corpus, options, processes, plain)

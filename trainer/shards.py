@@ -70,7 +70,7 @@ class MappedShards:
         batches = [
             batch
             for path, file in zip(paths, self._files, strict=True)
-            for batch in _batches(path, file, schema)
+            for batch in _batches(path, file, schema, recipe)
         ]
         filled = [file for file in self._files if file.size]
         self._base = min((file.address for file in filled), default=0)
@@ -193,7 +193,9 @@ def _map(path: Path) -> pa.Buffer:
         raise UsageError(f"{path} cannot be opened: {error}") from error
 
 
-def _batches(path: Path, file: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(
+    path: Path, file: pa.Buffer, schema: pa.Schema, recipe: Recipe
+) -> Iterator[pa.RecordBatch]:
     """Yields the record batches of a file that have rows; they are views of it."""
     try:
         reader = pa.ipc.open_file(pa.BufferReader(file))
@@ -203,8 +205,9 @@ def _batches(path: Path, file: pa.Buffer, schema: pa.Schema) -> Iterator[pa.Reco
                 raise UsageError(f"{path} has other columns than its recipe; build it anew")
             if batch.num_rows:
                 _check_place(path, file, batch)
+                _check_relations(path, batch, recipe)
                 yield batch
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path} is not a sound Arrow file: {error}") from error
 
 
@@ -223,11 +226,25 @@ def _buffers(column: pa.Array) -> list[pa.Buffer | None]:
     return buffers
 
 
+def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
+    """Makes sure that the recipe knows the relations of pairs."""
+    for name in _relations(batch) if recipe.pair.relations else ():
+        if name not in recipe.pair.relations:
+            raise UsageError(
+                f"{path} has pairs with the relation {name!r}; {recipe.name} knows "
+                f"{', '.join(recipe.pair.relations)}"
+            )
+
+
 def _relation_codes(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
-    """Returns int64[B, D]: for each code of a batch's dictionary, the recipe's number."""
-    known = list(recipe.pair.relations)
-    found = [
-        [known.index(name) for name in batch.column("pair_relation").dictionary.to_pylist()]
-        for batch in batches
-    ]
-    return np.array(found, np.int64).reshape(len(batches), -1)
+    """Returns int64[B, 128]: for each code that a batch may use, the recipe's number."""
+    codes = np.zeros((len(batches), 1 << 7), np.int64)
+    for row, batch in zip(codes, batches, strict=True):
+        names = _relations(batch)
+        row[: len(names)] = [recipe.pair.relations.index(name) for name in names]
+    return codes
+
+
+def _relations(batch: pa.RecordBatch) -> list[str]:
+    names: list[str] = batch.column("pair_relation").dictionary.to_pylist()
+    return names

@@ -1,0 +1,233 @@
+"""Measures the trainer's loader on one pinned core, beside the floor and the usual path.
+
+Every repeat is a process of its own that measures the floor, our batches of every kind, and what
+people use today, so that ratios compare what ran within a minute. Only tokens of rows are counted,
+padding never is. The files are read once before, so that none has to wait for the disk.
+"""
+
+import argparse
+import functools
+import itertools
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from benchmarks.processes import run_pinned
+from benchmarks.report import describe_machine
+from schemas.records import Array
+from schemas.shards import as_dataset, open_shard
+from trainer.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.open_corpus import open_local_corpus
+from transforms.ragged import range_indices
+from transforms.randomness import rng_for
+
+FLOOR = "NumPy gather of the same ids, nothing else"
+PEER = "`datasets`, `DataCollatorForLanguageModeling`, `DataLoader`"
+AIM = "20 Mtok/s a core or more, better 40; less than 1 s to the middle of an epoch"
+
+Measured = Mapping[str, Mapping[str, float]]
+"""What one repeat found: "Mtok/s" and "seconds", each by what was measured."""
+
+
+def kind_of(layout: str, copies: str) -> str:
+    """Returns what a kind of batches is called."""
+    return f"ours, {layout}, {copies}"
+
+
+def measure(folder: Path, batch_tokens: int, most: float, peer_most: float) -> Measured:
+    """Measures everything once.
+
+    Args:
+      folder: Of a finished build.
+      batch_tokens: Tokens of a batch.
+      most: Tokens to read of each kind, 10^6; no more than there are in an epoch.
+      peer_most: The same of the usual path, which is slow.
+    """
+    corpus = open_local_corpus(folder)
+    paths = [folder / entry.path for entry in corpus.shards("train")]
+
+    def open_loader(layout: str = "packed", copies: str = "cycle", **more: Any) -> ArrowBatches:
+        return ArrowBatches(corpus, batch_tokens=batch_tokens, layout=layout, copies=copies, **more)
+
+    checked, _ = _timed(open_loader)
+    opened, loader = _timed(lambda: open_loader(checksums=False))
+    seconds = {
+        "open, files held to their sha256": checked,
+        "open, files held to their sizes": opened,
+        "go to the middle of an epoch and take a batch": _seek(loader),
+    }
+    batches = _rows_of_batches(open_loader(checksums=False), most)
+    rates = {FLOOR: _rate(lambda: _gather(paths, len(batches[0]), most))}
+    for layout, copies in itertools.product(LAYOUTS, COPIES):
+        loader = open_loader(layout, copies, checksums=False)
+        rates[kind_of(layout, copies)] = _rate(functools.partial(_read, loader, most))
+    rates[PEER] = _peer(paths, folder / "tokenizer.json", batches, loader.lengths, peer_most)
+    return {"Mtok/s": rates, "seconds": seconds}
+
+
+def _timed(step: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    found = step()
+    return time.perf_counter() - began, found
+
+
+def _rate(step: Callable[[], int]) -> float:
+    """Returns the 10^6 tokens a second of a step that tells how many tokens it read."""
+    seconds, tokens = _timed(step)
+    return tokens / 1e6 / seconds
+
+
+def _read(loader: ArrowBatches, most: float) -> int:
+    """Makes batches; the order of the epoch is drawn here as well."""
+    tokens = 0
+    for batch in loader:
+        tokens += int(batch["num_tokens"])
+        if tokens >= most * 1e6:
+            break
+    return tokens
+
+
+def _seek(loader: ArrowBatches) -> float:
+    """Returns the seconds that a resumed run waits for its first batch."""
+    state = loader.state_dict()
+    middle = {**state, "epoch": 1, "batch": len(loader) // 2}
+
+    def go() -> None:
+        loader.load_state_dict(middle)
+        next(iter(loader))
+
+    return _timed(go)[0]
+
+
+def _rows_of_batches(loader: ArrowBatches, most: float) -> list[Array]:
+    """Returns the rows that the first batches hold."""
+    found, tokens = [], 0
+    for batch in loader:
+        rows = batch["row_ids"].numpy()
+        found.append(rows[rows >= 0])
+        tokens += int(batch["num_tokens"])
+        if tokens >= most * 1e6:
+            break
+    return found
+
+
+def _gather(paths: Sequence[Path], rows_a_batch: int, most: float) -> int:
+    """Copies the ids of rows in random order, out of one record batch after the other."""
+    tokens = 0
+    for number, batch in enumerate(_record_batches(paths)):
+        column = batch.column("input_ids")
+        offsets, values = column.offsets.to_numpy(), column.values.to_numpy()
+        starts, lengths = offsets[:-1], np.diff(offsets)
+        order = rng_for(0, "floor", number).permutation(batch.num_rows)
+        for begin in range(0, len(order), rows_a_batch):
+            rows = order[begin : begin + rows_a_batch]
+            tokens += len(values[range_indices(starts[rows], lengths[rows])])
+        if tokens >= most * 1e6:
+            break
+    return tokens
+
+
+def _record_batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        yield from open_shard(path).to_batches()
+
+
+def _peer(
+    paths: Sequence[Path], tokenizer: Path, batches: Sequence[Array], lengths: Array, most: float
+) -> float:
+    """Reads the rows of our first batches, in our order and as many at a time."""
+    # What is imported here takes seconds, and is not needed by the process that reports.
+    from torch.utils.data import DataLoader
+    from transformers import DataCollatorForLanguageModeling
+
+    from benchmarks.peers import load_fast_tokenizer
+
+    sums = np.cumsum([lengths[rows].sum() for rows in batches])
+    rows = np.concatenate(batches[: int(np.searchsorted(sums, most * 1e6)) + 1])
+    dataset: Any = as_dataset(paths).select_columns(["input_ids"]).select(rows)
+    collator: Any = DataCollatorForLanguageModeling(tokenizer=load_fast_tokenizer(tokenizer))
+    loader = DataLoader(dataset, batch_size=len(batches[0]), collate_fn=collator)
+    return _rate(lambda: sum(int(batch["attention_mask"].sum()) for batch in loader))
+
+
+def report(title: str, repeats: Sequence[Measured]) -> str:
+    """Returns a section of Markdown: medians, and ratios taken within each repeat."""
+    rates = [found["Mtok/s"] for found in repeats]
+    lines = [f"### {title}", "", _line("one core", "Mtok/s", "x the floor", "x the usual path")]
+    lines.append(_line("---", "---:", "---:", "---:"))
+    for step in rates[0]:
+        ratios = (statistics.median(each[step] / each[base] for each in rates) for base in BASES)
+        told = (f"{ratio:.3g}" for ratio in ratios)
+        lines.append(_line(step, f"{statistics.median(each[step] for each in rates):.3g}", *told))
+    lines += ["", _line("once", "seconds"), _line("---", "---:")]
+    for step in repeats[0]["seconds"]:
+        seconds = statistics.median(found["seconds"][step] for found in repeats)
+        lines.append(_line(step, f"{seconds:.3f}"))
+    return "\n".join([*lines, "", f"* Aim: {AIM}.", ""])
+
+
+BASES = (FLOOR, PEER)
+"""What everything is compared with."""
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loader", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a finished build")
+    parser.add_argument("--batch-tokens", type=int, default=65_536, metavar="N", help="(65536)")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="(3)")
+    parser.add_argument("--cpu", type=int, metavar="N", help="the core (the last)")
+    parser.add_argument(
+        "--mtok", type=float, default=40.0, metavar="N", help="most tokens to read, 10^6 (40)"
+    )
+    parser.add_argument(
+        "--peer-mtok", type=float, default=4.0, metavar="N", help="the same of the usual path (4)"
+    )
+    parser.add_argument("--once", action="store_true", help="measure here and print JSON")
+    given = parser.parse_args(argv)
+    cores = os.sched_getaffinity(0)
+    if given.cpu is not None and given.cpu not in cores:
+        parser.error(f"--cpu must be one of {sorted(cores)}, got {given.cpu}")
+    if given.repeat < 1:
+        parser.error(f"--repeat must be at least 1, got {given.repeat}")
+    return given
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures and prints Markdown; returns the exit status."""
+    given = parse_options(argv)
+    if given.once:
+        torch.set_num_threads(1)
+        found = measure(given.data, given.batch_tokens, given.mtok, given.peer_mtok)
+        print(json.dumps(found))
+        return 0
+    core = max(os.sched_getaffinity(0)) if given.cpu is None else given.cpu
+    command = [sys.executable, "-m", "benchmarks.loader", "--once"]
+    command += ["--data", str(given.data.resolve()), "--batch-tokens", str(given.batch_tokens)]
+    command += ["--mtok", f"{given.mtok:g}", "--peer-mtok", f"{given.peer_mtok:g}"]
+    repeats = []
+    for repeat in range(given.repeat):
+        print(f"repeat {repeat + 1} of {given.repeat}", file=sys.stderr, flush=True)
+        repeats.append(json.loads(run_pinned(command, [core]).output.splitlines()[-1]))
+    recipe = open_local_corpus(given.data).recipe
+    title = f"`{recipe.name}`, L {recipe.max_seq_length}, batches of {given.batch_tokens} tokens"
+    print(report(title, repeats))
+    print(describe_machine([core]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What only a GPU can show: the kernel for packed attention, and compiled steps in bfloat16."""
+
+import functools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from tests.corpus_fixtures import corpus
+from trainer.attention import packed_attention, rectangular_attention
+from trainer.batches import ArrowBatches
+from trainer.layouts import Batch
+from trainer.model import Encoder, mean_losses
+from trainer.models import load_model
+from trainer.open_corpus import open_local_corpus
+from trainer.optim import adamw, parameter_groups
+from trainer.seeding import seed_torch
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+LENGTHS = {
+    "no empty segment": [5, 128, 1, 64],
+    "empty ones at the end": [128, 7, 0, 0, 0],
+    "an empty one between": [9, 0, 128, 3, 0],
+}
+
+
+def attend(lengths: list[int], *, kernel: bool) -> tuple[Tensor, ...]:
+    """Returns the output and the gradients of query, key and value, all float32."""
+    seed_torch(1, "gpu-attention")
+    shape = 1, 4, sum(lengths), 64
+    inputs = [
+        torch.randn(shape, device="cuda").bfloat16().requires_grad_(requires_grad=True)
+        for _ in range(3)
+    ]
+    borders = torch.tensor([0, *lengths], device="cuda").cumsum(0).to(torch.int32)
+    if kernel:
+        module = torch.nn.Identity()
+        output, _ = packed_attention(module, *inputs, None, cu_seqlens=borders, max_seqlen=128)
+    else:
+        q, k, v = (each.float()[0].transpose(0, 1) for each in inputs)
+        output = rectangular_attention(q, k, v, borders, 128, None)[None]
+    weights = torch.linspace(-1, 1, output.numel(), device="cuda").reshape(output.shape)
+    gradients = torch.autograd.grad((output.float() * weights).sum(), inputs)
+    return output.detach().float(), *(gradient.float() for gradient in gradients)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+def test_the_kernel_is_the_rectangular_attention(lengths: list[int]) -> None:
+    found, expected = attend(lengths, kernel=True), attend(lengths, kernel=False)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert bool(ours.isfinite().all())
+        # bfloat16 keeps 8 bits: an error of 2**-8 of each number, and several of them add up.
+        assert float((ours - theirs).norm() / theirs.norm()) < 2**-6
+
+
+@functools.cache
+def batches() -> tuple[Batch, ...]:
+    """Two full batches, the last one and one without rows, on the GPU."""
+    opened = open_local_corpus(corpus("bert-wwm"))
+    count = len(ArrowBatches(opened, batch_tokens=4096))
+    first, second, *_, last, empty = ArrowBatches(
+        opened, batch_tokens=4096, batches_per_step=count + 1
+    )
+    return tuple(
+        {name: tensor.cuda() for name, tensor in batch.items()}
+        for batch in (first, second, last, empty)
+    )
+
+
+def model() -> Encoder:
+    seed_torch(2, "gpu-model")
+    opened = open_local_corpus(corpus("bert-wwm"))
+    encoder: Encoder = load_model("bert-tiny", opened, 128).cuda()
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return encoder
+
+
+def loss_of(called: Any, encoder: Encoder, batch: Batch, *, bf16: bool) -> Tensor:
+    with torch.autocast("cuda", torch.bfloat16, enabled=bf16):
+        parts = called(batch)
+    return torch.stack([*mean_losses(parts, encoder.counts(batch)).values()]).sum()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_step_in_bfloat16_is_finite(number: int) -> None:
+    encoder = model()
+    loss = loss_of(encoder, encoder, batches()[number], bf16=True)
+    loss.backward()
+    assert bool(loss.isfinite())
+    for name, weight in encoder.named_parameters():
+        assert weight.grad is not None, name
+        assert bool(weight.grad.isfinite().all()), name
+
+
+def test_losses_in_bfloat16_are_those_in_float32_within_a_hundredth() -> None:
+    losses = {}
+    for bf16 in (True, False):
+        encoder = model()
+        optimizer = adamw(parameter_groups(encoder, 0.01), 1e-4)
+        found = []
+        for batch in batches()[:3]:
+            loss = loss_of(encoder, encoder, batch, bf16=bf16)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            found.append(loss.detach())
+        losses[bf16] = torch.stack(found)
+    torch.testing.assert_close(losses[True], losses[False], rtol=1e-2, atol=0)
+
+
+def test_a_compiled_model_is_compiled_once_and_gives_the_same_losses() -> None:
+    torch.compiler.reset()
+    encoder, counter = model(), CompileCounterWithBackend("inductor")
+    compiled = torch.compile(encoder, backend=counter, fullgraph=True, dynamic=False)
+    for batch in batches():
+        found = loss_of(compiled, encoder, batch, bf16=True)
+        found.backward()
+        expected = loss_of(encoder, encoder, batch, bf16=True)
+        torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-6)
+    assert counter.frame_count == 1
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight() -> None:
+    weight = torch.nn.Parameter(torch.ones(4, 4, device="cuda"))
+    optimizer: Any = adamw([{"params": [weight]}], 0.1)
+    weight.grad = torch.full_like(weight, torch.nan)
+    optimizer.found_inf = torch.ones((), device="cuda")
+    optimizer.step()
+    assert torch.equal(weight.detach(), torch.ones(4, 4, device="cuda"))
+    assert int(optimizer.state[weight]["step"]) == 0

@@ -1,0 +1,179 @@
+"""Batches written out slowly, one row and one token after the other, as plain lists."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from schemas.records import Array
+from trainer.layouts import Packed, Padded
+from trainer.plan import Limits
+
+Row = Mapping[str, Any]
+"""A row of a shard, as pyarrow makes plain Python of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Masks:
+    """What is to be predicted in a row: positions, and the ids seen there."""
+
+    positions: list[int]
+    seen: list[int]
+
+
+def stored_masks(row: Row, copy: int) -> Masks:
+    return Masks(row["mlm_positions"][copy], row["mlm_input_ids"][copy])
+
+
+def order_of(count: int, raw: Sequence[int]) -> list[int]:
+    """Returns rows sorted by random numbers, without the low bits that are needed to count them."""
+    bits = max(count - 1, 1).bit_length()
+    return sorted(range(count), key=lambda row: (raw[row] >> bits, row))
+
+
+def fill(
+    order: Sequence[int], tokens: Sequence[int], targets: Sequence[int], limits: Limits
+) -> list[list[int]]:
+    """Returns the rows of each batch, in the order in which they are taken."""
+    batches: list[list[int]] = []
+    for row in order:
+        if batches:
+            together = [*batches[-1], row]
+            fits = len(together) <= limits.rows
+            fits = fits and sum(tokens[each] for each in together) <= limits.tokens
+            fits = fits and sum(targets[each] for each in together) <= limits.targets
+            if fits:
+                batches[-1] = together
+                continue
+        batches.append([row])
+    return batches
+
+
+def seen_tokens(row: Row, masks: Masks) -> list[int]:
+    tokens = list(row["input_ids"])
+    for position, seen in zip(masks.positions, masks.seen, strict=True):
+        tokens[position] = seen
+    return tokens
+
+
+def packed(
+    layout: Packed,
+    numbers: Sequence[int],
+    rows: Sequence[Row],
+    masks: Sequence[Masks],
+    relations: Sequence[str],
+) -> dict[str, Any]:
+    """Returns what `Packed.tensors` should hold, as lists."""
+    ids: list[int] = []
+    places: list[int] = []
+    types: list[int] = []
+    borders = [0]
+    targets: list[int] = []
+    labels: list[int] = []
+    for row, mask in zip(rows, masks, strict=True):
+        targets.extend(len(ids) + position for position in mask.positions)
+        labels.extend(row["input_ids"][position] for position in mask.positions)
+        ids.extend(seen_tokens(row, mask))
+        length = len(row["input_ids"])
+        places.extend(range(length))
+        types.extend(int(place >= row["second_segment_start"]) for place in range(length))
+        borders.append(len(ids))
+    total = len(ids)
+    while len(ids) < layout.tokens:
+        length = min(layout.longest, layout.tokens - len(ids))
+        ids.extend([layout.pad] * length)
+        places.extend(range(length))
+        types.extend([0] * length)
+        borders.append(len(ids))
+    found = {
+        "input_ids": [ids],
+        "position_ids": [places],
+        "token_type_ids": [types],
+        "cu_seqlens": _fill_up(borders, layout.segments + 1, layout.tokens),
+        "target_positions": _fill_up(targets, layout.targets, 0),
+        "labels": _fill_up(labels, layout.targets, -100),
+        "row_ids": _fill_up(numbers, layout.segments, -1),
+        "num_tokens": total,
+    }
+    return _with_pairs(found, rows, relations, layout.segments)
+
+
+def padded(
+    layout: Padded,
+    numbers: Sequence[int],
+    rows: Sequence[Row],
+    masks: Sequence[Masks],
+    relations: Sequence[str],
+) -> dict[str, Any]:
+    """Returns what `Padded.tensors` should hold, as lists."""
+    width = layout.longest
+    found: dict[str, Any] = {
+        "input_ids": [],
+        "attention_mask": [],
+        "token_type_ids": [],
+        "labels": [],
+        "row_ids": _fill_up(numbers, layout.rows, -1),
+        "num_tokens": sum(len(row["input_ids"]) for row in rows),
+    }
+    for row, mask in zip(rows, masks, strict=True):
+        length = len(row["input_ids"])
+        labels = [-100] * width
+        for position in mask.positions:
+            labels[position] = row["input_ids"][position]
+        types = [int(place >= row["second_segment_start"]) for place in range(length)]
+        found["input_ids"].append(_fill_up(seen_tokens(row, mask), width, layout.pad))
+        found["attention_mask"].append(_fill_up([1] * length, width, 0))
+        found["token_type_ids"].append(_fill_up(types, width, 0))
+        found["labels"].append(labels)
+    for _ in range(layout.rows - len(rows)):
+        found["input_ids"].append([layout.pad] * width)
+        found["attention_mask"].append(_fill_up([1], width, 0))
+        found["token_type_ids"].append([0] * width)
+        found["labels"].append([-100] * width)
+    return _with_pairs(found, rows, relations, layout.rows)
+
+
+def masks_in(batch: Mapping[str, Any], rows: Sequence[Row]) -> list[Masks]:
+    """Reads from a batch, given as lists, what is to be predicted in each of its rows."""
+    if "cu_seqlens" in batch:
+        begins = batch["cu_seqlens"]
+        flat = batch["input_ids"][0]
+        count = sum(label != -100 for label in batch["labels"])
+        wanted = batch["target_positions"][:count]
+    else:
+        width = len(batch["input_ids"][0])
+        begins = [number * width for number in range(len(rows))]
+        flat = [token for line in batch["input_ids"] for token in line]
+        labels = [label for line in batch["labels"] for label in line]
+        wanted = [at for at, label in enumerate(labels) if label != -100]
+    found = []
+    for begin, row in zip(begins, rows, strict=False):
+        at = [place for place in wanted if begin <= place < begin + len(row["input_ids"])]
+        found.append(Masks([place - begin for place in at], [flat[place] for place in at]))
+    return found
+
+
+def plain(batch: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Returns tensors as lists."""
+    return {name: tensor.tolist() for name, tensor in batch.items()}
+
+
+def row_numbers(batch: Mapping[str, Tensor]) -> list[int]:
+    """Returns which rows a batch holds."""
+    ids: Array = batch["row_ids"].numpy()
+    found: list[int] = ids[ids >= 0].tolist()
+    return found
+
+
+def _fill_up(values: Sequence[int], size: int, filler: int) -> list[int]:
+    return [*values, *[filler] * (size - len(values))]
+
+
+def _with_pairs(
+    found: dict[str, Any], rows: Sequence[Row], relations: Sequence[str], size: int
+) -> dict[str, Any]:
+    if relations:
+        labels = [list(relations).index(row["pair_relation"]) for row in rows]
+        found["next_sentence_label"] = _fill_up(labels, size, -100)
+    return found

@@ -1,0 +1,330 @@
+"""What the loader must hold for every objective of the table; a new one needs no edit here."""
+
+import dataclasses
+import functools
+import itertools
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.corpus_fixtures import shard_paths, stored_rows
+from tests.folders import build_folder
+from tests.oracles.batches import (
+    Masks,
+    Row,
+    fill,
+    masks_in,
+    order_of,
+    packed,
+    padded,
+    plain,
+    row_numbers,
+    stored_masks,
+)
+from trainer.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.layouts import Packed, Padded
+from trainer.masks import masked_corruption
+from trainer.open_corpus import open_local_corpus
+from transforms.checks.examine import examine, judge
+from transforms.checks.oracle import Findings
+from transforms.corpus import Corpus
+from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
+from transforms.corruption.select import BudgetedUnits
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.recipe import Recipe
+from transforms.randomness import rng_for
+
+NAMES = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+EPOCHS = 8
+Build = tuple[Corpus, list[dict[str, Any]]]
+
+
+@functools.cache
+def _root() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="shardmill-tests-")
+
+
+@functools.cache
+def small(name: str, length: int = 40) -> Build:
+    """Returns a build of a few short rows, and these rows as plain Python."""
+    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=length, copies=3)
+    return opened(Path(_root().name) / f"{name}-{length}", recipe, documents=10)
+
+
+@functools.cache
+def large(name: str) -> Build:
+    """Returns a build with enough tokens for statistics."""
+    recipe = dataclasses.replace(OBJECTIVES[name], copies=1)
+    return opened(Path(_root().name) / f"{name}-large", recipe, documents=250)
+
+
+def opened(path: Path, recipe: Recipe, documents: int) -> Build:
+    folder = build_folder(path, recipe, shards=2, documents=documents)
+    rows = [row for shard in shard_paths(folder.path) for row in stored_rows(shard)]
+    return open_local_corpus(path), rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a loader is made, and which epoch it stands before."""
+
+    more_tokens: int
+    layout: str
+    copies: str
+    seed: int
+    shuffle: bool
+    epoch: int
+    world_size: int
+    batches_per_rank: int
+
+    @property
+    def step(self) -> int:
+        return self.world_size * self.batches_per_rank
+
+    def ranks(self, build: Corpus, longest: int) -> list[ArrowBatches]:
+        found = []
+        for rank in range(self.world_size):
+            batches = ArrowBatches(
+                build,
+                batch_tokens=longest + self.more_tokens,
+                layout=self.layout,
+                copies=self.copies,
+                seed=self.seed,
+                shuffle=self.shuffle,
+                rank=rank,
+                world_size=self.world_size,
+                batches_per_step=self.step,
+                checksums=False,
+            )
+            batches.load_state_dict({**batches.state_dict(), "epoch": self.epoch})
+            found.append(batches)
+        return found
+
+
+OPTIONS = st.builds(
+    Options,
+    more_tokens=st.integers(0, 200),
+    layout=st.sampled_from(LAYOUTS),
+    copies=st.sampled_from(COPIES),
+    seed=st.integers(0, 1 << 62),
+    shuffle=st.booleans(),
+    epoch=st.integers(0, 1 << 30),
+    world_size=st.integers(1, 4),
+    batches_per_rank=st.integers(1, 3),
+)
+
+
+def longest_of(rows: Sequence[Row]) -> int:
+    return max(len(row["input_ids"]) for row in rows)
+
+
+def most_targets(rows: Sequence[Row], recipe: Recipe) -> list[int]:
+    lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
+    select = masked_corruption(recipe).select
+    found: list[int] = select.most_tokens(lengths, recipe.max_seq_length).tolist()
+    return found
+
+
+def in_order(ranks: Sequence[ArrowBatches]) -> Iterator[Mapping[str, Any]]:
+    """Yields the batches of all ranks, as lists, in the order that one rank would have."""
+    for step in zip(*ranks, strict=True):
+        yield from map(plain, step)
+
+
+def expected_batches(
+    ranks: Sequence[ArrowBatches], options: Options, rows: Sequence[Row]
+) -> list[list[int]]:
+    """Returns the rows of every batch of the epoch, those of empty ones too."""
+    order = list(range(len(rows)))
+    if options.shuffle:
+        rng = rng_for(options.seed, "train-order", "train", options.epoch)
+        order = order_of(len(rows), rng.bit_generator.random_raw(len(rows)).tolist())
+    recipe = ranks[0].corpus.recipe
+    lengths = [len(row["input_ids"]) for row in rows]
+    found = fill(order, lengths, most_targets(rows, recipe), ranks[0].layout.limits)
+    found = [sorted(batch) for batch in found]
+    return [*found, *[[]] * (-len(found) % options.step)]
+
+
+def slowly(
+    layout: object,
+    numbers: Sequence[int],
+    rows: Sequence[Row],
+    masks: Sequence[Masks],
+    relations: Sequence[str],
+) -> dict[str, Any]:
+    if isinstance(layout, Packed):
+        return packed(layout, numbers, rows, masks, relations)
+    assert isinstance(layout, Padded)
+    return padded(layout, numbers, rows, masks, relations)
+
+
+@NAMES
+@settings(max_examples=25)
+@given(options=OPTIONS)
+def test_batches_are_those_that_are_written_out_slowly(name: str, options: Options) -> None:
+    build, rows = small(name)
+    ranks = options.ranks(build, longest_of(rows))
+    layout, relations = ranks[0].layout, list(build.recipe.pair.relations)
+    expected = expected_batches(ranks, options, rows)
+    found = list(in_order(ranks))
+    assert len(found) == len(expected)
+    for batch, numbers in zip(found, expected, strict=True):
+        taken = [rows[number] for number in numbers]
+        shown = masks_in(batch, taken)
+        if options.copies == "cycle":
+            assert shown == [stored_masks(row, options.epoch % 3) for row in taken]
+        else:
+            check_masks(shown, taken, build)
+        # All else is taken from the stored rows: what is not selected is seen as it is.
+        assert batch == slowly(layout, numbers, taken, shown, relations)
+
+
+def check_masks(shown: Sequence[Masks], rows: Sequence[Row], build: Corpus) -> None:
+    """Checks masks that were drawn anew."""
+    most = most_targets(rows, build.recipe)
+    for row, masks, allowed in zip(rows, shown, most, strict=True):
+        assert all(a < b for a, b in itertools.pairwise(masks.positions))
+        assert all(0 <= position < len(row["input_ids"]) for position in masks.positions)
+        assert all(0 <= token < build.vocabulary.size for token in masks.seen)
+        assert len(masks.positions) <= allowed
+
+
+@NAMES
+@settings(max_examples=25)
+@given(options=OPTIONS)
+def test_all_ranks_together_have_every_row_once(name: str, options: Options) -> None:
+    build, rows = small(name)
+    ranks = options.ranks(build, longest_of(rows))
+    batches = [list(each) for each in ranks]
+    assert len({len(each) for each in batches}) == 1
+    assert len(batches[0]) % options.batches_per_rank == 0
+    found = [row for each in batches for batch in each for row in row_numbers(batch)]
+    assert sorted(found) == list(range(len(rows)))
+    assert [each.state_dict()["epoch"] for each in ranks] == [options.epoch + 1] * len(ranks)
+
+
+@NAMES
+@settings(max_examples=25)
+@given(options=OPTIONS)
+def test_limits_are_kept(name: str, options: Options) -> None:
+    build, rows = small(name)
+    [one, *_] = options.ranks(build, longest_of(rows))
+    limits = one.layout.limits
+    assert limits.tokens <= longest_of(rows) + options.more_tokens
+    for batch in one:
+        assert len(row_numbers(batch)) <= limits.rows
+        assert int(batch["num_tokens"]) <= limits.tokens
+        assert int((batch["labels"] != -100).sum()) <= limits.targets
+        assert batch["input_ids"].numel() == limits.tokens
+
+
+@NAMES
+@settings(max_examples=15)
+@given(options=OPTIONS, taken=st.integers(0, 40))
+def test_another_loader_goes_on_exactly(name: str, options: Options, taken: int) -> None:
+    build, rows = small(name)
+    whole = options.ranks(build, longest_of(rows))[-1]
+    left = [plain(batch) for batch in itertools.islice(whole, taken)]
+    state = whole.state_dict()
+    rest = [plain(batch) for batch in whole]
+    resumed = options.ranks(build, longest_of(rows))[-1]
+    resumed.load_state_dict(state)
+    assert [plain(batch) for batch in resumed] == rest
+    assert len(left) <= taken
+
+
+def drawn(build: Corpus, rows: Sequence[Row], seed: int = 3) -> list[list[Masks]]:
+    """Returns fresh masks of every row, for each of some epochs."""
+    batches = ArrowBatches(
+        build, batch_tokens=8192, copies="dynamic", seed=seed, checksums=False, rank=0, world_size=1
+    )
+    found = []
+    for _ in range(EPOCHS):
+        masks: dict[int, Masks] = {}
+        for batch in map(plain, batches):
+            numbers = [number for number in batch["row_ids"] if number >= 0]
+            taken = [rows[number] for number in numbers]
+            masks.update(zip(numbers, masks_in(batch, taken), strict=True))
+        found.append([masks[number] for number in range(len(rows))])
+    return found
+
+
+def examined(build: Corpus, rows: Sequence[Row], recipe: Recipe) -> tuple[Findings, bool]:
+    """Puts the masks of the epochs into the columns of copies, and judges them as a shard's."""
+    recipe = dataclasses.replace(recipe, copies=EPOCHS)
+    epochs = drawn(build, rows)
+    stored = [
+        {
+            **row,
+            "mlm_positions": [epoch[number].positions for epoch in epochs],
+            "mlm_input_ids": [epoch[number].seen for epoch in epochs],
+        }
+        for number, row in enumerate(rows)
+    ]
+    batch = pa.RecordBatch.from_pylist(stored, schema=recipe.schema(build.vocabulary))
+    found = examine(batch, recipe, build.vocabulary)
+    oracles = judge(found.counts, recipe, build.vocabulary)
+    assert len(oracles) >= 7
+    return found, all(oracle.holds for oracle in oracles)
+
+
+@NAMES
+def test_fresh_masks_are_as_good_as_stored_ones(name: str) -> None:
+    build, rows = large(name)
+    found, holds = examined(build, rows, build.recipe)
+    assert not found.breaches
+    assert found.counts["length.rows"] == len(rows)
+    assert holds
+
+
+@NAMES
+def test_fresh_masks_differ_from_epoch_to_epoch(name: str) -> None:
+    build, rows = large(name)
+    epochs = drawn(build, rows)
+    long = [number for number, row in enumerate(rows) if len(row["input_ids"]) > 100]
+    assert len(long) > 20
+    for number in long:
+        assert len({tuple(epoch[number].positions) for epoch in epochs}) == EPOCHS
+
+
+@NAMES
+def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
+    build, rows = large(name)
+    assert drawn(build, rows, seed=3) == drawn(build, rows, seed=3)
+    assert drawn(build, rows, seed=3) != drawn(build, rows, seed=4)
+
+
+def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
+    [corruption] = recipe.corrupt
+    assert isinstance(corruption.select, BudgetedUnits)
+    assert isinstance(corruption.select.budget, RoundedBudget | RandomizedBudget)
+    budget = dataclasses.replace(corruption.select.budget, rate=rate)
+    select = dataclasses.replace(corruption.select, budget=budget)
+    return dataclasses.replace(recipe, corrupt=(dataclasses.replace(corruption, select=select),))
+
+
+@NAMES
+@pytest.mark.parametrize("rate", [0.95 * 0.15, 1.05 * 0.15])
+def test_masks_at_a_rate_five_percent_off_are_found_out(name: str, rate: float) -> None:
+    build, rows = large(name)
+    biased = dataclasses.replace(build, recipe=at_another_rate(build.recipe, rate))
+    found, holds = examined(biased, rows, build.recipe)
+    assert found.breaches or not holds
+
+
+@NAMES
+def test_rewriting_five_percent_off_is_found_out(name: str) -> None:
+    build, rows = large(name)
+    [corruption] = build.recipe.corrupt
+    rewrite = dataclasses.replace(corruption.rewrite, mask=0.95 * 0.8)
+    corrupt = (dataclasses.replace(corruption, rewrite=rewrite),)
+    biased = dataclasses.replace(build, recipe=dataclasses.replace(build.recipe, corrupt=corrupt))
+    assert not examined(biased, rows, build.recipe)[1]
