@@ -114,13 +114,13 @@ class Lines:
 def describe(record: Record, steps: int) -> str:
     """Returns a record as people read it."""
     shown = [f"{record['event']} step {record['step']:,}/{steps:,}"]
+    if "seconds_left" in record:
+        shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
     shown += [
         text.format(record[name])
         for name, text in _WORDS.items()
         if record.get(name) is not None and not (name == "skipped" and not record[name])
     ]
-    if "seconds_left" in record:
-        shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
     return " · ".join(shown)
 
 
@@ -131,9 +131,9 @@ _WORDS: Mapping[str, str] = {
     "perplexity": "perplexity {:.1f}",
     "accuracy_mlm": "masked accuracy {:.1%}",
     "accuracy_nsp": "pairs {:.1%}",
+    "tokens_per_second": "{:,.0f} tok/s",
     "lr": "lr {:.2e}",
     "gradient_norm": "|g| {:.2f}",
-    "tokens_per_second": "{:,.0f} tok/s",
     "padding": "padding {:.1%}",
     "mfu": "MFU {:.1%}",
     "matmul_share": "{:.0%} of matmul",

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,17 +44,16 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     checkpoints = Checkpoints(Path(options.output), options.keep)
     checkpoint = _find_checkpoint(options, checkpoints)
     options = _settled(options, checkpoint, processes)
-    _check_shards(corpus, options, processes)
+    longest = _longest(options, corpus)
     seed_torch(options.seed, "weights")
-    if not any(shard.rows for shard in corpus.splits.get("train", ())):
-        raise UsageError(f"{options.data} has no rows to train on")
-    longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
     plain = load_model(options.model, corpus, longest).to(processes.device)
-    open_split = functools.partial(_open_split, corpus, options, processes, plain)
-    batches = open_split("train", options.batches_per_step)
     identity = _identity(options, corpus, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
+    _check_shards(corpus, options, processes)
+    open_split = functools.partial(_open_split, corpus, options, processes, plain)
+    batches = open_split("train", options.batches_per_step)
+    if checkpoint is not None:
         batches.load_state_dict(checkpoint.meta["loader"])
     steps = options.steps or corpus.recipe.copies * batches.steps(0)
     warmup = steps // 20 if options.warmup is None else options.warmup
@@ -74,7 +74,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
         identity=identity,
-        notices=_notices(options, checkpoint),
+        notices=[_sizes(options, batches, identity, processes), *_changes(options, checkpoint)],
     )
 
 
@@ -119,10 +119,26 @@ def _settled(
     return dataclasses.replace(options, **found)
 
 
+def _longest(options: TrainOptions, corpus: Corpus) -> int:
+    """Returns the most tokens of a row, which must fit into a batch."""
+    if not any(shard.rows for shard in corpus.splits.get("train", ())):
+        raise UsageError(f"{options.data} has no rows to train on")
+    longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
+    if (options.batch_tokens or 0) < longest:
+        raise UsageError(
+            f"--batch-tokens must be at least {longest}, the longest row of {options.data}, got "
+            f"{options.batch_tokens}"
+        )
+    return longest
+
+
 def _check_shards(corpus: Corpus, options: TrainOptions, processes: Processes) -> None:
     """Holds the shards to the manifest; every process reads its share of them."""
     shards = [shard for split in corpus.splits.values() for shard in split]
     share = shards[processes.rank :: processes.size]
+    if processes.first and options.checksums:
+        size = sum(shard.bytes for shard in shards)
+        sys.stderr.write(f"reading {len(shards)} shards ({size / 1e6:,.1f} MB) for their sha256\n")
     problem = shard_problem(corpus.folder, share, checksums=options.checksums)
     processes.agree(UsageError(problem) if problem else None)
 
@@ -218,7 +234,23 @@ def _flops(model: Any, batches: ArrowBatches) -> float | None:
     return float(model.flops_per_token(context, batches.target_share))
 
 
-def _notices(options: TrainOptions, checkpoint: Checkpoint | None) -> list[str]:
+def _sizes(
+    options: TrainOptions,
+    batches: ArrowBatches,
+    identity: Mapping[str, Any],
+    processes: Processes,
+) -> str:
+    """Says how large everything is."""
+    precision = f"{options.precision}, {'compiled' if options.compile else 'not compiled'}"
+    return (
+        f"{options.model}: {identity['model']}; {len(batches.lengths):,} rows, "
+        f"{int(batches.lengths.sum()):,} tokens, {batches.steps(0):,} steps an epoch of "
+        f"{options.batches_per_step} x {options.batch_tokens:,} tokens; {processes.size} x "
+        f"{processes.device.type}, {precision}"
+    )
+
+
+def _changes(options: TrainOptions, checkpoint: Checkpoint | None) -> list[str]:
     """Says whether the run goes on, and what is no longer as it was."""
     if checkpoint is None:
         return []

@@ -83,6 +83,8 @@ def test_the_log_tells_everything(tmp_path: Path, capsys: Captured) -> None:
     assert train(corpus("bert-wwm"), tiny_config(tmp_path), output, *SMALL, *options) == 0
     told = records(output)
     assert [record["step"] for record in told] == [2, 4]
+    [note] = records(output, "note")
+    assert "1 x cpu, fp32, not compiled" in note["message"]
     [evaluation] = records(output, "eval")
     losses = {"loss", "loss_mlm", "loss_nsp", "accuracy_mlm", "accuracy_nsp", "tokens"}
     figures = {"lr", "gradient_norm", "tokens_per_second", "padding", "matmul_share", "data_wait"}
@@ -92,7 +94,7 @@ def test_the_log_tells_everything(tmp_path: Path, capsys: Captured) -> None:
     assert told[0]["loss"] == pytest.approx(told[0]["loss_mlm"] + told[0]["loss_nsp"])
     assert list((output / "tensorboard").iterdir())
     shown = capsys.readouterr().err
-    assert "train step 2/4 · loss " in shown
+    assert "train step 2/4 · 0:00:0" in shown
     assert "eval step 4/4 · loss " in shown
 
 
@@ -151,7 +153,7 @@ def test_the_same_command_is_in_the_programs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--batch-tokens", "64"], "batch_tokens must be at least 128, the longest row of"),
+        (["--batch-tokens", "64"], "--batch-tokens must be at least 128, the longest row of"),
         (["--batch-tokens", "0"], "--batch-tokens must be at least 1, got 0"),
         (["--lr", "0"], "--lr must be above 0, got 0"),
         (["--lr", "nan"], "--lr must be above 0, got nan"),

@@ -30,8 +30,8 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_record_in_words() -> None:
     assert describe(TRAINED, 10000) == (
-        "train step 1,200/10,000 · loss 5.123 · mlm 4.500 · masked accuracy 21.3% · lr 9.80e-05 · "
-        "21,400 tok/s · padding 1.2% · MFU 37.1% · 0:12:34 left"
+        "train step 1,200/10,000 · 0:12:34 left · loss 5.123 · mlm 4.500 · masked accuracy 21.3% · "
+        "21,400 tok/s · lr 9.80e-05 · padding 1.2% · MFU 37.1%"
     )
     assert "3 skipped" in describe({**TRAINED, "skipped": 3}, 10000)
 
@@ -77,7 +77,7 @@ def test_a_terminal_has_one_line_that_changes(
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1
     first, second, third = shown.split("\r\x1b[2K")[1:4]
-    assert first.startswith("train step 1/10 · loss 5.123")
+    assert first.startswith("train step 1/10 · 0:12:34 left · loss 5.123")
     assert len(first) == len(second) == 59
     assert third == "eval step 2/10 · loss 1.000\n"
 
