@@ -61,7 +61,7 @@ class ArrowBatches(IterableDataset[Batch]):
 
         Args:
           data: Output folder of `shardmill build`, or the corpus opened.
-          batch_tokens: Tokens of a batch, padding included.
+          batch_tokens: Tokens of a batch, padding included; no more are used than the rows have.
           split: "train" or "eval".
           layout: "packed" or "padded".
           copies: "cycle" takes the stored masks, copy (epoch mod copies); "dynamic" draws new ones.
@@ -94,11 +94,10 @@ class ArrowBatches(IterableDataset[Batch]):
         if problem := shard_problem(self.corpus.folder, entries, checksums=checksums):
             raise UsageError(problem)
         recipe, vocabulary = self.corpus.recipe, self.corpus.vocabulary
+        select = masked_corruption(recipe).select
         paths = [Path(self.corpus.folder, entry.path) for entry in entries]
         self._shards = MappedShards(paths, recipe, vocabulary)
-        self._most_targets = masked_corruption(recipe).select.most_tokens(
-            self._shards.lengths, recipe.max_seq_length
-        )
+        self._most_targets = select.most_tokens(self._shards.lengths, recipe.max_seq_length)
         self.layout = self._make_layout(layout, batch_tokens)
         self._masks: Masks = (
             StoredMasks(self._shards, recipe.copies)
@@ -208,15 +207,18 @@ class ArrowBatches(IterableDataset[Batch]):
                 f"batch_tokens must be at least {longest}, the longest row of "
                 f"{self.corpus.folder}/{self._split}, got {batch_tokens}"
             )
+        # A batch has no room for more than all rows.
+        tokens = min(batch_tokens, max(_rounded(int(lengths.sum())), longest))
         pad = self.corpus.vocabulary.roles.get("pad", 0)
         pairs = bool(self.corpus.recipe.pair.relations)
         if name == "padded":
-            return Padded(rows=batch_tokens // longest, longest=longest, pad=pad, pairs=pairs)
-        rows = batch_tokens * len(lengths) / max(float(lengths.sum()), 1.0)
+            count = max(min(batch_tokens // longest, len(lengths)), 1)
+            return Padded(rows=count, longest=longest, pad=pad, pairs=pairs)
+        rows = tokens * len(lengths) / max(float(lengths.sum()), 1.0)
         most = int(self._most_targets.max(initial=1))
         return Packed(
-            tokens=batch_tokens,
-            targets=_rounded(1.0625 * self.target_share * batch_tokens + most),
+            tokens=tokens,
+            targets=_rounded(1.0625 * self.target_share * tokens + most),
             rows=_rounded(1.25 * rows + 1),
             longest=longest,
             pad=pad,

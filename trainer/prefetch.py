@@ -5,7 +5,6 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import TypeVar
 
 _DEPTH = 3
@@ -29,12 +28,7 @@ class Prefetch(Iterator[_Item]):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         while self._thread.is_alive():
             self._take_any()

@@ -43,7 +43,7 @@ def unigram_baseline(data: Path) -> tuple[float, float]:
 @pytest.mark.parametrize("copies", ["cycle", "dynamic"])
 def test_a_tiny_model_learns_more_than_frequencies(copies: str, tmp_path: Path) -> None:
     data = corpus("bert-wwm")
-    options = ("--batch-tokens", "2048", "--steps", "400", "--copies", copies)
+    options = ("--batch-tokens", "2048", "--steps", "300", "--copies", copies)
     assert train(data, "bert-tiny", tmp_path / "run", *options) == 0
     first, last = records(tmp_path / "run")[0], records(tmp_path / "run", "eval")[-1]
     accuracy, loss = unigram_baseline(data)
