@@ -210,10 +210,11 @@ class ArrowBatches(IterableDataset[Batch]):
         # A batch has no room for more than all rows.
         tokens = min(batch_tokens, max(_rounded(int(lengths.sum())), longest))
         pad = self.corpus.vocabulary.roles.get("pad", 0)
-        pairs = bool(self.corpus.recipe.pair.relations)
+        task = self.corpus.recipe.pair.task
+        label = None if task is None else task.label
         if name == "padded":
             count = max(min(batch_tokens // longest, len(lengths)), 1)
-            return Padded(rows=count, longest=longest, pad=pad, pairs=pairs)
+            return Padded(rows=count, longest=longest, pad=pad, pair_label=label)
         rows = tokens * len(lengths) / max(float(lengths.sum()), 1.0)
         most = int(self._most_targets.max(initial=1))
         return Packed(
@@ -222,7 +223,7 @@ class ArrowBatches(IterableDataset[Batch]):
             rows=_rounded(1.25 * rows + 1),
             longest=longest,
             pad=pad,
-            pairs=pairs,
+            pair_label=label,
         )
 
 

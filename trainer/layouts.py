@@ -43,7 +43,8 @@ class Packed:
       cu_seqlens: int32[S + 1]; where segments begin: the rows, then padding, then empty ones at T.
       target_positions: int64[M]; places in the sequence to predict; 0 where `labels` are ignored.
       labels: int64[M]; the original ids, then -100.
-      next_sentence_label: int64[S]; index of the pair's relation, -100 where there is no row.
+      next_sentence_label or the like, see `pair_label`: int64[S]; -100 where there is no row, and
+        where the pair's relation is not to be predicted.
       row_ids: int64[S]; number of the row in its split, -1 where there is none.
       num_tokens: int64[]; tokens of rows, padding left out.
 
@@ -53,7 +54,7 @@ class Packed:
       rows: Most rows.
       longest: Most tokens of a segment.
       pad: Id of the padding token.
-      pairs: Whether rows have a relation.
+      pair_label: Name of the labels of pairs; None without pairs.
     """
 
     tokens: int
@@ -61,7 +62,7 @@ class Packed:
     rows: int
     longest: int
     pad: int
-    pairs: bool
+    pair_label: str | None
 
     @property
     def limits(self) -> Limits:
@@ -94,8 +95,8 @@ class Packed:
             "row_ids": _filled(rows, self.segments, -1),
             "num_tokens": np.array(lengths.sum()),
         }
-        if self.pairs and stored.relation is not None:
-            found["next_sentence_label"] = _filled(stored.relation, self.segments, IGNORED)
+        if self.pair_label is not None and stored.pair_label is not None:
+            found[self.pair_label] = _filled(stored.pair_label, self.segments, IGNORED)
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
 
@@ -107,7 +108,7 @@ class Padded:
       input_ids, attention_mask, token_type_ids, labels: int64[B, L]; labels are -100 where nothing
         is predicted. A line without a row attends to its first padding token, so that no softmax
         is empty.
-      next_sentence_label: int64[B]; -100 where there is no row.
+      next_sentence_label or the like, see `pair_label`: int64[B]; -100 as above.
       row_ids: int64[B]; -1 where there is none.
       num_tokens: int64[].
 
@@ -115,13 +116,13 @@ class Padded:
       rows: B.
       longest: L.
       pad: Id of the padding token.
-      pairs: Whether rows have a relation.
+      pair_label: Name of the labels of pairs; None without pairs.
     """
 
     rows: int
     longest: int
     pad: int
-    pairs: bool
+    pair_label: str | None
 
     @property
     def limits(self) -> Limits:
@@ -149,8 +150,8 @@ class Padded:
             "row_ids": _filled(rows, self.rows, -1),
             "num_tokens": np.array(lengths.sum()),
         }
-        if self.pairs and stored.relation is not None:
-            found["next_sentence_label"] = _filled(stored.relation, self.rows, IGNORED)
+        if self.pair_label is not None and stored.pair_label is not None:
+            found[self.pair_label] = _filled(stored.pair_label, self.rows, IGNORED)
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
 

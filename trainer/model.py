@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from trainer.attention import NAME
 from trainer.layouts import Batch
+from transforms.pair_segments import PairTask
 from transforms.standard_columns import IGNORED
 
 
@@ -55,8 +56,9 @@ class Encoder(torch.nn.Module):
     """A masked-LM of Hugging Face, unmodified, that is given packed sequences.
 
     The vocabulary's head is computed at the tokens to predict and nowhere else, and pairs are
-    judged by the first token of every row. Parts: "mlm", and with pairs "nsp". The losses are those
-    of the `ForMaskedLM` and `ForPreTraining` classes, but for the mean.
+    judged by the first token of every row. Parts: "mlm", and with pairs the name of their task,
+    such as "nsp". The losses are those of the `ForMaskedLM` and `ForPreTraining` classes, but for
+    the mean.
 
     Attributes:
       hf: The model of `transformers`.
@@ -70,7 +72,8 @@ class Encoder(torch.nn.Module):
         *,
         backbone: str,
         head: Callable[[Any], torch.nn.Module],
-        pairs: bool,
+        relation: Callable[[Any, Tensor], Tensor],
+        task: PairTask | None,
         longest: int,
         first_position: int,
     ) -> None:
@@ -80,20 +83,22 @@ class Encoder(torch.nn.Module):
           hf: The model; its attention is set to that of `trainer.attention`.
           backbone: Name of the encoder in it.
           head: Finds the vocabulary's head in it.
-          pairs: Whether rows are pairs.
+          relation: Judges pairs by their first tokens [S, d], given the model.
+          task: What is learned of pairs; None without them.
           longest: Most tokens of a row.
           first_position: What its positions begin with.
         """
         super().__init__()
         hf.set_attn_implementation(NAME)
         self.hf = hf
-        self._backbone, self._head, self._pairs = backbone, head, pairs
+        self._backbone, self._head, self._relation = backbone, head, relation
+        self._task = task
         self._longest, self._first_position = longest, first_position
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         counts = {"mlm": (batch["labels"] != IGNORED).sum()}
-        if self._pairs:
-            counts["nsp"] = (batch["next_sentence_label"] != IGNORED).sum()
+        if self._task is not None:
+            counts[self._task.name] = (batch[self._task.label] != IGNORED).sum()
         return counts
 
     def forward(self, batch: Batch) -> dict[str, Part]:
@@ -107,10 +112,10 @@ class Encoder(torch.nn.Module):
         ).last_hidden_state[0]
         predicted = self._head(self.hf)(hidden[batch["target_positions"]])
         parts = {"mlm": _part(predicted, batch["labels"])}
-        if self._pairs:
+        if self._task is not None:
             first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
-            relation = self.hf.cls.seq_relationship(backbone.pooler(first[:, None]))
-            parts["nsp"] = _part(relation, batch["next_sentence_label"])
+            relation = self._relation(self.hf, first)
+            parts[self._task.name] = _part(relation, batch[self._task.label])
         return parts
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
@@ -120,8 +125,9 @@ class Encoder(torch.nn.Module):
         """Returns the operations of a token, 2 for a multiply and add, backward twice forward."""
         config = self.hf.config
         width, inner = config.hidden_size, config.intermediate_size
+        embedding = getattr(config, "embedding_size", width)
         layer = 4 * width**2 + 2 * width * inner + 2 * width * context
-        head = targets * (width**2 + width * config.vocab_size)
+        head = targets * (width * embedding + embedding * config.vocab_size)
         return float(6 * (config.num_hidden_layers * layer + head))
 
 

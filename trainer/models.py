@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import transformers
+from torch import Tensor
 
 from schemas.errors import UsageError
 from trainer.model import Encoder
@@ -27,6 +28,7 @@ class Family:
       pairs: Class for pairs of sentences, or None if there is none.
       backbone: Name of the encoder in both.
       head: Finds the vocabulary's head in both.
+      relation: Judges pairs by the first tokens of rows, given the model for pairs.
       after_padding: Positions begin after the padding token's id, and not at 0.
     """
 
@@ -34,6 +36,7 @@ class Family:
     pairs: str | None
     backbone: str
     head: Callable[[Any], torch.nn.Module]
+    relation: Callable[[Any, Tensor], Tensor]
     after_padding: bool = False
 
 
@@ -41,28 +44,55 @@ def _bert_head(model: Any) -> torch.nn.Module:
     return model.cls.predictions
 
 
+def _bert_relation(model: Any, first: Tensor) -> Tensor:
+    return model.cls.seq_relationship(model.base_model.pooler(first[:, None]))
+
+
+def _albert_head(model: Any) -> torch.nn.Module:
+    return model.predictions
+
+
+def _albert_relation(model: Any, first: Tensor) -> Tensor:
+    base = model.base_model
+    return model.sop_classifier(base.pooler_activation(base.pooler(first)))
+
+
 def _roberta_head(model: Any) -> torch.nn.Module:
     return model.lm_head
 
 
+def _no_relation(model: Any, _first: Tensor) -> Tensor:
+    raise TypeError(f"{type(model).__name__} has no head for pairs")
+
+
 FAMILIES: Mapping[str, Family] = {
+    "albert": Family(
+        masked_lm="AlbertForMaskedLM",
+        pairs="AlbertForPreTraining",
+        backbone="albert",
+        head=_albert_head,
+        relation=_albert_relation,
+    ),
     "bert": Family(
         masked_lm="BertForMaskedLM",
         pairs="BertForPreTraining",
         backbone="bert",
         head=_bert_head,
+        relation=_bert_relation,
     ),
     "ernie": Family(
         masked_lm="ErnieForMaskedLM",
         pairs="ErnieForPreTraining",
         backbone="ernie",
         head=_bert_head,
+        relation=_bert_relation,
     ),
     "roberta": Family(
         masked_lm="RobertaForMaskedLM",
         pairs=None,
         backbone="roberta",
         head=_roberta_head,
+        relation=_no_relation,
         after_padding=True,
     ),
     "xlm-roberta": Family(
@@ -70,6 +100,7 @@ FAMILIES: Mapping[str, Family] = {
         pairs=None,
         backbone="roberta",
         head=_roberta_head,
+        relation=_no_relation,
         after_padding=True,
     ),
 }
@@ -91,6 +122,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "bert-large": _bert(24, 1024),
     "bert-small": _bert(4, 512),
     "bert-tiny": _bert(2, 128),
+    "albert-base": {
+        **_bert(12, 768),
+        "model_type": "albert",
+        "embedding_size": 128,
+        "hidden_act": "gelu_new",
+        "hidden_dropout_prob": 0.0,
+    },
     "roberta-base": {
         **_bert(12, 768),
         "model_type": "roberta",
@@ -98,7 +136,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "layer_norm_eps": 1e-5,
     },
 }
-"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019."""
+"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, and
+Lan et al. 2020 without dropout, as its second version."""
 
 
 def load_model(name: str, corpus: Corpus, longest: int) -> Any:
@@ -126,8 +165,8 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
         )
     first = config.pad_token_id + 1 if family.after_padding else 0
     _check_fit(name, config, family, corpus, longest + first)
-    pairs = bool(corpus.recipe.pair.relations)
-    kind = getattr(transformers, str(family.pairs if pairs else family.masked_lm))
+    task = corpus.recipe.pair.task
+    kind = getattr(transformers, str(family.masked_lm if task is None else family.pairs))
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
     try:
@@ -142,7 +181,8 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
         hf,
         backbone=family.backbone,
         head=family.head,
-        pairs=pairs,
+        relation=family.relation,
+        task=task,
         longest=longest,
         first_position=first,
     )
@@ -182,19 +222,20 @@ def _config(name: str, corpus: Corpus) -> Any:
 def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions: int) -> None:
     """Refuses a model that lacks ids, positions or the head that the data need."""
     size, relations = corpus.vocabulary.size, corpus.recipe.pair.relations
+    classes = set(corpus.recipe.pair.labels.values())
     if config.vocab_size < size:
         raise UsageError(
             f"--model {name} has a vocabulary of {config.vocab_size}, the ids of {corpus.folder} "
             f"need {size}"
         )
-    if config.is_decoder:
+    if getattr(config, "is_decoder", False):
         raise UsageError(f"--model {name} is a decoder; masked tokens want an encoder")
     if config.max_position_embeddings < positions:
         raise UsageError(
             f"--model {name} has {config.max_position_embeddings} positions, the rows of "
             f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
         )
-    if relations and (family.pairs is None or len(relations) != 2 or config.type_vocab_size < 2):
+    if relations and (family.pairs is None or classes != {0, 1} or config.type_vocab_size < 2):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(relations)}) of "
             f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"

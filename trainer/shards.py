@@ -20,6 +20,7 @@ from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged, offsets_of, range_indices
+from transforms.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,12 +30,12 @@ class Rows:
     Attributes:
       tokens: `input_ids`, uint16 or uint32, not corrupted.
       second_segment_start: int64[R].
-      relation: int64[R] index into the recipe's relations of pairs, or None.
+      pair_label: int64[R] label of the pair's relation, -100 if it has none; None without pairs.
     """
 
     tokens: Ragged
     second_segment_start: Int64
-    relation: Int64 | None
+    pair_label: Int64 | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ class MappedShards:
         self._relation = None
         if recipe.pair.relations:
             self._relation = self._places(batches, "pair_relation", 1, 1)
-            self._codes = _relation_codes(batches, recipe)
+            self._labels = _pair_labels(batches, recipe)
         self.lengths = self._all_lengths()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -100,13 +101,13 @@ class MappedShards:
     def rows(self, rows: Int64) -> Rows:
         """Returns rows by number, in the order given."""
         batch, row = self._find(rows)
-        relation = None
+        label = None
         if self._relation is not None:
-            relation = self._codes[batch, self._bytes[self._relation[batch] + row]]
+            label = self._labels[batch, self._bytes[self._relation[batch] + row]]
         return Rows(
             tokens=self._gather(self._tokens, self._ids, batch, row),
             second_segment_start=self._halves[self._second[batch] + row].astype(np.int64),
-            relation=relation,
+            pair_label=label,
         )
 
     def selected(self, rows: Int64, copy: int) -> tuple[Ragged, Array]:
@@ -236,13 +237,13 @@ def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
             )
 
 
-def _relation_codes(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
-    """Returns int64[B, 128]: for each code that a batch may use, the recipe's number."""
-    codes = np.zeros((len(batches), 1 << 7), np.int64)
-    for row, batch in zip(codes, batches, strict=True):
+def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
+    """Returns int64[B, 128]: for each code that a batch may use, the label of its relation."""
+    labels = np.full((len(batches), 1 << 7), IGNORED, np.int64)
+    for row, batch in zip(labels, batches, strict=True):
         names = _relations(batch)
-        row[: len(names)] = [recipe.pair.relations.index(name) for name in names]
-    return codes
+        row[: len(names)] = [recipe.pair.labels.get(name, IGNORED) for name in names]
+    return labels
 
 
 def _relations(batch: pa.RecordBatch) -> list[str]:

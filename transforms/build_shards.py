@@ -15,7 +15,7 @@ from schemas.software import software_versions
 from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
 from transforms.checks.examine import examine
 from transforms.corrupt import corrupt
-from transforms.pair_segments import LoneDocumentError
+from transforms.distractors import LoneDocumentError
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
 from transforms.write_shard import failure_path, write_atomically, write_entry, write_shard

@@ -12,14 +12,24 @@ from transforms.checks.oracle import Findings, Oracle
 from transforms.checks.pairs import examine_relations, random_pairs
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
+from transforms.distractors import LoneDocumentError, draw_distractors
 from transforms.ragged import row_numbers
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
 
 
-class LoneDocumentError(ValueError):
-    """A random segment was wanted, and there is no other document to take it from."""
+@dataclasses.dataclass(frozen=True)
+class PairTask:
+    """What a model learns of pairs.
+
+    Attributes:
+      name: Of this part of a loss.
+      label: What the models of Hugging Face call its labels.
+    """
+
+    name: str
+    label: str
 
 
 class Pair(Protocol):
@@ -27,9 +37,15 @@ class Pair(Protocol):
 
     Attributes:
       relations: Names of the relations between the two segments; empty for single segments.
+      task: What is learned of them; None for single segments.
+      labels: Relation to label; relations that are not in it are not to be predicted.
     """
 
     relations: ClassVar[Sequence[str]]
+    task: ClassVar[PairTask | None]
+
+    @property
+    def labels(self) -> Mapping[str, int]: ...
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows: ...
 
@@ -39,6 +55,11 @@ class SingleSegment(Part):
     """No second segment: windows follow one another."""
 
     relations: ClassVar[Sequence[str]] = ()
+    task: ClassVar[PairTask | None] = None
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        return {}
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         starts = follow(packing.ends)
@@ -67,6 +88,7 @@ class NextSentence(Part):
     """
 
     relations: ClassVar[Sequence[str]] = ("next", "random")
+    task: ClassVar[PairTask | None] = PairTask("nsp", "next_sentence_label")
 
     random_rate: float = 0.5
     same_document: bool = False
@@ -74,6 +96,10 @@ class NextSentence(Part):
     def __post_init__(self) -> None:
         if not 0 <= self.random_rate <= 1:
             raise ValueError(f"random_rate must be in [0, 1], got {self.random_rate}")
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        return {"next": 0, "random": 1}
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         if len(packing.tokens.document_offsets) == 2 and not self.same_document:
@@ -89,7 +115,9 @@ class NextSentence(Part):
         first = np.stack([starts, middles[starts]], axis=1)
         second = np.stack([middles[starts], packing.ends[starts]], axis=1)
         drawn = np.flatnonzero(random[starts])
-        second[drawn] = self._distractors(packing, first[drawn], rng)
+        second[drawn] = draw_distractors(
+            packing, first[drawn], rng, same_document=self.same_document
+        )
         offsets = packing.tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         return Windows(packing.tokens, first, second, random[starts].astype(np.uint8))
@@ -101,25 +129,6 @@ class NextSentence(Part):
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
         return random_pairs(totals, self.random_rate)
-
-    def _distractors(self, packing: Packing, first: Int64, rng: np.random.Generator) -> Int64:
-        """Draws sentences [begin, end) of other documents for segments `first` (in sentences)."""
-        borders, offsets = packing.tokens.document_offsets, packing.tokens.sentence_offsets
-        own = np.searchsorted(borders, first[:, 0], "right") - 1
-        other = self._other_documents(own, len(borders) - 1, rng)
-        begins = rng.integers(borders[other], borders[other + 1])
-        wanted = packing.targets[first[:, 0]] - (offsets[first[:, 1]] - offsets[first[:, 0]])
-        ends = np.searchsorted(offsets, offsets[begins] + np.maximum(wanted, 1), "left")
-        return np.stack([begins, np.minimum(ends, borders[other + 1])], axis=1)
-
-    def _other_documents(self, own: Int64, documents: int, rng: np.random.Generator) -> Int64:
-        if self.same_document:
-            tries = rng.integers(0, documents, (len(own), 10))
-            differs = tries != own[:, None]
-            differs[:, -1] = True
-            return tries[np.arange(len(own)), np.argmax(differs, axis=1)]
-        drawn = rng.integers(0, max(documents - 1, 1), len(own))
-        return drawn + (drawn >= own)
 
 
 def follow(nexts: Int64) -> Int64:

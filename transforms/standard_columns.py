@@ -1,13 +1,12 @@
 """Turns stored rows into the columns that Hugging Face's models and collators take."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 
 from schemas.columns import Column, list_of, schema_of
 from schemas.records import Array, Int64
 from transforms.checks.stored import StoredBatch
+from transforms.pair_segments import Pair
 from transforms.ragged import positions_in_row, range_indices
 from transforms.targets import arrow_list
 
@@ -20,25 +19,23 @@ COLUMNS = (
     Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
     Column("labels", list_of(pa.int32()), "The original id where a token is selected, else -100."),
 )
-NEXT_SENTENCE_LABEL = Column(
-    "next_sentence_label",
-    pa.int32(),
-    "The relation's place in the recipe's list: 0 is the first, for BERT next, and 1 random.",
-)
 
 
-def standard_schema(relations: Sequence[str]) -> pa.Schema:
-    """Returns the schema of `standard_columns`, for a recipe with these relations of pairs."""
-    return schema_of(COLUMNS + ((NEXT_SENTENCE_LABEL,) if relations else ()))
+def standard_schema(pair: Pair) -> pa.Schema:
+    """Returns the schema of `standard_columns`, for a recipe that pairs like this."""
+    if pair.task is None:
+        return schema_of(COLUMNS)
+    meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
+    return schema_of((*COLUMNS, Column(pair.task.label, pa.int32(), f"{meaning}; else -100.")))
 
 
-def standard_columns(batch: StoredBatch, copy: int, relations: Sequence[str]) -> pa.RecordBatch:
+def standard_columns(batch: StoredBatch, copy: int, pair: Pair) -> pa.RecordBatch:
     """Returns one copy of some rows, a row an example.
 
     Args:
       batch: The rows as they are stored.
       copy: Which of their copies.
-      relations: Names of the recipe's relations, by label; empty without pairs.
+      pair: How the recipe pairs.
     """
     corrupted = batch.ids.astype(np.int32)
     labels = np.full(len(corrupted), IGNORED, np.int32)
@@ -51,9 +48,9 @@ def standard_columns(batch: StoredBatch, copy: int, relations: Sequence[str]) ->
     arrays: list[pa.Array] = [
         arrow_list(batch.offsets, pa.array(values)) for values in (corrupted, types, ones, labels)
     ]
-    if relations:
-        arrays.append(pa.array(_pair_labels(batch, relations)))
-    return pa.record_batch(arrays, schema=standard_schema(relations))
+    if pair.task is not None:
+        arrays.append(pa.array(_pair_labels(batch, pair)))
+    return pa.record_batch(arrays, schema=standard_schema(pair))
 
 
 def _selection(batch: StoredBatch, copy: int) -> tuple[Int64, Int64]:
@@ -64,9 +61,9 @@ def _selection(batch: StoredBatch, copy: int) -> tuple[Int64, Int64]:
     return np.repeat(batch.offsets[:-1], counts) + batch.selected.values[chosen], chosen
 
 
-def _pair_labels(batch: StoredBatch, relations: Sequence[str]) -> Array:
+def _pair_labels(batch: StoredBatch, pair: Pair) -> Array:
     if batch.relation is None:
-        raise ValueError(f"rows of pairs ({', '.join(relations)}) have no pair_relation")
+        raise ValueError(f"rows of pairs ({', '.join(pair.relations)}) have no pair_relation")
     names, codes = batch.relation
-    labels: Array = np.array([relations.index(name) for name in names], np.int32)
+    labels: Array = np.array([pair.labels.get(name, IGNORED) for name in names], np.int32)
     return labels[codes]

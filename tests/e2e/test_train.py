@@ -240,3 +240,31 @@ def test_help_explains(capsys: Captured) -> None:
     shown = capsys.readouterr().out
     for word in ("--copies", "torchrun --nproc-per-node", "module:callable", "--resume"):
         assert word in shown
+
+
+@pytest.mark.slow
+def test_albert_learns_masked_runs_and_the_order_of_segments(
+    tmp_path: Path, sample: Path, tokenizer: Path
+) -> None:
+    data = tmp_path / "data"
+    build = ["build", "albert", "--input", f"{sample}/*.txt", "--tokenizer", str(tokenizer)]
+    options = ["--output", str(data), "--max-seq-length", "64", "--eval-fraction", "0.1"]
+    assert shardmill([*build, *options]) == 0
+    assert shardmill(["verify", str(data)]) == 0
+    train_options = ("--batch-tokens", "2048", "--steps", "250", "--log-every", "25")
+    assert train(data, "bert-tiny", tmp_path / "run", *train_options) == 0
+    told = records(tmp_path / "run")
+    assert told[-1]["loss_mlm"] < 0.85 * told[0]["loss_mlm"]
+    assert told[-1]["loss_sop"] < 0.8 * told[0]["loss_sop"]
+    assert told[-1]["accuracy_sop"] > 0.7
+
+
+def test_albert_is_saved_as_its_own_class(tmp_path: Path) -> None:
+    changes = {"model_type": "albert", "embedding_size": 16, "max_position_embeddings": 512}
+    options = ("--batch-tokens", "1024", "--steps", "2")
+    data = corpus("albert")
+    assert train(data, tiny_config(tmp_path, **changes), tmp_path / "run", *options) == 0
+    folder = tmp_path / "run" / "latest" / "hf"
+    model = transformers.AutoModelForPreTraining.from_pretrained(folder)
+    assert type(model).__name__ == "AlbertForPreTraining"
+    assert {"loss_mlm", "loss_sop", "accuracy_sop"} <= records(tmp_path / "run")[-1].keys()

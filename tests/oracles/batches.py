@@ -9,6 +9,7 @@ from torch import Tensor
 from schemas.records import Array
 from trainer.layouts import Packed, Padded
 from trainer.plan import Limits
+from transforms.pair_segments import Pair
 
 Row = Mapping[str, Any]
 """A row of a shard, as pyarrow makes plain Python of it."""
@@ -62,7 +63,7 @@ def packed(
     numbers: Sequence[int],
     rows: Sequence[Row],
     masks: Sequence[Masks],
-    relations: Sequence[str],
+    pair: Pair,
 ) -> dict[str, Any]:
     """Returns what `Packed.tensors` should hold, as lists."""
     ids: list[int] = []
@@ -96,7 +97,7 @@ def packed(
         "row_ids": _fill_up(numbers, layout.segments, -1),
         "num_tokens": total,
     }
-    return _with_pairs(found, rows, relations, layout.segments)
+    return _with_pairs(found, rows, pair, layout.segments)
 
 
 def padded(
@@ -104,7 +105,7 @@ def padded(
     numbers: Sequence[int],
     rows: Sequence[Row],
     masks: Sequence[Masks],
-    relations: Sequence[str],
+    pair: Pair,
 ) -> dict[str, Any]:
     """Returns what `Padded.tensors` should hold, as lists."""
     width = layout.longest
@@ -131,7 +132,7 @@ def padded(
         found["attention_mask"].append(_fill_up([1], width, 0))
         found["token_type_ids"].append([0] * width)
         found["labels"].append([-100] * width)
-    return _with_pairs(found, rows, relations, layout.rows)
+    return _with_pairs(found, rows, pair, layout.rows)
 
 
 def masks_in(batch: Mapping[str, Any], rows: Sequence[Row]) -> list[Masks]:
@@ -171,9 +172,9 @@ def _fill_up(values: Sequence[int], size: int, filler: int) -> list[int]:
 
 
 def _with_pairs(
-    found: dict[str, Any], rows: Sequence[Row], relations: Sequence[str], size: int
+    found: dict[str, Any], rows: Sequence[Row], pair: Pair, size: int
 ) -> dict[str, Any]:
-    if relations:
-        labels = [list(relations).index(row["pair_relation"]) for row in rows]
-        found["next_sentence_label"] = _fill_up(labels, size, -100)
+    if pair.task is not None:
+        labels = [pair.labels.get(row["pair_relation"], -100) for row in rows]
+        found[pair.task.label] = _fill_up(labels, size, -100)
     return found

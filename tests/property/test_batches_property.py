@@ -36,9 +36,11 @@ from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import Findings
 from transforms.corpus import Corpus
 from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
+from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.select import BudgetedUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
+from transforms.pair_segments import Pair
 from transforms.randomness import rng_for
 
 NAMES = pytest.mark.parametrize("name", sorted(OBJECTIVES))
@@ -158,12 +160,12 @@ def slowly(
     numbers: Sequence[int],
     rows: Sequence[Row],
     masks: Sequence[Masks],
-    relations: Sequence[str],
+    pair: Pair,
 ) -> dict[str, Any]:
     if isinstance(layout, Packed):
-        return packed(layout, numbers, rows, masks, relations)
+        return packed(layout, numbers, rows, masks, pair)
     assert isinstance(layout, Padded)
-    return padded(layout, numbers, rows, masks, relations)
+    return padded(layout, numbers, rows, masks, pair)
 
 
 @NAMES
@@ -172,7 +174,7 @@ def slowly(
 def test_batches_are_those_that_are_written_out_slowly(name: str, options: Options) -> None:
     build, rows = small(name)
     ranks = options.ranks(build, longest_of(rows))
-    layout, relations = ranks[0].layout, list(build.recipe.pair.relations)
+    layout, pair = ranks[0].layout, build.recipe.pair
     expected = expected_batches(ranks, options, rows)
     found = list(in_order(ranks))
     assert len(found) == len(expected)
@@ -184,7 +186,7 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
         else:
             check_masks(shown, taken, build)
         # All else is taken from the stored rows: what is not selected is seen as it is.
-        assert batch == slowly(layout, numbers, taken, shown, relations)
+        assert batch == slowly(layout, numbers, taken, shown, pair)
 
 
 def check_masks(shown: Sequence[Masks], rows: Sequence[Row], build: Corpus) -> None:
@@ -304,7 +306,7 @@ def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
 
 def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
     [corruption] = recipe.corrupt
-    assert isinstance(corruption.select, BudgetedUnits)
+    assert isinstance(corruption.select, BudgetedUnits | BudgetedNgrams)
     assert isinstance(corruption.select.budget, RoundedBudget | RandomizedBudget)
     budget = dataclasses.replace(corruption.select.budget, rate=rate)
     select = dataclasses.replace(corruption.select, budget=budget)

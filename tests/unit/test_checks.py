@@ -305,15 +305,20 @@ def test_word_checks_against_sets(batch: pa.RecordBatch, left: int) -> None:
     assert _partly_selected_densely(stored).tolist() == partly
     sizes = [len(word) for row in rows for word in words_of(row)]
     assert word_units(stored)[1].tolist() == sizes
-    fitting = [
-        any(
-            min(word) not in copy and len(word) <= left
-            for word in words_of(row)
-            for copy in row["mlm_positions"]
-        )
-        for row in rows
-    ]
-    assert _still_fitting(stored, np.full((len(rows), 2), left)).tolist() == fitting
+    for run in (1, 3):
+        fitting = [
+            any(
+                min(word) not in copy
+                and len(word) <= left
+                and not any(min(other) in copy for other in words[at + 1 : at + run])
+                for words in [words_of(row)]
+                for at, word in enumerate(words)
+                for copy in row["mlm_positions"]
+            )
+            for row in rows
+        ]
+        found = _still_fitting(stored, np.full((len(rows), 2), left), run)
+        assert found.tolist() == fitting
 
 
 @given(word_rows())

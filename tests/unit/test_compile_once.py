@@ -52,6 +52,7 @@ def model_of(name: str) -> Encoder:
         "type_vocab_size": 2,
         "pad_token_id": opened.vocabulary.roles["pad"],
         "hidden_dropout_prob": 0.0,
+        "classifier_dropout_prob": 0.0,
     }
     seed_torch(1, name)
     with tempfile.TemporaryDirectory() as folder:

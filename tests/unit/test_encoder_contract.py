@@ -23,18 +23,21 @@ from trainer.models import FAMILIES, load_model
 from trainer.open_corpus import open_local_corpus
 from trainer.seeding import seed_torch
 from transforms.corpus import Corpus
+from transforms.pair_segments import PairTask
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
+PAIRS_OF = {"albert": "albert"}
+"""Recipe with the pairs that a family was made for, if it is not `PAIRS`."""
 KINDS = [
     (name, recipe)
     for name, family in FAMILIES.items()
-    for recipe in (PAIRS, NO_PAIRS)
+    for recipe in (PAIRS_OF.get(name, PAIRS), NO_PAIRS)
     if family.pairs or recipe == NO_PAIRS
 ]
 EVERY = pytest.mark.parametrize(
     ("name", "recipe"), KINDS, ids=[f"{name}-{recipe}" for name, recipe in KINDS]
 )
-TOKENS = {PAIRS: 1024, NO_PAIRS: 1536}
+TOKENS = {PAIRS: 1024, NO_PAIRS: 1536, "albert": 1536}
 IGNORED = -100
 Which = Callable[[str], Batch]
 
@@ -99,6 +102,7 @@ def shared(name: str, recipe: str) -> Encoder:
         "type_vocab_size": 2,
         "pad_token_id": opened(recipe).vocabulary.roles["pad"],
         "hidden_dropout_prob": 0.0,
+        "classifier_dropout_prob": 0.0,
         "initializer_range": 0.1,
     }
     longest = max(s.max_length for shards in opened(recipe).splits.values() for s in shards)
@@ -127,7 +131,8 @@ def unmodified(encoder: Encoder, attention: str = "sdpa") -> Any:
 
 def called(hf: Any, rows: Mapping[str, Tensor], **options: bool) -> Any:
     """Calls it with all its class takes, so that it computes its own loss."""
-    names = ["input_ids", "attention_mask", "token_type_ids", "labels", "next_sentence_label"]
+    names = ["input_ids", "attention_mask", "token_type_ids", "labels"]
+    names += ["next_sentence_label", "sentence_order_label"]
     return hf(**{name: rows[name] for name in names if name in rows}, **options)
 
 
@@ -142,6 +147,17 @@ def expected_of(name: str, recipe: str, which: Which, attention: str = "sdpa") -
 def logits_of(outputs: Any) -> Tensor:
     found: Tensor = outputs.get("prediction_logits", outputs.get("logits"))
     return found
+
+
+def relations_of(outputs: Any) -> Tensor:
+    found: Tensor = outputs.get("seq_relationship_logits", outputs.get("sop_logits"))
+    return found
+
+
+def task_of(recipe: str) -> PairTask:
+    task = opened(recipe).recipe.pair.task
+    assert task is not None
+    return task
 
 
 def loss_of(encoder: Encoder, batch: Batch) -> Tensor:
@@ -178,10 +194,11 @@ def test_the_batches_here_show_what_they_should(recipe: str) -> None:
 def test_a_family_is_trained_as_the_class_that_it_names(name: str, recipe: str) -> None:
     encoder = tiny(name, recipe)
     family = FAMILIES[name]
-    expected = family.pairs if recipe == PAIRS else family.masked_lm
+    expected = family.masked_lm if recipe == NO_PAIRS else family.pairs
     assert type(encoder.hf).__name__ == expected
     assert encoder.counts(full(recipe)).keys() == encoder(full(recipe)).keys()
-    assert list(encoder.counts(full(recipe))) == (["mlm", "nsp"] if recipe == PAIRS else ["mlm"])
+    pairs = [] if recipe == NO_PAIRS else [task_of(recipe).name]
+    assert list(encoder.counts(full(recipe))) == ["mlm", *pairs]
 
 
 @EVERY
@@ -204,15 +221,17 @@ def test_every_part_is_the_mean_over_its_own_predictions(name: str, recipe: str)
     rows = padded(recipe, batch)
     outputs = expected_of(name, recipe, full)
     expected = {"mlm": cross_entropy(logits_of(outputs).flatten(0, 1), rows["labels"].flatten())}
-    if recipe == PAIRS:
-        relations = outputs.seq_relationship_logits
-        expected["nsp"] = cross_entropy(relations, rows["next_sentence_label"])
+    if recipe != NO_PAIRS:
+        task = task_of(recipe)
+        expected[task.name] = cross_entropy(relations_of(outputs), rows[task.label])
     counts = encoder.counts(batch)
     with torch.no_grad():
         found = mean_losses(encoder(batch), counts)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
     assert int(counts["mlm"]) == int((rows["labels"] != IGNORED).sum())
-    assert recipe == NO_PAIRS or int(counts["nsp"]) == len(rows["row_ids"])
+    for part in counts.keys() - {"mlm"}:
+        labels = rows[task_of(recipe).label]
+        assert 0 < int(counts[part]) == int((labels != IGNORED).sum())
 
 
 @EVERY
@@ -244,10 +263,10 @@ def test_right_guesses_are_counted_as_from_the_logits_of_the_class(name: str, re
     parts = encoder(batch)
     expected = int((batch["labels"][: len(guesses)] == guesses).sum())
     assert int(parts["mlm"].correct) == expected >= len(guesses) // 3
-    if recipe == PAIRS:
-        relations = outputs.seq_relationship_logits.argmax(-1)
-        right = int((relations == rows["next_sentence_label"]).sum())
-        assert int(parts["nsp"].correct) == right
+    if recipe != NO_PAIRS:
+        task = task_of(recipe)
+        right = int((relations_of(outputs).argmax(-1) == rows[task.label]).sum())
+        assert int(parts[task.name].correct) == right
 
 
 @EVERY
@@ -404,11 +423,13 @@ def test_operations_of_a_token_are_those_of_its_matrix_products(name: str, recip
     weights = [
         weight
         for each, weight in encoder.hf.named_parameters()
-        if ".encoder.layer." in each and weight.ndim == 2
+        if (".encoder.layer." in each or ".albert_layers." in each) and weight.ndim == 2
     ]
-    layers = sum(weight.numel() for weight in weights)
+    shared_by = config.num_hidden_layers if name == "albert" else 1
+    layers = shared_by * sum(weight.numel() for weight in weights)
     scores = config.num_hidden_layers * 2 * config.hidden_size * 100
-    head = (config.hidden_size + config.vocab_size) * config.hidden_size
+    embedding = getattr(config, "embedding_size", config.hidden_size)
+    head = (config.hidden_size + config.vocab_size) * embedding
     expected = 3 * 2 * (layers + scores + 0.15 * head)
     assert encoder.flops_per_token(100, 0.15) == pytest.approx(expected)
 

@@ -9,6 +9,10 @@ import pytest
 from pipelines.export import main
 from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
 
+NEXT = "next_sentence_label", {"next": 0, "random": 1}
+ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
+PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER}
+"""Column and labels of the recipes that have pairs."""
 Captured = pytest.CaptureFixture[str]
 
 
@@ -16,7 +20,7 @@ def export(folder: Path, output: Path, *options: str, to: str = "parquet") -> in
     return main([str(folder), "--to", to, "--output", str(output), *options])
 
 
-def expected_rows(path: Path, copies: int, relations: bool) -> list[dict[str, Any]]:
+def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
     """Lays masks over rows one by one: all rows with copy 0, then with copy 1, ..."""
     rows = []
     for copy in range(copies):
@@ -35,8 +39,9 @@ def expected_rows(path: Path, copies: int, relations: bool) -> list[dict[str, An
                 "attention_mask": [1] * len(ids),
                 "labels": labels,
             }
-            if relations:
-                row["next_sentence_label"] = {"next": 0, "random": 1}[stored["pair_relation"]]
+            if recipe in PAIR_LABELS:
+                name, numbers = PAIR_LABELS[recipe]
+                row[name] = numbers[stored["pair_relation"]]
             rows.append(row)
     return rows
 
@@ -44,7 +49,7 @@ def expected_rows(path: Path, copies: int, relations: bool) -> list[dict[str, An
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("to", ["parquet", "stream"])
 def test_every_copy_of_every_row_is_written(recipe: str, to: str, tmp_path: Path) -> None:
-    folder, relations = corpus(recipe), recipe.startswith("bert")
+    folder = corpus(recipe)
     assert export(folder, tmp_path / "out", to=to) == 0
     for split in ("train", "eval"):
         for path in shard_paths(folder, split):
@@ -53,7 +58,7 @@ def test_every_copy_of_every_row_is_written(recipe: str, to: str, tmp_path: Path
                 table = pq.read_table(written.with_suffix(".parquet"))
             else:
                 table = pa.ipc.open_stream(written.read_bytes()).read_all()
-            assert table.to_pylist() == expected_rows(path, 3, relations)
+            assert table.to_pylist() == expected_rows(path, 3, recipe)
             assert table.schema.field("input_ids").type.value_type == pa.int32()
 
 
@@ -66,7 +71,7 @@ def test_copies_can_be_chosen(given: str, copies: int, tmp_path: Path) -> None:
     ]
     path = shard_paths(folder)[0]
     table = pq.read_table(tmp_path / "out" / "train" / f"{path.stem}.parquet")
-    assert table.to_pylist() == expected_rows(path, copies, relations=False)
+    assert table.to_pylist() == expected_rows(path, copies, "roberta")
 
 
 def test_an_export_goes_on_where_it_was_stopped(tmp_path: Path, capsys: Captured) -> None:

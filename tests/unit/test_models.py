@@ -18,7 +18,7 @@ from transforms.corpus import Corpus
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
 LONGEST = {PAIRS: 128, NO_PAIRS: 512}
-VOCABULARIES = {"bert": 30522, "roberta": 50265}
+VOCABULARIES = {"bert": 30522, "roberta": 50265, "albert": 30000}
 GEOMETRY = {
     # Layers, width, heads, inner width, positions; parameters of the published encoder.
     "bert-tiny": (2, 128, 2, 512, 512, 4_385_920),
@@ -26,6 +26,7 @@ GEOMETRY = {
     "bert-base": (12, 768, 12, 3072, 512, 109_482_240),
     "bert-large": (24, 1024, 16, 4096, 512, 335_141_888),
     "roberta-base": (12, 768, 12, 3072, 514, 124_055_040),
+    "albert-base": (12, 768, 12, 3072, 512, 11_683_584),
 }
 
 
@@ -90,7 +91,7 @@ def test_a_preset_has_the_geometry_of_its_paper(name: str) -> None:
     assert (config.num_attention_heads, config.intermediate_size) == (heads, inner)
     assert config.max_position_embeddings == positions
     backbone = getattr(model.hf, FAMILIES[kind].backbone)
-    added = (config.vocab_size - VOCABULARIES[kind]) * width
+    added = (config.vocab_size - VOCABULARIES[kind]) * getattr(config, "embedding_size", width)
     assert sum(weight.numel() for weight in backbone.parameters()) == published + added
 
 
@@ -225,7 +226,7 @@ def test_an_unknown_name_is_refused_with_those_most_like_it() -> None:
     assert message.startswith(
         "--model 'bert-bse' is neither a file, a folder nor module:callable; did you mean bert-base"
     )
-    assert message.endswith("known: bert-base, bert-large, bert-small, bert-tiny, roberta-base")
+    assert message.endswith(f"known: {', '.join(sorted(PRESETS))}")
 
 
 def test_an_architecture_that_is_not_trained_is_refused(tmp_path: Path) -> None:

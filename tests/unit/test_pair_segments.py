@@ -9,9 +9,9 @@ from schemas.records import Int64, Packing, Tokens, Windows
 from tests.oracles.bert_pairs import pairs_of, truncate
 from tests.oracles.streams import sentences_of_ids, tokens_of, vocabulary
 from transforms.checks.oracle import rate, uniformity
+from transforms.distractors import LoneDocumentError
 from transforms.pack_windows import FullSentences, SentenceChunks
 from transforms.pair_segments import (
-    LoneDocumentError,
     NextSentence,
     SingleSegment,
     follow,

@@ -12,8 +12,9 @@ from trainer.shards import Rows
 from transforms.ragged import Ragged
 
 PAD, MASK = 9, 4
-PACKED = Packed(tokens=14, targets=5, rows=3, longest=5, pad=PAD, pairs=True)
-PADDED = Padded(rows=3, longest=5, pad=PAD, pairs=True)
+LABEL = "next_sentence_label"
+PACKED = Packed(tokens=14, targets=5, rows=3, longest=5, pad=PAD, pair_label=LABEL)
+PADDED = Padded(rows=3, longest=5, pad=PAD, pair_label=LABEL)
 
 
 def masked(
@@ -29,7 +30,7 @@ def masked(
     stored = Rows(
         tokens=Ragged.from_lengths(values, np.array([len(row) for row in rows], np.int64)),
         second_segment_start=np.array(seconds, np.int64),
-        relation=None if relation is None else np.array(relation, np.int64),
+        pair_label=None if relation is None else np.array(relation, np.int64),
     )
     return MaskedRows(stored, seen, np.array(targets, np.int64))
 
@@ -86,7 +87,7 @@ def test_packed_rows_as_many_as_fit() -> None:
 
 
 def test_packed_rows_that_leave_nothing_unused() -> None:
-    layout = Packed(tokens=8, targets=3, rows=2, longest=5, pad=PAD, pairs=True)
+    layout = Packed(tokens=8, targets=3, rows=2, longest=5, pad=PAD, pair_label=LABEL)
     found = plain(layout.tensors(two_rows(), numbers(7, 8)))
     assert found["input_ids"] == [[20, MASK, 22, 23, MASK, 30, MASK, 32]]
     assert found["cu_seqlens"] == [0, 5, 8, 8, 8]
@@ -117,7 +118,7 @@ def test_a_packed_batch_without_rows_is_padding_in_segments() -> None:
     ],
 )
 def test_padding_is_cut_at_the_longest_segment(longest: int, borders: list[int]) -> None:
-    layout = Packed(tokens=14, targets=5, rows=3, longest=longest, pad=PAD, pairs=True)
+    layout = Packed(tokens=14, targets=5, rows=3, longest=longest, pad=PAD, pair_label=LABEL)
     assert plain(layout.tensors(two_rows(), numbers(7, 8)))["cu_seqlens"] == borders
 
 
@@ -190,8 +191,8 @@ def test_padded_limits() -> None:
 @pytest.mark.parametrize("rows", [two_rows(None), no_rows(None)])
 def test_rows_without_pairs_have_no_sentence_label(rows: MaskedRows) -> None:
     taken = np.arange(len(rows.rows.tokens))
-    packed = Packed(tokens=14, targets=5, rows=3, longest=5, pad=PAD, pairs=False)
-    padded = Padded(rows=3, longest=5, pad=PAD, pairs=False)
+    packed = Packed(tokens=14, targets=5, rows=3, longest=5, pad=PAD, pair_label=None)
+    padded = Padded(rows=3, longest=5, pad=PAD, pair_label=None)
     for layout in (packed, padded):
         assert "next_sentence_label" not in layout.tensors(rows, taken)
 
@@ -221,7 +222,7 @@ def test_ids_beyond_two_bytes(layout: Packed | Padded) -> None:
     stored = Rows(
         tokens=Ragged(large, rows.rows.tokens.offsets),
         second_segment_start=rows.rows.second_segment_start,
-        relation=rows.rows.relation,
+        pair_label=rows.rows.pair_label,
     )
     found = layout.tensors(MaskedRows(stored, large, rows.targets), numbers(7, 8))
     assert found["input_ids"].flatten()[:5].tolist() == [70_020, 70_021, 70_022, 70_023, 70_024]

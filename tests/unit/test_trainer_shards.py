@@ -19,6 +19,7 @@ from transforms.corpus import Corpus
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.randomness import rng_for
+from transforms.standard_columns import IGNORED
 
 EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES)
 Row = Mapping[str, Any]
@@ -62,8 +63,9 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             "mlm_positions": [positions.row(at).tolist() for positions, _ in copies],
             "mlm_input_ids": [ids.row(at).tolist() for ids in seen],
         }
-        if stored.relation is not None:
-            row["pair_relation"] = list(recipe.pair.relations)[stored.relation[at]]
+        if stored.pair_label is not None:
+            names = {label: name for name, label in recipe.pair.labels.items()}
+            row["pair_relation"] = {IGNORED: "random", **names}[stored.pair_label[at]]
         if words is not None:
             row["word_starts"] = words.row(at).tolist()
         found.append(row)
@@ -238,10 +240,10 @@ def test_relations_are_known_by_name(tmp_path: Path) -> None:
     one = write_rows(tmp_path / "one.arrow", BERT_ROWS, recipe)
     other = write_rows(tmp_path / "other.arrow", BERT_ROWS[::-1], recipe)
     shards = MappedShards([one, other], recipe, vocabulary())
-    assert list(recipe.pair.relations) == ["next", "random"]
-    relation = shards.rows(np.arange(4)).relation
-    assert relation is not None
-    assert relation.tolist() == [1, 0, 0, 1]
+    assert recipe.pair.labels == {"next": 0, "random": 1}
+    labels = shards.rows(np.arange(4)).pair_label
+    assert labels is not None
+    assert labels.tolist() == [1, 0, 0, 1]
 
 
 def test_files_may_know_another_number_of_relations(tmp_path: Path) -> None:

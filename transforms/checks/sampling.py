@@ -23,6 +23,8 @@ _WORD_LENGTHS = 4
 _LARGE_BUDGET = 16
 _MILLION = 1_000_000
 _KEYS = 1 << 63
+_EDGE = 0.1
+"""How much less than its share an eighth of a row may be selected where runs are."""
 _MANY_CHOSEN, _MANY, _EQUAL = 10, 40, 1e-8
 """Two copies that choose at least 10 of at least 40 units are equal less often than 1e-8."""
 
@@ -104,7 +106,24 @@ def sample_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[
     return found
 
 
-def _independence(totals: Mapping[str, int], copies: int, slack: float) -> Oracle:
+def run_sample_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
+    """Judges what `sample` counted where runs of words are selected.
+
+    The first words of a row are in fewer runs than others, which costs its first eighth up to
+    `_EDGE`. The words of a run come together, so what two copies have in common comes in lumps of
+    up to `most_words`, and deviates by that much more.
+    """
+    eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
+    name = "all parts of a row are selected alike, but for its ends"
+    found = [uniformity(name, eighths, [1] * _PARTS, _EDGE)]
+    if copies > 1:
+        found.append(_independence(totals, copies, 0.05, lumps=most_words))
+        pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
+        found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
+    return found
+
+
+def _independence(totals: Mapping[str, int], copies: int, slack: float, lumps: int = 1) -> Oracle:
     """Compares what two copies have in common with what chance gives.
 
     The pairs of C copies fall into C - 1 rounds in which every copy has one partner, so the sum
@@ -112,7 +131,7 @@ def _independence(totals: Mapping[str, int], copies: int, slack: float) -> Oracl
     """
     rounds = copies - 1 + copies % 2
     expected = totals.get("select.common_expected_millionths", 0) / _MILLION
-    tolerance = rounds * spread(expected / rounds)
+    tolerance = rounds * lumps * spread(expected / rounds / lumps)
     observed = totals.get("select.common", 0)
     name = "copies have as much in common as chance gives"
     return Oracle(name, observed, expected, int(expected), tolerance + slack * expected)

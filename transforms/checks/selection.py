@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.records import Int64
 from transforms.checks.oracle import Findings, Oracle, breach, deviation
-from transforms.checks.sampling import sample, sample_oracles
+from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
 from transforms.checks.stored import StoredBatch, any_copy
 from transforms.checks.words import examine_words
 
@@ -31,14 +31,30 @@ def examine_selection(
     return found + sample(batch, units, budget, max_seq_length)
 
 
+def examine_runs(
+    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int, most_words: int
+) -> Findings:
+    """Checks how many words are selected in runs of up to `most_words`, and samples which."""
+    found = examine_words(batch, budget, max_seq_length, most_words)
+    return found + sample(batch, units, budget, max_seq_length)
+
+
+def run_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
+    """Judges how many words are selected in runs, and where."""
+    return [_filled(totals, words=True), *run_sample_oracles(totals, copies, most_words)]
+
+
 def selection_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[Oracle]:
     """Judges how many units are selected, and which."""
+    return [_filled(totals, words), *sample_oracles(totals, copies, words)]
+
+
+def _filled(totals: Mapping[str, int], words: bool) -> Oracle:
     selected, most = totals.get("select.tokens", 0), totals.get("select.most", 0)
     low = totals.get("select.least", 0) * (_WORDS_FILL if words else 1)
     name = "as many tokens are selected as the budgets allow"
     # Half a token, since the sums are whole numbers and their mean is not.
-    filled = Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2 + 0.5)
-    return [filled, *sample_oracles(totals, copies, words)]
+    return Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2 + 0.5)
 
 
 def examine_lists(batch: StoredBatch) -> Findings:

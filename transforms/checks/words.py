@@ -47,8 +47,18 @@ def examine_word_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
     )
 
 
-def examine_words(batch: StoredBatch, budget: "Budget", max_seq_length: int) -> Findings:
-    """Checks that words are selected whole, and as many as fit into the budget."""
+def examine_words(
+    batch: StoredBatch, budget: "Budget", max_seq_length: int, run: int = 1
+) -> Findings:
+    """Checks that words are selected whole, and as many as fit into the budget.
+
+    Args:
+      batch: Rows.
+      budget: How many tokens a copy may select.
+      max_seq_length: Of the recipe.
+      run: Words that are selected together, at most. A word that fits may be passed over where its
+        run would touch a selected one, so one of the next `run` - 1 words must be selected.
+    """
     counts = batch.selected_counts
     least, most = budget.bounds(batch.lengths, max_seq_length)
     totals = {
@@ -62,7 +72,7 @@ def examine_words(batch: StoredBatch, budget: "Budget", max_seq_length: int) -> 
     fitting = np.zeros(len(batch), np.bool_)
     if unfilled.any():
         rows = np.flatnonzero(unfilled)
-        fitting[rows] = _still_fitting(take_rows(batch, rows), left[rows])
+        fitting[rows] = _still_fitting(take_rows(batch, rows), left[rows], run)
     return gather(
         [
             Findings(totals),
@@ -141,16 +151,20 @@ def _partly_selected_densely(batch: StoredBatch) -> Bool:
     return batch.rows_of_tokens(partly)
 
 
-def _still_fitting(batch: StoredBatch, left: Int64) -> Bool:
+def _still_fitting(batch: StoredBatch, left: Int64, run: int) -> Bool:
     """Finds rows where a copy leaves out a word that the rest of its budget has room for.
 
     Args:
       batch: Rows.
       left: int64[R, C]; tokens of the budget that were not used.
+      run: See `examine_words`.
     """
     starts, sizes = word_units(batch)
     row = np.searchsorted(batch.offsets, starts, "right") - 1
     chosen = selection_matrix(batch)[:, starts]
     found = np.zeros(len(batch.ids), np.bool_)
-    found[starts] = (~chosen & (sizes <= left[row].T)).any(axis=0)
+    free = ~chosen
+    for step in range(1, run):
+        free[:, :-step] &= ~(chosen[:, step:] & (row[step:] == row[:-step]))
+    found[starts] = (free & (sizes <= left[row].T)).any(axis=0)
     return batch.rows_of_tokens(found)

@@ -1,7 +1,7 @@
 """Selects units of every row at random, within an exact budget of tokens."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -102,6 +102,25 @@ def choose_units(
     """
     chosen = np.zeros(int(counts.sum()), np.bool_)
     firsts = offsets_of(counts)[:-1]
+    for rows, order in in_random_order(counts, rng):
+        if lengths is None:
+            _take_first(chosen, order, firsts[rows], np.minimum(budgets[rows], counts[rows]))
+        else:
+            _take_fitting(chosen, order, firsts[rows], counts[rows], lengths, budgets[rows])
+    return chosen
+
+
+def in_random_order(counts: Int64, rng: np.random.Generator) -> Iterator[tuple[Int64, Array]]:
+    """Draws an order of the units of each row.
+
+    Args:
+      counts: int64[R]; units of each row.
+      rng: Draws.
+
+    Yields:
+      Rows that have a like number of units, and [rows, most units]: the first counts[r] entries of
+      a row are a random permutation. Rows without units are left out.
+    """
     by_count = np.argsort(counts, kind="stable")
     by_count = by_count[counts[by_count] > 0]
     begin = 0
@@ -109,12 +128,7 @@ def choose_units(
         widest = int(counts[by_count[min(begin + _CELLS // 64, len(by_count)) - 1]])
         rows = by_count[begin : begin + max(_CELLS // max(widest, 64), 1)]
         begin += len(rows)
-        order = _random_order(counts[rows], rng)
-        if lengths is None:
-            _take_first(chosen, order, firsts[rows], np.minimum(budgets[rows], counts[rows]))
-        else:
-            _take_fitting(chosen, order, firsts[rows], counts[rows], lengths, budgets[rows])
-    return chosen
+        yield rows, _random_order(counts[rows], rng)
 
 
 def _random_order(counts: Int64, rng: np.random.Generator) -> Array:

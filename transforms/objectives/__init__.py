@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.recipe import Recipe
@@ -22,4 +23,5 @@ OBJECTIVES = by_name(
     BERT_WWM,
     ROBERTA,
     ROBERTA_WWM_EXT,
+    ALBERT,
 )

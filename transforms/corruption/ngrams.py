@@ -1,0 +1,140 @@
+"""Selects runs of one, two, three ... words at random, within an exact budget of tokens."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from schemas.records import Array, Bool, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.part import Part
+from transforms.checks.selection import examine_runs, run_oracles
+from transforms.checks.stored import StoredBatch
+from transforms.corruption.budgets import Budget, RoundedBudget
+from transforms.corruption.select import in_random_order
+from transforms.corruption.units import Units, UnitTable, WordUnits
+from transforms.ragged import offsets_of
+from transforms.randomness import random_bits
+from transforms.spans import Spans
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
+
+_SCALE = 1 << 32
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BudgetedNgrams(Part):
+    """Runs of words that begin at words in random order, each taken if it still fits.
+
+    At each word a run of n words is tried, n in {1..most_words} with probability proportional to
+    1/n, or to the reverse; near the end of a row only as many as there are. A run that would exceed
+    the row's budget loses words at its end until it fits. A run that touches a word that is taken
+    already is passed over.
+
+    Attributes:
+      units: What counts as a word.
+      budget: How many tokens a row may lose.
+      most_words: Longest run.
+      favor_short: One word is the likeliest; else the longest run is.
+
+    Randomness: an order of the words, and 32 bits for each word.
+    Source: Lan et al. 2020, 3.1; google-research/albert create_pretraining_data.py:426-553.
+    Differs: all draws come from the seed; the reference draws n from a generator of its own.
+    """
+
+    needs_words: ClassVar[bool] = True
+
+    units: Units = WordUnits()
+    budget: Budget = RoundedBudget()
+    most_words: int = 3
+    favor_short: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most_words <= 32:
+            raise ValueError(f"most_words must be in [1, 32], got {self.most_words}")
+
+    def prepare(self, examples: Examples) -> UnitTable:
+        return self.units.find(examples)
+
+    def select(
+        self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
+    ) -> Spans:
+        budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
+        lengths = units.lengths
+        if lengths is None:
+            lengths = np.ones(int(units.counts.sum()), np.int64)
+        chosen = np.zeros(len(lengths), np.bool_)
+        firsts = offsets_of(units.counts)[:-1]
+        table = run_thresholds(self.most_words, favor_short=self.favor_short)
+        for numbers, order in in_random_order(units.counts, rng):
+            draws = random_bits(rng, order.size).reshape(order.shape)
+            rows = _Rows(firsts[numbers], units.counts[numbers], budgets[numbers])
+            _take_runs(chosen, order, draws, table, rows, lengths)
+        return units.spans(np.flatnonzero(chosen))
+
+    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
+        return self.budget.bounds(lengths, max_seq_length)[1]
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_runs(batch, self.units, self.budget, recipe.max_seq_length, self.most_words)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return run_oracles(totals, recipe.copies, self.most_words)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Rows:
+    """Some rows: where their words begin, how many they are, how many tokens may be taken."""
+
+    firsts: Int64
+    counts: Int64
+    budgets: Int64
+
+
+def run_thresholds(most: int, *, favor_short: bool) -> Int64:
+    """Returns int64[most + 1, most]: n words are drawn if the draw is below entry [k, n - 1].
+
+    Row k is for places where at most k words are left, and entries are out of 2**32.
+    """
+    table = np.zeros((most + 1, most), np.int64)
+    for words in range(1, most + 1):
+        weights = 1 / np.arange(1, words + 1)
+        if not favor_short:
+            weights = weights[::-1]
+        table[words, :words] = np.rint(np.cumsum(weights) / weights.sum() * _SCALE)
+        table[words, words - 1 :] = _SCALE
+    return table
+
+
+def _take_runs(
+    chosen: Bool, order: Array, draws: Array, table: Int64, rows: _Rows, lengths: Int64
+) -> None:
+    """Walks each row's order, taking runs that fit; all rows take a step together."""
+    most = table.shape[1]
+    rest = rows.budgets.copy()
+    before = np.append(0, np.cumsum(lengths))
+    active = np.arange(len(rest))
+    for step in range(order.shape[1]):
+        active = active[(rest[active] > 0) & (rows.counts[active] > step)]
+        if not len(active):
+            return
+        place = order[active, step].astype(np.int64)
+        start = rows.firsts[active] + place
+        left = np.minimum(rows.counts[active] - place, most)
+        wanted = (draws[active, step, None] >= table[left]).sum(axis=1) + 1
+        # Words of a run, one after the other, as long as they fit: the sizes of runs ascend.
+        ends = start[:, None] + np.minimum(np.arange(1, most + 1), left[:, None])
+        sizes = before[ends] - before[start][:, None]
+        fitting = np.count_nonzero(sizes <= rest[active][:, None], axis=1)
+        words = np.minimum(np.minimum(wanted, fitting), left)
+        inside = np.arange(most) < words[:, None]
+        units = np.where(inside, start[:, None] + np.arange(most), start[:, None])
+        free = (words > 0) & ~(chosen[units] & inside).any(axis=1)
+        taken = units[inside & free[:, None]]
+        chosen[taken] = True
+        rest[active] -= np.where(free, before[start + words] - before[start], 0)

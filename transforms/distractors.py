@@ -1,0 +1,45 @@
+"""Draws segments from other documents of the same shard."""
+
+import numpy as np
+
+from schemas.records import Int64, Packing
+
+
+class LoneDocumentError(ValueError):
+    """A random segment was wanted, and there is no other document to take it from."""
+
+
+def draw_distractors(
+    packing: Packing, first: Int64, rng: np.random.Generator, *, same_document: bool = False
+) -> Int64:
+    """Draws a segment of another document for each first segment: it reaches the window's target.
+
+    Args:
+      packing: The windows.
+      first: int64[W, 2] first segments, in sentences.
+      rng: Draws document and sentence to begin with.
+      same_document: Draw up to ten times in the hope of another document, and take the last draw
+        whatever it is.
+
+    Returns:
+      int64[W, 2], in sentences; never empty, and within one document.
+    """
+    borders, offsets = packing.tokens.document_offsets, packing.tokens.sentence_offsets
+    own = np.searchsorted(borders, first[:, 0], "right") - 1
+    other = _other_documents(own, len(borders) - 1, rng, same_document)
+    begins = rng.integers(borders[other], borders[other + 1])
+    wanted = packing.targets[first[:, 0]] - (offsets[first[:, 1]] - offsets[first[:, 0]])
+    ends = np.searchsorted(offsets, offsets[begins] + np.maximum(wanted, 1), "left")
+    return np.stack([begins, np.minimum(ends, borders[other + 1])], axis=1)
+
+
+def _other_documents(
+    own: Int64, documents: int, rng: np.random.Generator, same_document: bool
+) -> Int64:
+    if same_document:
+        tries = rng.integers(0, documents, (len(own), 10))
+        differs = tries != own[:, None]
+        differs[:, -1] = True
+        return tries[np.arange(len(own)), np.argmax(differs, axis=1)]
+    drawn = rng.integers(0, max(documents - 1, 1), len(own))
+    return drawn + (drawn >= own)

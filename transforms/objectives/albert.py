@@ -1,0 +1,16 @@
+"""ALBERT: runs of masked words, and the order of two neighbouring segments."""
+
+from transforms.corruption.ngrams import BudgetedNgrams
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.order_segments import SentenceOrder
+from transforms.pack_windows import SentenceChunks
+
+ALBERT = Recipe(
+    name="albert",
+    summary="Masked runs of one to three words, and pairs whose order is to be told.",
+    source="Lan et al. 2020, 3.1; google-research/albert create_pretraining_data.py",
+    segment=SentenceChunks(),
+    pair=SentenceOrder(),
+    corrupt=(Corruption(select=BudgetedNgrams()),),
+    parity=(("pair.random_is_swapped", True),),
+)
