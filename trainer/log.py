@@ -1,5 +1,6 @@
 """Tells how a run goes: a line of JSON for programs, TensorBoard if wanted, a line for people."""
 
+import contextlib
 import datetime
 import json
 import shutil
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from schemas.errors import RunError, UsageError
 
 LOG = "log.jsonl"
+_CLEAR = "\r\x1b[2K"
 Record = Mapping[str, Any]
 
 
@@ -89,7 +91,10 @@ class TensorBoard:
 
 
 class Lines:
-    """Standard error: on a terminal a line that changes, elsewhere one after the other."""
+    """Standard error: on a terminal a line that changes, elsewhere one after the other.
+
+    A run goes on when nobody can read it any more, say because the terminal is gone.
+    """
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
@@ -99,15 +104,17 @@ class Lines:
         line = describe(record, self._steps)
         if record["event"] == "train" and self._terminal:
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(f"\r\x1b[2K{line[:width]}")
+            self._show(f"{_CLEAR}{line[:width]}")
         else:
-            before = "\r\x1b[2K" if self._terminal else ""
-            sys.stderr.write(f"{before}{line}\n")
-        sys.stderr.flush()
+            self._show(f"{_CLEAR if self._terminal else ''}{line}\n")
 
     def close(self) -> None:
         if self._terminal:
-            sys.stderr.write("\r\x1b[2K")
+            self._show(_CLEAR)
+
+    def _show(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
             sys.stderr.flush()
 
 

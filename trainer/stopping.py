@@ -1,14 +1,20 @@
 """Stops a run at the end of a step when it is asked to."""
 
+import os
 import signal
+import time
 from types import FrameType
 from typing import Any
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SAME_SECONDS = 2.0
+"""Signals so close together are one: a terminal and a launcher may both pass Ctrl-C on."""
 
 
 class StopSignal:
-    """Notes SIGTERM and SIGINT while it is entered; the second one ends the process at once.
+    """Notes SIGTERM, SIGINT and SIGHUP while it is entered; a later one ends the process at once.
+
+    SIGHUP, which a terminal sends when it closes, stays ignored under `nohup`.
 
     Attributes:
       number: Of the signal that came, or 0.
@@ -16,11 +22,13 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.number = 0
+        self._came = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignal":
         for each in _SIGNALS:
-            self._before[each] = signal.signal(each, self._note)
+            if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:
+                self._before[each] = signal.signal(each, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -28,6 +36,9 @@ class StopSignal:
             signal.signal(each, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.number = number
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        now = time.monotonic()
+        if not self.number:
+            self.number, self._came = number, now
+        elif now - self._came >= _SAME_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)

@@ -82,6 +82,16 @@ def test_a_terminal_has_one_line_that_changes(
     assert third == "eval step 2/10 · loss 1.000\n"
 
 
+def test_a_terminal_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(_: str) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys.stderr, "write", write)
+    lines = Lines(10)
+    lines.write(TRAINED)
+    lines.close()
+
+
 def test_a_log_has_a_line_a_record(capsys: Captured) -> None:
     lines = Lines(10)
     lines.write({**TRAINED, "step": 1})

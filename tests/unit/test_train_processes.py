@@ -67,7 +67,7 @@ def test_a_matrix_product_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.01 < peak_memory_gib(CPU) < 1000
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_is_noted(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with StopSignal() as stop:
@@ -77,13 +77,25 @@ def test_the_first_signal_is_noted(number: signal.Signals) -> None:
     assert signal.getsignal(number) == before
 
 
-def test_the_second_signal_ends_the_process() -> None:
+def test_a_terminal_that_closes_is_of_no_matter_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignal() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop.number == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_comes_twice_is_one_and_a_later_one_ends_the_process() -> None:
     code = (
         "import os, signal\n"
-        "from trainer.stopping import StopSignal\n"
-        "with StopSignal() as stop:\n"
+        "from trainer import stopping\n"
+        "with stopping.StopSignal() as stop:\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    print(stop.number, flush=True)\n"
+        "    stop._came -= stopping._SAME_SECONDS\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    print('still here', flush=True)\n"
     )
