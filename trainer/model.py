@@ -62,6 +62,7 @@ class Encoder(torch.nn.Module):
 
     Attributes:
       hf: The model of `transformers`.
+      notice: What the user should know of it; empty if there is nothing.
     """
 
     layout = "packed"
@@ -76,6 +77,7 @@ class Encoder(torch.nn.Module):
         task: PairTask | None,
         longest: int,
         first_position: int,
+        notice: str = "",
     ) -> None:
         """Wraps a model.
 
@@ -87,10 +89,11 @@ class Encoder(torch.nn.Module):
           task: What is learned of pairs; None without them.
           longest: Most tokens of a row.
           first_position: What its positions begin with.
+          notice: What the user should know of it.
         """
         super().__init__()
         hf.set_attn_implementation(NAME)
-        self.hf = hf
+        self.hf, self.notice = hf, notice
         self._backbone, self._head, self._relation = backbone, head, relation
         self._task = task
         self._longest, self._first_position = longest, first_position

@@ -167,6 +167,7 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
     _check_fit(name, config, family, corpus, longest + first)
     task = corpus.recipe.pair.task
     kind = getattr(transformers, str(family.masked_lm if task is None else family.pairs))
+    dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
     try:
@@ -185,6 +186,9 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
         task=task,
         longest=longest,
         first_position=first,
+        notice=f"attention dropout is 0, not {dropout:g}: packed attention has none"
+        if dropout
+        else "",
     )
 
 

@@ -74,7 +74,11 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
         identity=identity,
-        notices=[_sizes(options, batches, identity, processes), *_changes(options, checkpoint)],
+        notices=[
+            _sizes(options, batches, identity, processes),
+            *filter(None, [getattr(plain, "notice", "")]),
+            *_changes(options, checkpoint),
+        ],
     )
 
 

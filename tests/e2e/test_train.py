@@ -83,8 +83,9 @@ def test_the_log_tells_everything(tmp_path: Path, capsys: Captured) -> None:
     assert train(corpus("bert-wwm"), tiny_config(tmp_path), output, *SMALL, *options) == 0
     told = records(output)
     assert [record["step"] for record in told] == [2, 4]
-    [note] = records(output, "note")
-    assert "1 x cpu, fp32, not compiled" in note["message"]
+    sizes, dropout = records(output, "note")
+    assert "1 x cpu, fp32, not compiled" in sizes["message"]
+    assert "attention dropout is 0, not 0.1" in dropout["message"]
     [evaluation] = records(output, "eval")
     losses = {"loss", "loss_mlm", "loss_nsp", "accuracy_mlm", "accuracy_nsp", "tokens"}
     figures = {"lr", "gradient_norm", "tokens_per_second", "padding", "matmul_share", "data_wait"}

@@ -152,9 +152,11 @@ def test_a_configuration_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (config.hidden_size, config.hidden_dropout_prob) == (16, 0.25)
 
 
-@pytest.mark.parametrize("given", [{}, {"attention_probs_dropout_prob": 0.3}])
-def test_attention_has_no_dropout(given: dict[str, float], tmp_path: Path) -> None:
-    model = load(config_of(tmp_path, **given))
+@pytest.mark.parametrize("asked", [0.0, 0.3])
+def test_attention_has_no_dropout(asked: float, tmp_path: Path) -> None:
+    model = load(config_of(tmp_path, attention_probs_dropout_prob=asked))
+    told = "attention dropout is 0, not 0.3: packed attention has none"
+    assert model.notice == (told if asked else "")
     assert model.hf.config.attention_probs_dropout_prob == 0.0
     rates = {name: m.p for name, m in model.named_modules() if isinstance(m, torch.nn.Dropout)}
     assert [rate for name, rate in rates.items() if name.endswith("attention.self.dropout")] == [0]
