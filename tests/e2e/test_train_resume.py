@@ -46,9 +46,9 @@ def assert_same(one: Any, other: Any) -> None:
 
 
 def wait_for_step(process: subprocess.Popen[str], output: Path, step: int) -> None:
-    """Waits until a step is in the log."""
-    log = output / "log.jsonl"
-    while not (log.exists() and len(log.read_text("utf-8").splitlines()) >= step):
+    """Waits until a step is in the log, which holds more than steps."""
+    log, line = output / "log.jsonl", f'"event": "train", "step": {step}, '
+    while not (log.exists() and line in log.read_text("utf-8")):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
 
