@@ -1,7 +1,8 @@
 """The columns of a shard."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -54,20 +55,37 @@ WORD_STARTS = Column(
     "Token positions where a whole word begins; special tokens begin none.",
 )
 
+WORDS = "words"
+"""The need of parts that read word starts."""
+SPAN = pa.struct(
+    [pa.field("start", pa.uint16(), nullable=False), pa.field("end", pa.uint16(), nullable=False)]
+)
+ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
+    {
+        "entities": Column(
+            "entity_spans", list_of(SPAN), "Token spans [start, end) of named entities, ascending."
+        ),
+        "phrases": Column(
+            "phrase_spans", list_of(SPAN), "Token spans [start, end) of phrases, ascending."
+        ),
+    }
+)
+"""What parts may need to know of tokens besides words, and the column that keeps it."""
 
-def mlm_positions() -> Column:
-    """Returns the column of selected positions."""
+
+def selected_positions(name: str) -> Column:
+    """Returns the column of positions that a corruption of this name selects."""
     return Column(
-        "mlm_positions",
+        f"{name}_positions",
         list_of(list_of(pa.uint16())),
         "The selected positions, one ascending list a copy.",
     )
 
 
-def mlm_input_ids(id_type: str) -> Column:
+def seen_ids(name: str, id_type: str) -> Column:
     """Returns the column of what is seen there, for ids of "uint16" or "uint32"."""
     return Column(
-        "mlm_input_ids",
+        f"{name}_input_ids",
         list_of(list_of(pa.type_for_alias(id_type))),
         "What the model sees at these positions, a list a copy; the label is `input_ids` there.",
     )

@@ -1,6 +1,7 @@
 """What one shard is between two transforms: flat arrays, picklable, never written to disk."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,8 @@ class Tokens:
       word_starts: bool[T]; the token begins a whole word. None when no recipe asks for it.
       exact_path: "word_table" or "library": how the ids were found.
       special: bool[T]; a special token that packing put into the stream. None where it put none.
+      annotations: What else is known of tokens: name to uint8[T] marks, see
+        `schemas.columns.ANNOTATIONS` and `transforms.annotations`. Special tokens have 0.
     """
 
     ids: Array
@@ -71,6 +74,7 @@ class Tokens:
     word_starts: Bool | None
     exact_path: str
     special: Bool | None = None
+    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,6 +122,7 @@ class Examples:
       special: bool[T]; the layout put this token here.
       word_starts: bool[T]; never at a token of the layout. None when no recipe asks for it.
       relation: uint8[R] or None.
+      annotations: As those of `Tokens`.
     """
 
     ids: Array
@@ -126,6 +131,7 @@ class Examples:
     special: Bool
     word_starts: Bool | None = None
     relation: Bytes | None = None
+    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -140,4 +146,5 @@ class Examples:
             special=self.special[low:high],
             word_starts=None if self.word_starts is None else self.word_starts[low:high],
             relation=None if self.relation is None else self.relation[begin:end],
+            annotations={name: each[low:high] for name, each in self.annotations.items()},
         )

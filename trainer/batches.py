@@ -15,10 +15,11 @@ from schemas.errors import UsageError
 from schemas.manifest import checksum
 from schemas.records import Array
 from trainer.layouts import Batch, Layout, Packed, Padded
-from trainer.masks import FreshMasks, Masks, StoredMasks, masked_corruption
+from trainer.masks import FreshMasks, Masks, StoredMasks
 from trainer.open_corpus import open_local_corpus, shard_problem
 from trainer.plan import Plan, pack_batches, shuffled
 from trainer.shards import MappedShards
+from trainer.tasks import tasks_of
 from transforms.corpus import Corpus
 from transforms.randomness import rng_for
 
@@ -94,14 +95,17 @@ class ArrowBatches(IterableDataset[Batch]):
         if problem := shard_problem(self.corpus.folder, entries, checksums=checksums):
             raise UsageError(problem)
         recipe, vocabulary = self.corpus.recipe, self.corpus.vocabulary
-        select = masked_corruption(recipe).select
+        self._tasks = tasks_of(recipe)
         paths = [Path(self.corpus.folder, entry.path) for entry in entries]
         self._shards = MappedShards(paths, recipe, vocabulary)
-        self._most_targets = select.most_tokens(self._shards.lengths, recipe.max_seq_length)
+        self._most_targets, *self._most_others = (
+            corruption.select.most_tokens(self._shards.lengths, recipe.max_seq_length)
+            for corruption in recipe.corrupt
+        )
         self.layout = self._make_layout(layout, batch_tokens)
         self._masks: Masks = (
-            StoredMasks(self._shards, recipe.copies)
-            if copies == "cycle"
+            StoredMasks(self._shards, recipe)
+            if copies == "cycle" and recipe.stored
             else FreshMasks(self._shards, recipe, vocabulary, seed)
         )
         self._identity = {
@@ -214,7 +218,7 @@ class ArrowBatches(IterableDataset[Batch]):
         label = None if task is None else task.label
         if name == "padded":
             count = max(min(batch_tokens // longest, len(lengths)), 1)
-            return Padded(rows=count, longest=longest, pad=pad, pair_label=label)
+            return Padded(rows=count, longest=longest, pad=pad, pair_label=label, tasks=self._tasks)
         rows = tokens * len(lengths) / max(float(lengths.sum()), 1.0)
         most = int(self._most_targets.max(initial=1))
         return Packed(
@@ -224,7 +228,18 @@ class ArrowBatches(IterableDataset[Batch]):
             longest=longest,
             pad=pad,
             pair_label=label,
+            tasks=self._tasks,
+            capacities=self._capacities(tokens),
         )
+
+    def _capacities(self, tokens: int) -> dict[str, int]:
+        """Returns the most targets that each corruption after the first has in so many tokens."""
+        names = [corruption.targets.name for corruption in self.corpus.recipe.corrupt[1:]]
+        lengths = self._shards.lengths
+        return {
+            name: _rounded(tokens * float((most / lengths).max(initial=0)) + 1)
+            for name, most in zip(names, self._most_others, strict=True)
+        }
 
 
 def _default(given: int | None, ask: Any, otherwise: int) -> int:

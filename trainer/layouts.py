@@ -1,8 +1,8 @@
 """How the rows of a batch become tensors: packed into one sequence, or padded side by side."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from trainer.masks import MaskedRows
 from trainer.plan import Limits
 from transforms.ragged import positions_in_row, row_numbers
 from transforms.standard_columns import IGNORED
+
+if TYPE_CHECKING:
+    from trainer.tasks.task import Task
 
 Batch = Mapping[str, Tensor]
 """Tensors by name; the names are those of Hugging Face where it has them."""
@@ -55,6 +58,8 @@ class Packed:
       longest: Most tokens of a segment.
       pad: Id of the padding token.
       pair_label: Name of the labels of pairs; None without pairs.
+      tasks: What they are to teach; `trainer.tasks` tells what else a batch has for it.
+      capacities: Most targets of the corruptions after the first, by name.
     """
 
     tokens: int
@@ -63,6 +68,8 @@ class Packed:
     longest: int
     pad: int
     pair_label: str | None
+    tasks: Sequence["Task"] = ()
+    capacities: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:
@@ -97,6 +104,8 @@ class Packed:
         }
         if self.pair_label is not None and stored.pair_label is not None:
             found[self.pair_label] = _filled(stored.pair_label, self.segments, IGNORED)
+        for task in self.tasks:
+            found.update(task.arrays(masked, self))
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
 
@@ -117,21 +126,28 @@ class Padded:
       longest: L.
       pad: Id of the padding token.
       pair_label: Name of the labels of pairs; None without pairs.
+      tasks: What they are to teach; `trainer.tasks` tells what else a batch has for it.
     """
 
     rows: int
     longest: int
     pad: int
     pair_label: str | None
+    tasks: Sequence["Task"] = ()
 
     @property
     def limits(self) -> Limits:
         cells = self.rows * self.longest
         return Limits(rows=self.rows, tokens=cells, targets=cells)
 
+    def cells(self, masked: MaskedRows) -> Int64:
+        """Returns int64[T]: for each token of the rows, its place in the batch laid flat."""
+        lengths = masked.rows.tokens.lengths
+        return row_numbers(lengths) * self.longest + positions_in_row(lengths)
+
     def tensors(self, masked: MaskedRows, rows: Int64) -> Batch:
         stored, lengths = masked.rows, masked.rows.tokens.lengths
-        at = row_numbers(lengths) * self.longest + positions_in_row(lengths)
+        at = self.cells(masked)
         labels = np.full(self.rows * self.longest, IGNORED, np.int64)
         labels[at[masked.targets]] = stored.tokens.values[masked.targets]
         ids = np.full(self.rows * self.longest, self.pad, np.int64)
@@ -152,6 +168,8 @@ class Padded:
         }
         if self.pair_label is not None and stored.pair_label is not None:
             found[self.pair_label] = _filled(stored.pair_label, self.rows, IGNORED)
+        for task in self.tasks:
+            found.update(task.padded_arrays(masked, self))
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
 

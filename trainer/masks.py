@@ -1,20 +1,21 @@
 """Rows as a model sees them: with one of their stored copies of masks, or with fresh ones."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from schemas.errors import UsageError
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.shards import MappedShards, Rows
+from transforms.annotations import span_marks
 from transforms.checks.stored import special_tokens
 from transforms.corrupt import draw_copies
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged
 from transforms.randomness import rng_for
-from transforms.targets import MaskedTokens
+from transforms.spans import Spans
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,11 +26,13 @@ class MaskedRows:
       rows: As they are stored.
       seen: [T]; the tokens that the model sees.
       targets: int64[P] flat positions of the tokens to predict, ascending.
+      more: The same of the corruptions after the first, by name.
     """
 
     rows: Rows
     seen: Array
     targets: Int64
+    more: Mapping[str, Int64] = dataclasses.field(default_factory=dict)
 
 
 class Masks(Protocol):
@@ -43,21 +46,23 @@ class StoredMasks:
     """The copies of the shards, one an epoch, in turn."""
 
     shards: MappedShards
-    copies: int
+    recipe: Recipe
 
     def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
         stored = self.shards.rows(rows)
-        positions, ids = self.shards.selected(rows, epoch % self.copies)
-        targets = np.repeat(stored.tokens.offsets[:-1], positions.lengths) + positions.values
-        return _masked(stored, targets, ids)
+        starts, drawn = stored.tokens.offsets[:-1], []
+        for number in range(len(self.recipe.corrupt)):
+            positions, ids = self.shards.selected(rows, epoch % self.recipe.copies, number)
+            drawn.append((np.repeat(starts, positions.lengths) + positions.values, ids))
+        return _masked(stored, self.recipe, drawn)
 
 
 @dataclasses.dataclass(frozen=True)
 class FreshMasks:
-    """New masks in every epoch, drawn by the recipe's own selector and rewriter.
+    """New masks in every epoch, drawn by the recipe's own selectors and rewriters.
 
-    They are drawn from the stored words and a generator of (seed, epoch, batch), so they are the
-    same for any number of ranks.
+    They are drawn from what is stored of tokens and generators of (seed, epoch, batch), so they are
+    the same for any number of ranks.
     """
 
     shards: MappedShards
@@ -68,19 +73,20 @@ class FreshMasks:
     def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
         stored = self.shards.rows(rows)
         generators = [
-            (
-                rng_for(self.seed, self.recipe.name, "train-select-0", epoch, batch),
-                rng_for(self.seed, self.recipe.name, "train-rewrite-0", epoch, batch),
-            )
+            [
+                (
+                    self._rng("select", number, epoch, batch),
+                    self._rng("rewrite", number, epoch, batch),
+                )
+            ]
+            for number in range(len(self.recipe.corrupt))
         ]
-        [(spans, ids)] = draw_copies(
-            self._examples(rows, stored),
-            self.recipe,
-            masked_corruption(self.recipe),
-            self.vocabulary,
-            generators,
-        )
-        return _masked(stored, spans.positions(), ids)
+        examples = self._examples(rows, stored)
+        drawn = draw_copies(examples, self.recipe, self.vocabulary, generators)
+        return _masked(stored, self.recipe, [(spans.positions(), ids) for [(spans, ids)] in drawn])
+
+    def _rng(self, step: str, number: int, epoch: int, batch: int) -> np.random.Generator:
+        return rng_for(self.seed, self.recipe.name, f"train-{step}-{number}", epoch, batch)
 
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
@@ -91,24 +97,26 @@ class FreshMasks:
             second_segment_start=second,
             special=special_tokens(tokens, second, self.recipe, self.vocabulary),
             word_starts=_flags(tokens, self.shards.word_starts(rows)),
+            annotations={
+                name: _marks(tokens, *self.shards.spans(rows, name))
+                for name in self.recipe.annotations
+            },
         )
 
 
-def masked_corruption(recipe: Recipe) -> Corruption:
-    """Returns the corruption of a masked-LM recipe.
-
-    Raises:
-      UsageError: if the recipe's examples are not made by masking alone.
-    """
-    if [type(corruption.targets) for corruption in recipe.corrupt] != [MaskedTokens]:
-        raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
-    return recipe.corrupt[0]
-
-
-def _masked(stored: Rows, targets: Int64, ids: Array) -> MaskedRows:
+def _masked(stored: Rows, recipe: Recipe, drawn: Sequence[tuple[Int64, Array]]) -> MaskedRows:
     seen = stored.tokens.values.copy()
-    seen[targets] = ids
-    return MaskedRows(stored, seen, targets)
+    for targets, ids in drawn:
+        seen[targets] = ids
+    names = [corruption.targets.name for corruption in recipe.corrupt]
+    first, *others = (targets for targets, _ in drawn)
+    return MaskedRows(stored, seen, first, dict(zip(names[1:], others, strict=True)))
+
+
+def _marks(tokens: Ragged, starts: Ragged, ends: Ragged) -> Bytes:
+    """Returns the marks of spans that are given by positions in each row."""
+    base = np.repeat(tokens.offsets[:-1], starts.lengths)
+    return span_marks(Spans(base + starts.values, base + ends.values), len(tokens.values))
 
 
 def _flags(tokens: Ragged, starts: Ragged | None) -> Array | None:

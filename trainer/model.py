@@ -1,17 +1,23 @@
 """What the loop asks of a model, and the models of Hugging Face that answer."""
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from trainer.attention import NAME
 from trainer.layouts import Batch
-from transforms.pair_segments import PairTask
 from transforms.standard_columns import IGNORED
+
+if TYPE_CHECKING:
+    from trainer.tasks.task import Head
+
+HEADS = "heads.safetensors"
+"""The weights of heads that Hugging Face's classes have no place for."""
 
 
 class Part(NamedTuple):
@@ -53,15 +59,15 @@ class TrainableModel(Protocol):
 
 
 class Encoder(torch.nn.Module):
-    """A masked-LM of Hugging Face, unmodified, that is given packed sequences.
+    """A masked-LM of Hugging Face, unmodified, that is given packed sequences, and its heads.
 
     The vocabulary's head is computed at the tokens to predict and nowhere else, and pairs are
-    judged by the first token of every row. Parts: "mlm", and with pairs the name of their task,
-    such as "nsp". The losses are those of the `ForMaskedLM` and `ForPreTraining` classes, but for
-    the mean.
+    judged by the first token of every row. The losses are those of the `ForMaskedLM` and
+    `ForPreTraining` classes, but for the mean. There is a part of the loss for every task.
 
     Attributes:
       hf: The model of `transformers`.
+      heads: By the name of their task. Their own weights are what Hugging Face has no place for.
       notice: What the user should know of it; empty if there is nothing.
     """
 
@@ -72,9 +78,7 @@ class Encoder(torch.nn.Module):
         hf: Any,
         *,
         backbone: str,
-        head: Callable[[Any], torch.nn.Module],
-        relation: Callable[[Any, Tensor], Tensor],
-        task: PairTask | None,
+        heads: Mapping[str, "Head"],
         longest: int,
         first_position: int,
         notice: str = "",
@@ -84,9 +88,7 @@ class Encoder(torch.nn.Module):
         Args:
           hf: The model; its attention is set to that of `trainer.attention`.
           backbone: Name of the encoder in it.
-          head: Finds the vocabulary's head in it.
-          relation: Judges pairs by their first tokens [S, d], given the model.
-          task: What is learned of pairs; None without them.
+          heads: One for each task, by its name.
           longest: Most tokens of a row.
           first_position: What its positions begin with.
           notice: What the user should know of it.
@@ -94,15 +96,12 @@ class Encoder(torch.nn.Module):
         super().__init__()
         hf.set_attn_implementation(NAME)
         self.hf, self.notice = hf, notice
-        self._backbone, self._head, self._relation = backbone, head, relation
-        self._task = task
+        self.heads = torch.nn.ModuleDict(heads)
+        self._backbone = backbone
         self._longest, self._first_position = longest, first_position
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        counts = {"mlm": (batch["labels"] != IGNORED).sum()}
-        if self._task is not None:
-            counts[self._task.name] = (batch[self._task.label] != IGNORED).sum()
-        return counts
+        return {name: self._head(name).counts(batch) for name in self.heads}
 
     def forward(self, batch: Batch) -> dict[str, Part]:
         backbone = getattr(self.hf, self._backbone)
@@ -113,16 +112,29 @@ class Encoder(torch.nn.Module):
             cu_seqlens=batch["cu_seqlens"],
             max_seqlen=self._longest,
         ).last_hidden_state[0]
-        predicted = self._head(self.hf)(hidden[batch["target_positions"]])
-        parts = {"mlm": _part(predicted, batch["labels"])}
-        if self._task is not None:
-            first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
-            relation = self._relation(self.hf, first)
-            parts[self._task.name] = _part(relation, batch[self._task.label])
-        return parts
+        return {name: self._head(name)(self.hf, hidden, batch) for name in self.heads}
+
+    def _head(self, name: str) -> "Head":
+        head: Head = self.heads[name]  # type: ignore[assignment]
+        return head
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Writes the model, and the weights that the heads have themselves beside it."""
         self.hf.save_pretrained(folder)
+        own = self.heads.state_dict()
+        if own:
+            save_file(own, os.path.join(folder, HEADS))
+
+    def load_heads(self, folder: str | os.PathLike[str]) -> None:
+        """Loads what `save_pretrained` wrote beside the model; heads that do not fit stay new."""
+        path, own = os.path.join(folder, HEADS), self.heads.state_dict()
+        found = load_file(path) if os.path.exists(path) else {}
+        shapes = [{name: each.shape for name, each in state.items()} for state in (found, own)]
+        if shapes[0] == shapes[1]:
+            self.heads.load_state_dict(found)
+        else:
+            new = sorted({name.partition(".")[0] for name in own})
+            self.notice = "; ".join(filter(None, [self.notice, f"new heads: {', '.join(new)}"]))
 
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token, 2 for a multiply and add, backward twice forward."""
@@ -134,7 +146,7 @@ class Encoder(torch.nn.Module):
         return float(6 * (config.num_hidden_layers * layer + head))
 
 
-def _part(logits: Tensor, labels: Tensor) -> Part:
+def cross_entropy_part(logits: Tensor, labels: Tensor) -> Part:
     """Returns the summed cross entropy, in float32, and how often the best guess is right."""
     loss = cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
     return Part(loss, (logits.detach().argmax(-1) == labels).sum())

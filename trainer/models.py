@@ -1,110 +1,23 @@
 """Finds the model that is asked for by name, and holds it to the data."""
 
-import dataclasses
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import transformers
-from torch import Tensor
 
 from schemas.errors import UsageError
+from trainer.family import FAMILIES, Family
 from trainer.model import Encoder
+from trainer.tasks import tasks_of
+from trainer.tasks.relation import OWN_CLASSES
 from transforms.corpus import Corpus
 from transforms.objectives.settings import nearest
 
 _CONTRACT = ("counts", "forward", "save_pretrained")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Family:
-    """How an architecture of `transformers` is trained.
-
-    Attributes:
-      masked_lm: Class for examples without pairs.
-      pairs: Class for pairs of sentences, or None if there is none.
-      backbone: Name of the encoder in both.
-      head: Finds the vocabulary's head in both.
-      relation: Judges pairs by the first tokens of rows, given the model for pairs.
-      after_padding: Positions begin after the padding token's id, and not at 0.
-    """
-
-    masked_lm: str
-    pairs: str | None
-    backbone: str
-    head: Callable[[Any], torch.nn.Module]
-    relation: Callable[[Any, Tensor], Tensor]
-    after_padding: bool = False
-
-
-def _bert_head(model: Any) -> torch.nn.Module:
-    return model.cls.predictions
-
-
-def _bert_relation(model: Any, first: Tensor) -> Tensor:
-    return model.cls.seq_relationship(model.base_model.pooler(first[:, None]))
-
-
-def _albert_head(model: Any) -> torch.nn.Module:
-    return model.predictions
-
-
-def _albert_relation(model: Any, first: Tensor) -> Tensor:
-    base = model.base_model
-    return model.sop_classifier(base.pooler_activation(base.pooler(first)))
-
-
-def _roberta_head(model: Any) -> torch.nn.Module:
-    return model.lm_head
-
-
-def _no_relation(model: Any, _first: Tensor) -> Tensor:
-    raise TypeError(f"{type(model).__name__} has no head for pairs")
-
-
-FAMILIES: Mapping[str, Family] = {
-    "albert": Family(
-        masked_lm="AlbertForMaskedLM",
-        pairs="AlbertForPreTraining",
-        backbone="albert",
-        head=_albert_head,
-        relation=_albert_relation,
-    ),
-    "bert": Family(
-        masked_lm="BertForMaskedLM",
-        pairs="BertForPreTraining",
-        backbone="bert",
-        head=_bert_head,
-        relation=_bert_relation,
-    ),
-    "ernie": Family(
-        masked_lm="ErnieForMaskedLM",
-        pairs="ErnieForPreTraining",
-        backbone="ernie",
-        head=_bert_head,
-        relation=_bert_relation,
-    ),
-    "roberta": Family(
-        masked_lm="RobertaForMaskedLM",
-        pairs=None,
-        backbone="roberta",
-        head=_roberta_head,
-        relation=_no_relation,
-        after_padding=True,
-    ),
-    "xlm-roberta": Family(
-        masked_lm="XLMRobertaForMaskedLM",
-        pairs=None,
-        backbone="roberta",
-        head=_roberta_head,
-        relation=_no_relation,
-        after_padding=True,
-    ),
-}
-"""By `model_type` of the configuration."""
 
 
 def _bert(layers: int, hidden: int) -> Mapping[str, Any]:
@@ -165,8 +78,9 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
         )
     first = config.pad_token_id + 1 if family.after_padding else 0
     _check_fit(name, config, family, corpus, longest + first)
-    task = corpus.recipe.pair.task
-    kind = getattr(transformers, str(family.masked_lm if task is None else family.pairs))
+    tasks = tasks_of(corpus.recipe)
+    paired = corpus.recipe.pair.task is not None
+    kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
     dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
@@ -178,18 +92,21 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
         )
     except (KeyError, OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be made: {error}") from error
-    return Encoder(
+    notices = [f"attention dropout is 0, not {dropout:g}: packed attention has none"]
+    encoder = Encoder(
         hf,
         backbone=family.backbone,
-        head=family.head,
-        relation=family.relation,
-        task=task,
+        heads={task.name: task.head(family, config) for task in tasks},
         longest=longest,
         first_position=first,
-        notice=f"attention dropout is 0, not {dropout:g}: packed attention has none"
-        if dropout
-        else "",
+        notice="; ".join(notices if dropout else []),
     )
+    if paired and max(corpus.recipe.pair.labels.values()) >= OWN_CLASSES:
+        # The head of Hugging Face stays as it is: it has two answers, and learns nothing.
+        family.answer(hf).requires_grad_(requires_grad=False)
+    if folder is not None:
+        encoder.load_heads(folder)
+    return encoder
 
 
 def _config(name: str, corpus: Corpus) -> Any:
@@ -225,8 +142,7 @@ def _config(name: str, corpus: Corpus) -> Any:
 
 def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions: int) -> None:
     """Refuses a model that lacks ids, positions or the head that the data need."""
-    size, relations = corpus.vocabulary.size, corpus.recipe.pair.relations
-    classes = set(corpus.recipe.pair.labels.values())
+    size, pair = corpus.vocabulary.size, corpus.recipe.pair
     if config.vocab_size < size:
         raise UsageError(
             f"--model {name} has a vocabulary of {config.vocab_size}, the ids of {corpus.folder} "
@@ -239,9 +155,10 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
             f"--model {name} has {config.max_position_embeddings} positions, the rows of "
             f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
         )
-    if relations and (family.pairs is None or classes != {0, 1} or config.type_vocab_size < 2):
+    no_head = pair.task is not None and family.pairs is None
+    if no_head or (pair.relations and config.type_vocab_size < 2):
         raise UsageError(
-            f"--model {name} has no head for the pairs ({', '.join(relations)}) of "
+            f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
             f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"
         )
 

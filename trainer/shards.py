@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.columns import ANNOTATIONS
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
@@ -83,8 +84,12 @@ class MappedShards:
         self._offsets = self._numbers("int32")
         self._tokens = self._lists(batches, "input_ids", ids)
         self._second = self._places(batches, "second_segment_start", 1, 2)
-        self._selected = self._lists(batches, "mlm_positions", 2, nested=True)
-        self._seen = self._lists(batches, "mlm_input_ids", ids, nested=True)
+        names = [each.targets.columns(vocabulary.id_type) for each in recipe.stored]
+        self._selected = [self._lists(batches, each.name, 2, nested=True) for each, _ in names]
+        self._seen = [self._lists(batches, each.name, ids, nested=True) for _, each in names]
+        self._spans = {
+            name: self._span_lists(batches, ANNOTATIONS[name].name) for name in recipe.annotations
+        }
         self._words = self._lists(batches, "word_starts", 2) if recipe.needs_words else None
         self._relation = None
         if recipe.pair.relations:
@@ -110,12 +115,24 @@ class MappedShards:
             pair_label=label,
         )
 
-    def selected(self, rows: Int64, copy: int) -> tuple[Ragged, Array]:
-        """Returns the positions that a copy selects in each row, and the ids seen at them."""
+    def selected(self, rows: Int64, copy: int, number: int = 0) -> tuple[Ragged, Array]:
+        """Returns the positions that a copy selects in each row, and the ids seen at them.
+
+        Args:
+          rows: Their numbers.
+          copy: Number of the copy.
+          number: Of the corruption.
+        """
         batch, row = self._find(rows)
-        numbers = row * self._copies + copy
-        positions = self._gather(self._selected, self._halves, batch, numbers)
-        return positions, self._gather(self._seen, self._ids, batch, numbers).values
+        lists = row * self._copies + copy
+        positions = self._gather(self._selected[number], self._halves, batch, lists)
+        return positions, self._gather(self._seen[number], self._ids, batch, lists).values
+
+    def spans(self, rows: Int64, name: str) -> tuple[Ragged, Ragged]:
+        """Returns where the annotated spans of each row begin and end."""
+        place = self._find(rows)
+        starts, ends = self._spans[name]
+        return self._gather(starts, self._halves, *place), self._gather(ends, self._halves, *place)
 
     def word_starts(self, rows: Int64) -> Ragged | None:
         """Returns the positions in each row where words begin; None if they are not stored."""
@@ -154,6 +171,13 @@ class MappedShards:
         offsets, values = (3, 5) if nested else (1, 3)
         return _Lists(
             self._places(batches, name, offsets, 4), self._places(batches, name, values, size)
+        )
+
+    def _span_lists(self, batches: Sequence[pa.RecordBatch], name: str) -> tuple[_Lists, _Lists]:
+        offsets = self._places(batches, name, 1, 4)
+        return (
+            _Lists(offsets, self._places(batches, name, 4, 2)),
+            _Lists(offsets, self._places(batches, name, 6, 2)),
         )
 
     def _places(

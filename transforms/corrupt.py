@@ -6,11 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.columns import BATCH_ROWS
-from schemas.records import Examples
+from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
+from transforms.annotations import span_column
+from transforms.corruption.units import UnitTable
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import offsets_of, positions_in_row
+from transforms.spans import Spans
 from transforms.targets import Copy, arrow_list
+
+Generators = tuple[np.random.Generator, np.random.Generator]
+"""Of one corruption and copy: one to select, one to rewrite."""
 
 Stream = Callable[[str, int], np.random.Generator]
 """Returns the generator of a step and copy."""
@@ -41,38 +47,67 @@ def corrupt(
     for begin in range(0, len(examples), BATCH_ROWS):
         batch = examples.slice(begin, min(begin + BATCH_ROWS, len(examples)))
         arrays = _example_columns(batch, recipe)
-        for corruption, pairs in zip(recipe.corrupt, generators, strict=True):
-            arrays.extend(_copies(batch, recipe, corruption, vocabulary, pairs))
+        if recipe.stored:
+            drawn = draw_copies(batch, recipe, vocabulary, generators)
+            for corruption, copies in zip(recipe.corrupt, drawn, strict=True):
+                arrays.extend(corruption.targets.build(batch, copies))
         yield pa.record_batch(arrays, schema=schema)
-
-
-def _copies(
-    batch: Examples,
-    recipe: Recipe,
-    corruption: Corruption,
-    vocabulary: Vocabulary,
-    generators: list[tuple[np.random.Generator, np.random.Generator]],
-) -> tuple[pa.Array, ...]:
-    """Builds the target columns of one corruption."""
-    return corruption.targets.build(
-        batch, draw_copies(batch, recipe, corruption, vocabulary, generators)
-    )
 
 
 def draw_copies(
     examples: Examples,
     recipe: Recipe,
-    corruption: Corruption,
     vocabulary: Vocabulary,
-    generators: Sequence[tuple[np.random.Generator, np.random.Generator]],
-) -> list[Copy]:
-    """Corrupts examples once for every pair of generators: one to select, one to rewrite."""
-    units = corruption.select.prepare(examples)
-    copies = []
-    for select_rng, rewrite_rng in generators:
-        spans = corruption.select.select(examples, units, recipe.max_seq_length, select_rng)
-        copies.append((spans, corruption.rewrite.rewrite(examples, spans, vocabulary, rewrite_rng)))
-    return copies
+    generators: Sequence[Sequence[Generators]],
+) -> list[list[Copy]]:
+    """Corrupts examples once for every copy.
+
+    Args:
+      examples: Some rows.
+      recipe: Says which corruptions there are.
+      vocabulary: Ids of the special tokens.
+      generators: For each corruption, those of its copies.
+
+    Returns:
+      For each corruption its copies.
+    """
+    before: list[Bool | None] = [None] * len(generators[0])
+    drawn = []
+    for corruption, pairs in zip(recipe.corrupt, generators, strict=True):
+        units = corruption.select.prepare(examples)
+        copies = [
+            _draw(examples, units, corruption, recipe.max_seq_length, vocabulary, pair, each)
+            for pair, each in zip(pairs, before, strict=True)
+        ]
+        drawn.append(copies)
+        if len(drawn) < len(recipe.corrupt):
+            before = [
+                _taken(spans, len(examples.ids), each)
+                for (spans, _), each in zip(copies, before, strict=True)
+            ]
+    return drawn
+
+
+def _draw(
+    examples: Examples,
+    units: UnitTable,
+    corruption: Corruption,
+    max_seq_length: int,
+    vocabulary: Vocabulary,
+    generators: Generators,
+    taken: Bool | None,
+) -> Copy:
+    """Selects and rewrites once."""
+    select_rng, rewrite_rng = generators
+    spans = corruption.select.select(examples, units, max_seq_length, select_rng, taken)
+    return spans, corruption.rewrite.rewrite(examples, spans, vocabulary, rewrite_rng)
+
+
+def _taken(spans: Spans, count: int, before: Bool | None) -> Bool:
+    """Marks the tokens of spans besides those that were taken before."""
+    taken = np.zeros(count, np.bool_) if before is None else before.copy()
+    taken[spans.positions()] = True
+    return taken
 
 
 def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
@@ -89,4 +124,7 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
         counts = np.diff(offsets_of(batch.word_starts)[batch.offsets])
         positions = positions_in_row(np.diff(batch.offsets))[batch.word_starts]
         arrays.append(arrow_list(offsets_of(counts), pa.array(positions.astype(np.uint16))))
+    arrays.extend(
+        span_column(batch.annotations[name], batch.offsets) for name in recipe.annotations
+    )
     return arrays

@@ -68,6 +68,8 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
     in_stream = windows.tokens.special
     if in_stream is None:
         in_stream = np.zeros(len(windows.tokens.ids), np.bool_)
+    known = windows.tokens.annotations
+    annotations = {name: np.zeros(offsets[-1], each.dtype) for name, each in known.items()}
     position = _place(ids, offsets[:-1], layout.prefix, vocabulary)
     columns: list[tuple[Array, Array]]
     for number, (ranges, counts) in enumerate(zip(segments, lengths, strict=True)):
@@ -75,6 +77,7 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
             position = _place(ids, position, layout.between, vocabulary)
             second_starts = position - offsets[:-1]
         columns = [(windows.tokens.ids, ids), (in_stream, special)]
+        columns.extend((known[name], annotations[name]) for name in known)
         if words is not None and windows.tokens.word_starts is not None:
             columns.append((windows.tokens.word_starts, words))
         copy_ranges(columns, ranges[:, 0], position, counts)
@@ -91,6 +94,7 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
         special=special,
         word_starts=words,
         relation=windows.relation,
+        annotations=annotations,
     )
 
 
@@ -115,4 +119,8 @@ def join_examples(parts: list[Examples]) -> Examples:
         special=np.concatenate([part.special for part in parts]),
         word_starts=np.concatenate(words) if words else None,
         relation=np.concatenate(relations) if relations else None,
+        annotations={
+            name: np.concatenate([part.annotations[name] for part in parts])
+            for name in parts[0].annotations
+        },
     )

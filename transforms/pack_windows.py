@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.records import Int64, Packing, Tokens
 from schemas.vocabulary import Vocabulary
+from transforms.annotations import BEGINS, INSIDE
 from transforms.checks.layout import examine_filling
 from transforms.checks.oracle import Findings
 from transforms.checks.part import Part
@@ -153,10 +154,15 @@ class WholeDocuments(Part):
         tail = np.minimum(capacity, lengths) - head
         parts = np.stack([starts[:-1], starts[1:] - tail], axis=1).ravel()
         chosen = range_indices(parts, np.stack([head, tail], axis=1).ravel())
+        resumed = (starts[1:] - tail)[(tail > 0) & (lengths > capacity)]
         words = tokens.word_starts
         if words is not None:
             words = words.copy()
-            words[(starts[1:] - tail)[(tail > 0) & (lengths > capacity)]] = True
+            words[resumed] = True
+        annotations = {name: each.copy() for name, each in tokens.annotations.items()}
+        for marks in annotations.values():
+            # What is inside a span here does not go on with what stands before it now.
+            marks[resumed[marks[resumed] == INSIDE]] = BEGINS
         documents = np.arange(len(lengths) + 1, dtype=np.int64)
         kept = Tokens(
             ids=tokens.ids[chosen],
@@ -165,6 +171,7 @@ class WholeDocuments(Part):
             ends_line=np.ones(len(lengths), np.bool_),
             word_starts=None if words is None else words[chosen],
             exact_path=tokens.exact_path,
+            annotations={name: each[chosen] for name, each in annotations.items()},
         )
         return Packing(kept, documents[1:], np.full(len(lengths), capacity, np.int64))
 
@@ -209,7 +216,11 @@ def insert_separators(
     if tokens.word_starts is not None:
         words = np.zeros(offsets[-1], np.bool_)
         words[~special] = tokens.word_starts
-    return Tokens(ids, offsets, borders, ends_line, words, tokens.exact_path, special)
+    annotations = {}
+    for name, values in tokens.annotations.items():
+        annotations[name] = np.zeros(offsets[-1], values.dtype)
+        annotations[name][~special] = values
+    return Tokens(ids, offsets, borders, ends_line, words, tokens.exact_path, special, annotations)
 
 
 def split_long_items(tokens: Tokens, capacity: int) -> Tokens:

@@ -1,13 +1,14 @@
 """Target columns: what the model has to predict."""
 
 import dataclasses
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import Column, mlm_input_ids, mlm_positions
+from schemas.columns import Column, seen_ids, selected_positions
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings
@@ -25,7 +26,18 @@ Copy = tuple[Spans, Array]
 
 
 class Targets(Protocol):
-    """Columns that are made of the copies of a batch."""
+    """Columns that are made of the copies of a batch.
+
+    Attributes:
+      name: Of what is predicted, for columns, statistics and losses.
+      stored: Whether there are columns; else the trainer draws the corruption anew.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stored(self) -> bool: ...
 
     def columns(self, id_type: str) -> tuple[Column, ...]: ...
 
@@ -36,12 +48,22 @@ class Targets(Protocol):
 class MaskedTokens(Part):
     """Positions and seen ids of every copy; labels are the ids that stand in `input_ids`.
 
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
     Source: google-research/bert create_pretraining_data.py:335-415 (masked_lm_positions, _ids).
     Differs: labels are not stored again, and the rows are not padded.
     """
 
+    stored: ClassVar[bool] = True
+
+    name: str = "mlm"
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
     def columns(self, id_type: str) -> tuple[Column, ...]:
-        return mlm_positions(), mlm_input_ids(id_type)
+        return selected_positions(self.name), seen_ids(self.name, id_type)
 
     def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
         flat = [spans.positions() for spans, _ in copies]
@@ -56,6 +78,36 @@ class MaskedTokens(Part):
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_lists(batch)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FreshTokens(Part):
+    """Nothing is stored: the trainer draws this corruption anew in every epoch.
+
+    Attributes:
+      name: What losses of this corruption are called.
+
+    Source: Liu et al. 2019, 4.1, dynamic masking; google-research/electra pretrain_helpers.py.
+    """
+
+    stored: ClassVar[bool] = False
+
+    name: str = "mlm"
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        return ()
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
+        return ()
+
+
+def check_name(name: str) -> None:
+    """Raises ValueError unless a name can be part of a column's."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(f"name must be of lower-case letters, digits and _, got {name!r}")
 
 
 def interleave(copies: Sequence[Array], counts: Sequence[Int64]) -> pa.Array:

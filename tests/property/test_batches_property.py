@@ -30,7 +30,6 @@ from tests.oracles.batches import (
 )
 from trainer.batches import COPIES, LAYOUTS, ArrowBatches
 from trainer.layouts import Packed, Padded
-from trainer.masks import masked_corruption
 from trainer.open_corpus import open_local_corpus
 from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import Findings
@@ -129,7 +128,7 @@ def longest_of(rows: Sequence[Row]) -> int:
 
 def most_targets(rows: Sequence[Row], recipe: Recipe) -> list[int]:
     lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
-    select = masked_corruption(recipe).select
+    select = recipe.corrupt[0].select
     found: list[int] = select.most_tokens(lengths, recipe.max_seq_length).tolist()
     return found
 

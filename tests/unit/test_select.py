@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.columns import WORDS
 from schemas.records import Array, Bool, Int64
 from tests.oracles.streams import examples_of
 from transforms.checks.oracle import uniformity
@@ -167,7 +168,7 @@ def test_tokens_of_rows() -> None:
 def test_words_of_rows() -> None:
     examples = examples_of(["^" + "Www" * 10 + "^"])
     how = BudgetedUnits(units=WordUnits(), budget=RoundedBudget(rate=0.25))
-    assert how.needs_words
+    assert WORDS in how.units.needs
     found = how.select(examples, how.prepare(examples), 512, rng_for(0, "select"))
     # A quarter of 32 is 8: two words of three, and none for the rest.
     assert (found.ends - found.starts).tolist() == [3, 3]

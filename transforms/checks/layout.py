@@ -28,6 +28,9 @@ def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary)
     if len(ids) and int(ids.max()) >= vocabulary.size:
         outside = batch.rows_of_tokens(ids >= vocabulary.size)
         found.append(breach("an id is not in the vocabulary", outside))
+    for name, marks in batch.annotations.items():
+        marked = batch.rows_of_tokens((marks > 0) & batch.special)
+        found.append(breach(f"a special token is among the {name}", marked))
     classes = np.minimum(lengths * _LENGTH_CLASSES // recipe.max_seq_length, _LENGTH_CLASSES - 1)
     counts = {"length.rows": len(lengths), "length.tokens": len(ids)}
     for number, rows in enumerate(np.bincount(classes, minlength=_LENGTH_CLASSES)):

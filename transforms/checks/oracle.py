@@ -155,6 +155,11 @@ class Findings:
         """Adds the findings of rows that come after these."""
         return gather([self, other])
 
+    def under(self, prefix: str) -> "Findings":
+        """Returns the same, with statistics whose names begin so."""
+        counts = {f"{prefix}{name}": value for name, value in self.counts.items()}
+        return dataclasses.replace(self, counts=counts)
+
     def from_row(self, row: int) -> "Findings":
         """Returns the same, of rows that begin at `row`."""
         if not self.first_rows:

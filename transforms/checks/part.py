@@ -1,7 +1,7 @@
 """What every part of a recipe has in common: it says what its own output must hold."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 class Part:
-    """A part of a recipe. By itself it demands nothing."""
+    """A part of a recipe. By itself it demands nothing.
+
+    Attributes:
+      needs: What must be known of every token: "words", or a name of `schemas.columns.ANNOTATIONS`.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def inner_roles(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def replay(
     filled = [batch for batch in batches if batch.num_rows]
     if not filled:
         return []
-    if any(structure(batch, recipe.copies).breaches for batch in filled):
+    if any(structure(batch, recipe).breaches for batch in filled):
         return ["the rows are too damaged to draw their masks again"]
     rows = [StoredBatch.of(batch, recipe, vocabulary).examples(recipe) for batch in filled]
     stored = pa.Table.from_batches(filled)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schemas.columns import WORDS
 from schemas.records import Bool, Int64
 from transforms.checks.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
 from transforms.checks.stored import StoredBatch, take_rows
@@ -32,7 +33,7 @@ _MANY_CHOSEN, _MANY, _EQUAL = 10, 40, 1e-8
 def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int) -> Findings:
     """Counts in a sample of the rows where units are selected, how long they are, and overlaps."""
     some = take_rows(batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1)))
-    if units.needs_words:
+    if WORDS in units.needs:
         starts, sizes = word_units(some)
     else:
         starts = np.arange(len(some.ids)) if units.special else np.flatnonzero(~some.special)
@@ -43,7 +44,7 @@ def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length:
     in_row = np.bincount(row, minlength=len(some))
     chosen = selection_matrix(some)[:, starts]
     counts = _where(chosen, row, in_row) | _overlaps(chosen, in_row)
-    if units.needs_words:
+    if WORDS in units.needs:
         large = (budget.bounds(some.lengths, max_seq_length)[0] >= _LARGE_BUDGET)[row]
         counts["select.words"] = int(np.count_nonzero(large)) * some.copies
         counts["select.words_tokens"] = int(sizes[large].sum()) * some.copies

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schemas.columns import WORDS
 from schemas.records import Int64
 from transforms.checks.oracle import Findings, Oracle, breach, deviation
 from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
@@ -24,7 +25,7 @@ def examine_selection(
     batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int
 ) -> Findings:
     """Checks how many units are selected, and samples which."""
-    if units.needs_words:
+    if WORDS in units.needs:
         found = examine_words(batch, budget, max_seq_length)
     else:
         found = examine_tokens(batch, budget, units.special, max_seq_length)

@@ -2,15 +2,20 @@
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.columns import ANNOTATIONS
+from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, breach
+from transforms.annotations import column_spans, span_marks
+from transforms.checks.oracle import Findings, breach, gather
 from transforms.ragged import Ragged, range_indices
+from transforms.spans import Spans
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -28,8 +33,11 @@ class StoredBatch:
       relation: Name of the relation of each row, by code, and int64[R] codes; None without pairs.
       word_starts: Positions in the row where words begin, or None.
       copies: Lists a row.
-      selected: Positions in the row, uint16, a list for each row and copy.
+      selected: Positions in the row that the corruption in view selects, uint16, a list for each
+        row and copy.
       seen: uint16[P] or uint32[P]; what the model sees there.
+      earlier: The same positions of the corruptions before it.
+      annotations: The marks of annotated spans, by name; see `transforms.annotations`.
     """
 
     ids: Array
@@ -41,10 +49,21 @@ class StoredBatch:
     copies: int
     selected: Ragged
     seen: Array
+    earlier: tuple[Ragged, ...] = ()
+    annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary) -> "StoredBatch":
-        """Takes the columns of a batch, whose structure must be sound (see `structure`)."""
+    def of(
+        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary, number: int = 0
+    ) -> "StoredBatch":
+        """Takes the columns of a batch, whose structure must be sound (see `structure`).
+
+        Args:
+          batch: The rows.
+          recipe: That they were built by.
+          vocabulary: Of the tokenizer.
+          number: Of the corruption in view, among those that are stored.
+        """
         ids = _ragged(batch.column("input_ids"))
         starts = batch.column("second_segment_start").to_numpy().astype(np.int64)
         names = batch.schema.names
@@ -60,9 +79,16 @@ class StoredBatch:
             relation=relation,
             word_starts=_ragged(batch.column("word_starts")) if "word_starts" in names else None,
             copies=recipe.copies,
-            selected=_ragged_copies(batch.column("mlm_positions")),
-            seen=_ragged_copies(batch.column("mlm_input_ids")).values,
+            **_selection(batch, recipe, number),
+            annotations={
+                name: _marks(batch.column(ANNOTATIONS[name].name), ids.offsets)
+                for name in recipe.annotations
+            },
         )
+
+    def view(self, batch: pa.RecordBatch, recipe: "Recipe", number: int) -> "StoredBatch":
+        """Returns the same rows with another corruption in view."""
+        return dataclasses.replace(self, **_selection(batch, recipe, number))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -156,7 +182,31 @@ class StoredBatch:
             special=self.special,
             word_starts=None if self.word_starts is None else self.word_flags,
             relation=relation,
+            annotations=self.annotations,
         )
+
+
+def _selection(batch: pa.RecordBatch, recipe: "Recipe", number: int) -> dict[str, Any]:
+    """Returns the fields that depend on the corruption in view."""
+    columns = [each.targets.columns("uint16") for each in recipe.stored[: number + 1]]
+    if not columns:
+        nothing = Ragged.from_lengths(np.empty(0, np.uint16), np.zeros(batch.num_rows, np.int64))
+        return {"selected": nothing, "seen": nothing.values}
+    lists = [_ragged_copies(batch.column(positions.name)) for positions, *_ in columns]
+    return {
+        "selected": lists[-1],
+        "seen": _ragged_copies(batch.column(columns[-1][1].name)).values,
+        "earlier": tuple(lists[:-1]),
+    }
+
+
+def _marks(column: pa.ListArray, offsets: Int64) -> Bytes:
+    """Returns uint8[T]: the marks of a column of spans; what lies outside its row is left out."""
+    starts, ends, rows = column_spans(column)
+    base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
+    spans = Spans(base + starts, np.maximum(np.minimum(base + ends, limit), base + starts))
+    inside = spans.starts < limit
+    return span_marks(Spans(spans.starts[inside], spans.ends[inside]), int(offsets[-1]))
 
 
 def any_copy(found: Bool) -> Bool:
@@ -165,18 +215,34 @@ def any_copy(found: Bool) -> Bool:
     return rows
 
 
-def structure(batch: pa.RecordBatch, copies: int) -> Findings:
+def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
     """Checks that every row has a list a copy, with as many positions as ids, and some tokens."""
-    positions, seen = batch.column("mlm_positions"), batch.column("mlm_input_ids")
-    wrong = np.diff(positions.offsets.to_numpy()) != copies
-    wrong |= np.diff(seen.offsets.to_numpy()) != copies
+    copies, names = recipe.copies, [each.targets.columns("uint16") for each in recipe.stored]
+    pairs = [(batch.column(one.name), batch.column(other.name)) for one, other in names]
+    wrong = np.zeros(batch.num_rows, np.bool_)
+    for column in itertools.chain(*pairs):
+        wrong |= np.diff(column.offsets.to_numpy()) != copies
     if wrong.any():
         return breach("a row has another number of copies than the recipe", wrong)
-    differ = _ragged_copies(positions).lengths != _ragged_copies(seen).lengths
-    empty = np.diff(batch.column("input_ids").offsets.to_numpy()) == 0
-    return breach(
-        "mlm_positions and mlm_input_ids differ in length", any_copy(differ.reshape(-1, copies))
-    ) + breach("a row is empty", empty)
+    found = []
+    for (one, other), (positions, seen) in zip(names, pairs, strict=True):
+        differ = _ragged_copies(positions).lengths != _ragged_copies(seen).lengths
+        name = f"{one.name} and {other.name} differ in length"
+        found.append(breach(name, any_copy(differ.reshape(-1, copies))))
+    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+    for column in (ANNOTATIONS[name].name for name in recipe.annotations):
+        wrong = _wrong_spans(batch.column(column), lengths)
+        found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
+    return gather([*found, breach("a row is empty", lengths == 0)])
+
+
+def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
+    """Returns bool[R]: rows with a span that is empty, outside, or not behind the last one."""
+    starts, ends, offsets = column_spans(column)
+    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
+    wrong = (starts >= ends) | (ends > lengths[row])
+    wrong[1:] |= (starts[1:] < ends[:-1]) & (row[1:] == row[:-1])
+    return np.bincount(row[wrong], minlength=len(lengths)) > 0
 
 
 def special_tokens(
@@ -216,6 +282,10 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
     tokens = range_indices(batch.offsets[rows], lengths)
     lists = (rows[:, None] * batch.copies + np.arange(batch.copies)).ravel()
     chosen = range_indices(batch.selected.offsets[lists], batch.selected.lengths[lists])
+    earlier = [
+        each.values[range_indices(each.offsets[lists], each.lengths[lists])]
+        for each in batch.earlier
+    ]
     words = batch.word_starts
     if words is not None:
         at = range_indices(words.offsets[rows], words.lengths[rows])
@@ -230,4 +300,9 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
         copies=batch.copies,
         selected=Ragged.from_lengths(batch.selected.values[chosen], batch.selected.lengths[lists]),
         seen=batch.seen[chosen],
+        earlier=tuple(
+            Ragged.from_lengths(values, each.lengths[lists])
+            for values, each in zip(earlier, batch.earlier, strict=True)
+        ),
+        annotations={name: marks[tokens] for name, marks in batch.annotations.items()},
     )

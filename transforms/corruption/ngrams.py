@@ -45,7 +45,7 @@ class BudgetedNgrams(Part):
     Differs: all draws come from the seed; the reference draws n from a generator of its own.
     """
 
-    needs_words: ClassVar[bool] = True
+    avoids_taken: ClassVar[bool] = False
 
     units: Units = WordUnits()
     budget: Budget = RoundedBudget()
@@ -60,7 +60,12 @@ class BudgetedNgrams(Part):
         return self.units.find(examples)
 
     def select(
-        self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
+        self,
+        examples: Examples,
+        units: UnitTable,
+        max_seq_length: int,
+        rng: np.random.Generator,
+        taken: Bool | None = None,
     ) -> Spans:
         budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
         lengths = units.lengths

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from schemas.columns import WORDS
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
@@ -28,16 +29,24 @@ _SLAB = 32
 class Select(Protocol):
     """Chooses spans of examples. `prepare` is called once for all copies of a batch.
 
-    `most_tokens` bounds from above how many tokens rows of these lengths can lose.
+    `select` is given the tokens that the corruptions before it selected, bool[T], or None if it is
+    the first; a selector that leaves them alone says so by `avoids_taken`, and only such a one can
+    come behind another. `most_tokens` bounds from above how many tokens rows of these lengths can
+    lose.
     """
 
     @property
-    def needs_words(self) -> bool: ...
+    def avoids_taken(self) -> bool: ...
 
     def prepare(self, examples: Examples) -> UnitTable: ...
 
     def select(
-        self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
+        self,
+        examples: Examples,
+        units: UnitTable,
+        max_seq_length: int,
+        rng: np.random.Generator,
+        taken: Bool | None = None,
     ) -> Spans: ...
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64: ...
@@ -55,18 +64,21 @@ class BudgetedUnits(Part):
       that would exceed it, go on with the next.
     """
 
+    avoids_taken: ClassVar[bool] = False
+
     units: Units = TokenUnits()
     budget: Budget = RoundedBudget()
-
-    @property
-    def needs_words(self) -> bool:
-        return self.units.needs_words
 
     def prepare(self, examples: Examples) -> UnitTable:
         return self.units.find(examples)
 
     def select(
-        self, examples: Examples, units: UnitTable, max_seq_length: int, rng: np.random.Generator
+        self,
+        examples: Examples,
+        units: UnitTable,
+        max_seq_length: int,
+        rng: np.random.Generator,
+        taken: Bool | None = None,
     ) -> Spans:
         budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
@@ -80,7 +92,7 @@ class BudgetedUnits(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return selection_oracles(totals, recipe.copies, self.units.needs_words)
+        return selection_oracles(totals, recipe.copies, WORDS in self.units.needs)
 
 
 def choose_units(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from schemas.columns import WORDS
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
@@ -51,10 +52,10 @@ class UnitTable:
 class Units(Protocol):
     """Finds the units of examples.
 
-    `needs_words` says that word starts must be stored, `special` that special tokens are units too.
+    `needs` says what must be stored of tokens, `special` that special tokens are units too.
     """
 
-    needs_words: ClassVar[bool]
+    needs: ClassVar[frozenset[str]]
 
     @property
     def special(self) -> bool: ...
@@ -72,8 +73,6 @@ class TokenUnits(Part):
     Source: google-research/bert create_pretraining_data.py:349-371 (without special tokens);
       fairseq data/mask_tokens_dataset.py:140-150 (with them).
     """
-
-    needs_words: ClassVar[bool] = False
 
     special: bool = False
 
@@ -98,7 +97,7 @@ class WordUnits(Part):
       Chinese-BERT-wwm issues 13 and 17 (the segmenter's words for Chinese).
     """
 
-    needs_words: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({WORDS})
 
     def find(self, examples: Examples) -> UnitTable:
         if examples.word_starts is None:

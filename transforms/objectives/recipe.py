@@ -34,6 +34,11 @@ class Corruption:
     rewrite: Rewrite = MaskRandomKeep()
     targets: Targets = MaskedTokens()
 
+    @functools.cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All its parts, those inside other parts included."""
+        return tuple(_parts_of((self.select, self.rewrite, self.targets)))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -82,6 +87,19 @@ class Recipe:
                 f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks, recipes "
                 "without pairs pack anything else"
             )
+        if not self.stored and self.copies != 1:
+            raise ValueError(
+                f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
+            )
+        for corruption in self.corrupt[1:]:
+            if not corruption.select.avoids_taken:
+                raise ValueError(
+                    f"{type(corruption.select).__name__} does not leave alone what a corruption "
+                    f"before it selected, so it must be the first of {self.name}"
+                )
+        kinds = [corruption.targets.name for corruption in self.corrupt]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"two corruptions of {self.name} have the same name: {kinds}")
         names = [column.name for column in self.columns("uint16")]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
@@ -90,6 +108,11 @@ class Recipe:
     def parts(self) -> tuple[Part, ...]:
         """All parts, those inside other parts included."""
         return tuple(_parts_of(self))
+
+    @functools.cached_property
+    def shared_parts(self) -> tuple[Part, ...]:
+        """The parts that no corruption has."""
+        return tuple(_parts_of((self.segment, self.pair, self.layout)))
 
     @property
     def segments(self) -> int:
@@ -101,10 +124,25 @@ class Recipe:
         """Tokens of text that fit into an example."""
         return self.max_seq_length - self.layout.overhead(self.segments)
 
+    @functools.cached_property
+    def needs(self) -> frozenset[str]:
+        """What has to be known of every token: "words", and names of `columns.ANNOTATIONS`."""
+        return frozenset[str]().union(*(part.needs for part in self.parts))
+
     @property
     def needs_words(self) -> bool:
         """Whether word starts are found and stored."""
-        return any(corruption.select.needs_words for corruption in self.corrupt)
+        return columns.WORDS in self.needs
+
+    @property
+    def annotations(self) -> tuple[str, ...]:
+        """What else has to be known of every token, in the order of its columns."""
+        return tuple(name for name in columns.ANNOTATIONS if name in self.needs)
+
+    @property
+    def stored(self) -> tuple[Corruption, ...]:
+        """The corruptions that are in the shards."""
+        return tuple(each for each in self.corrupt if each.targets.stored)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -119,6 +157,7 @@ class Recipe:
             found.append(columns.PAIR_RELATION)
         if self.needs_words:
             found.append(columns.WORD_STARTS)
+        found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
         for corruption in self.corrupt:
             found.extend(corruption.targets.columns(id_type))
         return tuple(found)

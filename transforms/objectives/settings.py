@@ -8,11 +8,12 @@ from typing import Any
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import WholeDocuments
+from transforms.targets import FreshTokens
 
 Scalar = str | int | float | bool | None
 
 _PART_FIELDS = ("segment", "pair", "layout", "select", "units", "budget", "rewrite", "targets")
-_UNUSED = {"segment": (WholeDocuments,)}
+_UNUSED: Mapping[str, tuple[type, ...]] = {"segment": (WholeDocuments,), "targets": (FreshTokens,)}
 _ITSELF = ""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 

@@ -1,0 +1,120 @@
+"""How the architectures of `transformers` are put together, as far as training needs to know."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Family:
+    """How an architecture of `transformers` is trained.
+
+    Attributes:
+      masked_lm: Class for examples without pairs.
+      pairs: Class for pairs of sentences, or None if there is none.
+      backbone: Name of the encoder in both.
+      head: Finds the vocabulary's head in both.
+      pooled: Makes of the first tokens of rows what pairs are judged by, given the model for pairs.
+      answer: Finds the layer in it that judges pairs.
+      after_padding: Positions begin after the padding token's id, and not at 0.
+    """
+
+    masked_lm: str
+    pairs: str | None
+    backbone: str
+    head: Callable[[Any], torch.nn.Module]
+    pooled: Callable[[Any, Tensor], Tensor]
+    answer: Callable[[Any], torch.nn.Module]
+    after_padding: bool = False
+
+    def relation(self, model: Any, first: Tensor) -> Tensor:
+        """Judges pairs by the first tokens of rows."""
+        judged: Tensor = self.answer(model)(self.pooled(model, first))
+        return judged
+
+
+def _bert_head(model: Any) -> torch.nn.Module:
+    return model.cls.predictions
+
+
+def _bert_pooled(model: Any, first: Tensor) -> Tensor:
+    return model.base_model.pooler(first[:, None])
+
+
+def _bert_answer(model: Any) -> torch.nn.Module:
+    return model.cls.seq_relationship
+
+
+def _albert_head(model: Any) -> torch.nn.Module:
+    return model.predictions
+
+
+def _albert_pooled(model: Any, first: Tensor) -> Tensor:
+    base = model.base_model
+    return base.pooler_activation(base.pooler(first))
+
+
+def _albert_answer(model: Any) -> torch.nn.Module:
+    return model.sop_classifier
+
+
+def _roberta_head(model: Any) -> torch.nn.Module:
+    return model.lm_head
+
+
+def _nothing_pooled(model: Any, _first: Tensor) -> Tensor:
+    raise TypeError(f"{type(model).__name__} has no head for pairs")
+
+
+def _no_answer(model: Any) -> torch.nn.Module:
+    raise TypeError(f"{type(model).__name__} has no head for pairs")
+
+
+FAMILIES: Mapping[str, Family] = {
+    "albert": Family(
+        masked_lm="AlbertForMaskedLM",
+        pairs="AlbertForPreTraining",
+        backbone="albert",
+        head=_albert_head,
+        pooled=_albert_pooled,
+        answer=_albert_answer,
+    ),
+    "bert": Family(
+        masked_lm="BertForMaskedLM",
+        pairs="BertForPreTraining",
+        backbone="bert",
+        head=_bert_head,
+        pooled=_bert_pooled,
+        answer=_bert_answer,
+    ),
+    "ernie": Family(
+        masked_lm="ErnieForMaskedLM",
+        pairs="ErnieForPreTraining",
+        backbone="ernie",
+        head=_bert_head,
+        pooled=_bert_pooled,
+        answer=_bert_answer,
+    ),
+    "roberta": Family(
+        masked_lm="RobertaForMaskedLM",
+        pairs=None,
+        backbone="roberta",
+        head=_roberta_head,
+        pooled=_nothing_pooled,
+        answer=_no_answer,
+        after_padding=True,
+    ),
+    "xlm-roberta": Family(
+        masked_lm="XLMRobertaForMaskedLM",
+        pairs=None,
+        backbone="roberta",
+        head=_roberta_head,
+        pooled=_nothing_pooled,
+        answer=_no_answer,
+        after_padding=True,
+    ),
+}
+"""By `model_type` of the configuration."""

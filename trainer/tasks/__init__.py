@@ -1,0 +1,44 @@
+"""The parts of a loss: which a recipe asks for, and what each needs of batches and models."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from schemas.errors import UsageError
+from trainer.tasks.masked import MaskedTask
+from trainer.tasks.relation import RelationTask
+from trainer.tasks.task import Task
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.targets import FreshTokens, MaskedTokens
+
+
+def _masked(corruption: Corruption, *, first: bool) -> Sequence[Task]:
+    return (MaskedTask(corruption.targets.name, first),)
+
+
+class _Tasks(Protocol):
+    def __call__(self, corruption: Corruption, *, first: bool) -> Sequence[Task]: ...
+
+
+TASKS: Mapping[type[Any], _Tasks] = {
+    MaskedTokens: _masked,
+    FreshTokens: _masked,
+}
+"""By the targets of a corruption: what is learned of it."""
+
+
+def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
+    """Returns what a recipe's examples are to teach.
+
+    Raises:
+      UsageError: if there is nothing, or something that the trainer has no loss for.
+    """
+    found: list[Task] = []
+    for number, corruption in enumerate(recipe.corrupt):
+        if type(corruption.targets) not in TASKS:
+            raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
+        found.extend(TASKS[type(corruption.targets)](corruption, first=number == 0))
+    if recipe.pair.task is not None:
+        found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
+    if not recipe.corrupt:
+        raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
+    return tuple(found)

@@ -1,0 +1,60 @@
+"""Spans of tokens that are annotated: as a mark on each token, and as a column of a shard."""
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import SPAN
+from schemas.records import Array, Bytes, Int64
+from transforms.ragged import offsets_of, row_numbers
+from transforms.spans import Spans
+
+BEGINS = 1
+"""The token is the first of a span."""
+INSIDE = 2
+"""The token is a further one of a span; behind a token outside, or in front of a row, its first."""
+
+
+def marked_spans(marks: Bytes, offsets: Int64) -> Spans:
+    """Returns the flat spans that marks stand for.
+
+    Args:
+      marks: uint8[T]; 0, BEGINS or INSIDE.
+      offsets: int64[R + 1]; rows, which no span crosses.
+    """
+    outside = np.zeros(len(marks) + 1, np.bool_)
+    outside[1:] = marks == 0
+    outside[offsets] = True
+    begins = (marks == BEGINS) | ((marks == INSIDE) & outside[:-1])
+    ends = np.zeros(len(marks) + 1, np.bool_)
+    ends[offsets] = True
+    ends[:-1] |= begins | (marks == 0)
+    return Spans(np.flatnonzero(begins), np.flatnonzero(ends[1:] & (marks > 0)) + 1)
+
+
+def span_marks(spans: Spans, count: int) -> Bytes:
+    """Returns uint8[count]: the marks of flat spans."""
+    marks = np.zeros(count, np.uint8)
+    marks[spans.positions()] = INSIDE
+    marks[spans.starts] = BEGINS
+    return marks
+
+
+def span_column(marks: Bytes, offsets: Int64) -> pa.Array:
+    """Returns the spans of each row as an Arrow list, by positions in the row."""
+    spans = marked_spans(marks, offsets)
+    counts = np.diff(np.searchsorted(spans.starts, offsets))
+    base = offsets[row_numbers(counts)]
+    ends = [pa.array((each - base).astype(np.uint16)) for each in (spans.starts, spans.ends)]
+    return pa.ListArray.from_arrays(
+        pa.array(offsets_of(counts).astype(np.int32)),
+        pa.StructArray.from_arrays(ends, fields=list(SPAN)),
+        type=pa.list_(pa.field("item", SPAN, nullable=False)),
+    )
+
+
+def column_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
+    """Returns starts and ends of a column's spans, uint16 positions in the row, and row offsets."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
+    starts, ends = (values.field(number).to_numpy() for number in range(2))
+    return starts, ends, offsets - offsets[0]
