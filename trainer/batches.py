@@ -229,15 +229,17 @@ class ArrowBatches(IterableDataset[Batch]):
             pad=pad,
             pair_label=label,
             tasks=self._tasks,
-            capacities=self._capacities(tokens),
+            capacities=self._capacities(tokens, _rounded(1.25 * rows + 1)),
         )
 
-    def _capacities(self, tokens: int) -> dict[str, int]:
-        """Returns the most targets that each corruption after the first has in so many tokens."""
+    def _capacities(self, tokens: int, rows: int) -> dict[str, int]:
+        """Returns the most targets of each corruption after the first, in so much."""
         names = [corruption.targets.name for corruption in self.corpus.recipe.corrupt[1:]]
         lengths = self._shards.lengths
         return {
-            name: _rounded(tokens * float((most / lengths).max(initial=0)) + 1)
+            name: _rounded(
+                min(tokens * (most / lengths).max(initial=0), rows * most.max(initial=0)) + 1
+            )
             for name, most in zip(names, self._most_others, strict=True)
         }
 

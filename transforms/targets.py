@@ -81,6 +81,22 @@ class MaskedTokens(Part):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ContrastedRun(MaskedTokens):
+    """A run of tokens in each row, to be told apart from the runs of other rows.
+
+    It is stored as masked tokens are, and the model sees it masked; what it learns of it is which
+    of the runs of a batch belongs into the row's gap.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: Kong et al. 2020, 4.
+    """
+
+    name: str = "ngram"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FreshTokens(Part):
     """Nothing is stored: the trainer draws this corruption anew in every epoch.
 

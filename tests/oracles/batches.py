@@ -9,6 +9,7 @@ from torch import Tensor
 from schemas.records import Array
 from trainer.layouts import Packed, Padded
 from trainer.plan import Limits
+from transforms.objectives.recipe import Recipe
 from transforms.pair_segments import Pair
 
 Row = Mapping[str, Any]
@@ -17,14 +18,30 @@ Row = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Masks:
-    """What is to be predicted in a row: positions, and the ids seen there."""
+    """What is to be predicted in a row: positions, and the ids seen there.
+
+    Attributes:
+      positions: Of the first corruption.
+      seen: What stands there.
+      more: The same of the others, by name.
+    """
 
     positions: list[int]
     seen: list[int]
+    more: Mapping[str, "Masks"] = dataclasses.field(default_factory=dict)
 
 
-def stored_masks(row: Row, copy: int) -> Masks:
-    return Masks(row["mlm_positions"][copy], row["mlm_input_ids"][copy])
+def names_of(recipe: Recipe) -> list[str]:
+    """Returns what the corruptions of a recipe are called."""
+    return [corruption.targets.name for corruption in recipe.corrupt]
+
+
+def stored_masks(row: Row, copy: int, names: Sequence[str]) -> Masks:
+    """Returns a copy's masks; `names` are those of the corruptions, the first one first."""
+    first, *others = (
+        Masks(row[f"{name}_positions"][copy], row[f"{name}_input_ids"][copy]) for name in names
+    )
+    return dataclasses.replace(first, more=dict(zip(names[1:], others, strict=True)))
 
 
 def order_of(count: int, raw: Sequence[int]) -> list[int]:
@@ -53,8 +70,9 @@ def fill(
 
 def seen_tokens(row: Row, masks: Masks) -> list[int]:
     tokens = list(row["input_ids"])
-    for position, seen in zip(masks.positions, masks.seen, strict=True):
-        tokens[position] = seen
+    for each in (masks, *masks.more.values()):
+        for position, seen in zip(each.positions, each.seen, strict=True):
+            tokens[position] = seen
     return tokens
 
 
@@ -65,7 +83,7 @@ def packed(
     masks: Sequence[Masks],
     pair: Pair,
 ) -> dict[str, Any]:
-    """Returns what `Packed.tensors` should hold, as lists."""
+    """Returns what `Packed.tensors` should hold, as lists, but for what tasks add."""
     ids: list[int] = []
     places: list[int] = []
     types: list[int] = []
@@ -107,7 +125,7 @@ def padded(
     masks: Sequence[Masks],
     pair: Pair,
 ) -> dict[str, Any]:
-    """Returns what `Padded.tensors` should hold, as lists."""
+    """Returns what `Padded.tensors` should hold, as lists, but for what tasks add."""
     width = layout.longest
     found: dict[str, Any] = {
         "input_ids": [],
@@ -135,8 +153,11 @@ def padded(
     return _with_pairs(found, rows, pair, layout.rows)
 
 
-def masks_in(batch: Mapping[str, Any], rows: Sequence[Row]) -> list[Masks]:
-    """Reads from a batch, given as lists, what is to be predicted in each of its rows."""
+def masks_in(batch: Mapping[str, Any], rows: Sequence[Row], names: Sequence[str]) -> list[Masks]:
+    """Reads from a batch, given as lists, what is to be predicted in each of its rows.
+
+    What a second corruption did is where else a row is not what is stored, unless the batch tells.
+    """
     if "cu_seqlens" in batch:
         begins = batch["cu_seqlens"]
         flat = batch["input_ids"][0]
@@ -151,8 +172,36 @@ def masks_in(batch: Mapping[str, Any], rows: Sequence[Row]) -> list[Masks]:
     found = []
     for begin, row in zip(begins, rows, strict=False):
         at = [place for place in wanted if begin <= place < begin + len(row["input_ids"])]
-        found.append(Masks([place - begin for place in at], [flat[place] for place in at]))
+        length = len(row["input_ids"])
+        more = {}
+        for name in names[1:]:
+            shown = _told(batch, name, begin, length)
+            if shown is None:
+                shown = [
+                    place
+                    for place in range(begin, begin + length)
+                    if flat[place] != row["input_ids"][place - begin] and place not in at
+                ]
+            more[name] = _masks(begin, shown, flat)
+        found.append(dataclasses.replace(_masks(begin, at, flat), more=more))
     return found
+
+
+def _masks(begin: int, places: Sequence[int], flat: Sequence[int]) -> Masks:
+    return Masks([place - begin for place in places], [flat[place] for place in places])
+
+
+def _told(batch: Mapping[str, Any], name: str, begin: int, length: int) -> list[int] | None:
+    """Returns the places of a row that a batch names for another corruption, if it names any."""
+    if f"{name}_labels" not in batch:
+        return None
+    labels = batch[f"{name}_labels"]
+    if f"{name}_positions" in batch:
+        wanted = batch[f"{name}_positions"][: sum(label != -100 for label in labels)]
+    else:
+        flat = [label for line in labels for label in line]
+        wanted = [at for at, label in enumerate(flat) if label != -100]
+    return [place for place in wanted if begin <= place < begin + length]
 
 
 def plain(batch: Mapping[str, Tensor]) -> dict[str, Any]:

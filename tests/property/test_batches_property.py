@@ -21,6 +21,7 @@ from tests.oracles.batches import (
     Row,
     fill,
     masks_in,
+    names_of,
     order_of,
     packed,
     padded,
@@ -179,13 +180,15 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
     assert len(found) == len(expected)
     for batch, numbers in zip(found, expected, strict=True):
         taken = [rows[number] for number in numbers]
-        shown = masks_in(batch, taken)
+        names = names_of(build.recipe)
+        shown = masks_in(batch, taken, names)
         if options.copies == "cycle":
-            assert shown == [stored_masks(row, options.epoch % 3) for row in taken]
+            assert shown == [stored_masks(row, options.epoch % 3, names) for row in taken]
         else:
             check_masks(shown, taken, build)
         # All else is taken from the stored rows: what is not selected is seen as it is.
-        assert batch == slowly(layout, numbers, taken, shown, pair)
+        written = slowly(layout, numbers, taken, shown, pair)
+        assert {key: batch[key] for key in written} == written
 
 
 def check_masks(shown: Sequence[Masks], rows: Sequence[Row], build: Corpus) -> None:
@@ -253,7 +256,7 @@ def drawn(build: Corpus, rows: Sequence[Row], seed: int = 3) -> list[list[Masks]
         for batch in map(plain, batches):
             numbers = [number for number in batch["row_ids"] if number >= 0]
             taken = [rows[number] for number in numbers]
-            masks.update(zip(numbers, masks_in(batch, taken), strict=True))
+            masks.update(zip(numbers, masks_in(batch, taken, names_of(build.recipe)), strict=True))
         found.append([masks[number] for number in range(len(rows))])
     return found
 
@@ -262,14 +265,13 @@ def examined(build: Corpus, rows: Sequence[Row], recipe: Recipe) -> tuple[Findin
     """Puts the masks of the epochs into the columns of copies, and judges them as a shard's."""
     recipe = dataclasses.replace(recipe, copies=EPOCHS)
     epochs = drawn(build, rows)
-    stored = [
-        {
-            **row,
-            "mlm_positions": [epoch[number].positions for epoch in epochs],
-            "mlm_input_ids": [epoch[number].seen for epoch in epochs],
-        }
-        for number, row in enumerate(rows)
-    ]
+    stored = [dict(row) for row in rows]
+    for number, row in enumerate(stored):
+        for name in names_of(recipe):
+            copies = [epoch[number] for epoch in epochs]
+            copies = [each.more.get(name, each) for each in copies]
+            row[f"{name}_positions"] = [each.positions for each in copies]
+            row[f"{name}_input_ids"] = [each.seen for each in copies]
     batch = pa.RecordBatch.from_pylist(stored, schema=recipe.schema(build.vocabulary))
     found = examine(batch, recipe, build.vocabulary)
     oracles = judge(found.counts, recipe, build.vocabulary)
@@ -304,12 +306,13 @@ def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
 
 
 def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
-    [corruption] = recipe.corrupt
+    corruption, *others = recipe.corrupt
     assert isinstance(corruption.select, BudgetedUnits | BudgetedNgrams)
     assert isinstance(corruption.select.budget, RoundedBudget | RandomizedBudget)
     budget = dataclasses.replace(corruption.select.budget, rate=rate)
     select = dataclasses.replace(corruption.select, budget=budget)
-    return dataclasses.replace(recipe, corrupt=(dataclasses.replace(corruption, select=select),))
+    biased = dataclasses.replace(corruption, select=select)
+    return dataclasses.replace(recipe, corrupt=(biased, *others))
 
 
 @NAMES
@@ -324,8 +327,8 @@ def test_masks_at_a_rate_five_percent_off_are_found_out(name: str, rate: float) 
 @NAMES
 def test_rewriting_five_percent_off_is_found_out(name: str) -> None:
     build, rows = large(name)
-    [corruption] = build.recipe.corrupt
+    corruption, *others = build.recipe.corrupt
     rewrite = dataclasses.replace(corruption.rewrite, mask=0.95 * 0.8)
-    corrupt = (dataclasses.replace(corruption, rewrite=rewrite),)
+    corrupt = (dataclasses.replace(corruption, rewrite=rewrite), *others)
     biased = dataclasses.replace(build, recipe=dataclasses.replace(build.recipe, corrupt=corrupt))
     assert not examined(biased, rows, build.recipe)[1]

@@ -80,8 +80,9 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
     assert table.schema.equals(recipe.schema(VOCABULARY))
     assert all(column.null_count == 0 for column in table.columns)
     rows = table.to_pylist()
-    originals = np.split(examples.ids, examples.offsets[1:-1])
-    specials = np.split(examples.special, examples.offsets[1:-1])
+    borders = list(itertools.pairwise(examples.offsets.tolist()))
+    originals = [examples.ids[begin:end] for begin, end in borders]
+    specials = [examples.special[begin:end] for begin, end in borders]
     for row, ids, special in zip(rows, originals, specials, strict=True):
         assert row["input_ids"] == ids.tolist()
         assert 0 < len(ids) <= length

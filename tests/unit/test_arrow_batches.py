@@ -12,9 +12,17 @@ from torch.utils.data import DataLoader
 
 from schemas.errors import UsageError
 from tests.corpus_fixtures import RECIPES, copy_of, corpus, shard_paths, stored_rows
-from tests.oracles.batches import masks_in, plain, row_numbers, seen_tokens, stored_masks
+from tests.oracles.batches import (
+    masks_in,
+    names_of,
+    plain,
+    row_numbers,
+    seen_tokens,
+    stored_masks,
+)
 from trainer.batches import COPIES, LAYOUTS, ArrowBatches
 from trainer.open_corpus import open_local_corpus
+from transforms.objectives import OBJECTIVES
 
 TOKENS = 4096
 EVERY_KIND = [(layout, copies) for layout in LAYOUTS for copies in COPIES]
@@ -236,13 +244,13 @@ def test_rows_in_their_own_order(recipe: str, layout: str, split: str) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @EVERY_RECIPE
 def test_epochs_take_the_stored_copies_in_turn(recipe: str, layout: str) -> None:
-    rows = all_rows(recipe)
+    rows, names = all_rows(recipe), names_of(OBJECTIVES[recipe])
     batches = loader(corpus(recipe), layout=layout)
     for epoch in range(5):
         for batch in batches:
             taken = [rows[number] for number in row_numbers(batch)]
-            shown = masks_in(plain(batch), taken)
-            assert shown == [stored_masks(row, epoch % 3) for row in taken]
+            shown = masks_in(plain(batch), taken, names)
+            assert shown == [stored_masks(row, epoch % 3, names) for row in taken]
 
 
 @pytest.mark.parametrize("copies", COPIES)
@@ -251,7 +259,7 @@ def test_the_model_sees_the_row_with_its_masks_laid_over(recipe: str, copies: st
     rows = all_rows(recipe)
     for batch in loader(corpus(recipe), copies=copies):
         taken = [rows[number] for number in row_numbers(batch)]
-        shown = masks_in(plain(batch), taken)
+        shown = masks_in(plain(batch), taken, names_of(OBJECTIVES[recipe]))
         expected = [
             token
             for row, masks in zip(taken, shown, strict=True)
@@ -269,10 +277,11 @@ def test_dynamic_masks_differ_from_epoch_to_epoch_and_from_the_stored_ones() -> 
         for batch in batches:
             numbers = row_numbers(batch)
             taken = [rows[number] for number in numbers]
-            masks.update(zip(numbers, masks_in(plain(batch), taken), strict=True))
+            masks.update(zip(numbers, masks_in(plain(batch), taken, ["mlm"]), strict=True))
         found.append(masks)
     found.extend(
-        {number: stored_masks(row, copy) for number, row in enumerate(rows)} for copy in range(3)
+        {number: stored_masks(row, copy, ["mlm"]) for number, row in enumerate(rows)}
+        for copy in range(3)
     )
     for number in (each for each, row in enumerate(rows) if len(row["input_ids"]) > 100):
         positions = {tuple(masks[number].positions) for masks in found}

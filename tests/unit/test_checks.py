@@ -14,9 +14,9 @@ from transforms.checks.examine import examine
 from transforms.checks.oracle import Findings
 from transforms.checks.stored import StoredBatch, take_rows
 from transforms.checks.words import (
-    _partly_selected,
     _partly_selected_densely,
     _still_fitting,
+    partly_selected,
     word_units,
 )
 from transforms.objectives import OBJECTIVES
@@ -301,7 +301,7 @@ def test_word_checks_against_sets(batch: pa.RecordBatch, left: int) -> None:
         for row in rows
         for copies in [row["mlm_positions"]]
     ]
-    assert _partly_selected(stored).tolist() == partly
+    assert partly_selected(stored).tolist() == partly
     assert _partly_selected_densely(stored).tolist() == partly
     sizes = [len(word) for row in rows for word in words_of(row)]
     assert word_units(stored)[1].tolist() == sizes

@@ -53,15 +53,11 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
     """Reads rows back as plain Python, with the columns that they are stored with."""
     rows = np.array(numbers, np.int64)
     stored, words = shards.rows(rows), shards.word_starts(rows)
-    copies = [shards.selected(rows, copy) for copy in range(recipe.copies)]
-    seen = [type(positions)(ids, positions.offsets) for positions, ids in copies]
     found: list[Row] = []
     for at in range(len(rows)):
         row: dict[str, Any] = {
             "input_ids": stored.tokens.row(at).tolist(),
             "second_segment_start": int(stored.second_segment_start[at]),
-            "mlm_positions": [positions.row(at).tolist() for positions, _ in copies],
-            "mlm_input_ids": [ids.row(at).tolist() for ids in seen],
         }
         if stored.pair_label is not None:
             names = {label: name for name, label in recipe.pair.labels.items()}
@@ -69,6 +65,13 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
         if words is not None:
             row["word_starts"] = words.row(at).tolist()
         found.append(row)
+    for number, corruption in enumerate(recipe.stored):
+        copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]
+        seen = [type(positions)(ids, positions.offsets) for positions, ids in copies]
+        for at, row in enumerate(found):
+            name = corruption.targets.name
+            row[f"{name}_positions"] = [positions.row(at).tolist() for positions, _ in copies]
+            row[f"{name}_input_ids"] = [ids.row(at).tolist() for ids in seen]
     return found
 
 

@@ -3,16 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from schemas.errors import UsageError
+from trainer.tasks.contrast import ContrastTask
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.task import Task
-from transforms.objectives.recipe import Corruption, Recipe
-from transforms.targets import FreshTokens, MaskedTokens
+from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
+from transforms.targets import ContrastedRun, FreshTokens, MaskedTokens
 
 
 def _masked(corruption: Corruption, *, first: bool) -> Sequence[Task]:
     return (MaskedTask(corruption.targets.name, first),)
+
+
+def _contrasted(corruption: Corruption, *, first: bool) -> Sequence[Task]:
+    if first:
+        raise UsageError("a contrasted run cannot be a recipe's first corruption")
+    [most] = corruption.select.most_tokens(np.array([MAX_LENGTH]), MAX_LENGTH).tolist()
+    # Its sequence has two special tokens.
+    return (ContrastTask(corruption.targets.name, most + 2),)
 
 
 class _Tasks(Protocol):
@@ -22,6 +33,7 @@ class _Tasks(Protocol):
 TASKS: Mapping[type[Any], _Tasks] = {
     MaskedTokens: _masked,
     FreshTokens: _masked,
+    ContrastedRun: _contrasted,
 }
 """By the targets of a corruption: what is learned of it."""
 

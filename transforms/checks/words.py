@@ -78,7 +78,7 @@ def examine_words(
             Findings(totals),
             breach("a copy selects more tokens than its budget", over),
             breach("a copy passes over a word that fits into its budget", fitting),
-            breach("a word is selected in part", _partly_selected(batch)),
+            breach("a word is selected in part", partly_selected(batch)),
         ]
     )
 
@@ -88,7 +88,7 @@ def _continues(batch: StoredBatch) -> Bool:
     return ~(batch.word_flags | batch.special)
 
 
-def _partly_selected(batch: StoredBatch) -> Bool:
+def partly_selected(batch: StoredBatch) -> Bool:
     """Finds the rows where a copy selects some but not all tokens of a word.
 
     A word is selected in part if and only if somewhere a selected token and an unselected one are
@@ -139,7 +139,7 @@ def word_units(batch: StoredBatch) -> tuple[Int64, Int64]:
 
 
 def _partly_selected_densely(batch: StoredBatch) -> Bool:
-    """Does the same as `_partly_selected` with a matrix, for a few rows."""
+    """Does the same as `partly_selected` with a matrix, for a few rows."""
     tokens = np.flatnonzero(~batch.special)
     starts, sizes = word_units(batch)
     if not len(starts):

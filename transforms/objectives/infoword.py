@@ -1,0 +1,22 @@
+"""InfoWord: masked words, and n-grams told apart from those of other rows. Experimental."""
+
+from transforms.corruption.one_run import OneRun
+from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.objectives.bert_wwm import WHOLE_WORDS
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.pack_windows import FullSentences
+from transforms.targets import ContrastedRun
+
+INFOWORD = Recipe(
+    name="infoword",
+    summary="Experimental: masked words, and the n-gram that belongs into a row's gap.",
+    source="Kong et al. 2020, 4 (InfoWord); no reference code was published",
+    segment=FullSentences(cross_documents=False),
+    corrupt=(
+        WHOLE_WORDS,
+        Corruption(
+            select=OneRun(), rewrite=MaskRandomKeep(mask=1, random=0), targets=ContrastedRun()
+        ),
+    ),
+    max_seq_length=128,
+)
