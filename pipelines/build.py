@@ -10,19 +10,13 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.finish import finish, show_summary
 from pipelines.options import BuildOptions, parse_build_options
-from pipelines.output import (
-    prepare,
-    read_manifest,
-    read_text,
-    remove_folder,
-    remove_temporary,
-)
+from pipelines.output import prepare, read_text, remove_folder, remove_temporary
 from pipelines.plan import BuildPlan, make_plan, show_plan
 from pipelines.progress import ShardProgress
 from pipelines.runners import Runner, choose_runner
 from schemas.errors import RunError, one_sentence
 from schemas.records import ShardId
-from transforms.build_shards import BuildShards
+from transforms.build_shards import BuildShards, ShardBuilder
 from transforms.read import ReadDocuments
 from transforms.record_reading import RecordReading, reading_path
 from transforms.shard_documents import ShardDocuments
@@ -45,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.dry_run:
         show_plan(plan)
         return 0
-    if prepare(options.output, plan.identity, overwrite=options.overwrite):
+    if _prepare(plan, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds this build\n")
     else:
         run_waves(plan, options, runner)
@@ -53,32 +47,49 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
             return 0
         # A runner may have tried a shard again after a worker was lost.
-        remove_temporary(options.output)
+        for folder in plan.folders:
+            remove_temporary(folder)
         finish(plan, options)
-    remove_folder(FileSystems.join(options.output, BUILD_FOLDER))
-    show_summary(options.output, read_manifest(options.output), time.monotonic() - began)
+    for folder in reversed(plan.folders):
+        remove_folder(FileSystems.join(folder, BUILD_FOLDER))
+    show_summary(plan, time.monotonic() - began)
     return 0
+
+
+def _prepare(plan: BuildPlan, *, overwrite: bool) -> bool:
+    """Makes all folders ready; returns whether everything is finished already."""
+    if prepare(plan.output, plan.identity, overwrite=overwrite):
+        return True
+    for builder, identity in zip(plan.builders, plan.identities, strict=True):
+        if builder.output != plan.output:
+            prepare(builder.output, identity, overwrite=overwrite)
+    return False
 
 
 def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
     """Builds the shards that are missing, as many at a time as memory allows."""
-    shards = plan.builder.plan.shards
-    entries = read_entries(options.output, shards)
-    missing = [number for number, entry in enumerate(entries) if entry is None]
-    waves = plan.waves(missing)
+    missing = [_missing(builder) for builder in plan.builders]
+    waves = plan.waves(frozenset[int]().union(*missing))
     read = FileSystems.exists(reading_path(options.output))
     if not waves and not read:
         waves = [frozenset()]
-    per_shard = plan.text_bytes / len(plan.builder.plan.shards)
-    with ShardProgress(len(shards), per_shard, lambda: _finished(plan)):
+    total = len(plan.shards.shards) * len(plan.builders)
+    with ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan)):
         for wave in waves:
             _delete_failures(plan)
-            _run_wave(plan, options, runner, wave, record=not read)
+            wanted = [each & wave for each in missing]
+            _run_wave(plan, options, runner, wanted, record=not read)
             read = True
             # A local runner's shuffle hangs in reference cycles, and the next wave needs the room.
             gc.collect()
             for path in _failures(plan):
                 raise RunError(read_text(path))
+
+
+def _missing(builder: ShardBuilder) -> frozenset[int]:
+    """Returns the numbers of the shards that are not finished."""
+    entries = read_entries(builder.output, builder.plan.shards)
+    return frozenset(number for number, entry in enumerate(entries) if entry is None)
 
 
 def _finished(plan: BuildPlan) -> int:
@@ -98,21 +109,23 @@ def _delete_failures(plan: BuildPlan) -> None:
 
 def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
-    output = plan.builder.output
-    there = file_sizes(FileSystems.join(output, BUILD_FOLDER))
-    paths = [path_of(output, shard) for shard in plan.builder.plan.shards]
-    return [path for path in paths if FileSystems.split(path)[1] in there]
+    found = []
+    for builder in plan.builders:
+        there = file_sizes(FileSystems.join(builder.output, BUILD_FOLDER))
+        paths = [path_of(builder.output, shard) for shard in plan.shards.shards]
+        found += [path for path in paths if FileSystems.split(path)[1] in there]
+    return found
 
 
 def _run_wave(
     plan: BuildPlan,
     options: BuildOptions,
     runner: Runner,
-    wave: frozenset[int],
+    wanted: Sequence[frozenset[int]],
     *,
     record: bool,
 ) -> None:
-    """Runs one pipeline, which reads everything and builds the shards of one wave."""
+    """Runs one pipeline, which reads everything and builds some shards of each recipe."""
     pipeline = runner.new_pipeline()
     read = pipeline | "ReadDocuments" >> ReadDocuments(
         ranges=plan.ranges,
@@ -120,9 +133,10 @@ def _run_wave(
         max_document_bytes=options.max_document_mib << 20,
     )
     outputs = []
+    wave = frozenset[int]().union(*wanted)
     if wave:
-        shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.builder.plan, wave)
-        outputs.append(shards | "BuildShards" >> BuildShards(plan.builder))
+        shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.shards, wave)
+        outputs.append(shards | "BuildShards" >> BuildShards(plan.builders, wanted))
     if record:
         reading = (read.rejected, read.tally) | "RecordReading" >> RecordReading(options.output)
         outputs.append(reading)

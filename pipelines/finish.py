@@ -7,43 +7,69 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.mixture_folder import write_mixture
 from pipelines.options import BuildOptions
-from pipelines.output import clear, join, read_text
+from pipelines.output import clear, join, read_manifest, read_text
 from pipelines.plan import BuildPlan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
 from schemas.errors import RunError, UsageError
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
+from transforms.build_shards import ShardBuilder
 from transforms.corpus import Corpus
 from transforms.record_reading import reading_path
 from transforms.write_shard import read_entries, write_atomically
 
+Entries = Mapping[str, Sequence[ShardEntry]]
+
 
 def finish(plan: BuildPlan, options: BuildOptions) -> None:
-    """Checks the counts and writes the manifest.
+    """Checks the counts and writes the manifest; those of a mixture's members come first.
 
     Raises:
       UsageError: if there was no document at all; the folder is cleared.
       RunError: if more records were set aside than allowed.
     """
-    output = options.output
-    entries: dict[str, list[ShardEntry]] = {"train": [], "eval": []}
-    shards = plan.builder.plan.shards
-    for shard, entry in zip(shards, read_entries(output, shards), strict=True):
-        if entry is None:
-            raise RunError(f"{shard.name} is missing; run the same command again")
-        entries[shard.split].append(entry)
-    reading = json.loads(read_text(reading_path(output)))
+    entries = [_entries(builder) for builder in plan.builders]
+    reading = json.loads(read_text(reading_path(plan.output)))
     _check_rejected(reading, options)
-    documents = _documents(reading, entries)
+    documents = _documents(reading, entries[0])
     if not documents["read"]:
-        clear(output)
+        clear(plan.output)
         raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
-    manifest = {
+    manifests = [
+        _manifest(identity, documents, splits)
+        for identity, splits in zip(plan.identities, entries, strict=True)
+    ]
+    for builder, manifest in zip(plan.builders, manifests, strict=True):
+        _write(builder, manifest)
+    if plan.mixture:
+        head = {"format_version": FORMAT_VERSION, **plan.identity}
+        told = {"software": manifests[0]["software"], "documents": documents}
+        write_mixture(plan.output, plan.mixture, {**head, **told}, manifests)
+
+
+def _entries(builder: ShardBuilder) -> Entries:
+    """Returns the entries of all shards of one recipe, by split."""
+    entries: dict[str, list[ShardEntry]] = {"train": [], "eval": []}
+    shards = builder.plan.shards
+    for shard, entry in zip(shards, read_entries(builder.output, shards), strict=True):
+        if entry is None:
+            missing = join(builder.output, shard.name)
+            raise RunError(f"{missing} is missing; run the same command again")
+        entries[shard.split].append(entry)
+    return entries
+
+
+def _manifest(
+    identity: Mapping[str, Any], documents: Mapping[str, Any], entries: Entries
+) -> dict[str, Any]:
+    """Returns the manifest of one recipe's shards."""
+    return {
         "format_version": FORMAT_VERSION,
-        **plan.identity,
-        "software": _software(plan.identity["software"]),
+        **identity,
+        "software": _software(identity["software"]),
         "documents": documents,
         "splits": {split: _split(shards) for split, shards in entries.items() if shards},
         "statistics": {
@@ -52,12 +78,11 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
             if shards
         },
     }
-    _write(plan, manifest)
 
 
-def _write(plan: BuildPlan, manifest: dict[str, Any]) -> None:
+def _write(builder: ShardBuilder, manifest: dict[str, Any]) -> None:
     """Writes tokenizer, report and dataset card, and last the manifest."""
-    output, settings = plan.builder.output, plan.builder.settings
+    output, settings = builder.output, builder.settings
     corpus = Corpus(
         folder=output,
         manifest=manifest,
@@ -96,9 +121,7 @@ def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _documents(
-    reading: Mapping[str, int], entries: Mapping[str, Sequence[ShardEntry]]
-) -> dict[str, Any]:
+def _documents(reading: Mapping[str, int], entries: Entries) -> dict[str, Any]:
     every = [entry for shards in entries.values() for entry in shards]
     return {
         "read": reading.get("documents", 0),
@@ -127,19 +150,22 @@ def _software(identity: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def show_summary(output: str, manifest: Mapping[str, Any], seconds: float) -> None:
+def show_summary(plan: BuildPlan, seconds: float) -> None:
     """Prints what a finished build holds."""
-    documents, splits = manifest["documents"], manifest["splits"]
+    manifest = read_manifest(plan.output)
+    documents = manifest["documents"]
     megabytes = documents["bytes"] / 1e6
     lines = [
         f"{documents['read']:,} documents, {megabytes:,.1f} MB of text, "
         f"{documents['duplicates']:,} duplicates dropped, "
         f"{sum(documents['rejected'].values()):,} rejected"
     ]
-    for split, content in splits.items():
-        lines.append(
-            f"{split}: {content['rows']:,} rows, {content['tokens']:,} tokens "
-            f"in {len(content['shards'])} shard(s)"
-        )
-    lines.append(f"{output}: done in {seconds:.1f} s")
+    for builder in plan.builders:
+        whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
+        for split, content in read_manifest(builder.output)["splits"].items():
+            lines.append(
+                f"{whose}{split}: {content['rows']:,} rows, {content['tokens']:,} tokens "
+                f"in {len(content['shards'])} shard(s)"
+            )
+    lines.append(f"{plan.output}: done in {seconds:.1f} s")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentP
 from pipelines.runners import load_runner
 from schemas.errors import Parser, UsageError
 from schemas.vocabulary import ROLES
-from transforms.objectives import OBJECTIVES
+from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.settings import Scalar, nearest
 
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
@@ -28,6 +28,7 @@ class BuildOptions:
     """What the user asked for; every field is an option of the same name."""
 
     recipe: str
+    members: str | None
     input: tuple[str, ...]
     output: str
     tokenizer: str
@@ -74,7 +75,10 @@ def _parser() -> Parser:
         epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
         "--setup_file=./setup.py",
     )
-    parser.add_argument("recipe", help=f"what to build: {', '.join(OBJECTIVES)}")
+    parser.add_argument(
+        "recipe",
+        help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members",
+    )
     source = parser.add_argument_group("text")
     source.add_argument(
         "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
@@ -123,6 +127,12 @@ def _parser() -> Parser:
     )
     words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
     recipe = parser.add_argument_group("recipe")
+    recipe.add_argument(
+        "--members",
+        metavar="NAME[=W],...",
+        help="what a mixture is made of: recipes with or without a weight, such as "
+        "bert-wwm,albert=2",
+    )
     recipe.add_argument("--max-seq-length", metavar="L", help="longest example in tokens")
     recipe.add_argument("--copies", metavar="N", help="independent masks of each example")
     recipe.add_argument("--passes", metavar="N", help="times the corpus is paired anew")
@@ -134,7 +144,8 @@ def _parser() -> Parser:
         action="append",
         default=[],
         metavar="PATH=VALUE",
-        help="any other field of the recipe; `shardmill recipes NAME` lists them",
+        help="any other field of the recipe; `shardmill recipes NAME` lists them; "
+        "MEMBER:PATH=VALUE is for one member of a mixture",
     )
     recipe.add_argument(
         "--parity", action="store_true", help="restore what the reference does, bugs included"
@@ -185,6 +196,7 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
             raise UsageError(f"--{option} must be at least {low}, got {getattr(given, name)}")
     return BuildOptions(
         recipe=given.recipe,
+        members=given.members,
         input=tuple(given.input),
         output=given.output,
         tokenizer=given.tokenizer,

@@ -9,10 +9,11 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, ManifestError, parse_manifest
+from schemas.manifest import MANIFEST, ManifestError, member_names, parse_manifest
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 
-OWN_FOLDERS = (BUILD_FOLDER, "train", "eval", "rejected")
+SPLITS = ("train", "eval")
+OWN_FOLDERS = (BUILD_FOLDER, *SPLITS, "rejected")
 OWN_FILES = (MANIFEST, "README.md", "report.html", "tokenizer.json")
 _IDENTITY = "build.json"
 
@@ -54,7 +55,7 @@ def read_manifest(folder: str) -> dict[str, Any]:
 
 
 def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
-    """Makes a folder ready for a build.
+    """Makes a folder ready for a build, or for what tells of a mixture.
 
     Args:
       folder: The output folder; made if it is not there.
@@ -85,7 +86,8 @@ def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> boo
     try:
         if differences:
             clear(folder)
-        for name in ("", *OWN_FOLDERS[:3]):
+        splits = () if member_names(identity) else SPLITS
+        for name in ("", BUILD_FOLDER, *splits):
             make_folder(join(folder, name) if name else folder)
         remove_temporary(folder)
         content = json.dumps(identity, ensure_ascii=False, indent=2)
@@ -96,19 +98,35 @@ def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> boo
 
 
 def clear(folder: str) -> None:
-    """Deletes what builds write, and nothing else.
+    """Deletes what builds write, the members of a mixture included, and nothing else.
 
     The manifest goes before the shards it speaks of, and what tells that the folder is ours goes
     last, so a run that is killed meanwhile leaves neither a build that looks finished nor a folder
     that looks foreign.
     """
+    members = _members_in(folder)
+    kept = {"mixture": {"order": members}} if members else {}
     make_folder(join(folder, BUILD_FOLDER))
-    write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), b"{}")
+    write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), json.dumps(kept).encode())
     for name in OWN_FILES:
         if FileSystems.exists(path := join(folder, name)):
             FileSystems.delete([path])
+    for member in members:
+        clear(join(folder, member))
+        remove_folder(join(folder, member))
     for name in reversed(OWN_FOLDERS):
         remove_folder(join(folder, name))
+
+
+def _members_in(folder: str) -> list[str]:
+    """Returns the members that the mixture in a folder has, of those that are builds."""
+    try:
+        names = member_names(_identity_of(folder) or {})
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [
+        name for name in names if "/" not in name and _identity_of(join(folder, name)) is not None
+    ]
 
 
 def remove_folder(folder: str) -> None:
@@ -154,6 +172,8 @@ def _differences(wanted: Any, found: Any, path: str) -> Iterator[str]:
             yield f"{path}: there {_short(item)}, not here"
         for item in [item for item in wanted if item not in found]:
             yield f"{path}: here {_short(item)}, not there"
+        if wanted != found and sorted(map(str, wanted)) == sorted(map(str, found)):
+            yield f"{path}: there {_short(found)}, here {_short(wanted)}"
     elif wanted != found:
         yield f"{path}: there {_short(found)}, here {_short(wanted)}"
 

@@ -1,18 +1,17 @@
 """Decides what a build will do, before anything is done."""
 
 import dataclasses
-import hashlib
-import importlib.metadata
 import math
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.identity import Identity, identity_of, mixture_identity
+from pipelines.members import chosen_mixture, resolve_recipe
 from pipelines.options import BuildOptions
+from pipelines.output import join
 from schemas.errors import UsageError
-from schemas.manifest import DATA_VERSION
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
 from transforms.build_examples import BuildSettings
@@ -24,10 +23,10 @@ from transforms.inputs import (
     estimated_text_bytes,
     plan_ranges,
 )
+from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
-from transforms.objectives.settings import find_recipe, recipe_from, settings_of
 from transforms.read import match_inputs
-from transforms.shards import plan_shards
+from transforms.shards import ShardPlan, plan_shards
 from transforms.words import Segmenter
 
 _GIB = 1 << 30
@@ -40,6 +39,7 @@ _BYTES_PER_TOKEN = 4.0
 # several times over.
 _WORKER_BYTES = 500 << 20
 _SHARD_FACTOR = 6
+_TOKENS_FACTOR = 1
 _SHUFFLE_FACTOR = 2.2
 
 
@@ -51,23 +51,38 @@ class BuildPlan:
       files: The input files.
       ranges: How they are read.
       text_bytes: Estimated size of the text.
-      builder: Builds a shard; holds recipe, tokenizer, seed and the number of shards.
-      identity: All that decides the bytes of the shards. A folder holds one identity only.
+      output: Where the build goes.
+      shards: Which there are, for every recipe alike.
+      mixture: What is built, if it is a mixture, each recipe as it is built.
+      builders: Build a shard, one for each recipe; hold recipe, tokenizer, seed and folder.
+      identities: For each builder all that decides the bytes of its shards.
+      identity: The same of the whole build. A folder holds one identity only.
       wave_shards: Shards that a local run builds together.
     """
 
     files: Sequence[InputFile]
     ranges: list[FileRange]
     text_bytes: int
-    builder: ShardBuilder
-    identity: dict[str, Any]
+    output: str
+    shards: ShardPlan
+    mixture: Mixture | None
+    builders: Sequence[ShardBuilder]
+    identities: Sequence[Identity]
+    identity: Identity
     wave_shards: int
 
-    def waves(self, missing: Sequence[int]) -> list[frozenset[int]]:
+    @property
+    def folders(self) -> list[str]:
+        """The folder of the build, and those of the members if it is a mixture."""
+        members = [builder.output for builder in self.builders if self.mixture]
+        return [self.output, *members]
+
+    def waves(self, missing: Collection[int]) -> list[frozenset[int]]:
         """Returns the shards still to build, in the groups that are built together."""
+        ordered = sorted(missing)
         return [
-            frozenset(missing[begin : begin + self.wave_shards])
-            for begin in range(0, len(missing), self.wave_shards)
+            frozenset(ordered[begin : begin + self.wave_shards])
+            for begin in range(0, len(ordered), self.wave_shards)
         ]
 
 
@@ -82,7 +97,10 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
       UsageError: if something is missing, unknown, out of range or does not fit together.
     """
     try:
-        settings = _settings(options)
+        mixture = chosen_mixture(options)
+        recipes = [member.recipe for member in mixture.members] if mixture else []
+        recipes = recipes or [resolve_recipe(options)]
+        settings = _settings(options, recipes)
         files = match_inputs(options.input, options.format)
         text_bytes = estimated_text_bytes(files)
         shards = plan_shards(text_bytes, options.shards, options.eval_fraction)
@@ -90,47 +108,52 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         raise UsageError(str(error)) from error
     if not text_bytes:
         raise UsageError(f"{', '.join(options.input)}: the files are empty")
-    words = [settings.segmenter.resolved] if settings.recipe.needs_words else []
-    builder = ShardBuilder(
-        settings=settings,
-        plan=shards,
-        output=options.output,
-        deduplicate=options.dedup,
-        software=software_versions(*words),
-    )
+    words = any(recipe.needs_words for recipe in recipes)
+    software = software_versions(*([settings[0].segmenter.resolved] if words else []))
+    builders = [
+        ShardBuilder(
+            settings=each,
+            plan=shards,
+            output=join(options.output, each.recipe.name) if mixture else options.output,
+            deduplicate=options.dedup,
+            software=software,
+        )
+        for each in settings
+    ]
+    identities = [identity_of(builder, options, files) for builder in builders]
     per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
         ranges=plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES)),
         text_bytes=text_bytes,
-        builder=builder,
-        identity=_identity(options, builder, files),
-        wave_shards=_wave_shards(options, per_shard) if local else len(shards.shards),
+        output=options.output,
+        shards=shards,
+        mixture=mixture,
+        builders=builders,
+        identities=identities,
+        identity=mixture_identity(mixture, identities) if mixture else identities[0],
+        wave_shards=_wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
     )
 
 
-def _settings(options: BuildOptions) -> BuildSettings:
-    """Resolves recipe, tokenizer and segmenter."""
-    find_recipe(options.recipe)
+def _settings(options: BuildOptions, recipes: Sequence[Recipe]) -> list[BuildSettings]:
+    """Resolves tokenizer and segmenter, and holds the recipes to them."""
     tokenizer_json = read_file(options.tokenizer, "--tokenizer")
     vocabulary = read_vocabulary(tokenizer_json, options.special_tokens)
-    recipe = resolve_recipe(options)
-    vocabulary.require(recipe.roles)
+    for recipe in recipes:
+        vocabulary.require(recipe.roles)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
-    return BuildSettings(
-        recipe=recipe,
-        seed=options.seed,
-        tokenizer_json=tokenizer_json,
-        vocabulary=vocabulary,
-        sentences=options.sentences,
-        segmenter=Segmenter(options.segmenter, user_dict),
-    )
-
-
-def resolve_recipe(options: BuildOptions) -> Recipe:
-    """Returns the recipe with the fields that the user changed."""
-    parity = dict(find_recipe(options.recipe).parity) if options.parity else {}
-    return recipe_from(options.recipe, {**parity, **options.settings})
+    return [
+        BuildSettings(
+            recipe=recipe,
+            seed=options.seed,
+            tokenizer_json=tokenizer_json,
+            vocabulary=vocabulary,
+            sentences=options.sentences,
+            segmenter=Segmenter(options.segmenter, user_dict),
+        )
+        for recipe in recipes
+    ]
 
 
 def read_file(path: str, option: str) -> str:
@@ -148,43 +171,16 @@ def read_file(path: str, option: str) -> str:
         raise UsageError(f"{option} {path}: cannot be read: {error}") from error
 
 
-def _identity(
-    options: BuildOptions, builder: ShardBuilder, files: Sequence[InputFile]
-) -> dict[str, Any]:
-    settings = builder.settings
-    return {
-        "data_version": DATA_VERSION,
-        "recipe": {"name": settings.recipe.name, "settings": settings_of(settings.recipe)},
-        "seed": settings.seed,
-        "tokenizer": {
-            "sha256": settings.vocabulary.sha256,
-            "vocab_size": settings.vocabulary.size,
-            "special_tokens": dict(settings.vocabulary.names),
-        },
-        "sentences": settings.sentences,
-        "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
-        "deduplicate": builder.deduplicate,
-        "max_document_mib": options.max_document_mib,
-        "shards": dataclasses.asdict(builder.plan),
-        "text_field": options.text_field,
-        "inputs": [dataclasses.asdict(file) for file in files],
-        "software": software_versions(),
-    }
-
-
-def _segmenter(settings: BuildSettings) -> dict[str, str]:
-    name, words = settings.segmenter.resolved, settings.segmenter.user_dict
-    chosen = {"name": name, "version": importlib.metadata.version(name)}
-    return {**chosen, "user_dict": hashlib.sha256(words.encode()).hexdigest() if words else ""}
-
-
-def _wave_shards(options: BuildOptions, per_shard: float) -> int:
+def _wave_shards(options: BuildOptions, per_shard: float, recipes: int) -> int:
     """Returns how many shards fit into the memory of a local run at once.
+
+    The tokens of a shard are held while it is written by all recipes but the last.
 
     Raises:
       UsageError: if not even one does.
     """
-    fixed = options.workers * (_WORKER_BYTES + _SHARD_FACTOR * per_shard)
+    factor = _SHARD_FACTOR + (_TOKENS_FACTOR if recipes > 1 else 0)
+    fixed = options.workers * (_WORKER_BYTES + factor * per_shard)
     held = _SHUFFLE_FACTOR * per_shard
     if options.workers > 1:
         # One process more, which launches; and what it holds passes to the workers.
@@ -203,20 +199,26 @@ def _wave_shards(options: BuildOptions, per_shard: float) -> int:
 
 def show_plan(plan: BuildPlan) -> None:
     """Prints what a build would do."""
-    builder, shards = plan.builder, plan.builder.plan
-    recipe = builder.settings.recipe
-    waves = plan.waves(range(len(shards.shards)))
-    output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * bytes_per_token(recipe)
+    recipes = [builder.settings.recipe for builder in plan.builders]
+    waves = plan.waves(range(len(plan.shards.shards)))
+    output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * sum(map(bytes_per_token, recipes))
     lines = [
-        f"recipe   {recipe.name}: {recipe.summary}",
-        f"         {recipe.copies} copies, {recipe.passes} pass(es), "
-        f"up to {recipe.max_seq_length} tokens",
+        *(line for recipe in recipes for line in _shown_recipe(recipe)),
         f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
-        f"shards   {shards.train} for training, {shards.eval} for evaluation",
-        f"output   about {output_bytes / 1e6:,.1f} MB in {builder.output}",
+        f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
+        + (", of each recipe" if plan.mixture else ""),
+        f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
         f"waves    {len(waves)}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _shown_recipe(recipe: Recipe) -> list[str]:
+    return [
+        f"recipe   {recipe.name}: {recipe.summary}",
+        f"         {recipe.copies} copies, {recipe.passes} pass(es), "
+        f"up to {recipe.max_seq_length} tokens",
+    ]
 
 
 def bytes_per_token(recipe: Recipe) -> float:

@@ -33,7 +33,7 @@ def render_report(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
         }
         for split, content in manifest["splits"].items()
     }
-    return _template("report.html.j2").render(
+    return template_of("report.html.j2").render(
         manifest=manifest,
         recipe=recipe,
         columns=_columns(manifest, recipe),
@@ -52,7 +52,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     recipe = _recipe(manifest)
     rows = sum(split["rows"] for split in manifest["splits"].values())
     columns = _columns(manifest, recipe)
-    return _template("card.md.j2").render(
+    return template_of("card.md.j2").render(
         manifest=manifest,
         recipe=recipe,
         columns=columns,
@@ -63,7 +63,8 @@ def render_card(manifest: Mapping[str, Any]) -> str:
 
 
 @functools.cache
-def _template(name: str) -> jinja2.Template:
+def template_of(name: str) -> jinja2.Template:
+    """Returns a template of this package, with the filters that all of them use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipelines"),
         autoescape=jinja2.select_autoescape(["html.j2"]),

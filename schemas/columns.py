@@ -54,6 +54,11 @@ WORD_STARTS = Column(
     list_of(pa.uint16()),
     "Token positions where a whole word begins; special tokens begin none.",
 )
+OBJECTIVE = Column(
+    "objective",
+    pa.dictionary(pa.int8(), pa.string()),
+    "Name of the recipe, the same in every row.",
+)
 
 WORDS = "words"
 """The need of parts that read word starts."""

@@ -98,6 +98,11 @@ def parse_manifest(text: str) -> dict[str, Any]:
     return dict(manifest)
 
 
+def member_names(manifest: Mapping[str, Any]) -> list[str]:
+    """Returns the members of a mixture in their order; none if it is a build of one recipe."""
+    return list(manifest["mixture"]["order"]) if "mixture" in manifest else []
+
+
 def shard_entries(manifest: Mapping[str, Any]) -> dict[str, list[ShardEntry]]:
     """Returns the entries of all shards, by split."""
     return {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from schemas import columns
 from schemas.records import Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.corrupt import Stream, corrupt
@@ -53,18 +54,38 @@ def load_encoder(tokenizer_json: str, words: bool, unknown: int | None) -> TextE
     return TextEncoder(tokenizer_json, words=words, unknown=unknown)
 
 
-def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> Tokens:
-    """Splits the text into sentences, marks words if they are needed, and encodes."""
+def tokenize_shard(
+    text: ShardText,
+    settings: BuildSettings,
+    shard: ShardId,
+    needs: frozenset[str] = frozenset(),
+) -> Tokens:
+    """Splits the text into sentences, marks words if they are needed, and encodes.
+
+    Args:
+      text: The shard's documents, sorted and without duplicates.
+      settings: Recipe, seed and tokenizer.
+      shard: Names the shard's random streams.
+      needs: What has to be known of tokens besides what the recipe needs, see `Recipe.needs`.
+    """
+    words = columns.WORDS in settings.recipe.needs | needs
     starts = SENTENCE_RULES[settings.sentences](text.data)
     text = dataclasses.replace(text, sentence_starts=starts)
-    if settings.recipe.needs_words:
+    if words:
         text = annotate_words(text, settings.segmenter)
-    encoder = load_encoder(
-        settings.tokenizer_json,
-        settings.recipe.needs_words,
-        settings.vocabulary.roles.get("unk"),
-    )
+    encoder = load_encoder(settings.tokenizer_json, words, settings.vocabulary.roles.get("unk"))
     return encoder.encode(text, settings.stream(shard)("check", 0))
+
+
+def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
+    """Returns tokens with what the recipe needs to know of them, and nothing else."""
+    return dataclasses.replace(
+        tokens,
+        word_starts=tokens.word_starts if recipe.needs_words else None,
+        annotations={
+            name: marks for name, marks in tokens.annotations.items() if name in recipe.needs
+        },
+    )
 
 
 def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) -> Examples:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -10,9 +10,14 @@ import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import ShardEntry, add_up
-from schemas.records import ShardId, ShardText
+from schemas.records import Examples, ShardId, Tokens
 from schemas.software import software_versions
-from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
+from transforms.build_examples import (
+    BuildSettings,
+    arrange_examples,
+    tokenize_shard,
+    tokens_for,
+)
 from transforms.checks.examine import examine
 from transforms.corrupt import corrupt
 from transforms.distractors import LoneDocumentError
@@ -27,7 +32,7 @@ class BuildError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardBuilder:
-    """Builds one shard after another.
+    """Builds the shards of one recipe.
 
     Attributes:
       settings: Recipe, seed and tokenizer.
@@ -43,27 +48,33 @@ class ShardBuilder:
     deduplicate: bool
     software: Mapping[str, str]
 
-    def build(self, number: int, packed: Iterable[bytes]) -> ShardEntry:
-        """Builds a shard of packed documents, writes it and then its entry.
+    def build(self, shard: ShardId, source: "Source", tokens: Tokens) -> ShardEntry | BuildError:
+        """Builds a shard of tokens, writes it and then its entry.
+
+        Returns:
+          The entry, or why the shard cannot be built.
 
         Raises:
-          BuildError: if it cannot be built.
           OSError: if it cannot be written.
         """
-        self._check_software()
-        shard = self.plan.shards[number]
-        documents = itertools.chain.from_iterable(map(unpack_documents, packed))
         try:
-            # No name here holds the text, so that it is freed when it is tokenized.
-            entry = self._write(shard, join_documents(documents, deduplicate=self.deduplicate))
+            examples = arrange_examples(
+                tokens_for(tokens, self.settings.recipe), self.settings, shard
+            )
+            # The caller may hold them no longer.
+            del tokens
+            entry = self._write(shard, source, examples)
             write_entry(self.output, shard, entry)
-        except LoneDocumentError as error:
-            raise BuildError(self._advice(shard)) from error
+        except LoneDocumentError:
+            return BuildError(self._advice(shard))
+        except BuildError as error:
+            return error
         except OSError as error:
             raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
         return entry
 
-    def _check_software(self) -> None:
+    def check_software(self) -> None:
+        """Raises BuildError if this process has other versions than it must have."""
         more = set(self.software) - set(software_versions())
         here = software_versions(*more)
         differ = [name for name in self.software if here[name] != self.software[name]]
@@ -77,19 +88,12 @@ class ShardBuilder:
                 "shards may differ: give the workers a container image with the same versions"
             )
 
-    def _write(self, shard: ShardId, text: ShardText) -> ShardEntry:
-        settings = self.settings
-        recipe, vocabulary = settings.recipe, settings.vocabulary
-        documents, duplicates = len(text.document_starts), text.duplicates
-        tokens = tokenize_shard(text, settings, shard)
-        encoder = tokens.exact_path
-        del text
-        examples = arrange_examples(tokens, settings, shard)
-        del tokens
+    def _write(self, shard: ShardId, source: "Source", examples: Examples) -> ShardEntry:
+        recipe, vocabulary = self.settings.recipe, self.settings.vocabulary
         statistics: list[Mapping[str, int]] = []
 
         def examined() -> Iterator[pa.RecordBatch]:
-            for batch in corrupt(examples, recipe, vocabulary, settings.stream(shard)):
+            for batch in corrupt(examples, recipe, vocabulary, self.settings.stream(shard)):
                 findings = examine(batch, recipe, vocabulary)
                 if findings.breaches:
                     raise BuildError(
@@ -108,9 +112,9 @@ class ShardBuilder:
             **counts,
             bytes=size,
             sha256=sha256,
-            documents=documents,
-            duplicates=duplicates,
-            encoder=encoder,
+            documents=source.documents,
+            duplicates=source.duplicates,
+            encoder=source.encoder,
             statistics=add_up(statistics),
         )
 
@@ -130,18 +134,73 @@ class ShardBuilder:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What a shard is built from.
+
+    Attributes:
+      documents: Duplicates left out.
+      duplicates: Documents that were dropped.
+      encoder: How the ids were found.
+    """
+
+    documents: int
+    duplicates: int
+    encoder: str
+
+
+def build_shard(
+    builders: Sequence[ShardBuilder], number: int, packed: Iterable[bytes]
+) -> Iterator[tuple[ShardBuilder, ShardEntry | BuildError]]:
+    """Builds one shard of each recipe; its text is put together and tokenized once for all.
+
+    Args:
+      builders: Of one build: they differ in recipe and folder alone.
+      number: Of the shard.
+      packed: Its documents.
+
+    Yields:
+      What each builder wrote, or why it could not.
+
+    Raises:
+      OSError: if a shard cannot be written.
+    """
+    first = builders[0]
+    first.check_software()
+    shard = first.plan.shards[number]
+    documents = itertools.chain.from_iterable(map(unpack_documents, packed))
+    text = join_documents(documents, deduplicate=first.deduplicate)
+    needs = frozenset[str]().union(*(each.settings.recipe.needs for each in builders))
+    held = [tokenize_shard(text, first.settings, shard, needs)]
+    source = Source(len(text.document_starts), text.duplicates, held[0].exact_path)
+    del text
+    for builder in builders:
+        # Nothing here holds the tokens when the last recipe has made its examples of them.
+        last = builder is builders[-1]
+        yield builder, builder.build(shard, source, held.pop() if last else held[0])
+
+
 class _BuildFn(beam.DoFn):
-    def __init__(self, builder: ShardBuilder) -> None:
-        self._builder = builder
+    def __init__(self, builders: Sequence[ShardBuilder], missing: Sequence[frozenset[int]]) -> None:
+        self._builders, self._missing = builders, missing
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
         number, packed = element
+        pairs = zip(self._builders, self._missing, strict=True)
+        builders = [builder for builder, missing in pairs if number in missing]
         try:
-            yield self._builder.build(number, packed).path
+            for builder, done in build_shard(builders, number, packed):
+                if isinstance(done, BuildError):
+                    self._tell(builder, number, done)
+                else:
+                    yield done.path
         except BuildError as error:
-            # What the user can mend is told in a file; an exception would end the other shards too.
-            path = failure_path(self._builder.output, self._builder.plan.shards[number])
-            write_atomically(path, str(error).encode())
+            self._tell(builders[0], number, error)
+
+    def _tell(self, builder: ShardBuilder, number: int, error: BuildError) -> None:
+        # What the user can mend is told in a file; an exception would end the other shards too.
+        path = failure_path(builder.output, builder.plan.shards[number])
+        write_atomically(path, str(error).encode())
 
 
 @dataclasses.dataclass(eq=False)
@@ -155,10 +214,13 @@ class BuildShards(beam.PTransform[Any, Any]):
     here, not eight: no runner would keep them apart, and between them nothing has to stay alive.
 
     Attributes:
-      builder: Does the work.
+      builders: One for each recipe.
+      missing: For each of them the numbers of the shards that it has to build.
     """
 
-    builder: ShardBuilder
+    builders: Sequence[ShardBuilder]
+    missing: Sequence[frozenset[int]]
 
     def expand(self, shards: beam.PCollection[Any]) -> beam.PCollection[Any]:
-        return shards | "Build" >> beam.ParDo(_BuildFn(self.builder)).with_output_types(str)
+        build = beam.ParDo(_BuildFn(self.builders, self.missing))
+        return shards | "Build" >> build.with_output_types(str)

@@ -51,6 +51,9 @@ def corrupt(
             drawn = draw_copies(batch, recipe, vocabulary, generators)
             for corruption, copies in zip(recipe.corrupt, drawn, strict=True):
                 arrays.extend(corruption.targets.build(batch, copies))
+        if recipe.objective_column:
+            codes = pa.array(np.zeros(len(batch), np.int8))
+            arrays.append(pa.DictionaryArray.from_arrays(codes, pa.array([recipe.name])))
         yield pa.record_batch(arrays, schema=schema)
 
 

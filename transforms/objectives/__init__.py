@@ -2,24 +2,34 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.infoword import INFOWORD
+from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
 
 
-def by_name(*recipes: Recipe) -> Mapping[str, Recipe]:
-    """Returns recipes by name; raises ValueError if two have the same."""
-    table = {recipe.name: recipe for recipe in recipes}
-    if len(table) < len(recipes):
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Value = TypeVar("_Value", bound=_Named)
+
+
+def by_name(*values: _Value) -> Mapping[str, _Value]:
+    """Returns recipes or mixtures by name; raises ValueError if two have the same."""
+    table = {value.name: value for value in values}
+    if len(table) < len(values):
         raise ValueError("two recipes have the same name")
     return MappingProxyType(table)
 
 
-OBJECTIVES = by_name(
+OBJECTIVES: Mapping[str, Recipe] = by_name(
     BERT,
     BERT_WWM,
     ROBERTA,
@@ -27,3 +37,6 @@ OBJECTIVES = by_name(
     ALBERT,
     INFOWORD,
 )
+
+MIXTURES: Mapping[str, Mixture] = by_name()
+"""The mixtures that have a name of their own; no recipe has the same."""

@@ -55,6 +55,8 @@ class Recipe:
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
+      objective_column: Every row carries the name of the recipe, in a column `objective`; the
+        members of a mixture have it.
       parity: Fields that restore the reference where the defaults deviate from it: path to value.
     """
 
@@ -68,6 +70,7 @@ class Recipe:
     max_seq_length: int = 512
     copies: int = 10
     passes: int = 1
+    objective_column: bool = False
     parity: tuple[tuple[str, bool], ...] = ()
 
     def __post_init__(self) -> None:
@@ -160,6 +163,8 @@ class Recipe:
         found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
         for corruption in self.corrupt:
             found.extend(corruption.targets.columns(id_type))
+        if self.objective_column:
+            found.append(columns.OBJECTIVE)
         return tuple(found)
 
     def schema(self, vocabulary: Vocabulary) -> pa.Schema:

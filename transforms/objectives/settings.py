@@ -82,14 +82,19 @@ def _flatten(part: Any, prefix: str, found: dict[str, Scalar]) -> None:
 
 
 def recipe_from(name: str, settings: Mapping[str, Scalar]) -> Recipe:
+    """Returns the recipe of a name with some of its fields changed, see `changed`."""
+    return changed(find_recipe(name), settings)
+
+
+def changed(recipe: Recipe, settings: Mapping[str, Scalar]) -> Recipe:
     """Returns a recipe with some of its fields changed, all at once.
 
     Args:
-      name: Of the recipe.
+      recipe: To change.
       settings: Path to value; text is read as the type of the field, "none" as None.
 
     Raises:
-      ValueError: if a name or path is unknown, or a value is not allowed.
+      ValueError: if a path is unknown, or a value is not allowed.
     """
     changes: dict[str, Any] = {}
     for path, value in settings.items():
@@ -97,8 +102,8 @@ def recipe_from(name: str, settings: Mapping[str, Scalar]) -> Recipe:
         for step in path.split("."):
             node = node.setdefault(step, {})
         node[_ITSELF] = value
-    changed: Recipe = _changed(find_recipe(name), changes, "")
-    return changed
+    new: Recipe = _changed(recipe, changes, "")
+    return new
 
 
 def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:

@@ -1,0 +1,103 @@
+"""Which recipes the command line asks for, and with which of their fields changed."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from pipelines.options import BuildOptions
+from transforms.objectives import MIXTURES, OBJECTIVES
+from transforms.objectives.mixture import Member, Mixture
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.settings import Scalar, changed, find_recipe, nearest
+
+AD_HOC = "mixture"
+"""What a mixture is called that is put together on the command line."""
+
+
+def find_mixture(name: str, members: str | None) -> Mixture | None:
+    """Returns the mixture of a name, None if it is the name of a recipe.
+
+    Args:
+      name: "mixture", or the name of a mixture or a recipe.
+      members: For "mixture": recipes with or without a weight, such as "bert-wwm,albert=2".
+
+    Raises:
+      ValueError: if there is no such mixture or recipe, or the members are not what they must be.
+    """
+    if name == AD_HOC:
+        return _put_together(members)
+    if members is not None:
+        raise ValueError(f"--members goes with the name {AD_HOC!r}, not with {name!r}")
+    if name in MIXTURES:
+        return MIXTURES[name]
+    if name not in OBJECTIVES:
+        known = nearest(name, [*OBJECTIVES, *MIXTURES, AD_HOC])
+        raise ValueError(f"no recipe is called {name!r}; {known}")
+    return None
+
+
+def _put_together(members: str | None) -> Mixture:
+    """Reads the members of a mixture."""
+    if members is None:
+        raise ValueError(
+            f"{AD_HOC} needs --members, such as bert-wwm,albert=2: recipes with or without a weight"
+        )
+    return Mixture(
+        name=AD_HOC,
+        summary=f"A mixture of {members}.",
+        source="the command line",
+        members=tuple(map(_member, members.split(","))),
+    )
+
+
+def _member(text: str) -> Member:
+    name, equals, weight = text.partition("=")
+    recipe = find_recipe(name.strip())
+    try:
+        return Member(recipe, float(weight) if equals else 1.0)
+    except ValueError as error:
+        raise ValueError(f"--members {text}: {error}") from error
+
+
+def chosen_mixture(options: BuildOptions) -> Mixture | None:
+    """Returns the mixture to build, its recipes as they are built; None if it is one recipe.
+
+    Raises:
+      ValueError: if there is no such mixture or recipe, or a setting does not fit.
+    """
+    mixture = find_mixture(options.recipe, options.members)
+    if mixture is None:
+        return None
+    for path in options.settings:
+        member, colon, _ = path.partition(":")
+        if colon and member not in mixture.names:
+            known = nearest(member, mixture.names)
+            raise ValueError(f"--set {path}: {mixture.name} has no member {member!r}; {known}")
+    members = [
+        dataclasses.replace(member, recipe=_as_member(member.recipe, options))
+        for member in mixture.members
+    ]
+    return dataclasses.replace(mixture, members=tuple(members))
+
+
+def _as_member(recipe: Recipe, options: BuildOptions) -> Recipe:
+    """Returns a recipe with the fields that were changed for it or for all, and its own column."""
+    settings: dict[str, Scalar] = {}
+    own: dict[str, Scalar] = {}
+    for path, value in options.settings.items():
+        member, colon, rest = path.rpartition(":")
+        if not colon:
+            settings[path] = value
+        elif member == recipe.name:
+            own[rest] = value
+    wanted = {**_parity(recipe, options), **settings, **own}
+    return dataclasses.replace(changed(recipe, wanted), objective_column=True)
+
+
+def resolve_recipe(options: BuildOptions) -> Recipe:
+    """Returns the one recipe to build, with the fields that the user changed."""
+    recipe = find_recipe(options.recipe)
+    return changed(recipe, {**_parity(recipe, options), **options.settings})
+
+
+def _parity(recipe: Recipe, options: BuildOptions) -> Mapping[str, Scalar]:
+    return dict(recipe.parity) if options.parity else {}
