@@ -1,5 +1,6 @@
 """`shardmill export`: standard Hugging Face columns, one file a shard."""
 
+import argparse
 import dataclasses
 import json
 import sys
@@ -13,6 +14,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.corpus import open_corpus, open_shard
+from pipelines.mixture_folder import member_folders
 from pipelines.output import join, list_files, read_text, remove_temporary
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
@@ -91,7 +93,14 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
-    corpus = open_corpus(options.folder)
+    for member, folder in member_folders(options.folder).items():
+        output = join(options.output, member) if member else options.output
+        _export(open_corpus(folder), output, options)
+    return 0
+
+
+def _export(corpus: Corpus, output: str, options: argparse.Namespace) -> None:
+    """Writes the shards of one recipe."""
     copies = _copies(options.copies, corpus.recipe.copies)
     splits = [options.split] if options.split else list(corpus.splits)
     shards = [shard for split in splits for shard in corpus.shards(split)]
@@ -103,23 +112,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     form = FORMATS[options.to]
     try:
-        done = _prepare(options.output, identity)
+        done = _prepare(output, identity)
         for name, content in corpus.tokenizer_files().items():
-            write_atomically(join(options.output, name), content.encode())
+            write_atomically(join(output, name), content.encode())
         rows = sum(
-            0
-            if target in done
-            else export_shard(corpus, shard, join(options.output, target), copies, form)
+            0 if target in done else export_shard(corpus, shard, join(output, target), copies, form)
             for shard, target in track_shards(
                 [(shard, _target(shard, form)) for shard in shards], "exporting"
             )
         )
     except (OSError, BeamError) as error:
-        raise RunError(f"cannot write to {options.output}: {error}") from error
+        raise RunError(f"cannot write to {output}: {error}") from error
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"
-    sys.stdout.write(f"{options.output}: {total:,} rows in {len(shards)} file(s){found}\n")
-    return 0
+    sys.stdout.write(f"{output}: {total:,} rows in {len(shards)} file(s){found}\n")
 
 
 def _copies(text: str, most: int) -> int:

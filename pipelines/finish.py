@@ -47,7 +47,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
         told = {"software": manifests[0]["software"], "documents": documents}
-        write_mixture(plan.output, plan.mixture, {**head, **told}, manifests)
+        tokenizer_json = plan.builders[0].settings.tokenizer_json
+        write_mixture(plan.output, tokenizer_json, plan.mixture, {**head, **told}, manifests)
 
 
 def _entries(builder: ShardBuilder) -> Entries:

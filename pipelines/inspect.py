@@ -1,5 +1,6 @@
 """`shardmill inspect`: shows rows of a finished build, with their masks and words."""
 
+import argparse
 import collections
 import json
 import sys
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.corpus import open_corpus
+from pipelines.mixture_folder import member_folders
 from pipelines.report import render_report
 from pipelines.rows import (
     KEPT,
@@ -58,20 +60,30 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
-    corpus = open_corpus(options.folder)
+    folders = member_folders(options.folder)
     if options.html:
-        _write_report(corpus, options.html)
+        _write_report(open_corpus(options.folder), options.html)
         return 0
+    for member, folder in folders.items():
+        if member and not options.json:
+            Console(highlight=False).print(f"[bold]{member}[/bold]\n")
+        _inspect(open_corpus(folder), options)
+    return 0
+
+
+def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
+    """Shows rows of one recipe."""
     shard = _shard(corpus, options.split, options.shard)
     numbers = _numbers(shard, options.row, options.rows)
     copy = _copy(corpus, options.copy, every=options.json)
     rows = read_rows(corpus, shard, numbers, copy)
     if options.json:
+        named = {"objective": corpus.recipe.name} if corpus.recipe.objective_column else {}
         for row in rows:
-            sys.stdout.write(json.dumps(row.to_json(), ensure_ascii=False) + "\n")
+            told = {**named, **row.to_json()}
+            sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
     else:
         show(rows, Console(highlight=False))
-    return 0
 
 
 def _write_report(corpus: Corpus, path: str) -> None:

@@ -12,12 +12,17 @@ from transforms.write_shard import write_atomically
 
 
 def write_mixture(
-    folder: str, mixture: Mixture, head: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]]
+    folder: str,
+    tokenizer_json: str,
+    mixture: Mixture,
+    head: Mapping[str, Any],
+    manifests: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Writes report and dataset card, and last the manifest.
+    """Writes tokenizer, report and dataset card, and last the manifest.
 
     Args:
       folder: Of the mixture.
+      tokenizer_json: That all members have.
       mixture: What was built.
       head: What the manifest says besides its members' contents.
       manifests: Of the members, which are written.
@@ -26,6 +31,7 @@ def write_mixture(
     members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
     manifest = {**head, "members": members}
     for name, content in (
+        ("tokenizer.json", tokenizer_json),
         ("report.html", render_mixture_report(manifest, mixture)),
         ("README.md", render_mixture_card(manifest, mixture)),
         (MANIFEST, seal(manifest)),

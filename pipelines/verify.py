@@ -1,5 +1,6 @@
 """`shardmill verify`: re-reads a finished build and says what is wrong with it."""
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -10,10 +11,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.mixture_folder import member_problem
 from pipelines.output import join, list_files, read_manifest, read_text
 from pipelines.progress import track_shards
-from schemas.errors import Parser, one_sentence
-from schemas.manifest import DATA_VERSION, ManifestError, ShardEntry, add_up, shard_entries
+from schemas.errors import Parser, UsageError, one_sentence
+from schemas.manifest import (
+    DATA_VERSION,
+    ManifestError,
+    ShardEntry,
+    add_up,
+    member_names,
+    shard_entries,
+)
 from transforms.build_examples import BuildSettings
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
@@ -71,20 +80,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--oracles", action="store_true", help="list every oracle with its figures")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(argv)
-    try:
-        manifest = read_manifest(options.folder)
-    except ManifestError as error:
-        verdict = Verdict(
-            [Problem("manifest", str(error))],
-            {name: "the manifest is damaged" for name in CHECKS if name != "manifest"},
-        )
-    else:
-        verdict = verify(options.folder, manifest, replay=not options.no_replay)
+    whole, members = verify_all(options.folder, replay=not options.no_replay)
+    every = [whole, *members.values()]
+    ok = not any(verdict.problems for verdict in every)
     if options.json:
-        sys.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False, indent=2) + "\n")
+        told = whole.to_json()
+        if members:
+            named = {name: verdict.to_json() for name, verdict in members.items()}
+            told = {"ok": ok, "problems": told["problems"], "members": named}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
     else:
-        show(verdict, options.folder, oracles=options.oracles)
-    return 1 if verdict.problems else 0
+        for name, verdict in members.items():
+            show(verdict, join(options.folder, name), oracles=options.oracles)
+        show(whole, options.folder, oracles=options.oracles, table=not members)
+    return 0 if ok else 1
+
+
+def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict]]:
+    """Checks a build, or a mixture with all its members.
+
+    Returns:
+      What was found out about the folder itself, and about each member of a mixture, by name.
+    """
+    try:
+        manifest = read_manifest(folder)
+    except ManifestError as error:
+        return _unreadable(error), {}
+    names = member_names(manifest)
+    if not names:
+        return verify(folder, manifest, replay=replay), {}
+    problems, members = [], {}
+    for name in names:
+        members[name] = _verify_member(join(folder, name), replay=replay)
+        with contextlib.suppress(ManifestError, UsageError):
+            own = read_manifest(join(folder, name))
+            if problem := member_problem(manifest["members"][name], own):
+                problems.append(Problem("manifest", f"{name}: {problem}"))
+    return Verdict(problems), members
+
+
+def _verify_member(folder: str, *, replay: bool) -> Verdict:
+    try:
+        return verify_all(folder, replay=replay)[0]
+    except UsageError as error:
+        return _unreadable(error)
+
+
+def _unreadable(error: Exception) -> Verdict:
+    """Returns what there is to say of a folder whose manifest cannot be read."""
+    skipped = {name: "there is no sound manifest" for name in CHECKS if name != "manifest"}
+    return Verdict([Problem("manifest", str(error))], skipped)
 
 
 def verify(folder: str, manifest: Mapping[str, Any], *, replay: bool = True) -> Verdict:
@@ -188,17 +233,11 @@ def _failed(split: str, oracle: Oracle) -> Problem:
     )
 
 
-def show(verdict: Verdict, folder: str, *, oracles: bool) -> None:
-    """Prints a table of the checks, if wanted the oracles, then what is wrong."""
+def show(verdict: Verdict, folder: str, *, oracles: bool, table: bool = True) -> None:
+    """Prints if wanted a table of the checks, if wanted the oracles, then what is wrong."""
     console = Console(highlight=False)
-    table = Table("check", "result", "what it looks at", box=None)
-    for name, meaning in CHECKS.items():
-        failures = sum(problem.check == name for problem in verdict.problems)
-        result = f"[red]{failures} wrong[/red]" if failures else "[green]ok[/green]"
-        if name in verdict.skipped and not failures:
-            result, meaning = "[yellow]skipped[/yellow]", verdict.skipped[name]
-        table.add_row(name, result, meaning)
-    console.print(table)
+    if table:
+        console.print(_check_table(verdict))
     for split, judged in verdict.oracles.items() if oracles else ():
         console.print(_oracle_table(split, judged))
     for problem in verdict.problems:
@@ -206,6 +245,17 @@ def show(verdict: Verdict, folder: str, *, oracles: bool) -> None:
         console.print(problem.sentence, markup=False, soft_wrap=True)
     verdict_text = "not as it was built" if verdict.problems else "all is well"
     console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
+
+
+def _check_table(verdict: Verdict) -> Table:
+    table = Table("check", "result", "what it looks at", box=None)
+    for name, meaning in CHECKS.items():
+        failures = sum(problem.check == name for problem in verdict.problems)
+        result = f"[red]{failures} wrong[/red]" if failures else "[green]ok[/green]"
+        if name in verdict.skipped and not failures:
+            result, meaning = "[yellow]skipped[/yellow]", verdict.skipped[name]
+        table.add_row(name, result, meaning)
+    return table
 
 
 def _oracle_table(split: str, judged: Sequence[Oracle]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.errors import UsageError
-from schemas.manifest import ShardEntry, shard_entries
+from schemas.manifest import ShardEntry, member_names, shard_entries
 from schemas.vocabulary import Vocabulary, read_vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from
@@ -74,8 +74,13 @@ def corpus_of(folder: str, manifest: Mapping[str, Any], tokenizer_json: str) -> 
     """Returns the corpus that a manifest and a tokenizer file describe.
 
     Raises:
-      ValueError: if the recipe cannot be understood, or the tokenizer is not the manifest's.
+      ValueError: if it is a mixture, if the recipe cannot be understood, or if the tokenizer is not
+        the manifest's.
     """
+    if members := member_names(manifest):
+        raise ValueError(
+            f"this is a mixture; name the folder of one of its members ({', '.join(members)})"
+        )
     stated = manifest["tokenizer"]
     recipe = recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
     if hashlib.sha256(tokenizer_json.encode()).hexdigest() != stated["sha256"]:
