@@ -41,6 +41,7 @@ class ArrowBatches(IterableDataset[Batch]):
     Attributes:
       corpus: The build.
       layout: `trainer.layouts.Packed` or `Padded`, where the tensors of a batch are described.
+      tasks: What is learned of them, see `trainer.tasks`.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class ArrowBatches(IterableDataset[Batch]):
         if problem := shard_problem(self.corpus.folder, entries, checksums=checksums):
             raise UsageError(problem)
         recipe, vocabulary = self.corpus.recipe, self.corpus.vocabulary
-        self._tasks = tasks_of(recipe)
+        self.tasks = tasks_of(recipe)
         paths = [Path(self.corpus.folder, entry.path) for entry in entries]
         self._shards = MappedShards(paths, recipe, vocabulary)
         self._most_targets, *self._most_others = (
@@ -154,6 +155,12 @@ class ArrowBatches(IterableDataset[Batch]):
     def lengths(self) -> Array:
         """int32[R]; tokens of every row."""
         return self._shards.lengths
+
+    @property
+    def context(self) -> float:
+        """Tokens that a token attends to, on average."""
+        lengths = self.lengths.astype(float)
+        return float((lengths**2).sum() / lengths.sum())
 
     @property
     def target_share(self) -> float:
@@ -218,7 +225,7 @@ class ArrowBatches(IterableDataset[Batch]):
         label = None if task is None else task.label
         if name == "padded":
             count = max(min(batch_tokens // longest, len(lengths)), 1)
-            return Padded(rows=count, longest=longest, pad=pad, pair_label=label, tasks=self._tasks)
+            return Padded(rows=count, longest=longest, pad=pad, pair_label=label, tasks=self.tasks)
         rows = tokens * len(lengths) / max(float(lengths.sum()), 1.0)
         most = int(self._most_targets.max(initial=1))
         return Packed(
@@ -228,7 +235,7 @@ class ArrowBatches(IterableDataset[Batch]):
             longest=longest,
             pad=pad,
             pair_label=label,
-            tasks=self._tasks,
+            tasks=self.tasks,
             capacities=self._capacities(tokens, _rounded(1.25 * rows + 1)),
         )
 

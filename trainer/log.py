@@ -128,10 +128,15 @@ def describe(record: Record, steps: int) -> str:
         for name, text in _WORDS.items()
         if record.get(name) is not None and not (name == "skipped" and not record[name])
     ]
+    if record["event"] == "eval":
+        for name in filter(lambda name: name.endswith("/loss"), record):
+            shown.append(f"{name.removesuffix('/loss')} {record[name]:.3f}")
     return " · ".join(shown)
 
 
 _WORDS: Mapping[str, str] = {
+    "objective": "{}",
+    "stage": "stage {}",
     "loss": "loss {:.3f}",
     "loss_mlm": "mlm {:.3f}",
     "loss_nsp": "nsp {:.3f}",

@@ -13,6 +13,7 @@ from torch import Tensor
 from trainer.batches import ArrowBatches
 from trainer.layouts import Batch
 from trainer.meter import Meter
+from trainer.mixed_batches import MixedBatches
 from trainer.model import mean_losses
 from trainer.prefetch import Prefetch
 from trainer.processes import Processes
@@ -30,7 +31,7 @@ class Loop:
       plain: The `trainer.model.TrainableModel` in it.
       optimizer: Of its parameters.
       rate: Learning rate of a step.
-      batches: The training split.
+      batches: The training split, of a build or a mixture.
       processes: All that train.
       autocast: Makes the context to compute in.
       clip: Largest norm of the gradient.
@@ -45,7 +46,7 @@ class Loop:
     plain: Any
     optimizer: torch.optim.Optimizer
     rate: Callable[[int], float]
-    batches: ArrowBatches
+    batches: ArrowBatches | MixedBatches
     processes: Processes
     autocast: Callable[[], contextlib.AbstractContextManager[Any]]
     clip: float
@@ -62,10 +63,13 @@ class Loop:
           Steps done, where the loader stands, and seconds waited for data so far.
         """
         self.model.train()
-        with Prefetch(self._stream()) as stream:
+        # A mixture has no batches behind its last step.
+        wanted = itertools.islice(self._stream(), (end - begin) * self.accumulation)
+        with Prefetch(wanted) as stream:
             for step in range(begin, end):
                 taken = list(itertools.islice(stream, self.accumulation))
-                self._step(step, [batch for batch, _ in taken])
+                member = taken[-1][1].get("objective", "")
+                self._step(step, [batch for batch, _ in taken], member)
                 self.meter.step()
                 yield step + 1, taken[-1][1], stream.waited
 
@@ -77,10 +81,11 @@ class Loop:
                 ready = {n: t.pin_memory() for n, t in batch.items()} if pinned else batch
                 yield ready, self.batches.state_dict()
 
-    def _step(self, step: int, batches: Sequence[Batch]) -> None:
+    def _step(self, step: int, batches: Sequence[Batch], member: str) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step)
         self.meter.sums.tokens += sum(int(batch["num_tokens"]) for batch in batches)
+        self.meter.sums.slots += sum(batch["input_ids"].numel() for batch in batches)
         device = self.processes.device
         moved = [
             {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
@@ -96,7 +101,7 @@ class Loop:
                 loss = torch.stack([*mean_losses(parts, totals).values()]).sum()
                 # DistributedDataParallel takes the mean over processes; the sum is wanted.
                 (loss * self.processes.size).backward()
-            self.meter.sums.add(parts, counts[number])
+            self.meter.sums.add(parts, counts[number], member)
         self._update()
 
     def _number(self, number: int) -> int:

@@ -18,38 +18,54 @@ class Sums:
 
     Attributes:
       tokens: Real tokens of this process.
+      slots: Places for tokens in its batches.
     """
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self.tokens = 0
+        self._sums: dict[tuple[str, str], Tensor] = {}
+        self._batches: dict[str, int] = {}
+        self.tokens = self.slots = 0
 
-    def add(self, parts: Mapping[str, Part], counts: Mapping[str, Tensor]) -> None:
+    def add(
+        self, parts: Mapping[str, Part], counts: Mapping[str, Tensor], member: str = ""
+    ) -> None:
         """Adds a batch.
 
         Args:
           parts: What `TrainableModel.forward` returned.
           counts: What `TrainableModel.counts` returned for the same batch.
+          member: Of the mixture that it is of, if it is of one.
         """
+        self._batches[member] = self._batches.get(member, 0) + 1
         for name, part in parts.items():
             row = torch.stack(
                 [part.loss.detach().double(), part.correct.double(), counts[name].double()]
             )
-            self._sums[name] = self._sums[name] + row if name in self._sums else row
+            key = member, name
+            self._sums[key] = self._sums[key] + row if key in self._sums else row
 
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
-        """Returns losses and accuracies, predictions of each part, and tokens, of all processes."""
+        """Returns losses and accuracies, predictions of each part, and tokens, of all processes.
+
+        Names of a mixture's figures begin with the member, as in "albert/loss_mlm". The whole loss
+        of a mixture is the mean of its members', by their batches.
+        """
         names = list(self._sums)
         rows = [*self._sums.values()]
         device = processes.device
         tokens = torch.tensor([self.tokens, 0, 0], dtype=torch.float64, device=device)
         *table, (total, _, _) = processes.add_up(torch.stack([*rows, tokens])).tolist()
         found, predictions = {}, {}
-        for name, (loss, correct, count) in zip(names, table, strict=True):
-            predictions[name] = int(count)
-            found[f"loss_{name}"] = loss / max(count, 1)
-            found[f"accuracy_{name}"] = correct / max(count, 1)
-        found["loss"] = sum(found[f"loss_{name}"] for name in names)
+        losses = dict.fromkeys(self._batches, 0.0)
+        for (member, name), (loss, correct, count) in zip(names, table, strict=True):
+            whose = f"{member}/" if member else ""
+            predictions[f"{whose}{name}"] = int(count)
+            found[f"{whose}loss_{name}"] = loss / max(count, 1)
+            found[f"{whose}accuracy_{name}"] = correct / max(count, 1)
+            losses[member] += loss / max(count, 1)
+        found |= {f"{member}/loss": loss for member, loss in losses.items() if member}
+        whole = sum(self._batches.values())
+        found["loss"] = sum(losses[each] * n / whole for each, n in self._batches.items())
         return found, predictions, int(total)
 
 
@@ -83,7 +99,12 @@ class Meter:
         self._began += seconds
         self._last += seconds
 
-    def record(self, slots: int, waited: float) -> dict[str, Any]:
+    @property
+    def slots(self) -> float:
+        """Places for tokens in the batches of a step, on average, over all processes."""
+        return self.sums.slots * self._processes.size / max(len(self._steps), 1)
+
+    def record(self, slots: float, waited: float) -> dict[str, Any]:
         """Returns the figures since the last record, and begins anew.
 
         Args:

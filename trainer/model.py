@@ -20,6 +20,11 @@ HEADS = "heads.safetensors"
 """The weights of heads that Hugging Face's classes have no place for."""
 
 
+def mark(task: str) -> str:
+    """Returns the key that batches of a mixture have for each task that they are for."""
+    return f"has_{task}"
+
+
 class Part(NamedTuple):
     """One part of a loss, summed over a batch.
 
@@ -63,7 +68,8 @@ class Encoder(torch.nn.Module):
 
     The vocabulary's head is computed at the tokens to predict and nowhere else, and pairs are
     judged by the first token of every row. The losses are those of the `ForMaskedLM` and
-    `ForPreTraining` classes, but for the mean. There is a part of the loss for every task.
+    `ForPreTraining` classes, but for the mean. There is a part of the loss for every task, or for
+    those that a batch of a mixture is marked with.
 
     Attributes:
       hf: The model of `transformers`.
@@ -101,7 +107,7 @@ class Encoder(torch.nn.Module):
         self._longest, self._first_position = longest, first_position
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {name: self._head(name).counts(batch) for name in self.heads}
+        return {name: self._head(name).counts(batch) for name in self._taught(batch)}
 
     def forward(self, batch: Batch) -> dict[str, Part]:
         backbone = getattr(self.hf, self._backbone)
@@ -112,7 +118,12 @@ class Encoder(torch.nn.Module):
             cu_seqlens=batch["cu_seqlens"],
             max_seqlen=self._longest,
         ).last_hidden_state[0]
-        return {name: self._head(name)(self.hf, hidden, batch) for name in self.heads}
+        return {name: self._head(name)(self.hf, hidden, batch) for name in self._taught(batch)}
+
+    def _taught(self, batch: Batch) -> list[str]:
+        """Returns the tasks that a batch is for: the marked ones, or all if none is marked."""
+        marked = [name for name in self.heads if mark(name) in batch]
+        return marked or list(self.heads)
 
     def _head(self, name: str) -> "Head":
         head: Head = self.heads[name]  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,8 +12,8 @@ import transformers
 from schemas.errors import UsageError
 from trainer.family import FAMILIES, Family
 from trainer.model import Encoder
-from trainer.tasks import tasks_of
-from trainer.tasks.relation import OWN_CLASSES
+from trainer.tasks.relation import RelationTask
+from trainer.tasks.shared import shared_tasks
 from transforms.corpus import Corpus
 from transforms.objectives.settings import nearest
 
@@ -53,21 +53,22 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 Lan et al. 2020 without dropout, as its second version."""
 
 
-def load_model(name: str, corpus: Corpus, longest: int) -> Any:
+def load_model(name: str, corpus: Corpus, longest: int, others: Sequence[Corpus] = ()) -> Any:
     """Makes the model to train, with weights drawn from torch's generator unless it has some.
 
     Args:
       name: One of `PRESETS`, a configuration file (.json), a folder that `from_pretrained` loads,
-        or module:callable, which is called with the corpus and returns a
-        `trainer.model.TrainableModel`.
-      corpus: What it is trained on.
+        or module:callable, which is called with the corpus, or with a list of those of a mixture's
+        members, and returns a `trainer.model.TrainableModel`.
+      corpus: What it is trained on, or the first member of it.
       longest: Most tokens of a row.
+      others: The other members of a mixture; they have the same vocabulary.
 
     Raises:
       UsageError: if there is no such model, or it does not fit the data.
     """
     if ":" in name and not os.path.exists(name):
-        return _own_model(name, corpus)
+        return _own_model(name, [corpus, *others] if others else corpus)
     folder = name if os.path.isdir(name) else None
     config = _config(name, corpus)
     family = FAMILIES.get(config.model_type)
@@ -77,9 +78,11 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
             f"{', '.join(FAMILIES)}, or your own as module:callable"
         )
     first = config.pad_token_id + 1 if family.after_padding else 0
-    _check_fit(name, config, family, corpus, longest + first)
-    tasks = tasks_of(corpus.recipe)
-    paired = corpus.recipe.pair.task is not None
+    corpora = (corpus, *others)
+    for each in corpora:
+        _check_fit(name, config, family, each, longest + first)
+    tasks = shared_tasks(each.recipe for each in corpora)
+    paired = any(each.recipe.pair.task is not None for each in corpora)
     kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
     dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
@@ -101,7 +104,7 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
         first_position=first,
         notice="; ".join(notices if dropout else []),
     )
-    if paired and max(corpus.recipe.pair.labels.values()) >= OWN_CLASSES:
+    if paired and not any(isinstance(task, RelationTask) and task.lent for task in tasks):
         # The head of Hugging Face stays as it is: it has two answers, and learns nothing.
         family.answer(hf).requires_grad_(requires_grad=False)
     if folder is not None:
@@ -163,7 +166,7 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
         )
 
 
-def _own_model(name: str, corpus: Corpus) -> Any:
+def _own_model(name: str, corpus: Corpus | list[Corpus]) -> Any:
     """Imports and calls module:callable."""
     module, _, attribute = name.partition(":")
     if "" not in sys.path:

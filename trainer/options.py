@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.errors import Parser, UsageError
+from transforms.objectives.schedule import SCHEDULES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class TrainOptions:
     batch_tokens: int | None = None
     batches_per_step: int | None = None
     copies: str = "cycle"
+    mix: str | None = None
+    weights: str | None = None
     checksums: bool = True
     steps: int | None = None
     optimizer: str = "adamw"
@@ -96,6 +99,18 @@ def _parser() -> Parser:
         default="cycle",
         choices=["cycle", "dynamic"],
         help="masks: the stored copies, one an epoch (cycle), or new ones in every epoch (dynamic)",
+    )
+    data.add_argument(
+        "--mix",
+        choices=list(SCHEDULES),
+        help="of a mixture: steps of all members by weight (proportional), or stage by stage a new "
+        "member while those before it are kept up (continual, as ERNIE 2.0); `shardmill recipes "
+        "NAME --plan` shows it",
+    )
+    data.add_argument(
+        "--weights",
+        metavar="MEMBER=W,...",
+        help="of a mixture: other weights than it was built with",
     )
     data.add_argument(
         "--no-checksums",

@@ -16,19 +16,22 @@ from schemas.errors import UsageError
 from schemas.manifest import checksum
 from trainer.batches import ArrowBatches
 from trainer.checkpoint import FOLDER, Checkpoint, Checkpoints, check_identity, read_checkpoint
+from trainer.data import Data, open_data
 from trainer.log import LOG
 from trainer.loop import Loop
 from trainer.meter import Meter
+from trainer.mixed_batches import MemberBatches, MixedBatches
 from trainer.models import load_model
-from trainer.open_corpus import open_local_corpus, shard_problem
+from trainer.open_corpus import shard_problem
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
 from trainer.seeding import seed_torch
 from transforms.corpus import Corpus
+from transforms.objectives.schedule import SCHEDULES
 
-_INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision")
+_INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
 """Options that are, if not given, what the run that goes on began with."""
 _TOLD = ("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision")
 """Options that may change when a run goes on, and change what it computes."""
@@ -40,45 +43,68 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     Raises:
       UsageError: if something is missing or does not fit.
     """
-    corpus = open_local_corpus(options.data)
+    data = open_data(options.data, options.weights)
     checkpoints = Checkpoints(Path(options.output), options.keep)
     checkpoint = _find_checkpoint(options, checkpoints)
-    options = _settled(options, checkpoint, processes)
-    longest = _longest(options, corpus)
+    options = _settled(options, checkpoint, processes, data)
+    longest = _longest(options, data)
     seed_torch(options.seed, "weights")
-    plain = load_model(options.model, corpus, longest).to(processes.device)
-    identity = _identity(options, corpus, plain)
+    plain = load_model(options.model, data.first, longest, data.others).to(processes.device)
+    identity = _identity(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
-    _check_shards(corpus, options, processes)
-    open_split = functools.partial(_open_split, corpus, options, processes, plain)
-    batches = open_split("train", options.batches_per_step)
-    if checkpoint is not None:
-        batches.load_state_dict(checkpoint.meta["loader"])
-    steps = options.steps or corpus.recipe.copies * batches.steps(0)
+    _check_shards(data, options, processes)
+    open_split = functools.partial(_open_split, options, processes, plain)
+    members = {
+        name: open_split(corpus, "train", options.batches_per_step, mixed=data.mixed)
+        for name, corpus in data.corpora.items()
+    }
+    epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
+    steps = options.steps or sum(epochs)
     warmup = steps // 20 if options.warmup is None else options.warmup
     options = dataclasses.replace(options, steps=steps, warmup=warmup)
+    batches = _batches(options, processes, data, members)
+    if checkpoint is not None:
+        batches.load_state_dict(checkpoint.meta["loader"])
     loop = _loop(options, processes, plain, batches)
     if checkpoint is not None:
         tensors = checkpoint.tensors()
         plain.load_state_dict(tensors["model"])
         loop.optimizer.load_state_dict(tensors["optimizer"])
-    has_eval = any(shard.rows for shard in corpus.splits.get("eval", ()))
     return Run(
         options=options,
         steps=steps,
-        corpus=corpus,
+        corpus=data.first,
         processes=processes,
         loop=loop,
-        held_out=open_split("eval", processes.size) if has_eval else None,
+        held_out={
+            name: open_split(corpus, "eval", processes.size, mixed=data.mixed)
+            for name, corpus in data.corpora.items()
+            if any(shard.rows for shard in corpus.splits.get("eval", ()))
+        },
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
         identity=identity,
         notices=[
-            _sizes(options, batches, identity, processes),
+            _sizes(options, members, identity, processes),
             *filter(None, [getattr(plain, "notice", "")]),
             *_changes(options, checkpoint),
         ],
+    )
+
+
+def _batches(
+    options: TrainOptions, processes: Processes, data: Data, members: Mapping[str, ArrowBatches]
+) -> ArrowBatches | MixedBatches:
+    """Returns the loader of the steps: that of the build, or the schedule of the members."""
+    if not data.mixed:
+        return members[""]
+    schedule = SCHEDULES[options.mix or "proportional"]
+    return MixedBatches(
+        members,
+        schedule(list(data.weights.values()), options.steps or 1),
+        seed=options.seed,
+        accumulation=(options.batches_per_step or 1) // processes.size,
     )
 
 
@@ -108,26 +134,30 @@ def _find_checkpoint(options: TrainOptions, checkpoints: Checkpoints) -> Checkpo
 
 
 def _settled(
-    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes
+    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: Data
 ) -> TrainOptions:
     """Fills in what was not given: from the checkpoint, or as suits the device."""
+    if options.mix is not None and not data.mixed:
+        raise UsageError(f"--mix is for mixtures, and {data.folder} is none")
     cuda = processes.device.type == "cuda"
     before = {} if checkpoint is None else checkpoint.meta["options"]
     defaults = {
         "batch_tokens": 65536 if cuda else 8192,
         "batches_per_step": processes.size,
         "precision": "bf16" if cuda else "fp32",
+        "mix": "proportional" if data.mixed else None,
     }
     open_ones = [name for name in _INHERITED if getattr(options, name) is None]
     found: dict[str, Any] = {name: before.get(name, defaults.get(name)) for name in open_ones}
     return dataclasses.replace(options, **found)
 
 
-def _longest(options: TrainOptions, corpus: Corpus) -> int:
+def _longest(options: TrainOptions, data: Data) -> int:
     """Returns the most tokens of a row, which must fit into a batch."""
-    if not any(shard.rows for shard in corpus.splits.get("train", ())):
-        raise UsageError(f"{options.data} has no rows to train on")
-    longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
+    for corpus in data.corpora.values():
+        if not any(shard.rows for shard in corpus.splits.get("train", ())):
+            raise UsageError(f"{corpus.folder} has no rows to train on")
+    longest = max(shard.max_length for _, shard in data.shards)
     if (options.batch_tokens or 0) < longest:
         raise UsageError(
             f"--batch-tokens must be at least {longest}, the longest row of {options.data}, got "
@@ -136,27 +166,37 @@ def _longest(options: TrainOptions, corpus: Corpus) -> int:
     return longest
 
 
-def _check_shards(corpus: Corpus, options: TrainOptions, processes: Processes) -> None:
+def _check_shards(data: Data, options: TrainOptions, processes: Processes) -> None:
     """Holds the shards to the manifest; every process reads its share of them."""
-    shards = [shard for split in corpus.splits.values() for shard in split]
-    share = shards[processes.rank :: processes.size]
     if processes.first and options.checksums:
-        size = sum(shard.bytes for shard in shards)
-        sys.stderr.write(f"reading {len(shards)} shards ({size / 1e6:,.1f} MB) for their sha256\n")
-    problem = shard_problem(corpus.folder, share, checksums=options.checksums)
+        size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
+        sys.stderr.write(f"reading {count} shards ({size / 1e6:,.1f} MB) for their sha256\n")
+    share = data.shards[processes.rank :: processes.size]
+    problems = (
+        shard_problem(
+            corpus.folder,
+            [shard for folder, shard in share if folder == corpus.folder],
+            checksums=options.checksums,
+        )
+        for corpus in data.corpora.values()
+    )
+    problem = next(filter(None, problems), None)
     processes.agree(UsageError(problem) if problem else None)
 
 
 def _open_split(
-    corpus: Corpus,
     options: TrainOptions,
     processes: Processes,
     model: Any,
+    corpus: Corpus,
     split: str,
     batches_per_step: int | None,
+    *,
+    mixed: bool,
 ) -> ArrowBatches:
     training = split == "train"
-    return ArrowBatches(
+    kind = MemberBatches if mixed else ArrowBatches
+    return kind(
         corpus,
         split=split,
         batch_tokens=options.batch_tokens or 0,
@@ -171,13 +211,15 @@ def _open_split(
     )
 
 
-def _identity(options: TrainOptions, corpus: Corpus, model: torch.nn.Module) -> dict[str, Any]:
+def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict[str, Any]:
     """Returns what a run cannot change on its way."""
     shapes = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
     count = sum(parameter.numel() for parameter in model.parameters())
+    mixture = {"members": data.told(), "mix": options.mix} if data.mixed else {}
     return {
-        "data": checksum(corpus.manifest)[:16],
+        **mixture,
+        "data": checksum(data.manifest)[:16],
         "model": f"{count:,} parameters, shapes {digest}",
         "seed": options.seed,
         "batch_tokens": options.batch_tokens,
@@ -187,12 +229,19 @@ def _identity(options: TrainOptions, corpus: Corpus, model: torch.nn.Module) -> 
     }
 
 
-def _loop(options: TrainOptions, processes: Processes, plain: Any, batches: ArrowBatches) -> Loop:
+def _loop(
+    options: TrainOptions, processes: Processes, plain: Any, batches: ArrowBatches | MixedBatches
+) -> Loop:
     device = processes.device
     groups = parameter_groups(plain, options.weight_decay)
     model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
     if processes.size > 1:
-        model = DistributedDataParallel(model, broadcast_buffers=False)
+        # A step of a mixture leaves the heads of other members without a gradient.
+        model = DistributedDataParallel(
+            model,
+            broadcast_buffers=False,
+            find_unused_parameters=isinstance(batches, MixedBatches),
+        )
     return Loop(
         model=model,
         plain=plain,
@@ -229,26 +278,28 @@ def _autocast(
     return functools.partial(torch.autocast, device.type, torch.bfloat16)
 
 
-def _flops(model: Any, batches: ArrowBatches) -> float | None:
+def _flops(model: Any, batches: ArrowBatches | MixedBatches) -> float | None:
     """Returns the operations of a step for each token, if the model can tell."""
     if not hasattr(model, "flops_per_token"):
         return None
-    lengths = batches.lengths.astype(float)
-    context = float((lengths**2).sum() / lengths.sum())
-    return float(model.flops_per_token(context, batches.target_share))
+    return float(model.flops_per_token(batches.context, batches.target_share))
 
 
 def _sizes(
     options: TrainOptions,
-    batches: ArrowBatches,
+    members: Mapping[str, ArrowBatches],
     identity: Mapping[str, Any],
     processes: Processes,
 ) -> str:
     """Says how large everything is."""
     precision = f"{options.precision}, {'compiled' if options.compile else 'not compiled'}"
+    told = (
+        f"{name}{': ' if name else ''}{len(each.lengths):,} rows, "
+        f"{int(each.lengths.sum()):,} tokens, {each.steps(0):,} steps an epoch"
+        for name, each in members.items()
+    )
     return (
-        f"{options.model}: {identity['model']}; {len(batches.lengths):,} rows, "
-        f"{int(batches.lengths.sum()):,} tokens, {batches.steps(0):,} steps an epoch of "
+        f"{options.model}: {identity['model']}; {'; '.join(told)} of "
         f"{options.batches_per_step} x {options.batch_tokens:,} tokens; {processes.size} x "
         f"{processes.device.type}, {precision}"
     )

@@ -28,7 +28,7 @@ class Run:
       corpus: What it trains on.
       processes: All that train.
       loop: Takes the steps.
-      held_out: The evaluation split, or None if there is none.
+      held_out: The evaluation split, if there is one; those of a mixture by the member's name.
       checkpoints: Where it saves.
       begin: Steps that are done already.
       identity: What a checkpoint must share to be gone on from.
@@ -40,7 +40,7 @@ class Run:
     corpus: Corpus
     processes: Processes
     loop: Loop
-    held_out: ArrowBatches | None
+    held_out: Mapping[str, ArrowBatches]
     checkpoints: Checkpoints
     begin: int
     identity: Mapping[str, Any]
@@ -90,12 +90,11 @@ class Run:
     def _figures(self, step: int, state: State, waited: float) -> dict[str, Any]:
         """Returns the record of the steps since the last one."""
         loop = self.loop
-        slots = loop.batches.layout.limits.tokens * loop.accumulation * self.processes.size
-        figures = loop.meter.record(slots, waited)
+        figures = loop.meter.record(loop.meter.slots, waited)
         return {
             "event": "train",
             "step": step,
-            "epoch": state["epoch"],
+            **{name: state[name] for name in ("objective", "stage", "epoch") if name in state},
             **figures,
             "lr": loop.rate(step - 1),
             "gradient_norm": float(loop.gradient_norm),
@@ -104,9 +103,13 @@ class Run:
         }
 
     def _evaluate(self, logs: list[Log], step: int) -> None:
-        if self.held_out is not None:
-            found = evaluate(self.loop.model, self.held_out, self.processes, self.loop.autocast())
-            _write(logs, {"event": "eval", "step": step, **found})
+        told: dict[str, Any] = {}
+        for member, batches in self.held_out.items():
+            found = evaluate(self.loop.model, batches, self.processes, self.loop.autocast())
+            whose = f"{member}/" if member else ""
+            told |= {f"{whose}{name}": value for name, value in found.items()}
+        if told:
+            _write(logs, {"event": "eval", "step": step, **told})
 
     def _save(self, step: int, state: State) -> None:
         """Saves, on the first process; all of them fail if it does."""

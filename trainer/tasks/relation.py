@@ -23,10 +23,12 @@ class RelationTask:
     Attributes:
       task: What is learned of pairs.
       classes: Answers there are. Two are the model's own head's, more have one of their own.
+      apart: It has a head of its own in any case, because another task has the model's.
     """
 
     task: PairTask
     classes: int
+    apart: bool = False
 
     @property
     def name(self) -> str:
@@ -38,8 +40,13 @@ class RelationTask:
     def padded_arrays(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
         return {}
 
+    @property
+    def lent(self) -> bool:
+        """Whether it learns with the model's own head."""
+        return self.classes == OWN_CLASSES and not self.apart
+
     def head(self, family: Family, config: Any) -> Head:
-        if self.classes == OWN_CLASSES:
+        if self.lent:
             return _OwnHead(family, self.task.label)
         return _LinearHead(family, self.task.label, config, self.classes)
 
