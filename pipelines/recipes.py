@@ -10,8 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.describe import describe, summarize
+from pipelines.members import find_mixture
+from pipelines.mixtures import (
+    STEPS_OF_A_MEMBER,
+    explain_mixture,
+    mixture_markdown,
+    show_schedule,
+)
 from schemas.errors import Parser, UsageError, one_sentence
-from transforms.objectives import OBJECTIVES
+from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.settings import find_recipe
 
 Description = dict[str, Any]
@@ -37,20 +44,50 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="Example: shardmill recipes bert-wwm",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="explain this recipe")
+    parser.add_argument(
+        "--members",
+        metavar="NAME[=W],...",
+        help="with the name mixture: what it is made of, as `shardmill build mixture` takes it",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help=f"with --plan: training steps in all ({STEPS_OF_A_MEMBER:,} for each member)",
+    )
     form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--plan",
+        action="store_true",
+        help="show how `shardmill train --mix continual` spends the steps of a mixture",
+    )
     form.add_argument("--json", action="store_true", help="print JSON, for programs")
     form.add_argument("--markdown", action="store_true", help="print Markdown, for documentation")
     options = parser.parse_args(argv)
     try:
-        named = [find_recipe(options.name)] if options.name else list(OBJECTIVES.values())
+        mixture = find_mixture(options.name, options.members) if options.name else None
+        named = list(OBJECTIVES.values())
+        if options.name and mixture is None:
+            named = [find_recipe(options.name)]
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if options.plan or options.steps is not None:
+        show_schedule(mixture, options.steps, Console(highlight=False))
+        return 0
+    if mixture is not None and options.markdown:
+        sys.stdout.write(mixture_markdown(mixture))
+        return 0
+    if mixture is not None:
+        explain_mixture(mixture, as_json=options.json)
+        return 0
     descriptions = [describe(recipe) for recipe in named]
     if options.json:
         shown = descriptions[0] if options.name else descriptions
         sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
     elif options.markdown:
         sys.stdout.write(markdown(descriptions, preamble=not options.name))
+        if not options.name:
+            sys.stdout.write("".join(map(mixture_markdown, MIXTURES.values())))
     elif options.name:
         explain(descriptions[0], Console(highlight=False))
     else:
@@ -67,6 +104,8 @@ def _list(console: Console) -> None:
     for row in rows:
         _add(table, *row.values())
     console.print(table)
+    for mixture in MIXTURES.values():
+        console.print(f"\n{mixture.name}: {mixture.summary} ({', '.join(mixture.names)})")
     console.print("\nshardmill recipes NAME explains one, with every field that can be set.")
 
 

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,17 @@ from schemas.manifest import checksum
 from trainer.batches import ArrowBatches
 from trainer.checkpoint import FOLDER, Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.data import Data, open_data
+from trainer.loaders import Loaders, check_shards, held_out_loaders, scheduled, training_loaders
 from trainer.log import LOG
 from trainer.loop import Loop
 from trainer.meter import Meter
-from trainer.mixed_batches import MemberBatches, MixedBatches
+from trainer.mixed_batches import MixedBatches
 from trainer.models import load_model
-from trainer.open_corpus import shard_problem
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
 from trainer.seeding import seed_torch
-from transforms.corpus import Corpus
-from transforms.objectives.schedule import SCHEDULES
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
 """Options that are, if not given, what the run that goes on began with."""
@@ -53,17 +50,14 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     identity = _identity(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
-    _check_shards(data, options, processes)
-    open_split = functools.partial(_open_split, options, processes, plain)
-    members = {
-        name: open_split(corpus, "train", options.batches_per_step, mixed=data.mixed)
-        for name, corpus in data.corpora.items()
-    }
+    check_shards(data, options, processes)
+    layout = getattr(plain, "layout", "packed")
+    members = training_loaders(data, options, processes, layout)
     epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
     steps = options.steps or sum(epochs)
     warmup = steps // 20 if options.warmup is None else options.warmup
     options = dataclasses.replace(options, steps=steps, warmup=warmup)
-    batches = _batches(options, processes, data, members)
+    batches = scheduled(data, members, options, processes)
     if checkpoint is not None:
         batches.load_state_dict(checkpoint.meta["loader"])
     loop = _loop(options, processes, plain, batches)
@@ -74,14 +68,10 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     return Run(
         options=options,
         steps=steps,
-        corpus=data.first,
+        corpus=max(data.corpora.values(), key=lambda each: each.recipe.max_seq_length),
         processes=processes,
         loop=loop,
-        held_out={
-            name: open_split(corpus, "eval", processes.size, mixed=data.mixed)
-            for name, corpus in data.corpora.items()
-            if any(shard.rows for shard in corpus.splits.get("eval", ()))
-        },
+        held_out=held_out_loaders(data, options, processes, layout),
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
         identity=identity,
@@ -90,21 +80,6 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
             *filter(None, [getattr(plain, "notice", "")]),
             *_changes(options, checkpoint),
         ],
-    )
-
-
-def _batches(
-    options: TrainOptions, processes: Processes, data: Data, members: Mapping[str, ArrowBatches]
-) -> ArrowBatches | MixedBatches:
-    """Returns the loader of the steps: that of the build, or the schedule of the members."""
-    if not data.mixed:
-        return members[""]
-    schedule = SCHEDULES[options.mix or "proportional"]
-    return MixedBatches(
-        members,
-        schedule(list(data.weights.values()), options.steps or 1),
-        seed=options.seed,
-        accumulation=(options.batches_per_step or 1) // processes.size,
     )
 
 
@@ -164,51 +139,6 @@ def _longest(options: TrainOptions, data: Data) -> int:
             f"{options.batch_tokens}"
         )
     return longest
-
-
-def _check_shards(data: Data, options: TrainOptions, processes: Processes) -> None:
-    """Holds the shards to the manifest; every process reads its share of them."""
-    if processes.first and options.checksums:
-        size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
-        sys.stderr.write(f"reading {count} shards ({size / 1e6:,.1f} MB) for their sha256\n")
-    share = data.shards[processes.rank :: processes.size]
-    problems = (
-        shard_problem(
-            corpus.folder,
-            [shard for folder, shard in share if folder == corpus.folder],
-            checksums=options.checksums,
-        )
-        for corpus in data.corpora.values()
-    )
-    problem = next(filter(None, problems), None)
-    processes.agree(UsageError(problem) if problem else None)
-
-
-def _open_split(
-    options: TrainOptions,
-    processes: Processes,
-    model: Any,
-    corpus: Corpus,
-    split: str,
-    batches_per_step: int | None,
-    *,
-    mixed: bool,
-) -> ArrowBatches:
-    training = split == "train"
-    kind = MemberBatches if mixed else ArrowBatches
-    return kind(
-        corpus,
-        split=split,
-        batch_tokens=options.batch_tokens or 0,
-        layout=getattr(model, "layout", "packed"),
-        copies=options.copies if training else "cycle",
-        seed=options.seed,
-        shuffle=training,
-        rank=processes.rank,
-        world_size=processes.size,
-        batches_per_step=batches_per_step,
-        checksums=False,
-    )
 
 
 def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict[str, Any]:
@@ -287,7 +217,7 @@ def _flops(model: Any, batches: ArrowBatches | MixedBatches) -> float | None:
 
 def _sizes(
     options: TrainOptions,
-    members: Mapping[str, ArrowBatches],
+    members: Loaders,
     identity: Mapping[str, Any],
     processes: Processes,
 ) -> str:

@@ -25,7 +25,7 @@ class Run:
     Attributes:
       options: What was asked for, with nothing left open.
       steps: Steps in all.
-      corpus: What it trains on.
+      corpus: What it trains on; of a mixture the member with the longest rows.
       processes: All that train.
       loop: Takes the steps.
       held_out: The evaluation split, if there is one; those of a mixture by the member's name.

@@ -1,0 +1,77 @@
+"""Explains a mixture, and how a schedule spends its training steps."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.describe import describe
+from schemas.errors import UsageError
+from transforms.objectives.mixture import Mixture
+from transforms.objectives.schedule import continual
+
+STEPS_OF_A_MEMBER = 50_000
+"""The budget of a task in the paper of ERNIE 2.0."""
+
+
+def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
+    """Prints the members of a mixture."""
+    if as_json:
+        members = [
+            {"weight": member.weight, "recipe": describe(member.recipe)}
+            for member in mixture.members
+        ]
+        told = {"name": mixture.name, "summary": mixture.summary, "source": mixture.source}
+        sys.stdout.write(json.dumps({**told, "members": members}, ensure_ascii=False, indent=2))
+        sys.stdout.write("\n")
+        return
+    console = Console(highlight=False)
+    console.print(f"[bold]{mixture.name}[/bold]  ", end="")
+    console.print(mixture.summary, markup=False)
+    console.print(f"Source: {mixture.source}\n", markup=False)
+    table = Table("member", "weight", "what it is", box=None)
+    for member in mixture.members:
+        table.add_row(member.recipe.name, f"{member.weight:g}", member.recipe.summary)
+    console.print(table)
+    console.print(
+        "\nshardmill recipes MEMBER explains one; --plan shows a schedule of training.",
+        markup=False,
+    )
+
+
+def mixture_markdown(mixture: Mixture) -> str:
+    """Returns a section of documentation about a mixture."""
+    rows = [
+        f"| `{member.recipe.name}` | {member.weight:g} | {member.recipe.summary} |"
+        for member in mixture.members
+    ]
+    head = ["| member | weight | what it is |", "|---|---|---|"]
+    lines = [f"\n## {mixture.name}\n", f"A mixture. {mixture.summary}\n"]
+    lines += [f"Source: {mixture.source}\n", *head, *rows]
+    return "\n".join(lines) + "\n"
+
+
+def show_schedule(mixture: Mixture | None, steps: int | None, console: Console) -> None:
+    """Prints the steps of every member in every stage of the continual schedule.
+
+    Raises:
+      UsageError: if it is no mixture, or there are no steps.
+    """
+    if mixture is None:
+        raise UsageError("--plan and --steps go with the name of a mixture")
+    total = STEPS_OF_A_MEMBER * len(mixture.members) if steps is None else steps
+    if total < 1:
+        raise UsageError(f"--steps must be at least 1, got {total}")
+    stages = continual(mixture.weights, total)
+    table = Table("stage", "first step", *mixture.names, "together", box=None)
+    for column in table.columns:
+        column.justify = "right"
+    begin = 0
+    for number, stage in enumerate(stages, 1):
+        row = (number, begin + 1, *stage, sum(stage))
+        table.add_row(*(f"{value:,}" if value else "-" for value in row))
+        begin += sum(stage)
+    sums = [sum(column) for column in zip(*stages, strict=True)]
+    table.add_row("all", "", *(f"{value:,}" for value in sums), f"{total:,}", style="bold")
+    console.print(table)
