@@ -43,7 +43,7 @@ def _put_together(members: str | None) -> Mixture:
         )
     return Mixture(
         name=AD_HOC,
-        summary=f"A mixture of {members}.",
+        summary=f"Put together: {members}.",
         source="the command line",
         members=tuple(map(_member, members.split(","))),
     )
