@@ -100,14 +100,14 @@ def test_a_record_of_several_steps_keeps_members_apart(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_all_parts_are_learned(tmp_path: Path) -> None:
-    options = ("--batch-tokens", "2048", "--steps", "480", "--log-every", "20")
+    options = ("--batch-tokens", "2048", "--steps", "400", "--log-every", "20")
     data = mixture("bert-wwm,albert")
     assert train(data, "bert-tiny", tmp_path / "run", *options) == 0
     told = records(tmp_path / "run")
     for part in ("bert-wwm/loss_mlm", "bert-wwm/loss_nsp", "albert/loss_mlm", "albert/loss_sop"):
         values = [record[part] for record in told]
         first, last = sum(values[:3]) / 3, sum(values[-3:]) / 3
-        assert last < 0.9 * first, (part, first, last)
+        assert last < 0.93 * first, (part, first, last)
     hf = tmp_path / "run" / "latest" / "hf"
     assert type(AutoModelForPreTraining.from_pretrained(hf)).__name__ == "BertForPreTraining"
     again = ("--batch-tokens", "2048", "--steps", "2")

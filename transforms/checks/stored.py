@@ -234,8 +234,8 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
         wrong = _wrong_spans(batch.column(column), lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
     if recipe.objective_column:
-        names = np.array(batch.column("objective").to_pylist(), np.object_)
-        found.append(breach("objective is not the name of the recipe", names != recipe.name))
+        told = np.array(batch.column("objective").to_pylist(), np.str_)
+        found.append(breach("objective is not the name of the recipe", told != recipe.name))
     return gather([*found, breach("a row is empty", lengths == 0)])
 
 
