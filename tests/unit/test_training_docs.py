@@ -51,6 +51,13 @@ def test_the_options_that_are_named_exist() -> None:
         f"--{name.replace('_', '-')}"
         for name in vars(parse_train_options(["--data", "D", "--model", "M", "--output", "O"]))
     }
-    others = {"--nproc-per-node", "--max-seq-length", "--no-checksums", "--help"}
+    others = {
+        "--nproc-per-node",
+        "--max-seq-length",
+        "--no-checksums",
+        "--help",
+        "--members",
+        "--plan",
+    }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert named <= known | others
