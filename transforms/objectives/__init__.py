@@ -9,6 +9,7 @@ from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
+from transforms.objectives.structbert import STRUCTBERT
 
 
 def by_name(*recipes: Recipe) -> Mapping[str, Recipe]:
@@ -26,4 +27,5 @@ OBJECTIVES = by_name(
     ROBERTA_WWM_EXT,
     ALBERT,
     INFOWORD,
+    STRUCTBERT,
 )

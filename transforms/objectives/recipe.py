@@ -91,6 +91,9 @@ class Recipe:
             raise ValueError(
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
             )
+        for corruption in self.corrupt:
+            for part in corruption.parts:
+                part.check(corruption)
         for corruption in self.corrupt[1:]:
             if not corruption.select.avoids_taken:
                 raise ValueError(
