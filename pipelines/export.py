@@ -66,7 +66,9 @@ def _parser() -> Parser:
         "export",
         description="Write standard Hugging Face columns: input_ids, token_type_ids, "
         "attention_mask, labels (-100: ignored) and, for pairs, next_sentence_label (0: next, "
-        "1: random). One file a shard, rows not padded, with the tokenizer beside.",
+        "1: random) or what the recipe asks of pairs. Tokens that a second corruption selects are "
+        "in input_ids and labels too. One file a shard, rows not padded, with the tokenizer "
+        "beside.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. An export that was stopped goes on when the same command is run again.",
     )
@@ -188,7 +190,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
-            StoredBatch.of(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
+            StoredBatch.views(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
             for number in range(reader.num_record_batches)
         ]
     rows = (standard_columns(batch, copy, pair) for copy in range(copies) for batch in batches)

@@ -15,9 +15,12 @@ from schemas.manifest import ShardEntry
 from schemas.records import Int64
 from transforms.checks.stored import StoredBatch
 from transforms.corpus import Corpus
+from transforms.corruption.rewrite import ShuffleTokens
+from transforms.objectives.recipe import Corruption
 
-MASKED, RANDOM, KEPT = KINDS = ("masked", "random", "kept")
-"""What happened to a selected token: hidden by the mask token, another one, or itself."""
+MASKED, RANDOM, KEPT, SHUFFLED = KINDS = ("masked", "random", "kept", "shuffled")
+"""What happened to a selected token: hidden by the mask token, another one at random, itself, or
+one of its window in its place, which may be itself too."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Selected:
     Attributes:
       position: In the row.
       copy: Which copy selects it.
+      corruption: Which corruption, by its name: "mlm", ...
       kind: One of `KINDS`.
       original: The token that the model must find.
       seen: The token that the model sees.
@@ -35,6 +39,7 @@ class Selected:
 
     position: int
     copy: int
+    corruption: str
     kind: str
     original: str
     seen: str
@@ -93,7 +98,8 @@ class RowDecoder:
           batch: A batch of this row alone.
           copy: The only copy to decode, or None for all.
         """
-        stored = StoredBatch.of(batch, self._recipe, self._vocabulary)
+        views = StoredBatch.views(batch, self._recipe, self._vocabulary)
+        stored = views[0]
         ids = stored.ids.tolist()
         tokens = self._tokens(ids)
         second, length = int(stored.second_segment_start[0]), len(ids)
@@ -109,17 +115,26 @@ class RowDecoder:
             segments=[(0, second)] + ([(second, length)] if second < length else []),
             relation=_relation(stored),
             words=_words(stored),
-            selected=[each for one in copies for each in self._selected(stored, one)],
+            selected=[
+                each
+                for one in copies
+                for view, corruption in zip(views, self._recipe.stored, strict=False)
+                for each in self._selected(view, corruption, one)
+            ],
         )
 
     def _tokens(self, ids: Sequence[int]) -> list[str]:
         return [self._tokenizer.id_to_token(number) or f"#{number}" for number in ids]
 
-    def _selected(self, stored: StoredBatch, copy: int) -> Iterator[Selected]:
+    def _selected(
+        self, stored: StoredBatch, corruption: Corruption, copy: int
+    ) -> Iterator[Selected]:
         begin, end = stored.selected.offsets[copy : copy + 2].tolist()
         original, seen = stored.original[begin:end], stored.seen[begin:end]
         mask = self._vocabulary.roles.get("mask")
         kinds = np.where(seen == mask, MASKED, np.where(seen == original, KEPT, RANDOM))
+        if isinstance(corruption.rewrite, ShuffleTokens):
+            kinds[:] = SHUFFLED
         tokens = self._tokens(seen.tolist())
         for position, kind, old, new in zip(
             stored.selected.row(copy).tolist(),
@@ -131,6 +146,7 @@ class RowDecoder:
             yield Selected(
                 position=position,
                 copy=copy,
+                corruption=corruption.targets.name,
                 kind=kind,
                 original=old,
                 seen=new,

@@ -1,5 +1,7 @@
 """Turns stored rows into the columns that Hugging Face's models and collators take."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -17,7 +19,11 @@ COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),
     Column("token_type_ids", list_of(pa.int8()), "0 in segment A, 1 in segment B."),
     Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
-    Column("labels", list_of(pa.int32()), "The original id where a token is selected, else -100."),
+    Column(
+        "labels",
+        list_of(pa.int32()),
+        "The original id where a token is selected, by whichever corruption, else -100.",
+    ),
 )
 
 
@@ -29,19 +35,24 @@ def standard_schema(pair: Pair) -> pa.Schema:
     return schema_of((*COLUMNS, Column(pair.task.label, pa.int32(), f"{meaning}; else -100.")))
 
 
-def standard_columns(batch: StoredBatch, copy: int, pair: Pair) -> pa.RecordBatch:
+def standard_columns(views: Sequence[StoredBatch], copy: int, pair: Pair) -> pa.RecordBatch:
     """Returns one copy of some rows, a row an example.
 
+    All corruptions of a copy are in it: what they select is disjoint, and whichever selects a
+    token, its original is to be predicted from the vocabulary.
+
     Args:
-      batch: The rows as they are stored.
+      views: The rows as they are stored, once for each corruption.
       copy: Which of their copies.
       pair: How the recipe pairs.
     """
+    batch = views[0]
     corrupted = batch.ids.astype(np.int32)
     labels = np.full(len(corrupted), IGNORED, np.int32)
-    at, chosen = _selection(batch, copy)
-    labels[at] = corrupted[at]
-    corrupted[at] = batch.seen[chosen]
+    for view in views:
+        at, chosen = _selection(view, copy)
+        labels[at] = batch.ids[at]
+        corrupted[at] = view.seen[chosen]
     starts = np.repeat(batch.second_segment_start, batch.lengths)
     types = (positions_in_row(batch.lengths) >= starts).astype(np.int8)
     ones = np.ones(len(corrupted), np.int8)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from transforms.checks.oracle import Findings, Oracle, at_least, breach
+from transforms.checks.oracle import Findings, Oracle, at_least, breach, rate
 from transforms.checks.stored import StoredBatch
 
 
@@ -34,3 +34,19 @@ def random_pairs(totals: Mapping[str, int], random_rate: float) -> list[Oracle]:
     random = totals.get("pair.random", 0)
     name = "random segments B are as many as random_rate asks, or more"
     return [at_least(name, random, random + totals.get("pair.next", 0), random_rate)]
+
+
+def structure_oracles(totals: Mapping[str, int], random_rate: float) -> list[Oracle]:
+    """Judges how many segments B are random, and of the others how many go before A.
+
+    Of the rate of random ones there is no upper bound, see `random_pairs`.
+    """
+    random, following, previous = (
+        totals.get(f"pair.{relation}", 0) for relation in ("random", "next", "previous")
+    )
+    neighbours = following + previous
+    name = "random segments B are as many as random_rate asks, or more"
+    return [
+        at_least(name, random, random + neighbours, random_rate),
+        rate("neighbours B go before A as often as they follow it", previous, neighbours, 0.5),
+    ]

@@ -90,6 +90,15 @@ class StoredBatch:
         """Returns the same rows with another corruption in view."""
         return dataclasses.replace(self, **_selection(batch, recipe, number))
 
+    @classmethod
+    def views(
+        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary
+    ) -> tuple["StoredBatch", ...]:
+        """Returns the rows once for each corruption that is stored, or once if none is."""
+        first = cls.of(batch, recipe, vocabulary)
+        others = range(1, len(recipe.stored))
+        return first, *(first.view(batch, recipe, number) for number in others)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

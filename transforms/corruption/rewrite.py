@@ -12,12 +12,13 @@ from schemas.vocabulary import Vocabulary, check_roles
 from transforms.checks.oracle import Findings, Oracle
 from transforms.checks.part import Part
 from transforms.checks.rewriting import examine_rewriting, rewriting_oracles
+from transforms.checks.shuffling import examine_shuffling, shuffling_oracles
 from transforms.checks.stored import StoredBatch
 from transforms.randomness import random_below, random_bits
-from transforms.spans import Spans
+from transforms.spans import PERMUTATIONS, Spans
 
 if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+    from transforms.objectives.recipe import Corruption, Recipe
 
 _SCALE = 1 << 32
 
@@ -97,3 +98,44 @@ class MaskRandomKeep(Part):
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
         return rewriting_oracles(totals, self, vocabulary)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShuffleTokens(Part):
+    """The three tokens of every window in another order, each order as likely as every other.
+
+    Attributes:
+      identity: The order may stay as it is, as one of the six; else it is one of the other five.
+
+    Randomness: 32 bits a window.
+    Source: Wang et al. 2020, 2.1 (StructBERT), with K = 3.
+    """
+
+    identity: bool = True
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset()
+
+    def check(self, corruption: "Corruption") -> None:
+        if not getattr(corruption.select, "of_three", False):
+            raise ValueError(
+                "ShuffleTokens needs windows of three tokens, which ShuffledTrigrams selects; "
+                f"{type(corruption.select).__name__} selects something else"
+            )
+
+    def rewrite(
+        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+    ) -> Array:
+        least = 0 if self.identity else 1
+        drawn = least + random_below(rng, len(PERMUTATIONS) - least, len(spans))
+        seen: Array = examples.ids[spans.starts[:, None] + PERMUTATIONS[drawn]].ravel()
+        return seen
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_shuffling(batch, identity=self.identity)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return shuffling_oracles(totals, identity=self.identity)

@@ -91,6 +91,12 @@ class Recipe:
             raise ValueError(
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
             )
+        self._check_corruptions()
+        names = [column.name for column in self.columns("uint16")]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
+
+    def _check_corruptions(self) -> None:
         for corruption in self.corrupt:
             for part in corruption.parts:
                 part.check(corruption)
@@ -103,9 +109,6 @@ class Recipe:
         kinds = [corruption.targets.name for corruption in self.corrupt]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"two corruptions of {self.name} have the same name: {kinds}")
-        names = [column.name for column in self.columns("uint16")]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:

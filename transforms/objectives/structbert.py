@@ -1,7 +1,7 @@
-"""StructBERT: masked tokens, shuffled trigrams, and the structure of two segments."""
+"""StructBERT: masked tokens, shuffled windows of three, and three relations of segments."""
 
-from transforms.corruption.shuffle import ShuffleTrigrams
-from transforms.corruption.trigrams import TrigramWindows
+from transforms.corruption.rewrite import ShuffleTokens
+from transforms.corruption.trigrams import ShuffledTrigrams
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.pack_windows import SentenceChunks
 from transforms.structure_pairs import SentenceStructure
@@ -9,15 +9,15 @@ from transforms.targets import MaskedTokens
 
 STRUCTBERT = Recipe(
     name="structbert",
-    summary="Masked tokens, shuffled trigrams, and pairs whose B is next, previous or random.",
-    source="Wang et al. 2020, 2.2; alibaba/AliceMind sofa/models/plug/data_plug.py",
+    summary="Masked tokens, windows of three tokens to put in order, and pairs of three relations.",
+    source="Wang et al. 2020, 2.1-2.2; alibaba/AliceMind data_plug.py make_structbert_loaders",
     segment=SentenceChunks(),
     pair=SentenceStructure(),
     corrupt=(
         Corruption(),
         Corruption(
-            select=TrigramWindows(),
-            rewrite=ShuffleTrigrams(),
+            select=ShuffledTrigrams(),
+            rewrite=ShuffleTokens(),
             targets=MaskedTokens(name="wso"),
         ),
     ),
