@@ -190,7 +190,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
-            StoredBatch.views(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
+            _standard_views(corpus, reader.get_batch(number))
             for number in range(reader.num_record_batches)
         ]
     rows = (standard_columns(batch, copy, pair) for copy in range(copies) for batch in batches)
@@ -198,6 +198,14 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
         form.write(pa.PythonFile(file, mode="w"), standard_schema(pair), rows)
     FileSystems.rename([temporary], [path])
     return shard.rows * copies
+
+
+def _standard_views(corpus: Corpus, batch: pa.RecordBatch) -> list[StoredBatch]:
+    """Returns rows once for each corruption that standard columns can say, or once if none can."""
+    views = StoredBatch.views(batch, corpus.recipe, corpus.vocabulary)
+    stored = corpus.recipe.stored
+    standard = [view for view, each in zip(views, stored, strict=False) if each.targets.standard]
+    return standard or list(views[:1])
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class RowDecoder:
         mask = self._vocabulary.roles.get("mask")
         kinds = np.where(seen == mask, MASKED, np.where(seen == original, KEPT, RANDOM))
         if isinstance(corruption.rewrite, ShuffleTokens):
-            kinds[:] = SHUFFLED
+            kinds = np.full(len(seen), SHUFFLED)
         tokens = self._tokens(seen.tolist())
         for position, kind, old, new in zip(
             stored.selected.row(copy).tolist(),

@@ -31,6 +31,8 @@ class Targets(Protocol):
     Attributes:
       name: Of what is predicted, for columns, statistics and losses.
       stored: Whether there are columns; else the trainer draws the corruption anew.
+      standard: Whether the originals of its tokens are to be predicted from the vocabulary, which
+        is all that the standard columns of an export can say.
     """
 
     @property
@@ -38,6 +40,9 @@ class Targets(Protocol):
 
     @property
     def stored(self) -> bool: ...
+
+    @property
+    def standard(self) -> bool: ...
 
     def columns(self, id_type: str) -> tuple[Column, ...]: ...
 
@@ -56,6 +61,7 @@ class MaskedTokens(Part):
     """
 
     stored: ClassVar[bool] = True
+    standard: ClassVar[bool] = True
 
     name: str = "mlm"
 
@@ -93,6 +99,8 @@ class ContrastedRun(MaskedTokens):
     Source: Kong et al. 2020, 4.
     """
 
+    standard: ClassVar[bool] = False
+
     name: str = "ngram"
 
 
@@ -107,6 +115,7 @@ class FreshTokens(Part):
     """
 
     stored: ClassVar[bool] = False
+    standard: ClassVar[bool] = False
 
     name: str = "mlm"
 

@@ -13,6 +13,7 @@ from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.units import TokenUnits, WordUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.settings import recipe_from
 from transforms.pack_windows import FullSentences, WholeDocuments
 
 
@@ -48,6 +49,20 @@ def test_parity_settings() -> None:
     bert = OBJECTIVES["bert-wwm"]
     layout = dataclasses.replace(bert.layout, join_split_word=True)
     check(dataclasses.replace(bert, layout=layout, max_seq_length=24), 1)
+
+
+@pytest.mark.parametrize("unit", ["windows_per_token", "disjoint_trigrams"])
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize("length", [24, 512])
+def test_windows_of_other_numbers(unit: str, rate: float, length: int) -> None:
+    settings = {
+        "corrupt.1.select.unit": unit,
+        "corrupt.1.select.rate": rate,
+        "corrupt.1.rewrite.identity": length == 512,
+        "max_seq_length": length,
+        "copies": 4,
+    }
+    check(recipe_from("structbert", settings), 1)
 
 
 @pytest.mark.parametrize("units", [TokenUnits(), TokenUnits(special=True), WordUnits()])

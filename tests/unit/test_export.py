@@ -11,7 +11,8 @@ from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_p
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
-PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER}
+STRUCTURE = "sentence_structure_label", {"random": 0, "next": 1, "previous": 2}
+PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER, "structbert": STRUCTURE}
 """Column and labels of the recipes that have pairs."""
 Captured = pytest.CaptureFixture[str]
 
@@ -27,11 +28,17 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
         for stored in stored_rows(path):
             ids = list(stored["input_ids"])
             labels = [-100] * len(ids)
-            for position, seen in zip(
-                stored["mlm_positions"][copy], stored["mlm_input_ids"][copy], strict=True
-            ):
-                labels[position] = stored["input_ids"][position]
-                ids[position] = seen
+            # What is contrasted is not predicted from the vocabulary.
+            for name in ("mlm", "wso"):
+                if f"{name}_positions" not in stored:
+                    continue
+                for position, seen in zip(
+                    stored[f"{name}_positions"][copy],
+                    stored[f"{name}_input_ids"][copy],
+                    strict=True,
+                ):
+                    labels[position] = stored["input_ids"][position]
+                    ids[position] = seen
             second = stored["second_segment_start"]
             row = {
                 "input_ids": ids,
