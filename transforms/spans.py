@@ -43,3 +43,19 @@ def spans_of_units(positions: Int64, lengths: Int64) -> Spans:
     begins[np.cumsum(lengths)[:-1]] = True
     last = np.append(begins[1:], True)[: len(begins)]
     return Spans(positions[begins], positions[last] + 1)
+
+
+def merge_adjacent(spans: Spans, borders: Int64) -> Spans:
+    """Joins spans that touch one another, but not across borders.
+
+    Args:
+      spans: None of them is empty.
+      borders: int64[B]; positions where a row begins, ascending.
+    """
+    joined = np.zeros(len(spans), np.bool_)
+    joined[1:] = spans.starts[1:] == spans.ends[:-1]
+    if joined.any():
+        at = np.searchsorted(borders, spans.starts[joined])
+        joined[joined] = np.append(borders, -1)[at] != spans.starts[joined]
+    last = ~np.append(joined[1:], False)[: len(joined)]
+    return Spans(spans.starts[~joined], spans.ends[last])

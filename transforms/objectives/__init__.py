@@ -9,6 +9,8 @@ from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
+from transforms.objectives.span_sop import SPAN_SOP
+from transforms.objectives.spanbert import SPANBERT
 
 
 def by_name(*recipes: Recipe) -> Mapping[str, Recipe]:
@@ -26,4 +28,6 @@ OBJECTIVES = by_name(
     ROBERTA_WWM_EXT,
     ALBERT,
     INFOWORD,
+    SPANBERT,
+    SPAN_SOP,
 )
