@@ -27,9 +27,9 @@ def test_a_share_of_the_bits_belongs_to_each() -> None:
 
 
 def test_counts_may_be_larger_than_32_bits_hold() -> None:
-    counts = read_counts(f"a\t{3 << 60}\nb\t1\nc\t{1 << 60}\n", IDS, SPECIAL)
-    # b would come once in 2**62 draws, and there are 2**32.
-    assert counts.ids.tolist() == [2, 4]
+    counts = read_counts(f"a\t1\nb\t{3 << 60}\nc\t{1 << 60}\n", IDS, SPECIAL)
+    # "a" would come once in 2**62 draws, and 32 bits tell 2**32 apart.
+    assert counts.ids.tolist() == [3, 4]
     assert counts.thresholds.tolist() == [3 << 30, 1 << 32]
 
 
