@@ -6,7 +6,7 @@ from transforms.objectives.recipe import Corruption, Recipe
 from transforms.order_segments import SentenceOrder
 from transforms.pack_windows import SentenceChunks
 
-# Runs share their fate: a token left in sight inside a span would make two short spans of it.
+# Runs share their fate: a token left in sight inside a span would help to guess its neighbours.
 SPAN_SOP = Recipe(
     name="span-sop",
     summary="Masked spans of one to ten words, and pairs whose order is to be told.",

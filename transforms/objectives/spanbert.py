@@ -1,4 +1,7 @@
-"""SpanBERT: masked spans, told from their context and from the tokens around them."""
+"""SpanBERT: masked spans, told from their context and from the tokens around them.
+
+Differs: a sentence longer than a window is cut and kept, and the last document counts like others.
+"""
 
 from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.rewrite import MaskRandomKeepRuns
