@@ -11,6 +11,7 @@ from typing import Any
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import BuildOptions
+from schemas.counts import CountsError
 from schemas.errors import UsageError
 from schemas.manifest import DATA_VERSION
 from schemas.software import software_versions
@@ -113,8 +114,12 @@ def _settings(options: BuildOptions) -> BuildSettings:
     """Resolves recipe, tokenizer and segmenter."""
     find_recipe(options.recipe)
     tokenizer_json = read_file(options.tokenizer, "--tokenizer")
-    vocabulary = read_vocabulary(tokenizer_json, options.special_tokens)
     recipe = resolve_recipe(options)
+    counts = _read_counts(options, recipe)
+    try:
+        vocabulary = read_vocabulary(tokenizer_json, options.special_tokens, counts)
+    except CountsError as error:
+        raise UsageError(f"--counts {options.counts}: {error}") from error
     vocabulary.require(recipe.roles)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
     return BuildSettings(
@@ -125,6 +130,18 @@ def _settings(options: BuildOptions) -> BuildSettings:
         sentences=options.sentences,
         segmenter=Segmenter(options.segmenter, user_dict),
     )
+
+
+def _read_counts(options: BuildOptions, recipe: Recipe) -> str | None:
+    """Reads the file of counts, if there is one, for a recipe that asks for it."""
+    if options.counts is None:
+        return None
+    if not recipe.follows_counts:
+        raise UsageError(
+            f"--counts {options.counts}: no random token of {recipe.name} follows counts; leave it "
+            "out, or take a recipe whose random_ids are UnigramIds, such as spanbert"
+        )
+    return read_file(options.counts, "--counts")
 
 
 def resolve_recipe(options: BuildOptions) -> Recipe:
@@ -161,6 +178,7 @@ def _identity(
             "vocab_size": settings.vocabulary.size,
             "special_tokens": dict(settings.vocabulary.names),
         },
+        "counts": counts.sha256 if (counts := settings.vocabulary.counts) else None,
         "sentences": settings.sentences,
         "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
         "deduplicate": builder.deduplicate,

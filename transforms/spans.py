@@ -84,3 +84,19 @@ def disjoint_trigrams(free: Bool, offsets: Int64) -> Int64:
     found = np.zeros(len(offsets) - 1, np.int64)
     np.add.at(found, rows, (lasts + 1 - firsts) // TRIGRAM)
     return found
+
+
+def merge_adjacent(spans: Spans, borders: Int64) -> Spans:
+    """Joins spans that touch one another, but not across borders.
+
+    Args:
+      spans: None of them is empty.
+      borders: int64[B]; positions where a row begins, ascending.
+    """
+    joined = np.zeros(len(spans), np.bool_)
+    joined[1:] = spans.starts[1:] == spans.ends[:-1]
+    if joined.any():
+        at = np.searchsorted(borders, spans.starts[joined])
+        joined[joined] = np.append(borders, -1)[at] != spans.starts[joined]
+    last = ~np.append(joined[1:], False)[: len(joined)]
+    return Spans(spans.starts[~joined], spans.ends[last])

@@ -105,6 +105,22 @@ class ContrastedRun(MaskedTokens):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedSpans(MaskedTokens):
+    """The same, and each token is also to be told from the two tokens around its run.
+
+    A run is all that is selected without a gap, so nothing more is stored. Of a run that touches
+    the beginning or the end of a segment nothing is told in this second way.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: Joshi et al. 2020, 3.2, span boundary objective; facebookresearch/SpanBERT
+      pretraining/fairseq/data/no_nsp_span_bert_dataset.py.
+    Differs: pairs of boundaries are not stored.
+    """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FreshTokens(Part):
     """Nothing is stored: the trainer draws this corruption anew in every epoch.
 

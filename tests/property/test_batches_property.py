@@ -29,13 +29,16 @@ from tests.oracles.batches import (
     row_numbers,
     stored_masks,
 )
+from tests.oracles.boundaries import packed_boundaries, padded_boundaries
 from trainer.batches import COPIES, LAYOUTS, ArrowBatches
 from trainer.layouts import Packed, Padded
 from trainer.open_corpus import open_local_corpus
+from trainer.tasks.boundary import BoundaryTask
 from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import Findings
 from transforms.corpus import Corpus
-from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
+from transforms.corruption.budgets import CeiledBudget, RandomizedBudget, RoundedBudget
+from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.select import BudgetedUnits
 from transforms.objectives import OBJECTIVES
@@ -162,10 +165,13 @@ def slowly(
     masks: Sequence[Masks],
     pair: Pair,
 ) -> dict[str, Any]:
+    assert isinstance(layout, Packed | Padded)
+    bounded = [task for task in layout.tasks if isinstance(task, BoundaryTask)]
     if isinstance(layout, Packed):
-        return packed(layout, numbers, rows, masks, pair)
-    assert isinstance(layout, Padded)
-    return padded(layout, numbers, rows, masks, pair)
+        found = packed(layout, numbers, rows, masks, pair)
+        return found | (packed_boundaries(layout, rows, masks) if bounded else {})
+    found = padded(layout, numbers, rows, masks, pair)
+    return found | (padded_boundaries(layout, rows, masks) if bounded else {})
 
 
 @NAMES
@@ -275,7 +281,7 @@ def examined(build: Corpus, rows: Sequence[Row], recipe: Recipe) -> tuple[Findin
     batch = pa.RecordBatch.from_pylist(stored, schema=recipe.schema(build.vocabulary))
     found = examine(batch, recipe, build.vocabulary)
     oracles = judge(found.counts, recipe, build.vocabulary)
-    assert len(oracles) >= 7
+    assert len(oracles) >= 6
     return found, all(oracle.holds for oracle in oracles)
 
 
@@ -307,8 +313,8 @@ def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
 
 def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
     corruption, *others = recipe.corrupt
-    assert isinstance(corruption.select, BudgetedUnits | BudgetedNgrams)
-    assert isinstance(corruption.select.budget, RoundedBudget | RandomizedBudget)
+    assert isinstance(corruption.select, BudgetedUnits | BudgetedNgrams | GeometricSpans)
+    assert isinstance(corruption.select.budget, RoundedBudget | RandomizedBudget | CeiledBudget)
     budget = dataclasses.replace(corruption.select.budget, rate=rate)
     select = dataclasses.replace(corruption.select, budget=budget)
     biased = dataclasses.replace(corruption, select=select)

@@ -1,10 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.checks.oracle import rate
-from transforms.corruption.budgets import Budget, RandomizedBudget, RoundedBudget
+from transforms.corruption.budgets import Budget, CeiledBudget, RandomizedBudget, RoundedBudget
 from transforms.randomness import rng_for
 
 
@@ -29,6 +31,15 @@ def test_rounding_is_python_s(length: int, share: float, cap: int) -> None:
     assert tokens(budget, [length]) == [min(cap, max(1, round(length * share)))]
 
 
+@given(length=st.integers(0, 70_000), share=st.floats(0.001, 0.999))
+def test_rounding_up_is_python_s(length: int, share: float) -> None:
+    assert tokens(CeiledBudget(rate=share), [length]) == [math.ceil(length * share)]
+
+
+def test_a_share_that_is_rounded_up() -> None:
+    assert tokens(CeiledBudget(), [0, 1, 20, 21, 509, 510]) == [0, 1, 3, 4, 77, 77]
+
+
 def test_an_unbiased_share() -> None:
     lengths = np.full(200_000, 13, np.int64)
     budget = RandomizedBudget()
@@ -47,10 +58,10 @@ def test_a_share_without_a_rest_is_exact() -> None:
     assert low.tolist() == high.tolist() == (lengths // 4).tolist()
 
 
-@pytest.mark.parametrize("kind", [RoundedBudget, RandomizedBudget])
+@pytest.mark.parametrize("kind", [RoundedBudget, CeiledBudget, RandomizedBudget])
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
 def test_the_rate_must_leave_something(
-    kind: type[RoundedBudget] | type[RandomizedBudget], share: float
+    kind: type[RoundedBudget] | type[CeiledBudget] | type[RandomizedBudget], share: float
 ) -> None:
     with pytest.raises(ValueError, match=r"rate must be in \(0, 1\), got"):
         kind(rate=share)

@@ -16,9 +16,11 @@ class Part:
 
     Attributes:
       needs: What must be known of every token: "words", or a name of `schemas.columns.ANNOTATIONS`.
+      follows_counts: What it draws follows the counts of a vocabulary that has some.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    follows_counts: ClassVar[bool] = False
 
     @property
     def inner_roles(self) -> tuple[str, ...]:

@@ -145,6 +145,18 @@ class StoredBatch:
         return ~self.rows_with(np.flatnonzero(falls))
 
     @functools.cached_property
+    def run_borders(self) -> tuple[Bool, Bool]:
+        """bool[P + 1] and bool[P]; where runs of neighbouring positions begin, and their ends.
+
+        The first array is true at its end too.
+        """
+        values = self.selected.values
+        begins = np.ones(len(values) + 1, np.bool_)
+        begins[1:-1] = values[1:] != values[:-1] + 1
+        begins[self.selected.offsets] = True
+        return begins, begins[1:]
+
+    @functools.cached_property
     def original(self) -> Array:
         """[P]; the tokens that were selected."""
         return self.ids[self.flat]

@@ -9,6 +9,8 @@ from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
+from transforms.objectives.span_sop import SPAN_SOP
+from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
 
 
@@ -28,4 +30,6 @@ OBJECTIVES = by_name(
     ALBERT,
     INFOWORD,
     STRUCTBERT,
+    SPANBERT,
+    SPAN_SOP,
 )

@@ -146,6 +146,11 @@ class Recipe:
         return tuple(name for name in columns.ANNOTATIONS if name in self.needs)
 
     @property
+    def follows_counts(self) -> bool:
+        """Whether random tokens follow the counts of a vocabulary that has some."""
+        return any(part.follows_counts for part in self.parts)
+
+    @property
     def stored(self) -> tuple[Corruption, ...]:
         """The corruptions that are in the shards."""
         return tuple(each for each in self.corrupt if each.targets.stored)

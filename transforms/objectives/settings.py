@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from transforms.corruption.random_ids import EvenIds
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import WholeDocuments
@@ -12,8 +13,22 @@ from transforms.targets import FreshTokens
 
 Scalar = str | int | float | bool | None
 
-_PART_FIELDS = ("segment", "pair", "layout", "select", "units", "budget", "rewrite", "targets")
-_UNUSED: Mapping[str, tuple[type, ...]] = {"segment": (WholeDocuments,), "targets": (FreshTokens,)}
+_PART_FIELDS = (
+    "segment",
+    "pair",
+    "layout",
+    "select",
+    "units",
+    "budget",
+    "rewrite",
+    "random_ids",
+    "targets",
+)
+_UNUSED: Mapping[str, tuple[type, ...]] = {
+    "segment": (WholeDocuments,),
+    "targets": (FreshTokens,),
+    "random_ids": (EvenIds,),
+}
 _ITSELF = ""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 
