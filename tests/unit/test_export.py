@@ -11,7 +11,8 @@ from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_p
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
-PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER}
+DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
+PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER, "ernie2-distance": DISTANCE}
 """Column and labels of the recipes that have pairs."""
 Captured = pytest.CaptureFixture[str]
 

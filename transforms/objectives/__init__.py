@@ -7,6 +7,7 @@ from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.infoword import INFOWORD
+from transforms.objectives.ernie2 import ERNIE2_DISTANCE
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
 
@@ -26,4 +27,5 @@ OBJECTIVES = by_name(
     ROBERTA_WWM_EXT,
     ALBERT,
     INFOWORD,
+    ERNIE2_DISTANCE,
 )

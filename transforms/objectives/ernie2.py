@@ -1,0 +1,15 @@
+"""The tasks of ERNIE 2.0, each with masked words in the same examples."""
+
+from transforms.objectives.bert_wwm import WHOLE_WORDS
+from transforms.objectives.recipe import Recipe
+from transforms.pack_windows import SentenceChunks
+from transforms.sentence_distance import SentenceDistance
+
+ERNIE2_DISTANCE = Recipe(
+    name="ernie2-distance",
+    summary="ERNIE 2.0: pairs that are adjacent, of one document, or of two; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.2; its code is not public",
+    segment=SentenceChunks(),
+    pair=SentenceDistance(),
+    corrupt=(WHOLE_WORDS,),
+)
