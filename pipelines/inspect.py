@@ -133,7 +133,10 @@ def _heading(row: Row) -> Text:
     kinds = collections.Counter(each.kind for each in row.selected)
     counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
     copy = row.selected[0].copy if row.selected else 0
-    relation = f" · B is {row.relation}" if row.relation else ""
+    relation = ""
+    if row.relation is not None:
+        about = "B is" if len(row.segments) == 2 else "order of its parts"
+        relation = f" · {about} {row.relation}"
     details = (
         f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
         f"{len(row.selected)} selected: {counts}"

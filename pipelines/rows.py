@@ -54,7 +54,7 @@ class Row:
       pieces: The same as people read them, each with the space before it.
       special: Positions of special tokens.
       segments: Token ranges [begin, end) of A, and of B if there is one.
-      relation: How B relates to A; None without pairs.
+      relation: How B relates to A, or the order of the parts of A; None if there is neither.
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
     """

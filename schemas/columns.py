@@ -44,11 +44,17 @@ SECOND_SEGMENT_START = Column(
     pa.uint16(),
     "Index of segment B's first token; the length of the row if there is no segment B.",
 )
-PAIR_RELATION = Column(
-    "pair_relation",
-    pa.dictionary(pa.int8(), pa.string()),
-    "How segment B relates to A.",
-)
+
+
+def pair_relation(relations: int) -> Column:
+    """Returns the column of relations, if there are so many."""
+    return Column(
+        "pair_relation",
+        pa.dictionary(pa.int8() if relations <= 1 << 7 else pa.int16(), pa.string()),
+        "How segment B relates to A; where there is no B, in which order the parts of A stand.",
+    )
+
+
 WORD_STARTS = Column(
     "word_starts",
     list_of(pa.uint16()),

@@ -80,7 +80,7 @@ class MappedShards:
         self._first = offsets_of(np.array([batch.num_rows for batch in batches], np.int64))
         ids = np.dtype(vocabulary.id_type).itemsize
         self._ids = self._numbers(vocabulary.id_type)
-        self._halves, self._bytes = self._numbers("uint16"), self._numbers("int8")
+        self._halves = self._numbers("uint16")
         self._offsets = self._numbers("int32")
         self._tokens = self._lists(batches, "input_ids", ids)
         self._second = self._places(batches, "second_segment_start", 1, 2)
@@ -93,7 +93,9 @@ class MappedShards:
         self._words = self._lists(batches, "word_starts", 2) if recipe.needs_words else None
         self._relation = None
         if recipe.pair.relations:
-            self._relation = self._places(batches, "pair_relation", 1, 1)
+            kind = schema.field("pair_relation").type.index_type
+            self._codes = self._numbers(str(kind))
+            self._relation = self._places(batches, "pair_relation", 1, kind.bit_width // 8)
             self._labels = _pair_labels(batches, recipe)
         self.lengths = self._all_lengths()
 
@@ -108,7 +110,7 @@ class MappedShards:
         batch, row = self._find(rows)
         label = None
         if self._relation is not None:
-            label = self._labels[batch, self._bytes[self._relation[batch] + row]]
+            label = self._labels[batch, self._codes[self._relation[batch] + row]]
         return Rows(
             tokens=self._gather(self._tokens, self._ids, batch, row),
             second_segment_start=self._halves[self._second[batch] + row].astype(np.int64),
@@ -262,8 +264,9 @@ def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
 
 
 def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
-    """Returns int64[B, 128]: for each code that a batch may use, the label of its relation."""
-    labels = np.full((len(batches), 1 << 7), IGNORED, np.int64)
+    """Returns int64[B, N]: for each code that a batch may use, the label of its relation."""
+    most = max(1 << 7, len(recipe.pair.relations))
+    labels = np.full((len(batches), most), IGNORED, np.int64)
     for row, batch in zip(labels, batches, strict=True):
         names = _relations(batch)
         row[: len(names)] = [recipe.pair.labels.get(name, IGNORED) for name in names]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import BATCH_ROWS
+from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
 from transforms.annotations import span_column
@@ -118,7 +118,8 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
     ]
     if batch.relation is not None:
         names = pa.array(list(recipe.pair.relations))
-        codes = pa.array(batch.relation.astype(np.int8))
+        column = pair_relation(len(names))
+        codes = pa.array(batch.relation, column.type.index_type)
         arrays.append(pa.DictionaryArray.from_arrays(codes, names))
     if recipe.needs_words and batch.word_starts is not None:
         counts = np.diff(offsets_of(batch.word_starts)[batch.offsets])

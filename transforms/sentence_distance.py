@@ -43,6 +43,7 @@ class SentenceDistance(Part):
       the next sentence of the corpus whatever it belongs to.
     """
 
+    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("adjacent", "same_document", "random")
     task: ClassVar[PairTask | None] = PairTask("distance", "sentence_distance_label")
 

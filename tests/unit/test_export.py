@@ -12,7 +12,15 @@ from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_p
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
 DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
-PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER, "ernie2-distance": DISTANCE}
+PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3:2-0-1", "3:2-1-0")
+REORDERING = "part_order_label", {name: label for label, name in enumerate(PARTS)}
+PAIR_LABELS = {
+    "bert": NEXT,
+    "bert-wwm": NEXT,
+    "albert": ORDER,
+    "ernie2-distance": DISTANCE,
+    "ernie2-reordering": REORDERING,
+}
 """Column and labels of the recipes that have pairs."""
 Captured = pytest.CaptureFixture[str]
 

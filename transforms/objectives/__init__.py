@@ -6,8 +6,8 @@ from types import MappingProxyType
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
+from transforms.objectives.ernie2 import ERNIE2_DISTANCE, ERNIE2_REORDERING
 from transforms.objectives.infoword import INFOWORD
-from transforms.objectives.ernie2 import ERNIE2_DISTANCE
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
 
@@ -28,4 +28,5 @@ OBJECTIVES = by_name(
     ALBERT,
     INFOWORD,
     ERNIE2_DISTANCE,
+    ERNIE2_REORDERING,
 )

@@ -3,6 +3,7 @@
 from transforms.objectives.bert_wwm import WHOLE_WORDS
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import SentenceChunks
+from transforms.reorder_parts import SentenceReordering
 from transforms.sentence_distance import SentenceDistance
 
 ERNIE2_DISTANCE = Recipe(
@@ -11,5 +12,14 @@ ERNIE2_DISTANCE = Recipe(
     source="Sun et al. 2020, ERNIE 2.0, 4.2.2; its code is not public",
     segment=SentenceChunks(),
     pair=SentenceDistance(),
+    corrupt=(WHOLE_WORDS,),
+)
+
+ERNIE2_REORDERING = Recipe(
+    name="ernie2-reordering",
+    summary="ERNIE 2.0: texts whose parts are shuffled, and whose order is told; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.2; its code is not public",
+    segment=SentenceChunks(),
+    pair=SentenceReordering(),
     corrupt=(WHOLE_WORDS,),
 )

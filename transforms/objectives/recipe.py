@@ -49,7 +49,7 @@ class Recipe:
       summary: One sentence for people.
       source: Paper and reference implementation.
       segment: Packs sentences into windows.
-      pair: Finds the second segment, if there is one.
+      pair: Finds the second segment, if there is one, or shuffles the only one.
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
       max_seq_length: Longest example in tokens, special tokens included.
@@ -117,7 +117,7 @@ class Recipe:
     @property
     def segments(self) -> int:
         """Segments of an example: 1 or 2."""
-        return 2 if self.pair.relations else 1
+        return self.pair.segments
 
     @property
     def capacity(self) -> int:
@@ -154,7 +154,7 @@ class Recipe:
         """Returns the columns of its shards, for ids of "uint16" or "uint32"."""
         found = [columns.input_ids(id_type), columns.SECOND_SEGMENT_START]
         if self.pair.relations:
-            found.append(columns.PAIR_RELATION)
+            found.append(columns.pair_relation(len(self.pair.relations)))
         if self.needs_words:
             found.append(columns.WORD_STARTS)
         found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
