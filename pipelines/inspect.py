@@ -125,6 +125,9 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, (begin, end) in zip("AB", row.segments, strict=False):
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end)))
+        for name, positions in row.labels.items():
+            told = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
+            console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), told))
         console.print()
     console.print(_legend(words=any(row.words is not None for row in rows)))
 

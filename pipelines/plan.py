@@ -116,6 +116,8 @@ def _settings(options: BuildOptions) -> BuildSettings:
     vocabulary = read_vocabulary(tokenizer_json, options.special_tokens)
     recipe = resolve_recipe(options)
     vocabulary.require(recipe.roles)
+    for labels in recipe.labels:
+        labels.check_tokenizer(tokenizer_json)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
     return BuildSettings(
         recipe=recipe,

@@ -57,6 +57,7 @@ class Row:
       relation: How B relates to A, or the order of the parts of A; None if there is neither.
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
+      labels: Positions of the tokens that are labelled 1, by what is told of them.
     """
 
     shard: str
@@ -70,6 +71,7 @@ class Row:
     relation: str | None
     words: list[tuple[int, int]] | None
     selected: list[Selected]
+    labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -110,6 +112,10 @@ class RowDecoder:
             relation=_relation(stored),
             words=_words(stored),
             selected=[each for one in copies for each in self._selected(stored, one)],
+            labels={
+                labels.name: np.flatnonzero(stored.annotations[labels.name]).tolist()
+                for labels in self._recipe.labels
+            },
         )
 
     def _tokens(self, ids: Sequence[int]) -> list[str]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotations import span_column
+from transforms.annotations import annotation_column
 from transforms.corruption.units import UnitTable
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import offsets_of, positions_in_row
@@ -126,6 +126,7 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
         positions = positions_in_row(np.diff(batch.offsets))[batch.word_starts]
         arrays.append(arrow_list(offsets_of(counts), pa.array(positions.astype(np.uint16))))
     arrays.extend(
-        span_column(batch.annotations[name], batch.offsets) for name in recipe.annotations
+        annotation_column(name, batch.annotations[name], batch.offsets)
+        for name in recipe.annotations
     )
     return arrays

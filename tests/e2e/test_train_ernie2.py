@@ -7,7 +7,12 @@ import pytest
 from pipelines.cli import main as shardmill
 from tests.e2e.train_runs import records, train
 
-TASKS = {"ernie2-distance": ("distance", 0.95), "ernie2-reordering": ("reordering", 0.75)}
+TASKS = {
+    "ernie2-capitals": ("capitals", 0.75),
+    "ernie2-document": ("elsewhere", 0.75),
+    "ernie2-distance": ("distance", 0.95),
+    "ernie2-reordering": ("reordering", 0.75),
+}
 """Recipe to the part of the loss that it is there for, and what is left of it in the end."""
 
 

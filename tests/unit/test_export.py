@@ -22,6 +22,9 @@ PAIR_LABELS = {
     "ernie2-reordering": REORDERING,
 }
 """Column and labels of the recipes that have pairs."""
+TOKEN_LABELS = {"ernie2-capitals": "capitals", "ernie2-document": "elsewhere"}
+"""Where the recipes that label tokens keep the labels; `SPECIAL` ones have none."""
+SPECIAL = {2, 3}
 Captured = pytest.CaptureFixture[str]
 
 
@@ -51,6 +54,12 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
             if recipe in PAIR_LABELS:
                 name, numbers = PAIR_LABELS[recipe]
                 row[name] = numbers[stored["pair_relation"]]
+            if recipe in TOKEN_LABELS:
+                name = TOKEN_LABELS[recipe]
+                row[f"{name}_labels"] = [
+                    -100 if token in SPECIAL else int(position in stored[name])
+                    for position, token in enumerate(stored["input_ids"])
+                ]
             rows.append(row)
     return rows
 
