@@ -99,6 +99,8 @@ class OtherSegments(TokenLabels):
         tokens = windows.tokens
         counts = np.diff(tokens.sentence_offsets[tokens.document_offsets])
         documents = (row_numbers(counts) + 1).astype(np.int32)
+        if tokens.special is not None:
+            documents[tokens.special] = 0
         annotations = {**tokens.annotations, self.name: documents}
         tokens = dataclasses.replace(tokens, annotations=annotations)
         return dataclasses.replace(windows, tokens=tokens)

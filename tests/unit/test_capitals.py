@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, normalizers
 
+from pipelines.build import main as build
 from schemas.documents import document_batch
 from schemas.records import Tokens
-from tests.corpus_fixtures import tokenizer_file
+from tests.corpus_fixtures import SAMPLE, tokenizer_file
 from tests.folders import tokenizer_json
 from tests.oracles.token_labels import capitals_of
 from transforms.capitals import any_marked, capital_marks, piece_ends
@@ -115,3 +117,13 @@ def test_a_tokenizer_that_keeps_capitals_is_refused() -> None:
         labels.check_tokenizer(json.dumps(cased))
     with pytest.raises(ValueError, match="build another recipe"):
         labels.check_tokenizer(tokenizer_file("bpe").read_text("utf-8"))
+
+
+def test_the_build_refuses_it_before_it_reads_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["ernie2-capitals", "--input", f"{SAMPLE}/*.txt"]
+    arguments += ["--tokenizer", str(tokenizer_file("bpe")), "--output", str(tmp_path / "data")]
+    assert build(arguments) == 2
+    assert "the tokenizer keeps upper-case letters" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()

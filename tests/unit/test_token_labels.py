@@ -12,6 +12,7 @@ from tests.oracles.token_labels import elsewhere_of
 from transforms.annotations import column_positions, position_column
 from transforms.build_examples import BuildSettings, arrange_examples
 from transforms.objectives import OBJECTIVES
+from transforms.pack_windows import FullSentences
 from transforms.randomness import rng_for
 from transforms.standard_columns import token_labels
 from transforms.token_labels import in_several_rows
@@ -82,6 +83,25 @@ def test_a_document_of_one_segment_has_only_zeros() -> None:
     examples = examples_of(stream([[5, 5], [4]], 2, 0), 64)
     assert len(examples) == 2
     assert not examples.annotations["elsewhere"].any()
+
+
+def test_separators_in_the_text_have_no_label_and_documents_stay_apart() -> None:
+    segment = FullSentences(end_lines=True, cross_documents=True)
+    recipe = dataclasses.replace(RECIPE, segment=segment, max_seq_length=16)
+    tokens = stream([[4] * 6] * 4, 12, 1)
+    settings = BuildSettings(recipe=recipe, seed=0, tokenizer_json="", vocabulary=vocabulary())
+    examples = arrange_examples(tokens, settings, ShardId("train", 0, 1))
+    marks = examples.annotations["elsewhere"]
+    assert examples.special[1:-1].any()
+    assert not marks[examples.special].any()
+    assert marks[~examples.special].any()
+    # A document that a window shares with the next one is compared by its own tokens alone.
+    places = np.repeat(np.arange(4), 24)
+    rows = np.repeat(np.arange(len(examples)), np.diff(examples.offsets))[~examples.special]
+    ids = examples.ids[~examples.special]
+    for at, (document, row, token) in enumerate(zip(places, rows, ids, strict=True)):
+        same = (places == document) & (rows != row) & (ids == token)
+        assert marks[~examples.special][at] == same.any()
 
 
 def test_literal_rows() -> None:
