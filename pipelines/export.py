@@ -185,7 +185,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
       copies: Of every example the first so many.
       form: Kind of file.
     """
-    pair = corpus.recipe.pair
+    pair, labels = corpus.recipe.pair, corpus.recipe.labels
     temporary = temporary_name(path)
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
@@ -193,9 +193,11 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
             _standard_views(corpus, reader.get_batch(number))
             for number in range(reader.num_record_batches)
         ]
-    rows = (standard_columns(batch, copy, pair) for copy in range(copies) for batch in batches)
+    rows = (
+        standard_columns(batch, copy, pair, labels) for copy in range(copies) for batch in batches
+    )
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        form.write(pa.PythonFile(file, mode="w"), standard_schema(pair), rows)
+        form.write(pa.PythonFile(file, mode="w"), standard_schema(pair, labels), rows)
     FileSystems.rename([temporary], [path])
     return shard.rows * copies
 

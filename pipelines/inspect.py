@@ -131,6 +131,9 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, (begin, end) in zip("AB", row.segments, strict=False):
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end)))
+        for name, positions in row.labels.items():
+            told = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
+            console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), told))
         console.print()
     kinds = {each.kind for row in rows for each in row.selected}
     words = any(row.words is not None for row in rows)
@@ -142,7 +145,10 @@ def _heading(row: Row) -> Text:
     told = [kind for kind in KINDS if kind != SHUFFLED or kinds[kind]]
     counts = ", ".join(f"{kinds[kind]} {kind}" for kind in told)
     copy = row.selected[0].copy if row.selected else 0
-    relation = f" · B is {row.relation}" if row.relation else ""
+    relation = ""
+    if row.relation is not None:
+        about = "B is" if len(row.segments) == 2 else "order of its parts"
+        relation = f" · {about} {row.relation}"
     details = (
         f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
         f"{len(row.selected)} selected: {counts}"

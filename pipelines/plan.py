@@ -121,6 +121,8 @@ def _settings(options: BuildOptions) -> BuildSettings:
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
     vocabulary.require(recipe.roles)
+    for labels in recipe.labels:
+        labels.check_tokenizer(tokenizer_json)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
     return BuildSettings(
         recipe=recipe,

@@ -59,9 +59,10 @@ class Row:
       pieces: The same as people read them, each with the space before it.
       special: Positions of special tokens.
       segments: Token ranges [begin, end) of A, and of B if there is one.
-      relation: How B relates to A; None without pairs.
+      relation: How B relates to A, or the order of the parts of A; None if there is neither.
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
+      labels: Positions of the tokens that are labelled 1, by what is told of them.
     """
 
     shard: str
@@ -75,6 +76,7 @@ class Row:
     relation: str | None
     words: list[tuple[int, int]] | None
     selected: list[Selected]
+    labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -121,6 +123,10 @@ class RowDecoder:
                 for view, corruption in zip(views, self._recipe.stored, strict=False)
                 for each in self._selected(view, corruption, one)
             ],
+            labels={
+                labels.name: np.flatnonzero(stored.annotations[labels.name]).tolist()
+                for labels in self._recipe.labels
+            },
         )
 
     def _tokens(self, ids: Sequence[int]) -> list[str]:

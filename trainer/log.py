@@ -5,7 +5,7 @@ import datetime
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -125,11 +125,27 @@ def describe(record: Record, steps: int) -> str:
         shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
     shown += [
         text.format(record[name])
-        for name, text in _WORDS.items()
+        for name, text in _forms(record)
         if record.get(name) is not None and not (name == "skipped" and not record[name])
     ]
     return " · ".join(shown)
 
+
+def _forms(record: Record) -> Iterator[tuple[str, str]]:
+    """Yields what is shown and how; parts of a loss without words of their own by their names."""
+    for name, text in _WORDS.items():
+        for kind, before, form in _OTHERS:
+            if name == before:
+                others = [each for each in record if each.startswith(kind) and each not in _WORDS]
+                yield from ((each, form % each.removeprefix(kind)) for each in others)
+        yield name, text
+
+
+_OTHERS = (
+    ("loss_", "perplexity", "%s {:.3f}"),
+    ("accuracy_", "tokens_per_second", "%s {:.1%%}"),
+)
+"""How parts of a loss that have no words of their own are shown, and in front of what."""
 
 _WORDS: Mapping[str, str] = {
     "loss": "loss {:.3f}",

@@ -156,7 +156,7 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
             f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
         )
     no_head = pair.task is not None and family.pairs is None
-    if no_head or (pair.relations and config.type_vocab_size < 2):
+    if no_head or (corpus.recipe.segments == 2 and config.type_vocab_size < 2):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
             f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"

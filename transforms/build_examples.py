@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from schemas import columns
 from schemas.records import Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.corrupt import Stream, corrupt
@@ -48,9 +49,11 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 
 @functools.lru_cache(maxsize=2)
-def load_encoder(tokenizer_json: str, words: bool, unknown: int | None) -> TextEncoder:
+def load_encoder(
+    tokenizer_json: str, words: bool, unknown: int | None, capitals: bool
+) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json, words=words, unknown=unknown)
+    return TextEncoder(tokenizer_json, words=words, unknown=unknown, capitals=capitals)
 
 
 def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> Tokens:
@@ -63,6 +66,7 @@ def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> 
         settings.tokenizer_json,
         settings.recipe.needs_words,
         settings.vocabulary.roles.get("unk"),
+        columns.CAPITALS in settings.recipe.needs,
     )
     return encoder.encode(text, settings.stream(shard)("check", 0))
 
@@ -76,7 +80,12 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
             tokens, recipe.capacity, settings.vocabulary, stream("pack", number)
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
-        parts.append(lay_out(windows, recipe.layout, settings.vocabulary))
+        for labels in recipe.labels:
+            windows = labels.prepare(windows)
+        examples = lay_out(windows, recipe.layout, settings.vocabulary)
+        for labels in recipe.labels:
+            examples = labels.finish(examples)
+        parts.append(examples)
     return join_examples(parts)
 
 

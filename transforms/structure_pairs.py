@@ -44,6 +44,7 @@ class SentenceStructure(Part):
       sentences of the same document that are no neighbours are left out.
     """
 
+    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("next", "previous", "random")
     task: ClassVar[PairTask | None] = PairTask("structure", "sentence_structure_label")
 

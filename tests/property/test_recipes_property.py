@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Examples, ShardId, Tokens
+from schemas.columns import ANNOTATIONS
+from schemas.records import Array, Examples, ShardId, Tokens
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from transforms import ragged
 from transforms.build_examples import BuildSettings, arrange_examples
@@ -33,11 +34,20 @@ RUNNING_ON = [
 
 def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
     settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
+    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, len(tokens.ids)))
     examples = arrange_examples(tokens, settings, SHARD)
     batches = list(corrupt(examples, recipe, VOCABULARY, settings.stream(SHARD)))
     for batch in batches:
         assert examine(batch, recipe, VOCABULARY).breaches == {}
     return examples, pa.Table.from_batches(batches, recipe.schema(VOCABULARY))
+
+
+def marks_for(recipe: Recipe, count: int) -> dict[str, Array]:
+    """Annotates single tokens with what a recipe needs, whatever they are."""
+    return {
+        name: rng_for(0, name).integers(0, 2, count).astype(np.uint8)
+        for name in sorted(recipe.needs & ANNOTATIONS.keys())
+    }
 
 
 @st.composite
@@ -90,6 +100,7 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
         assert [i in ROLES.values() for i in row["input_ids"]] == special.tolist()
         if recipe.pair.relations:
             assert row["pair_relation"] in recipe.pair.relations
+        if recipe.segments == 2:
             assert row["second_segment_start"] < len(ids)
         else:
             assert row["second_segment_start"] == len(ids)

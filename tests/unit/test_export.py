@@ -12,8 +12,21 @@ from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_p
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
 STRUCTURE = "sentence_structure_label", {"random": 0, "next": 1, "previous": 2}
-PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER, "structbert": STRUCTURE}
+DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
+PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3:2-0-1", "3:2-1-0")
+REORDERING = "part_order_label", {name: label for label, name in enumerate(PARTS)}
+PAIR_LABELS = {
+    "bert": NEXT,
+    "bert-wwm": NEXT,
+    "albert": ORDER,
+    "structbert": STRUCTURE,
+    "ernie2-distance": DISTANCE,
+    "ernie2-reordering": REORDERING,
+}
 """Column and labels of the recipes that have pairs."""
+TOKEN_LABELS = {"ernie2-capitals": "capitals", "ernie2-document": "elsewhere"}
+"""Where the recipes that label tokens keep the labels; `SPECIAL` ones have none."""
+SPECIAL = {2, 3}
 Captured = pytest.CaptureFixture[str]
 
 
@@ -49,6 +62,12 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
             if recipe in PAIR_LABELS:
                 name, numbers = PAIR_LABELS[recipe]
                 row[name] = numbers[stored["pair_relation"]]
+            if recipe in TOKEN_LABELS:
+                name = TOKEN_LABELS[recipe]
+                row[f"{name}_labels"] = [
+                    -100 if token in SPECIAL else int(position in stored[name])
+                    for position, token in enumerate(stored["input_ids"])
+                ]
             rows.append(row)
     return rows
 

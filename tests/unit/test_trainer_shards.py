@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.columns import ANNOTATIONS
 from schemas.errors import UsageError
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
@@ -64,6 +65,11 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             row["pair_relation"] = {IGNORED: "random", **names}[stored.pair_label[at]]
         if words is not None:
             row["word_starts"] = words.row(at).tolist()
+        for labels in recipe.labels:
+            begin, end = stored.tokens.offsets[at : at + 2].tolist()
+            told = stored.token_labels[labels.name][begin:end]
+            row[ANNOTATIONS[labels.name].name] = np.flatnonzero(told == 1).tolist()
+            assert (told[[0, -1]] == IGNORED).all()
         found.append(row)
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]

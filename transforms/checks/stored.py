@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATIONS
+from schemas.columns import ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.annotations import column_spans, span_marks
+from transforms.annotations import column_positions, column_spans, span_marks
 from transforms.checks.oracle import Findings, breach, gather
 from transforms.ragged import Ragged, range_indices
 from transforms.spans import Spans
@@ -37,7 +37,7 @@ class StoredBatch:
         row and copy.
       seen: uint16[P] or uint32[P]; what the model sees there.
       earlier: The same positions of the corruptions before it.
-      annotations: The marks of annotated spans, by name; see `transforms.annotations`.
+      annotations: The marks of annotated tokens, by name; see `transforms.annotations`.
     """
 
     ids: Array
@@ -81,7 +81,7 @@ class StoredBatch:
             copies=recipe.copies,
             **_selection(batch, recipe, number),
             annotations={
-                name: _marks(batch.column(ANNOTATIONS[name].name), ids.offsets)
+                name: _marks(name, batch.column(ANNOTATIONS[name].name), ids.offsets)
                 for name in recipe.annotations
             },
         )
@@ -221,8 +221,18 @@ def _selection(batch: pa.RecordBatch, recipe: "Recipe", number: int) -> dict[str
     }
 
 
-def _marks(column: pa.ListArray, offsets: Int64) -> Bytes:
-    """Returns uint8[T]: the marks of a column of spans; what lies outside its row is left out."""
+def _marks(name: str, column: pa.ListArray, offsets: Int64) -> Bytes:
+    """Returns uint8[T]: the marks of an annotation; what lies outside its row is left out."""
+    if has_spans(name):
+        return _marks_of_spans(column, offsets)
+    positions, rows = column_positions(column)
+    base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
+    marks = np.zeros(offsets[-1], np.uint8)
+    marks[(base + positions)[base + positions < limit]] = 1
+    return marks
+
+
+def _marks_of_spans(column: pa.ListArray, offsets: Int64) -> Bytes:
     starts, ends, rows = column_spans(column)
     base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
     spans = Spans(base + starts, np.maximum(np.minimum(base + ends, limit), base + starts))
@@ -251,8 +261,9 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
         name = f"{one.name} and {other.name} differ in length"
         found.append(breach(name, any_copy(differ.reshape(-1, copies))))
     lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
-    for column in (ANNOTATIONS[name].name for name in recipe.annotations):
-        wrong = _wrong_spans(batch.column(column), lengths)
+    for name in recipe.annotations:
+        column = ANNOTATIONS[name].name
+        wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
     return gather([*found, breach("a row is empty", lengths == 0)])
 
@@ -263,6 +274,15 @@ def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
     row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
     wrong = (starts >= ends) | (ends > lengths[row])
     wrong[1:] |= (starts[1:] < ends[:-1]) & (row[1:] == row[:-1])
+    return np.bincount(row[wrong], minlength=len(lengths)) > 0
+
+
+def _wrong_positions(column: pa.ListArray, lengths: Int64) -> Bool:
+    """Returns bool[R]: rows with a position that is outside, or not behind the last one."""
+    positions, offsets = column_positions(column)
+    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
+    wrong = positions >= lengths[row]
+    wrong[1:] |= (positions[1:] <= positions[:-1]) & (row[1:] == row[:-1])
     return np.bincount(row[wrong], minlength=len(lengths)) > 0
 
 

@@ -6,6 +6,12 @@ from types import MappingProxyType
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
+from transforms.objectives.ernie2 import (
+    ERNIE2_CAPITALS,
+    ERNIE2_DISTANCE,
+    ERNIE2_DOCUMENT,
+    ERNIE2_REORDERING,
+)
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
@@ -32,4 +38,8 @@ OBJECTIVES = by_name(
     STRUCTBERT,
     SPANBERT,
     SPAN_SOP,
+    ERNIE2_CAPITALS,
+    ERNIE2_DISTANCE,
+    ERNIE2_DOCUMENT,
+    ERNIE2_REORDERING,
 )

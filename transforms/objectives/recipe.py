@@ -16,6 +16,7 @@ from transforms.lay_out import Layout
 from transforms.pack_windows import Segment
 from transforms.pair_segments import Pair, SingleSegment
 from transforms.targets import MaskedTokens, Targets
+from transforms.token_labels import TokenLabels
 
 MAX_LENGTH = (1 << 16) - 1
 
@@ -49,9 +50,10 @@ class Recipe:
       summary: One sentence for people.
       source: Paper and reference implementation.
       segment: Packs sentences into windows.
-      pair: Finds the second segment, if there is one.
+      pair: Finds the second segment, if there is one, or shuffles the only one.
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
+      labels: What is told of single tokens.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
@@ -65,6 +67,7 @@ class Recipe:
     pair: Pair = SingleSegment()
     layout: Layout = Layout()
     corrupt: tuple[Corruption, ...] = (Corruption(),)
+    labels: tuple[TokenLabels, ...] = ()
     max_seq_length: int = 512
     copies: int = 10
     passes: int = 1
@@ -118,12 +121,12 @@ class Recipe:
     @functools.cached_property
     def shared_parts(self) -> tuple[Part, ...]:
         """The parts that no corruption has."""
-        return tuple(_parts_of((self.segment, self.pair, self.layout)))
+        return tuple(_parts_of((self.segment, self.pair, self.layout, self.labels)))
 
     @property
     def segments(self) -> int:
         """Segments of an example: 1 or 2."""
-        return 2 if self.pair.relations else 1
+        return self.pair.segments
 
     @property
     def capacity(self) -> int:
@@ -142,8 +145,9 @@ class Recipe:
 
     @property
     def annotations(self) -> tuple[str, ...]:
-        """What else has to be known of every token, in the order of its columns."""
-        return tuple(name for name in columns.ANNOTATIONS if name in self.needs)
+        """What else is stored of tokens, in the order of its columns."""
+        named = self.needs.union(labels.name for labels in self.labels)
+        return tuple(name for name in columns.ANNOTATIONS if name in named)
 
     @property
     def follows_counts(self) -> bool:
@@ -165,7 +169,7 @@ class Recipe:
         """Returns the columns of its shards, for ids of "uint16" or "uint32"."""
         found = [columns.input_ids(id_type), columns.SECOND_SEGMENT_START]
         if self.pair.relations:
-            found.append(columns.PAIR_RELATION)
+            found.append(columns.pair_relation(len(self.pair.relations)))
         if self.needs_words:
             found.append(columns.WORD_STARTS)
         found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
