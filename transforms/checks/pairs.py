@@ -24,6 +24,16 @@ def examine_relations(batch: StoredBatch, relations: Sequence[str]) -> Findings:
     return Findings(counts) + breach("a pair has a relation that the recipe does not know", outside)
 
 
+def without_second(batch: StoredBatch) -> Findings:
+    """Checks that the rows without a segment B are those that say so."""
+    if batch.relation is None:
+        return Findings()
+    names, codes = batch.relation
+    said = np.isin(codes, [code for code, name in enumerate(names) if name == "none"])
+    name = 'pair_relation is "none" elsewhere than in rows without a segment B'
+    return breach(name, said != (batch.second_segment_start == batch.lengths))
+
+
 def random_pairs(totals: Mapping[str, int], random_rate: float) -> list[Oracle]:
     """Judges how many segments B are random.
 

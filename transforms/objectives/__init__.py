@@ -6,6 +6,7 @@ from types import MappingProxyType
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
+from transforms.objectives.electra import ELECTRA
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
@@ -26,4 +27,5 @@ OBJECTIVES = by_name(
     ROBERTA_WWM_EXT,
     ALBERT,
     INFOWORD,
+    ELECTRA,
 )
