@@ -65,8 +65,9 @@ def _parser() -> Parser:
     parser = Parser(
         "export",
         description="Write standard Hugging Face columns: input_ids, token_type_ids, "
-        "attention_mask, labels (-100: ignored) and, for pairs, next_sentence_label (0: next, "
-        "1: random). One file a shard, rows not padded, with the tokenizer beside.",
+        "attention_mask, labels (-100: ignored; only where masks are stored) and, for pairs, "
+        "next_sentence_label (0: next, 1: random). One file a shard, rows not padded, with the "
+        "tokenizer beside.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. An export that was stopped goes on when the same command is run again.",
     )
@@ -183,7 +184,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
       copies: Of every example the first so many.
       form: Kind of file.
     """
-    pair = corpus.recipe.pair
+    pair, masked = corpus.recipe.pair, bool(corpus.recipe.stored)
     temporary = temporary_name(path)
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
@@ -191,9 +192,13 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
             StoredBatch.of(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
             for number in range(reader.num_record_batches)
         ]
-    rows = (standard_columns(batch, copy, pair) for copy in range(copies) for batch in batches)
+    rows = (
+        standard_columns(batch, copy, pair, masked=masked)
+        for copy in range(copies)
+        for batch in batches
+    )
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        form.write(pa.PythonFile(file, mode="w"), standard_schema(pair), rows)
+        form.write(pa.PythonFile(file, mode="w"), standard_schema(pair, masked=masked), rows)
     FileSystems.rename([temporary], [path])
     return shard.rows * copies
 

@@ -126,7 +126,9 @@ def show(rows: Sequence[Row], console: Console) -> None:
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end)))
         console.print()
-    console.print(_legend(words=any(row.words is not None for row in rows)))
+    words = any(row.words is not None for row in rows)
+    if words or any(row.copies for row in rows):
+        console.print(_legend(words=words))
 
 
 def _heading(row: Row) -> Text:
@@ -134,10 +136,10 @@ def _heading(row: Row) -> Text:
     counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
     copy = row.selected[0].copy if row.selected else 0
     relation = f" · B is {row.relation}" if row.relation else ""
-    details = (
-        f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
-        f"{len(row.selected)} selected: {counts}"
-    )
+    masks = " · no masks are stored"
+    if row.copies:
+        masks = f" · copy {copy} of 0-{row.copies - 1} · {len(row.selected)} selected: {counts}"
+    details = f" · {len(row.ids)} tokens{relation}{masks}"
     return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from schemas.errors import UsageError
 from trainer.electra import DISCRIMINATOR, GENERATOR, Electra
@@ -61,7 +62,7 @@ def make_electra(name: str, config: Any, corpus: Corpus, longest: int, notice: s
             own = transformers.AutoConfig.from_pretrained(folders[part])
             own.attention_probs_dropout_prob, own.chunk_size_feed_forward = 0.0, 0
             models[part] = kind.from_pretrained(folders[part], config=own, dtype=torch.float32)
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be made: {error}") from error
     return Electra(models[GENERATOR], models[DISCRIMINATOR], longest=longest, notice=notice)
 

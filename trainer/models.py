@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from schemas.errors import UsageError
 from trainer.electra_models import discriminator_folder, make_electra
@@ -115,7 +116,7 @@ def _encoder(
             if folder is None
             else kind.from_pretrained(folder, config=config, dtype=torch.float32)
         )
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be made: {error}") from error
     encoder = Encoder(
         hf,

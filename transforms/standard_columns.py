@@ -17,25 +17,36 @@ COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),
     Column("token_type_ids", list_of(pa.int8()), "0 in segment A, 1 in segment B."),
     Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
-    Column("labels", list_of(pa.int32()), "The original id where a token is selected, else -100."),
+)
+LABELS = Column(
+    "labels", list_of(pa.int32()), "The original id where a token is selected, else -100."
 )
 
 
-def standard_schema(pair: Pair) -> pa.Schema:
-    """Returns the schema of `standard_columns`, for a recipe that pairs like this."""
-    if pair.task is None:
-        return schema_of(COLUMNS)
-    meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
-    return schema_of((*COLUMNS, Column(pair.task.label, pa.int32(), f"{meaning}; else -100.")))
+def standard_schema(pair: Pair, *, masked: bool = True) -> pa.Schema:
+    """Returns the schema of `standard_columns`, for a recipe that pairs like this.
+
+    Args:
+      pair: How the recipe pairs.
+      masked: Whether masks are stored; there are no labels without.
+    """
+    columns = [*COLUMNS, *([LABELS] if masked else [])]
+    if pair.task is not None:
+        meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
+        columns.append(Column(pair.task.label, pa.int32(), f"{meaning}; else -100."))
+    return schema_of(columns)
 
 
-def standard_columns(batch: StoredBatch, copy: int, pair: Pair) -> pa.RecordBatch:
+def standard_columns(
+    batch: StoredBatch, copy: int, pair: Pair, *, masked: bool = True
+) -> pa.RecordBatch:
     """Returns one copy of some rows, a row an example.
 
     Args:
       batch: The rows as they are stored.
       copy: Which of their copies.
       pair: How the recipe pairs.
+      masked: Whether masks are stored.
     """
     corrupted = batch.ids.astype(np.int32)
     labels = np.full(len(corrupted), IGNORED, np.int32)
@@ -45,12 +56,11 @@ def standard_columns(batch: StoredBatch, copy: int, pair: Pair) -> pa.RecordBatc
     starts = np.repeat(batch.second_segment_start, batch.lengths)
     types = (positions_in_row(batch.lengths) >= starts).astype(np.int8)
     ones = np.ones(len(corrupted), np.int8)
-    arrays: list[pa.Array] = [
-        arrow_list(batch.offsets, pa.array(values)) for values in (corrupted, types, ones, labels)
-    ]
+    found = (corrupted, types, ones, *([labels] if masked else []))
+    arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]
     if pair.task is not None:
         arrays.append(pa.array(_pair_labels(batch, pair)))
-    return pa.record_batch(arrays, schema=standard_schema(pair))
+    return pa.record_batch(arrays, schema=standard_schema(pair, masked=masked))
 
 
 def _selection(batch: StoredBatch, copy: int) -> tuple[Int64, Int64]:

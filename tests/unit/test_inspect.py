@@ -41,7 +41,7 @@ def test_rows_are_those_that_are_stored(recipe: str, capsys: Captured) -> None:
         found = [(s["copy"], s["position"], s["seen"]) for s in row["selected"]]
         assert found == [
             (copy, position, tokenizer.id_to_token(seen))
-            for copy in range(3)
+            for copy in range(3 if "mlm_positions" in was else 0)
             for position, seen in zip(
                 was["mlm_positions"][copy], was["mlm_input_ids"][copy], strict=True
             )
