@@ -190,3 +190,17 @@ def test_a_recipe_has_one_or_two_segments() -> None:
     electra = OBJECTIVES["electra"]
     assert (electra.least_segments, electra.segments) == (1, 2)
     assert (OBJECTIVES["bert"].least_segments, OBJECTIVES["roberta"].segments) == (2, 1)
+
+
+@pytest.mark.parametrize(("none", "holds"), [(20, False), (100, True), (900, True)])
+def test_too_few_rows_of_one_segment_are_found_out(none: int, holds: bool) -> None:
+    electra = OBJECTIVES["electra"]
+    counts = {"pair.none": none, "pair.next": 1000 - none}
+    [oracle] = HalvedChunk().oracles(counts, electra, vocabulary())
+    assert oracle.holds == holds
+
+
+def test_a_row_without_a_second_segment_has_more_room_for_the_first() -> None:
+    examples = laid_out([[30], [12, 30]], 23)
+    assert np.diff(examples.offsets).tolist() == [23, 23]
+    assert examples.second_segment_start.tolist() == [23, 14]
