@@ -93,6 +93,7 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
     columns: list[tuple[Array, Array]]
     for number, (ranges, counts) in enumerate(zip(segments, lengths, strict=True)):
         if number == 1:
+            position = position.copy()
             position[paired] = _place(ids, position[paired], layout.between, vocabulary)
             second_starts[paired] = (position - offsets[:-1])[paired]
         columns = [(windows.tokens.ids, ids), (in_stream, special)]

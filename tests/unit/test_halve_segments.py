@@ -204,3 +204,15 @@ def test_a_row_without_a_second_segment_has_more_room_for_the_first() -> None:
     examples = laid_out([[30], [12, 30]], 23)
     assert np.diff(examples.offsets).tolist() == [23, 23]
     assert examples.second_segment_start.tolist() == [23, 14]
+
+
+def test_a_layout_may_put_nothing_before_the_first_segment() -> None:
+    packing = pack(tokens_of([[2, 2, 2, 2], [3]]), 8, short_rate=0.0)
+    windows = pair(packing, 8, single_rate=0.0)
+    examples = lay_out(windows, Layout(prefix=()), vocabulary())
+    assert examples.ids[examples.ids > SEP].tolist() == windows.tokens.ids[:5].tolist() + [
+        108,
+        109,
+        110,
+    ]
+    assert examples.offsets.tolist() == [0, 7, 11]
