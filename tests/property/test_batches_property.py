@@ -268,7 +268,10 @@ def with_columns(recipe: Recipe) -> Recipe:
     """The recipe as one that stores a copy for every epoch."""
     corrupt = recipe.corrupt
     if not recipe.stored:
-        corrupt = tuple(dataclasses.replace(each, targets=MaskedTokens()) for each in corrupt)
+        corrupt = tuple(
+            dataclasses.replace(each, targets=MaskedTokens(name=each.targets.name))
+            for each in corrupt
+        )
     return dataclasses.replace(recipe, copies=EPOCHS, corrupt=corrupt)
 
 

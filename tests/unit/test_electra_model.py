@@ -372,6 +372,11 @@ def test_data_with_pairs_to_judge_are_refused(recipe: str, tmp_path: Path) -> No
         load_model(config_of(tmp_path, recipe), opened(recipe), 512)
 
 
+def test_data_that_teach_more_than_masked_tokens_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"learns masked and replaced tokens, and .* is made for"):
+        load_model(config_of(tmp_path, "infoword"), opened("infoword"), 512)
+
+
 def test_rows_of_two_segments_are_refused_by_a_model_of_one(tmp_path: Path) -> None:
     message = r"knows no second segment \(type_vocab_size 1\), which the rows of .* have"
     with pytest.raises(UsageError, match=message):

@@ -210,7 +210,8 @@ def test_a_layout_may_put_nothing_before_the_first_segment() -> None:
     packing = pack(tokens_of([[2, 2, 2, 2], [3]]), 8, short_rate=0.0)
     windows = pair(packing, 8, single_rate=0.0)
     examples = lay_out(windows, Layout(prefix=()), vocabulary())
-    assert examples.ids[examples.ids > SEP].tolist() == windows.tokens.ids[:5].tolist() + [
+    assert examples.ids[examples.ids > SEP].tolist() == [
+        *windows.tokens.ids[:5].tolist(),
         108,
         109,
         110,
