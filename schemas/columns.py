@@ -49,6 +49,8 @@ PAIR_RELATION = Column(
     pa.dictionary(pa.int8(), pa.string()),
     "How segment B relates to A.",
 )
+NO_SECOND = "none"
+"""The relation of a row without a segment B, for pairings that make such rows."""
 WORD_STARTS = Column(
     "word_starts",
     list_of(pa.uint16()),

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from schemas.columns import NO_SECOND
 from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle, at_least
 from transforms.checks.pairs import examine_relations, without_second
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
-from transforms.pair_segments import NO_SECOND, PairTask, follow
+from transforms.pair_segments import PairTask, follow
 from transforms.randomness import random_bits
 
 if TYPE_CHECKING:

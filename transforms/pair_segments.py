@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
 
 
-NO_SECOND = "none"
-"""The relation of a window whose second segment is empty, for pairings that make such ones."""
-
-
 @dataclasses.dataclass(frozen=True)
 class PairTask:
     """What a model learns of pairs.
@@ -41,7 +37,7 @@ class Pair(Protocol):
 
     Attributes:
       relations: Names of the relations between the two segments; empty for single segments. With
-        `NO_SECOND` among them, a window may lack the second.
+        `schemas.columns.NO_SECOND` among them, a window may lack the second.
       task: What is learned of them, if anything.
       labels: Relation to label; relations that are not in it are not to be predicted.
     """

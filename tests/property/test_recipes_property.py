@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.columns import NO_SECOND
 from schemas.records import Examples, ShardId, Tokens
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.recipes import varied
@@ -20,7 +21,6 @@ from transforms.corrupt import corrupt
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import FullSentences
-from transforms.pair_segments import NO_SECOND
 from transforms.randomness import rng_for
 
 SHARD = ShardId("train", 0, 1)

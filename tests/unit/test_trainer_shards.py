@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.columns import NO_SECOND
 from schemas.errors import UsageError
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
@@ -18,7 +19,6 @@ from trainer.shards import MappedShards
 from transforms.corpus import Corpus
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
-from transforms.pair_segments import NO_SECOND
 from transforms.randomness import rng_for
 from transforms.standard_columns import IGNORED
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from schemas.columns import NO_SECOND
 from transforms.checks.oracle import Findings, Oracle, at_least, breach
 from transforms.checks.stored import StoredBatch
 
@@ -29,8 +30,8 @@ def without_second(batch: StoredBatch) -> Findings:
     if batch.relation is None:
         return Findings()
     names, codes = batch.relation
-    said = np.isin(codes, [code for code, name in enumerate(names) if name == "none"])
-    name = 'pair_relation is "none" elsewhere than in rows without a segment B'
+    said = np.isin(codes, [code for code, name in enumerate(names) if name == NO_SECOND])
+    name = f'pair_relation is "{NO_SECOND}" elsewhere than in rows without a segment B'
     return breach(name, said != (batch.second_segment_start == batch.lengths))
 
 

@@ -14,7 +14,7 @@ from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
 from transforms.lay_out import Layout
 from transforms.pack_windows import Segment
-from transforms.pair_segments import NO_SECOND, Pair, SingleSegment
+from transforms.pair_segments import Pair, SingleSegment
 from transforms.targets import MaskedTokens, Targets
 
 MAX_LENGTH = (1 << 16) - 1
@@ -122,7 +122,7 @@ class Recipe:
     @property
     def least_segments(self) -> int:
         """Least segments of an example: 1 or 2."""
-        return 1 if NO_SECOND in self.pair.relations else self.segments
+        return 1 if columns.NO_SECOND in self.pair.relations else self.segments
 
     @property
     def capacity(self) -> int:
