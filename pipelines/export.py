@@ -65,10 +65,10 @@ def _parser() -> Parser:
     parser = Parser(
         "export",
         description="Write standard Hugging Face columns: input_ids, token_type_ids, "
-        "attention_mask, labels (-100: ignored) and, for pairs, next_sentence_label (0: next, "
-        "1: random) or what the recipe asks of pairs. Tokens that a second corruption selects are "
-        "in input_ids and labels too. One file a shard, rows not padded, with the tokenizer "
-        "beside.",
+        "attention_mask, labels (-100: ignored; only where masks are stored) and, for pairs, "
+        "next_sentence_label (0: next, 1: random) or what the recipe asks of pairs. Tokens that a "
+        "second corruption selects are in input_ids and labels too. One file a shard, rows not "
+        "padded, with the tokenizer beside.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. An export that was stopped goes on when the same command is run again.",
     )
@@ -185,7 +185,8 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
       copies: Of every example the first so many.
       form: Kind of file.
     """
-    pair, labels = corpus.recipe.pair, corpus.recipe.labels
+    recipe = corpus.recipe
+    pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
     temporary = temporary_name(path)
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
@@ -194,10 +195,13 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
             for number in range(reader.num_record_batches)
         ]
     rows = (
-        standard_columns(batch, copy, pair, labels) for copy in range(copies) for batch in batches
+        standard_columns(batch, copy, pair, labels, masked=masked)
+        for copy in range(copies)
+        for batch in batches
     )
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        form.write(pa.PythonFile(file, mode="w"), standard_schema(pair, labels), rows)
+        schema = standard_schema(pair, labels, masked=masked)
+        form.write(pa.PythonFile(file, mode="w"), schema, rows)
     FileSystems.rename([temporary], [path])
     return shard.rows * copies
 

@@ -137,7 +137,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
         console.print()
     kinds = {each.kind for row in rows for each in row.selected}
     words = any(row.words is not None for row in rows)
-    console.print(_legend(words=words, shuffled=SHUFFLED in kinds))
+    if words or any(row.copies for row in rows):
+        console.print(_legend(words=words, shuffled=SHUFFLED in kinds))
 
 
 def _heading(row: Row) -> Text:
@@ -149,10 +150,10 @@ def _heading(row: Row) -> Text:
     if row.relation is not None:
         about = "B is" if len(row.segments) == 2 else "order of its parts"
         relation = f" · {about} {row.relation}"
-    details = (
-        f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
-        f"{len(row.selected)} selected: {counts}"
-    )
+    masks = " · no masks are stored"
+    if row.copies:
+        masks = f" · copy {copy} of 0-{row.copies - 1} · {len(row.selected)} selected: {counts}"
+    details = f" · {len(row.ids)} tokens{relation}{masks}"
     return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 
 

@@ -229,7 +229,7 @@ def show_plan(plan: BuildPlan) -> None:
     output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * bytes_per_token(recipe)
     lines = [
         f"recipe   {recipe.name}: {recipe.summary}",
-        f"         {recipe.copies} copies, {recipe.passes} pass(es), "
+        f"         {recipe.copies if recipe.stored else 'no'} copies, {recipe.passes} pass(es), "
         f"up to {recipe.max_seq_length} tokens",
         f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
         f"shards   {shards.train} for training, {shards.eval} for evaluation",
@@ -241,5 +241,5 @@ def show_plan(plan: BuildPlan) -> None:
 
 def bytes_per_token(recipe: Recipe) -> float:
     """Returns about how many bytes of shard a token of text becomes."""
-    selected = sum(0.15 for _ in recipe.corrupt) * 4 * recipe.copies
+    selected = sum(0.15 for _ in recipe.stored) * 4 * recipe.copies
     return (2 + selected + (1.3 if recipe.needs_words else 0)) * recipe.passes

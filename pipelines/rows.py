@@ -53,7 +53,7 @@ class Row:
     Attributes:
       shard: Path of the shard in the folder.
       row: Number of the row in the shard.
-      copies: Copies there are.
+      copies: Copies of masks there are; 0 where none are stored.
       ids: The tokens' ids, not corrupted.
       tokens: The same as the vocabulary writes them.
       pieces: The same as people read them, each with the space before it.
@@ -109,7 +109,7 @@ class RowDecoder:
         return Row(
             shard=shard,
             row=number,
-            copies=stored.copies,
+            copies=stored.copies if self._recipe.stored else 0,
             ids=ids,
             tokens=tokens,
             pieces=self._text.pieces(tokens, stored.special.tolist()),

@@ -44,6 +44,8 @@ SECOND_SEGMENT_START = Column(
     pa.uint16(),
     "Index of segment B's first token; the length of the row if there is no segment B.",
 )
+NO_SECOND = "none"
+"""The relation of a row without a segment B, for pairings that make such rows."""
 
 
 def pair_relation(relations: int) -> Column:

@@ -14,7 +14,7 @@ from trainer.processes import Processes
 
 
 class Sums:
-    """Losses, hits and predictions of each part of a loss, on the device.
+    """Losses, hits and predictions of each part of a loss, and rates, on the device.
 
     Attributes:
       tokens: Real tokens of this process.
@@ -22,6 +22,8 @@ class Sums:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
+        self._rates: dict[str, Tensor] = {}
+        self._weights: dict[str, float] = {}
         self.tokens = 0
 
     def add(self, parts: Mapping[str, Part], counts: Mapping[str, Tensor]) -> None:
@@ -32,25 +34,33 @@ class Sums:
           counts: What `TrainableModel.counts` returned for the same batch.
         """
         for name, part in parts.items():
-            row = torch.stack(
-                [part.loss.detach().double(), part.correct.double(), counts[name].double()]
-            )
-            self._sums[name] = self._sums[name] + row if name in self._sums else row
+            self._weights[name] = part.weight
+            _add(self._sums, name, [part.loss.detach(), part.correct, counts[name]])
+            for rate in part.rates:
+                _add(self._rates, rate.name, [rate.hits, rate.trials, torch.zeros_like(rate.hits)])
 
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
-        """Returns losses and accuracies, predictions of each part, and tokens, of all processes."""
+        """Returns losses, accuracies and rates, predictions, and tokens, of all processes."""
         names = list(self._sums)
-        rows = [*self._sums.values()]
+        rows = [*self._sums.values(), *self._rates.values()]
         device = processes.device
         tokens = torch.tensor([self.tokens, 0, 0], dtype=torch.float64, device=device)
         *table, (total, _, _) = processes.add_up(torch.stack([*rows, tokens])).tolist()
         found, predictions = {}, {}
-        for name, (loss, correct, count) in zip(names, table, strict=True):
+        for name, (loss, correct, count) in zip(names, table[: len(names)], strict=True):
             predictions[name] = int(count)
             found[f"loss_{name}"] = loss / max(count, 1)
             found[f"accuracy_{name}"] = correct / max(count, 1)
-        found["loss"] = sum(found[f"loss_{name}"] for name in names)
+        for name, (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
+            found[name] = hits / max(trials, 1)
+        found["loss"] = sum(self._weights[name] * found[f"loss_{name}"] for name in names)
         return found, predictions, int(total)
+
+
+def _add(sums: dict[str, Tensor], name: str, numbers: list[Tensor]) -> None:
+    """Adds numbers to the sums of a name."""
+    row = torch.stack([number.double() for number in numbers])
+    sums[name] = sums[name] + row if name in sums else row
 
 
 class Meter:

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from schemas.errors import UsageError
+from trainer.electra_models import discriminator_folder, make_electra
 from trainer.family import FAMILIES, Family
 from trainer.model import Encoder
 from trainer.tasks import tasks_of
@@ -17,6 +19,8 @@ from trainer.tasks.relation import OWN_CLASSES
 from transforms.corpus import Corpus
 from transforms.objectives.settings import nearest
 
+ELECTRA = "electra"
+"""The `model_type` that is two models; see `trainer.electra`."""
 _CONTRACT = ("counts", "forward", "save_pretrained")
 
 
@@ -27,6 +31,15 @@ def _bert(layers: int, hidden: int) -> Mapping[str, Any]:
         "hidden_size": hidden,
         "num_attention_heads": hidden // 64,
         "intermediate_size": 4 * hidden,
+    }
+
+
+def _electra(hidden: int, embedding: int, generator_size: float) -> Mapping[str, Any]:
+    return {
+        **_bert(12, hidden),
+        "model_type": "electra",
+        "embedding_size": embedding,
+        "generator_size": generator_size,
     }
 
 
@@ -48,9 +61,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "type_vocab_size": 1,
         "layer_norm_eps": 1e-5,
     },
+    "electra-base": _electra(768, 768, 1 / 3),
+    "electra-small": _electra(256, 128, 1 / 4),
 }
-"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, and
-Lan et al. 2020 without dropout, as its second version."""
+"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019,
+Lan et al. 2020 without dropout, as its second version, and Clark et al. 2020, table 6, where
+`generator_size` is the width of the generator."""
 
 
 def load_model(name: str, corpus: Corpus, longest: int) -> Any:
@@ -68,40 +84,49 @@ def load_model(name: str, corpus: Corpus, longest: int) -> Any:
     """
     if ":" in name and not os.path.exists(name):
         return _own_model(name, corpus)
-    folder = name if os.path.isdir(name) else None
     config = _config(name, corpus)
     family = FAMILIES.get(config.model_type)
-    if family is None:
+    if family is None and config.model_type != ELECTRA:
         raise UsageError(
             f"--model {name} is of type {config.model_type!r}, which is not trained here; known: "
-            f"{', '.join(FAMILIES)}, or your own as module:callable"
+            f"{', '.join((*FAMILIES, ELECTRA))}, or your own as module:callable"
         )
-    first = config.pad_token_id + 1 if family.after_padding else 0
+    first = config.pad_token_id + 1 if family and family.after_padding else 0
     _check_fit(name, config, family, corpus, longest + first)
-    tasks = tasks_of(corpus.recipe)
-    paired = corpus.recipe.pair.task is not None
-    kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
     dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
+    notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
+    if family is None:
+        return make_electra(name, config, corpus, longest, notice if dropout else "")
+    return _encoder(name, config, family, corpus, longest, notice if dropout else "")
+
+
+def _encoder(
+    name: str, config: Any, family: Family, corpus: Corpus, longest: int, notice: str
+) -> Encoder:
+    """Makes a masked-LM with the heads that the data need."""
+    folder = name if os.path.isdir(name) else None
+    pair, tasks = corpus.recipe.pair, tasks_of(corpus.recipe)
+    paired = pair.task is not None
+    kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
     try:
         hf = (
             kind(config)
             if folder is None
             else kind.from_pretrained(folder, config=config, dtype=torch.float32)
         )
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be made: {error}") from error
-    notices = [f"attention dropout is 0, not {dropout:g}: packed attention has none"]
     encoder = Encoder(
         hf,
         backbone=family.backbone,
         heads={task.name: task.head(family, config) for task in tasks},
         longest=longest,
-        first_position=first,
-        notice="; ".join(notices if dropout else []),
+        first_position=config.pad_token_id + 1 if family.after_padding else 0,
+        notice=notice,
     )
-    if paired and max(corpus.recipe.pair.labels.values()) >= OWN_CLASSES:
+    if paired and max(pair.labels.values()) >= OWN_CLASSES:
         # The head of Hugging Face stays as it is: it has two answers, and learns nothing.
         family.answer(hf).requires_grad_(requires_grad=False)
     if folder is not None:
@@ -118,7 +143,8 @@ def _config(name: str, corpus: Corpus) -> Any:
     pad = corpus.vocabulary.roles["pad"]
     if name in PRESETS:
         fields = {**PRESETS[name], "pad_token_id": pad, "max_position_embeddings": 512}
-        if FAMILIES[fields["model_type"]].after_padding:
+        family = FAMILIES.get(fields["model_type"])
+        if family is not None and family.after_padding:
             fields["max_position_embeddings"] += pad + 1
         # Matrix units of a GPU want a multiple of 64; the ids added are never used.
         fields["vocab_size"] = -(-corpus.vocabulary.size // 64) * 64
@@ -129,7 +155,7 @@ def _config(name: str, corpus: Corpus) -> Any:
             f"{nearest(name, PRESETS)}"
         )
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        config = transformers.AutoConfig.from_pretrained(discriminator_folder(name))
     except Exception as error:
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
     if config.pad_token_id != pad:
@@ -140,8 +166,10 @@ def _config(name: str, corpus: Corpus) -> Any:
     return config
 
 
-def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions: int) -> None:
-    """Refuses a model that lacks ids, positions or the head that the data need."""
+def _check_fit(
+    name: str, config: Any, family: Family | None, corpus: Corpus, positions: int
+) -> None:
+    """Refuses a model that lacks ids, positions, segments or the head that the data need."""
     size, pair = corpus.vocabulary.size, corpus.recipe.pair
     if config.vocab_size < size:
         raise UsageError(
@@ -155,11 +183,17 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
             f"--model {name} has {config.max_position_embeddings} positions, the rows of "
             f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
         )
-    no_head = pair.task is not None and family.pairs is None
-    if no_head or (corpus.recipe.segments == 2 and config.type_vocab_size < 2):
+    one_segment = corpus.recipe.segments == 2 and config.type_vocab_size < corpus.recipe.segments
+    if pair.task is not None and (one_segment or family is None or family.pairs is None):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
             f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"
+        )
+    if one_segment:
+        raise UsageError(
+            f"--model {name} knows no second segment (type_vocab_size {config.type_vocab_size}), "
+            f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
+            "without pairs such as roberta"
         )
 
 

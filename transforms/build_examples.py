@@ -11,7 +11,7 @@ from schemas import columns
 from schemas.records import Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.corrupt import Stream, corrupt
-from transforms.lay_out import join_examples, lay_out
+from transforms.lay_out import cut_lone, join_examples, lay_out
 from transforms.objectives.recipe import Recipe
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
@@ -80,6 +80,7 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
             tokens, recipe.capacity, settings.vocabulary, stream("pack", number)
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
+        windows = cut_lone(windows, recipe.layout, recipe.max_seq_length)
         for labels in recipe.labels:
             windows = labels.prepare(windows)
         examples = lay_out(windows, recipe.layout, settings.vocabulary)

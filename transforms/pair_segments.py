@@ -38,8 +38,9 @@ class Pair(Protocol):
     Attributes:
       segments: Segments of an example: 1 or 2.
       relations: What there is to tell of an example: names of the relations between two segments,
-        or of the orders of one; empty if nothing is.
-      task: What is learned of them; None if nothing is.
+        or of the orders of one; empty if nothing is. With `schemas.columns.NO_SECOND` among them,
+        an example may lack the second segment.
+      task: What is learned of them, if anything.
       labels: Relation to label; relations that are not in it are not to be predicted.
     """
 

@@ -20,11 +20,11 @@ COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),
     Column("token_type_ids", list_of(pa.int8()), "0 in segment A, 1 in segment B."),
     Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
-    Column(
-        "labels",
-        list_of(pa.int32()),
-        "The original id where a token is selected, by whichever corruption, else -100.",
-    ),
+)
+LABELS = Column(
+    "labels",
+    list_of(pa.int32()),
+    "The original id where a token is selected, by whichever corruption, else -100.",
 )
 
 
@@ -33,9 +33,17 @@ def token_label_column(name: str) -> str:
     return f"{name}_labels"
 
 
-def standard_schema(pair: Pair, labels: Sequence[TokenLabels] = ()) -> pa.Schema:
-    """Returns the schema of `standard_columns`, for a recipe that pairs and labels like this."""
-    found = list(COLUMNS)
+def standard_schema(
+    pair: Pair, labels: Sequence[TokenLabels] = (), *, masked: bool = True
+) -> pa.Schema:
+    """Returns the schema of `standard_columns`, for a recipe that pairs and labels like this.
+
+    Args:
+      pair: How the recipe pairs.
+      labels: What it tells of tokens.
+      masked: Whether masks are stored; there are no labels of masked tokens without.
+    """
+    found = [*COLUMNS, *([LABELS] if masked else [])]
     if pair.task is not None:
         meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
         found.append(Column(pair.task.label, pa.int32(), f"{meaning}; else -100."))
@@ -46,7 +54,12 @@ def standard_schema(pair: Pair, labels: Sequence[TokenLabels] = ()) -> pa.Schema
 
 
 def standard_columns(
-    views: Sequence[StoredBatch], copy: int, pair: Pair, labels: Sequence[TokenLabels] = ()
+    views: Sequence[StoredBatch],
+    copy: int,
+    pair: Pair,
+    labels: Sequence[TokenLabels] = (),
+    *,
+    masked: bool = True,
 ) -> pa.RecordBatch:
     """Returns one copy of some rows, a row an example.
 
@@ -58,6 +71,7 @@ def standard_columns(
       copy: Which of their copies.
       pair: How the recipe pairs.
       labels: What it tells of tokens.
+      masked: Whether masks are stored.
     """
     batch = views[0]
     corrupted = batch.ids.astype(np.int32)
@@ -69,15 +83,14 @@ def standard_columns(
     starts = np.repeat(batch.second_segment_start, batch.lengths)
     types = (positions_in_row(batch.lengths) >= starts).astype(np.int8)
     ones = np.ones(len(corrupted), np.int8)
-    arrays: list[pa.Array] = [
-        arrow_list(batch.offsets, pa.array(values)) for values in (corrupted, types, ones, targets)
-    ]
+    found = (corrupted, types, ones, *([targets] if masked else []))
+    arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]
     if pair.task is not None:
         arrays.append(pa.array(_pair_labels(batch, pair)))
     for each in labels:
         marks = token_labels(batch.annotations[each.name], batch.special)
         arrays.append(arrow_list(batch.offsets, pa.array(marks)))
-    return pa.record_batch(arrays, schema=standard_schema(pair, labels))
+    return pa.record_batch(arrays, schema=standard_schema(pair, labels, masked=masked))
 
 
 def token_labels(marks: Array, special: Bool) -> Array:

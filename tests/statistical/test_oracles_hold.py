@@ -6,6 +6,7 @@ import pytest
 
 from schemas.records import ShardId
 from tests.folders import build_batches, lines_of_documents, settings_for
+from tests.recipes import varied
 from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import gather
 from transforms.corruption.budgets import RandomizedBudget
@@ -25,7 +26,7 @@ def check(recipe: Recipe, seed: int, documents: int = 250) -> None:
     assert not found.breaches
     assert found.counts["length.rows"] == sum(batch.num_rows for batch in batches) > 0
     oracles = judge(found.counts, recipe, settings.vocabulary)
-    assert len(oracles) >= 6
+    assert len(oracles) >= (6 if recipe.stored else 1)
     assert not [oracle for oracle in oracles if not oracle.holds]
 
 
@@ -37,12 +38,12 @@ def test_objectives(name: str, seed: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_short_sequences(name: str) -> None:
-    check(dataclasses.replace(OBJECTIVES[name], max_seq_length=32, copies=3), 1)
+    check(varied(OBJECTIVES[name], max_seq_length=32, copies=3), 1)
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_a_single_copy_and_several_passes(name: str) -> None:
-    check(dataclasses.replace(OBJECTIVES[name], copies=1, passes=3, max_seq_length=128), 1)
+    check(varied(OBJECTIVES[name], copies=1, passes=3, max_seq_length=128), 1)
 
 
 def test_parity_settings() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.columns import ANNOTATIONS
+from schemas.columns import ANNOTATIONS, NO_SECOND
 from schemas.errors import UsageError
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
@@ -60,7 +60,11 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             "input_ids": stored.tokens.row(at).tolist(),
             "second_segment_start": int(stored.second_segment_start[at]),
         }
-        if stored.pair_label is not None:
+        if recipe.pair.relations and recipe.pair.task is None:
+            # Nothing is learned of these pairs, so the relation is told by the segments alone.
+            lone = row["second_segment_start"] == len(row["input_ids"])
+            row["pair_relation"] = NO_SECOND if lone else "next"
+        elif stored.pair_label is not None:
             names = {label: name for name, label in recipe.pair.labels.items()}
             row["pair_relation"] = {IGNORED: "random", **names}[stored.pair_label[at]]
         if words is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from schemas.columns import NO_SECOND
 from transforms.checks.oracle import Findings, Oracle, at_least, breach, rate
 from transforms.checks.stored import StoredBatch
 
@@ -22,6 +23,16 @@ def examine_relations(batch: StoredBatch, relations: Sequence[str]) -> Findings:
     known = np.isin(np.array(names), list(relations))
     outside[~outside] = ~known[codes[~outside]]
     return Findings(counts) + breach("a pair has a relation that the recipe does not know", outside)
+
+
+def without_second(batch: StoredBatch) -> Findings:
+    """Checks that the rows without a segment B are those that say so."""
+    if batch.relation is None:
+        return Findings()
+    names, codes = batch.relation
+    said = np.isin(codes, [code for code, name in enumerate(names) if name == NO_SECOND])
+    name = f'pair_relation is "{NO_SECOND}" elsewhere than in rows without a segment B'
+    return breach(name, said != (batch.second_segment_start == batch.lengths))
 
 
 def random_pairs(totals: Mapping[str, int], random_rate: float) -> list[Oracle]:

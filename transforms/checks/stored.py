@@ -293,12 +293,18 @@ def special_tokens(
     layout = recipe.layout
     special = np.zeros(len(ids.values), np.bool_)
     begins, ends = ids.offsets[:-1], ids.offsets[1:]
-    borders = [(begins, len(layout.prefix)), (ends - len(layout.suffix), len(layout.suffix))]
-    if recipe.segments == 2:
-        borders.append((begins + second_starts - len(layout.between), len(layout.between)))
-    for first, count in borders:
+    paired = np.full(len(begins), recipe.segments == 2)
+    if recipe.least_segments < recipe.segments:
+        paired = second_starts < ends - begins
+    borders = [
+        (begins, len(layout.prefix), begins, ends),
+        (ends - len(layout.suffix), len(layout.suffix), begins, ends),
+    ]
+    between = begins + second_starts - len(layout.between)
+    borders.append((between[paired], len(layout.between), begins[paired], ends[paired]))
+    for first, count, low, high in borders:
         for step in range(count):
-            special[np.clip(first + step, begins, ends - 1)] = True
+            special[np.clip(first + step, low, high - 1)] = True
     for role in {role for part in recipe.parts for role in part.inner_roles}:
         special |= ids.values == vocabulary.roles[role]
     return special

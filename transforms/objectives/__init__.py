@@ -6,6 +6,7 @@ from types import MappingProxyType
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
+from transforms.objectives.electra import ELECTRA
 from transforms.objectives.ernie2 import (
     ERNIE2_CAPITALS,
     ERNIE2_DISTANCE,
@@ -42,4 +43,5 @@ OBJECTIVES = by_name(
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
     ERNIE2_REORDERING,
+    ELECTRA,
 )

@@ -87,8 +87,8 @@ class Recipe:
         if bool(self.pair.relations) != self.segment.for_pairs:
             raise ValueError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "
-                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks, recipes "
-                "without pairs pack anything else"
+                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
+                "DrawnChunks, recipes without pairs pack anything else"
             )
         if not self.stored and self.copies != 1:
             raise ValueError(
@@ -125,12 +125,17 @@ class Recipe:
 
     @property
     def segments(self) -> int:
-        """Segments of an example: 1 or 2."""
+        """Most segments of an example: 1 or 2."""
         return self.pair.segments
 
     @property
+    def least_segments(self) -> int:
+        """Least segments of an example: 1 or 2."""
+        return 1 if columns.NO_SECOND in self.pair.relations else self.segments
+
+    @property
     def capacity(self) -> int:
-        """Tokens of text that fit into an example."""
+        """Tokens of text that fit into an example that has all its segments."""
         return self.max_seq_length - self.layout.overhead(self.segments)
 
     @functools.cached_property
