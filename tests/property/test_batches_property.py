@@ -46,7 +46,7 @@ from transforms.corruption.budgets import (
 )
 from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.ngrams import BudgetedNgrams
-from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.corruption.rewrite import MaskRandomKeep, MaskRandomKeepRuns
 from transforms.corruption.select import BudgetedUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
@@ -355,7 +355,7 @@ def test_masks_at_a_rate_five_percent_off_are_found_out(name: str, rate: float) 
 def test_rewriting_five_percent_off_is_found_out(name: str) -> None:
     build, rows = large(name)
     corruption, *others = build.recipe.corrupt
-    assert isinstance(corruption.rewrite, MaskRandomKeep)
+    assert isinstance(corruption.rewrite, MaskRandomKeep | MaskRandomKeepRuns)
     rewrite = dataclasses.replace(corruption.rewrite, mask=0.95 * corruption.rewrite.mask)
     corrupt = (dataclasses.replace(corruption, rewrite=rewrite), *others)
     biased = dataclasses.replace(build, recipe=dataclasses.replace(build.recipe, corrupt=corrupt))

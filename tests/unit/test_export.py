@@ -27,6 +27,7 @@ PAIR_LABELS = {
     "bert": NEXT,
     "bert-wwm": NEXT,
     "albert": ORDER,
+    "span-sop": ORDER,
     "structbert": STRUCTURE,
     "ernie2-distance": DISTANCE,
     "ernie2-reordering": REORDERING,

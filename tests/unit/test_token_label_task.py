@@ -46,11 +46,11 @@ def test_the_loss_is_that_of_tokens_with_a_label() -> None:
     head = TASK.head(FAMILIES["bert"], CONFIG)
     hidden = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     batch = {"capitals_labels": torch.tensor([-100, 1, 0, -100, 1])}
-    loss, correct = head(None, hidden, batch)
+    part = head(None, hidden, batch)
     answers = head.answer(hidden)[[1, 2, 4]]  # type: ignore[operator]
     wanted = torch.tensor([1, 0, 1])
-    torch.testing.assert_close(loss, cross_entropy(answers, wanted, reduction="sum"))
-    assert int(correct) == int((answers.argmax(-1) == wanted).sum())
+    torch.testing.assert_close(part.loss, cross_entropy(answers, wanted, reduction="sum"))
+    assert int(part.correct) == int((answers.argmax(-1) == wanted).sum())
     assert int(head.counts(batch)) == 3
 
 
