@@ -22,6 +22,7 @@ from pipelines.rows import (
     read_rows,
     spread,
 )
+from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import ShardEntry
 from transforms.corpus import Corpus
@@ -147,7 +148,7 @@ def _heading(row: Row) -> Text:
     counts = ", ".join(f"{kinds[kind]} {kind}" for kind in told)
     copy = row.selected[0].copy if row.selected else 0
     relation = ""
-    if row.relation is not None:
+    if row.relation not in (None, NO_SECOND):
         about = "B is" if len(row.segments) == 2 else "order of its parts"
         relation = f" · {about} {row.relation}"
     masks = " · no masks are stored"

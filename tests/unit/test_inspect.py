@@ -133,6 +133,19 @@ def test_shuffled_windows_have_a_mark_of_their_own(
         assert (f"{told} shuffled" in heading) == (told > 0)
 
 
+def test_a_row_without_segment_b_tells_no_relation(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    folder = corpus("electra")
+    rows = rows_of(capsys, folder, "--rows", "40")
+    assert main([str(folder), "--rows", "40"]) == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if " tokens · " in line]
+    told = ["B is next" if row["relation"] == "next" else "tokens · no masks" for row in rows]
+    assert len(set(told)) == 2
+    assert [part in line for part, line in zip(told, headings, strict=True)] == [True] * len(rows)
+
+
 def test_the_row_a_person_sees_is_readable(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
