@@ -22,6 +22,7 @@ TITLES: Mapping[str, str] = {
     "select.words_of": "Words by length in tokens, in a sample",
     "select.selected_words_of": "Selected words by length in tokens, in a sample",
     "mask.random_ids": "Random tokens by sixteenths of the vocabulary",
+    "mask.expected_ids_millionths": "Random tokens expected there, in millionths",
     "mask.replaced_ids": "Tokens they stand for by sixteenths of the vocabulary",
 }
 """Titles of known histograms; others are called by their names."""

@@ -1,7 +1,8 @@
 """Opens a finished build to look at its rows, on any of Beam's file systems."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
@@ -24,13 +25,25 @@ def open_corpus(folder: str) -> Corpus:
     except ManifestError as error:
         raise UsageError(f"{folder}: {error}") from error
     try:
-        text = read_text(join(folder, "tokenizer.json"))
-    except Exception as error:
-        raise UsageError(f"{folder}: tokenizer.json cannot be read: {error}") from error
-    try:
-        return corpus_of(folder, manifest, text)
+        return described_corpus(folder, manifest)
     except ValueError as error:
         raise UsageError(f"{folder}: {error}") from error
+
+
+def described_corpus(folder: str, manifest: Mapping[str, Any]) -> Corpus:
+    """Returns the corpus of a folder whose manifest was read.
+
+    Raises:
+      ValueError: if its recipe or tokenizer cannot be understood, or a file cannot be read.
+    """
+
+    def read(name: str) -> str:
+        try:
+            return read_text(join(folder, name))
+        except Exception as error:
+            raise ValueError(f"{name} cannot be read: {error}") from error
+
+    return corpus_of(folder, manifest, read)
 
 
 @contextlib.contextmanager

@@ -67,8 +67,10 @@ def _parser() -> Parser:
     parser = Parser(
         "export",
         description="Write standard Hugging Face columns: input_ids, token_type_ids, "
-        "attention_mask, labels (-100: ignored) and, for pairs, next_sentence_label (0: next, "
-        "1: random). One file a shard, rows not padded, with the tokenizer beside.",
+        "attention_mask, labels (-100: ignored; only where masks are stored) and, for pairs, "
+        "next_sentence_label (0: next, 1: random) or what the recipe asks of pairs. Tokens that a "
+        "second corruption selects are in input_ids and labels too. One file a shard, rows not "
+        "padded, with the tokenizer beside.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. An export that was stopped goes on when the same command is run again.",
     )
@@ -189,19 +191,33 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
       copies: Of every example the first so many.
       form: Kind of file.
     """
-    pair = corpus.recipe.pair
+    recipe = corpus.recipe
+    pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
     temporary = temporary_name(path)
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
-            StoredBatch.of(reader.get_batch(number), corpus.recipe, corpus.vocabulary)
+            _standard_views(corpus, reader.get_batch(number))
             for number in range(reader.num_record_batches)
         ]
-    rows = (standard_columns(batch, copy, pair) for copy in range(copies) for batch in batches)
+    rows = (
+        standard_columns(batch, copy, pair, labels, masked=masked)
+        for copy in range(copies)
+        for batch in batches
+    )
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        form.write(pa.PythonFile(file, mode="w"), standard_schema(pair), rows)
+        schema = standard_schema(pair, labels, masked=masked)
+        form.write(pa.PythonFile(file, mode="w"), schema, rows)
     FileSystems.rename([temporary], [path])
     return shard.rows * copies
+
+
+def _standard_views(corpus: Corpus, batch: pa.RecordBatch) -> list[StoredBatch]:
+    """Returns rows once for each corruption that standard columns can say, or once if none can."""
+    views = StoredBatch.views(batch, corpus.recipe, corpus.vocabulary)
+    stored = corpus.recipe.stored
+    standard = [view for view, each in zip(views, stored, strict=False) if each.targets.standard]
+    return standard or list(views[:1])
 
 
 if __name__ == "__main__":

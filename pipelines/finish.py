@@ -13,6 +13,7 @@ from pipelines.output import clear, join, read_manifest, read_text
 from pipelines.plan import BuildPlan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
+from schemas.counts import COUNTS
 from schemas.errors import RunError, UsageError
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
@@ -92,8 +93,10 @@ def _write(builder: ShardBuilder, manifest: dict[str, Any]) -> None:
         vocabulary=settings.vocabulary,
     )
     page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
+    counts = settings.vocabulary.counts
     for name, content in (
         ("tokenizer.json", settings.tokenizer_json),
+        *([(COUNTS, counts.json)] if counts else []),
         ("report.html", page),
         ("README.md", render_card(manifest)),
         (MANIFEST, seal(manifest)),

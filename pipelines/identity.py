@@ -16,7 +16,7 @@ from transforms.objectives.mixture import Mixture
 from transforms.objectives.settings import settings_of
 
 Identity = dict[str, Any]
-_OWN = ("recipe", "segmenter")
+_OWN = ("recipe", "counts", "segmenter")
 """What the members of a mixture do not share."""
 
 
@@ -34,6 +34,7 @@ def identity_of(
             "vocab_size": settings.vocabulary.size,
             "special_tokens": dict(settings.vocabulary.names),
         },
+        "counts": counts.sha256 if (counts := settings.vocabulary.counts) else None,
         "sentences": settings.sentences,
         "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
         "deduplicate": builder.deduplicate,

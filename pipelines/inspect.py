@@ -17,18 +17,25 @@ from pipelines.rows import (
     KINDS,
     MASKED,
     RANDOM,
+    SHUFFLED,
     Row,
     Selected,
     example_rows,
     read_rows,
     spread,
 )
+from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import ShardEntry
 from transforms.corpus import Corpus
 from transforms.write_shard import write_atomically
 
-STYLES = {MASKED: "bold white on blue", RANDOM: "bold white on dark_red", KEPT: "black on green"}
+STYLES = {
+    MASKED: "bold white on blue",
+    RANDOM: "bold white on dark_red",
+    KEPT: "black on green",
+    SHUFFLED: "black on yellow",
+}
 _WORD_BORDER = "|"
 _SPACE = "␣"
 
@@ -137,19 +144,29 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, (begin, end) in zip("AB", row.segments, strict=False):
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end)))
+        for name, positions in row.labels.items():
+            told = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
+            console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), told))
         console.print()
-    console.print(_legend(words=any(row.words is not None for row in rows)))
+    kinds = {each.kind for row in rows for each in row.selected}
+    words = any(row.words is not None for row in rows)
+    if words or any(row.copies for row in rows):
+        console.print(_legend(words=words, shuffled=SHUFFLED in kinds))
 
 
 def _heading(row: Row) -> Text:
     kinds = collections.Counter(each.kind for each in row.selected)
-    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+    told = [kind for kind in KINDS if kind != SHUFFLED or kinds[kind]]
+    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in told)
     copy = row.selected[0].copy if row.selected else 0
-    relation = f" · B is {row.relation}" if row.relation else ""
-    details = (
-        f" · {len(row.ids)} tokens{relation} · copy {copy} of 0-{row.copies - 1} · "
-        f"{len(row.selected)} selected: {counts}"
-    )
+    relation = ""
+    if row.relation not in (None, NO_SECOND):
+        about = "B is" if len(row.segments) == 2 else "order of its parts"
+        relation = f" · {about} {row.relation}"
+    masks = " · no masks are stored"
+    if row.copies:
+        masks = f" · copy {copy} of 0-{row.copies - 1} · {len(row.selected)} selected: {counts}"
+    details = f" · {len(row.ids)} tokens{relation}{masks}"
     return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 
 
@@ -183,16 +200,20 @@ def _marked(piece: str, selected: Selected | None) -> Text:
     if selected is None:
         return Text(piece)
     piece = piece or _SPACE
+    if selected.kind == SHUFFLED:
+        return Text(f"«{piece}⇄{selected.seen_text or _SPACE}»", STYLES[SHUFFLED])
     notes = {MASKED: "", RANDOM: f"→{selected.seen_text}", KEPT: "="}
     return Text(f"‹{piece}{notes[selected.kind]}›", STYLES[selected.kind])
 
 
-def _legend(*, words: bool) -> Text:
+def _legend(*, words: bool, shuffled: bool) -> Text:
     legend = Text.assemble(("legend: ", "dim"))
+    moved = ((SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled window"),)
     for kind, form, meaning in (
         (MASKED, "‹x›", "masked"),
         (RANDOM, "‹x→y›", "y is seen instead of x"),
         (KEPT, "‹x=›", "selected, and left as it is"),
+        *(moved if shuffled else ()),
     ):
         legend.append(form, STYLES[kind]).append(f" {meaning}   ", "dim")
     return legend.append(f"{_WORD_BORDER} between whole words" if words else "", "dim")

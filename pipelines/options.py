@@ -39,6 +39,7 @@ class BuildOptions:
     dedup: bool
     segmenter: str
     user_dict: str | None
+    counts: str | None
     special_tokens: Mapping[str, str]
     settings: Mapping[str, Scalar]
     parity: bool
@@ -126,6 +127,12 @@ def _parser() -> Parser:
         help="finds Chinese words: rjieba is jieba in Rust (auto: rjieba without --user-dict)",
     )
     words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
+    words.add_argument(
+        "--counts",
+        metavar="FILE",
+        help="how often tokens occur, as JSON {token: count} or lines of a token, a tab and its "
+        "count, for recipes whose random tokens follow that (the text of each batch)",
+    )
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument(
         "--members",
@@ -207,6 +214,7 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
         dedup=_on_off(given.dedup),
         segmenter=given.segmenter,
         user_dict=given.user_dict,
+        counts=given.counts,
         special_tokens={
             role: token for role in ROLES if (token := getattr(given, f"{role}_token")) is not None
         },

@@ -11,6 +11,7 @@ from pipelines.identity import Identity, identity_of, mixture_identity
 from pipelines.members import chosen_mixture, resolve_recipe
 from pipelines.options import BuildOptions
 from pipelines.output import join
+from schemas.counts import CountsError
 from schemas.errors import UsageError
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
@@ -139,21 +140,41 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
 def _settings(options: BuildOptions, recipes: Sequence[Recipe]) -> list[BuildSettings]:
     """Resolves tokenizer and segmenter, and holds the recipes to them."""
     tokenizer_json = read_file(options.tokenizer, "--tokenizer")
-    vocabulary = read_vocabulary(tokenizer_json, options.special_tokens)
+    counts = _read_counts(options, recipes)
+    try:
+        plain = read_vocabulary(tokenizer_json, options.special_tokens)
+        counted = read_vocabulary(tokenizer_json, options.special_tokens, counts)
+    except CountsError as error:
+        raise UsageError(f"--counts {options.counts}: {error}") from error
     for recipe in recipes:
-        vocabulary.require(recipe.roles)
+        plain.require(recipe.roles)
+        for labels in recipe.labels:
+            labels.check_tokenizer(tokenizer_json)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
     return [
         BuildSettings(
             recipe=recipe,
             seed=options.seed,
             tokenizer_json=tokenizer_json,
-            vocabulary=vocabulary,
+            vocabulary=counted if recipe.follows_counts else plain,
             sentences=options.sentences,
             segmenter=Segmenter(options.segmenter, user_dict),
         )
         for recipe in recipes
     ]
+
+
+def _read_counts(options: BuildOptions, recipes: Sequence[Recipe]) -> str | None:
+    """Reads the file of counts, if there is one, for recipes of which one asks for it."""
+    if options.counts is None:
+        return None
+    if not any(recipe.follows_counts for recipe in recipes):
+        names = " or ".join(recipe.name for recipe in recipes)
+        raise UsageError(
+            f"--counts {options.counts}: no random token of {names} follows counts; leave it "
+            "out, or take a recipe whose random_ids are UnigramIds, such as spanbert"
+        )
+    return read_file(options.counts, "--counts")
 
 
 def read_file(path: str, option: str) -> str:
@@ -216,12 +237,12 @@ def show_plan(plan: BuildPlan) -> None:
 def _shown_recipe(recipe: Recipe) -> list[str]:
     return [
         f"recipe   {recipe.name}: {recipe.summary}",
-        f"         {recipe.copies} copies, {recipe.passes} pass(es), "
+        f"         {recipe.copies if recipe.stored else 'no'} copies, {recipe.passes} pass(es), "
         f"up to {recipe.max_seq_length} tokens",
     ]
 
 
 def bytes_per_token(recipe: Recipe) -> float:
     """Returns about how many bytes of shard a token of text becomes."""
-    selected = sum(0.15 for _ in recipe.corrupt) * 4 * recipe.copies
+    selected = sum(0.15 for _ in recipe.stored) * 4 * recipe.copies
     return (2 + selected + (1.3 if recipe.needs_words else 0)) * recipe.passes

@@ -8,6 +8,7 @@ import jinja2
 
 from pipelines.charts import charts_of
 from pipelines.describe import type_name
+from pipelines.rows import SHUFFLED
 from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
@@ -40,6 +41,7 @@ def render_report(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
         changed=changed_settings(recipe),
         splits=splits,
         selected=_selected_share(manifest, recipe),
+        shuffled=any(each["kind"] == SHUFFLED for row in rows for each in row["selected"]),
         rows=[{**row, "cells": cells_of(row), "shown": _SHOWN_TOKENS} for row in rows],
     )
 

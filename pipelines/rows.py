@@ -15,9 +15,12 @@ from schemas.manifest import ShardEntry
 from schemas.records import Int64
 from transforms.checks.stored import StoredBatch
 from transforms.corpus import Corpus
+from transforms.corruption.rewrite import ShuffleTokens
+from transforms.objectives.recipe import Corruption
 
-MASKED, RANDOM, KEPT = KINDS = ("masked", "random", "kept")
-"""What happened to a selected token: hidden by the mask token, another one, or itself."""
+MASKED, RANDOM, KEPT, SHUFFLED = KINDS = ("masked", "random", "kept", "shuffled")
+"""What happened to a selected token: hidden by the mask token, another one at random, itself, or
+one of its window in its place, which may be itself too."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Selected:
     Attributes:
       position: In the row.
       copy: Which copy selects it.
+      corruption: Which corruption, by its name: "mlm", ...
       kind: One of `KINDS`.
       original: The token that the model must find.
       seen: The token that the model sees.
@@ -35,6 +39,7 @@ class Selected:
 
     position: int
     copy: int
+    corruption: str
     kind: str
     original: str
     seen: str
@@ -48,15 +53,16 @@ class Row:
     Attributes:
       shard: Path of the shard in the folder.
       row: Number of the row in the shard.
-      copies: Copies there are.
+      copies: Copies of masks there are; 0 where none are stored.
       ids: The tokens' ids, not corrupted.
       tokens: The same as the vocabulary writes them.
       pieces: The same as people read them, each with the space before it.
       special: Positions of special tokens.
       segments: Token ranges [begin, end) of A, and of B if there is one.
-      relation: How B relates to A; None without pairs.
+      relation: How B relates to A, or the order of the parts of A; None if there is neither.
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
+      labels: Positions of the tokens that are labelled 1, by what is told of them.
     """
 
     shard: str
@@ -70,6 +76,7 @@ class Row:
     relation: str | None
     words: list[tuple[int, int]] | None
     selected: list[Selected]
+    labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -93,7 +100,8 @@ class RowDecoder:
           batch: A batch of this row alone.
           copy: The only copy to decode, or None for all.
         """
-        stored = StoredBatch.of(batch, self._recipe, self._vocabulary)
+        views = StoredBatch.views(batch, self._recipe, self._vocabulary)
+        stored = views[0]
         ids = stored.ids.tolist()
         tokens = self._tokens(ids)
         second, length = int(stored.second_segment_start[0]), len(ids)
@@ -101,7 +109,7 @@ class RowDecoder:
         return Row(
             shard=shard,
             row=number,
-            copies=stored.copies,
+            copies=stored.copies if self._recipe.stored else 0,
             ids=ids,
             tokens=tokens,
             pieces=self._text.pieces(tokens, stored.special.tolist()),
@@ -109,17 +117,30 @@ class RowDecoder:
             segments=[(0, second)] + ([(second, length)] if second < length else []),
             relation=_relation(stored),
             words=_words(stored),
-            selected=[each for one in copies for each in self._selected(stored, one)],
+            selected=[
+                each
+                for one in copies
+                for view, corruption in zip(views, self._recipe.stored, strict=False)
+                for each in self._selected(view, corruption, one)
+            ],
+            labels={
+                labels.name: np.flatnonzero(stored.annotations[labels.name]).tolist()
+                for labels in self._recipe.labels
+            },
         )
 
     def _tokens(self, ids: Sequence[int]) -> list[str]:
         return [self._tokenizer.id_to_token(number) or f"#{number}" for number in ids]
 
-    def _selected(self, stored: StoredBatch, copy: int) -> Iterator[Selected]:
+    def _selected(
+        self, stored: StoredBatch, corruption: Corruption, copy: int
+    ) -> Iterator[Selected]:
         begin, end = stored.selected.offsets[copy : copy + 2].tolist()
         original, seen = stored.original[begin:end], stored.seen[begin:end]
         mask = self._vocabulary.roles.get("mask")
         kinds = np.where(seen == mask, MASKED, np.where(seen == original, KEPT, RANDOM))
+        if isinstance(corruption.rewrite, ShuffleTokens):
+            kinds = np.full(len(seen), SHUFFLED)
         tokens = self._tokens(seen.tolist())
         for position, kind, old, new in zip(
             stored.selected.row(copy).tolist(),
@@ -131,6 +152,7 @@ class RowDecoder:
             yield Selected(
                 position=position,
                 copy=copy,
+                corruption=corruption.targets.name,
                 kind=kind,
                 original=old,
                 seen=new,

@@ -11,8 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.corpus import described_corpus
 from pipelines.mixture_folder import member_problem
-from pipelines.output import join, list_files, read_manifest, read_text
+from pipelines.output import join, list_files, read_manifest
 from pipelines.progress import track_shards
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import (
@@ -27,7 +28,6 @@ from transforms.build_examples import BuildSettings
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
 from transforms.checks.shard_file import Problem, check_shard
-from transforms.corpus import corpus_of
 
 CHECKS: Mapping[str, str] = {
     "manifest": "readable, sealed, and its totals add up",
@@ -167,17 +167,13 @@ def _settings(folder: str, manifest: Mapping[str, Any]) -> BuildSettings:
     """Returns what the shards were built with.
 
     Raises:
-      ValueError: if the tokenizer is missing or another one, or the recipe is unknown.
+      ValueError: if tokenizer or counts are missing or others, or the recipe is unknown.
     """
-    try:
-        text = read_text(join(folder, "tokenizer.json"))
-    except Exception as error:
-        raise ValueError(f"tokenizer.json cannot be read: {error}") from error
-    corpus = corpus_of(folder, manifest, text)
+    corpus = described_corpus(folder, manifest)
     return BuildSettings(
         recipe=corpus.recipe,
         seed=manifest["seed"],
-        tokenizer_json=text,
+        tokenizer_json=corpus.tokenizer_json,
         vocabulary=corpus.vocabulary,
     )
 

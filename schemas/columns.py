@@ -44,11 +44,19 @@ SECOND_SEGMENT_START = Column(
     pa.uint16(),
     "Index of segment B's first token; the length of the row if there is no segment B.",
 )
-PAIR_RELATION = Column(
-    "pair_relation",
-    pa.dictionary(pa.int8(), pa.string()),
-    "How segment B relates to A.",
-)
+NO_SECOND = "none"
+"""The relation of a row without a segment B, for pairings that make such rows."""
+
+
+def pair_relation(relations: int) -> Column:
+    """Returns the column of relations, if there are so many."""
+    return Column(
+        "pair_relation",
+        pa.dictionary(pa.int8() if relations <= 1 << 7 else pa.int16(), pa.string()),
+        "How segment B relates to A; where there is no B, in which order the parts of A stand.",
+    )
+
+
 WORD_STARTS = Column(
     "word_starts",
     list_of(pa.uint16()),
@@ -62,6 +70,8 @@ OBJECTIVE = Column(
 
 WORDS = "words"
 """The need of parts that read word starts."""
+CAPITALS = "capitals"
+"""The need of parts that read where upper-case letters are."""
 SPAN = pa.struct(
     [pa.field("start", pa.uint16(), nullable=False), pa.field("end", pa.uint16(), nullable=False)]
 )
@@ -73,9 +83,25 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
         "phrases": Column(
             "phrase_spans", list_of(SPAN), "Token spans [start, end) of phrases, ascending."
         ),
+        CAPITALS: Column(
+            "capitals",
+            list_of(pa.uint16()),
+            "Positions of tokens with an upper-case character in the text, ascending.",
+        ),
+        "elsewhere": Column(
+            "elsewhere",
+            list_of(pa.uint16()),
+            "Positions of tokens that other segments of the document have too, ascending.",
+        ),
     }
 )
 """What parts may need to know of tokens besides words, and the column that keeps it."""
+
+
+def has_spans(annotation: str) -> bool:
+    """Returns whether an annotation is of spans; else it is of single tokens, by position."""
+    spans: bool = ANNOTATIONS[annotation].type.value_type == SPAN
+    return spans
 
 
 def selected_positions(name: str) -> Column:

@@ -63,8 +63,9 @@ class Tokens:
       word_starts: bool[T]; the token begins a whole word. None when no recipe asks for it.
       exact_path: "word_table" or "library": how the ids were found.
       special: bool[T]; a special token that packing put into the stream. None where it put none.
-      annotations: What else is known of tokens: name to uint8[T] marks, see
-        `schemas.columns.ANNOTATIONS` and `transforms.annotations`. Special tokens have 0.
+      annotations: What else is known of tokens: name to uint8[T] marks of spans, or 0 and 1 for
+        single tokens, see `schemas.columns.ANNOTATIONS` and `transforms.annotations`. Special
+        tokens have 0.
     """
 
     ids: Array

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from tokenizers import Tokenizer
 
+from schemas.counts import TokenCounts, read_counts
+
 ROLES: Mapping[str, tuple[str, ...]] = {
     "cls": ("[CLS]", "<cls>", "<s>"),
     "sep": ("[SEP]", "<sep>", "</s>"),
@@ -32,6 +34,7 @@ class Vocabulary:
     Attributes:
       size: One more than the highest id.
       unused: Ids below `size` that no token has.
+      counts: How often tokens occur, where random tokens are to follow that.
       roles: Role name to id, for every role the tokenizer has.
       names: Role name to the token that plays it.
       sha256: Of the tokenizer file.
@@ -42,6 +45,7 @@ class Vocabulary:
     names: Mapping[str, str]
     sha256: str
     unused: tuple[int, ...] = ()
+    counts: TokenCounts | None = None
 
     @property
     def sep(self) -> int:
@@ -69,15 +73,19 @@ class Vocabulary:
             )
 
 
-def read_vocabulary(tokenizer_json: str, names: Mapping[str, str] | None = None) -> Vocabulary:
+def read_vocabulary(
+    tokenizer_json: str, names: Mapping[str, str] | None = None, counts: str | None = None
+) -> Vocabulary:
     """Reads the vocabulary of a tokenizer.
 
     Args:
       tokenizer_json: The content of a `tokenizers` JSON file.
       names: Role to token, for tokens with names of their own.
+      counts: Counts of its tokens, if there are any; see `schemas.counts.read_counts`.
 
     Raises:
-      ValueError: if it is no tokenizer, is a random one, or a named token is not in its vocabulary.
+      ValueError: if it is no tokenizer, is a random one, a named token is not in its vocabulary, or
+        the counts are not counts of its tokens.
     """
     try:
         ids = Tokenizer.from_str(tokenizer_json).get_vocab(with_added_tokens=True)
@@ -96,10 +104,13 @@ def read_vocabulary(tokenizer_json: str, names: Mapping[str, str] | None = None)
         present = [token for token in ([named] if named else usual) if token in ids]
         if present:
             found[role] = present[0]
+    roles = {role: ids[token] for role, token in found.items()}
+    special = frozenset(number for role, number in roles.items() if role != "unk")
     return Vocabulary(
         size=max(ids.values()) + 1,
-        roles={role: ids[token] for role, token in found.items()},
+        roles=roles,
         names=found,
         sha256=hashlib.sha256(tokenizer_json.encode()).hexdigest(),
         unused=tuple(sorted(set(range(max(ids.values()) + 1)) - set(ids.values()))),
+        counts=None if counts is None else read_counts(counts, ids, special),
     )

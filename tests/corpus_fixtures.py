@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.build import main as build
+from tests.recipes import varied
 from transforms.normalize import normalize_texts
 from transforms.objectives import OBJECTIVES
 from transforms.train_tokenizer import Training, train_tokenizer
@@ -39,13 +40,19 @@ def tokenizer_file(model: str, size: int = 3000) -> Path:
     return path
 
 
+def copies_in(recipe: str) -> int:
+    """Returns how many copies `corpus` makes: 3, or 1 where masks are not stored."""
+    return varied(OBJECTIVES[recipe], copies=3).copies
+
+
 @functools.cache
 def corpus(recipe: str, model: str = "") -> Path:
-    """Returns a build of the sample: two shards for training, one for evaluation, 3 copies."""
+    """Returns a build of the sample: two shards for training, one for evaluation, `copies_in`."""
     model = model or MODELS.get(recipe, "wordpiece")
     folder = Path(_root().name) / f"{recipe}-{model}"
     arguments = [recipe, "--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file(model))]
-    options = ["--shards", "2", "--eval-fraction", "0.1", "--copies", "3"]
+    options = ["--shards", "2", "--eval-fraction", "0.1"]
+    options += ["--copies", str(copies_in(recipe))]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([*arguments, "--output", str(folder), *options]) == 0
     return folder

@@ -9,6 +9,7 @@ import torch
 from trainer.batches import ArrowBatches
 from trainer.meter import Sums
 from trainer.processes import Processes
+from trainer.seeding import seed_torch
 
 
 def evaluate(
@@ -29,7 +30,9 @@ def evaluate(
     sums = Sums()
     model.eval()
     with torch.no_grad(), precision:
-        for batch in batches:
+        for number, batch in enumerate(batches):
+            # What a model draws is the same every time too.
+            seed_torch(begin["seed"], "evaluate", number * processes.size + processes.rank)
             sums.tokens += int(batch["num_tokens"])
             moved = {name: tensor.to(processes.device) for name, tensor in batch.items()}
             sums.add(model(moved), model_counts(model, moved))

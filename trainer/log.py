@@ -5,7 +5,7 @@ import datetime
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -125,7 +125,7 @@ def describe(record: Record, steps: int) -> str:
         shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
     shown += [
         text.format(record[name])
-        for name, text in _WORDS.items()
+        for name, text in _forms(record)
         if record.get(name) is not None and not (name == "skipped" and not record[name])
     ]
     if record["event"] == "eval":
@@ -134,6 +134,22 @@ def describe(record: Record, steps: int) -> str:
     return " · ".join(shown)
 
 
+def _forms(record: Record) -> Iterator[tuple[str, str]]:
+    """Yields what is shown and how; parts of a loss without words of their own by their names."""
+    for name, text in _WORDS.items():
+        for kind, before, form in _OTHERS:
+            if name == before:
+                others = [each for each in record if each.startswith(kind) and each not in _WORDS]
+                yield from ((each, form % each.removeprefix(kind)) for each in others)
+        yield name, text
+
+
+_OTHERS = (
+    ("loss_", "perplexity", "%s {:.3f}"),
+    ("accuracy_", "tokens_per_second", "%s {:.1%%}"),
+)
+"""How parts of a loss that have no words of their own are shown, and in front of what."""
+
 _WORDS: Mapping[str, str] = {
     "objective": "{}",
     "stage": "stage {}",
@@ -141,10 +157,13 @@ _WORDS: Mapping[str, str] = {
     "loss_mlm": "mlm {:.3f}",
     "loss_nsp": "nsp {:.3f}",
     "loss_sop": "sop {:.3f}",
+    "loss_rtd": "rtd {:.4f}",
     "perplexity": "perplexity {:.1f}",
     "accuracy_mlm": "masked accuracy {:.1%}",
     "accuracy_nsp": "pairs {:.1%}",
     "accuracy_sop": "order {:.1%}",
+    "replaced_found": "replaced found {:.1%}",
+    "originals_kept": "originals kept {:.1%}",
     "tokens_per_second": "{:,.0f} tok/s",
     "lr": "lr {:.2e}",
     "gradient_norm": "|g| {:.2f}",

@@ -14,7 +14,7 @@ from trainer.batches import ArrowBatches
 from trainer.layouts import Batch
 from trainer.meter import Meter
 from trainer.mixed_batches import MixedBatches
-from trainer.model import mean_losses
+from trainer.model import total_loss
 from trainer.prefetch import Prefetch
 from trainer.processes import Processes
 from trainer.seeding import seed_torch
@@ -98,7 +98,7 @@ class Loop:
             with self._gradients_stay(number):
                 with self.autocast():
                     parts = self.model(batch)
-                loss = torch.stack([*mean_losses(parts, totals).values()]).sum()
+                loss = total_loss(parts, totals)
                 # DistributedDataParallel takes the mean over processes; the sum is wanted.
                 (loss * self.processes.size).backward()
             self.meter.sums.add(parts, counts[number], member)

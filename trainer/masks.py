@@ -6,16 +6,14 @@ from typing import Protocol
 
 import numpy as np
 
-from schemas.records import Array, Bytes, Examples, Int64
+from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.shards import MappedShards, Rows
-from transforms.annotations import span_marks
 from transforms.checks.stored import special_tokens
 from transforms.corrupt import draw_copies
 from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged
 from transforms.randomness import rng_for
-from transforms.spans import Spans
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,8 +96,7 @@ class FreshMasks:
             special=special_tokens(tokens, second, self.recipe, self.vocabulary),
             word_starts=_flags(tokens, self.shards.word_starts(rows)),
             annotations={
-                name: _marks(tokens, *self.shards.spans(rows, name))
-                for name in self.recipe.annotations
+                name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },
         )
 
@@ -111,12 +108,6 @@ def _masked(stored: Rows, recipe: Recipe, drawn: Sequence[tuple[Int64, Array]]) 
     names = [corruption.targets.name for corruption in recipe.corrupt]
     first, *others = (targets for targets, _ in drawn)
     return MaskedRows(stored, seen, first, dict(zip(names[1:], others, strict=True)))
-
-
-def _marks(tokens: Ragged, starts: Ragged, ends: Ragged) -> Bytes:
-    """Returns the marks of spans that are given by positions in each row."""
-    base = np.repeat(tokens.offsets[:-1], starts.lengths)
-    return span_marks(Spans(base + starts.values, base + ends.values), len(tokens.values))
 
 
 def _flags(tokens: Ragged, starts: Ragged | None) -> Array | None:

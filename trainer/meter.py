@@ -12,9 +12,12 @@ from trainer.hardware import measured_peak, peak_memory_gib, stated_peak
 from trainer.model import Part
 from trainer.processes import Processes
 
+_Key = tuple[str, str]
+"""A member of a mixture, or "", and a name."""
+
 
 class Sums:
-    """Losses, hits and predictions of each part of a loss, on the device.
+    """Losses, hits and predictions of each part of a loss, and rates, on the device.
 
     Attributes:
       tokens: Real tokens of this process.
@@ -22,7 +25,9 @@ class Sums:
     """
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str], Tensor] = {}
+        self._sums: dict[_Key, Tensor] = {}
+        self._rates: dict[_Key, Tensor] = {}
+        self._weights: dict[_Key, float] = {}
         self._batches: dict[str, int] = {}
         self.tokens = self.slots = 0
 
@@ -38,35 +43,50 @@ class Sums:
         """
         self._batches[member] = self._batches.get(member, 0) + 1
         for name, part in parts.items():
-            row = torch.stack(
-                [part.loss.detach().double(), part.correct.double(), counts[name].double()]
-            )
             key = member, name
-            self._sums[key] = self._sums[key] + row if key in self._sums else row
+            self._weights[key] = part.weight
+            _add(self._sums, key, [part.loss.detach(), part.correct, counts[name]])
+            for rate in part.rates:
+                numbers = [rate.hits, rate.trials, torch.zeros_like(rate.hits)]
+                _add(self._rates, (member, rate.name), numbers)
 
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
-        """Returns losses and accuracies, predictions of each part, and tokens, of all processes.
+        """Returns losses, accuracies and rates, predictions, and tokens, of all processes.
 
         Names of a mixture's figures begin with the member, as in "albert/loss_mlm". The whole loss
         of a mixture is the mean of its members', by their batches.
         """
         names = list(self._sums)
-        rows = [*self._sums.values()]
+        rows = [*self._sums.values(), *self._rates.values()]
         device = processes.device
         tokens = torch.tensor([self.tokens, 0, 0], dtype=torch.float64, device=device)
         *table, (total, _, _) = processes.add_up(torch.stack([*rows, tokens])).tolist()
         found, predictions = {}, {}
         losses = dict.fromkeys(self._batches, 0.0)
-        for (member, name), (loss, correct, count) in zip(names, table, strict=True):
-            whose = f"{member}/" if member else ""
+        for key, (loss, correct, count) in zip(names, table[: len(names)], strict=True):
+            (member, name), mean = key, loss / max(count, 1)
+            whose = _whose(member)
             predictions[f"{whose}{name}"] = int(count)
-            found[f"{whose}loss_{name}"] = loss / max(count, 1)
+            found[f"{whose}loss_{name}"] = mean
             found[f"{whose}accuracy_{name}"] = correct / max(count, 1)
-            losses[member] += loss / max(count, 1)
+            losses[member] += self._weights[key] * mean
+        for (member, name), (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
+            found[f"{_whose(member)}{name}"] = hits / max(trials, 1)
         found |= {f"{member}/loss": loss for member, loss in losses.items() if member}
         whole = sum(self._batches.values())
         found["loss"] = sum(losses[each] * n / whole for each, n in self._batches.items())
         return found, predictions, int(total)
+
+
+def _whose(member: str) -> str:
+    """Returns what the figures of a mixture's member begin with."""
+    return f"{member}/" if member else ""
+
+
+def _add(sums: dict[_Key, Tensor], key: _Key, numbers: list[Tensor]) -> None:
+    """Adds numbers to the sums of a member and name."""
+    row = torch.stack([number.double() for number in numbers])
+    sums[key] = sums[key] + row if key in sums else row
 
 
 class Meter:

@@ -25,16 +25,34 @@ def mark(task: str) -> str:
     return f"has_{task}"
 
 
+class Rate(NamedTuple):
+    """A share that is told in logs beside the losses.
+
+    Attributes:
+      name: In logs.
+      hits: int64[].
+      trials: int64[].
+    """
+
+    name: str
+    hits: Tensor
+    trials: Tensor
+
+
 class Part(NamedTuple):
     """One part of a loss, summed over a batch.
 
     Attributes:
       loss: float[]; sum of the losses of all predictions.
       correct: int64[]; predictions that are right.
+      weight: By which the mean is multiplied in the whole loss.
+      rates: What else is to be told of it.
     """
 
     loss: Tensor
     correct: Tensor
+    weight: float = 1.0
+    rates: tuple[Rate, ...] = ()
 
 
 class TrainableModel(Protocol):
@@ -54,7 +72,8 @@ class TrainableModel(Protocol):
     def forward(self, batch: Batch) -> dict[str, Part]:
         """Returns the parts of the loss by name, summed and not averaged.
 
-        The loop divides each by its `counts` over all batches and ranks of a step, and adds them.
+        The loop divides each by its `counts` over all batches and ranks of a step, multiplies it by
+        its weight, and adds them.
         """
         ...
 
@@ -150,11 +169,16 @@ class Encoder(torch.nn.Module):
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token, 2 for a multiply and add, backward twice forward."""
         config = self.hf.config
-        width, inner = config.hidden_size, config.intermediate_size
+        width = config.hidden_size
         embedding = getattr(config, "embedding_size", width)
-        layer = 4 * width**2 + 2 * width * inner + 2 * width * context
         head = targets * (width * embedding + embedding * config.vocab_size)
-        return float(6 * (config.num_hidden_layers * layer + head))
+        return float(6 * (config.num_hidden_layers * layer_flops(config, context) + head))
+
+
+def layer_flops(config: Any, context: float) -> float:
+    """Returns the multiplications of a token in a layer, where it attends to `context` tokens."""
+    width, inner = config.hidden_size, config.intermediate_size
+    return float(4 * width**2 + 2 * width * inner + 2 * width * context)
 
 
 def cross_entropy_part(logits: Tensor, labels: Tensor) -> Part:
@@ -166,3 +190,9 @@ def cross_entropy_part(logits: Tensor, labels: Tensor) -> Part:
 def mean_losses(parts: Mapping[str, Part], counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Divides each part's loss by its number of predictions; a part without any is 0."""
     return {name: part.loss / counts[name].clamp(min=1) for name, part in parts.items()}
+
+
+def total_loss(parts: Mapping[str, Part], counts: Mapping[str, Tensor]) -> Tensor:
+    """Adds the means of all parts, each with its weight."""
+    means = mean_losses(parts, counts)
+    return torch.stack([part.weight * means[name] for name, part in parts.items()]).sum()

@@ -8,15 +8,20 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from schemas.errors import UsageError
+from trainer.electra_models import discriminator_folder, make_electra
 from trainer.family import FAMILIES, Family
 from trainer.model import Encoder
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.shared import shared_tasks
 from transforms.corpus import Corpus
+from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import nearest
 
+ELECTRA = "electra"
+"""The `model_type` that is two models; see `trainer.electra`."""
 _CONTRACT = ("counts", "forward", "save_pretrained")
 
 
@@ -27,6 +32,15 @@ def _bert(layers: int, hidden: int) -> Mapping[str, Any]:
         "hidden_size": hidden,
         "num_attention_heads": hidden // 64,
         "intermediate_size": 4 * hidden,
+    }
+
+
+def _electra(hidden: int, embedding: int, generator_size: float) -> Mapping[str, Any]:
+    return {
+        **_bert(12, hidden),
+        "model_type": "electra",
+        "embedding_size": embedding,
+        "generator_size": generator_size,
     }
 
 
@@ -48,9 +62,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "type_vocab_size": 1,
         "layer_norm_eps": 1e-5,
     },
+    "electra-base": _electra(768, 768, 1 / 3),
+    "electra-small": _electra(256, 128, 1 / 4),
 }
-"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, and
-Lan et al. 2020 without dropout, as its second version."""
+"""Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019,
+Lan et al. 2020 without dropout, as its second version, and Clark et al. 2020, table 6, where
+`generator_size` is the width of the generator."""
 
 
 def load_model(name: str, corpus: Corpus, longest: int, others: Sequence[Corpus] = ()) -> Any:
@@ -69,40 +86,54 @@ def load_model(name: str, corpus: Corpus, longest: int, others: Sequence[Corpus]
     """
     if ":" in name and not os.path.exists(name):
         return _own_model(name, [corpus, *others] if others else corpus)
-    folder = name if os.path.isdir(name) else None
     config = _config(name, corpus)
     family = FAMILIES.get(config.model_type)
-    if family is None:
+    if family is None and config.model_type != ELECTRA:
         raise UsageError(
             f"--model {name} is of type {config.model_type!r}, which is not trained here; known: "
-            f"{', '.join(FAMILIES)}, or your own as module:callable"
+            f"{', '.join((*FAMILIES, ELECTRA))}, or your own as module:callable"
         )
-    first = config.pad_token_id + 1 if family.after_padding else 0
-    corpora = (corpus, *others)
-    for each in corpora:
+    first = config.pad_token_id + 1 if family and family.after_padding else 0
+    for each in (corpus, *others):
         _check_fit(name, config, family, each, longest + first)
-    tasks = shared_tasks(each.recipe for each in corpora)
-    paired = any(each.recipe.pair.task is not None for each in corpora)
-    kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
+    if family is None and others:
+        raise UsageError(
+            f"--model {name} learns one recipe, and not a mixture; train it on the folder of one "
+            f"member, such as {corpus.folder}"
+        )
     dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
+    notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
+    if family is None:
+        return make_electra(name, config, corpus, longest, notice if dropout else "")
+    recipes = [each.recipe for each in (corpus, *others)]
+    return _encoder(name, config, family, recipes, longest, notice if dropout else "")
+
+
+def _encoder(
+    name: str, config: Any, family: Family, recipes: Sequence[Recipe], longest: int, notice: str
+) -> Encoder:
+    """Makes a masked-LM with the heads that the data need."""
+    folder = name if os.path.isdir(name) else None
+    tasks = shared_tasks(recipes)
+    paired = any(recipe.pair.task is not None for recipe in recipes)
+    kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
     try:
         hf = (
             kind(config)
             if folder is None
             else kind.from_pretrained(folder, config=config, dtype=torch.float32)
         )
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be made: {error}") from error
-    notices = [f"attention dropout is 0, not {dropout:g}: packed attention has none"]
     encoder = Encoder(
         hf,
         backbone=family.backbone,
         heads={task.name: task.head(family, config) for task in tasks},
         longest=longest,
-        first_position=first,
-        notice="; ".join(notices if dropout else []),
+        first_position=config.pad_token_id + 1 if family.after_padding else 0,
+        notice=notice,
     )
     if paired and not any(isinstance(task, RelationTask) and task.lent for task in tasks):
         # The head of Hugging Face stays as it is: it has two answers, and learns nothing.
@@ -121,7 +152,8 @@ def _config(name: str, corpus: Corpus) -> Any:
     pad = corpus.vocabulary.roles["pad"]
     if name in PRESETS:
         fields = {**PRESETS[name], "pad_token_id": pad, "max_position_embeddings": 512}
-        if FAMILIES[fields["model_type"]].after_padding:
+        family = FAMILIES.get(fields["model_type"])
+        if family is not None and family.after_padding:
             fields["max_position_embeddings"] += pad + 1
         # Matrix units of a GPU want a multiple of 64; the ids added are never used.
         fields["vocab_size"] = -(-corpus.vocabulary.size // 64) * 64
@@ -132,7 +164,7 @@ def _config(name: str, corpus: Corpus) -> Any:
             f"{nearest(name, PRESETS)}"
         )
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        config = transformers.AutoConfig.from_pretrained(discriminator_folder(name))
     except Exception as error:
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
     if config.pad_token_id != pad:
@@ -143,8 +175,10 @@ def _config(name: str, corpus: Corpus) -> Any:
     return config
 
 
-def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions: int) -> None:
-    """Refuses a model that lacks ids, positions or the head that the data need."""
+def _check_fit(
+    name: str, config: Any, family: Family | None, corpus: Corpus, positions: int
+) -> None:
+    """Refuses a model that lacks ids, positions, segments or the head that the data need."""
     size, pair = corpus.vocabulary.size, corpus.recipe.pair
     if config.vocab_size < size:
         raise UsageError(
@@ -158,11 +192,17 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
             f"--model {name} has {config.max_position_embeddings} positions, the rows of "
             f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
         )
-    no_head = pair.task is not None and family.pairs is None
-    if no_head or (pair.relations and config.type_vocab_size < 2):
+    one_segment = corpus.recipe.segments == 2 and config.type_vocab_size < corpus.recipe.segments
+    if pair.task is not None and (one_segment or family is None or family.pairs is None):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
             f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"
+        )
+    if one_segment:
+        raise UsageError(
+            f"--model {name} knows no second segment (type_vocab_size {config.type_vocab_size}), "
+            f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
+            "without pairs such as roberta"
         )
 
 

@@ -24,7 +24,7 @@ def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
         )
     try:
         manifest = parse_manifest((path / MANIFEST).read_text("utf-8"))
-        return corpus_of(str(path), manifest, (path / "tokenizer.json").read_text("utf-8"))
+        return corpus_of(str(path), manifest, lambda name: (path / name).read_text("utf-8"))
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise UsageError(

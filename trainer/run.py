@@ -72,9 +72,9 @@ class Run:
             for log in logs:
                 log.close()
         if self.processes.first:
-            folder = Path(options.output, LATEST, MODEL)
             done = max(self.begin, last)
-            sys.stdout.write(f"{folder}: the model after {done:,} steps, for from_pretrained\n")
+            for folder in _model_folders(Path(options.output, LATEST, MODEL)):
+                sys.stdout.write(f"{folder}: the model after {done:,} steps, for from_pretrained\n")
         return 0
 
     def _open_logs(self) -> list[Log]:
@@ -135,8 +135,15 @@ class Run:
     def _export(self, folder: Path) -> None:
         """Writes the model and the tokenizer as `from_pretrained` finds them."""
         self.loop.plain.save_pretrained(folder)
-        for name, content in self.corpus.tokenizer_files().items():
-            (folder / name).write_text(content, "utf-8")
+        files = self.corpus.tokenizer_files()
+        for place in _model_folders(folder):
+            for name, content in files.items():
+                (place / name).write_text(content, "utf-8")
+
+
+def _model_folders(folder: Path) -> list[Path]:
+    """Returns the folder of a model, or those in it if it is of several models."""
+    return sorted(path.parent for path in folder.glob("*/config.json")) or [folder]
 
 
 def _write(logs: list[Log], record: Mapping[str, Any]) -> None:

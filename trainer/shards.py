@@ -8,20 +8,23 @@ indices that the files' offsets give are used, so what lies between the files is
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATIONS
+from schemas.columns import ANNOTATIONS, has_spans
 from schemas.errors import UsageError
-from schemas.records import Array, Int64
+from schemas.records import Array, Bytes, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.annotations import span_marks
+from transforms.checks.stored import special_tokens
 from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged, offsets_of, range_indices
-from transforms.standard_columns import IGNORED
+from transforms.spans import Spans
+from transforms.standard_columns import IGNORED, token_labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,11 +35,13 @@ class Rows:
       tokens: `input_ids`, uint16 or uint32, not corrupted.
       second_segment_start: int64[R].
       pair_label: int64[R] label of the pair's relation, -100 if it has none; None without pairs.
+      token_labels: What is told of tokens: name to int8[T], 0 or 1, -100 at special tokens.
     """
 
     tokens: Ragged
     second_segment_start: Int64
     pair_label: Int64 | None
+    token_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,7 +85,7 @@ class MappedShards:
         self._first = offsets_of(np.array([batch.num_rows for batch in batches], np.int64))
         ids = np.dtype(vocabulary.id_type).itemsize
         self._ids = self._numbers(vocabulary.id_type)
-        self._halves, self._bytes = self._numbers("uint16"), self._numbers("int8")
+        self._halves = self._numbers("uint16")
         self._offsets = self._numbers("int32")
         self._tokens = self._lists(batches, "input_ids", ids)
         self._second = self._places(batches, "second_segment_start", 1, 2)
@@ -88,12 +93,21 @@ class MappedShards:
         self._selected = [self._lists(batches, each.name, 2, nested=True) for each, _ in names]
         self._seen = [self._lists(batches, each.name, ids, nested=True) for _, each in names]
         self._spans = {
-            name: self._span_lists(batches, ANNOTATIONS[name].name) for name in recipe.annotations
+            name: self._span_lists(batches, ANNOTATIONS[name].name)
+            for name in recipe.annotations
+            if has_spans(name)
+        }
+        self._marked = {
+            name: self._lists(batches, ANNOTATIONS[name].name, 2)
+            for name in recipe.annotations
+            if not has_spans(name)
         }
         self._words = self._lists(batches, "word_starts", 2) if recipe.needs_words else None
         self._relation = None
         if recipe.pair.relations:
-            self._relation = self._places(batches, "pair_relation", 1, 1)
+            kind = schema.field("pair_relation").type.index_type
+            self._codes = self._numbers(str(kind))
+            self._relation = self._places(batches, "pair_relation", 1, kind.bit_width // 8)
             self._labels = _pair_labels(batches, recipe)
         self.lengths = self._all_lengths()
 
@@ -108,12 +122,20 @@ class MappedShards:
         batch, row = self._find(rows)
         label = None
         if self._relation is not None:
-            label = self._labels[batch, self._bytes[self._relation[batch] + row]]
-        return Rows(
-            tokens=self._gather(self._tokens, self._ids, batch, row),
-            second_segment_start=self._halves[self._second[batch] + row].astype(np.int64),
-            pair_label=label,
-        )
+            label = self._labels[batch, self._codes[self._relation[batch] + row]]
+        tokens = self._gather(self._tokens, self._ids, batch, row)
+        second = self._halves[self._second[batch] + row].astype(np.int64)
+        return Rows(tokens, second, label, self._token_labels(rows, tokens, second))
+
+    def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
+        _, recipe, vocabulary = self._arguments
+        if not recipe.labels:
+            return {}
+        special = special_tokens(tokens, second, recipe, vocabulary)
+        return {
+            labels.name: token_labels(self.marks(rows, labels.name, tokens), special)
+            for labels in recipe.labels
+        }
 
     def selected(self, rows: Int64, copy: int, number: int = 0) -> tuple[Ragged, Array]:
         """Returns the positions that a copy selects in each row, and the ids seen at them.
@@ -127,6 +149,23 @@ class MappedShards:
         lists = row * self._copies + copy
         positions = self._gather(self._selected[number], self._halves, batch, lists)
         return positions, self._gather(self._seen[number], self._ids, batch, lists).values
+
+    def marks(self, rows: Int64, name: str, tokens: Ragged) -> Bytes:
+        """Returns uint8[T]: the marks of an annotation, see `transforms.annotations`.
+
+        Args:
+          rows: Their numbers.
+          name: Of the annotation.
+          tokens: Of these rows.
+        """
+        if not has_spans(name):
+            positions = self._gather(self._marked[name], self._halves, *self._find(rows))
+            marks = np.zeros(len(tokens.values), np.uint8)
+            marks[np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values] = 1
+            return marks
+        starts, ends = self.spans(rows, name)
+        base = np.repeat(tokens.offsets[:-1], starts.lengths)
+        return span_marks(Spans(base + starts.values, base + ends.values), len(tokens.values))
 
     def spans(self, rows: Int64, name: str) -> tuple[Ragged, Ragged]:
         """Returns where the annotated spans of each row begin and end."""
@@ -262,8 +301,9 @@ def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
 
 
 def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
-    """Returns int64[B, 128]: for each code that a batch may use, the label of its relation."""
-    labels = np.full((len(batches), 1 << 7), IGNORED, np.int64)
+    """Returns int64[B, N]: for each code that a batch may use, the label of its relation."""
+    most = max(1 << 7, len(recipe.pair.relations))
+    labels = np.full((len(batches), most), IGNORED, np.int64)
     for row, batch in zip(labels, batches, strict=True):
         names = _relations(batch)
         row[: len(names)] = [recipe.pair.labels.get(name, IGNORED) for name in names]

@@ -1,11 +1,11 @@
-"""Spans of tokens that are annotated: as a mark on each token, and as a column of a shard."""
+"""Spans of tokens, and single ones, that are annotated: as marks, and as columns of a shard."""
 
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import SPAN
+from schemas.columns import SPAN, has_spans
 from schemas.records import Array, Bytes, Int64
-from transforms.ragged import offsets_of, row_numbers
+from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
 BEGINS = 1
@@ -37,6 +37,29 @@ def span_marks(spans: Spans, count: int) -> Bytes:
     marks[spans.positions()] = INSIDE
     marks[spans.starts] = BEGINS
     return marks
+
+
+def annotation_column(name: str, marks: Array, offsets: Int64) -> pa.Array:
+    """Returns the column of an annotation, by positions in the row."""
+    return span_column(marks, offsets) if has_spans(name) else position_column(marks, offsets)
+
+
+def position_column(marks: Array, offsets: Int64) -> pa.Array:
+    """Returns the marked positions of each row as an Arrow list."""
+    positions = positions_in_row(np.diff(offsets))[marks > 0].astype(np.uint16)
+    rows = offsets_of(marks > 0)[offsets].astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(rows),
+        pa.array(positions),
+        type=pa.list_(pa.field("item", pa.uint16(), nullable=False)),
+    )
+
+
+def column_positions(column: pa.ListArray) -> tuple[Array, Int64]:
+    """Returns a column's positions, uint16 in the row, and row offsets."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    values = column.values.to_numpy()[offsets[0] : offsets[-1]]
+    return values, offsets - offsets[0]
 
 
 def span_column(marks: Bytes, offsets: Int64) -> pa.Array:

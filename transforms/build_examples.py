@@ -11,7 +11,7 @@ from schemas import columns
 from schemas.records import Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.corrupt import Stream, corrupt
-from transforms.lay_out import join_examples, lay_out
+from transforms.lay_out import cut_lone, join_examples, lay_out
 from transforms.objectives.recipe import Recipe
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
@@ -49,9 +49,11 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 
 @functools.lru_cache(maxsize=2)
-def load_encoder(tokenizer_json: str, words: bool, unknown: int | None) -> TextEncoder:
+def load_encoder(
+    tokenizer_json: str, words: bool, unknown: int | None, capitals: bool
+) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json, words=words, unknown=unknown)
+    return TextEncoder(tokenizer_json, words=words, unknown=unknown, capitals=capitals)
 
 
 def tokenize_shard(
@@ -68,12 +70,17 @@ def tokenize_shard(
       shard: Names the shard's random streams.
       needs: What has to be known of tokens besides what the recipe needs, see `Recipe.needs`.
     """
-    words = columns.WORDS in settings.recipe.needs | needs
+    needs |= settings.recipe.needs
     starts = SENTENCE_RULES[settings.sentences](text.data)
     text = dataclasses.replace(text, sentence_starts=starts)
-    if words:
+    if columns.WORDS in needs:
         text = annotate_words(text, settings.segmenter)
-    encoder = load_encoder(settings.tokenizer_json, words, settings.vocabulary.roles.get("unk"))
+    encoder = load_encoder(
+        settings.tokenizer_json,
+        columns.WORDS in needs,
+        settings.vocabulary.roles.get("unk"),
+        columns.CAPITALS in needs,
+    )
     return encoder.encode(text, settings.stream(shard)("check", 0))
 
 
@@ -97,7 +104,13 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
             tokens, recipe.capacity, settings.vocabulary, stream("pack", number)
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
-        parts.append(lay_out(windows, recipe.layout, settings.vocabulary))
+        windows = cut_lone(windows, recipe.layout, recipe.max_seq_length)
+        for labels in recipe.labels:
+            windows = labels.prepare(windows)
+        examples = lay_out(windows, recipe.layout, settings.vocabulary)
+        for labels in recipe.labels:
+            examples = labels.finish(examples)
+        parts.append(examples)
     return join_examples(parts)
 
 

@@ -3,14 +3,17 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from schemas.counts import COUNTS
 from schemas.errors import UsageError
 from schemas.manifest import ShardEntry, member_names, shard_entries
 from schemas.vocabulary import Vocabulary, read_vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from
+
+TOKENIZER = "tokenizer.json"
 
 _TOKENS_OF_ROLES = {
     "cls": "cls_token",
@@ -70,8 +73,13 @@ class Corpus:
         }
 
 
-def corpus_of(folder: str, manifest: Mapping[str, Any], tokenizer_json: str) -> Corpus:
-    """Returns the corpus that a manifest and a tokenizer file describe.
+def corpus_of(folder: str, manifest: Mapping[str, Any], read: Callable[[str], str]) -> Corpus:
+    """Returns the corpus that a manifest, a tokenizer file and maybe one of counts describe.
+
+    Args:
+      folder: Where it lies.
+      manifest: As `schemas.manifest.parse_manifest` returns it.
+      read: Returns the text of a file of the folder, by name.
 
     Raises:
       ValueError: if it is a mixture, if the recipe cannot be understood, or if the tokenizer is not
@@ -83,9 +91,15 @@ def corpus_of(folder: str, manifest: Mapping[str, Any], tokenizer_json: str) -> 
         )
     stated = manifest["tokenizer"]
     recipe = recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
-    if hashlib.sha256(tokenizer_json.encode()).hexdigest() != stated["sha256"]:
-        raise ValueError("tokenizer.json was changed: its sha256 is not the manifest's")
-    vocabulary = read_vocabulary(tokenizer_json, stated["special_tokens"])
+    tokenizer_json = read(TOKENIZER)
+    counts = read(COUNTS) if manifest.get("counts") else None
+    for name, text, sha256 in (
+        (TOKENIZER, tokenizer_json, stated["sha256"]),
+        (COUNTS, counts, manifest.get("counts")),
+    ):
+        if text is not None and hashlib.sha256(text.encode()).hexdigest() != sha256:
+            raise ValueError(f"{name} was changed: its sha256 is not the manifest's")
+    vocabulary = read_vocabulary(tokenizer_json, stated["special_tokens"], counts)
     if vocabulary.size != stated["vocab_size"]:
         raise ValueError(
             f"tokenizer.json has {vocabulary.size} ids, the manifest says {stated['vocab_size']}"

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import BATCH_ROWS
+from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotations import span_column
+from transforms.annotations import annotation_column
 from transforms.corruption.units import UnitTable
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import offsets_of, positions_in_row
@@ -121,13 +121,15 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
     ]
     if batch.relation is not None:
         names = pa.array(list(recipe.pair.relations))
-        codes = pa.array(batch.relation.astype(np.int8))
+        column = pair_relation(len(names))
+        codes = pa.array(batch.relation, column.type.index_type)
         arrays.append(pa.DictionaryArray.from_arrays(codes, names))
     if recipe.needs_words and batch.word_starts is not None:
         counts = np.diff(offsets_of(batch.word_starts)[batch.offsets])
         positions = positions_in_row(np.diff(batch.offsets))[batch.word_starts]
         arrays.append(arrow_list(offsets_of(counts), pa.array(positions.astype(np.uint16))))
     arrays.extend(
-        span_column(batch.annotations[name], batch.offsets) for name in recipe.annotations
+        annotation_column(name, batch.annotations[name], batch.offsets)
+        for name in recipe.annotations
     )
     return arrays

@@ -24,13 +24,29 @@ def draw_distractors(
     Returns:
       int64[W, 2], in sentences; never empty, and within one document.
     """
-    borders, offsets = packing.tokens.document_offsets, packing.tokens.sentence_offsets
+    borders = packing.tokens.document_offsets
     own = np.searchsorted(borders, first[:, 0], "right") - 1
     other = _other_documents(own, len(borders) - 1, rng, same_document)
     begins = rng.integers(borders[other], borders[other + 1])
+    return fill_up(packing, first, begins, borders[other + 1])
+
+
+def fill_up(packing: Packing, first: Int64, begins: Int64, limits: Int64) -> Int64:
+    """Lets second segments run until they and the first ones reach the window's target.
+
+    Args:
+      packing: The windows.
+      first: int64[W, 2] first segments, in sentences.
+      begins: int64[W] sentences that the second segments begin with.
+      limits: int64[W] sentences that they end in front of at the latest; beyond `begins`.
+
+    Returns:
+      int64[W, 2], in sentences; never empty.
+    """
+    offsets = packing.tokens.sentence_offsets
     wanted = packing.targets[first[:, 0]] - (offsets[first[:, 1]] - offsets[first[:, 0]])
     ends = np.searchsorted(offsets, offsets[begins] + np.maximum(wanted, 1), "left")
-    return np.stack([begins, np.minimum(ends, borders[other + 1])], axis=1)
+    return np.stack([begins, np.minimum(ends, limits)], axis=1)
 
 
 def _other_documents(

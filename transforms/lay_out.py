@@ -53,15 +53,33 @@ class Layout(Part):
         return examine_layout(batch, recipe, vocabulary)
 
 
+def cut_lone(windows: Windows, layout: Layout, max_seq_length: int) -> Windows:
+    """Cuts windows that lack their second segment to what fits, at their end.
+
+    What is left for the text of such a window is only known here: it has fewer special tokens.
+    """
+    if windows.second is None:
+        return windows
+    first = windows.first.copy()
+    lone = windows.second[:, 0] == windows.second[:, 1]
+    most = max_seq_length - layout.overhead(1)
+    first[lone, 1] = np.minimum(first[lone, 1], first[lone, 0] + most)
+    return dataclasses.replace(windows, first=first)
+
+
 def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Examples:
     """Writes the token sequence of every window.
+
+    A window whose second segment is empty is laid out as one of a single segment.
 
     Returns:
       Examples in the order of the windows.
     """
     segments = [windows.first] + ([] if windows.second is None else [windows.second])
     lengths = [ranges[:, 1] - ranges[:, 0] for ranges in segments]
-    offsets = offsets_of(np.sum(lengths, axis=0) + layout.overhead(len(segments)))
+    paired = lengths[-1] > 0 if len(segments) == 2 else np.zeros(len(lengths[0]), np.bool_)
+    overhead = np.where(paired, layout.overhead(2), layout.overhead(1))
+    offsets = offsets_of(np.sum(lengths, axis=0) + overhead)
     ids = np.empty(offsets[-1], windows.tokens.ids.dtype)
     special = np.ones(offsets[-1], np.bool_)
     words = None if windows.tokens.word_starts is None else np.zeros(offsets[-1], np.bool_)
@@ -71,11 +89,13 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
     known = windows.tokens.annotations
     annotations = {name: np.zeros(offsets[-1], each.dtype) for name, each in known.items()}
     position = _place(ids, offsets[:-1], layout.prefix, vocabulary)
+    second_starts = np.diff(offsets)
     columns: list[tuple[Array, Array]]
     for number, (ranges, counts) in enumerate(zip(segments, lengths, strict=True)):
         if number == 1:
-            position = _place(ids, position, layout.between, vocabulary)
-            second_starts = position - offsets[:-1]
+            position = position.copy()
+            position[paired] = _place(ids, position[paired], layout.between, vocabulary)
+            second_starts[paired] = (position - offsets[:-1])[paired]
         columns = [(windows.tokens.ids, ids), (in_stream, special)]
         columns.extend((known[name], annotations[name]) for name in known)
         if words is not None and windows.tokens.word_starts is not None:
@@ -90,7 +110,7 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
     return Examples(
         ids=ids,
         offsets=offsets,
-        second_segment_start=second_starts if len(segments) == 2 else np.diff(offsets),
+        second_segment_start=second_starts,
         special=special,
         word_starts=words,
         relation=windows.relation,

@@ -41,6 +41,7 @@ class SentenceOrder(Part):
     Differs: the order of a pair is asked where there is one, unless random_is_swapped.
     """
 
+    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("in_order", "swapped", "random")
     task: ClassVar[PairTask | None] = PairTask("sop", "sentence_order_label")
 

@@ -36,13 +36,19 @@ class Pair(Protocol):
     """A way of pairing.
 
     Attributes:
-      relations: Names of the relations between the two segments; empty for single segments.
-      task: What is learned of them; None for single segments.
+      segments: Segments of an example: 1 or 2.
+      relations: What there is to tell of an example: names of the relations between two segments,
+        or of the orders of one; empty if nothing is. With `schemas.columns.NO_SECOND` among them,
+        an example may lack the second segment.
+      task: What is learned of them, if anything.
       labels: Relation to label; relations that are not in it are not to be predicted.
     """
 
-    relations: ClassVar[Sequence[str]]
+    segments: ClassVar[int]
     task: ClassVar[PairTask | None]
+
+    @property
+    def relations(self) -> Sequence[str]: ...
 
     @property
     def labels(self) -> Mapping[str, int]: ...
@@ -54,6 +60,7 @@ class Pair(Protocol):
 class SingleSegment(Part):
     """No second segment: windows follow one another."""
 
+    segments: ClassVar[int] = 1
     relations: ClassVar[Sequence[str]] = ()
     task: ClassVar[PairTask | None] = None
 
@@ -87,6 +94,7 @@ class NextSentence(Part):
     Differs: a "random" segment never comes from its own document, unless same_document.
     """
 
+    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("next", "random")
     task: ClassVar[PairTask | None] = PairTask("nsp", "next_sentence_label")
 

@@ -38,6 +38,11 @@ def random_bits(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint32]:
 
 def random_below(rng: np.random.Generator, bound: int, count: int) -> npt.NDArray[np.int64]:
     """Returns numbers in [0, bound), uniform to within bound / 2**32."""
-    return ((random_bits(rng, count).astype(np.uint64) * np.uint64(bound)) >> np.uint64(32)).astype(
-        np.int64
-    )
+    return scaled_bits(random_bits(rng, count), np.uint64(bound))
+
+
+def scaled_bits(
+    bits: npt.NDArray[np.uint32], bounds: np.uint64 | npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """Turns 32 random bits each into numbers in [0, bound), uniform to within bound / 2**32."""
+    return ((bits.astype(np.uint64) * bounds) >> np.uint64(32)).astype(np.int64)

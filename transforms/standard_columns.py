@@ -1,14 +1,17 @@
 """Turns stored rows into the columns that Hugging Face's models and collators take."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import Column, list_of, schema_of
-from schemas.records import Array, Int64
+from schemas.columns import ANNOTATIONS, Column, list_of, schema_of
+from schemas.records import Array, Bool, Int64
 from transforms.checks.stored import StoredBatch
 from transforms.pair_segments import Pair
 from transforms.ragged import positions_in_row, range_indices
 from transforms.targets import arrow_list
+from transforms.token_labels import TokenLabels
 
 IGNORED = -100
 """The label of a token that is not to be predicted."""
@@ -17,40 +20,82 @@ COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),
     Column("token_type_ids", list_of(pa.int8()), "0 in segment A, 1 in segment B."),
     Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
-    Column("labels", list_of(pa.int32()), "The original id where a token is selected, else -100."),
+)
+LABELS = Column(
+    "labels",
+    list_of(pa.int32()),
+    "The original id where a token is selected, by whichever corruption, else -100.",
 )
 
 
-def standard_schema(pair: Pair) -> pa.Schema:
-    """Returns the schema of `standard_columns`, for a recipe that pairs like this."""
-    if pair.task is None:
-        return schema_of(COLUMNS)
-    meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
-    return schema_of((*COLUMNS, Column(pair.task.label, pa.int32(), f"{meaning}; else -100.")))
+def token_label_column(name: str) -> str:
+    """Returns what the column of a token's labels is called, and the tensor of a batch."""
+    return f"{name}_labels"
 
 
-def standard_columns(batch: StoredBatch, copy: int, pair: Pair) -> pa.RecordBatch:
-    """Returns one copy of some rows, a row an example.
+def standard_schema(
+    pair: Pair, labels: Sequence[TokenLabels] = (), *, masked: bool = True
+) -> pa.Schema:
+    """Returns the schema of `standard_columns`, for a recipe that pairs and labels like this.
 
     Args:
-      batch: The rows as they are stored.
+      pair: How the recipe pairs.
+      labels: What it tells of tokens.
+      masked: Whether masks are stored; there are no labels of masked tokens without.
+    """
+    found = [*COLUMNS, *([LABELS] if masked else [])]
+    if pair.task is not None:
+        meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
+        found.append(Column(pair.task.label, pa.int32(), f"{meaning}; else -100."))
+    for each in labels:
+        meaning = f"1 at {ANNOTATIONS[each.name].name}, 0 at other tokens, -100 at special ones."
+        found.append(Column(token_label_column(each.name), list_of(pa.int8()), meaning))
+    return schema_of(found)
+
+
+def standard_columns(
+    views: Sequence[StoredBatch],
+    copy: int,
+    pair: Pair,
+    labels: Sequence[TokenLabels] = (),
+    *,
+    masked: bool = True,
+) -> pa.RecordBatch:
+    """Returns one copy of some rows, a row an example.
+
+    All corruptions of a copy are in it: what they select is disjoint, and whichever selects a
+    token, its original is to be predicted from the vocabulary.
+
+    Args:
+      views: The rows as they are stored, once for each corruption.
       copy: Which of their copies.
       pair: How the recipe pairs.
+      labels: What it tells of tokens.
+      masked: Whether masks are stored.
     """
+    batch = views[0]
     corrupted = batch.ids.astype(np.int32)
-    labels = np.full(len(corrupted), IGNORED, np.int32)
-    at, chosen = _selection(batch, copy)
-    labels[at] = corrupted[at]
-    corrupted[at] = batch.seen[chosen]
+    targets = np.full(len(corrupted), IGNORED, np.int32)
+    for view in views:
+        at, chosen = _selection(view, copy)
+        targets[at] = batch.ids[at]
+        corrupted[at] = view.seen[chosen]
     starts = np.repeat(batch.second_segment_start, batch.lengths)
     types = (positions_in_row(batch.lengths) >= starts).astype(np.int8)
     ones = np.ones(len(corrupted), np.int8)
-    arrays: list[pa.Array] = [
-        arrow_list(batch.offsets, pa.array(values)) for values in (corrupted, types, ones, labels)
-    ]
+    found = (corrupted, types, ones, *([targets] if masked else []))
+    arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]
     if pair.task is not None:
         arrays.append(pa.array(_pair_labels(batch, pair)))
-    return pa.record_batch(arrays, schema=standard_schema(pair))
+    for each in labels:
+        marks = token_labels(batch.annotations[each.name], batch.special)
+        arrays.append(arrow_list(batch.offsets, pa.array(marks)))
+    return pa.record_batch(arrays, schema=standard_schema(pair, labels, masked=masked))
+
+
+def token_labels(marks: Array, special: Bool) -> Array:
+    """Returns int8[T]: 1 at marked tokens, 0 at others, -100 at special ones."""
+    return np.where(special, IGNORED, marks > 0).astype(np.int8)
 
 
 def _selection(batch: StoredBatch, copy: int) -> tuple[Int64, Int64]:

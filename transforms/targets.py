@@ -31,6 +31,8 @@ class Targets(Protocol):
     Attributes:
       name: Of what is predicted, for columns, statistics and losses.
       stored: Whether there are columns; else the trainer draws the corruption anew.
+      standard: Whether the originals of its tokens are to be predicted from the vocabulary, which
+        is all that the standard columns of an export can say.
     """
 
     @property
@@ -38,6 +40,9 @@ class Targets(Protocol):
 
     @property
     def stored(self) -> bool: ...
+
+    @property
+    def standard(self) -> bool: ...
 
     def columns(self, id_type: str) -> tuple[Column, ...]: ...
 
@@ -56,6 +61,7 @@ class MaskedTokens(Part):
     """
 
     stored: ClassVar[bool] = True
+    standard: ClassVar[bool] = True
 
     name: str = "mlm"
 
@@ -93,7 +99,25 @@ class ContrastedRun(MaskedTokens):
     Source: Kong et al. 2020, 4.
     """
 
+    standard: ClassVar[bool] = False
+
     name: str = "ngram"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedSpans(MaskedTokens):
+    """The same, and each token is also to be told from the two tokens around its run.
+
+    A run is all that is selected without a gap, so nothing more is stored. Of a run that touches
+    the beginning or the end of a segment nothing is told in this second way.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: Joshi et al. 2020, 3.2, span boundary objective; facebookresearch/SpanBERT
+      pretraining/fairseq/data/no_nsp_span_bert_dataset.py.
+    Differs: pairs of boundaries are not stored.
+    """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,6 +131,7 @@ class FreshTokens(Part):
     """
 
     stored: ClassVar[bool] = False
+    standard: ClassVar[bool] = False
 
     name: str = "mlm"
 

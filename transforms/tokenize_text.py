@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from tokenizers import Tokenizer
 
+from schemas.columns import CAPITALS
 from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64, ShardText, Tokens
+from transforms.capitals import any_marked, capital_marks, piece_ends
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
 from transforms.splitting import Splitting, find_splitting
@@ -55,18 +57,27 @@ class _Sentences:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Encoded:
-    """Tokens of consecutive sentences: ids, tokens a sentence, and where whole words begin."""
+    """Tokens of consecutive sentences: ids, tokens a sentence, and what is asked of each token.
+
+    That is where whole words begin, and where upper-case letters are.
+    """
 
     ids: Array
     counts: Int64
     word_starts: Bool | None
+    capitals: Bool | None = None
 
 
 class TextEncoder:
     """Encodes sentences, through a table of words where the tokenizer allows it."""
 
     def __init__(
-        self, tokenizer_json: str, *, words: bool = True, unknown: int | None = None
+        self,
+        tokenizer_json: str,
+        *,
+        words: bool = True,
+        unknown: int | None = None,
+        capitals: bool = False,
     ) -> None:
         """Loads a tokenizer.
 
@@ -75,6 +86,7 @@ class TextEncoder:
           words: Find the word starts of texts with word marks, too.
           unknown: Takes the place of special tokens that the model itself finds in text: one of
             SentencePiece may have "</s>" among its pieces. None leaves them.
+          capitals: Annotate the tokens that have an upper-case character in the text.
         """
         self.tokenizer = load_tokenizer(tokenizer_json)
         highest = max(self.tokenizer.get_vocab(with_added_tokens=True).values())
@@ -83,9 +95,12 @@ class TextEncoder:
         if unknown is not None:
             added = self.tokenizer.get_added_tokens_decoder().items()
             self._text_ids[[number for number, token in added if token.special]] = unknown
+        self._capitals = capitals
         self._splitting = find_splitting(self.tokenizer)
         self._table = (
-            WordTable(self.tokenizer, self._splitting, positions=words) if self._splitting else None
+            WordTable(self.tokenizer, self._splitting, positions=words or capitals)
+            if self._splitting
+            else None
         )
 
     def encode(self, text: ShardText, rng: np.random.Generator) -> Tokens:
@@ -129,11 +144,15 @@ class TextEncoder:
         word_of_sentence = np.searchsorted(words, block.borders)
         counts = np.diff(offsets[word_of_sentence])
         ids = self._text_ids[table.pieces.ids][index]
-        starts = None
-        if block.marks is not None:
+        starts = capitals = None
+        if block.marks is not None or self._capitals:
             at = np.repeat(words[:-1], np.diff(offsets)) + table.pieces.byte_starts[index]
-            starts = _word_starts(table.pieces.opens[index], at, counts, block.marks)
-        encoded = _Encoded(ids, counts, starts)
+            if block.marks is not None:
+                starts = _word_starts(table.pieces.opens[index], at, counts, block.marks)
+            if self._capitals:
+                ends = piece_ends(at, offsets, words[1:])
+                capitals = any_marked(at, ends, capital_marks(block.data))
+        encoded = _Encoded(ids, counts, starts, capitals)
         whole = offsets_of(table.whole_sentence[rows])[word_of_sentence]
         apart = np.flatnonzero(np.diff(whole))
         if len(apart):
@@ -146,7 +165,7 @@ class TextEncoder:
     def _library(self, block: _Sentences, which: Int64) -> _Encoded:
         """Encodes some sentences of a block by calling the tokenizer on each."""
         texts = block.texts(which)
-        if block.marks is None:
+        if block.marks is None and not self._capitals:
             lists = [
                 e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
             ]
@@ -156,8 +175,13 @@ class TextEncoder:
         pieces = pieces_of(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False))
         counts = np.diff(pieces.offsets)
         at = pieces.byte_starts + np.repeat(block.borders[which], counts)
-        starts = _word_starts(pieces.opens, at, counts, block.marks)
-        return _Encoded(self._text_ids[pieces.ids], counts, starts)
+        starts = capitals = None
+        if block.marks is not None:
+            starts = _word_starts(pieces.opens, at, counts, block.marks)
+        if self._capitals:
+            ends = piece_ends(at, pieces.offsets, block.borders[which + 1])
+            capitals = any_marked(at, ends, capital_marks(block.data))
+        return _Encoded(self._text_ids[pieces.ids], counts, starts, capitals)
 
     def _agrees(
         self, blocks: list[_Sentences], encoded: list[_Encoded], rng: np.random.Generator
@@ -201,7 +225,15 @@ class TextEncoder:
             if text.word_marks is None
             else np.concatenate([np.empty(0, np.bool_), *marked]),
             exact_path=path,
+            annotations=self._annotations(blocks),
         )
+
+    def _annotations(self, blocks: list[_Encoded]) -> dict[str, Array]:
+        if not self._capitals:
+            return {}
+        found = [block.capitals for block in blocks if block.capitals is not None]
+        marks = np.concatenate([np.empty(0, np.bool_), *found])
+        return {CAPITALS: marks.astype(np.uint8)}
 
 
 def _blocks(text: ShardText) -> Iterator[_Sentences]:
@@ -259,7 +291,9 @@ def _replace(encoded: _Encoded, which: Int64, other: _Encoded) -> _Encoded:
     starts[which] = len(encoded.ids) + offsets_of(other.counts)[:-1]
     counts[which] = other.counts
     index = range_indices(starts, counts)
-    words = None
+    words = capitals = None
     if encoded.word_starts is not None and other.word_starts is not None:
         words = np.concatenate([encoded.word_starts, other.word_starts])[index]
-    return _Encoded(np.concatenate([encoded.ids, other.ids])[index], counts, words)
+    if encoded.capitals is not None and other.capitals is not None:
+        capitals = np.concatenate([encoded.capitals, other.capitals])[index]
+    return _Encoded(np.concatenate([encoded.ids, other.ids])[index], counts, words, capitals)

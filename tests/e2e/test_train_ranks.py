@@ -59,6 +59,21 @@ def test_two_processes_go_on_where_one_stopped(alone: Path, tmp_path: Path) -> N
     assert_close(saved(alone / "run"), saved(tmp_path / "run"))
 
 
+@pytest.mark.slow
+def test_two_processes_train_both_models_of_electra_as_one_does(tmp_path: Path) -> None:
+    sizes = {"model_type": "electra", "embedding_size": 32, "max_position_embeddings": 512}
+    model = tiny_config(tmp_path, **sizes)
+    options = (*OPTIONS, "--steps", "6", "--eval-every", "6")
+    for name, processes in (("one", 1), ("two", 2)):
+        finish(start(corpus("electra"), model, tmp_path / name, *options, processes=processes))
+    assert_close(saved(tmp_path / "one"), saved(tmp_path / "two"))
+    for event in ("train", "eval"):
+        pairs = zip(records(tmp_path / "one", event), records(tmp_path / "two", event), strict=True)
+        for one, two in pairs:
+            for name in ("loss", "loss_rtd", "replaced_found", "originals_kept", "accuracy_rtd"):
+                assert one[name] == pytest.approx(two[name], rel=1e-4), name
+
+
 def test_processes_that_cannot_share_a_step_are_refused(tmp_path: Path) -> None:
     process = start(
         corpus("bert-wwm"),

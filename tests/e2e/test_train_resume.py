@@ -7,15 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from tests.corpus_fixtures import copy_of, corpus
 from tests.e2e.train_runs import (
     ROOT,
     arguments,
+    assert_same,
     finish,
     records,
     saved,
@@ -27,22 +26,6 @@ from tests.e2e.train_runs import (
 
 Captured = pytest.CaptureFixture[str]
 SMALL = ("--batch-tokens", "512", "--eval-every", "1000")
-
-
-def assert_same(one: Any, other: Any) -> None:
-    """Compares nested tensors bit by bit."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for a, b in zip(one, other, strict=True):
-            assert_same(a, b)
-    else:
-        assert one == other
 
 
 def wait_for_step(process: subprocess.Popen[str], output: Path, step: int) -> None:

@@ -84,3 +84,19 @@ def saved(output: Path) -> dict[str, Any]:
 
 def steps_saved(output: Path) -> list[str]:
     return sorted(path.name for path in (output / "checkpoints").iterdir())
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Compares nested tensors bit by bit."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            assert_same(a, b)
+    else:
+        assert one == other

@@ -9,6 +9,7 @@ from torch import Tensor
 from schemas.records import Array
 from trainer.layouts import Packed, Padded
 from trainer.plan import Limits
+from trainer.tasks.masked import MaskedTask
 from transforms.objectives.recipe import Recipe
 from transforms.pair_segments import Pair
 
@@ -83,7 +84,7 @@ def packed(
     masks: Sequence[Masks],
     pair: Pair,
 ) -> dict[str, Any]:
-    """Returns what `Packed.tensors` should hold, as lists, but for what tasks add."""
+    """Returns what `Packed.tensors` should hold, as lists; of tasks, what masked ones add."""
     ids: list[int] = []
     places: list[int] = []
     types: list[int] = []
@@ -115,6 +116,15 @@ def packed(
         "row_ids": _fill_up(numbers, layout.segments, -1),
         "num_tokens": total,
     }
+    for name in _other_names(layout):
+        places, labels = [], []
+        for begin, row, mask in zip(borders, rows, masks, strict=False):
+            places.extend(begin + position for position in mask.more[name].positions)
+            labels.extend(row["input_ids"][position] for position in mask.more[name].positions)
+        size = layout.capacities[name]
+        assert len(places) <= size
+        found[f"{name}_positions"] = _fill_up(places, size, 0)
+        found[f"{name}_labels"] = _fill_up(labels, size, -100)
     return _with_pairs(found, rows, pair, layout.segments)
 
 
@@ -125,7 +135,7 @@ def padded(
     masks: Sequence[Masks],
     pair: Pair,
 ) -> dict[str, Any]:
-    """Returns what `Padded.tensors` should hold, as lists, but for what tasks add."""
+    """Returns what `Padded.tensors` should hold, as lists; of tasks, what masked ones add."""
     width = layout.longest
     found: dict[str, Any] = {
         "input_ids": [],
@@ -137,20 +147,37 @@ def padded(
     }
     for row, mask in zip(rows, masks, strict=True):
         length = len(row["input_ids"])
-        labels = [-100] * width
-        for position in mask.positions:
-            labels[position] = row["input_ids"][position]
         types = [int(place >= row["second_segment_start"]) for place in range(length)]
         found["input_ids"].append(_fill_up(seen_tokens(row, mask), width, layout.pad))
         found["attention_mask"].append(_fill_up([1] * length, width, 0))
         found["token_type_ids"].append(_fill_up(types, width, 0))
-        found["labels"].append(labels)
+        found["labels"].append(_labels(row, mask, width))
     for _ in range(layout.rows - len(rows)):
         found["input_ids"].append([layout.pad] * width)
         found["attention_mask"].append(_fill_up([1], width, 0))
         found["token_type_ids"].append([0] * width)
         found["labels"].append([-100] * width)
+    for name in _other_names(layout):
+        lines = [
+            _labels(row, mask.more[name], width) for row, mask in zip(rows, masks, strict=True)
+        ]
+        empty = [[-100] * width] * (layout.rows - len(rows))
+        found[f"{name}_labels"] = [*lines, *empty]
     return _with_pairs(found, rows, pair, layout.rows)
+
+
+def _labels(row: Row, masks: Masks, width: int) -> list[int]:
+    """Returns a line of labels: the original ids where something is to be predicted."""
+    labels = [-100] * width
+    for position in masks.positions:
+        labels[position] = row["input_ids"][position]
+    return labels
+
+
+def _other_names(layout: Packed | Padded) -> list[str]:
+    """Returns the names of the corruptions after the first whose tokens are to be predicted."""
+    masked = [task for task in layout.tasks if isinstance(task, MaskedTask)]
+    return [task.name for task in masked if not task.first]
 
 
 def masks_in(batch: Mapping[str, Any], rows: Sequence[Row], names: Sequence[str]) -> list[Masks]:

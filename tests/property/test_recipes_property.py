@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Examples, ShardId, Tokens
+from schemas.columns import ANNOTATIONS, NO_SECOND
+from schemas.records import Array, Examples, ShardId, Tokens
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
+from tests.recipes import varied
 from transforms import ragged
 from transforms.build_examples import BuildSettings, arrange_examples
 from transforms.checks.examine import examine
@@ -33,11 +35,20 @@ RUNNING_ON = [
 
 def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
     settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
+    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, len(tokens.ids)))
     examples = arrange_examples(tokens, settings, SHARD)
     batches = list(corrupt(examples, recipe, VOCABULARY, settings.stream(SHARD)))
     for batch in batches:
         assert examine(batch, recipe, VOCABULARY).breaches == {}
     return examples, pa.Table.from_batches(batches, recipe.schema(VOCABULARY))
+
+
+def marks_for(recipe: Recipe, count: int) -> dict[str, Array]:
+    """Annotates single tokens with what a recipe needs, whatever they are."""
+    return {
+        name: rng_for(0, name).integers(0, 2, count).astype(np.uint8)
+        for name in sorted(recipe.needs & ANNOTATIONS.keys())
+    }
 
 
 @st.composite
@@ -73,9 +84,7 @@ def large() -> Tokens:
     seed=st.integers(0, 1 << 30),
 )
 def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, seed: int) -> None:
-    recipe = dataclasses.replace(
-        OBJECTIVES[name], max_seq_length=length, copies=copies, passes=passes
-    )
+    recipe = varied(OBJECTIVES[name], max_seq_length=length, copies=copies, passes=passes)
     examples, table = build(recipe, tokens, seed)
     assert table.schema.equals(recipe.schema(VOCABULARY))
     assert all(column.null_count == 0 for column in table.columns)
@@ -90,7 +99,9 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
         assert [i in ROLES.values() for i in row["input_ids"]] == special.tolist()
         if recipe.pair.relations:
             assert row["pair_relation"] in recipe.pair.relations
-            assert row["second_segment_start"] < len(ids)
+        if recipe.segments == 2:
+            paired = row["second_segment_start"] < len(ids)
+            assert paired == (row["pair_relation"] != NO_SECOND)
         else:
             assert row["second_segment_start"] == len(ids)
         if recipe.needs_words:
@@ -124,14 +135,14 @@ def _check_masks(row: dict[str, list[list[int]]], recipe: Recipe, special: list[
 def test_rows_without_pairs_hold_the_text_once(
     name: str, tokens: Tokens, seed: int, length: int
 ) -> None:
-    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=length, copies=1)
+    recipe = varied(OBJECTIVES[name], max_seq_length=length, copies=1)
     examples, _ = build(recipe, tokens, seed)
     assert examples.ids[~examples.special].tolist() == tokens.ids.tolist()
 
 
 @NAMES
 def test_the_seed_decides_everything(name: str) -> None:
-    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=2)
+    recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=2)
     tokens = large()
     _, table = build(recipe, tokens, 1)
     assert table.equals(build(recipe, tokens, 1)[1])
@@ -140,9 +151,9 @@ def test_the_seed_decides_everything(name: str) -> None:
 
 @NAMES
 def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
-    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=3)
+    recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=3)
     _, three = build(recipe, large(), 1)
-    _, two = build(dataclasses.replace(recipe, copies=2), large(), 1)
+    _, two = build(varied(recipe, copies=2), large(), 1)
     for column in recipe.corrupt[0].targets.columns("uint16"):
         first_two = [row[:2] for row in three.column(column.name).to_pylist()]
         assert first_two == two.column(column.name).to_pylist()
@@ -155,7 +166,7 @@ def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
 
 @NAMES
 def test_the_first_pass_does_not_depend_on_the_others(name: str) -> None:
-    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=1)
+    recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=1)
     once, _ = build(recipe, large(), 1)
     twice, _ = build(dataclasses.replace(recipe, passes=2), large(), 1)
     assert twice.ids[: len(once.ids)].tolist() == once.ids.tolist()
@@ -166,7 +177,7 @@ def test_the_first_pass_does_not_depend_on_the_others(name: str) -> None:
 def test_the_size_of_what_is_copied_at_once_does_not_matter(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = dataclasses.replace(OBJECTIVES[name], max_seq_length=64, copies=1)
+    recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=1)
     _, expected = build(recipe, large(), 1)
     monkeypatch.setattr(ragged, "_COPIED", 37)
     assert build(recipe, large(), 1)[1].equals(expected)

@@ -1,10 +1,18 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.checks.oracle import rate
-from transforms.corruption.budgets import Budget, RandomizedBudget, RoundedBudget
+from transforms.corruption.budgets import (
+    Budget,
+    CappedBudget,
+    CeiledBudget,
+    RandomizedBudget,
+    RoundedBudget,
+)
 from transforms.randomness import rng_for
 
 
@@ -23,10 +31,32 @@ def test_the_cap_follows_the_longest_row(longest: int, cap: int) -> None:
     assert tokens(RoundedBudget(max_predictions=7), [20, 1_000_000], longest) == [3, 7]
 
 
+@pytest.mark.parametrize(
+    ("longest", "cap"), [(128, 19), (512, 79), (64, 9), (100, 15), (6, 1), (5, 1)]
+)
+def test_electra_caps_a_little_higher_or_lower(longest: int, cap: int) -> None:
+    assert tokens(CappedBudget(), [1, 10, 1_000_000], longest) == [1, min(2, cap), cap]
+
+
+def test_electra_rounds_as_python_does() -> None:
+    lengths = list(range(1, 513))
+    expected = [max(1, min(79, round(0.15 * length))) for length in lengths]
+    assert tokens(CappedBudget(), lengths, 512) == expected
+
+
 @given(length=st.integers(0, 70_000), share=st.floats(0.001, 0.999), cap=st.integers(1, 70_000))
 def test_rounding_is_python_s(length: int, share: float, cap: int) -> None:
     budget = RoundedBudget(rate=share, max_predictions=cap)
     assert tokens(budget, [length]) == [min(cap, max(1, round(length * share)))]
+
+
+@given(length=st.integers(0, 70_000), share=st.floats(0.001, 0.999))
+def test_rounding_up_is_python_s(length: int, share: float) -> None:
+    assert tokens(CeiledBudget(rate=share), [length]) == [math.ceil(length * share)]
+
+
+def test_a_share_that_is_rounded_up() -> None:
+    assert tokens(CeiledBudget(), [0, 1, 20, 21, 509, 510]) == [0, 1, 3, 4, 77, 77]
 
 
 def test_an_unbiased_share() -> None:
@@ -47,10 +77,11 @@ def test_a_share_without_a_rest_is_exact() -> None:
     assert low.tolist() == high.tolist() == (lengths // 4).tolist()
 
 
-@pytest.mark.parametrize("kind", [RoundedBudget, RandomizedBudget])
+@pytest.mark.parametrize("kind", [RoundedBudget, CappedBudget, CeiledBudget, RandomizedBudget])
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
 def test_the_rate_must_leave_something(
-    kind: type[RoundedBudget] | type[RandomizedBudget], share: float
+    kind: type[CappedBudget] | type[RoundedBudget] | type[CeiledBudget] | type[RandomizedBudget],
+    share: float,
 ) -> None:
     with pytest.raises(ValueError, match=r"rate must be in \(0, 1\), got"):
         kind(rate=share)

@@ -7,12 +7,35 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.export import main
-from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
+from tests.corpus_fixtures import (
+    RECIPES,
+    copies_in,
+    copy_of,
+    corpus,
+    manifest_of,
+    shard_paths,
+    stored_rows,
+)
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
-PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER}
+STRUCTURE = "sentence_structure_label", {"random": 0, "next": 1, "previous": 2}
+DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
+PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3:2-0-1", "3:2-1-0")
+REORDERING = "part_order_label", {name: label for label, name in enumerate(PARTS)}
+PAIR_LABELS = {
+    "bert": NEXT,
+    "bert-wwm": NEXT,
+    "albert": ORDER,
+    "span-sop": ORDER,
+    "structbert": STRUCTURE,
+    "ernie2-distance": DISTANCE,
+    "ernie2-reordering": REORDERING,
+}
 """Column and labels of the recipes that have pairs."""
+TOKEN_LABELS = {"ernie2-capitals": "capitals", "ernie2-document": "elsewhere"}
+"""Where the recipes that label tokens keep the labels; `SPECIAL` ones have none."""
+SPECIAL = {2, 3}
 Captured = pytest.CaptureFixture[str]
 
 
@@ -27,21 +50,34 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
         for stored in stored_rows(path):
             ids = list(stored["input_ids"])
             labels = [-100] * len(ids)
-            for position, seen in zip(
-                stored["mlm_positions"][copy], stored["mlm_input_ids"][copy], strict=True
-            ):
-                labels[position] = stored["input_ids"][position]
-                ids[position] = seen
+            masked = "mlm_positions" in stored
+            # What is contrasted is not predicted from the vocabulary.
+            for name in ("mlm", "wso"):
+                if f"{name}_positions" not in stored:
+                    continue
+                for position, seen in zip(
+                    stored[f"{name}_positions"][copy],
+                    stored[f"{name}_input_ids"][copy],
+                    strict=True,
+                ):
+                    labels[position] = stored["input_ids"][position]
+                    ids[position] = seen
             second = stored["second_segment_start"]
             row = {
                 "input_ids": ids,
                 "token_type_ids": [0] * second + [1] * (len(ids) - second),
                 "attention_mask": [1] * len(ids),
-                "labels": labels,
+                **({"labels": labels} if masked else {}),
             }
             if recipe in PAIR_LABELS:
                 name, numbers = PAIR_LABELS[recipe]
                 row[name] = numbers[stored["pair_relation"]]
+            if recipe in TOKEN_LABELS:
+                name = TOKEN_LABELS[recipe]
+                row[f"{name}_labels"] = [
+                    -100 if token in SPECIAL else int(position in stored[name])
+                    for position, token in enumerate(stored["input_ids"])
+                ]
             rows.append(row)
     return rows
 
@@ -58,7 +94,7 @@ def test_every_copy_of_every_row_is_written(recipe: str, to: str, tmp_path: Path
                 table = pq.read_table(written.with_suffix(".parquet"))
             else:
                 table = pa.ipc.open_stream(written.read_bytes()).read_all()
-            assert table.to_pylist() == expected_rows(path, 3, recipe)
+            assert table.to_pylist() == expected_rows(path, copies_in(recipe), recipe)
             assert table.schema.field("input_ids").type.value_type == pa.int32()
 
 

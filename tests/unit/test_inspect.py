@@ -10,6 +10,8 @@ from pipelines.inspect import main
 from pipelines.rows import spread
 from pipelines.token_text import TokenText
 from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
+from tests.oracles.batches import names_of
+from transforms.objectives import OBJECTIVES
 
 Captured = pytest.CaptureFixture[str]
 
@@ -38,12 +40,13 @@ def test_rows_are_those_that_are_stored(recipe: str, capsys: Captured) -> None:
         assert row["tokens"] == [tokenizer.id_to_token(i) for i in was["input_ids"]]
         assert row["relation"] == was.get("pair_relation")
         assert row["segments"] == [[0, second], [second, length]][: 1 + (second < length)]
-        found = [(s["copy"], s["position"], s["seen"]) for s in row["selected"]]
+        found = [(s["copy"], s["corruption"], s["position"], s["seen"]) for s in row["selected"]]
         assert found == [
-            (copy, position, tokenizer.id_to_token(seen))
+            (copy, name, position, tokenizer.id_to_token(seen))
             for copy in range(3)
+            for name in (names_of(OBJECTIVES[recipe]) if "mlm_positions" in was else ())
             for position, seen in zip(
-                was["mlm_positions"][copy], was["mlm_input_ids"][copy], strict=True
+                was[f"{name}_positions"][copy], was[f"{name}_input_ids"][copy], strict=True
             )
         ]
 
@@ -56,7 +59,7 @@ def test_what_happened_to_a_token_is_named(recipe: str, capsys: Captured) -> Non
         for each in row["selected"]:
             assert each["original"] == row["tokens"][each["position"]]
             expected = {mask: "masked", each["original"]: "kept"}.get(each["seen"], "random")
-            assert each["kind"] == expected
+            assert each["kind"] == ("shuffled" if each["corruption"] == "wso" else expected)
 
 
 def test_words_are_ranges_from_start_to_start_without_special_tokens(capsys: Captured) -> None:
@@ -105,6 +108,42 @@ def test_without_colours_every_selected_token_is_marked(
     assert text.count("→") == kinds.count("random")
     assert "masked" in legend
     assert "between whole words" in legend
+    assert "shuffled" not in legend
+
+
+def test_shuffled_windows_have_a_mark_of_their_own(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    folder = corpus("structbert")
+    rows = rows_of(capsys, folder, "--rows", "6", "--copy", "0")
+    assert main([str(folder), "--rows", "6"]) == 0
+    *shown, legend = capsys.readouterr().out.strip().splitlines()
+    text, kinds = "\n".join(shown), [each["kind"] for row in rows for each in row["selected"]]
+    moved = kinds.count("shuffled")
+    assert moved > 0
+    assert text.count("«") == text.count("⇄") == text.count("»") == moved
+    assert text.count("‹") == len(kinds) - moved
+    assert "y is seen instead of x, in a shuffled window" in legend
+    headings = [line for line in shown if " tokens · B is " in line]
+    assert len(headings) == 6
+    for row, heading in zip(rows, headings, strict=True):
+        told = sum(each["kind"] == "shuffled" for each in row["selected"])
+        assert f"B is {row['relation']} · " in heading
+        assert (f"{told} shuffled" in heading) == (told > 0)
+
+
+def test_a_row_without_segment_b_tells_no_relation(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    folder = corpus("electra")
+    rows = rows_of(capsys, folder, "--rows", "40")
+    assert main([str(folder), "--rows", "40"]) == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if " tokens · " in line]
+    told = ["B is next" if row["relation"] == "next" else "tokens · no masks" for row in rows]
+    assert len(set(told)) == 2
+    assert [part in line for part, line in zip(told, headings, strict=True)] == [True] * len(rows)
 
 
 def test_the_row_a_person_sees_is_readable(

@@ -18,7 +18,7 @@ from transforms.corpus import Corpus
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
 LONGEST = {PAIRS: 128, NO_PAIRS: 512}
-VOCABULARIES = {"bert": 30522, "roberta": 50265, "albert": 30000}
+VOCABULARIES = {"bert": 30522, "roberta": 50265, "albert": 30000, "electra": 30522}
 GEOMETRY = {
     # Layers, width, heads, inner width, positions; parameters of the published encoder.
     "bert-tiny": (2, 128, 2, 512, 512, 4_385_920),
@@ -27,6 +27,8 @@ GEOMETRY = {
     "bert-large": (24, 1024, 16, 4096, 512, 335_141_888),
     "roberta-base": (12, 768, 12, 3072, 514, 124_055_040),
     "albert-base": (12, 768, 12, 3072, 512, 11_683_584),
+    "electra-base": (12, 768, 12, 3072, 512, 108_891_648),
+    "electra-small": (12, 256, 4, 1024, 512, 13_483_008),
 }
 
 
@@ -82,15 +84,16 @@ def test_every_preset_is_held_to_its_paper() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_has_the_geometry_of_its_paper(name: str) -> None:
     kind = str(PRESETS[name]["model_type"])
-    recipe = PAIRS if FAMILIES[kind].pairs else NO_PAIRS
+    recipe = PAIRS if kind in FAMILIES and FAMILIES[kind].pairs else NO_PAIRS
     with torch.device("meta"):
         model = load_model(name, with_vocabulary(VOCABULARIES[kind], recipe), 128)
-    config = model.hf.config
+    hf = model.discriminator if kind == "electra" else model.hf
+    config = hf.config
     layers, width, heads, inner, positions, published = GEOMETRY[name]
     assert (config.num_hidden_layers, config.hidden_size) == (layers, width)
     assert (config.num_attention_heads, config.intermediate_size) == (heads, inner)
     assert config.max_position_embeddings == positions
-    backbone = getattr(model.hf, FAMILIES[kind].backbone)
+    backbone = hf.base_model
     added = (config.vocab_size - VOCABULARIES[kind]) * getattr(config, "embedding_size", width)
     assert sum(weight.numel() for weight in backbone.parameters()) == published + added
 
@@ -234,7 +237,7 @@ def test_an_unknown_name_is_refused_with_those_most_like_it() -> None:
 def test_an_architecture_that_is_not_trained_is_refused(tmp_path: Path) -> None:
     message = refusal(config_of(tmp_path, model_type="gpt2"))
     assert "is of type 'gpt2', which is not trained here; known: " in message
-    assert message.endswith(f"{', '.join(FAMILIES)}, or your own as module:callable")
+    assert message.endswith(f"{', '.join((*FAMILIES, 'electra'))}, or your own as module:callable")
 
 
 def test_an_architecture_that_nobody_knows_is_refused(tmp_path: Path) -> None:

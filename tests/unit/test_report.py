@@ -90,6 +90,20 @@ def test_a_report_marks_every_selected_token() -> None:
     assert marks == [each["kind"] for row in rows for each in row["selected"]]
 
 
+def test_a_report_explains_shuffled_windows_where_there_are_some() -> None:
+    page = parse(report_of("structbert"))
+    rows = [row.to_json() for row in example_rows(open_corpus(str(corpus("structbert"))))]
+    assert page.marks[3] == "shuffled"
+    shown = sum(
+        each["kind"] == "shuffled" and each["position"] < 600
+        for row in rows
+        for each in row["selected"]
+    )
+    assert page.marks.count("shuffled") == 1 + shown > 1
+    assert "within a shuffled window" in "".join(page.text)
+    assert "shuffled window" not in "".join(parse(report_of("bert")).text)
+
+
 def test_a_report_is_the_same_again() -> None:
     assert report_of("bert") == report_of("bert")
 

@@ -36,6 +36,11 @@ def test_a_record_in_words() -> None:
     assert "3 skipped" in describe({**TRAINED, "skipped": 3}, 10000)
 
 
+def test_every_part_of_the_loss_is_told() -> None:
+    told = describe({**TRAINED, "loss_distance": 1.0986, "accuracy_distance": 0.3456}, 10000)
+    assert "· mlm 4.500 · distance 1.099 · masked accuracy 21.3% · distance 34.6% · 21,400" in told
+
+
 def test_records_are_written_at_once(tmp_path: Path) -> None:
     log = JsonLines(tmp_path, 0)
     log.write({"event": "train", "step": 1, "loss": 2.5})

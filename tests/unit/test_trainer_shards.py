@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.columns import ANNOTATIONS, NO_SECOND
 from schemas.errors import UsageError
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
@@ -59,11 +60,20 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             "input_ids": stored.tokens.row(at).tolist(),
             "second_segment_start": int(stored.second_segment_start[at]),
         }
-        if stored.pair_label is not None:
+        if recipe.pair.relations and recipe.pair.task is None:
+            # Nothing is learned of these pairs, so the relation is told by the segments alone.
+            lone = row["second_segment_start"] == len(row["input_ids"])
+            row["pair_relation"] = NO_SECOND if lone else "next"
+        elif stored.pair_label is not None:
             names = {label: name for name, label in recipe.pair.labels.items()}
             row["pair_relation"] = {IGNORED: "random", **names}[stored.pair_label[at]]
         if words is not None:
             row["word_starts"] = words.row(at).tolist()
+        for labels in recipe.labels:
+            begin, end = stored.tokens.offsets[at : at + 2].tolist()
+            told = stored.token_labels[labels.name][begin:end]
+            row[ANNOTATIONS[labels.name].name] = np.flatnonzero(told == 1).tolist()
+            assert (told[[0, -1]] == IGNORED).all()
         found.append(row)
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]

@@ -6,19 +6,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from schemas.errors import UsageError
+from trainer.tasks.boundary import BoundaryTask
 from trainer.tasks.contrast import ContrastTask
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.task import Task
+from trainer.tasks.token_labels import TokenLabelTask
 from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
-from transforms.targets import ContrastedRun, FreshTokens, MaskedTokens
+from transforms.targets import ContrastedRun, FreshTokens, MaskedSpans, MaskedTokens
 
 
-def _masked(corruption: Corruption, *, first: bool) -> Sequence[Task]:
+def _masked(corruption: Corruption, _recipe: Recipe, *, first: bool) -> Sequence[Task]:
     return (MaskedTask(corruption.targets.name, first),)
 
 
-def _contrasted(corruption: Corruption, *, first: bool) -> Sequence[Task]:
+def _contrasted(corruption: Corruption, _recipe: Recipe, *, first: bool) -> Sequence[Task]:
     if first:
         raise UsageError("a contrasted run cannot be a recipe's first corruption")
     [most] = corruption.select.most_tokens(np.array([MAX_LENGTH]), MAX_LENGTH).tolist()
@@ -26,12 +28,20 @@ def _contrasted(corruption: Corruption, *, first: bool) -> Sequence[Task]:
     return (ContrastTask(corruption.targets.name, most + 2),)
 
 
+def _spans(corruption: Corruption, recipe: Recipe, *, first: bool) -> Sequence[Task]:
+    name = corruption.targets.name
+    return MaskedTask(name, first), BoundaryTask(name, first, recipe.layout)
+
+
 class _Tasks(Protocol):
-    def __call__(self, corruption: Corruption, *, first: bool) -> Sequence[Task]: ...
+    def __call__(
+        self, corruption: Corruption, recipe: Recipe, /, *, first: bool
+    ) -> Sequence[Task]: ...
 
 
 TASKS: Mapping[type[Any], _Tasks] = {
     MaskedTokens: _masked,
+    MaskedSpans: _spans,
     FreshTokens: _masked,
     ContrastedRun: _contrasted,
 }
@@ -48,9 +58,10 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     for number, corruption in enumerate(recipe.corrupt):
         if type(corruption.targets) not in TASKS:
             raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
-        found.extend(TASKS[type(corruption.targets)](corruption, first=number == 0))
+        found.extend(TASKS[type(corruption.targets)](corruption, recipe, first=number == 0))
     if recipe.pair.task is not None:
         found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
+    found.extend(TokenLabelTask(labels.name) for labels in recipe.labels)
     if not recipe.corrupt:
         raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
     return tuple(found)

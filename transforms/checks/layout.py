@@ -21,7 +21,7 @@ def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary)
     too_long = lengths > recipe.max_seq_length
     found = [
         breach("a row is longer than max_seq_length", too_long),
-        breach("a row has no text", lengths < recipe.layout.overhead(recipe.segments) + 1),
+        breach("a row has no text", lengths < recipe.layout.overhead(recipe.least_segments) + 1),
         _segments(batch, recipe),
         *_special_tokens(batch, recipe, vocabulary),
     ]
@@ -46,7 +46,16 @@ def _segments(batch: StoredBatch, recipe: "Recipe") -> Findings:
         return breach(name, starts != batch.lengths)
     first = starts - len(layout.prefix) - len(layout.between)
     second = batch.lengths - starts - len(layout.suffix)
+    lone = lone_rows(batch, recipe)
+    first = np.where(lone, starts - layout.overhead(1), first)
+    second = np.where(lone, 1, second)
     return breach("a segment is empty", (first < 1) | (second < 1))
+
+
+def lone_rows(batch: StoredBatch, recipe: "Recipe") -> Bool:
+    """Returns bool[R]: rows without segment B, where the recipe allows them."""
+    lone: Bool = batch.second_segment_start == batch.lengths
+    return lone & (recipe.least_segments == 1)
 
 
 def _special_tokens(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> list[Findings]:
@@ -72,7 +81,7 @@ def _special_tokens(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary
     ]
     if recipe.segments == 2:
         name = "no separator stands before second_segment_start"
-        found.append(breach(name, absent(middles, layout.between)))
+        found.append(breach(name, absent(middles, layout.between) & ~lone_rows(batch, recipe)))
     stray = np.zeros(len(batch.ids), np.bool_)
     for role in layout.roles:
         stray |= batch.ids == vocabulary.roles[role]

@@ -8,7 +8,7 @@ from transforms.checks.oracle import Findings, Oracle
 from transforms.checks.stored import StoredBatch
 
 if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+    from transforms.objectives.recipe import Corruption, Recipe
 
 
 class Part:
@@ -16,14 +16,19 @@ class Part:
 
     Attributes:
       needs: What must be known of every token: "words", or a name of `schemas.columns.ANNOTATIONS`.
+      follows_counts: What it draws follows the counts of a vocabulary that has some.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    follows_counts: ClassVar[bool] = False
 
     @property
     def inner_roles(self) -> tuple[str, ...]:
         """Roles of the special tokens that this part puts inside a segment."""
         return ()
+
+    def check(self, corruption: "Corruption") -> None:
+        """Raises ValueError if the other parts of its corruption do not go with this one."""
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         """Counts what this part must hold in some rows."""

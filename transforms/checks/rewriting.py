@@ -13,7 +13,7 @@ from transforms.checks.stored import StoredBatch
 if TYPE_CHECKING:
     from transforms.corruption.rewrite import MaskRandomKeep
 
-_BUCKETS = 16
+BUCKETS = 16
 
 
 def examine_rewriting(
@@ -32,10 +32,7 @@ def examine_rewriting(
         is_mask = batch.seen == vocabulary.mask
         masked = int(np.count_nonzero(is_mask))
         changed &= ~is_mask
-        in_text = batch.ids == vocabulary.mask
-        if np.count_nonzero(in_text):
-            name = "the mask token stands in the text"
-            found.append(breach(name, batch.rows_of_tokens(in_text)))
+        found.append(mask_in_text(batch, vocabulary))
     replaced = np.flatnonzero(changed)
     ids, originals = batch.seen[replaced], batch.original[replaced]
     allowed = np.zeros(max(vocabulary.size, int(ids.max(initial=0)) + 1), np.bool_)
@@ -51,14 +48,22 @@ def examine_rewriting(
     }
     originals = originals[allowed[np.minimum(originals, len(allowed) - 1)]]
     for name, values in (("random_ids", ids), ("replaced_ids", originals)):
-        for number, count in enumerate(_buckets(values.astype(np.int64), vocabulary.size)):
+        for number, count in enumerate(buckets(values.astype(np.int64), vocabulary.size)):
             counts[f"mask.{name}_{number + 1:02d}"] = int(count)
     return gather([Findings(counts), *found])
 
 
-def _buckets(ids: Int64, size: int) -> Int64:
+def mask_in_text(batch: StoredBatch, vocabulary: Vocabulary) -> Findings:
+    """Checks that no token of the text is the mask token."""
+    in_text = batch.ids == vocabulary.mask
+    if not np.count_nonzero(in_text):
+        return Findings()
+    return breach("the mask token stands in the text", batch.rows_of_tokens(in_text))
+
+
+def buckets(ids: Int64, size: int) -> Int64:
     """Counts ids by sixteenths of the vocabulary."""
-    return np.bincount(np.minimum(ids * _BUCKETS // size, _BUCKETS - 1), minlength=_BUCKETS)
+    return np.bincount(np.minimum(ids * BUCKETS // size, BUCKETS - 1), minlength=BUCKETS)
 
 
 def rewriting_oracles(
@@ -74,10 +79,10 @@ def rewriting_oracles(
     same = rewrite.random / max(len(allowed), 1)
     to_mask = same if rewrite.mask and vocabulary.mask in allowed else 0.0
     keep = 1 - rewrite.mask - rewrite.random
-    ids = [totals.get(f"mask.random_ids_{n + 1:02d}", 0) for n in range(_BUCKETS)]
-    replaced = [totals.get(f"mask.replaced_ids_{n + 1:02d}", 0) for n in range(_BUCKETS)]
+    ids = [totals.get(f"mask.random_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
+    replaced = [totals.get(f"mask.replaced_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
     drawable = np.setdiff1d(allowed, [vocabulary.mask] if rewrite.mask else [])
-    expected = sum(ids) * _buckets(drawable, vocabulary.size) - np.array(replaced)
+    expected = sum(ids) * buckets(drawable, vocabulary.size) - np.array(replaced)
     kept = totals.get("mask.kept", 0)
     return [
         rate(

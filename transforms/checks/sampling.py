@@ -28,10 +28,28 @@ _EDGE = 0.1
 """How much less than its share an eighth of a row may be selected where runs are."""
 _MANY_CHOSEN, _MANY, _EQUAL = 10, 40, 1e-8
 """Two copies that choose at least 10 of at least 40 units are equal less often than 1e-8."""
+_MANY_SPANS = 4
+"""So are copies of at least so many spans: 4! / 40**4 places, and lengths of chance besides."""
+_COMMON = 0.15
+"""How much more than by chance copies of spans have in common: words of many tokens, and those to
+their right, are selected more often than others."""
+_INNER = 0.02
+"""How unevenly the inner parts of segments may be selected where there are spans."""
 
 
-def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int) -> Findings:
-    """Counts in a sample of the rows where units are selected, how long they are, and overlaps."""
+def sample(
+    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int, skip: int = 0
+) -> Findings:
+    """Counts in a sample of the rows where units are selected, how long they are, and overlaps.
+
+    Args:
+      batch: Rows.
+      units: What is selected as a whole.
+      budget: How many tokens a copy may select.
+      max_seq_length: Of the recipe.
+      skip: Units at the beginning of every segment that are left out, since spans that go to the
+        right reach them less often than others.
+    """
     some = take_rows(batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1)))
     if WORDS in units.needs:
         starts, sizes = word_units(some)
@@ -40,10 +58,16 @@ def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length:
         sizes = np.ones(len(starts), np.int64)
     if not len(starts):
         return Findings()
+    if skip:
+        inner = _behind_the_first(some, starts, skip)
+        starts, sizes = starts[inner], sizes[inner]
+        if not len(starts):
+            return Findings()
     row = np.searchsorted(some.offsets, starts, "right") - 1
     in_row = np.bincount(row, minlength=len(some))
     chosen = selection_matrix(some)[:, starts]
-    counts = _where(chosen, row, in_row) | _overlaps(chosen, in_row)
+    counts = _where(chosen, row, in_row)
+    counts |= _overlaps(chosen, in_row, _MANY_SPANS * (skip + 1) if skip else _MANY_CHOSEN)
     if WORDS in units.needs:
         large = (budget.bounds(some.lengths, max_seq_length)[0] >= _LARGE_BUDGET)[row]
         counts["select.words"] = int(np.count_nonzero(large)) * some.copies
@@ -55,6 +79,14 @@ def sample(batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length:
     return Findings(counts)
 
 
+def _behind_the_first(batch: StoredBatch, starts: Int64, skip: int) -> Bool:
+    """Finds the units that have `skip` others before them in their segment."""
+    row = np.searchsorted(batch.offsets, starts, "right") - 1
+    second = starts >= (batch.offsets[:-1] + batch.second_segment_start)[row]
+    _, counts = np.unique(2 * row + second, return_counts=True)
+    return positions_in_row(counts) >= skip
+
+
 def _where(chosen: Bool, row: Int64, in_row: Int64) -> dict[str, int]:
     """Counts selected units by eighths of their rows, all equally large; the rest is left out."""
     size = in_row // _PARTS
@@ -64,10 +96,15 @@ def _where(chosen: Bool, row: Int64, in_row: Int64) -> dict[str, int]:
     return {f"select.eighth_{n + 1}": int(hits[n]) for n in range(_PARTS)}
 
 
-def _overlaps(chosen: Bool, in_row: Int64) -> dict[str, int]:
+def _overlaps(chosen: Bool, in_row: Int64, many: int) -> dict[str, int]:
     """Counts what every two copies have in common, what they would by chance, and equal copies.
 
     Copies are equal where a random number a unit gives them the same sum.
+
+    Args:
+      chosen: bool[C, U].
+      in_row: int64[R]; units of each row.
+      many: A copy that chooses so many of `_MANY` is hardly ever equal to another.
     """
     copies = len(chosen)
     in_row = in_row[in_row > 0]
@@ -75,7 +112,7 @@ def _overlaps(chosen: Bool, in_row: Int64) -> dict[str, int]:
     often = chosen.sum(axis=0)
     sizes = np.add.reduceat(chosen, borders, axis=1, dtype=np.int64)
     products = (sizes.sum(axis=0) ** 2 - (sizes**2).sum(axis=0)) // 2
-    large = (sizes.min(axis=0) >= _MANY_CHOSEN) & (in_row >= _MANY)
+    large = (sizes.min(axis=0) >= many) & (in_row >= _MANY)
     keys = rng_for(0, "equal copies").integers(0, _KEYS, chosen.shape[1], np.uint64)
     sums = np.sort(np.add.reduceat(np.where(chosen, keys, 0), borders, axis=1)[:, large], axis=0)
     return {
@@ -119,6 +156,22 @@ def run_sample_oracles(totals: Mapping[str, int], copies: int, most_words: int) 
     found = [uniformity(name, eighths, [1] * _PARTS, _EDGE)]
     if copies > 1:
         found.append(_independence(totals, copies, 0.05, lumps=most_words))
+        pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
+        found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
+    return found
+
+
+def inner_sample_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
+    """Judges what `sample` counted behind the first words of segments, where spans are selected.
+
+    The words of a span come together, so both counts come in lumps of up to `most_words`.
+    """
+    eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
+    lumps = [count // most_words for count in eighths]
+    name = "all parts of a segment are selected alike, but for its beginning"
+    found = [uniformity(name, lumps, [1] * _PARTS, _INNER)]
+    if copies > 1:
+        found.append(_independence(totals, copies, _COMMON, lumps=most_words))
         pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
         found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
     return found

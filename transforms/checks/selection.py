@@ -42,15 +42,16 @@ def examine_runs(
 
 def run_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
     """Judges how many words are selected in runs, and where."""
-    return [_filled(totals, words=True), *run_sample_oracles(totals, copies, most_words)]
+    return [filled(totals, words=True), *run_sample_oracles(totals, copies, most_words)]
 
 
 def selection_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[Oracle]:
     """Judges how many units are selected, and which."""
-    return [_filled(totals, words), *sample_oracles(totals, copies, words)]
+    return [filled(totals, words), *sample_oracles(totals, copies, words)]
 
 
-def _filled(totals: Mapping[str, int], words: bool) -> Oracle:
+def filled(totals: Mapping[str, int], words: bool) -> Oracle:
+    """Judges whether budgets are used up: nearly by words, and by single tokens wholly."""
     selected, most = totals.get("select.tokens", 0), totals.get("select.most", 0)
     low = totals.get("select.least", 0) * (_WORDS_FILL if words else 1)
     name = "as many tokens are selected as the budgets allow"
@@ -73,11 +74,24 @@ def candidates_of(batch: StoredBatch, special: bool) -> Int64:
 
 
 def examine_tokens(
-    batch: StoredBatch, budget: "Budget", special: bool, max_seq_length: int
+    batch: StoredBatch,
+    budget: "Budget",
+    special: bool,
+    max_seq_length: int,
+    lengths: Int64 | None = None,
 ) -> Findings:
-    """Checks that every list has as many tokens as the budget says."""
+    """Checks that every list has as many tokens as the budget says.
+
+    Args:
+      batch: Rows.
+      budget: How many tokens a copy may select.
+      special: Special tokens may be selected.
+      max_seq_length: Of the recipe.
+      lengths: int64[R]; what the budget is a share of, if not the lengths of the rows.
+    """
     counts = batch.selected_counts
-    least, most = budget.bounds(batch.lengths, max_seq_length)
+    lengths = batch.lengths if lengths is None else lengths
+    least, most = budget.bounds(lengths, max_seq_length)
     most = np.minimum(most, candidates := candidates_of(batch, special))
     least = np.minimum(least, candidates)
     wrong = (counts < least[:, None]) | (counts > most[:, None])
@@ -87,7 +101,7 @@ def examine_tokens(
         "select.least": int(least.sum()) * batch.copies,
         "select.most": int(most.sum()) * batch.copies,
         "select.free_tokens": int(counts[free].sum()),
-        "select.free_length": int(batch.lengths[free].sum()) * batch.copies,
+        "select.free_length": int(lengths[free].sum()) * batch.copies,
         "select.free_lists": int(np.count_nonzero(free)) * batch.copies,
     }
     name = "a copy selects another number of tokens than its budget"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATIONS
+from schemas.columns import ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.annotations import column_spans, span_marks
+from transforms.annotations import column_positions, column_spans, span_marks
 from transforms.checks.oracle import Findings, breach, gather
 from transforms.ragged import Ragged, range_indices
 from transforms.spans import Spans
@@ -37,7 +37,7 @@ class StoredBatch:
         row and copy.
       seen: uint16[P] or uint32[P]; what the model sees there.
       earlier: The same positions of the corruptions before it.
-      annotations: The marks of annotated spans, by name; see `transforms.annotations`.
+      annotations: The marks of annotated tokens, by name; see `transforms.annotations`.
     """
 
     ids: Array
@@ -81,7 +81,7 @@ class StoredBatch:
             copies=recipe.copies,
             **_selection(batch, recipe, number),
             annotations={
-                name: _marks(batch.column(ANNOTATIONS[name].name), ids.offsets)
+                name: _marks(name, batch.column(ANNOTATIONS[name].name), ids.offsets)
                 for name in recipe.annotations
             },
         )
@@ -89,6 +89,15 @@ class StoredBatch:
     def view(self, batch: pa.RecordBatch, recipe: "Recipe", number: int) -> "StoredBatch":
         """Returns the same rows with another corruption in view."""
         return dataclasses.replace(self, **_selection(batch, recipe, number))
+
+    @classmethod
+    def views(
+        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary
+    ) -> tuple["StoredBatch", ...]:
+        """Returns the rows once for each corruption that is stored, or once if none is."""
+        first = cls.of(batch, recipe, vocabulary)
+        others = range(1, len(recipe.stored))
+        return first, *(first.view(batch, recipe, number) for number in others)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -134,6 +143,18 @@ class StoredBatch:
         begins = self.selected.offsets[1:-1]
         falls[begins[(begins > 0) & (begins < len(values))] - 1] = False
         return ~self.rows_with(np.flatnonzero(falls))
+
+    @functools.cached_property
+    def run_borders(self) -> tuple[Bool, Bool]:
+        """bool[P + 1] and bool[P]; where runs of neighbouring positions begin, and their ends.
+
+        The first array is true at its end too.
+        """
+        values = self.selected.values
+        begins = np.ones(len(values) + 1, np.bool_)
+        begins[1:-1] = values[1:] != values[:-1] + 1
+        begins[self.selected.offsets] = True
+        return begins, begins[1:]
 
     @functools.cached_property
     def original(self) -> Array:
@@ -200,8 +221,18 @@ def _selection(batch: pa.RecordBatch, recipe: "Recipe", number: int) -> dict[str
     }
 
 
-def _marks(column: pa.ListArray, offsets: Int64) -> Bytes:
-    """Returns uint8[T]: the marks of a column of spans; what lies outside its row is left out."""
+def _marks(name: str, column: pa.ListArray, offsets: Int64) -> Bytes:
+    """Returns uint8[T]: the marks of an annotation; what lies outside its row is left out."""
+    if has_spans(name):
+        return _marks_of_spans(column, offsets)
+    positions, rows = column_positions(column)
+    base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
+    marks = np.zeros(offsets[-1], np.uint8)
+    marks[(base + positions)[base + positions < limit]] = 1
+    return marks
+
+
+def _marks_of_spans(column: pa.ListArray, offsets: Int64) -> Bytes:
     starts, ends, rows = column_spans(column)
     base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
     spans = Spans(base + starts, np.maximum(np.minimum(base + ends, limit), base + starts))
@@ -230,8 +261,9 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
         name = f"{one.name} and {other.name} differ in length"
         found.append(breach(name, any_copy(differ.reshape(-1, copies))))
     lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
-    for column in (ANNOTATIONS[name].name for name in recipe.annotations):
-        wrong = _wrong_spans(batch.column(column), lengths)
+    for name in recipe.annotations:
+        column = ANNOTATIONS[name].name
+        wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
     if recipe.objective_column:
         told = np.array(batch.column("objective").to_pylist(), np.str_)
@@ -248,6 +280,15 @@ def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
     return np.bincount(row[wrong], minlength=len(lengths)) > 0
 
 
+def _wrong_positions(column: pa.ListArray, lengths: Int64) -> Bool:
+    """Returns bool[R]: rows with a position that is outside, or not behind the last one."""
+    positions, offsets = column_positions(column)
+    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
+    wrong = positions >= lengths[row]
+    wrong[1:] |= (positions[1:] <= positions[:-1]) & (row[1:] == row[:-1])
+    return np.bincount(row[wrong], minlength=len(lengths)) > 0
+
+
 def special_tokens(
     ids: Ragged, second_starts: Int64, recipe: "Recipe", vocabulary: Vocabulary
 ) -> Bool:
@@ -255,12 +296,18 @@ def special_tokens(
     layout = recipe.layout
     special = np.zeros(len(ids.values), np.bool_)
     begins, ends = ids.offsets[:-1], ids.offsets[1:]
-    borders = [(begins, len(layout.prefix)), (ends - len(layout.suffix), len(layout.suffix))]
-    if recipe.segments == 2:
-        borders.append((begins + second_starts - len(layout.between), len(layout.between)))
-    for first, count in borders:
+    paired = np.full(len(begins), recipe.segments == 2)
+    if recipe.least_segments < recipe.segments:
+        paired = second_starts < ends - begins
+    borders = [
+        (begins, len(layout.prefix), begins, ends),
+        (ends - len(layout.suffix), len(layout.suffix), begins, ends),
+    ]
+    between = begins + second_starts - len(layout.between)
+    borders.append((between[paired], len(layout.between), begins[paired], ends[paired]))
+    for first, count, low, high in borders:
         for step in range(count):
-            special[np.clip(first + step, begins, ends - 1)] = True
+            special[np.clip(first + step, low, high - 1)] = True
     for role in {role for part in recipe.parts for role in part.inner_roles}:
         special |= ids.values == vocabulary.roles[role]
     return special

@@ -26,7 +26,8 @@ def examine_word_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
     begun = batch.word_flags | batch.special
     heads = [np.full(len(batch), len(recipe.layout.prefix))]
     if recipe.segments == 2 and not recipe.layout.join_split_word:
-        heads.append(batch.second_segment_start)
+        second = batch.second_segment_start
+        heads.append(np.where(second < batch.lengths, second, heads[0]))
     inside = np.zeros(len(batch), np.bool_)
     for head in heads:
         inside |= ~begun[batch.offsets[:-1] + np.minimum(head, batch.lengths - 1)]

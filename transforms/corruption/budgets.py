@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Budget(Protocol):
-    """Answers how many tokens to select in each row."""
+    """Answers how many tokens to select in each row.
+
+    The selector says what lengths are: of whole rows, or of their text without special tokens.
+    """
 
     @property
     def rate(self) -> float: ...
@@ -60,6 +63,58 @@ class RoundedBudget(Part):
     def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
         """Returns the least and the most tokens a row of single-token units selects."""
         cap = self.max_predictions or math.ceil(max_seq_length * self.rate)
+        exact = np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
+        return exact, exact
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CeiledBudget(Part):
+    """ceil(length * rate), on the IEEE double product: at least one token of every row with text.
+
+    Attributes:
+      rate: Fraction of the sequence, in (0, 1).
+
+    Source: facebookresearch/SpanBERT pretraining/fairseq/data/masking.py (mask_num).
+    """
+
+    rate: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
+        return self.bounds(lengths, max_seq_length)[1]
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns the least and the most tokens a row of single-token units selects."""
+        exact = np.ceil(lengths * self.rate).astype(np.int64)
+        return exact, exact
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CappedBudget(Part):
+    """max(1, min(cap, round(length * rate))), length with special tokens.
+
+    The cap is floor(max_seq_length * (rate + 0.005)): 19 at 128, 79 at 512. Rounding is half to
+    even, on the IEEE double product.
+
+    Attributes:
+      rate: Fraction of the sequence, in (0, 1).
+
+    Source: google-research/electra configure_pretraining.py:36-132, pretrain_helpers.py:130-213.
+    """
+
+    rate: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
+        return self.bounds(lengths, max_seq_length)[1]
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns the least and the most tokens a row of single-token units selects."""
+        cap = max(int((self.rate + 0.005) * max_seq_length), 1)
         exact = np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
         return exact, exact
 

@@ -1,23 +1,25 @@
 """What the model sees in place of selected tokens."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary, check_roles
 from transforms.checks.oracle import Findings, Oracle
 from transforms.checks.part import Part
 from transforms.checks.rewriting import examine_rewriting, rewriting_oracles
+from transforms.checks.run_rewriting import examine_run_rewriting, run_rewriting_oracles
+from transforms.checks.shuffling import examine_shuffling, shuffling_oracles
 from transforms.checks.stored import StoredBatch
+from transforms.corruption.random_ids import EvenIds, RandomIds, UnigramIds
 from transforms.randomness import random_below, random_bits
-from transforms.spans import Spans
+from transforms.spans import PERMUTATIONS, Spans, merge_adjacent
 
 if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+    from transforms.objectives.recipe import Corruption, Recipe
 
 _SCALE = 1 << 32
 
@@ -33,11 +35,18 @@ class Rewrite(Protocol):
     ) -> Array: ...
 
 
-@functools.lru_cache(maxsize=8)
-def _all_but(size: int, excluded: tuple[int, ...]) -> Int64:
-    allowed = np.ones(size, np.bool_)
-    allowed[list(excluded)] = False
-    return np.flatnonzero(allowed)
+def check_shares(mask: float, random: float) -> None:
+    """Raises ValueError unless both are at least 0, and at most 1 together."""
+    if not (mask >= 0 and random >= 0 and mask + random <= 1):
+        raise ValueError(
+            f"mask and random must be at least 0 and at most 1 together, got {mask} and {random}"
+        )
+
+
+def fates(bits: Array, mask: float, random: float) -> tuple[Bool, Bool]:
+    """Returns who is masked and who becomes random, from 32 random bits each."""
+    masked = bits < round(mask * _SCALE)
+    return masked, masked != (bits < round((mask + random) * _SCALE))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,11 +70,7 @@ class MaskRandomKeep(Part):
 
     def __post_init__(self) -> None:
         check_roles(self.exclude)
-        if not (self.mask >= 0 and self.random >= 0 and self.mask + self.random <= 1):
-            raise ValueError(
-                "mask and random must be at least 0 and at most 1 together, "
-                f"got {self.mask} and {self.random}"
-            )
+        check_shares(self.mask, self.random)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -75,20 +80,16 @@ class MaskRandomKeep(Part):
         self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
     ) -> Array:
         seen = examples.ids[spans.positions()]
-        draw = random_bits(rng, len(seen))
-        masked = draw < round(self.mask * _SCALE)
-        changed = draw < round((self.mask + self.random) * _SCALE)
-        replaced = np.flatnonzero(masked != changed)
+        masked, replaced = fates(random_bits(rng, len(seen)), self.mask, self.random)
         if self.mask:
             np.putmask(seen, masked, vocabulary.mask)
-        allowed = self.replacements(vocabulary)
-        seen[replaced] = allowed[random_below(rng, len(allowed), len(replaced))]
+        at = np.flatnonzero(replaced)
+        seen[at] = EvenIds(exclude=self.exclude).draw(examples, vocabulary, rng, len(at))
         return seen
 
     def replacements(self, vocabulary: Vocabulary) -> Int64:
         """Returns the ids a random token is drawn from, ascending."""
-        excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
-        return _all_but(vocabulary.size, (*excluded, *vocabulary.unused))
+        return EvenIds(exclude=self.exclude).allowed(vocabulary)
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_rewriting(batch, self, vocabulary)
@@ -97,3 +98,94 @@ class MaskRandomKeep(Part):
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
         return rewriting_oracles(totals, self, vocabulary)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShuffleTokens(Part):
+    """The three tokens of every window in another order, each order as likely as every other.
+
+    Attributes:
+      identity: The order may stay as it is, as one of the six; else it is one of the other five.
+
+    Randomness: 32 bits a window.
+    Source: Wang et al. 2020, 2.1 (StructBERT), with K = 3.
+    """
+
+    identity: bool = True
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset()
+
+    def check(self, corruption: "Corruption") -> None:
+        if not getattr(corruption.select, "of_three", False):
+            raise ValueError(
+                "ShuffleTokens needs windows of three tokens, which ShuffledTrigrams selects; "
+                f"{type(corruption.select).__name__} selects something else"
+            )
+
+    def rewrite(
+        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+    ) -> Array:
+        least = 0 if self.identity else 1
+        drawn = least + random_below(rng, len(PERMUTATIONS) - least, len(spans))
+        seen: Array = examples.ids[spans.starts[:, None] + PERMUTATIONS[drawn]].ravel()
+        return seen
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_shuffling(batch, identity=self.identity)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return shuffling_oracles(totals, identity=self.identity)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskRandomKeepRuns(Part):
+    """For each run of selected tokens as a whole: mask tokens, random tokens, or what stood there.
+
+    A run is all that is selected without a gap. Random tokens are drawn one by one.
+
+    Attributes:
+      mask: Probability that all tokens of a run become the mask token.
+      random: Probability that all become random tokens; what remains is kept.
+      random_ids: Where random tokens come from.
+
+    Randomness: 32 bits a run, and what `random_ids` draws for each token that becomes random, which
+      may be the token itself.
+    Source: Joshi et al. 2020, 3.1; facebookresearch/SpanBERT pretraining/fairseq/data/masking.py
+      (span_masking).
+    """
+
+    mask: float = 0.8
+    random: float = 0.1
+    random_ids: RandomIds = UnigramIds()
+
+    def __post_init__(self) -> None:
+        check_shares(self.mask, self.random)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset({"mask"} if self.mask else ())
+
+    def rewrite(
+        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+    ) -> Array:
+        seen = examples.ids[spans.positions()]
+        runs = merge_adjacent(spans, examples.offsets)
+        sizes = runs.ends - runs.starts
+        masked, replaced = fates(random_bits(rng, len(runs)), self.mask, self.random)
+        if self.mask:
+            np.putmask(seen, np.repeat(masked, sizes), vocabulary.mask)
+        at = np.flatnonzero(np.repeat(replaced, sizes))
+        seen[at] = self.random_ids.draw(examples, vocabulary, rng, len(at))
+        return seen
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_run_rewriting(batch, self, vocabulary)
+
+    def oracles(
+        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return run_rewriting_oracles(totals, self, vocabulary)

@@ -1,6 +1,7 @@
 """What is selected as a whole: tokens, or words."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -36,6 +37,29 @@ class UnitTable:
     starts: Int64
     lengths: Int64 | None
     counts: Int64
+
+    @functools.cached_property
+    def row_offsets(self) -> Int64:
+        """int64[R + 1]; index into `candidates` where each row begins."""
+        return np.append(self.starts, len(self.candidates))[offsets_of(self.counts)]
+
+    @functools.cached_property
+    def stretches(self) -> Int64:
+        """int64[P + 1]; index into `candidates` where what stands in one piece begins.
+
+        A stretch ends with its row, and at every token that may not be selected.
+        """
+        begins = np.ones(len(self.candidates) + 1, np.bool_)
+        begins[1:-1] = self.candidates[1:] != self.candidates[:-1] + 1
+        begins[self.row_offsets] = True
+        return np.flatnonzero(begins)
+
+    @functools.cached_property
+    def unit_of(self) -> Int64:
+        """int64[M]; the unit that each candidate belongs to."""
+        if self.lengths is None:
+            return np.arange(len(self.candidates))
+        return np.repeat(np.arange(len(self.starts)), self.lengths)
 
     def spans(self, selected: Int64) -> Spans:
         """Returns the spans of some units, given by ascending index."""

@@ -7,10 +7,20 @@ from typing import Protocol, TypeVar
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
+from transforms.objectives.electra import ELECTRA
+from transforms.objectives.ernie2 import (
+    ERNIE2_CAPITALS,
+    ERNIE2_DISTANCE,
+    ERNIE2_DOCUMENT,
+    ERNIE2_REORDERING,
+)
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
+from transforms.objectives.span_sop import SPAN_SOP
+from transforms.objectives.spanbert import SPANBERT
+from transforms.objectives.structbert import STRUCTBERT
 
 
 class _Named(Protocol):
@@ -36,6 +46,14 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ROBERTA_WWM_EXT,
     ALBERT,
     INFOWORD,
+    STRUCTBERT,
+    SPANBERT,
+    SPAN_SOP,
+    ERNIE2_CAPITALS,
+    ERNIE2_DISTANCE,
+    ERNIE2_DOCUMENT,
+    ERNIE2_REORDERING,
+    ELECTRA,
 )
 
 MIXTURES: Mapping[str, Mixture] = by_name()

@@ -16,6 +16,7 @@ from transforms.lay_out import Layout
 from transforms.pack_windows import Segment
 from transforms.pair_segments import Pair, SingleSegment
 from transforms.targets import MaskedTokens, Targets
+from transforms.token_labels import TokenLabels
 
 MAX_LENGTH = (1 << 16) - 1
 
@@ -49,9 +50,10 @@ class Recipe:
       summary: One sentence for people.
       source: Paper and reference implementation.
       segment: Packs sentences into windows.
-      pair: Finds the second segment, if there is one.
+      pair: Finds the second segment, if there is one, or shuffles the only one.
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
+      labels: What is told of single tokens.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
@@ -67,6 +69,7 @@ class Recipe:
     pair: Pair = SingleSegment()
     layout: Layout = Layout()
     corrupt: tuple[Corruption, ...] = (Corruption(),)
+    labels: tuple[TokenLabels, ...] = ()
     max_seq_length: int = 512
     copies: int = 10
     passes: int = 1
@@ -87,13 +90,22 @@ class Recipe:
         if bool(self.pair.relations) != self.segment.for_pairs:
             raise ValueError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "
-                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks, recipes "
-                "without pairs pack anything else"
+                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
+                "DrawnChunks, recipes without pairs pack anything else"
             )
         if not self.stored and self.copies != 1:
             raise ValueError(
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
             )
+        self._check_corruptions()
+        names = [column.name for column in self.columns("uint16")]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
+
+    def _check_corruptions(self) -> None:
+        for corruption in self.corrupt:
+            for part in corruption.parts:
+                part.check(corruption)
         for corruption in self.corrupt[1:]:
             if not corruption.select.avoids_taken:
                 raise ValueError(
@@ -103,9 +115,6 @@ class Recipe:
         kinds = [corruption.targets.name for corruption in self.corrupt]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"two corruptions of {self.name} have the same name: {kinds}")
-        names = [column.name for column in self.columns("uint16")]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -115,16 +124,21 @@ class Recipe:
     @functools.cached_property
     def shared_parts(self) -> tuple[Part, ...]:
         """The parts that no corruption has."""
-        return tuple(_parts_of((self.segment, self.pair, self.layout)))
+        return tuple(_parts_of((self.segment, self.pair, self.layout, self.labels)))
 
     @property
     def segments(self) -> int:
-        """Segments of an example: 1 or 2."""
-        return 2 if self.pair.relations else 1
+        """Most segments of an example: 1 or 2."""
+        return self.pair.segments
+
+    @property
+    def least_segments(self) -> int:
+        """Least segments of an example: 1 or 2."""
+        return 1 if columns.NO_SECOND in self.pair.relations else self.segments
 
     @property
     def capacity(self) -> int:
-        """Tokens of text that fit into an example."""
+        """Tokens of text that fit into an example that has all its segments."""
         return self.max_seq_length - self.layout.overhead(self.segments)
 
     @functools.cached_property
@@ -139,8 +153,14 @@ class Recipe:
 
     @property
     def annotations(self) -> tuple[str, ...]:
-        """What else has to be known of every token, in the order of its columns."""
-        return tuple(name for name in columns.ANNOTATIONS if name in self.needs)
+        """What else is stored of tokens, in the order of its columns."""
+        named = self.needs.union(labels.name for labels in self.labels)
+        return tuple(name for name in columns.ANNOTATIONS if name in named)
+
+    @property
+    def follows_counts(self) -> bool:
+        """Whether random tokens follow the counts of a vocabulary that has some."""
+        return any(part.follows_counts for part in self.parts)
 
     @property
     def stored(self) -> tuple[Corruption, ...]:
@@ -157,7 +177,7 @@ class Recipe:
         """Returns the columns of its shards, for ids of "uint16" or "uint32"."""
         found = [columns.input_ids(id_type), columns.SECOND_SEGMENT_START]
         if self.pair.relations:
-            found.append(columns.PAIR_RELATION)
+            found.append(columns.pair_relation(len(self.pair.relations)))
         if self.needs_words:
             found.append(columns.WORD_STARTS)
         found.extend(columns.ANNOTATIONS[name] for name in self.annotations)

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from transforms.corruption.random_ids import EvenIds
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import WholeDocuments
@@ -12,9 +13,25 @@ from transforms.targets import FreshTokens
 
 Scalar = str | int | float | bool | None
 
-_PART_FIELDS = ("segment", "pair", "layout", "select", "units", "budget", "rewrite", "targets")
-_UNUSED: Mapping[str, tuple[type, ...]] = {"segment": (WholeDocuments,), "targets": (FreshTokens,)}
+_PART_FIELDS = (
+    "segment",
+    "pair",
+    "layout",
+    "select",
+    "units",
+    "budget",
+    "rewrite",
+    "random_ids",
+    "targets",
+)
+_UNUSED: Mapping[str, tuple[type, ...]] = {
+    "segment": (WholeDocuments,),
+    "targets": (FreshTokens,),
+    "random_ids": (EvenIds,),
+}
 _ITSELF = ""
+_NUMBERED = frozenset({"corrupt", "labels"})
+"""Fields that hold several parts, told by their number."""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 
 
@@ -71,9 +88,9 @@ def _flatten(part: Any, prefix: str, found: dict[str, Scalar]) -> None:
         path, value = prefix + field.name, getattr(part, field.name)
         if isinstance(part, Recipe) and field.name in _FIXED:
             continue
-        if field.name == "corrupt":
-            for number, corruption in enumerate(value):
-                _flatten(corruption, f"{path}.{number}.", found)
+        if field.name in _NUMBERED:
+            for number, member in enumerate(value):
+                _flatten(member, f"{path}.{number}.", found)
         elif field.name in PARTS:
             found[path] = type(value).__name__
             _flatten(value, f"{path}.", found)
@@ -117,7 +134,7 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
         if name not in known:
             raise ValueError(f"there is no setting {path!r}; {nearest(path, _paths(part, prefix))}")
         current = getattr(part, name)
-        if name == "corrupt":
+        if name in _NUMBERED:
             new[name] = _changed_members(current, below, path)
         elif name in PARTS:
             rest = {inner: change for inner, change in below.items() if inner != _ITSELF}

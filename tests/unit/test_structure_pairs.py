@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from schemas.records import Packing, Tokens, Windows
+from tests.oracles.streams import tokens_of, vocabulary
+from transforms.checks.oracle import rate
+from transforms.checks.pairs import structure_oracles
+from transforms.distractors import LoneDocumentError
+from transforms.pack_windows import SentenceChunks
+from transforms.randomness import rng_for
+from transforms.structure_pairs import SentenceStructure
+
+FAR = 10**9
+RELATIONS = SentenceStructure.relations
+NEXT, PREVIOUS, RANDOM = (RELATIONS.index(each) for each in ("next", "previous", "random"))
+
+
+def chunks(tokens: Tokens, capacity: int) -> Packing:
+    segment = SentenceChunks(short_rate=0.0)
+    return segment.pack(tokens, capacity, vocabulary(), rng_for(0, "pack"))
+
+
+def pair(packing: Packing, seed: int = 0, capacity: int = FAR, **fields: float) -> Windows:
+    return SentenceStructure(**fields).pair(packing, capacity, rng_for(seed, "pair"))
+
+
+def segments(windows: Windows) -> list[tuple[list[int], list[int], int]]:
+    """Returns the ids of A and B, and the relation, of every window."""
+    assert windows.second is not None
+    assert windows.relation is not None
+    ids = windows.tokens.ids
+    return [
+        (ids[a:b].tolist(), ids[c:d].tolist(), int(relation))
+        for (a, b), (c, d), relation in zip(
+            windows.first.tolist(), windows.second.tolist(), windows.relation, strict=True
+        )
+    ]
+
+
+def test_neighbours_are_two_halves_in_order_or_the_wrong_way_round() -> None:
+    # Two documents of three sentences each: ids 100.. and 106..
+    packing = chunks(tokens_of([[2, 2, 2], [2, 2, 2]]), 6)
+    seen = set()
+    for seed in range(60):
+        for first, second, relation in segments(pair(packing, seed, random_rate=0.0)):
+            earlier, later = (second, first) if relation == PREVIOUS else (first, second)
+            assert earlier + later in ([*range(100, 106)], [*range(106, 112)])
+            seen.add((relation, len(earlier)))
+    assert seen == {(NEXT, 2), (NEXT, 4), (PREVIOUS, 2), (PREVIOUS, 4)}
+
+
+def test_random_segments_are_of_another_document_and_give_back_what_is_unused() -> None:
+    packing = chunks(tokens_of([[2, 2, 2], [2, 2, 2]]), 6)
+    for seed in range(20):
+        found = segments(pair(packing, seed, random_rate=1.0))
+        # Each A goes on where the last one ended, so all of the text is an A once.
+        assert [token for first, _, _ in found for token in first] == [*range(100, 112)]
+        for first, second, relation in found:
+            assert relation == RANDOM
+            assert (first[0] < 106) != (second[0] < 106)
+            assert (second[0] < 106) == (second[-1] < 106)
+
+
+def test_a_lone_sentence_gets_another_document() -> None:
+    packing = chunks(tokens_of([[4], [3, 3]]), 6)
+    for seed in range(10):
+        (first, second, relation), *_ = segments(pair(packing, seed, random_rate=0.0))
+        assert first == [100, 101, 102, 103]
+        assert set(second) <= set(range(104, 110))
+        assert relation == RANDOM
+
+
+def test_a_third_of_each() -> None:
+    # A random pair gives a sentence back, and a chunk of it alone is random again.
+    packing = chunks(tokens_of([[2, 2]] * 6000), 4)
+    found = segments(pair(packing))
+    chunked = [each for each in found if each[0][0] % 4 == 0 or each[2] != RANDOM]
+    for relation in (NEXT, PREVIOUS, RANDOM):
+        count = sum(each[2] == relation for each in chunked)
+        assert rate("a third", count, len(chunked), 1 / 3).holds
+        assert not rate("a half", count, len(chunked), 1 / 2).holds
+
+
+@pytest.mark.parametrize(
+    ("counts", "holds"),
+    [
+        ((3000, 3000, 3000), [True, True]),
+        ((3000, 3000, 9000), [True, True]),
+        ((3500, 3500, 2000), [False, True]),
+        ((3400, 2600, 3000), [True, False]),
+    ],
+)
+def test_what_the_oracles_find(counts: tuple[int, int, int], holds: list[bool]) -> None:
+    names = ("pair.next", "pair.previous", "pair.random")
+    oracles = structure_oracles(dict(zip(names, counts, strict=True)), 1 / 3)
+    assert [oracle.holds for oracle in oracles] == holds
+
+
+def test_the_labels_are_those_of_the_reference() -> None:
+    assert SentenceStructure().labels == {"random": 0, "next": 1, "previous": 2}
+    assert set(SentenceStructure().labels) == set(RELATIONS)
+
+
+def test_long_pairs_are_shortened_after_they_change_places() -> None:
+    packing = chunks(tokens_of([[5, 5]] * 20), 10)
+    for first, second, _ in segments(pair(packing, capacity=7, random_rate=0.0)):
+        assert (len(first), len(second)) == (4, 3)
+
+
+def test_the_only_document_cannot_have_a_random_segment() -> None:
+    with pytest.raises(LoneDocumentError):
+        pair(chunks(tokens_of([[3, 3]]), 6), random_rate=0.0)
+
+
+def test_the_rate_is_checked() -> None:
+    with pytest.raises(ValueError, match=r"random_rate must be in \[0, 1\], got 1.5"):
+        SentenceStructure(random_rate=1.5)
+
+
+def test_without_random_pairs_every_window_is_used_once() -> None:
+    rng = rng_for(3, "lengths")
+    documents = [rng.integers(1, 9, rng.integers(2, 9)).tolist() for _ in range(50)]
+    packing = chunks(tokens_of(documents), 20)
+    found = segments(pair(packing, random_rate=0.0))
+    ids = np.concatenate([a + (b if relation != RANDOM else []) for a, b, relation in found])
+    assert ids.size == np.unique(ids).size

@@ -1,0 +1,112 @@
+"""Where the ids come from that are seen in place of others."""
+
+import dataclasses
+import functools
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from schemas.records import Array, Bool, Examples, Int64
+from schemas.vocabulary import Vocabulary, check_roles
+from transforms.checks.part import Part
+from transforms.randomness import random_below, random_bits
+
+
+class RandomIds(Protocol):
+    """Draws ids, each on its own.
+
+    `follows_counts` says that they follow the counts of a vocabulary that has some.
+    """
+
+    follows_counts: ClassVar[bool]
+
+    def draw(
+        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
+    ) -> Array: ...
+
+    def allowed(self, vocabulary: Vocabulary) -> Int64:
+        """Returns the ids that can be drawn, ascending."""
+        ...
+
+    def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
+        """Returns int64[V]: how likely ids are against one another, where these are the rows."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvenIds(Part):
+    """All ids with equal chance.
+
+    Attributes:
+      exclude: Roles of special tokens that are never drawn.
+
+    Randomness: 32 bits an id.
+    Source: google-research/bert create_pretraining_data.py:405 (whole vocabulary);
+      fairseq data/mask_tokens_dataset.py:170-226 (all but <s> <pad> </s> <unk>).
+    """
+
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_roles(self.exclude)
+
+    def draw(
+        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
+    ) -> Array:
+        allowed = self.allowed(vocabulary)
+        return allowed[random_below(rng, len(allowed), count)]
+
+    def allowed(self, vocabulary: Vocabulary) -> Int64:
+        excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
+        return _all_but(vocabulary.size, (*excluded, *vocabulary.unused))
+
+    def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
+        found = np.zeros(vocabulary.size, np.int64)
+        found[self.allowed(vocabulary)] = 1
+        return found
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UnigramIds(Part):
+    """Ids as often as they come in text, special tokens left out.
+
+    The text is that of the rows that are spoiled together: a record batch of a shard, or a batch of
+    the trainer. With `--counts FILE` it is what was counted there: a JSON object {token: count}, or
+    lines of a token, a tab and its count.
+
+    Randomness: 32 bits an id.
+    Source: facebookresearch/SpanBERT pretraining/fairseq/data/masking.py (a random token of the
+      corpus).
+    Differs: without --counts, the text is not the whole corpus but a part of it.
+    """
+
+    follows_counts: ClassVar[bool] = True
+
+    def draw(
+        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
+    ) -> Array:
+        counts = vocabulary.counts
+        if counts is not None:
+            return counts.ids[np.searchsorted(counts.thresholds, random_bits(rng, count), "right")]
+        text = np.flatnonzero(~examples.special)
+        return examples.ids[text[random_below(rng, len(text), count)]]
+
+    def allowed(self, vocabulary: Vocabulary) -> Int64:
+        if vocabulary.counts is not None:
+            return vocabulary.counts.ids
+        masks = [vocabulary.roles[role] for role in ("mask",) if role in vocabulary.roles]
+        return _all_but(vocabulary.size, (*masks, *vocabulary.unused))
+
+    def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
+        if vocabulary.counts is None:
+            return np.bincount(ids[~special], minlength=vocabulary.size)[: vocabulary.size]
+        found = np.zeros(vocabulary.size, np.int64)
+        found[vocabulary.counts.ids] = np.diff(vocabulary.counts.thresholds, prepend=0)
+        return found
+
+
+@functools.lru_cache(maxsize=8)
+def _all_but(size: int, excluded: tuple[int, ...]) -> Int64:
+    allowed = np.ones(size, np.bool_)
+    allowed[list(excluded)] = False
+    return np.flatnonzero(allowed)

@@ -1,0 +1,26 @@
+"""ELECTRA: clean examples of one or two segments, whose masks the trainer draws."""
+
+from transforms.corruption.budgets import CappedBudget
+from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.corruption.select import BudgetedUnits
+from transforms.drawn_chunks import DrawnChunks
+from transforms.halve_segments import HalvedChunk
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.targets import FreshTokens
+
+ELECTRA = Recipe(
+    name="electra",
+    summary="Clean examples of one or two segments; tokens are masked and replaced in training.",
+    source="Clark et al. 2020, 2-3; google-research/electra build_pretraining_dataset.py, "
+    "pretrain/pretrain_helpers.py",
+    segment=DrawnChunks(),
+    pair=HalvedChunk(),
+    corrupt=(
+        Corruption(
+            select=BudgetedUnits(budget=CappedBudget()),
+            rewrite=MaskRandomKeep(mask=0.85, random=0.0),
+            targets=FreshTokens(),
+        ),
+    ),
+    copies=1,
+)

@@ -1,0 +1,45 @@
+"""The tasks of ERNIE 2.0, each with masked words in the same examples."""
+
+from transforms.objectives.bert_wwm import WHOLE_WORDS
+from transforms.objectives.recipe import Recipe
+from transforms.pack_windows import FullSentences, SentenceChunks
+from transforms.reorder_parts import SentenceReordering
+from transforms.sentence_distance import SentenceDistance
+from transforms.token_labels import CapitalLetters, OtherSegments
+
+ERNIE2_DISTANCE = Recipe(
+    name="ernie2-distance",
+    summary="ERNIE 2.0: pairs that are adjacent, of one document, or of two; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.2; its code is not public",
+    segment=SentenceChunks(),
+    pair=SentenceDistance(),
+    corrupt=(WHOLE_WORDS,),
+)
+
+ERNIE2_REORDERING = Recipe(
+    name="ernie2-reordering",
+    summary="ERNIE 2.0: texts whose parts are shuffled, and whose order is told; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.2; its code is not public",
+    segment=SentenceChunks(),
+    pair=SentenceReordering(),
+    corrupt=(WHOLE_WORDS,),
+)
+
+ERNIE2_CAPITALS = Recipe(
+    name="ernie2-capitals",
+    summary="ERNIE 2.0: which tokens of lower-cased text have upper-case letters; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.1; its code is not public",
+    segment=FullSentences(),
+    corrupt=(WHOLE_WORDS,),
+    labels=(CapitalLetters(),),
+)
+
+ERNIE2_DOCUMENT = Recipe(
+    name="ernie2-document",
+    summary="ERNIE 2.0: which tokens other segments of the document have too; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.1; its code is not public",
+    segment=FullSentences(cross_documents=False),
+    corrupt=(WHOLE_WORDS,),
+    labels=(OtherSegments(),),
+    max_seq_length=128,
+)

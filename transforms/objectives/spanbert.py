@@ -1,0 +1,20 @@
+"""SpanBERT: masked spans, told from their context and from the tokens around them.
+
+Differs: a sentence longer than a window is cut and kept, and the last document counts like others.
+"""
+
+from transforms.corruption.geometric import GeometricSpans
+from transforms.corruption.rewrite import MaskRandomKeepRuns
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.pack_windows import FullSentences
+from transforms.targets import MaskedSpans
+
+SPANBERT = Recipe(
+    name="spanbert",
+    summary="Masked spans of one to ten words, and the same words from the tokens around the span.",
+    source="Joshi et al. 2020, 3; facebookresearch/SpanBERT no_nsp_span_bert_dataset.py",
+    segment=FullSentences(cross_documents=False),
+    corrupt=(
+        Corruption(select=GeometricSpans(), rewrite=MaskRandomKeepRuns(), targets=MaskedSpans()),
+    ),
+)

@@ -1,0 +1,24 @@
+"""StructBERT: masked tokens, shuffled windows of three, and three relations of segments."""
+
+from transforms.corruption.rewrite import ShuffleTokens
+from transforms.corruption.trigrams import ShuffledTrigrams
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.pack_windows import SentenceChunks
+from transforms.structure_pairs import SentenceStructure
+from transforms.targets import MaskedTokens
+
+STRUCTBERT = Recipe(
+    name="structbert",
+    summary="Masked tokens, windows of three tokens to put in order, and pairs of three relations.",
+    source="Wang et al. 2020, 2.1-2.2; alibaba/AliceMind data_plug.py make_structbert_loaders",
+    segment=SentenceChunks(),
+    pair=SentenceStructure(),
+    corrupt=(
+        Corruption(),
+        Corruption(
+            select=ShuffledTrigrams(),
+            rewrite=ShuffleTokens(),
+            targets=MaskedTokens(name="wso"),
+        ),
+    ),
+)
