@@ -66,7 +66,7 @@ def show_schedule(mixture: Mixture | None, steps: int | None, console: Console) 
     stages = continual(mixture.weights, total)
     table = Table("stage", "first step", *mixture.names, "together", box=None)
     for column in table.columns:
-        column.justify = "right"
+        column.justify, column.overflow = "right", "fold"
     begin = 0
     for number, stage in enumerate(stages, 1):
         row = (number, begin + 1, *stage, sum(stage))

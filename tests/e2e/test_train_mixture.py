@@ -37,15 +37,18 @@ def _root() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="shardmill-mixtures-")
 
 
+def built(name: str, folder: Path, *options: str) -> Path:
+    text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file("wordpiece"))]
+    given = ["--shards", "2", "--eval-fraction", "0.1", "--copies", "2", *options]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert shardmill(["build", name, *text, "--output", str(folder), *given]) == 0
+    return folder
+
+
 @functools.cache
 def mixture(members: str = "bert-wwm,albert=2,roberta-wwm-ext", length: int = 64) -> Path:
     folder = Path(_root().name) / f"{members}-{length}"
-    text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file("wordpiece"))]
-    options = ["--shards", "2", "--eval-fraction", "0.1", "--copies", "2"]
-    options += ["--max-seq-length", str(length), "--output", str(folder)]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        assert shardmill(["build", "mixture", "--members", members, *text, *options]) == 0
-    return folder
+    return built("mixture", folder, "--members", members, "--max-seq-length", str(length))
 
 
 def assert_same(one: Any, other: Any) -> None:

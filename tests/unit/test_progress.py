@@ -142,8 +142,8 @@ def test_folder_out_of_reach_does_not_end_the_watch(capsys: pytest.CaptureFixtur
 
 def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shards = [ShardId("train", index, 3) for index in range(3)]
-    builder = SimpleNamespace(output=str(tmp_path), plan=SimpleNamespace(shards=shards))
-    plan: Any = SimpleNamespace(builder=builder)
+    builder = SimpleNamespace(output=str(tmp_path))
+    plan: Any = SimpleNamespace(builders=[builder], shards=SimpleNamespace(shards=shards))
     assert build._finished(plan) == 0
     (tmp_path / "_build").mkdir()
     Path(entry_path(str(tmp_path), shards[2])).write_text("{}")

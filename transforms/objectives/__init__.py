@@ -9,6 +9,7 @@ from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
 from transforms.objectives.ernie2 import (
+    ERNIE2,
     ERNIE2_CAPITALS,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
@@ -56,5 +57,5 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ELECTRA,
 )
 
-MIXTURES: Mapping[str, Mixture] = by_name()
+MIXTURES: Mapping[str, Mixture] = by_name(ERNIE2)
 """The mixtures that have a name of their own; no recipe has the same."""

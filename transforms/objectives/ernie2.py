@@ -1,6 +1,7 @@
 """The tasks of ERNIE 2.0, each with masked words in the same examples."""
 
 from transforms.objectives.bert_wwm import WHOLE_WORDS
+from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import FullSentences, SentenceChunks
 from transforms.reorder_parts import SentenceReordering
@@ -42,4 +43,13 @@ ERNIE2_DOCUMENT = Recipe(
     corrupt=(WHOLE_WORDS,),
     labels=(OtherSegments(),),
     max_seq_length=128,
+)
+
+ERNIE2 = Mixture(
+    name="ernie2",
+    summary="ERNIE 2.0: four of its tasks, two of tokens and two of structure, for English.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2; its code is not public",
+    members=tuple(
+        map(Member, (ERNIE2_CAPITALS, ERNIE2_DOCUMENT, ERNIE2_REORDERING, ERNIE2_DISTANCE))
+    ),
 )
