@@ -27,6 +27,22 @@ class ShardId:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class ByteSpans:
+    """Half-open ranges of bytes of a text; ascending, disjoint and not empty.
+
+    Attributes:
+      starts: int64[S].
+      ends: int64[S].
+    """
+
+    starts: Int64
+    ends: Int64
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ShardText:
     """The text of a shard, its documents sorted by key and without duplicates.
 
@@ -36,6 +52,8 @@ class ShardText:
       duplicates: Documents dropped because an equal one stands here.
       sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
+      spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`; no span holds a
+        line end.
     """
 
     data: Bytes
@@ -43,6 +61,7 @@ class ShardText:
     duplicates: int = 0
     sentence_starts: Int64 = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
     word_marks: Bytes | None = None
+    spans: Mapping[str, ByteSpans] = dataclasses.field(default_factory=dict)
 
 
 WORD_BEGINS = 1
