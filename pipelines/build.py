@@ -4,12 +4,13 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.finish import finish, show_summary
-from pipelines.options import BuildOptions, parse_build_options
+from pipelines.options import RunOptions, parse_build_options
 from pipelines.output import (
     prepare,
     read_manifest,
@@ -17,7 +18,7 @@ from pipelines.output import (
     remove_folder,
     remove_temporary,
 )
-from pipelines.plan import BuildPlan, make_plan, show_plan
+from pipelines.plan import Plan, make_plan, show_plan
 from pipelines.progress import ShardProgress
 from pipelines.runners import Runner, choose_runner
 from schemas.errors import RunError, one_sentence
@@ -28,6 +29,7 @@ from transforms.record_reading import RecordReading, reading_path
 from transforms.shard_documents import ShardDocuments
 from transforms.write_shard import (
     BUILD_FOLDER,
+    Entry,
     entry_path,
     failure_path,
     file_sizes,
@@ -48,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if prepare(options.output, plan.identity, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds this build\n")
     else:
-        run_waves(plan, options, runner)
+        if plan.announcement:
+            sys.stderr.write(f"{plan.announcement}\n")
+        entries = read_entries(options.output, plan.builder.plan.shards)
+        run_waves(plan, options, runner, entries)
         if runner.leaves_early:
             sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
             return 0
@@ -60,17 +65,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
-    """Builds the shards that are missing, as many at a time as memory allows."""
+def run_waves(
+    plan: Plan[Any],
+    options: RunOptions,
+    runner: Runner,
+    entries: Sequence[Entry | None],
+    doing: str = "building",
+) -> None:
+    """Builds the shards that are missing, as many at a time as memory allows.
+
+    Args:
+      plan: What is built.
+      options: Where the text is found and the output goes.
+      runner: Runs the pipelines.
+      entries: The entry of each shard, None for one that is missing.
+      doing: What the progress calls it.
+    """
     shards = plan.builder.plan.shards
-    entries = read_entries(options.output, shards)
     missing = [number for number, entry in enumerate(entries) if entry is None]
     waves = plan.waves(missing)
     read = FileSystems.exists(reading_path(options.output))
     if not waves and not read:
         waves = [frozenset()]
     per_shard = plan.text_bytes / len(plan.builder.plan.shards)
-    with ShardProgress(len(shards), per_shard, lambda: _finished(plan)):
+    with ShardProgress(len(shards), per_shard, lambda: _finished(plan), doing):
         for wave in waves:
             _delete_failures(plan)
             _run_wave(plan, options, runner, wave, record=not read)
@@ -81,22 +99,22 @@ def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
                 raise RunError(read_text(path))
 
 
-def _finished(plan: BuildPlan) -> int:
+def _finished(plan: Plan[Any]) -> int:
     """Returns the number of shards that are finished."""
     return len(_told(plan, entry_path))
 
 
-def _failures(plan: BuildPlan) -> list[str]:
+def _failures(plan: Plan[Any]) -> list[str]:
     """Returns the files that say why a shard could not be built."""
     return _told(plan, failure_path)
 
 
-def _delete_failures(plan: BuildPlan) -> None:
+def _delete_failures(plan: Plan[Any]) -> None:
     if failures := _failures(plan):
         FileSystems.delete(failures)
 
 
-def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
+def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
     output = plan.builder.output
     there = file_sizes(FileSystems.join(output, BUILD_FOLDER))
@@ -105,8 +123,8 @@ def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
 
 
 def _run_wave(
-    plan: BuildPlan,
-    options: BuildOptions,
+    plan: Plan[Any],
+    options: RunOptions,
     runner: Runner,
     wave: frozenset[int],
     *,

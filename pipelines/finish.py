@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.options import BuildOptions
+from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import clear, join, read_text
 from pipelines.plan import BuildPlan
 from pipelines.report import render_card, render_report
@@ -35,15 +35,16 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
             raise RunError(f"{shard.name} is missing; run the same command again")
         entries[shard.split].append(entry)
     reading = json.loads(read_text(reading_path(output)))
-    _check_rejected(reading, options)
-    documents = _documents(reading, entries)
+    check_rejected(reading, options)
+    duplicates = sum(entry.duplicates for each in entries.values() for entry in each)
+    documents = count_documents(reading, duplicates)
     if not documents["read"]:
         clear(output)
         raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
     manifest = {
         "format_version": FORMAT_VERSION,
         **plan.identity,
-        "software": _software(plan.identity["software"]),
+        "software": software_of(plan.identity["software"]),
         "documents": documents,
         "splits": {split: _split(shards) for split, shards in entries.items() if shards},
         "statistics": {
@@ -75,7 +76,8 @@ def _write(plan: BuildPlan, manifest: dict[str, Any]) -> None:
         write_atomically(join(output, name), content.encode())
 
 
-def _check_rejected(reading: Mapping[str, int], options: BuildOptions) -> None:
+def check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
+    """Raises RunError if more records were set aside than allowed."""
     reasons = _reasons(reading)
     count = sum(reasons.values())
     if count > options.max_rejected:
@@ -96,16 +98,14 @@ def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _documents(
-    reading: Mapping[str, int], entries: Mapping[str, Sequence[ShardEntry]]
-) -> dict[str, Any]:
-    every = [entry for shards in entries.values() for entry in shards]
+def count_documents(reading: Mapping[str, int], duplicates: int) -> dict[str, Any]:
+    """Returns what the manifest says of the documents."""
     return {
         "read": reading.get("documents", 0),
         "bytes": reading.get("bytes", 0),
         "empty": reading.get("empty", 0),
         "split": reading.get("split", 0),
-        "duplicates": sum(entry.duplicates for entry in every),
+        "duplicates": duplicates,
         "rejected": _reasons(reading),
     }
 
@@ -118,7 +118,8 @@ def _split(shards: Sequence[ShardEntry]) -> dict[str, Any]:
     }
 
 
-def _software(identity: Mapping[str, str]) -> dict[str, str]:
+def software_of(identity: Mapping[str, str]) -> dict[str, str]:
+    """Returns the versions that the manifest names."""
     return {
         **identity,
         "shardmill": VERSION,

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, ManifestError, parse_manifest
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 
-OWN_FOLDERS = (BUILD_FOLDER, "train", "eval", "rejected")
+OWN_FOLDERS = (BUILD_FOLDER, "train", "eval", "annotations", "rejected")
 OWN_FILES = (MANIFEST, "README.md", "report.html", "tokenizer.json")
 _IDENTITY = "build.json"
 
@@ -43,23 +43,49 @@ def read_manifest(folder: str) -> dict[str, Any]:
       UsageError: if there is none.
       ManifestError: if it is damaged.
     """
+    manifest = _finished(folder, "build")
+    if "recipe" not in manifest:
+        raise UsageError(f"{folder} holds annotations, not examples; give the output of a build")
+    return manifest
+
+
+def read_annotations_manifest(folder: str) -> dict[str, Any]:
+    """Returns the manifest of finished annotations; raises what `read_manifest` does."""
+    manifest = _finished(folder, "annotate")
+    if "annotator" not in manifest:
+        raise UsageError(
+            f"{folder} holds a build, not annotations; give the output of shardmill annotate"
+        )
+    return manifest
+
+
+def _finished(folder: str, command: str) -> dict[str, Any]:
     path = join(folder, MANIFEST)
     if not FileSystems.exists(path):
         if FileSystems.exists(join(folder, BUILD_FOLDER, _IDENTITY)):
             raise UsageError(
-                f"{folder} holds an unfinished build; run its build command again to finish it"
+                f"{folder} holds an unfinished build; run its {command} command again to finish it"
             )
-        raise UsageError(f"{folder} holds no {MANIFEST}; is it the output of `shardmill build`?")
+        raise UsageError(
+            f"{folder} holds no {MANIFEST}; is it the output of `shardmill {command}`?"
+        )
     return parse_manifest(read_text(path))
 
 
-def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
+def prepare(
+    folder: str,
+    identity: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    splits: Sequence[str] = ("train", "eval"),
+) -> bool:
     """Makes a folder ready for a build.
 
     Args:
       folder: The output folder; made if it is not there.
       identity: All that decides the bytes of the build.
       overwrite: Clear what another build left there.
+      splits: The folders that the shards go to.
 
     Returns:
       Whether this very build is finished there already.
@@ -85,7 +111,7 @@ def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> boo
     try:
         if differences:
             clear(folder)
-        for name in ("", *OWN_FOLDERS[:3]):
+        for name in ("", BUILD_FOLDER, *splits):
             make_folder(join(folder, name) if name else folder)
         remove_temporary(folder)
         content = json.dumps(identity, ensure_ascii=False, indent=2)

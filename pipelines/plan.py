@@ -6,17 +6,17 @@ import importlib.metadata
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from apache_beam.io.filesystems import FileSystems
-
-from pipelines.options import BuildOptions
+from pipelines.annotators import Source, choose_source
+from pipelines.files import read_file
+from pipelines.options import BuildOptions, RunOptions
 from schemas.errors import UsageError
 from schemas.manifest import DATA_VERSION
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
 from transforms.build_examples import BuildSettings
-from transforms.build_shards import ShardBuilder
+from transforms.build_shards import Builder, ShardBuilder
 from transforms.inputs import (
     RANGE_BYTES,
     FileRange,
@@ -43,25 +43,30 @@ _SHARD_FACTOR = 6
 _SHUFFLE_FACTOR = 2.2
 
 
+_Builder = TypeVar("_Builder", bound=Builder)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildPlan:
-    """What a build will do.
+class Plan(Generic[_Builder]):
+    """What a run will do.
 
     Attributes:
       files: The input files.
       ranges: How they are read.
       text_bytes: Estimated size of the text.
-      builder: Builds a shard; holds recipe, tokenizer, seed and the number of shards.
+      builder: Builds a shard; holds the number of shards and all that decides their bytes.
       identity: All that decides the bytes of the shards. A folder holds one identity only.
       wave_shards: Shards that a local run builds together.
+      announcement: What the user should know before it starts, "" if nothing.
     """
 
     files: Sequence[InputFile]
     ranges: list[FileRange]
     text_bytes: int
-    builder: ShardBuilder
+    builder: _Builder
     identity: dict[str, Any]
     wave_shards: int
+    announcement: str = ""
 
     def waves(self, missing: Sequence[int]) -> list[frozenset[int]]:
         """Returns the shards still to build, in the groups that are built together."""
@@ -69,6 +74,9 @@ class BuildPlan:
             frozenset(missing[begin : begin + self.wave_shards])
             for begin in range(0, len(missing), self.wave_shards)
         ]
+
+
+BuildPlan: TypeAlias = Plan[ShardBuilder]
 
 
 def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
@@ -83,30 +91,49 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
     """
     try:
         settings = _settings(options)
-        files = match_inputs(options.input, options.format)
-        text_bytes = estimated_text_bytes(files)
+        source = choose_source(options, settings.recipe)
+        if source is not None:
+            settings = dataclasses.replace(settings, annotations=source.annotations)
+        files, text_bytes = find_text(options)
         shards = plan_shards(text_bytes, options.shards, options.eval_fraction)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if not text_bytes:
-        raise UsageError(f"{', '.join(options.input)}: the files are empty")
     words = [settings.segmenter.resolved] if settings.recipe.needs_words else []
     builder = ShardBuilder(
         settings=settings,
         plan=shards,
         output=options.output,
         deduplicate=options.dedup,
-        software=software_versions(*words),
+        software=software_versions(*words, *(source.software if source else ())),
     )
     per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
-        ranges=plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES)),
+        ranges=ranges_of(files, text_bytes),
         text_bytes=text_bytes,
         builder=builder,
-        identity=_identity(options, builder, files),
-        wave_shards=_wave_shards(options, per_shard) if local else len(shards.shards),
+        identity=_identity(options, builder, files, source),
+        wave_shards=wave_shards(options, per_shard) if local else len(shards.shards),
+        announcement=source.announcement if source else "",
     )
+
+
+def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
+    """Returns the input files, and about how many bytes of text they hold.
+
+    Raises:
+      ValueError: if there is none.
+    """
+    files = match_inputs(options.input, options.format)
+    text_bytes = estimated_text_bytes(files)
+    if not text_bytes:
+        raise ValueError(f"{', '.join(options.input)}: the files are empty")
+    return files, text_bytes
+
+
+def ranges_of(files: Sequence[InputFile], text_bytes: int) -> list[FileRange]:
+    """Returns how the files are read in parallel."""
+    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES))
 
 
 def _settings(options: BuildOptions) -> BuildSettings:
@@ -133,23 +160,11 @@ def resolve_recipe(options: BuildOptions) -> Recipe:
     return recipe_from(options.recipe, {**parity, **options.settings})
 
 
-def read_file(path: str, option: str) -> str:
-    """Reads a small text file that an option names.
-
-    Raises:
-      UsageError: if it is not there or is not UTF-8.
-    """
-    try:
-        with FileSystems.open(path) as file:
-            return file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{option} {path}: not UTF-8 text: {error}") from error
-    except Exception as error:
-        raise UsageError(f"{option} {path}: cannot be read: {error}") from error
-
-
 def _identity(
-    options: BuildOptions, builder: ShardBuilder, files: Sequence[InputFile]
+    options: BuildOptions,
+    builder: ShardBuilder,
+    files: Sequence[InputFile],
+    source: Source | None,
 ) -> dict[str, Any]:
     settings = builder.settings
     return {
@@ -163,6 +178,7 @@ def _identity(
         },
         "sentences": settings.sentences,
         "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
+        "annotator": source.identity if source else None,
         "deduplicate": builder.deduplicate,
         "max_document_mib": options.max_document_mib,
         "shards": dataclasses.asdict(builder.plan),
@@ -178,7 +194,7 @@ def _segmenter(settings: BuildSettings) -> dict[str, str]:
     return {**chosen, "user_dict": hashlib.sha256(words.encode()).hexdigest() if words else ""}
 
 
-def _wave_shards(options: BuildOptions, per_shard: float) -> int:
+def wave_shards(options: RunOptions, per_shard: float) -> int:
     """Returns how many shards fit into the memory of a local run at once.
 
     Raises:
@@ -207,7 +223,8 @@ def show_plan(plan: BuildPlan) -> None:
     recipe = builder.settings.recipe
     waves = plan.waves(range(len(shards.shards)))
     output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * bytes_per_token(recipe)
-    lines = [
+    lines = [plan.announcement] if plan.announcement else []
+    lines += [
         f"recipe   {recipe.name}: {recipe.summary}",
         f"         {recipe.copies} copies, {recipe.passes} pass(es), "
         f"up to {recipe.max_seq_length} tokens",

@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from schemas.records import Examples, ShardId, ShardText, Tokens
+from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from transforms.annotator import Annotator
 from transforms.corrupt import Stream, corrupt
 from transforms.lay_out import join_examples, lay_out
 from transforms.objectives.recipe import Recipe
@@ -16,6 +18,18 @@ from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
 from transforms.tokenize_text import TextEncoder
 from transforms.words import Segmenter, annotate_words
+
+
+class Annotations(Protocol):
+    """Where the entities and phrases of a text come from."""
+
+    def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, ByteSpans]:
+        """Returns the spans of these kinds in a shard's text.
+
+        Raises:
+          AnnotationError: if they cannot be had.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +43,7 @@ class BuildSettings:
       vocabulary: Of that tokenizer.
       sentences: Name of the sentence rule, a key of `SENTENCE_RULES`.
       segmenter: Finds Chinese words where the recipe asks for words.
+      annotations: Finds entities and phrases where the recipe asks for them.
     """
 
     recipe: Recipe
@@ -37,6 +52,7 @@ class BuildSettings:
     vocabulary: Vocabulary
     sentences: str = "rules"
     segmenter: Segmenter = Segmenter()
+    annotations: Annotations = Annotator()
 
     def stream(self, shard: ShardId) -> Stream:
         """Returns the shard's generators: step and copy (or pass) to generator."""
@@ -48,20 +64,24 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 
 @functools.lru_cache(maxsize=2)
-def load_encoder(tokenizer_json: str, words: bool, unknown: int | None) -> TextEncoder:
+def load_encoder(tokenizer_json: str, positions: bool, unknown: int | None) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json, words=words, unknown=unknown)
+    return TextEncoder(tokenizer_json, positions=positions, unknown=unknown)
 
 
 def tokenize_shard(text: ShardText, settings: BuildSettings, shard: ShardId) -> Tokens:
-    """Splits the text into sentences, marks words if they are needed, and encodes."""
+    """Splits the text into sentences, marks what is needed to be known of it, and encodes."""
+    recipe = settings.recipe
     starts = SENTENCE_RULES[settings.sentences](text.data)
     text = dataclasses.replace(text, sentence_starts=starts)
-    if settings.recipe.needs_words:
+    if recipe.needs_words:
         text = annotate_words(text, settings.segmenter)
+    if recipe.annotations:
+        spans = settings.annotations.spans(text, recipe.annotations)
+        text = dataclasses.replace(text, spans=spans)
     encoder = load_encoder(
         settings.tokenizer_json,
-        settings.recipe.needs_words,
+        bool(recipe.needs),
         settings.vocabulary.roles.get("unk"),
     )
     return encoder.encode(text, settings.stream(shard)("check", 0))

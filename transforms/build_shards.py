@@ -3,12 +3,13 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
+from schemas.annotations import AnnotationError
 from schemas.manifest import ShardEntry, add_up
 from schemas.records import ShardId, ShardText
 from schemas.software import software_versions
@@ -18,11 +19,49 @@ from transforms.corrupt import corrupt
 from transforms.distractors import LoneDocumentError
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
-from transforms.write_shard import failure_path, write_atomically, write_entry, write_shard
+from transforms.write_shard import (
+    Entry,
+    failure_path,
+    write_atomically,
+    write_entry,
+    write_shard,
+)
 
 
 class BuildError(RuntimeError):
     """Why a shard cannot be built, in one sentence for the user."""
+
+
+class Builder(Protocol):
+    """Builds the shards of one kind of output."""
+
+    @property
+    def plan(self) -> ShardPlan: ...
+    @property
+    def output(self) -> str: ...
+    def build(self, number: int, packed: Iterable[bytes]) -> Entry:
+        """Builds a shard of packed documents, writes it and then its entry.
+
+        Raises:
+          BuildError: if it cannot be built.
+          OSError: if it cannot be written.
+        """
+        ...
+
+
+def check_software(wanted: Mapping[str, str]) -> None:
+    """Raises BuildError unless this process has these versions of libraries."""
+    more = set(wanted) - set(software_versions())
+    here = software_versions(*more)
+    differ = [name for name in wanted if here[name] != wanted[name]]
+    if differ:
+        theirs, ours = (
+            ", ".join(f"{name} {versions[name]}" for name in differ) for versions in (here, wanted)
+        )
+        raise BuildError(
+            f"a worker has {theirs}, but the program that sent it work has {ours}, and their "
+            "shards may differ: give the workers a container image with the same versions"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +89,7 @@ class ShardBuilder:
           BuildError: if it cannot be built.
           OSError: if it cannot be written.
         """
-        self._check_software()
+        check_software(self.software)
         shard = self.plan.shards[number]
         documents = itertools.chain.from_iterable(map(unpack_documents, packed))
         try:
@@ -59,23 +98,11 @@ class ShardBuilder:
             write_entry(self.output, shard, entry)
         except LoneDocumentError as error:
             raise BuildError(self._advice(shard)) from error
+        except AnnotationError as error:
+            raise BuildError(f"{shard.name}: {error}") from error
         except OSError as error:
             raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
         return entry
-
-    def _check_software(self) -> None:
-        more = set(self.software) - set(software_versions())
-        here = software_versions(*more)
-        differ = [name for name in self.software if here[name] != self.software[name]]
-        if differ:
-            theirs, ours = (
-                ", ".join(f"{name} {versions[name]}" for name in differ)
-                for versions in (here, self.software)
-            )
-            raise BuildError(
-                f"a worker has {theirs}, but the program that sent it work has {ours}, and their "
-                "shards may differ: give the workers a container image with the same versions"
-            )
 
     def _write(self, shard: ShardId, text: ShardText) -> ShardEntry:
         settings = self.settings
@@ -131,7 +158,7 @@ class ShardBuilder:
 
 
 class _BuildFn(beam.DoFn):
-    def __init__(self, builder: ShardBuilder) -> None:
+    def __init__(self, builder: Builder) -> None:
         self._builder = builder
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
@@ -158,7 +185,7 @@ class BuildShards(beam.PTransform[Any, Any]):
       builder: Does the work.
     """
 
-    builder: ShardBuilder
+    builder: Builder
 
     def expand(self, shards: beam.PCollection[Any]) -> beam.PCollection[Any]:
         return shards | "Build" >> beam.ParDo(_BuildFn(self.builder)).with_output_types(str)

@@ -23,7 +23,9 @@ from transforms.tokenize_text import TextEncoder
 def with_added_tokens() -> Tokenizer:
     """Tokens that take the white space around them, which only the library encodes."""
     tokenizer = byte_level_bpe()
-    tokenizer.add_tokens([AddedToken("的", lstrip=True, rstrip=True), AddedToken("cat", lstrip=True)])
+    tokenizer.add_tokens(
+        [AddedToken("的", lstrip=True, rstrip=True), AddedToken("cat", lstrip=True)]
+    )
     return tokenizer
 
 
