@@ -142,9 +142,9 @@ def estimate(
     sample = join_documents([document_batch(texts)], deduplicate=True)
     loaded = load_annotator(annotator)
     # What is loaded at the first call is no part of the speed.
-    loaded.annotate(sample.data[:0], sample.document_starts[:0])
+    loaded.annotate(sample.data[:0])
     began = time.perf_counter()
-    loaded.annotate(sample.data, sample.document_starts)
+    loaded.annotate(sample.data)
     speed = len(sample.data) / max(time.perf_counter() - began, 1e-6)
     seconds = text_bytes / speed / options.workers
     return (

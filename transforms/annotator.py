@@ -79,7 +79,7 @@ class Annotator:
 
     def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, LabelledSpans]:
         """Returns the spans of these kinds in a shard's text."""
-        found = load_annotator(self).annotate(text.data, text.document_starts)
+        found = load_annotator(self).annotate(text.data)
         return {kind: found[kind] for kind in kinds}
 
 
@@ -177,17 +177,16 @@ class LoadedAnnotator:
         model = "" if self._nlp else "no spaCy model: "
         return model + "; ".join(parts)
 
-    def annotate(self, data: Bytes, document_starts: Int64) -> dict[str, LabelledSpans]:
+    def annotate(self, data: Bytes) -> dict[str, LabelledSpans]:
         """Finds everything in some documents.
 
         Args:
           data: uint8[N]; normalised UTF-8, every line ended by LF.
-          document_starts: int64[D]; byte where each document begins.
 
         Returns:
           For each kind its spans; none crosses a line end.
         """
-        borders = piece_borders(data, document_starts)
+        borders = piece_borders(data)
         found = {kind: join_spans([]) for kind in self.sources}
         if "jieba" in self.sources.values():
             tagged = jieba_spans(data)

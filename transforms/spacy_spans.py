@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 PIECE_BYTES = 1 << 15
-"""A longer document is given to spaCy in pieces of about this size, cut at line ends."""
+"""A line of more than twice this is given to spaCy in pieces of this size."""
 BATCH_BYTES = 1 << 17
 ZONE_BYTES = 1 << 22
 """After so much text spaCy forgets the words it has seen, so that its memory is bounded."""
@@ -85,27 +85,19 @@ def has_tags(nlp: "Language") -> bool:
     return bool(TAGS & set(factories(nlp).values()))
 
 
-def piece_borders(data: Bytes, document_starts: Int64) -> Int64:
+def piece_borders(data: Bytes) -> Int64:
     """Returns int64[P + 1]: borders of what is given to spaCy at a time.
 
-    A piece is whole lines of one document, and depends on that document alone. Only a line of far
-    more than `PIECE_BYTES` is cut, behind a space or at least between characters.
+    A piece is a line. Only a line of far more than `PIECE_BYTES` is cut, behind a space or at least
+    between characters.
 
     Args:
       data: uint8[N]; documents whose lines end with LF.
-      document_starts: int64[D].
     """
-    if not len(data):
-        return np.zeros(1, np.int64)
     lines = np.append(0, np.flatnonzero(data == _LF) + 1)
-    document = np.searchsorted(document_starts, lines[:-1], "right") - 1
-    place = (lines[:-1] - document_starts[document]) // PIECE_BYTES
-    begins = np.ones(len(document), np.bool_)
-    begins[1:] = (document[1:] != document[:-1]) | (place[1:] != place[:-1])
-    borders = np.append(lines[:-1][begins], len(data))
     long = np.flatnonzero(np.diff(lines) > 2 * PIECE_BYTES).tolist()
     inner = [cut for line in long for cut in _cuts(data, int(lines[line]), int(lines[line + 1]))]
-    return np.union1d(borders, np.array([*inner, 0], np.int64))
+    return np.union1d(lines, np.array(inner, np.int64))
 
 
 def _cuts(data: Bytes, begin: int, end: int) -> Iterator[int]:
@@ -126,7 +118,8 @@ def documents(nlp: "Language", data: Bytes, borders: Int64) -> Iterator[tuple["D
         with nlp.memory_zone():
             for group in _groups(zone, BATCH_BYTES):
                 texts = [
-                    data[begin:end].tobytes().decode() for begin, end in itertools.pairwise(group)
+                    data[begin:end].tobytes().decode().rstrip("\n")
+                    for begin, end in itertools.pairwise(group)
                 ]
                 docs = nlp.pipe(texts, batch_size=len(texts))
                 yield from zip(docs, group[:-1].tolist(), strict=True)
