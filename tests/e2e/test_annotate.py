@@ -183,10 +183,8 @@ def test_builds_of_any_tokenizer_use_stored_annotations(
     capsys.readouterr()
 
     # What does not fit is refused.
-    assert (
-        main([*arguments, "--output", str(tmp_path / "c"), "--annotations", str(notes)] + options)
-        == 2
-    )
+    both = ["--annotations", str(notes), *options]
+    assert main([*arguments, "--output", str(tmp_path / "c"), *both]) == 2
     assert "is finished: leave out --spacy-model" in capsys.readouterr().err
     bert = ["build", "bert", *arguments[2:], "--output", str(tmp_path / "c")]
     assert main([*bert, "--annotations", str(notes)]) == 2
