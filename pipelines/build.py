@@ -4,14 +4,15 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.finish import finish, show_summary
-from pipelines.options import BuildOptions, parse_build_options
-from pipelines.output import prepare, read_text, remove_folder, remove_temporary
-from pipelines.plan import BuildPlan, make_plan, show_plan
+from pipelines.options import RunOptions, parse_build_options
+from pipelines.output import SPLITS, prepare, read_text, remove_folder, remove_temporary
+from pipelines.plan import BuildPlan, Plan, make_plan, show_plan
 from pipelines.progress import ShardProgress
 from pipelines.runners import Runner, choose_runner
 from schemas.errors import RunError, one_sentence
@@ -22,6 +23,7 @@ from transforms.record_reading import RecordReading, reading_path
 from transforms.shard_documents import ShardDocuments
 from transforms.write_shard import (
     BUILD_FOLDER,
+    Entry,
     entry_path,
     failure_path,
     file_sizes,
@@ -42,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if _prepare(plan, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds this build\n")
     else:
-        run_waves(plan, options, runner)
+        if plan.announcement:
+            sys.stderr.write(f"{plan.announcement}\n")
+        run_waves(plan, options, runner, [_missing(builder) for builder in plan.builders])
         if runner.leaves_early:
             sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
             return 0
@@ -58,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _prepare(plan: BuildPlan, *, overwrite: bool) -> bool:
     """Makes all folders ready; returns whether everything is finished already."""
-    if prepare(plan.output, plan.identity, overwrite=overwrite):
+    splits = () if plan.mixture else SPLITS
+    if prepare(plan.output, plan.identity, overwrite=overwrite, splits=splits):
         return True
     for builder, identity in zip(plan.builders, plan.identities, strict=True):
         if builder.output != plan.output:
@@ -66,15 +71,38 @@ def _prepare(plan: BuildPlan, *, overwrite: bool) -> bool:
     return False
 
 
-def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
-    """Builds the shards that are missing, as many at a time as memory allows."""
-    missing = [_missing(builder) for builder in plan.builders]
+def _missing(builder: ShardBuilder) -> frozenset[int]:
+    """Returns the numbers of the shards that are not finished."""
+    return missing_of(read_entries(builder.output, builder.plan.shards))
+
+
+def missing_of(entries: Sequence[Entry | None]) -> frozenset[int]:
+    """Returns the numbers of the shards that have no entry."""
+    return frozenset(number for number, entry in enumerate(entries) if entry is None)
+
+
+def run_waves(
+    plan: Plan[Any],
+    options: RunOptions,
+    runner: Runner,
+    missing: Sequence[frozenset[int]],
+    doing: str = "building",
+) -> None:
+    """Builds the shards that are missing, as many at a time as memory allows.
+
+    Args:
+      plan: What is built.
+      options: Where the text is found and the output goes.
+      runner: Runs the pipelines.
+      missing: For each builder the numbers of the shards that it has to build.
+      doing: What the progress calls it.
+    """
     waves = plan.waves(frozenset[int]().union(*missing))
     read = FileSystems.exists(reading_path(options.output))
     if not waves and not read:
         waves = [frozenset()]
     total = len(plan.shards.shards) * len(plan.builders)
-    with ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan)):
+    with ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan), doing):
         for wave in waves:
             _delete_failures(plan)
             wanted = [each & wave for each in missing]
@@ -86,28 +114,22 @@ def run_waves(plan: BuildPlan, options: BuildOptions, runner: Runner) -> None:
                 raise RunError(read_text(path))
 
 
-def _missing(builder: ShardBuilder) -> frozenset[int]:
-    """Returns the numbers of the shards that are not finished."""
-    entries = read_entries(builder.output, builder.plan.shards)
-    return frozenset(number for number, entry in enumerate(entries) if entry is None)
-
-
-def _finished(plan: BuildPlan) -> int:
+def _finished(plan: Plan[Any]) -> int:
     """Returns the number of shards that are finished."""
     return len(_told(plan, entry_path))
 
 
-def _failures(plan: BuildPlan) -> list[str]:
+def _failures(plan: Plan[Any]) -> list[str]:
     """Returns the files that say why a shard could not be built."""
     return _told(plan, failure_path)
 
 
-def _delete_failures(plan: BuildPlan) -> None:
+def _delete_failures(plan: Plan[Any]) -> None:
     if failures := _failures(plan):
         FileSystems.delete(failures)
 
 
-def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
+def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
     found = []
     for builder in plan.builders:
@@ -118,8 +140,8 @@ def _told(plan: BuildPlan, path_of: Callable[[str, ShardId], str]) -> list[str]:
 
 
 def _run_wave(
-    plan: BuildPlan,
-    options: BuildOptions,
+    plan: Plan[Any],
+    options: RunOptions,
     runner: Runner,
     wanted: Sequence[frozenset[int]],
     *,
@@ -136,7 +158,7 @@ def _run_wave(
     wave = frozenset[int]().union(*wanted)
     if wave:
         shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.shards, wave)
-        outputs.append(shards | "BuildShards" >> BuildShards(plan.builders, wanted))
+        outputs.append(shards | "BuildShards" >> BuildShards(plan.builders, wanted, plan.build))
     if record:
         reading = (read.rejected, read.tally) | "RecordReading" >> RecordReading(options.output)
         outputs.append(reading)

@@ -9,6 +9,7 @@ from transforms.objectives.settings import nearest
 
 COMMANDS = {
     "build": "raw text to finished, verified shards",
+    "annotate": "find entities and phrases once, for any build to use",
     "recipes": "the objectives there are, and the fields of each",
     "vocab": "train a tokenizer on the same inputs",
     "verify": "re-read every shard: checksums, schema, invariants, statistics",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.mixture_folder import write_mixture
-from pipelines.options import BuildOptions
+from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import clear, join, read_manifest, read_text
 from pipelines.plan import BuildPlan
 from pipelines.report import render_card, render_report
@@ -34,8 +34,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     """
     entries = [_entries(builder) for builder in plan.builders]
     reading = json.loads(read_text(reading_path(plan.output)))
-    _check_rejected(reading, options)
-    documents = _documents(reading, entries[0])
+    check_rejected(reading, options)
+    documents = count_documents(reading, _duplicates(entries[0]))
     if not documents["read"]:
         clear(plan.output)
         raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
@@ -71,7 +71,7 @@ def _manifest(
     return {
         "format_version": FORMAT_VERSION,
         **identity,
-        "software": _software(identity["software"]),
+        "software": software_of(identity["software"]),
         "documents": documents,
         "splits": {split: _split(shards) for split, shards in entries.items() if shards},
         "statistics": {
@@ -104,7 +104,8 @@ def _write(builder: ShardBuilder, manifest: dict[str, Any]) -> None:
         write_atomically(join(output, name), content.encode())
 
 
-def _check_rejected(reading: Mapping[str, int], options: BuildOptions) -> None:
+def check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
+    """Raises RunError if more records were set aside than allowed."""
     reasons = _reasons(reading)
     count = sum(reasons.values())
     if count > options.max_rejected:
@@ -125,14 +126,19 @@ def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _documents(reading: Mapping[str, int], entries: Entries) -> dict[str, Any]:
-    every = [entry for shards in entries.values() for entry in shards]
+def _duplicates(entries: Entries) -> int:
+    """Returns how many documents were dropped."""
+    return sum(entry.duplicates for shards in entries.values() for entry in shards)
+
+
+def count_documents(reading: Mapping[str, int], duplicates: int) -> dict[str, Any]:
+    """Returns what the manifest says of the documents."""
     return {
         "read": reading.get("documents", 0),
         "bytes": reading.get("bytes", 0),
         "empty": reading.get("empty", 0),
         "split": reading.get("split", 0),
-        "duplicates": sum(entry.duplicates for entry in every),
+        "duplicates": duplicates,
         "rejected": _reasons(reading),
     }
 
@@ -145,7 +151,8 @@ def _split(shards: Sequence[ShardEntry]) -> dict[str, Any]:
     }
 
 
-def _software(identity: Mapping[str, str]) -> dict[str, str]:
+def software_of(identity: Mapping[str, str]) -> dict[str, str]:
+    """Returns the versions that the manifest names."""
     return {
         **identity,
         "shardmill": VERSION,

@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.annotators import Source
 from pipelines.options import BuildOptions
 from schemas.manifest import DATA_VERSION
 from schemas.software import software_versions
@@ -16,12 +17,15 @@ from transforms.objectives.mixture import Mixture
 from transforms.objectives.settings import settings_of
 
 Identity = dict[str, Any]
-_OWN = ("recipe", "counts", "segmenter")
+_OWN = ("recipe", "counts", "segmenter", "annotator")
 """What the members of a mixture do not share."""
 
 
 def identity_of(
-    builder: ShardBuilder, options: BuildOptions, files: Sequence[InputFile]
+    builder: ShardBuilder,
+    options: BuildOptions,
+    files: Sequence[InputFile],
+    source: Source | None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
     settings = builder.settings
@@ -37,6 +41,7 @@ def identity_of(
         "counts": counts.sha256 if (counts := settings.vocabulary.counts) else None,
         "sentences": settings.sentences,
         "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
+        "annotator": source.identity_for(settings.recipe) if source else None,
         "deduplicate": builder.deduplicate,
         "max_document_mib": options.max_document_mib,
         "shards": dataclasses.asdict(builder.plan),

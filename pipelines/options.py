@@ -1,16 +1,18 @@
-"""The options of `shardmill build`."""
+"""The options of `shardmill build`, and those it shares with `shardmill annotate`."""
 
 import argparse
 import dataclasses
 import difflib
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.runners import load_runner
 from schemas.errors import Parser, UsageError
 from schemas.vocabulary import ROLES
+from transforms.annotator import PHRASE_RULES
 from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.settings import Scalar, nearest
 
@@ -24,17 +26,47 @@ PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildOptions:
+class RunOptions:
+    """What every command that makes shards of text is asked for."""
+
+    input: tuple[str, ...]
+    output: str
+    format: str
+    text_field: str
+    max_document_mib: int
+    max_rejected: int
+    spacy_model: str
+    gazetteer: str | None
+    entities: str | None
+    ignore_case: bool
+    phrases: str
+    shards: int | None
+    workers: int
+    memory_gib: float
+    overwrite: bool
+    dry_run: bool
+    beam_args: tuple[str, ...]
+
+    @property
+    def annotator_options(self) -> list[str]:
+        """The options of the annotator that were given."""
+        given = {
+            "--spacy-model": self.spacy_model,
+            "--gazetteer": self.gazetteer,
+            "--entities": self.entities,
+            "--ignore-case": self.ignore_case,
+            "--phrases": self.phrases != "auto",
+        }
+        return [name for name, value in given.items() if value]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildOptions(RunOptions):
     """What the user asked for; every field is an option of the same name."""
 
     recipe: str
     members: str | None
-    input: tuple[str, ...]
-    output: str
     tokenizer: str
-    format: str
-    text_field: str
-    max_document_mib: int
     sentences: str
     dedup: bool
     segmenter: str
@@ -43,15 +75,9 @@ class BuildOptions:
     special_tokens: Mapping[str, str]
     settings: Mapping[str, Scalar]
     parity: bool
-    shards: int | None
     eval_fraction: float
     seed: int
-    workers: int
-    memory_gib: float
-    max_rejected: int
-    overwrite: bool
-    dry_run: bool
-    beam_args: tuple[str, ...]
+    annotations: str | None
 
 
 def half_of_memory_gib() -> float:
@@ -59,7 +85,8 @@ def half_of_memory_gib() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (2 << 30)
 
 
-def _shards(text: str) -> int | None:
+def shards_option(text: str) -> int | None:
+    """Reads the value of --shards; None stands for "auto"."""
     if text != "auto" and not text.isdigit():
         raise argparse.ArgumentTypeError(f"must be 'auto' or a number, got {text!r}")
     return None if text == "auto" else int(text)
@@ -69,17 +96,8 @@ def _on_off(text: str) -> bool:
     return {"on": True, "off": False}[text]
 
 
-def _parser() -> Parser:
-    parser = Parser(
-        "build",
-        description="Build a pretraining corpus: raw text in, Arrow shards out.",
-        epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
-        "--setup_file=./setup.py",
-    )
-    parser.add_argument(
-        "recipe",
-        help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members",
-    )
+def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds what is read; returns the group of these options."""
     source = parser.add_argument_group("text")
     source.add_argument(
         "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
@@ -95,12 +113,6 @@ def _parser() -> Parser:
         "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
     )
     source.add_argument(
-        "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"
-    )
-    source.add_argument(
-        "--dedup", default="on", choices=["on", "off"], help="drop exact duplicates (on)"
-    )
-    source.add_argument(
         "--max-document-mib",
         type=int,
         default=8,
@@ -113,6 +125,69 @@ def _parser() -> Parser:
         default=0,
         metavar="N",
         help="bad records that may be set aside before the run counts as failed (0)",
+    )
+    return source
+
+
+def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds what finds entities and phrases; returns the group of these options."""
+    group = parser.add_argument_group("entities and phrases")
+    group.add_argument(
+        "--spacy-model", default="", metavar="M", help="a spaCy pipeline, by name or folder"
+    )
+    group.add_argument(
+        "--gazetteer",
+        metavar="FILE",
+        help="entities by name: JSON lines, as spaCy's EntityRuler reads them",
+    )
+    group.add_argument(
+        "--entities", metavar="FILE", help="entities by name: a surface form, a tab, an id a line"
+    )
+    group.add_argument(
+        "--ignore-case", action="store_true", help="find names in any letter case (no)"
+    )
+    group.add_argument(
+        "--phrases",
+        default="auto",
+        choices=PHRASE_RULES,
+        help="what a phrase is: a noun chunk, or a maximal run of nouns by spaCy's or jieba's "
+        "parts of speech (auto: the first of these that model and language have)",
+    )
+    return group
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Adds where and how a run works."""
+    run = parser.add_argument_group("run")
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (1)")
+    run.add_argument(
+        "--memory-gib",
+        type=float,
+        default=half_of_memory_gib(),
+        metavar="G",
+        help="memory a local run may use; a larger corpus is built in waves (half of the "
+        "machine's)",
+    )
+    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "build",
+        description="Build a pretraining corpus: raw text in, Arrow shards out.",
+        epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
+        "--setup_file=./setup.py",
+    )
+    parser.add_argument(
+        "recipe",
+        help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members",
+    )
+    source = add_text_options(parser)
+    source.add_argument(
+        "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"
+    )
+    source.add_argument(
+        "--dedup", default="on", choices=["on", "off"], help="drop exact duplicates (on)"
     )
     words = parser.add_argument_group("tokens and words")
     words.add_argument("--tokenizer", required=True, metavar="FILE", help="a tokenizers JSON file")
@@ -132,6 +207,12 @@ def _parser() -> Parser:
         metavar="FILE",
         help="how often tokens occur, as JSON {token: count} or lines of a token, a tab and its "
         "count, for recipes whose random tokens follow that (the text of each batch)",
+    )
+    annotations = add_annotator_options(parser)
+    annotations.add_argument(
+        "--annotations",
+        metavar="DIR",
+        help="take them from this output of shardmill annotate instead",
     )
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument(
@@ -161,7 +242,11 @@ def _parser() -> Parser:
     out = parser.add_argument_group("output")
     out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
     out.add_argument(
-        "--shards", type=_shards, default=None, metavar="N|auto", help="training shards (auto)"
+        "--shards",
+        type=shards_option,
+        default=None,
+        metavar="N|auto",
+        help="training shards (auto)",
     )
     out.add_argument(
         "--eval-fraction",
@@ -173,17 +258,7 @@ def _parser() -> Parser:
     out.add_argument(
         "--overwrite", action="store_true", help="replace what another build left in the folder"
     )
-    run = parser.add_argument_group("run")
-    run.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (1)")
-    run.add_argument(
-        "--memory-gib",
-        type=float,
-        default=half_of_memory_gib(),
-        metavar="G",
-        help="memory a local run may use; a larger corpus is built in waves (half of the "
-        "machine's)",
-    )
-    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    add_run_options(parser)
     return parser
 
 
@@ -193,23 +268,12 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
     Raises:
       UsageError: if an option is unknown or its value cannot be read.
     """
-    parser = _parser()
-    given, beam_args = parser.parse_known_args(argv)
-    beam_args = load_runner(beam_args)
-    _check_beam_args(beam_args, parser)
-    for name, low in {"workers": 1, "max_rejected": 0, "max_document_mib": 1}.items():
-        if getattr(given, name) < low:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} must be at least {low}, got {getattr(given, name)}")
+    given, run = parse_run_options(_parser(), argv)
     return BuildOptions(
+        **run,
         recipe=given.recipe,
         members=given.members,
-        input=tuple(given.input),
-        output=given.output,
         tokenizer=given.tokenizer,
-        format=given.format,
-        text_field=given.text_field,
-        max_document_mib=given.max_document_mib,
         sentences=given.sentences,
         dedup=_on_off(given.dedup),
         segmenter=given.segmenter,
@@ -220,16 +284,29 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
         },
         settings=_settings(given),
         parity=given.parity,
-        shards=given.shards,
         eval_fraction=given.eval_fraction,
         seed=given.seed,
-        workers=given.workers,
-        memory_gib=given.memory_gib,
-        max_rejected=given.max_rejected,
-        overwrite=given.overwrite,
-        dry_run=given.dry_run,
-        beam_args=tuple(beam_args),
+        annotations=given.annotations,
     )
+
+
+def parse_run_options(
+    parser: Parser, argv: Sequence[str] | None
+) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Parses a command line; returns everything, and the values of the fields of `RunOptions`.
+
+    Raises:
+      UsageError: if an option is unknown or its value cannot be read.
+    """
+    given, beam_args = parser.parse_known_args(argv)
+    beam_args = load_runner(beam_args)
+    _check_beam_args(beam_args, parser)
+    for name, low in {"workers": 1, "max_rejected": 0, "max_document_mib": 1}.items():
+        if getattr(given, name) < low:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} must be at least {low}, got {getattr(given, name)}")
+    own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
+    return given, {**own, "input": tuple(given.input), "beam_args": tuple(beam_args)}
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
@@ -268,7 +345,7 @@ def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) 
         meant = f"did you mean {' or '.join(close)}? " if close else ""
         raise UsageError(
             f"neither Shardmill nor Beam has an option {name}; {meant}"
-            "shardmill build --help lists the options"
+            f"{parser.prog} --help lists the options"
         )
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -14,7 +14,7 @@ from schemas.manifest import MANIFEST, ManifestError, member_names, parse_manife
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 
 SPLITS = ("train", "eval")
-OWN_FOLDERS = (BUILD_FOLDER, *SPLITS, "rejected")
+OWN_FOLDERS = (BUILD_FOLDER, *SPLITS, "annotations", "rejected")
 OWN_FILES = (MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS)
 _IDENTITY = "build.json"
 
@@ -45,23 +45,53 @@ def read_manifest(folder: str) -> dict[str, Any]:
       UsageError: if there is none.
       ManifestError: if it is damaged.
     """
+    manifest = _finished(folder, "build")
+    if _tells_annotations(manifest):
+        raise UsageError(f"{folder} holds annotations, not examples; give the output of a build")
+    return manifest
+
+
+def read_annotations_manifest(folder: str) -> dict[str, Any]:
+    """Returns the manifest of finished annotations; raises what `read_manifest` does."""
+    manifest = _finished(folder, "annotate")
+    if not _tells_annotations(manifest):
+        raise UsageError(
+            f"{folder} holds a build, not annotations; give the output of shardmill annotate"
+        )
+    return manifest
+
+
+def _tells_annotations(manifest: Mapping[str, Any]) -> bool:
+    return "spans" in manifest
+
+
+def _finished(folder: str, command: str) -> dict[str, Any]:
     path = join(folder, MANIFEST)
     if not FileSystems.exists(path):
         if FileSystems.exists(join(folder, BUILD_FOLDER, _IDENTITY)):
             raise UsageError(
-                f"{folder} holds an unfinished build; run its build command again to finish it"
+                f"{folder} holds an unfinished build; run its {command} command again to finish it"
             )
-        raise UsageError(f"{folder} holds no {MANIFEST}; is it the output of `shardmill build`?")
+        raise UsageError(
+            f"{folder} holds no {MANIFEST}; is it the output of `shardmill {command}`?"
+        )
     return parse_manifest(read_text(path))
 
 
-def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
-    """Makes a folder ready for a build, or for what tells of a mixture.
+def prepare(
+    folder: str,
+    identity: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    splits: Sequence[str] = SPLITS,
+) -> bool:
+    """Makes a folder ready for shards, or for what tells of a mixture.
 
     Args:
       folder: The output folder; made if it is not there.
       identity: All that decides the bytes of the build.
       overwrite: Clear what another build left there.
+      splits: The folders that the shards go to.
 
     Returns:
       Whether this very build is finished there already.
@@ -87,7 +117,6 @@ def prepare(folder: str, identity: Mapping[str, Any], *, overwrite: bool) -> boo
     try:
         if differences:
             clear(folder)
-        splits = () if member_names(identity) else SPLITS
         for name in ("", BUILD_FOLDER, *splits):
             make_folder(join(folder, name) if name else folder)
         remove_temporary(folder)

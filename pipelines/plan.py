@@ -4,19 +4,21 @@ import dataclasses
 import math
 import sys
 from collections.abc import Collection, Sequence
+from typing import Generic, TypeVar
 
-from apache_beam.io.filesystems import FileSystems
-
+from pipelines.annotators import Source, choose_source
+from pipelines.files import read_file
 from pipelines.identity import Identity, identity_of, mixture_identity
 from pipelines.members import chosen_mixture, resolve_recipe
-from pipelines.options import BuildOptions
+from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join
 from schemas.counts import CountsError
 from schemas.errors import UsageError
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
+from transforms.annotator import Annotator
 from transforms.build_examples import BuildSettings
-from transforms.build_shards import ShardBuilder
+from transforms.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
 from transforms.inputs import (
     RANGE_BYTES,
     FileRange,
@@ -44,21 +46,25 @@ _TOKENS_FACTOR = 1
 _SHUFFLE_FACTOR = 2.2
 
 
+_Builder = TypeVar("_Builder", bound=Builder)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildPlan:
-    """What a build will do.
+class Plan(Generic[_Builder]):
+    """What a run will do.
 
     Attributes:
       files: The input files.
       ranges: How they are read.
       text_bytes: Estimated size of the text.
-      output: Where the build goes.
-      shards: Which there are, for every recipe alike.
-      mixture: What is built, if it is a mixture, each recipe as it is built.
-      builders: Build a shard, one for each recipe; hold recipe, tokenizer, seed and folder.
+      output: Where the shards go.
+      shards: Which there are, for every builder alike.
+      builders: Know all that decides the bytes of the shards; each has a folder.
+      build: Builds a shard with some of them.
       identities: For each builder all that decides the bytes of its shards.
-      identity: The same of the whole build. A folder holds one identity only.
+      identity: The same of the whole. A folder holds one identity only.
       wave_shards: Shards that a local run builds together.
+      announcement: What the user should know before it starts, "" if nothing.
     """
 
     files: Sequence[InputFile]
@@ -66,17 +72,17 @@ class BuildPlan:
     text_bytes: int
     output: str
     shards: ShardPlan
-    mixture: Mixture | None
-    builders: Sequence[ShardBuilder]
+    builders: Sequence[_Builder]
+    build: BuildFunction
     identities: Sequence[Identity]
     identity: Identity
     wave_shards: int
+    announcement: str = ""
 
     @property
     def folders(self) -> list[str]:
-        """The folder of the build, and those of the members if it is a mixture."""
-        members = [builder.output for builder in self.builders if self.mixture]
-        return [self.output, *members]
+        """The folder of the whole, and those of the builders that have their own."""
+        return list(dict.fromkeys([self.output, *(builder.output for builder in self.builders)]))
 
     def waves(self, missing: Collection[int]) -> list[frozenset[int]]:
         """Returns the shards still to build, in the groups that are built together."""
@@ -85,6 +91,17 @@ class BuildPlan:
             frozenset(ordered[begin : begin + self.wave_shards])
             for begin in range(0, len(ordered), self.wave_shards)
         ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildPlan(Plan[ShardBuilder]):
+    """What a build will do.
+
+    Attributes:
+      mixture: What is built, if it is a mixture, each recipe as it is built.
+    """
+
+    mixture: Mixture | None
 
 
 def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
@@ -101,16 +118,15 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         mixture = chosen_mixture(options)
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
-        settings = _settings(options, recipes)
-        files = match_inputs(options.input, options.format)
-        text_bytes = estimated_text_bytes(files)
+        source = choose_source(options, recipes)
+        settings = _settings(options, recipes, source)
+        files, text_bytes = find_text(options)
         shards = plan_shards(text_bytes, options.shards, options.eval_fraction)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if not text_bytes:
-        raise UsageError(f"{', '.join(options.input)}: the files are empty")
     words = any(recipe.needs_words for recipe in recipes)
-    software = software_versions(*([settings[0].segmenter.resolved] if words else []))
+    libraries = [settings[0].segmenter.resolved] if words else []
+    software = software_versions(*libraries, *(source.software if source else ()))
     builders = [
         ShardBuilder(
             settings=each,
@@ -121,23 +137,45 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         )
         for each in settings
     ]
-    identities = [identity_of(builder, options, files) for builder in builders]
+    identities = [identity_of(builder, options, files, source) for builder in builders]
     per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
-        ranges=plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES)),
+        ranges=ranges_of(files, text_bytes),
         text_bytes=text_bytes,
         output=options.output,
         shards=shards,
         mixture=mixture,
         builders=builders,
+        build=build_shard,
         identities=identities,
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
-        wave_shards=_wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
+        wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
+        announcement=source.announcement if source else "",
     )
 
 
-def _settings(options: BuildOptions, recipes: Sequence[Recipe]) -> list[BuildSettings]:
+def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
+    """Returns the input files, and about how many bytes of text they hold.
+
+    Raises:
+      ValueError: if there is none.
+    """
+    files = match_inputs(options.input, options.format)
+    text_bytes = estimated_text_bytes(files)
+    if not text_bytes:
+        raise ValueError(f"{', '.join(options.input)}: the files are empty")
+    return files, text_bytes
+
+
+def ranges_of(files: Sequence[InputFile], text_bytes: int) -> list[FileRange]:
+    """Returns how the files are read in parallel."""
+    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES))
+
+
+def _settings(
+    options: BuildOptions, recipes: Sequence[Recipe], source: Source | None
+) -> list[BuildSettings]:
     """Resolves tokenizer and segmenter, and holds the recipes to them."""
     tokenizer_json = read_file(options.tokenizer, "--tokenizer")
     counts = _read_counts(options, recipes)
@@ -159,6 +197,7 @@ def _settings(options: BuildOptions, recipes: Sequence[Recipe]) -> list[BuildSet
             vocabulary=counted if recipe.follows_counts else plain,
             sentences=options.sentences,
             segmenter=Segmenter(options.segmenter, user_dict),
+            annotations=source.annotations if source else Annotator(),
         )
         for recipe in recipes
     ]
@@ -177,22 +216,7 @@ def _read_counts(options: BuildOptions, recipes: Sequence[Recipe]) -> str | None
     return read_file(options.counts, "--counts")
 
 
-def read_file(path: str, option: str) -> str:
-    """Reads a small text file that an option names.
-
-    Raises:
-      UsageError: if it is not there or is not UTF-8.
-    """
-    try:
-        with FileSystems.open(path) as file:
-            return file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{option} {path}: not UTF-8 text: {error}") from error
-    except Exception as error:
-        raise UsageError(f"{option} {path}: cannot be read: {error}") from error
-
-
-def _wave_shards(options: BuildOptions, per_shard: float, recipes: int) -> int:
+def wave_shards(options: RunOptions, per_shard: float, recipes: int = 1) -> int:
     """Returns how many shards fit into the memory of a local run at once.
 
     The tokens of a shard are held while it is written by all recipes but the last.
@@ -223,7 +247,8 @@ def show_plan(plan: BuildPlan) -> None:
     recipes = [builder.settings.recipe for builder in plan.builders]
     waves = plan.waves(range(len(plan.shards.shards)))
     output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * sum(map(bytes_per_token, recipes))
-    lines = [
+    lines = [plan.announcement] if plan.announcement else []
+    lines += [
         *(line for recipe in recipes for line in _shown_recipe(recipe)),
         f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"

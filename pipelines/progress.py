@@ -30,14 +30,22 @@ class ShardProgress:
     It looks at the output folder, so it works the same for every runner.
     """
 
-    def __init__(self, total: int, shard_bytes: float, finished: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        total: int,
+        shard_bytes: float,
+        finished: Callable[[], int],
+        doing: str = "building",
+    ) -> None:
         """Prepares to watch.
 
         Args:
           total: Shards of the whole build.
           shard_bytes: Text of a shard, about.
           finished: Counts the shards that are finished.
+          doing: What is done to them.
         """
+        self._doing = doing
         self._total = total
         self._shard_bytes = shard_bytes
         self._finished = finished
@@ -68,7 +76,7 @@ class ShardProgress:
 
     def _watch_terminal(self) -> None:
         columns = (
-            TextColumn("building"),
+            TextColumn(self._doing),
             BarColumn(),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
@@ -85,7 +93,7 @@ class ShardProgress:
             stopped = self._stop.wait(_POLL_SECONDS)
             done, now = self._count(), time.monotonic()
             if (done != shown and now - shown_at >= 1) or now - shown_at >= _LINE_SECONDS:
-                sys.stderr.write(f"building: {self._line(done)}\n")
+                sys.stderr.write(f"{self._doing}: {self._line(done)}\n")
                 sys.stderr.flush()
                 shown, shown_at = done, now
             if stopped:
@@ -105,10 +113,10 @@ class ShardProgress:
             return f"{text}, reading"
         speed = new * self._shard_bytes / seconds
         left = (self._total - done) * self._shard_bytes / speed
-        return f"{text}, {speed / 1e6:.1f} MB/s, {_duration(left)} left"
+        return f"{text}, {speed / 1e6:.1f} MB/s, {duration(left)} left"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Returns a time span in words: 42 s, 3 min, 2 h 5 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"

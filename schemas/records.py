@@ -27,6 +27,22 @@ class ShardId:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class ByteSpans:
+    """Half-open ranges of bytes of a text; ascending, disjoint and not empty.
+
+    Attributes:
+      starts: int64[S].
+      ends: int64[S].
+    """
+
+    starts: Int64
+    ends: Int64
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ShardText:
     """The text of a shard, its documents sorted by key and without duplicates.
 
@@ -34,15 +50,20 @@ class ShardText:
       data: uint8[N]; normalised UTF-8, every line of every document ended by LF.
       document_starts: int64[D]; byte where each document begins.
       duplicates: Documents dropped because an equal one stands here.
+      keys: uint8[D, 16]; the content key of each document.
       sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
+      spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`; no span holds a
+        line end.
     """
 
     data: Bytes
     document_starts: Int64
     duplicates: int = 0
+    keys: Bytes = dataclasses.field(default_factory=lambda: np.empty((0, 16), np.uint8))
     sentence_starts: Int64 = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
     word_marks: Bytes | None = None
+    spans: Mapping[str, ByteSpans] = dataclasses.field(default_factory=dict)
 
 
 WORD_BEGINS = 1

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.columns import SPAN, has_spans
-from schemas.records import Array, Bytes, Int64
+from schemas.records import Array, Bytes, ByteSpans, Int64
 from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
@@ -81,3 +81,28 @@ def column_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     starts, ends = (values.field(number).to_numpy() for number in range(2))
     return starts, ends, offsets - offsets[0]
+
+
+def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
+    """Returns uint8[T]: the marks of the tokens that byte spans are made of.
+
+    A token is of a span if one of the bytes it stands for is; if it stands for bytes of several
+    spans it is of the first. A span is cut where a row ends.
+
+    Args:
+      spans: In the text that the tokens were made of.
+      begins: int64[T]; the byte of the token's first visible character.
+      ends: int64[T]; the byte behind its last one. At `begins` if the token is a space, which is
+        the byte before; less than `begins` if it stands for nothing.
+      offsets: int64[R + 1]; rows (sentences) of tokens.
+    """
+    if not len(spans) or not len(begins):
+        return np.zeros(len(begins), np.uint8)
+    first = np.minimum(begins, ends - 1)
+    owner = np.searchsorted(spans.ends, first, "right")
+    found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends
+    found &= (owner < len(spans)) & (begins <= ends)
+    goes_on = np.zeros(len(begins) + 1, np.bool_)
+    goes_on[1:-1] = found[1:] & found[:-1] & (owner[1:] == owner[:-1])
+    goes_on[offsets] = False
+    return np.where(found, np.where(goes_on[:-1], INSIDE, BEGINS), 0).astype(np.uint8)

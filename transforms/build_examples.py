@@ -2,14 +2,17 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from schemas import columns
-from schemas.records import Examples, ShardId, ShardText, Tokens
+from schemas.annotations import KINDS
+from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from transforms.annotator import Annotator
 from transforms.corrupt import Stream, corrupt
 from transforms.lay_out import cut_lone, join_examples, lay_out
 from transforms.objectives.recipe import Recipe
@@ -17,6 +20,18 @@ from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
 from transforms.tokenize_text import TextEncoder
 from transforms.words import Segmenter, annotate_words
+
+
+class Annotations(Protocol):
+    """Where the entities and phrases of a text come from."""
+
+    def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, ByteSpans]:
+        """Returns the spans of these kinds in a shard's text.
+
+        Raises:
+          AnnotationError: if they cannot be had.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +45,7 @@ class BuildSettings:
       vocabulary: Of that tokenizer.
       sentences: Name of the sentence rule, a key of `SENTENCE_RULES`.
       segmenter: Finds Chinese words where the recipe asks for words.
+      annotations: Finds entities and phrases where the recipe asks for them.
     """
 
     recipe: Recipe
@@ -38,6 +54,7 @@ class BuildSettings:
     vocabulary: Vocabulary
     sentences: str = "rules"
     segmenter: Segmenter = Segmenter()
+    annotations: Annotations = Annotator()
 
     def stream(self, shard: ShardId) -> Stream:
         """Returns the shard's generators: step and copy (or pass) to generator."""
@@ -50,10 +67,10 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 @functools.lru_cache(maxsize=2)
 def load_encoder(
-    tokenizer_json: str, words: bool, unknown: int | None, capitals: bool
+    tokenizer_json: str, positions: bool, unknown: int | None, capitals: bool
 ) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json, words=words, unknown=unknown, capitals=capitals)
+    return TextEncoder(tokenizer_json, positions=positions, unknown=unknown, capitals=capitals)
 
 
 def tokenize_shard(
@@ -62,7 +79,7 @@ def tokenize_shard(
     shard: ShardId,
     needs: frozenset[str] = frozenset(),
 ) -> Tokens:
-    """Splits the text into sentences, marks words if they are needed, and encodes.
+    """Splits the text into sentences, marks what is needed to be known of it, and encodes.
 
     Args:
       text: The shard's documents, sorted and without duplicates.
@@ -75,9 +92,11 @@ def tokenize_shard(
     text = dataclasses.replace(text, sentence_starts=starts)
     if columns.WORDS in needs:
         text = annotate_words(text, settings.segmenter)
+    if kinds := [kind for kind in KINDS if kind in needs]:
+        text = dataclasses.replace(text, spans=settings.annotations.spans(text, kinds))
     encoder = load_encoder(
         settings.tokenizer_json,
-        columns.WORDS in needs,
+        bool(needs),
         settings.vocabulary.roles.get("unk"),
         columns.CAPITALS in needs,
     )

@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
+from schemas.annotations import AnnotationError
 from schemas.manifest import ShardEntry, add_up
 from schemas.records import Examples, ShardId, Tokens
 from schemas.software import software_versions
@@ -23,11 +24,47 @@ from transforms.corrupt import corrupt
 from transforms.distractors import LoneDocumentError
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
-from transforms.write_shard import failure_path, write_atomically, write_entry, write_shard
+from transforms.write_shard import (
+    Entry,
+    failure_path,
+    write_atomically,
+    write_entry,
+    write_shard,
+)
 
 
 class BuildError(RuntimeError):
     """Why a shard cannot be built, in one sentence for the user."""
+
+
+class Builder(Protocol):
+    """Knows the shards of one kind of output, and where they go."""
+
+    @property
+    def plan(self) -> ShardPlan: ...
+    @property
+    def output(self) -> str: ...
+
+
+Built: TypeAlias = Iterator[tuple[Builder, Entry | BuildError]]
+"""What each builder wrote, or why it could not."""
+BuildFunction: TypeAlias = Callable[[Sequence[Any], int, Iterable[bytes]], Built]
+"""Builds a shard with some builders: these, its number, its packed documents."""
+
+
+def check_software(wanted: Mapping[str, str]) -> None:
+    """Raises BuildError unless this process has these versions of libraries."""
+    more = set(wanted) - set(software_versions())
+    here = software_versions(*more)
+    differ = [name for name in wanted if here[name] != wanted[name]]
+    if differ:
+        theirs, ours = (
+            ", ".join(f"{name} {versions[name]}" for name in differ) for versions in (here, wanted)
+        )
+        raise BuildError(
+            f"a worker has {theirs}, but the program that sent it work has {ours}, and their "
+            "shards may differ: give the workers a container image with the same versions"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,21 +109,6 @@ class ShardBuilder:
         except OSError as error:
             raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
         return entry
-
-    def check_software(self) -> None:
-        """Raises BuildError if this process has other versions than it must have."""
-        more = set(self.software) - set(software_versions())
-        here = software_versions(*more)
-        differ = [name for name in self.software if here[name] != self.software[name]]
-        if differ:
-            theirs, ours = (
-                ", ".join(f"{name} {versions[name]}" for name in differ)
-                for versions in (here, self.software)
-            )
-            raise BuildError(
-                f"a worker has {theirs}, but the program that sent it work has {ours}, and their "
-                "shards may differ: give the workers a container image with the same versions"
-            )
 
     def _write(self, shard: ShardId, source: "Source", examples: Examples) -> ShardEntry:
         recipe, vocabulary = self.settings.recipe, self.settings.vocabulary
@@ -149,9 +171,7 @@ class Source:
     encoder: str
 
 
-def build_shard(
-    builders: Sequence[ShardBuilder], number: int, packed: Iterable[bytes]
-) -> Iterator[tuple[ShardBuilder, ShardEntry | BuildError]]:
+def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[bytes]) -> Built:
     """Builds one shard of each recipe; its text is put together and tokenized once for all.
 
     Args:
@@ -163,15 +183,19 @@ def build_shard(
       What each builder wrote, or why it could not.
 
     Raises:
+      BuildError: if no shard of this number can be built.
       OSError: if a shard cannot be written.
     """
     first = builders[0]
-    first.check_software()
+    check_software(first.software)
     shard = first.plan.shards[number]
     documents = itertools.chain.from_iterable(map(unpack_documents, packed))
     text = join_documents(documents, deduplicate=first.deduplicate)
     needs = frozenset[str]().union(*(each.settings.recipe.needs for each in builders))
-    held = [tokenize_shard(text, first.settings, shard, needs)]
+    try:
+        held = [tokenize_shard(text, first.settings, shard, needs)]
+    except AnnotationError as error:
+        raise BuildError(f"{shard.name}: {error}") from error
     source = Source(len(text.document_starts), text.duplicates, held[0].exact_path)
     del text
     for builder in builders:
@@ -181,15 +205,20 @@ def build_shard(
 
 
 class _BuildFn(beam.DoFn):
-    def __init__(self, builders: Sequence[ShardBuilder], missing: Sequence[frozenset[int]]) -> None:
-        self._builders, self._missing = builders, missing
+    def __init__(
+        self,
+        builders: Sequence[Builder],
+        missing: Sequence[frozenset[int]],
+        build: BuildFunction,
+    ) -> None:
+        self._builders, self._missing, self._build = builders, missing, build
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
         number, packed = element
         pairs = zip(self._builders, self._missing, strict=True)
         builders = [builder for builder, missing in pairs if number in missing]
         try:
-            for builder, done in build_shard(builders, number, packed):
+            for builder, done in self._build(builders, number, packed):
                 if isinstance(done, BuildError):
                     self._tell(builder, number, done)
                 else:
@@ -197,7 +226,7 @@ class _BuildFn(beam.DoFn):
         except BuildError as error:
             self._tell(builders[0], number, error)
 
-    def _tell(self, builder: ShardBuilder, number: int, error: BuildError) -> None:
+    def _tell(self, builder: Builder, number: int, error: BuildError) -> None:
         # What the user can mend is told in a file; an exception would end the other shards too.
         path = failure_path(builder.output, builder.plan.shards[number])
         write_atomically(path, str(error).encode())
@@ -214,13 +243,15 @@ class BuildShards(beam.PTransform[Any, Any]):
     here, not eight: no runner would keep them apart, and between them nothing has to stay alive.
 
     Attributes:
-      builders: One for each recipe.
+      builders: One for each kind of output.
       missing: For each of them the numbers of the shards that it has to build.
+      build: Builds a shard with some of them.
     """
 
-    builders: Sequence[ShardBuilder]
+    builders: Sequence[Builder]
     missing: Sequence[frozenset[int]]
+    build: BuildFunction
 
     def expand(self, shards: beam.PCollection[Any]) -> beam.PCollection[Any]:
-        build = beam.ParDo(_BuildFn(self.builders, self.missing))
+        build = beam.ParDo(_BuildFn(self.builders, self.missing, self.build))
         return shards | "Build" >> build.with_output_types(str)

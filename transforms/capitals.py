@@ -37,22 +37,6 @@ def any_marked(begins: Int64, ends: Int64, marks: Bool) -> Bool:
     return before[ends] > before[begins]
 
 
-def piece_ends(begins: Int64, offsets: Int64, ends: Int64) -> Int64:
-    """Returns where the pieces of texts end: where the next one begins, or their text ends.
-
-    Pieces that share a character all end behind its first byte, or later.
-
-    Args:
-      begins: int64[T]; first byte of each piece.
-      offsets: int64[R + 1]; the pieces of each text.
-      ends: int64[R]; the byte behind each text.
-    """
-    found = np.append(begins[1:], 0)
-    filled = np.diff(offsets) > 0
-    found[offsets[1:][filled] - 1] = ends[filled]
-    return np.maximum(found, begins + 1)
-
-
 @functools.cache
 def _upper_case() -> tuple[Int64, Bool]:
     """Returns the upper-case letters beyond ASCII, and the bytes that their UTF-8 begins with."""

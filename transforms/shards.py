@@ -99,4 +99,5 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
         data=np.frombuffer(text.buffers()[2], np.uint8)[: starts[-1]],
         document_starts=starts[:-1],
         duplicates=len(keys) - len(order),
+        keys=halves[order].view(np.uint8),
     )

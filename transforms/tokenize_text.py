@@ -3,14 +3,25 @@
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from schemas.columns import CAPITALS
-from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64, ShardText, Tokens
-from transforms.capitals import any_marked, capital_marks, piece_ends
+from schemas.records import (
+    WORD_BEGINS,
+    WORD_INSIDE,
+    Array,
+    Bool,
+    Bytes,
+    ByteSpans,
+    Int64,
+    ShardText,
+    Tokens,
+)
+from transforms.annotations import project_spans
+from transforms.capitals import any_marked, capital_marks
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
 from transforms.splitting import Splitting, find_splitting
@@ -41,11 +52,12 @@ def load_tokenizer(tokenizer_json: str) -> Tokenizer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Sentences:
-    """Consecutive sentences: their bytes, local starts (int64[S + 1]) and word marks."""
+    """Consecutive sentences: their bytes, local starts (int64[S + 1]), word marks and spans."""
 
     data: Bytes
     borders: Int64
     marks: Bytes | None
+    spans: Mapping[str, ByteSpans]
 
     def texts(self, which: Int64) -> list[str]:
         raw = self.data.tobytes()
@@ -57,15 +69,12 @@ class _Sentences:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Encoded:
-    """Tokens of consecutive sentences: ids, tokens a sentence, and what is asked of each token.
-
-    That is where whole words begin, and where upper-case letters are.
-    """
+    """Tokens of consecutive sentences: ids, tokens a sentence, and what is known of tokens."""
 
     ids: Array
     counts: Int64
-    word_starts: Bool | None
-    capitals: Bool | None = None
+    word_starts: Bool | None = None
+    annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
 
 
 class TextEncoder:
@@ -75,7 +84,7 @@ class TextEncoder:
         self,
         tokenizer_json: str,
         *,
-        words: bool = True,
+        positions: bool = True,
         unknown: int | None = None,
         capitals: bool = False,
     ) -> None:
@@ -83,7 +92,7 @@ class TextEncoder:
 
         Args:
           tokenizer_json: The content of its JSON file.
-          words: Find the word starts of texts with word marks, too.
+          positions: Encode texts with word marks or spans, too.
           unknown: Takes the place of special tokens that the model itself finds in text: one of
             SentencePiece may have "</s>" among its pieces. None leaves them.
           capitals: Annotate the tokens that have an upper-case character in the text.
@@ -98,7 +107,7 @@ class TextEncoder:
         self._capitals = capitals
         self._splitting = find_splitting(self.tokenizer)
         self._table = (
-            WordTable(self.tokenizer, self._splitting, positions=words or capitals)
+            WordTable(self.tokenizer, self._splitting, positions=positions or capitals)
             if self._splitting
             else None
         )
@@ -110,7 +119,8 @@ class TextEncoder:
         them are encoded by the library, and a warning says so.
 
         Args:
-          text: A shard with its sentences, and with word marks if whole words are wanted.
+          text: A shard with its sentences, and with word marks if whole words are wanted. Spans are
+            cut where sentences end.
           rng: Chooses the sample.
 
         Returns:
@@ -144,15 +154,11 @@ class TextEncoder:
         word_of_sentence = np.searchsorted(words, block.borders)
         counts = np.diff(offsets[word_of_sentence])
         ids = self._text_ids[table.pieces.ids][index]
-        starts = capitals = None
-        if block.marks is not None or self._capitals:
-            at = np.repeat(words[:-1], np.diff(offsets)) + table.pieces.byte_starts[index]
-            if block.marks is not None:
-                starts = _word_starts(table.pieces.opens[index], at, counts, block.marks)
-            if self._capitals:
-                ends = piece_ends(at, offsets, words[1:])
-                capitals = any_marked(at, ends, capital_marks(block.data))
-        encoded = _Encoded(ids, counts, starts, capitals)
+        encoded = _Encoded(ids, counts)
+        if not self._ids_alone(block):
+            pieces, base = table.pieces, np.repeat(words[:-1], np.diff(offsets))
+            begins, ends = base + pieces.byte_starts[index], base + pieces.byte_ends[index]
+            encoded = self._located(encoded, block, pieces.opens[index], begins, ends)
         whole = offsets_of(table.whole_sentence[rows])[word_of_sentence]
         apart = np.flatnonzero(np.diff(whole))
         if len(apart):
@@ -165,23 +171,39 @@ class TextEncoder:
     def _library(self, block: _Sentences, which: Int64) -> _Encoded:
         """Encodes some sentences of a block by calling the tokenizer on each."""
         texts = block.texts(which)
-        if block.marks is None and not self._capitals:
+        if self._ids_alone(block):
             lists = [
                 e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
             ]
             counts = np.fromiter(map(len, lists), np.int64, len(lists))
             ids = np.fromiter(itertools.chain.from_iterable(lists), np.int32, int(counts.sum()))
-            return _Encoded(self._text_ids[ids], counts, None)
+            return _Encoded(self._text_ids[ids], counts)
         pieces = pieces_of(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False))
         counts = np.diff(pieces.offsets)
-        at = pieces.byte_starts + np.repeat(block.borders[which], counts)
-        starts = capitals = None
+        base = np.repeat(block.borders[which], counts)
+        encoded = _Encoded(self._text_ids[pieces.ids], counts)
+        begins, ends = base + pieces.byte_starts, base + pieces.byte_ends
+        return self._located(encoded, block, pieces.opens, begins, ends)
+
+    def _ids_alone(self, block: _Sentences) -> bool:
+        """Whether nobody asks where in the text a token stands."""
+        return block.marks is None and not block.spans and not self._capitals
+
+    def _located(
+        self, encoded: _Encoded, block: _Sentences, opens: Bool, begins: Int64, ends: Int64
+    ) -> _Encoded:
+        """Adds what is known of tokens, by the bytes of the block that they stand for."""
+        starts = None
         if block.marks is not None:
-            starts = _word_starts(pieces.opens, at, counts, block.marks)
+            starts = _word_starts(opens, begins, encoded.counts, block.marks)
+        rows = offsets_of(encoded.counts)
+        annotations = {
+            name: project_spans(spans, begins, ends, rows) for name, spans in block.spans.items()
+        }
         if self._capitals:
-            ends = piece_ends(at, pieces.offsets, block.borders[which + 1])
-            capitals = any_marked(at, ends, capital_marks(block.data))
-        return _Encoded(self._text_ids[pieces.ids], counts, starts, capitals)
+            capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
+            annotations[CAPITALS] = capitals.astype(np.uint8)
+        return dataclasses.replace(encoded, word_starts=starts, annotations=annotations)
 
     def _agrees(
         self, blocks: list[_Sentences], encoded: list[_Encoded], rng: np.random.Generator
@@ -195,7 +217,7 @@ class TextEncoder:
             which = sample[(sample >= first) & (sample < last)] - first
             offsets = offsets_of(tokens.counts)
             chosen = range_indices(offsets[which], tokens.counts[which])
-            expected = self._library(dataclasses.replace(block, marks=None), which)
+            expected = self._library(dataclasses.replace(block, marks=None, spans={}), which)
             same_counts = np.array_equal(tokens.counts[which], expected.counts)
             if not (same_counts and np.array_equal(tokens.ids[chosen], expected.ids)):
                 _log.warning(
@@ -225,15 +247,17 @@ class TextEncoder:
             if text.word_marks is None
             else np.concatenate([np.empty(0, np.bool_), *marked]),
             exact_path=path,
-            annotations=self._annotations(blocks),
+            annotations=self._annotations(text, blocks),
         )
 
-    def _annotations(self, blocks: list[_Encoded]) -> dict[str, Array]:
-        if not self._capitals:
-            return {}
-        found = [block.capitals for block in blocks if block.capitals is not None]
-        marks = np.concatenate([np.empty(0, np.bool_), *found])
-        return {CAPITALS: marks.astype(np.uint8)}
+    def _annotations(self, text: ShardText, blocks: list[_Encoded]) -> dict[str, Bytes]:
+        names = [*text.spans, *([CAPITALS] if self._capitals else [])]
+        return {
+            name: np.concatenate(
+                [np.empty(0, np.uint8), *(block.annotations[name] for block in blocks)]
+            )
+            for name in names
+        }
 
 
 def _blocks(text: ShardText) -> Iterator[_Sentences]:
@@ -247,7 +271,14 @@ def _blocks(text: ShardText) -> Iterator[_Sentences]:
             data=text.data[low:high],
             borders=starts[first : last + 1] - low,
             marks=None if text.word_marks is None else text.word_marks[low:high],
+            spans={name: _within(spans, low, high) for name, spans in text.spans.items()},
         )
+
+
+def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
+    """Returns the spans that reach into [low, high), counted from `low`."""
+    first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
+    return ByteSpans(spans.starts[first:last] - low, spans.ends[first:last] - low)
 
 
 def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:
@@ -291,9 +322,11 @@ def _replace(encoded: _Encoded, which: Int64, other: _Encoded) -> _Encoded:
     starts[which] = len(encoded.ids) + offsets_of(other.counts)[:-1]
     counts[which] = other.counts
     index = range_indices(starts, counts)
-    words = capitals = None
+    words = None
     if encoded.word_starts is not None and other.word_starts is not None:
         words = np.concatenate([encoded.word_starts, other.word_starts])[index]
-    if encoded.capitals is not None and other.capitals is not None:
-        capitals = np.concatenate([encoded.capitals, other.capitals])[index]
-    return _Encoded(np.concatenate([encoded.ids, other.ids])[index], counts, words, capitals)
+    annotations = {
+        name: np.concatenate([each, other.annotations[name]])[index]
+        for name, each in encoded.annotations.items()
+    }
+    return _Encoded(np.concatenate([encoded.ids, other.ids])[index], counts, words, annotations)

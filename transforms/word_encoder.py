@@ -21,12 +21,15 @@ class Pieces:
       ids: int32[T].
       offsets: int64[R + 1]; the tokens of each text.
       byte_starts: int64[T]; where the token's first visible character begins, in bytes of its text.
+      byte_ends: int64[T]; where its last visible character ends: at `byte_starts` if the token is a
+        space, before it if the token stands for no character of the text.
       opens: bool[T]; the token is the first of its pre-token.
     """
 
     ids: Array
     offsets: Int64
     byte_starts: Int64
+    byte_ends: Int64
     opens: Bool
 
 
@@ -34,7 +37,8 @@ def pieces_of(texts: list[str], encodings: list[Encoding]) -> Pieces:
     """Collects what the library says of each text."""
     counts = np.fromiter(map(len, encodings), np.int64, len(encodings))
     total = int(counts.sum())
-    starts = np.fromiter((o[0] for e in encodings for o in e.offsets), np.int64, total)
+    edges = itertools.chain.from_iterable(e.offsets for e in encodings)
+    ranges = np.fromiter(itertools.chain.from_iterable(edges), np.int64, 2 * total).reshape(-1, 2)
     words = np.fromiter(
         (-1 if w is None else w for e in encodings for w in e.word_ids), np.int64, total
     )
@@ -43,7 +47,7 @@ def pieces_of(texts: list[str], encodings: list[Encoding]) -> Pieces:
     opens[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
     opens[offsets[:-1][counts > 0]] = True
     owner = np.repeat(np.arange(len(texts)), counts)
-    return Pieces(ids_of(encodings), offsets, _visible_bytes(texts, starts, owner), opens)
+    return Pieces(ids_of(encodings), offsets, *_visible_bytes(texts, ranges, owner), opens)
 
 
 def ids_of(encodings: list[Encoding]) -> Array:
@@ -51,16 +55,19 @@ def ids_of(encodings: list[Encoding]) -> Array:
     return np.fromiter(itertools.chain.from_iterable(e.ids for e in encodings), np.int32)
 
 
-def _visible_bytes(texts: list[str], starts: Int64, owner: Int64) -> Int64:
-    """Turns character offsets into byte offsets, stepping over a space the token begins with."""
+def _visible_bytes(texts: list[str], ranges: Int64, owner: Int64) -> tuple[Int64, Int64]:
+    """Turns character ranges, int64[T, 2], into bytes, without a space they begin or end with."""
     characters = np.frombuffer(("".join(texts) + "\n").encode("utf-32-le"), np.uint32)
     widths = 1 + (characters >= 0x80).astype(np.int64)
     widths += (characters >= 0x800).astype(np.int64) + (characters >= 0x10000)
     bytes_before = offsets_of(widths)
     first = offsets_of(np.fromiter(map(len, texts), np.int64, len(texts)))[owner]
-    at = first + starts
-    at += characters[at] == ord(" ")
-    return bytes_before[at] - bytes_before[first]
+    begins, ends = first + ranges[:, 0], first + ranges[:, 1]
+    begins += characters[begins] == ord(" ")
+    ends -= (ends > begins) & (characters[ends - 1] == ord(" "))
+    base = bytes_before[first]
+    byte_starts, byte_ends = bytes_before[begins] - base, bytes_before[ends] - base
+    return byte_starts, np.where(ranges[:, 0] < ranges[:, 1], byte_ends, byte_starts - 1)
 
 
 class WordEncoder:
@@ -75,7 +82,8 @@ class WordEncoder:
 
         Args:
           tokenizer: One that takes special tokens in a text for text.
-          positions: Find `byte_starts` and `opens`, which costs as much again; else they are empty.
+          positions: Find `byte_starts`, `byte_ends` and `opens`, which costs as much again; else
+            they are empty.
         """
         self._tokenizer = tokenizer
         self._positions = positions
@@ -112,7 +120,8 @@ class WordEncoder:
         if self._positions:
             return self._apart(pieces_of(lines, encodings), separates, words)
         offsets = _offsets(np.flatnonzero(separates))
-        return Pieces(ids[~separates], offsets, np.empty(0, np.int64), np.empty(0, np.bool_))
+        nowhere = np.empty(0, np.int64)
+        return Pieces(ids[~separates], offsets, nowhere, nowhere, np.empty(0, np.bool_))
 
     def _holds_special(self, texts: list[str]) -> bool:
         joined = "".join(texts)
@@ -130,8 +139,9 @@ class WordEncoder:
         begins -= np.repeat(begins[::_JOINED], _JOINED)[: len(words)]
         opens = lines.opens[kept]
         opens[offsets[:-1][counts > 0]] = True
-        byte_starts = lines.byte_starts[kept] - np.repeat(begins, counts)
-        return Pieces(lines.ids[kept], offsets, byte_starts, opens)
+        base = np.repeat(begins, counts)
+        byte_starts, byte_ends = lines.byte_starts[kept] - base, lines.byte_ends[kept] - base
+        return Pieces(lines.ids[kept], offsets, byte_starts, byte_ends, opens)
 
 
 def _offsets(ends: Int64) -> Int64:

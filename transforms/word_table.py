@@ -44,6 +44,7 @@ class WordTable:
             np.empty(0, np.int32),
             np.zeros(2, np.int64),
             np.empty(0, np.int64),
+            np.empty(0, np.int64),
             np.empty(0, np.bool_),
         )
         self.whole_sentence = np.zeros(1, np.bool_)
@@ -87,6 +88,7 @@ class WordTable:
             np.concatenate([old.ids, new.ids]),
             np.concatenate([old.offsets, new.offsets[1:] + old.offsets[-1]]),
             np.concatenate([old.byte_starts, new.byte_starts]),
+            np.concatenate([old.byte_ends, new.byte_ends]),
             np.concatenate([old.opens, new.opens]),
         )
         unsafe = self._holds_added_token(new) | self._makes_spaces(fresh)

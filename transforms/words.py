@@ -77,12 +77,12 @@ def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
     """
     marks = np.zeros(len(text.data), np.uint8)
     segment = load_segmenter(segmenter)
-    for low, high in _chinese_runs(text.data):
+    for low, high in chinese_runs(text.data):
         _mark(text.data[low:high], marks[low:high], segment)
     return dataclasses.replace(text, word_marks=marks)
 
 
-def _chinese_runs(data: Bytes) -> list[tuple[int, int]]:
+def chinese_runs(data: Bytes) -> list[tuple[int, int]]:
     """Returns runs of lines that cover all lines with an ideograph, of about `BLOCK_BYTES`."""
     if not len(data):
         return []

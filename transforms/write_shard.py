@@ -3,9 +3,9 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -98,22 +98,50 @@ def write_shard(
     Returns:
       sha256, size in bytes, and {"rows", "tokens", "max_length"}.
     """
-    temporary = temporary_name(path)
     counts = {"rows": 0, "tokens": 0, "max_length": 0}
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield batch
+            lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+            counts["rows"] += len(lengths)
+            counts["tokens"] += int(lengths.sum())
+            counts["max_length"] = max(counts["max_length"], int(lengths.max(initial=0)))
+
+    sha256, size = write_arrow(counted(), schema, path)
+    return sha256, size, counts
+
+
+def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str) -> tuple[str, int]:
+    """Writes record batches as an uncompressed Arrow IPC file that appears only when complete.
+
+    Returns:
+      sha256, and size in bytes.
+    """
+    temporary = temporary_name(path)
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         sink = HashingFile(file)
         with pa.ipc.new_file(pa.PythonFile(sink, "w"), schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-                lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
-                counts["rows"] += len(lengths)
-                counts["tokens"] += int(lengths.sum())
-                counts["max_length"] = max(counts["max_length"], int(lengths.max(initial=0)))
     FileSystems.rename([temporary], [path])
-    return sink.sha256, sink.bytes, counts
+    return sink.sha256, sink.bytes
 
 
-def write_entry(output: str, shard: ShardId, entry: ShardEntry) -> None:
+class Entry(Protocol):
+    """What is recorded of a finished shard."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    def to_json(self) -> dict[str, Any]: ...
+
+
+_Entry = TypeVar("_Entry", bound=Entry)
+
+
+def write_entry(output: str, shard: ShardId, entry: Entry) -> None:
     """Records that a shard is finished."""
     write_atomically(entry_path(output, shard), json.dumps(entry.to_json()).encode())
 
@@ -123,16 +151,23 @@ def read_entries(output: str, shards: Sequence[ShardId]) -> list[ShardEntry | No
 
     A shard whose file is gone, or has another size than its entry says, is not finished.
     """
+    return read_entries_as(ShardEntry.from_json, output, shards)
+
+
+def read_entries_as(
+    parse: Callable[[Mapping[str, Any]], _Entry], output: str, shards: Sequence[ShardId]
+) -> list[_Entry | None]:
+    """Returns what `read_entries` does, for entries of any kind."""
     told = file_sizes(FileSystems.join(output, BUILD_FOLDER))
     splits = {shard.split for shard in shards}
     sizes = {split: file_sizes(FileSystems.join(output, split)) for split in splits}
 
-    def read(shard: ShardId) -> ShardEntry | None:
+    def read(shard: ShardId) -> _Entry | None:
         path = entry_path(output, shard)
         if FileSystems.split(path)[1] not in told:
             return None
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            entry = ShardEntry.from_json(json.loads(file.read()))
+            entry = parse(json.loads(file.read()))
         return (
             entry if sizes[shard.split].get(entry.path.rpartition("/")[2]) == entry.bytes else None
         )

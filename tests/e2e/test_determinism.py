@@ -178,7 +178,7 @@ def test_waves_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(pipelines.plan, "_wave_shards", lambda *_: 2)
+    monkeypatch.setattr(pipelines.plan, "wave_shards", lambda *_: 2)
     assert build(tmp_path / "out", "--dry-run") == 0
     assert "waves    3" in capsys.readouterr().out
     assert build(tmp_path / "out") == 0

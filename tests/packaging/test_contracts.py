@@ -15,11 +15,13 @@ from schemas.ownership import OwnershipError, check_ownership
 
 ROOT = Path(__file__).resolve().parents[2]
 BEAM = {
+    "transforms.annotate_shards",
     "transforms.build_shards",
     "transforms.checks.shard_file",
     "transforms.read",
     "transforms.record_reading",
     "transforms.shard_documents",
+    "transforms.stored_annotations",
     "transforms.write_shard",
 }
 """The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""

@@ -84,7 +84,7 @@ def test_ids_are_the_same_without_words(
 ) -> None:
     tokenizer, _ = encoder_of(make)
     shard = shard_of(*documents, words=False)
-    encoder = TextEncoder(tokenizer.to_str(), words=False)
+    encoder = TextEncoder(tokenizer.to_str(), positions=False)
     tokens = encoder.encode(shard, rng_for(0, "check"))
     assert (tokens.exact_path, tokens.word_starts) == ("word_table", None)
     expected = encode_slowly(shard, tokenizer)

@@ -14,7 +14,7 @@ from schemas.records import Tokens
 from tests.corpus_fixtures import SAMPLE, tokenizer_file
 from tests.folders import tokenizer_json
 from tests.oracles.token_labels import capitals_of
-from transforms.capitals import any_marked, capital_marks, piece_ends
+from transforms.capitals import any_marked, capital_marks
 from transforms.normalize import normalize_texts
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
@@ -50,14 +50,11 @@ def test_every_character_there_is() -> None:
     assert marked(text) == expected.tolist()
 
 
-def test_pieces_end_where_the_next_begins() -> None:
-    begins, ends = np.array([0, 2, 2, 7, 9]), np.array([6, 6, 12])
-    # Three pieces of the first text, two of which share a character; none of the second.
-    found = piece_ends(begins, np.array([0, 3, 3, 5]), ends)
-    assert found.tolist() == [2, 3, 6, 9, 12]
+def test_a_range_is_marked_if_one_of_its_bytes_is() -> None:
     marks = np.zeros(12, np.bool_)
     marks[[2, 11]] = True
-    assert any_marked(begins, found, marks).tolist() == [False, True, True, False, True]
+    begins, ends = np.array([0, 2, 2, 7, 9, 2]), np.array([2, 3, 6, 9, 12, 2])
+    assert any_marked(begins, ends, marks).tolist() == [False, True, True, False, True, False]
 
 
 def encoded(tokenizer: Tokenizer, documents: list[str], *, words: bool = False) -> Tokens:
@@ -66,7 +63,7 @@ def encoded(tokenizer: Tokenizer, documents: list[str], *, words: bool = False) 
     text = dataclasses.replace(text, sentence_starts=SENTENCE_RULES["lines"](text.data))
     if words:
         text = dataclasses.replace(text, word_marks=np.zeros(len(text.data), np.uint8))
-    encoder = TextEncoder(tokenizer.to_str(), words=words, capitals=True)
+    encoder = TextEncoder(tokenizer.to_str(), positions=words, capitals=True)
     return encoder.encode(text, rng_for(0, "check"))
 
 
@@ -103,7 +100,7 @@ def test_the_library_gives_the_same_labels() -> None:
 def test_nobody_asks_nothing_is_found() -> None:
     text = join_documents([document_batch([b"A\n"])], deduplicate=False)
     text = dataclasses.replace(text, sentence_starts=np.array([0]))
-    found = TextEncoder(tokenizer_json(), words=False).encode(text, rng_for(0, "check"))
+    found = TextEncoder(tokenizer_json(), positions=False).encode(text, rng_for(0, "check"))
     assert found.annotations == {}
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 import pipelines.progress
 from pipelines import build
-from pipelines.progress import ShardProgress, _duration
+from pipelines.progress import ShardProgress, duration
 from schemas.records import ShardId
 from transforms.write_shard import entry_path, failure_path
 
@@ -109,7 +109,7 @@ def test_line_says_how_much_how_fast_and_how_long(
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (7500, "2 h 5 min")],
 )
 def test_duration(seconds: float, words: str) -> None:
-    assert _duration(seconds) == words
+    assert duration(seconds) == words
 
 
 def test_ends_when_the_work_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,6 +69,7 @@ def test_pieces_know_their_bytes_and_pre_tokens() -> None:
     # don ' t, then ti ##db 中, then e !
     assert pieces.ids.tolist() == [68, 45, 24, 69, 70, 51, 9, 43]
     assert pieces.byte_starts.tolist() == [0, 3, 4, 1, 3, 5, 0, 2]
+    assert pieces.byte_ends.tolist() == [3, 4, 5, 3, 5, 8, 2, 3]
     assert pieces.opens.tolist() == [True, True, True, True, False, True, True, True]
 
 
@@ -77,6 +78,8 @@ def test_a_piece_begins_behind_its_space() -> None:
     texts = [" the", " 中"]
     pieces = pieces_of(texts, tokenizer.encode_batch(texts, add_special_tokens=False))
     assert pieces.byte_starts.tolist() == [1, 1, 1, 1]
+    # The second is the space alone, and ends where it begins.
+    assert pieces.byte_ends.tolist() == [4, 1, 4, 4]
     assert pieces.opens.tolist() == [True, True, False, False]
 
 
@@ -151,4 +154,5 @@ def test_words_are_encoded_as_if_alone(words: list[str], positions: bool) -> Non
     assert pieces.offsets.tolist() == alone.offsets.tolist()
     if positions:
         assert pieces.byte_starts.tolist() == alone.byte_starts.tolist()
+        assert pieces.byte_ends.tolist() == alone.byte_ends.tolist()
         assert pieces.opens.tolist() == alone.opens.tolist()

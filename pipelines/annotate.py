@@ -1,0 +1,201 @@
+"""`shardmill annotate`: finds entities and phrases once, for any build to use."""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.annotators import annotator_of, estimate
+from pipelines.build import missing_of, run_waves
+from pipelines.finish import check_rejected, count_documents, software_of
+from pipelines.options import (
+    RunOptions,
+    add_annotator_options,
+    add_run_options,
+    add_text_options,
+    parse_run_options,
+    shards_option,
+)
+from pipelines.output import (
+    clear,
+    join,
+    prepare,
+    read_annotations_manifest,
+    read_text,
+    remove_folder,
+    remove_temporary,
+)
+from pipelines.plan import Plan, find_text, ranges_of, wave_shards
+from pipelines.runners import choose_runner
+from schemas.annotations import KINDS, AnnotationEntry
+from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, add_up, seal
+from schemas.software import software_versions
+from transforms.annotate_shards import SPLIT, AnnotationBuilder, AnnotationShards, annotate_shard
+from transforms.annotator import load_annotator
+from transforms.record_reading import reading_path
+from transforms.shards import plan_shards
+from transforms.write_shard import BUILD_FOLDER, read_entries_as, write_atomically
+
+AnnotatePlan: TypeAlias = Plan[AnnotationBuilder]
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "annotate",
+        description="Find entities and phrases, and store them by document. Builds of any recipe "
+        "and tokenizer use them with --annotations.",
+        epilog="Example: shardmill annotate --input 'TEXT/*.txt' --spacy-model en_core_web_sm "
+        "--output ANNOTATIONS --workers 8. Every Beam option is passed on.",
+    )
+    add_text_options(parser)
+    add_annotator_options(parser)
+    out = parser.add_argument_group("output")
+    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
+    out.add_argument(
+        "--shards", type=shards_option, default=None, metavar="N|auto", help="files (auto)"
+    )
+    out.add_argument(
+        "--overwrite", action="store_true", help="replace what another run left in the folder"
+    )
+    add_run_options(parser)
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    began = time.monotonic()
+    _, given = parse_run_options(_parser(), argv)
+    options = RunOptions(**given)
+    runner = choose_runner(options.beam_args, options.workers)
+    plan = make_plan(options, local=runner.local)
+    if options.dry_run:
+        sys.stdout.write(_plan_text(plan, options))
+        return 0
+    if prepare(options.output, plan.identity, overwrite=options.overwrite, splits=(SPLIT,)):
+        sys.stdout.write(f"{options.output} already holds these annotations\n")
+    else:
+        missing = missing_of(_read_entries(plan))
+        if missing:
+            sys.stderr.write(_plan_text(plan, options))
+        run_waves(plan, options, runner, [missing], "annotating")
+        if runner.leaves_early:
+            sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
+            return 0
+        remove_temporary(options.output)
+        _finish(plan, options)
+    remove_folder(FileSystems.join(options.output, BUILD_FOLDER))
+    _show_summary(options.output, time.monotonic() - began)
+    return 0
+
+
+def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
+    """Loads the annotator and looks at the files.
+
+    Raises:
+      UsageError: if something is missing, unknown, out of range or does not fit together.
+    """
+    try:
+        annotator = annotator_of(options, KINDS)
+        loaded = load_annotator(annotator)
+        files, text_bytes = find_text(options)
+        shards = plan_shards(text_bytes, options.shards, 0.0)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    software = software_versions(*loaded.identity["software"])
+    builder = AnnotationBuilder(
+        annotator=annotator,
+        plan=AnnotationShards(train=shards.train, eval=0, eval_below=0),
+        output=options.output,
+        software=software,
+    )
+    identity = {
+        "data_version": DATA_VERSION,
+        "annotator": loaded.identity,
+        "max_document_mib": options.max_document_mib,
+        "shards": shards.train,
+        "text_field": options.text_field,
+        "inputs": [dataclasses.asdict(file) for file in files],
+        "software": software,
+    }
+    return AnnotatePlan(
+        files=files,
+        ranges=ranges_of(files, text_bytes),
+        text_bytes=text_bytes,
+        output=options.output,
+        shards=builder.plan,
+        builders=[builder],
+        build=annotate_shard,
+        identities=[identity],
+        identity=identity,
+        wave_shards=wave_shards(options, text_bytes / shards.train) if local else shards.train,
+        announcement=loaded.describe(),
+    )
+
+
+def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
+    """Returns what will be done, and how long it takes."""
+    [builder] = plan.builders
+    lines = [
+        plan.announcement,
+        f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
+        f"shards   {plan.shards.train} in {plan.output}",
+        estimate(builder.annotator, plan.ranges, options, plan.text_bytes),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _read_entries(plan: AnnotatePlan) -> list[AnnotationEntry | None]:
+    return read_entries_as(AnnotationEntry.from_json, plan.output, plan.shards.shards)
+
+
+def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
+    """Checks the counts and writes the manifest.
+
+    Raises:
+      UsageError: if there was no document at all; the folder is cleared.
+      RunError: if a shard is missing, or more records were set aside than allowed.
+    """
+    output = options.output
+    found = _read_entries(plan)
+    entries = [entry for entry in found if entry is not None]
+    if len(entries) < len(found):
+        missing = plan.shards.shards[found.index(None)]
+        raise RunError(f"{missing.name} is missing; run the same command again")
+    reading: Mapping[str, int] = json.loads(read_text(reading_path(output)))
+    check_rejected(reading, options)
+    documents = count_documents(reading, sum(entry.duplicates for entry in entries))
+    if not documents["read"]:
+        clear(output)
+        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    manifest: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        **plan.identity,
+        "software": software_of(plan.identity["software"]),
+        "documents": documents,
+        "spans": add_up(entry.spans for entry in entries),
+        "files": [entry.to_json() for entry in entries],
+    }
+    write_atomically(join(output, MANIFEST), seal(manifest).encode())
+
+
+def _show_summary(output: str, seconds: float) -> None:
+    """Prints what finished annotations hold."""
+    manifest = read_annotations_manifest(output)
+    documents, spans = manifest["documents"], manifest["spans"]
+    told = ", ".join(f"{count:,} {kind}" for kind, count in spans.items())
+    sys.stdout.write(
+        f"{documents['read']:,} documents, {documents['bytes'] / 1e6:,.1f} MB of text, "
+        f"{documents['duplicates']:,} duplicates dropped, "
+        f"{sum(documents['rejected'].values()):,} rejected\n{told}\n"
+        f"{output}: done in {seconds:.1f} s\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""Decides where a run's entities and phrases come from, and how long finding them takes."""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from apache_beam.error import BeamError
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.files import read_file
+from pipelines.options import BuildOptions, RunOptions
+from pipelines.output import join, read_annotations_manifest
+from pipelines.progress import duration
+from schemas.annotations import KINDS, AnnotationEntry
+from schemas.documents import document_batch
+from schemas.errors import UsageError
+from transforms.annotate_shards import SPLIT
+from transforms.annotator import Annotator, load_annotator
+from transforms.build_examples import Annotations
+from transforms.formats import ReadError, read_range
+from transforms.gazetteer import Gazetteer
+from transforms.inputs import FileRange
+from transforms.objectives.recipe import Recipe
+from transforms.shards import join_documents
+from transforms.stored_annotations import StoredAnnotations
+from transforms.write_shard import file_sizes
+
+_SAMPLE_RANGES = 8
+_SAMPLE_BYTES = 1 << 15
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where entities and phrases come from.
+
+    Attributes:
+      annotations: Gives them for a shard.
+      identity: All that decides what they are.
+      software: Libraries whose versions decide it as well.
+      announcement: What the user should know of them, in one line.
+    """
+
+    annotations: Annotations
+    identity: Mapping[str, Any]
+    software: Sequence[str]
+    announcement: str
+
+    def identity_for(self, recipe: Recipe) -> dict[str, Any] | None:
+        """Returns all that decides the annotations that a recipe needs, None if it needs none."""
+        sources = {kind: self.identity["sources"][kind] for kind in _kinds([recipe])}
+        return {**self.identity, "sources": sources} if sources else None
+
+
+def _kinds(recipes: Sequence[Recipe]) -> list[str]:
+    """Returns what has to be annotated for recipes."""
+    return [kind for kind in KINDS if any(kind in recipe.needs for recipe in recipes)]
+
+
+def annotator_of(options: RunOptions, kinds: Sequence[str]) -> Annotator:
+    """Returns the annotator that the options describe.
+
+    Raises:
+      UsageError: if a file cannot be read.
+    """
+    patterns = read_file(options.gazetteer, "--gazetteer") if options.gazetteer else ""
+    surfaces = read_file(options.entities, "--entities") if options.entities else ""
+    return Annotator(
+        kinds=tuple(kinds),
+        spacy_model=options.spacy_model,
+        gazetteer=Gazetteer(patterns=patterns, surfaces=surfaces, ignore_case=options.ignore_case),
+        phrases=options.phrases,
+    )
+
+
+def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | None:
+    """Returns where a build's entities and phrases come from, None if its recipes have none.
+
+    Raises:
+      ValueError: if the options do not fit together or to the recipes, or the annotations cannot be
+        had.
+    """
+    given = options.annotator_options
+    kinds, names = _kinds(recipes), " or ".join(recipe.name for recipe in recipes)
+    if not kinds:
+        if unused := [*given, *(["--annotations"] if options.annotations else [])]:
+            raise UsageError(
+                f"{names}: nothing there needs entities or phrases; leave out {', '.join(unused)}"
+            )
+        return None
+    if options.annotations:
+        if given:
+            raise UsageError(
+                f"--annotations {options.annotations} is finished: leave out {', '.join(given)}"
+            )
+        return _stored(options.annotations, kinds, names)
+    annotator = annotator_of(options, kinds)
+    loaded = load_annotator(annotator)
+    return Source(
+        annotations=annotator,
+        identity=loaded.identity,
+        software=list(loaded.identity["software"]),
+        announcement=loaded.describe(),
+    )
+
+
+def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
+    """Opens a folder of annotations."""
+    manifest = read_annotations_manifest(folder)
+    identity = dict(manifest["annotator"])
+    lacking = [kind for kind in kinds if kind not in identity["sources"]]
+    if lacking:
+        raise UsageError(
+            f"{folder} has no {' and no '.join(lacking)}, which {names} needs; it was made "
+            f"for {', '.join(identity['sources'])}"
+        )
+    entries = [AnnotationEntry.from_json(entry) for entry in manifest["files"]]
+    sizes = file_sizes(join(folder, SPLIT))
+    for entry in entries:
+        found = sizes.get(entry.path.rpartition("/")[2])
+        if found != entry.bytes:
+            state = "is missing" if found is None else f"has {found} bytes, not {entry.bytes}"
+            raise UsageError(
+                f"{join(folder, *entry.path.split('/'))} {state}; make the annotations again: "
+                "shardmill annotate --overwrite"
+            )
+    identity["sources"] = {kind: identity["sources"][kind] for kind in kinds}
+    paths = tuple(entry.path for entry in entries)
+    return Source(
+        annotations=StoredAnnotations(folder=folder, paths=paths),
+        identity=identity,
+        software=(),
+        announcement="",
+    )
+
+
+def estimate(
+    annotator: Annotator, ranges: Sequence[FileRange], options: RunOptions, text_bytes: int
+) -> str:
+    """Measures the annotator on a little of the text; says how long all of it takes.
+
+    Raises:
+      UsageError: if the text cannot be read.
+    """
+    step = max(len(ranges) // _SAMPLE_RANGES, 1)
+    try:
+        texts = [text for part in ranges[::step] for text in _first_texts(part, options)]
+    except (ReadError, BeamError, OSError) as error:
+        raise UsageError(str(error)) from error
+    if not texts:
+        return "time     unknown: no document where the files begin"
+    sample = join_documents([document_batch(texts)], deduplicate=True)
+    loaded = load_annotator(annotator)
+    # What is loaded at the first call is no part of the speed.
+    loaded.annotate(sample.data[:0])
+    began = time.perf_counter()
+    loaded.annotate(sample.data)
+    speed = len(sample.data) / max(time.perf_counter() - began, 1e-6)
+    seconds = text_bytes / speed / options.workers
+    return (
+        f"time     about {duration(seconds)} for {text_bytes / 1e6:,.1f} MB with {options.workers} "
+        f"worker(s), at {speed / 1e3:,.0f} KB/s each (measured on {len(sample.data) / 1e3:,.0f} KB)"
+    )
+
+
+def _first_texts(part: FileRange, options: RunOptions) -> Iterator[bytes]:
+    """Yields documents where a range begins, or the beginning of the first."""
+    left = _SAMPLE_BYTES
+    with FileSystems.open(part.path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        batches = read_range(file, part, options.text_field, options.max_document_mib << 20)
+        for text in next(iter(batches)).texts:
+            if len(text) > left:
+                text = text[:left].decode("utf-8", "ignore").rstrip().encode()
+            left -= len(text)
+            yield text
+            if left <= 0:
+                return

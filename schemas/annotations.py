@@ -1,0 +1,138 @@
+"""What is annotated in the text of documents, and how it is stored: spans of bytes by key."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import ANNOTATIONS, has_spans
+from schemas.documents import KEY_BYTES
+from schemas.records import Array, ByteSpans, Int64, ShardText
+
+
+class AnnotationError(ValueError):
+    """Annotations that cannot be had; the message says why, and what to do."""
+
+
+KINDS = tuple(name for name in ANNOTATIONS if has_spans(name))
+"""What can be annotated: "entities" and "phrases"."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledSpans(ByteSpans):
+    """Spans with what they are.
+
+    Attributes:
+      labels: S names, such as "PERSON".
+      ids: S names in a knowledge base, "" where there is none.
+    """
+
+    labels: Sequence[str]
+    ids: Sequence[str]
+
+    def take(self, index: Int64) -> "LabelledSpans":
+        """Returns the spans at these indices."""
+        chosen = index.tolist()
+        return LabelledSpans(
+            self.starts[index],
+            self.ends[index],
+            [self.labels[each] for each in chosen],
+            [self.ids[each] for each in chosen],
+        )
+
+
+_SPAN = pa.struct(
+    [
+        pa.field("start", pa.uint32(), nullable=False),
+        pa.field("end", pa.uint32(), nullable=False),
+        pa.field("label", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("id", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+    ]
+)
+_LIST = pa.list_(pa.field("item", _SPAN, nullable=False))
+
+
+def annotation_schema(kinds: Sequence[str]) -> pa.Schema:
+    """Returns the schema of stored annotations: a document a row, in the order of the keys.
+
+    A span is the half-open range of bytes of the normalised document in UTF-8.
+    """
+    fields = [pa.field(kind, _LIST, nullable=False) for kind in kinds]
+    return pa.schema([pa.field("key", pa.binary(KEY_BYTES), nullable=False), *fields])
+
+
+def annotation_batch(text: ShardText, spans: Mapping[str, LabelledSpans]) -> pa.RecordBatch:
+    """Returns the annotations of a shard's documents, of `annotation_schema`."""
+    keys = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(KEY_BYTES), len(text.keys), [None, pa.py_buffer(text.keys.tobytes())]
+    )
+    columns = [_column(each, text.document_starts) for each in spans.values()]
+    return pa.record_batch([keys, *columns], schema=annotation_schema(list(spans)))
+
+
+def _column(spans: LabelledSpans, document_starts: Int64) -> pa.ListArray:
+    owner = np.searchsorted(document_starts, spans.starts, "right") - 1
+    base = document_starts[owner]
+    values = pa.StructArray.from_arrays(
+        [
+            pa.array((spans.starts - base).astype(np.uint32)),
+            pa.array((spans.ends - base).astype(np.uint32)),
+            _names(spans.labels),
+            _names(spans.ids),
+        ],
+        fields=list(_SPAN),
+    )
+    offsets = np.searchsorted(owner, np.arange(len(document_starts) + 1))
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values, type=_LIST)
+
+
+def _names(names: Sequence[str]) -> pa.DictionaryArray:
+    """Returns names as an Arrow dictionary in alphabetical order."""
+    known = sorted(set(names))
+    places = {name: place for place, name in enumerate(known)}
+    index = np.fromiter((places[name] for name in names), np.int32, len(names))
+    return pa.DictionaryArray.from_arrays(pa.array(index), pa.array(known, pa.string()))
+
+
+def column_spans(column: pa.ListArray, document_starts: Int64) -> ByteSpans:
+    """Returns the spans of stored documents, moved to where the documents stand in a text."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
+    base = np.repeat(document_starts, np.diff(offsets))
+    starts, ends = (values.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
+    return ByteSpans(starts + base, ends + base)
+
+
+def sort_keys(keys: Array) -> Array:
+    """Returns keys, uint8[D, 16], as values that compare as their bytes do."""
+    return np.ascontiguousarray(keys).view(f"S{KEY_BYTES}").reshape(-1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnnotationEntry:
+    """What is known of one stored shard of annotations.
+
+    Attributes:
+      path: Relative to the output folder.
+      documents: Rows.
+      duplicates: Documents left out because an equal one is here.
+      bytes: Size of the file.
+      sha256: Of the file.
+      spans: Spans of each kind.
+    """
+
+    path: str
+    documents: int
+    duplicates: int
+    bytes: int
+    sha256: str
+    spans: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "AnnotationEntry":
+        return cls(**value)

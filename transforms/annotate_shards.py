@@ -1,0 +1,102 @@
+"""Annotates the documents of shards, and writes what was found."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.annotations import (
+    AnnotationEntry,
+    AnnotationError,
+    annotation_batch,
+    annotation_schema,
+)
+from schemas.records import ShardId
+from transforms.annotator import Annotator
+from transforms.build_shards import BuildError, Built, check_software
+from transforms.shard_documents import unpack_documents
+from transforms.shards import ShardPlan, join_documents
+from transforms.write_shard import write_arrow, write_entry
+
+SPLIT = "annotations"
+"""The folder of annotations in an output folder."""
+
+
+class AnnotationShards(ShardPlan):
+    """How documents are dealt out to shards of annotations."""
+
+    @property
+    def shards(self) -> list[ShardId]:
+        """All shards, in the order of their numbers."""
+        return [ShardId(SPLIT, index, self.train) for index in range(self.train)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnnotationBuilder:
+    """Annotates one shard after another.
+
+    Attributes:
+      annotator: Says what is found.
+      plan: Names the shards.
+      output: Folder of the annotations.
+      software: Versions, from `software_versions`, that a worker must have.
+    """
+
+    annotator: Annotator
+    plan: AnnotationShards
+    output: str
+    software: Mapping[str, str]
+
+    def build(self, number: int, packed: Iterable[bytes]) -> AnnotationEntry:
+        """Annotates packed documents, writes what was found and then the shard's entry.
+
+        Raises:
+          BuildError: if it cannot be done.
+          OSError: if it cannot be written.
+        """
+        check_software(self.software)
+        shard = self.plan.shards[number]
+        documents = itertools.chain.from_iterable(map(unpack_documents, packed))
+        text = join_documents(documents, deduplicate=True)
+        try:
+            spans = self.annotator.spans(text, self.annotator.kinds)
+            name = f"{shard.name}.arrow"
+            path = FileSystems.join(self.output, *name.split("/"))
+            batch = annotation_batch(text, spans)
+            sha256, size = write_arrow([batch], annotation_schema(self.annotator.kinds), path)
+            entry = AnnotationEntry(
+                path=name,
+                documents=len(text.document_starts),
+                duplicates=text.duplicates,
+                bytes=size,
+                sha256=sha256,
+                spans={kind: len(each) for kind, each in spans.items()},
+            )
+            write_entry(self.output, shard, entry)
+        except AnnotationError as error:
+            raise BuildError(f"{shard.name}: {error}") from error
+        except OSError as error:
+            raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
+        return entry
+
+
+def annotate_shard(
+    builders: Sequence[AnnotationBuilder], number: int, packed: Iterable[bytes]
+) -> Built:
+    """Annotates one shard of documents.
+
+    Args:
+      builders: One.
+      number: Of the shard.
+      packed: Its documents.
+
+    Yields:
+      What was written.
+
+    Raises:
+      BuildError: if it cannot be done.
+      OSError: if it cannot be written.
+    """
+    for builder in builders:
+        yield builder, builder.build(number, packed)

@@ -1,0 +1,211 @@
+"""Entities and phrases as a spaCy pipeline finds them."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from schemas.annotations import AnnotationError, LabelledSpans
+from schemas.records import Bytes, Int64
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+PIECE_BYTES = 1 << 15
+"""A line of more than twice this is given to spaCy in pieces of this size."""
+BATCH_BYTES = 1 << 17
+ZONE_BYTES = 1 << 22
+"""After so much text spaCy forgets the words it has seen, so that its memory is bounded."""
+_LF, _SPACE = 0x0A, 0x20
+_SEARCHED = 1 << 10
+
+FEATURES = frozenset({"tok2vec", "transformer", "curated_transformer"})
+FINDS_ENTITIES = frozenset({"ner", "entity_ruler", "span_ruler", "beam_ner"})
+PARSES = frozenset({"parser", "beam_parser"})
+TAGS = frozenset({"tagger", "morphologizer"})
+READS_TAGS = frozenset({"attribute_ruler"})
+
+
+class ModelError(AnnotationError):
+    """A spaCy model that cannot be used; the message says why."""
+
+
+def load_model(name: str) -> "Language":
+    """Loads a spaCy pipeline by name or path.
+
+    Raises:
+      ModelError: if it is not there or cannot be loaded.
+    """
+    import spacy
+
+    try:
+        return spacy.load(name)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"the spaCy model {name!r} cannot be loaded ({reason}); give the name of an installed "
+            "pipeline (python -m spacy download NAME), or the folder of one"
+        ) from error
+
+
+def model_sha256(nlp: "Language") -> str:
+    """Returns the sha256 over names and contents of all files of a loaded pipeline."""
+    digest = hashlib.sha256()
+    root = Path(nlp.path or "")
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        name = path.relative_to(root).as_posix()
+        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def factories(nlp: "Language") -> dict[str, str]:
+    """Returns the kind of each component of a pipeline, by the component's name."""
+    return {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
+
+
+def keep_only(nlp: "Language", kinds: Iterable[str]) -> None:
+    """Disables all components of a pipeline but those of these kinds."""
+    wanted = frozenset(kinds)
+    nlp.select_pipes(enable=[name for name, kind in factories(nlp).items() if kind in wanted])
+
+
+def has_noun_chunks(nlp: "Language") -> bool:
+    """Whether a pipeline parses, and spaCy knows the noun chunks of its language."""
+    parses = bool(PARSES & set(factories(nlp).values()))
+    return parses and "noun_chunks" in nlp.Defaults.syntax_iterators
+
+
+def has_tags(nlp: "Language") -> bool:
+    """Whether a pipeline finds parts of speech."""
+    return bool(TAGS & set(factories(nlp).values()))
+
+
+def piece_borders(data: Bytes) -> Int64:
+    """Returns int64[P + 1]: borders of what is given to spaCy at a time.
+
+    A piece is a line. Only a line of far more than `PIECE_BYTES` is cut, behind a space or at least
+    between characters.
+
+    Args:
+      data: uint8[N]; documents whose lines end with LF.
+    """
+    lines = np.append(0, np.flatnonzero(data == _LF) + 1)
+    long = np.flatnonzero(np.diff(lines) > 2 * PIECE_BYTES).tolist()
+    inner = [cut for line in long for cut in _cuts(data, int(lines[line]), int(lines[line + 1]))]
+    return np.union1d(lines, np.array(inner, np.int64))
+
+
+def _cuts(data: Bytes, begin: int, end: int) -> Iterator[int]:
+    """Yields where a long line is cut."""
+    for at in range(begin + PIECE_BYTES, end - PIECE_BYTES, PIECE_BYTES):
+        spaces = np.flatnonzero(data[at : at + _SEARCHED] == _SPACE)
+        heads = np.flatnonzero((data[at : at + 4] & 0xC0) != 0x80)
+        yield at + int(spaces[0]) + 1 if len(spaces) else at + int(heads[0])
+
+
+Found = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[str]]
+"""Of one piece: where spans begin and end, in characters; their labels and ids."""
+
+
+def documents(nlp: "Language", data: Bytes, borders: Int64) -> Iterator[tuple["Doc", int]]:
+    """Yields the pieces of a text as spaCy sees them, with the byte where each begins."""
+    for zone in _groups(borders, ZONE_BYTES):
+        with nlp.memory_zone():
+            for group in _groups(zone, BATCH_BYTES):
+                texts = [
+                    data[begin:end].tobytes().decode().rstrip("\n")
+                    for begin, end in itertools.pairwise(group)
+                ]
+                docs = nlp.pipe(texts, batch_size=len(texts))
+                yield from zip(docs, group[:-1].tolist(), strict=True)
+
+
+def _groups(borders: Int64, size: int) -> Iterator[Int64]:
+    """Yields the borders of consecutive pieces that together have about `size` bytes."""
+    places = (borders[:-1] - borders[:1]) // size
+    firsts = np.flatnonzero(np.diff(places, prepend=-1)).tolist()
+    for first, last in itertools.pairwise([*firsts, len(places)]):
+        yield borders[first : last + 1]
+
+
+def entities_of(doc: "Doc") -> Found:
+    """Returns the entities of a piece."""
+    ents = doc.ents
+    return (
+        [ent.start_char for ent in ents],
+        [ent.end_char for ent in ents],
+        [ent.label_ for ent in ents],
+        [ent.ent_id_ for ent in ents],
+    )
+
+
+def noun_chunks_of(doc: "Doc") -> Found:
+    """Returns the noun chunks of a piece."""
+    chunks = list(doc.noun_chunks)
+    starts, ends = [c.start_char for c in chunks], [c.end_char for c in chunks]
+    return starts, ends, ["NP"] * len(chunks), [""] * len(chunks)
+
+
+def noun_runs_of(doc: "Doc") -> Found:
+    """Returns the maximal runs of nouns of a piece: by universal part of speech, else by N tags."""
+    columns: Any = doc.to_array(["POS", "IDX", "LENGTH", "IS_SPACE"]).reshape(-1, 4)
+    pos, at, length, is_space = columns.astype(np.int64).T
+    if pos.any():
+        strings = doc.vocab.strings
+        nouns = np.isin(pos, [strings["NOUN"], strings["PROPN"]])
+    else:
+        kinds, where = np.unique(doc.to_array("TAG"), return_inverse=True)
+        names = [doc.vocab.strings[int(kind)] if kind else "" for kind in kinds]
+        nouns = np.array([name.startswith("N") for name in names], np.bool_)[where]
+    padded = np.zeros(len(doc) + 2, np.int8)
+    padded[1:-1] = nouns & (is_space == 0)
+    edges = np.flatnonzero(np.diff(padded))
+    first, last = edges[::2], edges[1::2] - 1
+    starts, ends = at[first].tolist(), (at[last] + length[last]).tolist()
+    return starts, ends, ["NP"] * len(starts), [""] * len(starts)
+
+
+class SpanCollector:
+    """Collects what was found in pieces, and turns characters into bytes."""
+
+    def __init__(self, data: Bytes) -> None:
+        self._data = data
+        self._starts: list[Int64] = []
+        self._ends: list[Int64] = []
+        self._labels: list[str] = []
+        self._ids: list[str] = []
+
+    def add(self, found: Found, begin: int, size: int) -> None:
+        """Adds what was found in the piece of `size` characters that begins at a byte."""
+        starts, ends, labels, ids = found
+        if not starts:
+            return
+        piece = self._data[begin : begin + 4 * size]
+        characters = np.append(np.flatnonzero((piece & 0xC0) != 0x80), len(piece)) + begin
+        self._starts.append(characters[np.asarray(starts, np.int64)])
+        self._ends.append(characters[np.asarray(ends, np.int64)])
+        self._labels.extend(labels)
+        self._ids.extend(ids)
+
+    def spans(self) -> LabelledSpans:
+        """Returns the spans in order; what crosses a line end or overlaps the one before is out."""
+        nowhere = np.empty(0, np.int64)
+        starts = np.concatenate([nowhere, *self._starts])
+        ends = np.concatenate([nowhere, *self._ends])
+        white = (self._data == _SPACE) | (self._data == _LF)
+        while (moved := (starts < ends) & white[np.minimum(starts, len(white) - 1)]).any():
+            starts = starts + moved
+        while (moved := (starts < ends) & white[ends - 1]).any():
+            ends = ends - moved
+        lines = np.cumsum(self._data == _LF)
+        kept = np.flatnonzero(starts < ends)
+        kept = kept[lines[starts[kept]] == lines[ends[kept] - 1]]
+        kept = kept[np.lexsort((ends[kept], starts[kept]))]
+        before = np.maximum.accumulate(np.append(0, ends[kept]))[:-1]
+        kept = kept[starts[kept] >= before]
+        return LabelledSpans(starts, ends, self._labels, self._ids).take(kept)

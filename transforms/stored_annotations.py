@@ -1,0 +1,92 @@
+"""Looks up annotations that `shardmill annotate` stored."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.annotations import AnnotationError, column_spans, sort_keys
+from schemas.records import Array, ByteSpans, Int64, ShardText
+from transforms.shards import ShardPlan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredAnnotations:
+    """A folder of annotations.
+
+    Of a folder's shards only those are opened that have documents of the text, one at a time, and
+    only the annotations of these documents are held.
+
+    Attributes:
+      folder: Output of `shardmill annotate`.
+      paths: Its shards, relative to the folder.
+    """
+
+    folder: str
+    paths: tuple[str, ...]
+
+    def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, ByteSpans]:
+        """Returns the spans of these kinds in a shard's text.
+
+        Raises:
+          AnnotationError: if documents are not there, or a shard cannot be read.
+        """
+        kinds = list(kinds)
+        plan = ShardPlan(train=len(self.paths), eval=0, eval_below=0)
+        numbers = plan.assign(text.keys) if len(text.keys) else np.empty(0, np.int64)
+        found: dict[str, list[ByteSpans]] = {kind: [] for kind in kinds}
+        missing = 0
+        for number in np.unique(numbers).tolist():
+            which = np.flatnonzero(numbers == number)
+            table = self._open(self.paths[number])
+            rows, there = _find(table, text.keys[which])
+            missing += len(which) - len(rows)
+            starts = text.document_starts[which[there]]
+            for kind in kinds:
+                column = table.column(kind).take(pa.array(rows))
+                found[kind].append(column_spans(column, starts))
+        if missing:
+            raise AnnotationError(
+                f"{missing:,} of {len(text.keys):,} documents are not in {self.folder}: run "
+                "shardmill annotate on the same --input, with the same --text-field and "
+                "--max-document-mib, or leave out --annotations"
+            )
+        return {kind: _in_order(parts) for kind, parts in found.items()}
+
+    def _open(self, path: str) -> pa.RecordBatch:
+        whole = FileSystems.join(self.folder, *path.split("/"))
+        try:
+            if os.path.isfile(whole):
+                source = pa.memory_map(whole)
+            else:
+                with FileSystems.open(
+                    whole, compression_type=CompressionTypes.UNCOMPRESSED
+                ) as file:
+                    source = pa.BufferReader(file.read())
+            return pa.ipc.open_file(source).get_batch(0)
+        except (OSError, pa.ArrowException) as error:
+            raise AnnotationError(f"{whole} cannot be read: {error}") from error
+
+
+def _find(table: pa.RecordBatch, keys: Array) -> tuple[Int64, Int64]:
+    """Returns the rows of the keys that are there, and which keys these are."""
+    stored = table.column("key")
+    if not len(stored):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    values = np.frombuffer(stored.buffers()[1], np.uint8, 16 * len(stored), 16 * stored.offset)
+    known, wanted = sort_keys(values.reshape(-1, 16)), sort_keys(keys)
+    rows = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    there = np.flatnonzero(known[rows] == wanted)
+    return rows[there], there
+
+
+def _in_order(parts: list[ByteSpans]) -> ByteSpans:
+    nowhere = np.empty(0, np.int64)
+    starts = np.concatenate([nowhere, *(part.starts for part in parts)])
+    ends = np.concatenate([nowhere, *(part.ends for part in parts)])
+    order = np.argsort(starts, kind="stable")
+    return ByteSpans(starts[order], ends[order])
