@@ -127,6 +127,11 @@ def _parser() -> Parser:
     recipe.add_argument("--copies", metavar="N", help="independent masks of each example")
     recipe.add_argument("--passes", metavar="N", help="times the corpus is paired anew")
     recipe.add_argument(
+        "--stages",
+        metavar="S",
+        help="for recipes with stages: some of basic, phrase, entity, each with =WEIGHT or not",
+    )
+    recipe.add_argument(
         "--packing", metavar="P", help=f"for recipes without pairs: {', '.join(PACKINGS)}"
     )
     recipe.add_argument(
@@ -222,6 +227,8 @@ def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
     for name in ("max_seq_length", "copies", "passes"):
         if getattr(given, name) is not None:
             settings[name] = getattr(given, name)
+    if given.stages is not None:
+        settings["corrupt.0.select.stages"] = given.stages
     for assignment in given.set:
         path, equals, value = assignment.partition("=")
         if not equals:

@@ -72,4 +72,5 @@ def stored_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-RECIPES = sorted(OBJECTIVES)
+RECIPES = sorted(name for name, recipe in OBJECTIVES.items() if not recipe.annotations)
+"""Those that can be built of plain text alone."""

@@ -82,7 +82,9 @@ class FreshMasks:
             for number in range(len(self.recipe.corrupt))
         ]
         examples = self._examples(rows, stored)
-        drawn = draw_copies(examples, self.recipe, self.vocabulary, generators)
+        drawn = draw_copies(
+            examples, self.recipe, self.vocabulary, generators, epoch % self.recipe.copies
+        )
         return _masked(stored, self.recipe, [(spans.positions(), ids) for [(spans, ids)] in drawn])
 
     def _rng(self, step: str, number: int, epoch: int, batch: int) -> np.random.Generator:

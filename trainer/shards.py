@@ -128,6 +128,17 @@ class MappedShards:
         positions = self._gather(self._selected[number], self._halves, batch, lists)
         return positions, self._gather(self._seen[number], self._ids, batch, lists).values
 
+    def most_selected(self, number: int = 0) -> Int64:
+        """Returns int64[R]: the most tokens that a copy of a corruption selects in each row."""
+        counts = np.diff(self._first) * self._copies
+        parts = [
+            np.diff(self._offsets[at : at + count + 1]).reshape(-1, self._copies).max(axis=1)
+            for at, count in zip(
+                self._selected[number].offsets.tolist(), counts.tolist(), strict=True
+            )
+        ]
+        return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+
     def spans(self, rows: Int64, name: str) -> tuple[Ragged, Ragged]:
         """Returns where the annotated spans of each row begin and end."""
         place = self._find(rows)

@@ -127,10 +127,13 @@ def longest_of(rows: Sequence[Row]) -> int:
     return max(len(row["input_ids"]) for row in rows)
 
 
-def most_targets(rows: Sequence[Row], recipe: Recipe) -> list[int]:
+def most_targets(rows: Sequence[Row], recipe: Recipe, copies: str) -> list[int]:
     lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
     select = recipe.corrupt[0].select
     found: list[int] = select.most_tokens(lengths, recipe.max_seq_length).tolist()
+    if copies == "cycle":
+        stored = [max(map(len, row["mlm_positions"])) for row in rows]
+        return [min(each) for each in zip(found, stored, strict=True)]
     return found
 
 
@@ -150,7 +153,7 @@ def expected_batches(
         order = order_of(len(rows), rng.bit_generator.random_raw(len(rows)).tolist())
     recipe = ranks[0].corpus.recipe
     lengths = [len(row["input_ids"]) for row in rows]
-    found = fill(order, lengths, most_targets(rows, recipe), ranks[0].layout.limits)
+    found = fill(order, lengths, most_targets(rows, recipe, options.copies), ranks[0].layout.limits)
     found = [sorted(batch) for batch in found]
     return [*found, *[[]] * (-len(found) % options.step)]
 
@@ -193,7 +196,7 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
 
 def check_masks(shown: Sequence[Masks], rows: Sequence[Row], build: Corpus) -> None:
     """Checks masks that were drawn anew."""
-    most = most_targets(rows, build.recipe)
+    most = most_targets(rows, build.recipe, "dynamic")
     for row, masks, allowed in zip(rows, shown, most, strict=True):
         assert all(a < b for a, b in itertools.pairwise(masks.positions))
         assert all(0 <= position < len(row["input_ids"]) for position in masks.positions)

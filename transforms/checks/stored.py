@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -233,7 +233,21 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
     for column in (ANNOTATIONS[name].name for name in recipe.annotations):
         wrong = _wrong_spans(batch.column(column), lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
+    for corruption in recipe.stored:
+        if stages := corruption.stages(copies):
+            name = f"{corruption.targets.name}_stages"
+            wrong = _wrong_lists(batch.column(name), stages)
+            found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
     return gather([*found, breach("a row is empty", lengths == 0)])
+
+
+def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:
+    """Returns bool[R]: rows whose list is another one."""
+    lists = _ragged(column)
+    wrong = lists.lengths != len(expected)
+    if not wrong.any():
+        wrong = (lists.values.reshape(-1, len(expected)) != expected).any(axis=1)
+    return wrong
 
 
 def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:

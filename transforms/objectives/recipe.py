@@ -10,6 +10,7 @@ from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
 from transforms.checks.part import Part
+from transforms.corruption.bernoulli import StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
 from transforms.lay_out import Layout
@@ -33,6 +34,24 @@ class Corruption:
     select: Select = BudgetedUnits()
     rewrite: Rewrite = MaskRandomKeep()
     targets: Targets = MaskedTokens()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.select, StagedUnits) and not self.targets.stored:
+            raise ValueError(
+                "stages are shared out among stored copies; with targets that are not stored, "
+                "select BernoulliUnits of one kind"
+            )
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        """Returns what it stores, for ids of "uint16" or "uint32"."""
+        stored = self.targets.columns(id_type)
+        staged = isinstance(self.select, StagedUnits)
+        return (*stored, columns.stages(self.targets.name)) if staged else stored
+
+    def stages(self, copies: int) -> list[int]:
+        """Returns the number of each copy's stage; nothing if it has no stages."""
+        select = self.select
+        return select.stage_numbers(copies) if isinstance(select, StagedUnits) else []
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -159,7 +178,7 @@ class Recipe:
             found.append(columns.WORD_STARTS)
         found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
         for corruption in self.corrupt:
-            found.extend(corruption.targets.columns(id_type))
+            found.extend(corruption.columns(id_type))
         return tuple(found)
 
     def schema(self, vocabulary: Vocabulary) -> pa.Schema:

@@ -5,6 +5,8 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from transforms.corruption.bernoulli import BernoulliUnits
+from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import WholeDocuments
@@ -13,7 +15,12 @@ from transforms.targets import FreshTokens
 Scalar = str | int | float | bool | None
 
 _PART_FIELDS = ("segment", "pair", "layout", "select", "units", "budget", "rewrite", "targets")
-_UNUSED: Mapping[str, tuple[type, ...]] = {"segment": (WholeDocuments,), "targets": (FreshTokens,)}
+_UNUSED: Mapping[str, tuple[type, ...]] = {
+    "segment": (WholeDocuments,),
+    "targets": (FreshTokens,),
+    "select": (BernoulliUnits,),
+    "units": (PhraseUnits, EntityUnits),
+}
 _ITSELF = ""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 
