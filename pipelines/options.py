@@ -87,7 +87,10 @@ def _parser() -> Parser:
         "jsonl or parquet",
     )
     source.add_argument(
-        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="JSON field or Parquet column (text); in JSON it may be a list of a dialogue's turns",
     )
     source.add_argument(
         "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"

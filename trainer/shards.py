@@ -22,6 +22,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged, offsets_of, range_indices
 from transforms.standard_columns import IGNORED
+from transforms.token_types import token_types
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,11 +33,19 @@ class Rows:
       tokens: `input_ids`, uint16 or uint32, not corrupted.
       second_segment_start: int64[R].
       pair_label: int64[R] label of the pair's relation, -100 if it has none; None without pairs.
+      turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
     """
 
     tokens: Ragged
     second_segment_start: Int64
     pair_label: Int64 | None
+    turn_end: int | None = None
+
+    @property
+    def token_types(self) -> Array:
+        """int8[T]; see `transforms.token_types`."""
+        tokens = self.tokens
+        return token_types(tokens.values, tokens.offsets, self.second_segment_start, self.turn_end)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,6 +76,7 @@ class MappedShards:
         """
         self._arguments = (tuple(paths), recipe, vocabulary)
         self._copies = recipe.copies
+        self._turn_end = vocabulary.sep if recipe.turns else None
         schema = recipe.schema(vocabulary)
         self._files = [_map(path) for path in paths]
         batches = [
@@ -113,6 +123,7 @@ class MappedShards:
             tokens=self._gather(self._tokens, self._ids, batch, row),
             second_segment_start=self._halves[self._second[batch] + row].astype(np.int64),
             pair_label=label,
+            turn_end=self._turn_end,
         )
 
     def selected(self, rows: Int64, copy: int, number: int = 0) -> tuple[Ragged, Array]:

@@ -38,6 +38,7 @@ class StoredBatch:
       seen: uint16[P] or uint32[P]; what the model sees there.
       earlier: The same positions of the corruptions before it.
       annotations: The marks of annotated spans, by name; see `transforms.annotations`.
+      turn_end: The separator after turns; None where rows are no dialogues.
     """
 
     ids: Array
@@ -51,6 +52,7 @@ class StoredBatch:
     seen: Array
     earlier: tuple[Ragged, ...] = ()
     annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
+    turn_end: int | None = None
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class StoredBatch:
                 name: _marks(batch.column(ANNOTATIONS[name].name), ids.offsets)
                 for name in recipe.annotations
             },
+            turn_end=vocabulary.sep if recipe.turns else None,
         )
 
     def view(self, batch: pa.RecordBatch, recipe: "Recipe", number: int) -> "StoredBatch":
@@ -319,4 +322,5 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
             for values, each in zip(earlier, batch.earlier, strict=True)
         ),
         annotations={name: marks[tokens] for name, marks in batch.annotations.items()},
+        turn_end=batch.turn_end,
     )

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
-from transforms.objectives.ernie1 import ERNIE1
+from transforms.objectives.ernie1 import ERNIE1, ERNIE1_DLM
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
@@ -27,5 +27,6 @@ OBJECTIVES = by_name(
     ROBERTA_WWM_EXT,
     ALBERT,
     ERNIE1,
+    ERNIE1_DLM,
     INFOWORD,
 )

@@ -1,7 +1,9 @@
-"""ERNIE 1.0: tokens, phrases and entities masked in stages, and next-sentence pairs."""
+"""ERNIE 1.0: tokens, phrases and entities masked in stages, with pairs; and its dialogues."""
 
-from transforms.corruption.bernoulli import StagedUnits
+from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.dialogues import DialogueReality, DialogueTurns
+from transforms.lay_out import Layout
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.pack_windows import SentenceChunks
 from transforms.pair_segments import NextSentence
@@ -13,4 +15,14 @@ ERNIE1 = Recipe(
     segment=SentenceChunks(),
     pair=NextSentence(next_label=1),
     corrupt=(Corruption(select=StagedUnits(), rewrite=MaskRandomKeep(exclude=("pad",))),),
+)
+
+ERNIE1_DLM = Recipe(
+    name="ernie1-dlm",
+    summary="Masked tokens of dialogues, real ones and such with a turn of another dialogue.",
+    source="Sun et al. 2019 (ERNIE 1.0), 4.2.4; no reference code was published",
+    segment=DialogueTurns(),
+    pair=DialogueReality(),
+    layout=Layout(between=(), suffix=()),
+    corrupt=(Corruption(select=BernoulliUnits(), rewrite=MaskRandomKeep(exclude=("pad",))),),
 )

@@ -13,6 +13,7 @@ from transforms.checks.part import Part
 from transforms.corruption.bernoulli import StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
+from transforms.dialogues import DialogueTurns
 from transforms.lay_out import Layout
 from transforms.pack_windows import Segment
 from transforms.pair_segments import Pair, SingleSegment
@@ -103,7 +104,8 @@ class Recipe:
         if bool(self.pair.relations) != self.segment.for_pairs:
             raise ValueError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "
-                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks, recipes "
+                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
+                "DialogueTurns, recipes "
                 "without pairs pack anything else"
             )
         if not self.stored and self.copies != 1:
@@ -137,6 +139,11 @@ class Recipe:
     def segments(self) -> int:
         """Segments of an example: 1 or 2."""
         return 2 if self.pair.relations else 1
+
+    @property
+    def turns(self) -> bool:
+        """Whether examples are turns of a dialogue, each with a separator after it."""
+        return isinstance(self.segment, DialogueTurns)
 
     @property
     def capacity(self) -> int:
