@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SCALE = 1 << 32
 _LEAST_TURNS = 2
+_MOST_TURNS = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class DialogueTurns(Part):
     the first, third, ... turn of an example (Q), 1 for the others (R).
 
     Attributes:
-      turns: Most turns of an example, 3 or more.
+      turns: Most turns of an example, 3 to 16.
 
     Source: Sun et al. 2019, 4.2.4 (ERNIE 1.0, dialogue language model).
     Differs: no reference code was published. Speakers take turns, so examples are Q-R-Q, and Q-R
@@ -48,8 +49,10 @@ class DialogueTurns(Part):
     turns: int = 3
 
     def __post_init__(self) -> None:
-        if self.turns <= _LEAST_TURNS:
-            raise ValueError(f"turns must be at least {_LEAST_TURNS + 1}, got {self.turns}")
+        if not _LEAST_TURNS < self.turns <= _MOST_TURNS:
+            raise ValueError(
+                f"turns must be in [{_LEAST_TURNS + 1}, {_MOST_TURNS}], got {self.turns}"
+            )
 
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator

@@ -85,7 +85,7 @@ def test_every_turn_is_in_one_window() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: DialogueTurns(turns=2), "turns must be at least 3, got 2"),
+        (lambda: DialogueTurns(turns=2), r"turns must be in \[3, 16\], got 2"),
         (lambda: DialogueReality(fake_rate=1.5), r"fake_rate must be in \[0, 1\], got 1.5"),
         (lambda: rows_of(tokens_of([[1, 1], [1, 1]]), 0, length=6), "need 6 or more"),
     ],

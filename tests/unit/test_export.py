@@ -8,10 +8,13 @@ import pytest
 
 from pipelines.export import main
 from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
+from tests.oracles.batches import types_of
+from transforms.objectives import OBJECTIVES
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
-PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER}
+REAL = "next_sentence_label", {"fake": 0, "real": 1}
+PAIR_LABELS = {"bert": NEXT, "bert-wwm": NEXT, "albert": ORDER, "ernie1-dlm": REAL}
 """Column and labels of the recipes that have pairs."""
 Captured = pytest.CaptureFixture[str]
 
@@ -32,10 +35,9 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
             ):
                 labels[position] = stored["input_ids"][position]
                 ids[position] = seen
-            second = stored["second_segment_start"]
             row = {
                 "input_ids": ids,
-                "token_type_ids": [0] * second + [1] * (len(ids) - second),
+                "token_type_ids": types_of(stored, OBJECTIVES[recipe].pair),
                 "attention_mask": [1] * len(ids),
                 "labels": labels,
             }
