@@ -12,7 +12,8 @@ from trainer.shards import MappedShards, Rows
 from transforms.annotations import span_marks
 from transforms.checks.stored import special_tokens
 from transforms.corrupt import draw_copies
-from transforms.objectives.recipe import Recipe
+from transforms.corruption.bernoulli import StagedUnits
+from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import Ragged
 from transforms.randomness import rng_for
 from transforms.spans import Spans
@@ -82,8 +83,9 @@ class FreshMasks:
             for number in range(len(self.recipe.corrupt))
         ]
         examples = self._examples(rows, stored)
+        cycle = max(self.recipe.copies, *map(_cycle, self.recipe.corrupt))
         drawn = draw_copies(
-            examples, self.recipe, self.vocabulary, generators, epoch % self.recipe.copies
+            examples, self.recipe, self.vocabulary, generators, epoch % cycle, cycle
         )
         return _masked(stored, self.recipe, [(spans.positions(), ids) for [(spans, ids)] in drawn])
 
@@ -104,6 +106,11 @@ class FreshMasks:
                 for name in self.recipe.annotations
             },
         )
+
+
+def _cycle(corruption: Corruption) -> int:
+    """Returns the number of epochs in which every stage of a corruption has its share."""
+    return corruption.select.cycle if isinstance(corruption.select, StagedUnits) else 1
 
 
 def _masked(stored: Rows, recipe: Recipe, drawn: Sequence[tuple[Int64, Array]]) -> MaskedRows:

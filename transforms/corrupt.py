@@ -65,6 +65,7 @@ def draw_copies(
     vocabulary: Vocabulary,
     generators: Sequence[Sequence[Generators]],
     first: int = 0,
+    total: int | None = None,
 ) -> list[list[Copy]]:
     """Corrupts examples once for every copy.
 
@@ -73,7 +74,8 @@ def draw_copies(
       recipe: Says which corruptions there are.
       vocabulary: Ids of the special tokens.
       generators: For each corruption, those of its copies.
-      first: Number of the first of these copies, among those of the recipe.
+      first: Number of the first of these copies.
+      total: Number of all copies; by default as many as the recipe has.
 
     Returns:
       For each corruption its copies.
@@ -82,7 +84,7 @@ def draw_copies(
     drawn = []
     for corruption, pairs in zip(recipe.corrupt, generators, strict=True):
         selects = [
-            _select_of(corruption.select, first + number, recipe.copies)
+            _select_of(corruption.select, first + number, total or recipe.copies)
             for number in range(len(pairs))
         ]
         tables = {select: select.prepare(examples) for select in dict.fromkeys(selects)}

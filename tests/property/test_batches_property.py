@@ -35,11 +35,12 @@ from trainer.open_corpus import open_local_corpus
 from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import Findings
 from transforms.corpus import Corpus
+from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
 from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.select import BudgetedUnits
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Recipe
+from transforms.objectives.recipe import Corruption, Recipe
 from transforms.pair_segments import Pair
 from transforms.randomness import rng_for
 
@@ -63,7 +64,10 @@ def small(name: str, length: int = 40) -> Build:
 @functools.cache
 def large(name: str) -> Build:
     """Returns a build with enough tokens for statistics."""
-    recipe = dataclasses.replace(OBJECTIVES[name], copies=1)
+    recipe = OBJECTIVES[name]
+    # Epochs take the stages that copies have.
+    staged = any(corruption.stages(1) for corruption in recipe.corrupt)
+    recipe = dataclasses.replace(recipe, copies=EPOCHS if staged else 1)
     return opened(Path(_root().name) / f"{name}-large", recipe, documents=250)
 
 
@@ -295,7 +299,7 @@ def test_fresh_masks_are_as_good_as_stored_ones(name: str) -> None:
 def test_fresh_masks_differ_from_epoch_to_epoch(name: str) -> None:
     build, rows = large(name)
     epochs = drawn(build, rows)
-    long = [number for number, row in enumerate(rows) if len(row["input_ids"]) > 100]
+    long = [number for number, row in enumerate(rows) if len(row["input_ids"]) > 60]
     assert len(long) > 20
     for number in long:
         assert len({tuple(epoch[number].positions) for epoch in epochs}) == EPOCHS
@@ -310,11 +314,15 @@ def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
 
 def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
     corruption, *others = recipe.corrupt
-    assert isinstance(corruption.select, BudgetedUnits | BudgetedNgrams)
-    assert isinstance(corruption.select.budget, RoundedBudget | RandomizedBudget)
-    budget = dataclasses.replace(corruption.select.budget, rate=rate)
-    select = dataclasses.replace(corruption.select, budget=budget)
-    biased = dataclasses.replace(corruption, select=select)
+    select = corruption.select
+    biased: Corruption
+    if isinstance(select, BernoulliUnits | StagedUnits):
+        biased = dataclasses.replace(corruption, select=dataclasses.replace(select, rate=rate))
+    else:
+        assert isinstance(select, BudgetedUnits | BudgetedNgrams)
+        assert isinstance(select.budget, RoundedBudget | RandomizedBudget)
+        budget = dataclasses.replace(select.budget, rate=rate)
+        biased = dataclasses.replace(corruption, select=dataclasses.replace(select, budget=budget))
     return dataclasses.replace(recipe, corrupt=(biased, *others))
 
 

@@ -299,8 +299,9 @@ def test_a_unit_in_part_and_a_wrong_stage_are_found() -> None:
     )
 
 
-def test_new_masks_go_over_the_stages(tmp_path: Path) -> None:
-    recipe = dataclasses.replace(ERNIE1, copies=3, max_seq_length=64)
+@pytest.mark.parametrize("copies", [1, 3])
+def test_new_masks_go_over_the_stages(copies: int, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(ERNIE1, copies=copies, max_seq_length=64)
     build_folder(tmp_path / "data", recipe, documents=30)
     batches = ArrowBatches(
         tmp_path / "data", batch_tokens=1024, copies="dynamic", rank=0, world_size=1

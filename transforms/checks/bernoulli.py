@@ -1,7 +1,7 @@
 """Checks of units that are selected independently, each with one probability."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,6 +83,19 @@ def _spread(chosen: Bool, in_row: Int64, p: float, name: str) -> dict[str, int]:
         f"{name}.lists": int(np.count_nonzero(many)) * len(chosen),
         f"{name}.squares_millionths": int(np.rint(squares * _MILLION).sum()),
     }
+
+
+def all_units(totals: Mapping[str, int], p: float, names: Sequence[str]) -> Oracle:
+    """Judges whether units of all lengths and stages together are selected with probability p."""
+    hits, trials = (
+        sum(
+            totals.get(f"{name}.{what}of_{size}", 0)
+            for name in names
+            for size in range(1, _LENGTHS + 1)
+        )
+        for what in ("selected_", "")
+    )
+    return rate("units are selected as often as the rate says", hits, trials, p)
 
 
 def bernoulli_oracles(totals: Mapping[str, int], p: float, name: str) -> list[Oracle]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.bernoulli import bernoulli_oracles, examine_bernoulli
+from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
 from transforms.checks.oracle import Findings, Oracle, gather
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
@@ -79,7 +79,8 @@ class BernoulliUnits(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return bernoulli_oracles(totals, self.rate, "unit")
+        found = bernoulli_oracles(totals, self.rate, "unit")
+        return [all_units(totals, self.rate, ["unit"]), *found]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,9 @@ class StagedUnits(Part):
     The copies are shared out among the stages by weight and stand in the order of the stages: of
     ten copies and equal weights, four are basic, the next three of phrases, the last three of
     entities, so that training takes the stages in their order. With fewer copies than stages the
-    heavier and earlier stages have one. Training with new masks goes over the stages in the same
-    way, an epoch where it else takes a copy.
+    heavier and earlier stages have one. Training with new masks shares out its epochs in the same
+    way: as many of them as there are copies, or as the weights add up to where that is more, and
+    then from the beginning.
 
     Attributes:
       stages: The stages in their order, each as NAME or NAME=WEIGHT with a whole number as weight:
@@ -127,12 +129,17 @@ class StagedUnits(Part):
         """The stages in their order, with their weights."""
         return tuple(_weight(stage) for stage in self.stages)
 
+    @property
+    def cycle(self) -> int:
+        """The fewest copies of which every stage has its share."""
+        return sum(weight for _, weight in self.weights)
+
     def stage_names(self, copies: int) -> list[str]:
         """Returns the stage of each of so many copies.
 
         The shares are rounded by largest remainder, the earlier stage first on a tie.
         """
-        total = sum(weight for _, weight in self.weights)
+        total = self.cycle
         shares = [copies * weight for _, weight in self.weights]
         left = copies - sum(share // total for share in shares)
         by_rest = sorted(range(len(shares)), key=lambda number: (-(shares[number] % total), number))
@@ -184,8 +191,9 @@ class StagedUnits(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        found = []
-        for name in dict.fromkeys(self.stage_names(recipe.copies)):
+        names = list(dict.fromkeys(self.stage_names(recipe.copies)))
+        found = [all_units(totals, self.rate, names)]
+        for name in names:
             found.extend(bernoulli_oracles(totals, self.rate, name))
         return found
 
