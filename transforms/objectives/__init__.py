@@ -8,6 +8,7 @@ from transforms.objectives.albert import ALBERT
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
+from transforms.objectives.ernie1 import ERNIE1, ERNIE1_DLM
 from transforms.objectives.ernie2 import (
     ERNIE2,
     ERNIE2_CAPITALS,
@@ -46,6 +47,8 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ROBERTA,
     ROBERTA_WWM_EXT,
     ALBERT,
+    ERNIE1,
+    ERNIE1_DLM,
     INFOWORD,
     STRUCTBERT,
     SPANBERT,
