@@ -31,7 +31,8 @@ from pipelines.output import (
 )
 from pipelines.plan import Plan, find_text, ranges_of, wave_shards
 from pipelines.runners import choose_runner
-from schemas.annotations import KINDS, AnnotationEntry
+from schemas.annotations import KINDS, AnnotationEntry, known_ids
+from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, add_up, seal
 from schemas.software import software_versions
@@ -39,6 +40,7 @@ from transforms.annotate_shards import SPLIT, AnnotationBuilder, AnnotationShard
 from transforms.annotator import load_annotator
 from transforms.record_reading import reading_path
 from transforms.shards import plan_shards
+from transforms.stored_annotations import open_annotations
 from transforms.write_shard import BUILD_FOLDER, read_entries_as, write_atomically
 
 AnnotatePlan: TypeAlias = Plan[AnnotationBuilder]
@@ -173,15 +175,26 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
     if not documents["read"]:
         clear(output)
         raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    entities = _entities(output, entries)
+    write_atomically(join(output, ENTITIES), entities_text(entities).encode())
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         **plan.identity,
         "software": software_of(plan.identity["software"]),
         "documents": documents,
         "spans": add_up(entry.spans for entry in entries),
+        "entities": {"count": len(entities), "sha256": entities_sha256(entities)},
         "files": [entry.to_json() for entry in entries],
     }
     write_atomically(join(output, MANIFEST), seal(manifest).encode())
+
+
+def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
+    """Returns the ids that the entities of all shards have, in order."""
+    ids: set[str] = set()
+    for entry in entries:
+        ids.update(known_ids(open_annotations(output, entry.path).column("entities")))
+    return sorted(ids - {""})
 
 
 def _show_summary(output: str, seconds: float) -> None:

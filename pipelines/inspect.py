@@ -148,6 +148,10 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, positions in row.labels.items():
             told = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
             console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), told))
+        if row.entities is not None:
+            named = [f"{row.pieces[at].strip() or _SPACE}={name}" for at, name in row.entities]
+            label = (f"entities ({len(named)}) ", "bold cyan")
+            console.print(Text.assemble(label, " ".join(named)))
         console.print()
     kinds = {each.kind for row in rows for each in row.selected}
     words = any(row.words is not None for row in rows)

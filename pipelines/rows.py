@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from pipelines.corpus import open_shard
 from pipelines.token_text import TokenText
+from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.manifest import ShardEntry
 from schemas.records import Int64
@@ -64,6 +65,7 @@ class Row:
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
       labels: Positions of the tokens that are labelled 1, by what is told of them.
+      entities: Position and id of the entities that tokens are aligned with; None if none are.
     """
 
     shard: str
@@ -78,6 +80,7 @@ class Row:
     words: list[tuple[int, int]] | None
     selected: list[Selected]
     labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    entities: list[tuple[int, str]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -88,7 +91,7 @@ class RowDecoder:
 
     def __init__(self, corpus: Corpus) -> None:
         self._recipe = corpus.recipe
-        self._vocabulary = corpus.vocabulary
+        self._vocabulary, self._entities = corpus.vocabulary, corpus.entities
         self._tokenizer = Tokenizer.from_str(corpus.tokenizer_json)
         self._text = TokenText.of(corpus.tokenizer_json)
 
@@ -126,8 +129,19 @@ class RowDecoder:
             labels={
                 labels.name: np.flatnonzero(stored.annotations[labels.name]).tolist()
                 for labels in self._recipe.labels
+                if labels.name != ENTITY_IDS
             },
+            entities=self._named(stored),
         )
+
+    def _named(self, stored: StoredBatch) -> list[tuple[int, str]] | None:
+        """Returns the aligned tokens with the ids of their entities."""
+        if ENTITY_IDS not in stored.annotations:
+            return None
+        numbers = stored.annotations[ENTITY_IDS]
+        at = np.flatnonzero(numbers)
+        ids = [self._entities[number] for number in (numbers[at] - 1).tolist()]
+        return list(zip(at.tolist(), ids, strict=True))
 
     def _tokens(self, ids: Sequence[int]) -> list[str]:
         return [self._tokenizer.id_to_token(number) or f"#{number}" for number in ids]

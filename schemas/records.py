@@ -43,6 +43,17 @@ class ByteSpans:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class EntitySpans(ByteSpans):
+    """Ranges of bytes that name entities.
+
+    Attributes:
+      entities: uint32[S]; the number of each entity.
+    """
+
+    entities: Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ShardText:
     """The text of a shard, its documents sorted by key and without duplicates.
 
@@ -85,8 +96,8 @@ class Tokens:
       exact_path: "word_table" or "library": how the ids were found.
       special: bool[T]; a special token that packing put into the stream. None where it put none.
       annotations: What else is known of tokens: name to uint8[T] marks of spans, or 0 and 1 for
-        single tokens, see `schemas.columns.ANNOTATIONS` and `transforms.annotations`. Special
-        tokens have 0.
+        single tokens, or uint32[T] one more than a value; see `schemas.columns.ANNOTATIONS` and
+        `transforms.annotations`. Special tokens have 0.
     """
 
     ids: Array
@@ -145,6 +156,7 @@ class Examples:
       word_starts: bool[T]; never at a token of the layout. None when no recipe asks for it.
       relation: uint8[R] or None.
       annotations: As those of `Tokens`.
+      left_out: Rows that there would be, but for what labels of tokens ask of a row.
     """
 
     ids: Array
@@ -154,6 +166,7 @@ class Examples:
     word_starts: Bool | None = None
     relation: Bytes | None = None
     annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

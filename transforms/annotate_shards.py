@@ -13,7 +13,7 @@ from schemas.annotations import (
     annotation_schema,
 )
 from schemas.records import ShardId
-from transforms.annotator import Annotator
+from transforms.annotator import Annotator, load_annotator
 from transforms.build_shards import BuildError, Built, check_software
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
@@ -60,7 +60,7 @@ class AnnotationBuilder:
         documents = itertools.chain.from_iterable(map(unpack_documents, packed))
         text = join_documents(documents, deduplicate=True)
         try:
-            spans = self.annotator.spans(text, self.annotator.kinds)
+            spans = load_annotator(self.annotator).annotate(text.data)
             name = f"{shard.name}.arrow"
             path = FileSystems.join(self.output, *name.split("/"))
             batch = annotation_batch(text, spans)

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import SPAN, has_spans
-from schemas.records import Array, Bytes, ByteSpans, Int64
+from schemas.columns import ANNOTATION_VALUES, SPAN, has_spans
+from schemas.records import Array, Bool, Bytes, ByteSpans, EntitySpans, Int64
 from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
@@ -39,9 +39,16 @@ def span_marks(spans: Spans, count: int) -> Bytes:
     return marks
 
 
-def annotation_column(name: str, marks: Array, offsets: Int64) -> pa.Array:
-    """Returns the column of an annotation, by positions in the row."""
-    return span_column(marks, offsets) if has_spans(name) else position_column(marks, offsets)
+def annotation_arrays(name: str, marks: Array, offsets: Int64) -> list[pa.Array]:
+    """Returns the columns of an annotation, by positions in the row."""
+    if has_spans(name):
+        return [span_column(marks, offsets)]
+    positions = position_column(marks, offsets)
+    if name not in ANNOTATION_VALUES:
+        return [positions]
+    values = pa.array(marks[marks > 0] - 1, ANNOTATION_VALUES[name].type.value_type)
+    kind = ANNOTATION_VALUES[name].type
+    return [positions, pa.ListArray.from_arrays(positions.offsets, values, type=kind)]
 
 
 def position_column(marks: Array, offsets: Int64) -> pa.Array:
@@ -98,11 +105,38 @@ def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) 
     """
     if not len(spans) or not len(begins):
         return np.zeros(len(begins), np.uint8)
-    first = np.minimum(begins, ends - 1)
-    owner = np.searchsorted(spans.ends, first, "right")
-    found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends
-    found &= (owner < len(spans)) & (begins <= ends)
+    owner, found = _owners(spans, begins, ends)
     goes_on = np.zeros(len(begins) + 1, np.bool_)
     goes_on[1:-1] = found[1:] & found[:-1] & (owner[1:] == owner[:-1])
     goes_on[offsets] = False
     return np.where(found, np.where(goes_on[:-1], INSIDE, BEGINS), 0).astype(np.uint8)
+
+
+def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
+    """Returns uint32[T]: at the first token of each span one more than its entity, else 0.
+
+    Which token is of a span is as in `project_spans`.
+
+    Args:
+      spans: In the text that the tokens were made of; those that begin before it have their first
+        token elsewhere.
+      begins: int64[T]; as in `project_spans`.
+      ends: int64[T]; as in `project_spans`.
+    """
+    numbers = np.zeros(len(begins), np.uint32)
+    if not len(spans) or not len(begins):
+        return numbers
+    owner, found = _owners(spans, begins, ends)
+    tokens = np.flatnonzero(found)
+    owners = owner[tokens]
+    first = (np.diff(owners, prepend=-1) != 0) & (spans.starts[owners] >= 0)
+    numbers[tokens[first]] = spans.entities[owners[first]] + 1
+    return numbers
+
+
+def _owners(spans: ByteSpans, begins: Int64, ends: Int64) -> tuple[Int64, Bool]:
+    """Returns the span that each token is of, and whether it is of one."""
+    owner = np.searchsorted(spans.ends, np.minimum(begins, ends - 1), "right")
+    found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends
+    found &= (owner < len(spans)) & (begins <= ends)
+    return owner, found

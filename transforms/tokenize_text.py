@@ -16,11 +16,12 @@ from schemas.records import (
     Bool,
     Bytes,
     ByteSpans,
+    EntitySpans,
     Int64,
     ShardText,
     Tokens,
 )
-from transforms.annotations import project_spans
+from transforms.annotations import project_entities, project_spans
 from transforms.capitals import any_marked, capital_marks
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
@@ -74,7 +75,7 @@ class _Encoded:
     ids: Array
     counts: Int64
     word_starts: Bool | None = None
-    annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
+    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
 
 
 class TextEncoder:
@@ -198,7 +199,10 @@ class TextEncoder:
             starts = _word_starts(opens, begins, encoded.counts, block.marks)
         rows = offsets_of(encoded.counts)
         annotations = {
-            name: project_spans(spans, begins, ends, rows) for name, spans in block.spans.items()
+            name: project_entities(spans, begins, ends)
+            if isinstance(spans, EntitySpans)
+            else project_spans(spans, begins, ends, rows)
+            for name, spans in block.spans.items()
         }
         if self._capitals:
             capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
@@ -250,7 +254,7 @@ class TextEncoder:
             annotations=self._annotations(text, blocks),
         )
 
-    def _annotations(self, text: ShardText, blocks: list[_Encoded]) -> dict[str, Bytes]:
+    def _annotations(self, text: ShardText, blocks: list[_Encoded]) -> dict[str, Array]:
         names = [*text.spans, *([CAPITALS] if self._capitals else [])]
         return {
             name: np.concatenate(
@@ -278,7 +282,10 @@ def _blocks(text: ShardText) -> Iterator[_Sentences]:
 def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
     """Returns the spans that reach into [low, high), counted from `low`."""
     first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
-    return ByteSpans(spans.starts[first:last] - low, spans.ends[first:last] - low)
+    starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
+    if isinstance(spans, EntitySpans):
+        return EntitySpans(starts, ends, spans.entities[first:last])
+    return ByteSpans(starts, ends)
 
 
 def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:

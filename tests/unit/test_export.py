@@ -28,6 +28,7 @@ PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3
 REORDERING = "part_order_label", {name: label for label, name in enumerate(PARTS)}
 PAIR_LABELS = {
     "bert": NEXT,
+    "ernie-thu": NEXT,
     "bert-wwm": NEXT,
     "albert": ORDER,
     "span-sop": ORDER,
@@ -82,6 +83,9 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
                     -100 if token in SPECIAL else int(position in stored[name])
                     for position, token in enumerate(stored["input_ids"])
                 ]
+            if recipe == "ernie-thu":
+                named = dict(zip(stored["entity_positions"], stored["entity_ids"], strict=True))
+                row["entity_ids_labels"] = [named.get(at, -100) for at in range(len(ids))]
             rows.append(row)
     return rows
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.columns import ANNOTATIONS, NO_SECOND
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND
 from schemas.errors import UsageError
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
@@ -72,7 +72,10 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
         for labels in recipe.labels:
             begin, end = stored.tokens.offsets[at : at + 2].tolist()
             told = stored.token_labels[labels.name][begin:end]
-            row[ANNOTATIONS[labels.name].name] = np.flatnonzero(told == 1).tolist()
+            chosen = told != IGNORED if labels.name in ANNOTATION_VALUES else told == 1
+            row[ANNOTATIONS[labels.name].name] = np.flatnonzero(chosen).tolist()
+            if labels.name in ANNOTATION_VALUES:
+                row[ANNOTATION_VALUES[labels.name].name] = told[chosen].tolist()
             assert (told[[0, -1]] == IGNORED).all()
         found.append(row)
     for number, corruption in enumerate(recipe.stored):

@@ -16,6 +16,7 @@ from transforms.objectives.ernie2 import (
     ERNIE2_DOCUMENT,
     ERNIE2_REORDERING,
 )
+from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
@@ -57,6 +58,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
     ERNIE2_REORDERING,
+    ERNIE_THU,
     ELECTRA,
 )
 
