@@ -126,7 +126,7 @@ class MappedShards:
             self._codes = self._numbers(str(kind))
             self._relation = self._places(batches, "pair_relation", 1, kind.bit_width // 8)
             self._labels = _pair_labels(batches, recipe)
-        self.lengths = self._all_lengths()
+        self.lengths = self._all_lengths(self._tokens)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MappedShards, self._arguments
@@ -225,11 +225,15 @@ class MappedShards:
             values[range_indices(lists.values[batch] + begins, lengths)], lengths
         )
 
-    def _all_lengths(self) -> Array:
+    def marked(self, name: str) -> Array:
+        """Returns int32[R]: how many tokens of each row an annotation of single tokens marks."""
+        return self._all_lengths(self._marked[name])
+
+    def _all_lengths(self, lists: _Lists) -> Array:
         counts = np.diff(self._first)
         parts = [
             np.diff(self._offsets[at : at + count + 1])
-            for at, count in zip(self._tokens.offsets.tolist(), counts.tolist(), strict=True)
+            for at, count in zip(lists.offsets.tolist(), counts.tolist(), strict=True)
         ]
         return np.concatenate(parts) if parts else np.empty(0, np.int32)
 

@@ -1,18 +1,22 @@
 """Builds of text whose entities have ids, from a list and from stored annotations."""
 
+import collections
 import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from pipelines.cli import main as shardmill
 from tests.corpus_fixtures import corpus, entities_file, manifest_of, shard_paths, stored_rows
+from tests.e2e.train_runs import records, tiny_config, train
+from transforms.randomness import rng_for
 
 Captured = pytest.CaptureFixture[str]
 
 
 def build(sample: Path, tokenizer: Path, output: Path, *options: str) -> int:
-    arguments = ["--input", f"{sample}/*.txt", "--tokenizer", str(tokenizer), "--shards", "2"]
+    arguments = ["--input", f"{sample}/*.txt", "--tokenizer", str(tokenizer), "--shards", "1"]
     arguments += ["--eval-fraction", "0"]
     return shardmill(["build", "ernie-thu", *arguments, "--output", str(output), *options])
 
@@ -95,3 +99,60 @@ def test_entities_without_ids_are_not_enough(
     assert "ernie-thu needs entities with ids, and there are none: give --entities FILE" in (
         capsys.readouterr().err
     )
+
+
+def test_embeddings_that_are_given_stay_as_they_are(tmp_path: Path, capsys: Captured) -> None:
+    data, vectors = corpus("ernie-thu"), tmp_path / "entities.vec"
+    numbers = {name: [number, -1, 0.5] for number, name in enumerate(ids_of(data))}
+    lines = [f"{name} {' '.join(map(str, row))}\n" for name, row in numbers.items()]
+    vectors.write_text("".join([f"{len(lines)} 3\n", *reversed(lines)]), "utf-8")
+    config = tiny_config(tmp_path, max_position_embeddings=256)
+    options = ("--batch-tokens", "1024", "--steps", "2", "--eval-every", "2")
+    given = ("--entity-embeddings", str(vectors))
+    assert train(data, config, tmp_path / "run", *options, *given) == 0
+    heads = load_file(tmp_path / "run" / "latest" / "hf" / "heads.safetensors")
+    assert heads["dea.entities.weight"].tolist() == list(numbers.values())
+    last = records(tmp_path / "run")[-1]
+    parts = ("loss_mlm", "loss_nsp", "loss_dea")
+    assert last["loss"] == pytest.approx(sum(last[name] for name in parts))
+    [evaluation] = records(tmp_path / "run", "eval")
+    rows = [row for path in shard_paths(data, "eval") for row in stored_rows(path)]
+    assert evaluation["count_dea"] == sum(len(row["entity_ids"]) for row in rows)
+    vectors.write_text("Q0 1 2 3\n", "utf-8")
+    assert train(data, config, tmp_path / "other", *options, *given) == 2
+    assert "has no numbers for" in capsys.readouterr().err
+
+
+NAMES = ("bread", "window", "garden", "winter", "letter", "morning", "kitchen", "bridge")
+
+
+def tales(folder: Path) -> Path:
+    """Writes documents that name entities in the middle of other words."""
+    rng = rng_for(0, "tales")
+    filler = ("the", "and", "of", "was", "there", "in", "it", "that")
+    lines = [
+        " ".join(
+            f"{filler[a]} {NAMES[n]}"
+            for a, n in zip(rng.integers(0, 8, 6), rng.integers(0, len(NAMES), 6), strict=True)
+        )
+        for _ in range(600)
+    ]
+    documents = ["\n".join(f"{line}." for line in lines[at : at + 6]) for at in range(0, 600, 6)]
+    (folder / "tales.txt").write_text("\n\n".join(documents), "utf-8")
+    (folder / "names.tsv").write_text("".join(f"{n}\tQ{n[::-1]}\n" for n in NAMES), "utf-8")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_entity_of_a_token_is_learned(tokenizer: Path, tmp_path: Path) -> None:
+    data, names = tmp_path / "data", str(tales(tmp_path) / "names.tsv")
+    options = ("--entities", names, "--max-seq-length", "64", "--eval-fraction", "0.1")
+    assert build(tmp_path, tokenizer, data, *options, "--copies", "5") == 0
+    steps = ("--batch-tokens", "2048", "--steps", "25", "--eval-every", "25")
+    assert train(data, "bert-tiny", tmp_path / "run", *steps) == 0
+    first, last = records(tmp_path / "run")[0], records(tmp_path / "run", "eval")[-1]
+    assert last["loss_dea"] < 0.5 * first["loss_dea"]
+    rows = [row for path in shard_paths(data, "eval") for row in stored_rows(path)]
+    told = [number for row in rows for number in row["entity_ids"]]
+    [(_, most_frequent)] = collections.Counter(told).most_common(1)
+    assert last["accuracy_dea"] > 2 * most_frequent / len(told)
