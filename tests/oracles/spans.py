@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from schemas.annotations import KINDS
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS
 from schemas.records import Array, Bytes, Tokens
 from transforms.annotations import BEGINS, INSIDE
@@ -36,15 +37,15 @@ def made_up_entities(count: int, seed: int) -> Array:
 
 
 def with_spans(tokens: Tokens, names: Sequence[str] = tuple(ANNOTATIONS), seed: int = 0) -> Tokens:
-    """Returns tokens with made-up spans of those names that they have not."""
+    """Returns tokens with made-up entities and phrases, and other spans that they have not."""
     made: dict[str, Array] = {
         name: made_up_entities(len(tokens.ids), seed)
         if name in ANNOTATION_VALUES
         else made_up_marks(len(tokens.ids), seed, name)
         for name in names
     }
-    known = {**made, **tokens.annotations}
-    return Tokens(**{**vars(tokens), "annotations": known})
+    kept = {name: marks for name, marks in tokens.annotations.items() if name not in KINDS}
+    return Tokens(**{**vars(tokens), "annotations": {**made, **kept}})
 
 
 def units_of(special: Sequence[bool], words: Sequence[bool], marks: Sequence[int]) -> list[int]:

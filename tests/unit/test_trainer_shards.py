@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.annotations import KINDS
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND
 from schemas.errors import UsageError
 from schemas.records import Array
@@ -50,6 +51,17 @@ def mapped(paths: Sequence[Path], build: Corpus) -> MappedShards:
     return MappedShards(paths, build.recipe, build.vocabulary)
 
 
+def told_of(name: str, told: Array) -> Row:
+    """Returns the columns of what is told of the tokens of a row."""
+    assert (told[[0, -1]] == IGNORED).all()
+    column = ANNOTATIONS[name].name
+    if name not in ANNOTATION_VALUES:
+        return {column: np.flatnonzero(told == 1).tolist()}
+    named = told != IGNORED
+    values = ANNOTATION_VALUES[name].name
+    return {column: np.flatnonzero(named).tolist(), values: told[named].tolist()}
+
+
 def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> list[Row]:
     """Reads rows back as plain Python, with the columns that they are stored with."""
     rows = np.array(numbers, np.int64)
@@ -69,14 +81,12 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             row["pair_relation"] = {IGNORED: "random", **names}[stored.pair_label[at]]
         if words is not None:
             row["word_starts"] = words.row(at).tolist()
+        begin, end = stored.tokens.offsets[at : at + 2].tolist()
         for labels in recipe.labels:
-            begin, end = stored.tokens.offsets[at : at + 2].tolist()
-            told = stored.token_labels[labels.name][begin:end]
-            chosen = told != IGNORED if labels.name in ANNOTATION_VALUES else told == 1
-            row[ANNOTATIONS[labels.name].name] = np.flatnonzero(chosen).tolist()
-            if labels.name in ANNOTATION_VALUES:
-                row[ANNOTATION_VALUES[labels.name].name] = told[chosen].tolist()
-            assert (told[[0, -1]] == IGNORED).all()
+            row.update(told_of(labels.name, stored.token_labels[labels.name][begin:end]))
+        for name in set(recipe.annotations) & set(KINDS):
+            spans = zip(*(ends.row(at).tolist() for ends in shards.spans(rows, name)), strict=True)
+            row[ANNOTATIONS[name].name] = [{"start": start, "end": end} for start, end in spans]
         found.append(row)
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]
@@ -85,6 +95,8 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             name = corruption.targets.name
             row[f"{name}_positions"] = [positions.row(at).tolist() for positions, _ in copies]
             row[f"{name}_input_ids"] = [ids.row(at).tolist() for ids in seen]
+            if stages := corruption.stages(recipe.copies):
+                row[f"{name}_stages"] = stages
     return found
 
 
