@@ -220,7 +220,7 @@ class LoadedAnnotator:
             if ENTITY_IDS in found:
                 found[ENTITY_IDS] = listed
             if "entities" in found:
-                found["entities"] = _prefer(listed, found["entities"])
+                found["entities"] = prefer(listed, found["entities"])
         return found
 
     def numbered(self, spans: LabelledSpans) -> EntitySpans:
@@ -263,7 +263,7 @@ def _collect(
     return {kind: collector.spans() for kind, collector in collectors.items()}
 
 
-def _prefer(kept: LabelledSpans, others: LabelledSpans) -> LabelledSpans:
+def prefer(kept: LabelledSpans, others: LabelledSpans) -> LabelledSpans:
     """Returns the spans of both, without those of `others` that overlap one that is kept."""
     after = np.searchsorted(kept.ends, others.starts, "right")
     starts = np.append(kept.starts, np.iinfo(np.int64).max)

@@ -156,3 +156,51 @@ def test_the_entity_of_a_token_is_learned(tokenizer: Path, tmp_path: Path) -> No
     told = [number for row in rows for number in row["entity_ids"]]
     [(_, most_frequent)] = collections.Counter(told).most_common(1)
     assert last["accuracy_dea"] > 2 * most_frequent / len(told)
+
+
+def with_anchors(folder: Path) -> Path:
+    """Writes the tales as JSON lines, in odd white space, whose names are anchors."""
+    text = (tales(folder) / "tales.txt").read_text("utf-8")
+    records = []
+    for number, document in enumerate(text.split("\n\n")):
+        words, anchors, size = document.replace(" ", " \u3000").split(" "), [], 0
+        for word in words:
+            bare = word.strip("\u3000.\n").partition(".")[0]
+            if bare in NAMES:
+                start = size + word.index(bare)
+                entity = f"Q{bare[::-1]}"
+                anchors.append({"start": start, "end": start + len(bare), "entity": entity})
+            size += len(word) + 1
+        records.append({"id": number, "text": " ".join(words), "links": anchors})
+    path = folder / "tales.jsonl"
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records), "utf-8")
+    return path
+
+
+def test_anchors_of_records_are_entities(tokenizer: Path, tmp_path: Path, capsys: Captured) -> None:
+    path, notes = with_anchors(tmp_path), tmp_path / "notes"
+    text = ["--input", str(path), "--output", str(notes), "--shards", "2"]
+    assert shardmill(["annotate", *text, "--anchors", "links"]) == 0
+    assert ids_of(notes) == sorted(f"Q{name[::-1]}" for name in NAMES)
+    listed = ("--entities", str(tmp_path / "names.tsv"))
+    arguments = ["build", "ernie-thu", "--input", str(path), "--tokenizer", str(tokenizer)]
+    arguments += ["--shards", "1", "--eval-fraction", "0"]
+    rows = []
+    for name, options in (("a", ("--annotations", str(notes))), ("b", listed)):
+        assert shardmill([*arguments, "--output", str(tmp_path / name), *options]) == 0
+        rows.append(stored_rows(shard_paths(tmp_path / name)[0]))
+    assert rows[0] == rows[1]
+    # A bad anchor is told, and may be accepted.
+    record = {"text": "A window.", "links": [{"start": 2, "end": 99, "entity": "Q1"}]}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(record)}\n")
+    capsys.readouterr()
+    again = ["annotate", *text, "--anchors", "links", "--overwrite"]
+    assert shardmill(again) == 1
+    assert "anchor_out_of_range 1" in capsys.readouterr().err
+    assert shardmill([*again, "--max-rejected", "1"]) == 0
+    accepted = ("--annotations", str(notes), "--overwrite")
+    assert shardmill([*arguments, "--output", str(tmp_path / "a"), *accepted]) == 0
+    other = ["annotate", "--input", f"{tmp_path}/*.txt", "--output", str(tmp_path / "c")]
+    assert shardmill([*other, "--anchors"]) == 2
+    assert "--anchors is for JSON lines, and" in capsys.readouterr().err
