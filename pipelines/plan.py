@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from pipelines.annotators import Source, choose_source
 from pipelines.files import read_file
 from pipelines.identity import Identity, identity_of, mixture_identity
-from pipelines.members import chosen_mixture, resolve_recipe
+from pipelines.members import chosen_mixture, has_markers, resolve_recipe
 from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join
 from schemas.counts import CountsError
@@ -118,6 +118,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         mixture = chosen_mixture(options)
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
+        _check_markers(options, recipes)
         source = choose_source(options, recipes)
         settings = _settings(options, recipes, source)
         files, text_bytes = find_text(options)
@@ -201,6 +202,16 @@ def _settings(
         )
         for recipe in recipes
     ]
+
+
+def _check_markers(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
+    """Refuses markers that no recipe takes."""
+    if options.markers is not None and not any(map(has_markers, recipes)):
+        names = " or ".join(recipe.name for recipe in recipes)
+        raise UsageError(
+            f"--markers {options.markers}: {names} tells no discourse markers; leave it out, or "
+            "build ernie2-discourse"
+        )
 
 
 def _read_counts(options: BuildOptions, recipes: Sequence[Recipe]) -> str | None:

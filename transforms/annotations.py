@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.columns import SPAN, has_spans
-from schemas.records import Array, Bytes, ByteSpans, Int64
+from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, Int64
 from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
@@ -98,11 +98,44 @@ def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) 
     """
     if not len(spans) or not len(begins):
         return np.zeros(len(begins), np.uint8)
-    first = np.minimum(begins, ends - 1)
-    owner = np.searchsorted(spans.ends, first, "right")
-    found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends
-    found &= (owner < len(spans)) & (begins <= ends)
+    found, owner = _owners(spans, begins, ends)
     goes_on = np.zeros(len(begins) + 1, np.bool_)
     goes_on[1:-1] = found[1:] & found[:-1] & (owner[1:] == owner[:-1])
     goes_on[offsets] = False
     return np.where(found, np.where(goes_on[:-1], INSIDE, BEGINS), 0).astype(np.uint8)
+
+
+def project_codes(spans: CodedSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
+    """Returns uint8[T]: the code of the span that a token is of, 0 if it is of none.
+
+    A span whose end lies inside a token has no tokens. At the beginning of a row, a token that
+    stands for nothing is of the span of the next one.
+
+    Args:
+      spans: In the text that the tokens were made of.
+      begins: int64[T]; see `project_spans`.
+      ends: int64[T].
+      offsets: int64[R + 1]; rows (sentences) of tokens.
+    """
+    codes = np.zeros(len(begins), np.uint8)
+    if not len(spans) or not len(begins):
+        return codes
+    found, owner = _owners(spans, begins, ends)
+    at = np.flatnonzero(found)
+    whole = np.ones(len(spans), np.bool_)
+    whole[owner[at][ends[at] > spans.ends[owner[at]]]] = False
+    at = at[whole[owner[at]]]
+    codes[at] = spans.codes[owner[at]]
+    firsts = offsets[:-1][np.diff(offsets) > 1]
+    silent = firsts[begins[firsts] > ends[firsts]]
+    codes[silent] = codes[silent + 1]
+    return codes
+
+
+def _owners(spans: ByteSpans, begins: Int64, ends: Int64) -> tuple[Bool, Int64]:
+    """Returns which tokens are of a span, and the number of the span."""
+    first = np.minimum(begins, ends - 1)
+    owner = np.searchsorted(spans.ends, first, "right")
+    found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends
+    found &= (owner < len(spans)) & (begins <= ends)
+    return found, owner

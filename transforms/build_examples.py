@@ -16,6 +16,7 @@ from transforms.annotator import Annotator
 from transforms.corrupt import Stream, corrupt
 from transforms.lay_out import cut_lone, join_examples, lay_out
 from transforms.objectives.recipe import Recipe
+from transforms.openings import find_openings
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
 from transforms.tokenize_text import TextEncoder
@@ -77,7 +78,7 @@ def tokenize_shard(
     text: ShardText,
     settings: BuildSettings,
     shard: ShardId,
-    needs: frozenset[str] = frozenset(),
+    others: Iterable[Recipe] = (),
 ) -> Tokens:
     """Splits the text into sentences, marks what is needed to be known of it, and encodes.
 
@@ -85,15 +86,19 @@ def tokenize_shard(
       text: The shard's documents, sorted and without duplicates.
       settings: Recipe, seed and tokenizer.
       shard: Names the shard's random streams.
-      needs: What has to be known of tokens besides what the recipe needs, see `Recipe.needs`.
+      others: Recipes besides the one of the settings that are built of the same tokens.
     """
-    needs |= settings.recipe.needs
+    recipes = (settings.recipe, *others)
+    needs = frozenset[str]().union(*(recipe.needs for recipe in recipes))
     starts = SENTENCE_RULES[settings.sentences](text.data)
     text = dataclasses.replace(text, sentence_starts=starts)
     if columns.WORDS in needs:
         text = annotate_words(text, settings.segmenter)
     if kinds := [kind for kind in KINDS if kind in needs]:
         text = dataclasses.replace(text, spans=settings.annotations.spans(text, kinds))
+    openings = {name: texts for recipe in recipes for name, texts in recipe.openings.items()}
+    found = {name: find_openings(text.data, starts, texts) for name, texts in openings.items()}
+    text = dataclasses.replace(text, spans={**text.spans, **found})
     encoder = load_encoder(
         settings.tokenizer_json,
         bool(needs),

@@ -16,11 +16,12 @@ from schemas.records import (
     Bool,
     Bytes,
     ByteSpans,
+    CodedSpans,
     Int64,
     ShardText,
     Tokens,
 )
-from transforms.annotations import project_spans
+from transforms.annotations import project_codes, project_spans
 from transforms.capitals import any_marked, capital_marks
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
@@ -198,7 +199,7 @@ class TextEncoder:
             starts = _word_starts(opens, begins, encoded.counts, block.marks)
         rows = offsets_of(encoded.counts)
         annotations = {
-            name: project_spans(spans, begins, ends, rows) for name, spans in block.spans.items()
+            name: _project(spans, begins, ends, rows) for name, spans in block.spans.items()
         }
         if self._capitals:
             capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
@@ -278,7 +279,16 @@ def _blocks(text: ShardText) -> Iterator[_Sentences]:
 def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
     """Returns the spans that reach into [low, high), counted from `low`."""
     first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
-    return ByteSpans(spans.starts[first:last] - low, spans.ends[first:last] - low)
+    starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
+    if isinstance(spans, CodedSpans):
+        return CodedSpans(starts, ends, spans.codes[first:last])
+    return ByteSpans(starts, ends)
+
+
+def _project(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
+    if isinstance(spans, CodedSpans):
+        return project_codes(spans, begins, ends, offsets)
+    return project_spans(spans, begins, ends, offsets)
 
 
 def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:

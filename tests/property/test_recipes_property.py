@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.columns import ANNOTATIONS, NO_SECOND
 from schemas.records import Array, Examples, ShardId, Tokens
+from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.recipes import varied
@@ -36,7 +37,7 @@ RUNNING_ON = [
 
 def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
     settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
-    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, len(tokens.ids)))
+    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, tokens))
     examples = arrange_examples(tokens, settings, SHARD)
     batches = list(corrupt(examples, recipe, VOCABULARY, settings.stream(SHARD)))
     for batch in batches:
@@ -44,12 +45,14 @@ def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table
     return examples, pa.Table.from_batches(batches, recipe.schema(VOCABULARY))
 
 
-def marks_for(recipe: Recipe, count: int) -> dict[str, Array]:
-    """Annotates single tokens with what a recipe needs, whatever they are."""
-    return {
-        name: rng_for(0, name).integers(0, 2, count).astype(np.uint8)
+def marks_for(recipe: Recipe, tokens: Tokens) -> dict[str, Array]:
+    """Annotates tokens with what a recipe needs, whatever they are."""
+    marks: dict[str, Array] = {
+        name: rng_for(0, name).integers(0, 2, len(tokens.ids)).astype(np.uint8)
         for name in sorted(recipe.needs & ANNOTATIONS.keys())
     }
+    opened = {name: made_up_codes(tokens, each) for name, each in recipe.openings.items()}
+    return {**marks, **opened}
 
 
 @st.composite

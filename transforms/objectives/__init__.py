@@ -12,6 +12,7 @@ from transforms.objectives.ernie1 import ERNIE1, ERNIE1_DLM
 from transforms.objectives.ernie2 import (
     ERNIE2,
     ERNIE2_CAPITALS,
+    ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
     ERNIE2_REORDERING,
@@ -54,6 +55,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     SPANBERT,
     SPAN_SOP,
     ERNIE2_CAPITALS,
+    ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
     ERNIE2_REORDERING,

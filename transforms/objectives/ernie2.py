@@ -1,5 +1,6 @@
 """The tasks of ERNIE 2.0, each with masked words in the same examples."""
 
+from transforms.discourse import DiscourseMarkers
 from transforms.objectives.bert_wwm import WHOLE_WORDS
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
@@ -43,6 +44,15 @@ ERNIE2_DOCUMENT = Recipe(
     corrupt=(WHOLE_WORDS,),
     labels=(OtherSegments(),),
     max_seq_length=128,
+)
+
+ERNIE2_DISCOURSE = Recipe(
+    name="ernie2-discourse",
+    summary="ERNIE 2.0: pairs without the discourse marker between them, to be told; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.3; its code is not public",
+    segment=SentenceChunks(),
+    pair=DiscourseMarkers(),
+    corrupt=(WHOLE_WORDS,),
 )
 
 ERNIE2 = Mixture(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
 from transforms.dialogues import DialogueTurns
 from transforms.lay_out import Layout
+from transforms.openings import opening_name
 from transforms.pack_windows import Segment
 from transforms.pair_segments import Pair, SingleSegment
 from transforms.targets import MaskedTokens, Targets
@@ -168,8 +169,17 @@ class Recipe:
 
     @functools.cached_property
     def needs(self) -> frozenset[str]:
-        """What has to be known of every token: "words", and names of `columns.ANNOTATIONS`."""
-        return frozenset[str]().union(*(part.needs for part in self.parts))
+        """What has to be known of every token.
+
+        "words", names of `columns.ANNOTATIONS`, and those of `openings`.
+        """
+        return frozenset(self.openings).union(*(part.needs for part in self.parts))
+
+    @functools.cached_property
+    def openings(self) -> Mapping[str, Sequence[str]]:
+        """What sentences may begin with that its parts have to know, by annotation."""
+        wanted = (part.openings for part in self.parts if part.openings)
+        return {opening_name(openings): openings for openings in wanted}
 
     @property
     def needs_words(self) -> bool:
