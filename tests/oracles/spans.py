@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from schemas.annotations import KINDS
 from schemas.columns import ANNOTATIONS
 from schemas.records import Bytes, Tokens
 from transforms.annotations import BEGINS, INSIDE
@@ -25,10 +26,10 @@ def made_up_marks(count: int, seed: int, kind: str) -> Bytes:
 
 
 def with_spans(tokens: Tokens, names: Sequence[str] = tuple(ANNOTATIONS), seed: int = 0) -> Tokens:
-    """Returns tokens with made-up spans of those names that they have not."""
+    """Returns tokens with made-up entities and phrases, and other spans that they have not."""
     made = {name: made_up_marks(len(tokens.ids), seed, name) for name in names}
-    known = {**made, **tokens.annotations}
-    return Tokens(**{**vars(tokens), "annotations": known})
+    kept = {name: marks for name, marks in tokens.annotations.items() if name not in KINDS}
+    return Tokens(**{**vars(tokens), "annotations": {**made, **kept}})
 
 
 def units_of(special: Sequence[bool], words: Sequence[bool], marks: Sequence[int]) -> list[int]:

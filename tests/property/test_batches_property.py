@@ -146,8 +146,9 @@ def most_targets(rows: Sequence[Row], recipe: Recipe, copies: str) -> list[int]:
     lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
     select = recipe.corrupt[0].select
     found: list[int] = select.most_tokens(lengths, recipe.max_seq_length).tolist()
-    if copies == "cycle":
-        stored = [max(map(len, row["mlm_positions"])) for row in rows]
+    if copies == "cycle" and recipe.stored:
+        name = f"{recipe.stored[0].targets.name}_positions"
+        stored = [max(map(len, row[name])) for row in rows]
         return [min(each) for each in zip(found, stored, strict=True)]
     return found
 

@@ -22,6 +22,7 @@ from transforms.objectives import OBJECTIVES
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
+FOLLOWS = "next_sentence_label", {"next": 1, "random": 0}
 REAL = "next_sentence_label", {"fake": 0, "real": 1}
 STRUCTURE = "sentence_structure_label", {"random": 0, "next": 1, "previous": 2}
 DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
@@ -35,7 +36,7 @@ PAIR_LABELS = {
     "albert": ORDER,
     "span-sop": ORDER,
     "structbert": STRUCTURE,
-    "ernie1": NEXT,
+    "ernie1": FOLLOWS,
     "ernie1-dlm": REAL,
     "ernie2-discourse": DISCOURSE,
     "ernie2-distance": DISTANCE,

@@ -15,6 +15,7 @@ from transforms.objectives.ernie2 import (
     ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
+    ERNIE2_KNOWLEDGE,
     ERNIE2_REORDERING,
 )
 from transforms.objectives.infoword import INFOWORD
@@ -54,6 +55,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     STRUCTBERT,
     SPANBERT,
     SPAN_SOP,
+    ERNIE2_KNOWLEDGE,
     ERNIE2_CAPITALS,
     ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
