@@ -19,6 +19,11 @@ from transforms.train_tokenizer import Training, train_tokenizer
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 MODELS = {"roberta": "bpe"}
+FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
+"""What sentences of the sample begin with more often than with discourse markers."""
+OPTIONS = {
+    "ernie2-discourse": ("--set", f"pair.markers=english,chinese,{','.join(FREQUENT)}"),
+}
 
 
 @functools.cache
@@ -52,7 +57,7 @@ def corpus(recipe: str, model: str = "") -> Path:
     folder = Path(_root().name) / f"{recipe}-{model}"
     arguments = [recipe, "--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file(model))]
     options = ["--shards", "2", "--eval-fraction", "0.1"]
-    options += ["--copies", str(copies_in(recipe))]
+    options += ["--copies", str(copies_in(recipe)), *OPTIONS.get(recipe, ())]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([*arguments, "--output", str(folder), *options]) == 0
     return folder

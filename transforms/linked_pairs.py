@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Array, Bytes, Int64, Tokens
+from schemas.records import Bytes, Int64, Tokens
 from transforms.openings import opening_name
-from transforms.ragged import offsets_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

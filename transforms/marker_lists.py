@@ -148,7 +148,7 @@ def read_markers(text: str) -> tuple[str, ...]:
     for marker in markers:
         if "," in marker:
             raise ValueError(
-                f"the marker {marker!r} has a comma; write one marker a line, and no comma: the one "
+                f"the marker {marker!r} has a comma; write one marker a line, and no comma: one "
                 "that follows a marker in the text is left out by itself"
             )
     return markers

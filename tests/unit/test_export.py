@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.export import main
 from tests.corpus_fixtures import (
+    FREQUENT,
     RECIPES,
     copies_in,
     copy_of,
