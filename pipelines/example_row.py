@@ -16,6 +16,7 @@ from transforms.build_examples import BuildSettings, build_examples
 from transforms.corpus import Corpus
 from transforms.normalize import normalize_texts
 from transforms.objectives.recipe import Recipe
+from transforms.query_titles import SIGNS
 from transforms.shards import join_documents
 from transforms.train_tokenizer import Training, train_tokenizer
 
@@ -58,7 +59,8 @@ def _telling_row(corpus: Corpus) -> Row:
         tokenizer_json=corpus.tokenizer_json,
         vocabulary=corpus.vocabulary,
     )
-    text = join_documents([document_batch(_documents())], deduplicate=True)
+    documents = _records() if corpus.recipe.pair.records else _documents()
+    text = join_documents([document_batch(documents)], deduplicate=True)
     batch = next(build_examples(text, settings, ShardId("train", 0, 1)))
     decoder, copy = RowDecoder(corpus), corpus.recipe.copies - 1
     rows = [
@@ -76,6 +78,16 @@ def _told(row: Row) -> tuple[int, int]:
 def _documents() -> list[bytes]:
     texts = [path.read_bytes() for path in sorted(SAMPLE.glob("*.txt"))]
     return normalize_texts([part for text in texts for part in text.split(b"\n\n")])
+
+
+def _records() -> list[bytes]:
+    """Returns made-up records: headings of the sample as queries, and the lines below as titles."""
+    lines = (document.split(b"\n") for document in _documents())
+    pairs = [(each[0].decode(), each[1].decode()) for each in lines if len(each) > 1]
+    return [
+        f"{query}\n{SIGNS[number % len(SIGNS)]} {title}".encode()
+        for number, (query, title) in enumerate(pairs)
+    ]
 
 
 @functools.cache

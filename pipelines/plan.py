@@ -28,6 +28,7 @@ from transforms.inputs import (
 )
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
+from transforms.query_titles import record_fields
 from transforms.read import match_inputs
 from transforms.shards import ShardPlan, plan_shards
 from transforms.words import Segmenter
@@ -119,6 +120,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
         _check_markers(options, recipes)
+        _check_records(options, recipes)
         source = choose_source(options, recipes)
         settings = _settings(options, recipes, source)
         files, text_bytes = find_text(options)
@@ -160,8 +162,9 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     """Returns the input files, and about how many bytes of text they hold.
 
     Raises:
-      ValueError: if there is none.
+      ValueError: if there is none, or --text-field cannot be understood.
     """
+    record_fields(options.text_field)
     files = match_inputs(options.input, options.format)
     text_bytes = estimated_text_bytes(files)
     if not text_bytes:
@@ -211,6 +214,22 @@ def _check_markers(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
         raise UsageError(
             f"--markers {options.markers}: {names} tells no discourse markers; leave it out, or "
             "build ernie2-discourse"
+        )
+
+
+def _check_records(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
+    """Holds --text-field to what the recipes read: records of three fields, or a text."""
+    names = " or ".join(recipe.name for recipe in recipes if recipe.pair.records)
+    fields = record_fields(options.text_field)
+    if names and not fields:
+        raise UsageError(
+            f"{names} needs JSON lines of a query, a title and a label; name their fields, as in "
+            "--text-field query,title,label"
+        )
+    if fields and not names:
+        raise UsageError(
+            f"--text-field {options.text_field}: a query, a title and a label are for "
+            "ernie2-relevance; name the one field with the text"
         )
 
 

@@ -21,7 +21,9 @@ SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 MODELS = {"roberta": "bpe"}
 FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
 """What sentences of the sample begin with more often than with discourse markers."""
+RECORDS = "query,title,label"
 OPTIONS = {
+    "ernie2-relevance": ("--text-field", RECORDS),
     "ernie2-discourse": ("--set", f"pair.markers=english,chinese,{','.join(FREQUENT)}"),
 }
 
@@ -45,6 +47,19 @@ def tokenizer_file(model: str, size: int = 3000) -> Path:
     return path
 
 
+@functools.cache
+def records_file() -> Path:
+    """Writes records of queries and titles: a heading of the sample, and each line below it."""
+    path, records = Path(_root().name) / "records.jsonl", []
+    for document in sample_documents():
+        query, *titles = document.decode().split("\n")
+        for number, title in enumerate(titles):
+            records.append({"query": query, "title": title, "label": (len(title) + number) % 3})
+    lines = (json.dumps(record, ensure_ascii=False) for record in records)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
 def copies_in(recipe: str) -> int:
     """Returns how many copies `corpus` makes: 3, or 1 where masks are not stored."""
     return varied(OBJECTIVES[recipe], copies=3).copies
@@ -55,7 +70,9 @@ def corpus(recipe: str, model: str = "") -> Path:
     """Returns a build of the sample: two shards for training, one for evaluation, `copies_in`."""
     model = model or MODELS.get(recipe, "wordpiece")
     folder = Path(_root().name) / f"{recipe}-{model}"
-    arguments = [recipe, "--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file(model))]
+    records = RECORDS in OPTIONS.get(recipe, ())
+    text = str(records_file()) if records else f"{SAMPLE}/*.txt"
+    arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_file(model))]
     options = ["--shards", "2", "--eval-fraction", "0.1"]
     options += ["--copies", str(copies_in(recipe)), *OPTIONS.get(recipe, ())]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -17,6 +17,7 @@ from transforms.corrupt import Stream, corrupt
 from transforms.lay_out import cut_lone, join_examples, lay_out
 from transforms.objectives.recipe import Recipe
 from transforms.openings import find_openings
+from transforms.query_titles import without_signs
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
 from transforms.tokenize_text import TextEncoder
@@ -110,6 +111,8 @@ def tokenize_shard(
 
 def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
     """Returns tokens with what the recipe needs to know of them, and nothing else."""
+    if not recipe.pair.records:
+        tokens = without_signs(tokens)
     return dataclasses.replace(
         tokens,
         word_starts=tokens.word_starts if recipe.needs_words else None,

@@ -42,11 +42,13 @@ class Pair(Protocol):
         an example may lack the second segment.
       task: What is learned of them, if anything.
       labels: Relation to label; relations that are not in it are not to be predicted.
+      records: The text is records of a query, a title and a label, see `transforms.query_titles`.
       wants: What the text lacks if there are no examples; empty if that is never so.
     """
 
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
+    records: ClassVar[bool]
     wants: ClassVar[str]
 
     @property
@@ -181,7 +183,7 @@ def truncate_pairs(
     return _trim(first, off_first, rng), _trim(second, off_second, rng)
 
 
-def excess_tokens(first: Int64, second: Int64, capacity: int) -> tuple[Int64, Int64]:
+def excess_tokens(first: Int64, second: Int64, capacity: int | Int64) -> tuple[Int64, Int64]:
     """Returns how many tokens A and B must lose, int64[W] each; see `truncate_pairs`."""
     lengths = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
     excess = np.maximum(lengths[0] + lengths[1] - capacity, 0)

@@ -1,5 +1,6 @@
 """Discourse pairs, made one after the other."""
 
+import itertools
 from collections.abc import Sequence
 
 from schemas.records import Tokens
@@ -21,7 +22,7 @@ def discourse_pairs(
     pairs = []
     offsets, borders = tokens.sentence_offsets.tolist(), tokens.document_offsets.tolist()
     ids = tokens.ids.tolist()
-    for begin, end in zip(borders[:-1], borders[1:], strict=True):
+    for begin, end in itertools.pairwise(borders):
         for sentence in range(begin + 1, end):
             places = list(range(offsets[sentence], offsets[sentence + 1]))
             code = codes[places[0]]

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_pairs_of_the_sample_are_those_of_its_sentences() -> None:
         for document in normalize_texts(path.read_bytes().split(b"\n\n")):
             data = np.frombuffer(document + b"\n", np.uint8)
             borders = [*SENTENCE_RULES["rules"](data).tolist(), len(data)]
-            for begin, end in zip(borders[1:-1], borders[2:], strict=True):
+            for begin, end in itertools.pairwise(borders[1:]):
                 found = opening_of(data[begin:end].tobytes().decode(), markers)
                 if found:
                     expected.append(markers[found[0] - 1])

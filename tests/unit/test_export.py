@@ -31,6 +31,7 @@ PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3
 REORDERING = "part_order_label", {name: label for label, name in enumerate(PARTS)}
 MARKERS = (*ENGLISH, *CHINESE, *FREQUENT)
 DISCOURSE = "discourse_label", {name: label for label, name in enumerate(MARKERS)}
+RELEVANCE = "relevance_label", {"clicked": 0, "shown": 1, "random": 2}
 PAIR_LABELS = {
     "bert": NEXT,
     "bert-wwm": NEXT,
@@ -41,6 +42,7 @@ PAIR_LABELS = {
     "ernie1-dlm": REAL,
     "ernie2-discourse": DISCOURSE,
     "ernie2-distance": DISTANCE,
+    "ernie2-relevance": RELEVANCE,
     "ernie2-reordering": REORDERING,
 }
 """Column and labels of the recipes that have pairs."""

@@ -17,11 +17,13 @@ class Part:
     Attributes:
       needs: What must be known of every token: "words", or a name of `schemas.columns.ANNOTATIONS`.
       follows_counts: What it draws follows the counts of a vocabulary that has some.
+      records: The text is records of a query, a title and a label, see `transforms.query_titles`.
       wants: What the text lacks if there are no examples; empty if that is never so.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     follows_counts: ClassVar[bool] = False
+    records: ClassVar[bool] = False
     wants: ClassVar[str] = ""
 
     @property

@@ -16,6 +16,7 @@ from transforms.objectives.ernie2 import (
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
     ERNIE2_KNOWLEDGE,
+    ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
 )
 from transforms.objectives.infoword import INFOWORD
@@ -60,6 +61,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
+    ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
     ELECTRA,
 )

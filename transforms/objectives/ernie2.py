@@ -6,6 +6,7 @@ from transforms.objectives.ernie1 import KNOWLEDGE
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import FullSentences, SentenceChunks
+from transforms.relevance import QueryTitles
 from transforms.reorder_parts import SentenceReordering
 from transforms.sentence_distance import SentenceDistance
 from transforms.token_labels import CapitalLetters, OtherSegments
@@ -62,6 +63,16 @@ ERNIE2_DISCOURSE = Recipe(
     segment=SentenceChunks(),
     pair=DiscourseMarkers(),
     corrupt=(WHOLE_WORDS,),
+)
+
+ERNIE2_RELEVANCE = Recipe(
+    name="ernie2-relevance",
+    summary="ERNIE 2.0: queries with titles that were clicked, shown, or neither; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.3; its code is not public",
+    segment=SentenceChunks(short_rate=0.0),
+    pair=QueryTitles(),
+    corrupt=(WHOLE_WORDS,),
+    max_seq_length=128,
 )
 
 ERNIE2 = Mixture(
