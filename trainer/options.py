@@ -124,9 +124,8 @@ def _parser() -> Parser:
         required=True,
         metavar="M",
         help="bert-base, bert-large, bert-small, bert-tiny, roberta-base, albert-base, "
-        "electra-small, electra-base, a CONFIG.json, a folder that from_pretrained loads (to go "
-        "on with its weights), or "
-        "module:callable (your own)",
+        "ernie-base, ernie-tiny, electra-small, electra-base, a CONFIG.json, a folder that "
+        "from_pretrained loads (to go on with its weights), or module:callable (your own)",
     )
     optimizer = parser.add_argument_group("optimizer")
     optimizer.add_argument(
