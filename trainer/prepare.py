@@ -131,7 +131,8 @@ def _longest(options: TrainOptions, data: Data) -> int:
     """Returns the most tokens of a row, which must fit into a batch."""
     for corpus in data.corpora.values():
         if not any(shard.rows for shard in corpus.splits.get("train", ())):
-            raise UsageError(f"{corpus.folder} has no rows to train on")
+            advice = "; build the mixture without it" if data.mixed else ""
+            raise UsageError(f"{corpus.folder} has no rows to train on{advice}")
     longest = max(shard.max_length for _, shard in data.shards)
     if (options.batch_tokens or 0) < longest:
         raise UsageError(

@@ -203,6 +203,17 @@ def test_what_it_needs_is_said_in_a_sentence(tmp_path: Path, capsys: Captured) -
     assert "a vocabulary is learned of one field" in capsys.readouterr().err
 
 
+def test_the_mixture_of_ernie_2_says_that_it_is_without(capsys: Captured) -> None:
+    line = "Not a member: ernie2-relevance, which needs JSON lines of a query, a title and a label"
+    for options in ([], ["--plan"], ["--markdown"]):
+        assert shardmill(["recipes", "ernie2", *options]) == 0
+        assert line in " ".join(capsys.readouterr().out.split())
+    assert shardmill(["recipes", "ernie2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [each["recipe"] for each in told["left_out"]] == ["ernie2-relevance"]
+    assert told["members"][-1]["recipe"]["name"] == "ernie2-discourse"
+
+
 def test_other_members_read_query_and_title(tmp_path: Path) -> None:
     members = ("--members", "ernie2-relevance,roberta-wwm-ext", "--text-field", RECORDS)
     assert build("mixture", tmp_path / "mixed", str(records_file()), *members) == 0

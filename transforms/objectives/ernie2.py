@@ -77,7 +77,7 @@ ERNIE2_RELEVANCE = Recipe(
 
 ERNIE2 = Mixture(
     name="ernie2",
-    summary="ERNIE 2.0: three of its tasks of tokens and two of structure, for English.",
+    summary="ERNIE 2.0: three of its tasks of tokens, two of structure and one of meaning.",
     source="Sun et al. 2020, ERNIE 2.0, 4.2; its code is not public",
     members=tuple(
         map(
@@ -88,7 +88,11 @@ ERNIE2 = Mixture(
                 ERNIE2_DOCUMENT,
                 ERNIE2_REORDERING,
                 ERNIE2_DISTANCE,
+                ERNIE2_DISCOURSE,
             ),
         )
+    ),
+    left_out=(
+        (ERNIE2_RELEVANCE, "JSON lines of a query, a title and a label, and no other text"),
     ),
 )
