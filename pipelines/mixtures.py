@@ -23,7 +23,11 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
             {"weight": member.weight, "recipe": describe(member.recipe)}
             for member in mixture.members
         ]
-        told: dict[str, Any] = {"name": mixture.name, "summary": mixture.summary, "source": mixture.source}
+        told: dict[str, Any] = {
+            "name": mixture.name,
+            "summary": mixture.summary,
+            "source": mixture.source,
+        }
         left_out = [{"recipe": recipe.name, "needs": need} for recipe, need in mixture.left_out]
         told = {**told, "members": members, "left_out": left_out}
         sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2))
@@ -46,7 +50,9 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
 
 def _left_out(mixture: Mixture) -> list[str]:
     """Returns a line for each recipe that belongs to a mixture's source, and not to it."""
-    return [f"Not a member: {recipe.name}, which needs {need}." for recipe, need in mixture.left_out]
+    return [
+        f"Not a member: {recipe.name}, which needs {need}." for recipe, need in mixture.left_out
+    ]
 
 
 def _show_left_out(mixture: Mixture, console: Console) -> None:

@@ -92,7 +92,5 @@ ERNIE2 = Mixture(
             ),
         )
     ),
-    left_out=(
-        (ERNIE2_RELEVANCE, "JSON lines of a query, a title and a label, and no other text"),
-    ),
+    left_out=((ERNIE2_RELEVANCE, "JSON lines of a query, a title and a label, and no other text"),),
 )
