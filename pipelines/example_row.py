@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import itertools
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from transforms.build_examples import BuildSettings, build_examples
 from transforms.corpus import Corpus
 from transforms.normalize import normalize_texts
 from transforms.objectives.recipe import Recipe
-from transforms.query_titles import SIGNS
+from transforms.query_titles import record_text
 from transforms.shards import join_documents
 from transforms.train_tokenizer import Training, train_tokenizer
 
@@ -81,13 +82,15 @@ def _documents() -> list[bytes]:
 
 
 def _records() -> list[bytes]:
-    """Returns made-up records: headings of the sample as queries, and the lines below as titles."""
-    lines = (document.split(b"\n") for document in _documents())
-    pairs = [(each[0].decode(), each[1].decode()) for each in lines if len(each) > 1]
-    return [
-        f"{query}\n{SIGNS[number % len(SIGNS)]} {title}".encode()
-        for number, (query, title) in enumerate(pairs)
+    """Returns headings of the sample with a line of their own document, and of the next one."""
+    lines = [document.decode().split("\n") for document in _documents()]
+    fields = ("query", "title", "label")
+    records = [
+        {"query": own[0], "title": title, "label": label}
+        for own, following in itertools.pairwise(lines)
+        for title, label in ((own[1], 0), (following[1], 2))
     ]
+    return [record_text(record, fields)[0].encode() for record in records]
 
 
 @functools.cache
