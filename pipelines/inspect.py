@@ -5,6 +5,7 @@ import collections
 import json
 import sys
 from collections.abc import Sequence
+from string import ascii_uppercase
 
 from rich.console import Console
 from rich.text import Text
@@ -141,7 +142,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
     """Prints rows decoded with one copy, and a legend."""
     for row in rows:
         console.print(_heading(row))
-        for name, (begin, end) in zip("AB", row.segments, strict=False):
+        for name, (begin, end) in zip(ascii_uppercase, row.segments, strict=False):
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end)))
         for name, positions in row.labels.items():

@@ -110,7 +110,10 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         "jsonl or parquet",
     )
     source.add_argument(
-        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="JSON field or Parquet column (text); in JSON it may be a list of a dialogue's turns",
     )
     source.add_argument(
         "--max-document-mib",
@@ -225,6 +228,11 @@ def _parser() -> Parser:
     recipe.add_argument("--copies", metavar="N", help="independent masks of each example")
     recipe.add_argument("--passes", metavar="N", help="times the corpus is paired anew")
     recipe.add_argument(
+        "--stages",
+        metavar="S",
+        help="for recipes with stages: some of basic, phrase, entity, each with =WEIGHT or not",
+    )
+    recipe.add_argument(
         "--packing", metavar="P", help=f"for recipes without pairs: {', '.join(PACKINGS)}"
     )
     recipe.add_argument(
@@ -319,6 +327,8 @@ def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
     for name in ("max_seq_length", "copies", "passes"):
         if getattr(given, name) is not None:
             settings[name] = getattr(given, name)
+    if given.stages is not None:
+        settings["corrupt.0.select.stages"] = given.stages
     for assignment in given.set:
         path, equals, value = assignment.partition("=")
         if not equals:

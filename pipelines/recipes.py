@@ -29,9 +29,9 @@ _PREAMBLE = """\
 This page is written by `make docs` from the table of objectives; edit the docstrings, not the page.
 `shardmill recipes NAME` shows the same in a terminal, `shardmill build NAME` builds it.
 
-Every field is set with `--set PATH=VALUE`; `--max-seq-length`, `--copies`, `--passes` and
-`--packing` are short for the ones they name. A field that holds a part is set to the name of
-another part, and then has that part's fields.
+Every field is set with `--set PATH=VALUE`; `--max-seq-length`, `--copies`, `--passes`,
+`--packing` and `--stages` are short for the ones they name. A field that holds a part is set to the
+name of another part, and then has that part's fields.
 """
 
 

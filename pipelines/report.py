@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import Any
 
 import jinja2
@@ -119,11 +120,13 @@ def cells_of(row: Mapping[str, Any]) -> list[dict[str, str]]:
     """
     selected = {each["position"]: each for each in row["selected"]}
     special, starts = set(row["special"]), {start for start, _ in row["words"] or ()}
-    second = row["segments"][1][0] if len(row["segments"]) > 1 else None
+    names = {
+        begin: name for (begin, _), name in zip(row["segments"], ascii_uppercase, strict=False)
+    }
     cells = [{"kind": "segment", "text": "A", "seen": ""}]
     for position, piece in enumerate(row["pieces"][:_SHOWN_TOKENS]):
-        if position == second:
-            cells.append({"kind": "segment", "text": "B", "seen": ""})
+        if position and position in names:
+            cells.append({"kind": "segment", "text": names[position], "seen": ""})
         bare = piece.removeprefix(" ")
         if bare != piece:
             cells.append({"kind": "text", "text": " ", "seen": ""})

@@ -1,6 +1,7 @@
 """Rows of a finished build, decoded for people and for other programs."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class Row:
       tokens: The same as the vocabulary writes them.
       pieces: The same as people read them, each with the space before it.
       special: Positions of special tokens.
-      segments: Token ranges [begin, end) of A, and of B if there is one.
+      segments: Token ranges [begin, end) of A, and of B if there is one; of a dialogue its turns.
       relation: How B relates to A, or the order of the parts of A; None if there is neither.
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
@@ -104,7 +105,6 @@ class RowDecoder:
         stored = views[0]
         ids = stored.ids.tolist()
         tokens = self._tokens(ids)
-        second, length = int(stored.second_segment_start[0]), len(ids)
         copies = range(stored.copies) if copy is None else [copy]
         return Row(
             shard=shard,
@@ -114,7 +114,7 @@ class RowDecoder:
             tokens=tokens,
             pieces=self._text.pieces(tokens, stored.special.tolist()),
             special=np.flatnonzero(stored.special).tolist(),
-            segments=[(0, second)] + ([(second, length)] if second < length else []),
+            segments=_segments(stored),
             relation=_relation(stored),
             words=_words(stored),
             selected=[
@@ -158,6 +158,14 @@ class RowDecoder:
                 seen=new,
                 seen_text=new if kind == MASKED else self._text.piece(new),
             )
+
+
+def _segments(stored: StoredBatch) -> list[tuple[int, int]]:
+    """Returns the ranges of segments, or of the turns of a dialogue."""
+    borders = {0, int(stored.second_segment_start[0]), len(stored.ids)}
+    if stored.turn_end is not None:
+        borders.update((np.flatnonzero(stored.ids == stored.turn_end) + 1).tolist())
+    return list(itertools.pairwise(sorted(borders)))
 
 
 def _relation(stored: StoredBatch) -> str | None:

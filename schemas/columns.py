@@ -136,6 +136,15 @@ def seen_ids(name: str, id_type: str) -> Column:
     )
 
 
+def stages(name: str) -> Column:
+    """Returns the column of the stages that the copies of a corruption of this name belong to."""
+    return Column(
+        f"{name}_stages",
+        list_of(pa.uint8()),
+        "The stage of each copy: 0 basic, 1 phrase, 2 entity.",
+    )
+
+
 def schema_of(columns: Iterable[Column]) -> pa.Schema:
     """Returns the Arrow schema of columns."""
     return pa.schema([pa.field(c.name, c.type, nullable=False) for c in columns])

@@ -16,9 +16,11 @@ from schemas.documents import document_batch
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, ShardEntry, add_up, seal
 from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary
-from transforms.build_examples import BuildSettings, build_examples
+from tests.oracles.spans import with_spans
+from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
 from transforms.checks.examine import examine
 from transforms.checks.oracle import gather
+from transforms.corrupt import corrupt
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import settings_of
 from transforms.randomness import rng_for
@@ -75,10 +77,12 @@ def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
 def build_batches(
     settings: BuildSettings, shard: ShardId, documents: Sequence[Sequence[str]]
 ) -> list[pa.RecordBatch]:
-    """Builds the rows of one shard."""
+    """Builds the rows of one shard, with made-up spans where the recipe asks for some."""
     texts = ["".join(f"{line}\n" for line in document).encode() for document in documents]
     text = join_documents([document_batch(texts)], deduplicate=True)
-    return list(build_examples(text, settings, shard))
+    tokens = with_spans(tokenize_shard(text, settings, shard), settings.recipe.annotations)
+    examples = arrange_examples(tokens, settings, shard)
+    return list(corrupt(examples, settings.recipe, settings.vocabulary, settings.stream(shard)))
 
 
 @dataclasses.dataclass

@@ -109,12 +109,15 @@ class ArrowBatches(IterableDataset[Batch]):
             corruption.select.most_tokens(self._shards.lengths, recipe.max_seq_length)
             for corruption in recipe.corrupt
         )
+        self._masks: Masks
+        if copies == "cycle" and recipe.stored and self.corpus.built is None:
+            self._masks = StoredMasks(self._shards, recipe)
+            # Less room than a selector must have that bounds a row by nothing but its length.
+            most = self._shards.most_selected()
+            self._most_targets = np.minimum(self._most_targets, most)
+        else:
+            self._masks = FreshMasks(self._shards, recipe, vocabulary, seed)
         self.layout = self._make_layout(layout, batch_tokens)
-        self._masks: Masks = (
-            StoredMasks(self._shards, recipe)
-            if copies == "cycle" and recipe.stored and self.corpus.built is None
-            else FreshMasks(self._shards, recipe, vocabulary, seed)
-        )
         self._identity = {
             "data": checksum(self.corpus.manifest),
             "split": split,

@@ -86,8 +86,7 @@ class Packed:
         ids = np.full(self.tokens, self.pad, np.int64)
         ids[:total] = masked.seen
         types = np.zeros(self.tokens, np.int64)
-        second = stored.tokens.offsets[:-1] + stored.second_segment_start
-        types[:total] = _inside(second, stored.tokens.offsets[1:], total)
+        types[:total] = stored.token_types
         borders = np.full(self.segments + 1, self.tokens, np.int64)
         filler = np.arange(total, self.tokens, self.longest)
         borders[: len(rows)] = stored.tokens.offsets[:-1]
@@ -152,8 +151,8 @@ class Padded:
         labels[at[masked.targets]] = stored.tokens.values[masked.targets]
         ids = np.full(self.rows * self.longest, self.pad, np.int64)
         ids[at] = masked.seen
-        second = np.arange(len(rows)) * self.longest + stored.second_segment_start
-        types = _inside(second, np.arange(len(rows)) * self.longest + lengths, len(ids))
+        types = np.zeros(len(ids), np.int64)
+        types[at] = stored.token_types
         attended = np.zeros((self.rows, self.longest), np.int64)
         attended[:, 0] = 1
         attended.ravel()[at] = 1
@@ -161,7 +160,7 @@ class Padded:
         found = {
             "input_ids": ids.reshape(shape),
             "attention_mask": attended,
-            "token_type_ids": types.astype(np.int64).reshape(shape),
+            "token_type_ids": types.reshape(shape),
             "labels": labels.reshape(shape),
             "row_ids": _filled(rows, self.rows, -1),
             "num_tokens": np.array(lengths.sum()),
@@ -171,14 +170,6 @@ class Padded:
         for task in self.tasks:
             found.update(task.padded_arrays(masked, self))
         return {name: torch.from_numpy(array) for name, array in found.items()}
-
-
-def _inside(begins: Int64, ends: Int64, count: int) -> Array:
-    """Returns int8[count]: 1 in the ranges [begin, end), which are ascending and disjoint."""
-    steps = np.zeros(count + 1, np.int8)
-    np.add.at(steps, begins, 1)
-    np.add.at(steps, ends, -1)
-    return np.cumsum(steps[:-1], dtype=np.int8)
 
 
 def _filled(values: Array, size: int, filler: int) -> Int64:

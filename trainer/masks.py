@@ -11,7 +11,8 @@ from schemas.vocabulary import Vocabulary
 from trainer.shards import MappedShards, Rows
 from transforms.checks.stored import special_tokens
 from transforms.corrupt import draw_copies
-from transforms.objectives.recipe import Recipe
+from transforms.corruption.bernoulli import StagedUnits
+from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import Ragged
 from transforms.randomness import rng_for
 
@@ -80,7 +81,10 @@ class FreshMasks:
             for number in range(len(self.recipe.corrupt))
         ]
         examples = self._examples(rows, stored)
-        drawn = draw_copies(examples, self.recipe, self.vocabulary, generators)
+        cycle = max(self.recipe.copies, *map(_cycle, self.recipe.corrupt))
+        drawn = draw_copies(
+            examples, self.recipe, self.vocabulary, generators, epoch % cycle, cycle
+        )
         return _masked(stored, self.recipe, [(spans.positions(), ids) for [(spans, ids)] in drawn])
 
     def _rng(self, step: str, number: int, epoch: int, batch: int) -> np.random.Generator:
@@ -100,6 +104,11 @@ class FreshMasks:
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },
         )
+
+
+def _cycle(corruption: Corruption) -> int:
+    """Returns the number of epochs in which every stage of a corruption has its share."""
+    return corruption.select.cycle if isinstance(corruption.select, StagedUnits) else 1
 
 
 def _masked(stored: Rows, recipe: Recipe, drawn: Sequence[tuple[Int64, Array]]) -> MaskedRows:

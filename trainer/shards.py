@@ -25,6 +25,7 @@ from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged, offsets_of, range_indices
 from transforms.spans import Spans
 from transforms.standard_columns import IGNORED, token_labels
+from transforms.token_types import token_types
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,12 +37,20 @@ class Rows:
       second_segment_start: int64[R].
       pair_label: int64[R] label of the pair's relation, -100 if it has none; None without pairs.
       token_labels: What is told of tokens: name to int8[T], 0 or 1, -100 at special tokens.
+      turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
     """
 
     tokens: Ragged
     second_segment_start: Int64
     pair_label: Int64 | None
     token_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    turn_end: int | None = None
+
+    @property
+    def token_types(self) -> Array:
+        """int8[T]; see `transforms.token_types`."""
+        tokens = self.tokens
+        return token_types(tokens.values, tokens.offsets, self.second_segment_start, self.turn_end)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,6 +81,7 @@ class MappedShards:
         """
         self._arguments = (tuple(paths), recipe, vocabulary)
         self._copies = recipe.copies
+        self._turn_end = vocabulary.sep if recipe.turns else None
         schema = recipe.schema(vocabulary)
         self._files = [_map(path) for path in paths]
         batches = [
@@ -125,7 +135,8 @@ class MappedShards:
             label = self._labels[batch, self._codes[self._relation[batch] + row]]
         tokens = self._gather(self._tokens, self._ids, batch, row)
         second = self._halves[self._second[batch] + row].astype(np.int64)
-        return Rows(tokens, second, label, self._token_labels(rows, tokens, second))
+        labels = self._token_labels(rows, tokens, second)
+        return Rows(tokens, second, label, labels, self._turn_end)
 
     def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
         _, recipe, vocabulary = self._arguments
@@ -166,6 +177,17 @@ class MappedShards:
         starts, ends = self.spans(rows, name)
         base = np.repeat(tokens.offsets[:-1], starts.lengths)
         return span_marks(Spans(base + starts.values, base + ends.values), len(tokens.values))
+
+    def most_selected(self, number: int = 0) -> Int64:
+        """Returns int64[R]: the most tokens that a copy of a corruption selects in each row."""
+        counts = np.diff(self._first) * self._copies
+        parts = [
+            np.diff(self._offsets[at : at + count + 1]).reshape(-1, self._copies).max(axis=1)
+            for at, count in zip(
+                self._selected[number].offsets.tolist(), counts.tolist(), strict=True
+            )
+        ]
+        return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
 
     def spans(self, rows: Int64, name: str) -> tuple[Ragged, Ragged]:
         """Returns where the annotated spans of each row begin and end."""

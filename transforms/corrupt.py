@@ -1,5 +1,6 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
 from transforms.annotations import annotation_column
+from transforms.corruption.bernoulli import StagedUnits
+from transforms.corruption.select import Select
 from transforms.corruption.units import UnitTable
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.ragged import offsets_of, positions_in_row
@@ -51,6 +54,8 @@ def corrupt(
             drawn = draw_copies(batch, recipe, vocabulary, generators)
             for corruption, copies in zip(recipe.corrupt, drawn, strict=True):
                 arrays.extend(corruption.targets.build(batch, copies))
+                if stages := corruption.stages(recipe.copies):
+                    arrays.append(_stages(stages, len(batch)))
         if recipe.objective_column:
             codes = pa.array(np.zeros(len(batch), np.int8))
             arrays.append(pa.DictionaryArray.from_arrays(codes, pa.array([recipe.name])))
@@ -62,6 +67,8 @@ def draw_copies(
     recipe: Recipe,
     vocabulary: Vocabulary,
     generators: Sequence[Sequence[Generators]],
+    first: int = 0,
+    total: int | None = None,
 ) -> list[list[Copy]]:
     """Corrupts examples once for every copy.
 
@@ -70,6 +77,8 @@ def draw_copies(
       recipe: Says which corruptions there are.
       vocabulary: Ids of the special tokens.
       generators: For each corruption, those of its copies.
+      first: Number of the first of these copies.
+      total: Number of all copies; by default as many as the recipe has.
 
     Returns:
       For each corruption its copies.
@@ -77,10 +86,22 @@ def draw_copies(
     before: list[Bool | None] = [None] * len(generators[0])
     drawn = []
     for corruption, pairs in zip(recipe.corrupt, generators, strict=True):
-        units = corruption.select.prepare(examples)
+        selects = [
+            _select_of(corruption.select, first + number, total or recipe.copies)
+            for number in range(len(pairs))
+        ]
+        tables = {select: select.prepare(examples) for select in dict.fromkeys(selects)}
         copies = [
-            _draw(examples, units, corruption, recipe.max_seq_length, vocabulary, pair, each)
-            for pair, each in zip(pairs, before, strict=True)
+            _draw(
+                examples,
+                tables[select],
+                dataclasses.replace(corruption, select=select),
+                recipe.max_seq_length,
+                vocabulary,
+                pair,
+                each,
+            )
+            for select, pair, each in zip(selects, pairs, before, strict=True)
         ]
         drawn.append(copies)
         if len(drawn) < len(recipe.corrupt):
@@ -89,6 +110,11 @@ def draw_copies(
                 for (spans, _), each in zip(copies, before, strict=True)
             ]
     return drawn
+
+
+def _select_of(select: Select, copy: int, copies: int) -> Select:
+    """Returns what selects in one of so many copies."""
+    return select.of_copy(copy, copies) if isinstance(select, StagedUnits) else select
 
 
 def _draw(
@@ -111,6 +137,12 @@ def _taken(spans: Spans, count: int, before: Bool | None) -> Bool:
     taken = np.zeros(count, np.bool_) if before is None else before.copy()
     taken[spans.positions()] = True
     return taken
+
+
+def _stages(stages: Sequence[int], rows: int) -> pa.Array:
+    """Builds the column of the copies' stages, which are the same in every row."""
+    values = np.tile(np.array(stages, np.uint8), rows)
+    return arrow_list(np.arange(rows + 1) * len(stages), pa.array(values))
 
 
 def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:

@@ -60,7 +60,9 @@ def read_range(
     Args:
       file: The file as it is stored, at its beginning. It must be seekable unless compressed.
       part: Which bytes of it, and how they are read.
-      text_field: The field of a JSON object, or the column of a Parquet file, with the text.
+      text_field: The field of a JSON object, or the column of a Parquet file, with the text. In
+        JSON it may also be a list of two or more texts, the turns of a dialogue: each becomes a
+        line.
       max_document_bytes: The longest document, before normalisation.
 
     Yields:
@@ -132,12 +134,22 @@ def _json_text(line: bytes, field: str) -> tuple[bytes, str]:
     if not isinstance(record, dict):
         return b"", "broken_json"
     text = record.get(field)
+    if isinstance(text, list):
+        text = _dialogue(text)
+        if not text:
+            return b"", "broken_dialogue"
     if not isinstance(text, str):
         return b"", "missing_field"
     try:
         return text.encode(), ""
     except UnicodeEncodeError:
         return b"", "unpaired_surrogate"
+
+
+def _dialogue(turns: list[object]) -> str:
+    """Returns the turns of a dialogue, a line each, or "" if these are not two turns or more."""
+    lines = [" ".join(turn.split()) for turn in turns if isinstance(turn, str)]
+    return "\n".join(lines) if len(lines) == len(turns) > 1 and all(lines) else ""
 
 
 def _read_text(

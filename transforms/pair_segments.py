@@ -89,6 +89,8 @@ class NextSentence(Part):
       random_rate: Probability of a random B for chunks of two or more sentences.
       same_document: Draw B's document up to ten times in the hope that it is another one, and take
         the last draw whatever it is, as the reference does; else it is always another one.
+      next_label: Label of pairs whose B follows A, 0 as in BERT or 1 as in ERNIE 1.0; random pairs
+        have the other one.
 
     Source: google-research/bert create_pretraining_data.py:256-335, 418-433.
     Differs: a "random" segment never comes from its own document, unless same_document.
@@ -100,14 +102,17 @@ class NextSentence(Part):
 
     random_rate: float = 0.5
     same_document: bool = False
+    next_label: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.random_rate <= 1:
             raise ValueError(f"random_rate must be in [0, 1], got {self.random_rate}")
+        if self.next_label not in {0, 1}:
+            raise ValueError(f"next_label must be 0 or 1, got {self.next_label}")
 
     @property
     def labels(self) -> Mapping[str, int]:
-        return {"next": 0, "random": 1}
+        return {"next": self.next_label, "random": 1 - self.next_label}
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         if len(packing.tokens.document_offsets) == 2 and not self.same_document:

@@ -9,16 +9,21 @@ from schemas.columns import ANNOTATIONS, Column, list_of, schema_of
 from schemas.records import Array, Bool, Int64
 from transforms.checks.stored import StoredBatch
 from transforms.pair_segments import Pair
-from transforms.ragged import positions_in_row, range_indices
+from transforms.ragged import range_indices
 from transforms.targets import arrow_list
 from transforms.token_labels import TokenLabels
+from transforms.token_types import token_types
 
 IGNORED = -100
 """The label of a token that is not to be predicted."""
 
 COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),
-    Column("token_type_ids", list_of(pa.int8()), "0 in segment A, 1 in segment B."),
+    Column(
+        "token_type_ids",
+        list_of(pa.int8()),
+        "0 in segment A, 1 in segment B; in a dialogue 1 in every second turn.",
+    ),
     Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
 )
 LABELS = Column(
@@ -80,8 +85,7 @@ def standard_columns(
         at, chosen = _selection(view, copy)
         targets[at] = batch.ids[at]
         corrupted[at] = view.seen[chosen]
-    starts = np.repeat(batch.second_segment_start, batch.lengths)
-    types = (positions_in_row(batch.lengths) >= starts).astype(np.int8)
+    types = token_types(batch.ids, batch.offsets, batch.second_segment_start, batch.turn_end)
     ones = np.ones(len(corrupted), np.int8)
     found = (corrupted, types, ones, *([targets] if masked else []))
     arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]

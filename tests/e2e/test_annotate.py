@@ -1,12 +1,9 @@
 """`shardmill annotate`, and builds that use what it stored."""
 
-import dataclasses
 import signal
 import subprocess
 import sys
 import time
-import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +16,6 @@ from schemas.manifest import parse_manifest
 from tests.corpus_fixtures import tokenizer_file
 from tests.e2e.conftest import ROOT, Digests
 from tests.spacy_models import trained_model
-from transforms import objectives
-from transforms.corruption.select import BudgetedUnits
-from transforms.corruption.units import WordUnits
-from transforms.objectives import settings
-from transforms.objectives.bert import BERT
 
 TEXT = "Peter Lund lives in New York .\n数据库集群在上海和北京，我们见到了王小明。"
 
@@ -134,28 +126,8 @@ def test_missing_model(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "out").exists()
 
 
-class KnowingUnits(WordUnits):
-    """Words, of text whose entities and phrases are known."""
-
-    needs = WordUnits.needs | {"entities", "phrases"}
-
-
-@pytest.fixture
-def recipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Adds a recipe that needs annotations to the table, for one test."""
-    corruption = dataclasses.replace(
-        BERT.corrupt[0], select=dataclasses.replace(BudgetedUnits(), units=KnowingUnits())
-    )
-    knowing = dataclasses.replace(BERT, name="knowing", corrupt=(corruption,), copies=1, passes=1)
-    table = types.MappingProxyType({**objectives.OBJECTIVES, "knowing": knowing})
-    monkeypatch.setattr(settings, "OBJECTIVES", table)
-    monkeypatch.setitem(settings.PARTS, "units", (*settings.PARTS["units"], KnowingUnits))
-    return "knowing"
-
-
 @pytest.mark.parametrize("model", ["wordpiece", "bpe", "unigram"])
 def test_builds_of_any_tokenizer_use_stored_annotations(
-    recipe: str,
     model: str,
     text: Path,
     tmp_path: Path,
@@ -166,7 +138,7 @@ def test_builds_of_any_tokenizer_use_stored_annotations(
     notes = tmp_path / "notes"
     assert annotate(text, notes, *options) == 0
     special = ["--cls-token", "<s>"] if model == "bpe" else []
-    arguments = ["build", recipe, "--input", str(text), "--shards", "2", *special]
+    arguments = ["build", "ernie1", "--input", str(text), "--shards", "2", *special]
     arguments += ["--tokenizer", str(tokenizer_file(model, 1000)), "--eval-fraction", "0"]
     assert main([*arguments, "--output", str(tmp_path / "a"), "--annotations", str(notes)]) == 0
     assert main([*arguments, "--output", str(tmp_path / "b"), *options]) == 0

@@ -10,6 +10,7 @@ from schemas.records import Array
 from trainer.layouts import Packed, Padded
 from trainer.plan import Limits
 from trainer.tasks.masked import MaskedTask
+from transforms.dialogues import DialogueReality
 from transforms.objectives.recipe import Recipe
 from transforms.pair_segments import Pair
 
@@ -69,6 +70,15 @@ def fill(
     return batches
 
 
+def types_of(row: Row, pair: Pair) -> list[int]:
+    """Returns the token types of a row: its segments, or the speakers of a dialogue."""
+    ids = row["input_ids"]
+    if isinstance(pair, DialogueReality):
+        # Every turn ends with a separator, the last one too.
+        return [ids[:place].count(ids[-1]) % 2 for place in range(len(ids))]
+    return [int(place >= row["second_segment_start"]) for place in range(len(ids))]
+
+
 def seen_tokens(row: Row, masks: Masks) -> list[int]:
     tokens = list(row["input_ids"])
     for each in (masks, *masks.more.values()):
@@ -97,7 +107,7 @@ def packed(
         ids.extend(seen_tokens(row, mask))
         length = len(row["input_ids"])
         places.extend(range(length))
-        types.extend(int(place >= row["second_segment_start"]) for place in range(length))
+        types.extend(types_of(row, pair))
         borders.append(len(ids))
     total = len(ids)
     while len(ids) < layout.tokens:
@@ -147,7 +157,7 @@ def padded(
     }
     for row, mask in zip(rows, masks, strict=True):
         length = len(row["input_ids"])
-        types = [int(place >= row["second_segment_start"]) for place in range(length)]
+        types = types_of(row, pair)
         found["input_ids"].append(_fill_up(seen_tokens(row, mask), width, layout.pad))
         found["attention_mask"].append(_fill_up([1] * length, width, 0))
         found["token_type_ids"].append(_fill_up(types, width, 0))

@@ -38,6 +38,7 @@ from trainer.tasks.boundary import BoundaryTask
 from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import Findings
 from transforms.corpus import Corpus
+from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import (
     CappedBudget,
     CeiledBudget,
@@ -49,7 +50,7 @@ from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.rewrite import MaskRandomKeep, MaskRandomKeepRuns
 from transforms.corruption.select import BudgetedUnits
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Recipe
+from transforms.objectives.recipe import Corruption, Recipe
 from transforms.pair_segments import Pair
 from transforms.randomness import rng_for
 from transforms.targets import MaskedTokens
@@ -74,7 +75,10 @@ def small(name: str, length: int = 40) -> Build:
 @functools.cache
 def large(name: str) -> Build:
     """Returns a build with enough tokens for statistics."""
-    recipe = varied(OBJECTIVES[name], copies=1)
+    recipe = OBJECTIVES[name]
+    # Epochs take the stages that copies have.
+    staged = any(corruption.stages(1) for corruption in recipe.corrupt)
+    recipe = varied(recipe, copies=EPOCHS if staged else 1)
     return opened(Path(_root().name) / f"{name}-large", recipe, documents=250)
 
 
@@ -138,10 +142,14 @@ def longest_of(rows: Sequence[Row]) -> int:
     return max(len(row["input_ids"]) for row in rows)
 
 
-def most_targets(rows: Sequence[Row], recipe: Recipe) -> list[int]:
+def most_targets(rows: Sequence[Row], recipe: Recipe, copies: str) -> list[int]:
     lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
     select = recipe.corrupt[0].select
     found: list[int] = select.most_tokens(lengths, recipe.max_seq_length).tolist()
+    if copies == "cycle" and recipe.stored:
+        name = f"{recipe.stored[0].targets.name}_positions"
+        stored = [max(map(len, row[name])) for row in rows]
+        return [min(each) for each in zip(found, stored, strict=True)]
     return found
 
 
@@ -161,7 +169,7 @@ def expected_batches(
         order = order_of(len(rows), rng.bit_generator.random_raw(len(rows)).tolist())
     recipe = ranks[0].corpus.recipe
     lengths = [len(row["input_ids"]) for row in rows]
-    found = fill(order, lengths, most_targets(rows, recipe), ranks[0].layout.limits)
+    found = fill(order, lengths, most_targets(rows, recipe, options.copies), ranks[0].layout.limits)
     found = [sorted(batch) for batch in found]
     return [*found, *[[]] * (-len(found) % options.step)]
 
@@ -207,7 +215,7 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
 
 def check_masks(shown: Sequence[Masks], rows: Sequence[Row], build: Corpus) -> None:
     """Checks masks that were drawn anew."""
-    most = most_targets(rows, build.recipe)
+    most = most_targets(rows, build.recipe, "dynamic")
     for row, masks, allowed in zip(rows, shown, most, strict=True):
         assert all(a < b for a, b in itertools.pairwise(masks.positions))
         assert all(0 <= position < len(row["input_ids"]) for position in masks.positions)
@@ -317,7 +325,7 @@ def test_fresh_masks_are_as_good_as_stored_ones(name: str) -> None:
 def test_fresh_masks_differ_from_epoch_to_epoch(name: str) -> None:
     build, rows = large(name)
     epochs = drawn(build, rows)
-    long = [number for number, row in enumerate(rows) if len(row["input_ids"]) > 100]
+    long = [number for number, row in enumerate(rows) if len(row["input_ids"]) > 60]
     assert len(long) > 20
     for number in long:
         assert len({tuple(epoch[number].positions) for epoch in epochs}) == EPOCHS
@@ -332,13 +340,17 @@ def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
 
 def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
     corruption, *others = recipe.corrupt
-    assert isinstance(corruption.select, BudgetedUnits | BudgetedNgrams | GeometricSpans)
-    assert isinstance(
-        corruption.select.budget, RoundedBudget | RandomizedBudget | CeiledBudget | CappedBudget
-    )
-    budget = dataclasses.replace(corruption.select.budget, rate=rate)
-    select = dataclasses.replace(corruption.select, budget=budget)
-    biased = dataclasses.replace(corruption, select=select)
+    select = corruption.select
+    biased: Corruption
+    if isinstance(select, BernoulliUnits | StagedUnits):
+        biased = dataclasses.replace(corruption, select=dataclasses.replace(select, rate=rate))
+    else:
+        assert isinstance(select, BudgetedUnits | BudgetedNgrams | GeometricSpans)
+        assert isinstance(
+            select.budget, RoundedBudget | RandomizedBudget | CeiledBudget | CappedBudget
+        )
+        budget = dataclasses.replace(select.budget, rate=rate)
+        biased = dataclasses.replace(corruption, select=dataclasses.replace(select, budget=budget))
     return dataclasses.replace(recipe, corrupt=(biased, *others))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.columns import ANNOTATIONS, NO_SECOND
 from schemas.records import Array, Examples, ShardId, Tokens
+from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.recipes import varied
 from transforms import ragged
@@ -67,7 +68,7 @@ def stream(documents: list[list[int]], seed: int) -> Tokens:
     words[tokens.sentence_offsets[:-1]] = True
     lines = rng.random(len(tokens.ends_line)) < 0.5
     lines[tokens.document_offsets[1:] - 1] = True
-    return dataclasses.replace(tokens, word_starts=words, ends_line=lines)
+    return with_spans(dataclasses.replace(tokens, word_starts=words, ends_line=lines), seed=seed)
 
 
 def large() -> Tokens:
@@ -214,7 +215,7 @@ def test_a_recipe_travels(name: str) -> None:
 @NAMES
 def test_no_text_makes_no_rows(name: str) -> None:
     recipe = OBJECTIVES[name]
-    tokens = dataclasses.replace(tokens_of([]), word_starts=np.empty(0, np.bool_))
+    tokens = dataclasses.replace(with_spans(tokens_of([])), word_starts=np.empty(0, np.bool_))
     examples, table = build(recipe, tokens, 0)
     assert len(examples) == len(table) == 0
 

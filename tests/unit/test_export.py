@@ -16,9 +16,13 @@ from tests.corpus_fixtures import (
     shard_paths,
     stored_rows,
 )
+from tests.oracles.batches import types_of
+from transforms.objectives import OBJECTIVES
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
 ORDER = "sentence_order_label", {"in_order": 0, "swapped": 1, "random": -100}
+FOLLOWS = "next_sentence_label", {"next": 1, "random": 0}
+REAL = "next_sentence_label", {"fake": 0, "real": 1}
 STRUCTURE = "sentence_structure_label", {"random": 0, "next": 1, "previous": 2}
 DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
 PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3:2-0-1", "3:2-1-0")
@@ -29,6 +33,8 @@ PAIR_LABELS = {
     "albert": ORDER,
     "span-sop": ORDER,
     "structbert": STRUCTURE,
+    "ernie1": FOLLOWS,
+    "ernie1-dlm": REAL,
     "ernie2-distance": DISTANCE,
     "ernie2-reordering": REORDERING,
 }
@@ -62,10 +68,9 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
                 ):
                     labels[position] = stored["input_ids"][position]
                     ids[position] = seen
-            second = stored["second_segment_start"]
             row = {
                 "input_ids": ids,
-                "token_type_ids": [0] * second + [1] * (len(ids) - second),
+                "token_type_ids": types_of(stored, OBJECTIVES[recipe].pair),
                 "attention_mask": [1] * len(ids),
                 **({"labels": labels} if masked else {}),
             }

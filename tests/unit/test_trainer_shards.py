@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.annotations import KINDS
 from schemas.columns import ANNOTATIONS, NO_SECOND
 from schemas.errors import UsageError
 from schemas.records import Array
@@ -74,6 +75,9 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             told = stored.token_labels[labels.name][begin:end]
             row[ANNOTATIONS[labels.name].name] = np.flatnonzero(told == 1).tolist()
             assert (told[[0, -1]] == IGNORED).all()
+        for name in set(recipe.annotations) & set(KINDS):
+            spans = zip(*(ends.row(at).tolist() for ends in shards.spans(rows, name)), strict=True)
+            row[ANNOTATIONS[name].name] = [{"start": start, "end": end} for start, end in spans]
         found.append(row)
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]
@@ -82,6 +86,8 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             name = corruption.targets.name
             row[f"{name}_positions"] = [positions.row(at).tolist() for positions, _ in copies]
             row[f"{name}_input_ids"] = [ids.row(at).tolist() for ids in seen]
+            if stages := corruption.stages(recipe.copies):
+                row[f"{name}_stages"] = stages
     return found
 
 

@@ -36,7 +36,7 @@ def replay(
     drawn = [
         column.name
         for corruption in recipe.corrupt
-        for column in corruption.targets.columns(vocabulary.id_type)
+        for column in corruption.columns(vocabulary.id_type)
     ]
     first: dict[str, int] = {}
     begin = 0

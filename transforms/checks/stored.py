@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class StoredBatch:
       seen: uint16[P] or uint32[P]; what the model sees there.
       earlier: The same positions of the corruptions before it.
       annotations: The marks of annotated tokens, by name; see `transforms.annotations`.
+      turn_end: The separator after turns; None where rows are no dialogues.
     """
 
     ids: Array
@@ -51,6 +52,7 @@ class StoredBatch:
     seen: Array
     earlier: tuple[Ragged, ...] = ()
     annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
+    turn_end: int | None = None
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class StoredBatch:
                 name: _marks(name, batch.column(ANNOTATIONS[name].name), ids.offsets)
                 for name in recipe.annotations
             },
+            turn_end=vocabulary.sep if recipe.turns else None,
         )
 
     def view(self, batch: pa.RecordBatch, recipe: "Recipe", number: int) -> "StoredBatch":
@@ -265,10 +268,24 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
         column = ANNOTATIONS[name].name
         wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
+    for corruption in recipe.stored:
+        if stages := corruption.stages(copies):
+            name = f"{corruption.targets.name}_stages"
+            wrong = _wrong_lists(batch.column(name), stages)
+            found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
     if recipe.objective_column:
         told = np.array(batch.column("objective").to_pylist(), np.str_)
         found.append(breach("objective is not the name of the recipe", told != recipe.name))
     return gather([*found, breach("a row is empty", lengths == 0)])
+
+
+def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:
+    """Returns bool[R]: rows whose list is another one."""
+    lists = _ragged(column)
+    wrong = lists.lengths != len(expected)
+    if not wrong.any():
+        wrong = (lists.values.reshape(-1, len(expected)) != expected).any(axis=1)
+    return wrong
 
 
 def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
@@ -355,4 +372,5 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
             for values, each in zip(earlier, batch.earlier, strict=True)
         ),
         annotations={name: marks[tokens] for name, marks in batch.annotations.items()},
+        turn_end=batch.turn_end,
     )

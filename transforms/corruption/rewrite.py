@@ -61,6 +61,7 @@ class MaskRandomKeep(Part):
     Randomness: 32 bits a token, and one uniform id for each token that becomes random, which may
       be the token itself.
     Source: google-research/bert create_pretraining_data.py:393-407 (whole vocabulary);
+      PaddlePaddle/ERNIE, branch repro, ernie/batching.py:25-117 (all but <pad>);
       fairseq data/mask_tokens_dataset.py:170-226 (all but <s> <pad> </s> <unk>).
     """
 

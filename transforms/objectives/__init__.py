@@ -9,11 +9,13 @@ from transforms.objectives.annotated import ANNOTATED
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
+from transforms.objectives.ernie1 import ERNIE1, ERNIE1_DLM
 from transforms.objectives.ernie2 import (
     ERNIE2,
     ERNIE2_CAPITALS,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
+    ERNIE2_KNOWLEDGE,
     ERNIE2_REORDERING,
 )
 from transforms.objectives.infoword import INFOWORD
@@ -47,10 +49,13 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ROBERTA,
     ROBERTA_WWM_EXT,
     ALBERT,
+    ERNIE1,
+    ERNIE1_DLM,
     INFOWORD,
     STRUCTBERT,
     SPANBERT,
     SPAN_SOP,
+    ERNIE2_KNOWLEDGE,
     ERNIE2_CAPITALS,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,

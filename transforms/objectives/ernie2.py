@@ -1,12 +1,21 @@
 """The tasks of ERNIE 2.0, each with masked words in the same examples."""
 
 from transforms.objectives.bert_wwm import WHOLE_WORDS
+from transforms.objectives.ernie1 import KNOWLEDGE
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import FullSentences, SentenceChunks
 from transforms.reorder_parts import SentenceReordering
 from transforms.sentence_distance import SentenceDistance
 from transforms.token_labels import CapitalLetters, OtherSegments
+
+ERNIE2_KNOWLEDGE = Recipe(
+    name="ernie2-knowledge",
+    summary="ERNIE 2.0: masked tokens, then phrases, then entities, without pairs.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.1; its code is not public",
+    segment=FullSentences(),
+    corrupt=(KNOWLEDGE,),
+)
 
 ERNIE2_DISTANCE = Recipe(
     name="ernie2-distance",
@@ -47,9 +56,18 @@ ERNIE2_DOCUMENT = Recipe(
 
 ERNIE2 = Mixture(
     name="ernie2",
-    summary="ERNIE 2.0: four of its tasks, two of tokens and two of structure, for English.",
+    summary="ERNIE 2.0: three of its tasks of tokens and two of structure, for English.",
     source="Sun et al. 2020, ERNIE 2.0, 4.2; its code is not public",
     members=tuple(
-        map(Member, (ERNIE2_CAPITALS, ERNIE2_DOCUMENT, ERNIE2_REORDERING, ERNIE2_DISTANCE))
+        map(
+            Member,
+            (
+                ERNIE2_KNOWLEDGE,
+                ERNIE2_CAPITALS,
+                ERNIE2_DOCUMENT,
+                ERNIE2_REORDERING,
+                ERNIE2_DISTANCE,
+            ),
+        )
     ),
 )

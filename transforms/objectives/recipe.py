@@ -10,8 +10,10 @@ from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
 from transforms.checks.part import Part
+from transforms.corruption.bernoulli import StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
+from transforms.dialogues import DialogueTurns
 from transforms.lay_out import Layout
 from transforms.pack_windows import Segment
 from transforms.pair_segments import Pair, SingleSegment
@@ -34,6 +36,24 @@ class Corruption:
     select: Select = BudgetedUnits()
     rewrite: Rewrite = MaskRandomKeep()
     targets: Targets = MaskedTokens()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.select, StagedUnits) and not self.targets.stored:
+            raise ValueError(
+                "stages are shared out among stored copies; with targets that are not stored, "
+                "select BernoulliUnits of one kind"
+            )
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        """Returns what it stores, for ids of "uint16" or "uint32"."""
+        stored = self.targets.columns(id_type)
+        staged = isinstance(self.select, StagedUnits)
+        return (*stored, columns.stages(self.targets.name)) if staged else stored
+
+    def stages(self, copies: int) -> list[int]:
+        """Returns the number of each copy's stage; nothing if it has no stages."""
+        select = self.select
+        return select.stage_numbers(copies) if isinstance(select, StagedUnits) else []
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -94,7 +114,7 @@ class Recipe:
             raise ValueError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "
                 f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
-                "DrawnChunks, recipes without pairs pack anything else"
+                "DrawnChunks or DialogueTurns, recipes without pairs pack anything else"
             )
         for name in self.store:
             if name not in columns.OF_TEXT:
@@ -142,6 +162,11 @@ class Recipe:
     def least_segments(self) -> int:
         """Least segments of an example: 1 or 2."""
         return 1 if columns.NO_SECOND in self.pair.relations else self.segments
+
+    @property
+    def turns(self) -> bool:
+        """Whether examples are turns of a dialogue, each with a separator after it."""
+        return isinstance(self.segment, DialogueTurns)
 
     @property
     def capacity(self) -> int:
@@ -192,7 +217,7 @@ class Recipe:
             found.append(columns.WORD_STARTS)
         found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
         for corruption in self.corrupt:
-            found.extend(corruption.targets.columns(id_type))
+            found.extend(corruption.columns(id_type))
         if self.objective_column:
             found.append(columns.OBJECTIVE)
         return tuple(found)

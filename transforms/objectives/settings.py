@@ -5,7 +5,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from transforms.corruption.bernoulli import BernoulliUnits
 from transforms.corruption.random_ids import EvenIds
+from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import WholeDocuments
@@ -28,6 +30,8 @@ _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
     "targets": (FreshTokens,),
     "random_ids": (EvenIds,),
+    "select": (BernoulliUnits,),
+    "units": (PhraseUnits, EntityUnits),
 }
 _ITSELF = ""
 _NUMBERED = frozenset({"corrupt", "labels"})

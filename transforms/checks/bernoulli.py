@@ -1,0 +1,136 @@
+"""Checks of units that are selected independently, each with one probability."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.records import Bool, Int64
+from transforms.checks.oracle import ALPHA, Findings, Oracle, breach, rate
+from transforms.checks.stored import StoredBatch
+from transforms.ragged import offsets_of
+
+if TYPE_CHECKING:
+    from transforms.corruption.units import UnitTable
+
+_LENGTHS = 5
+"""Units are looked at by their length; the last class holds the longer ones."""
+_MANY = 40
+"""Only rows of so many units show how their number spreads."""
+_MILLION = 1_000_000
+
+
+def examine_bernoulli(
+    batch: StoredBatch, table: "UnitTable", copies: Int64, p: float, name: str
+) -> Findings:
+    """Checks that some copies select whole units, and counts which.
+
+    Args:
+      batch: Rows.
+      table: Their units.
+      copies: Numbers of the copies that were drawn from these units.
+      p: Probability of a unit.
+      name: What the statistics are called.
+    """
+    hits = _hits(batch, table, copies)
+    lengths = np.ones(len(table.starts), np.int64) if table.lengths is None else table.lengths
+    chosen = hits == lengths
+    partly = np.zeros(len(batch.ids), np.bool_)
+    partly[table.candidates[table.starts]] = ((hits > 0) & ~chosen).any(axis=0)
+    counts = {
+        f"{name}.pairs_in_copies": len(table.starts) * (len(copies) // 2),
+        f"{name}.common_in_copies": int(np.count_nonzero(chosen[0:-1:2] & chosen[1::2])),
+        f"{name}.pairs_of_neighbours": len(table.starts) // 2 * len(copies),
+        f"{name}.common_neighbours": int(np.count_nonzero(chosen[:, :-1:2] & chosen[:, 1::2])),
+    }
+    classes = np.minimum(lengths, _LENGTHS)
+    often = chosen.sum(axis=0)
+    for size in range(1, _LENGTHS + 1):
+        these = classes == size
+        counts[f"{name}.of_{size}"] = int(np.count_nonzero(these)) * len(copies)
+        counts[f"{name}.selected_of_{size}"] = int(often[these].sum())
+    counts |= _spread(chosen, table.counts, p, name)
+    return Findings(counts) + breach(
+        f"{name}: a unit is selected in part", batch.rows_of_tokens(partly)
+    )
+
+
+def _hits(batch: StoredBatch, table: "UnitTable", copies: Int64) -> Int64:
+    """Returns int64[C, U]: how many tokens of each unit a copy selects."""
+    unit = np.zeros(len(batch.ids), np.int64)
+    sizes = np.diff(np.append(table.starts, len(table.candidates)))
+    # Tokens that are in no unit are counted behind the last one.
+    unit[:] = len(sizes)
+    unit[table.candidates] = np.repeat(np.arange(len(sizes)), sizes)
+    own = np.full(batch.copies, -1)
+    own[copies] = np.arange(len(copies))
+    row = np.repeat(np.tile(own, len(batch)), batch.selected.lengths)
+    width = len(sizes) + 1
+    cells = (row * width + unit[batch.flat])[row >= 0]
+    return np.bincount(cells, minlength=len(copies) * width).reshape(-1, width)[:, :-1]
+
+
+def _spread(chosen: Bool, in_row: Int64, p: float, name: str) -> dict[str, int]:
+    """Sums how far the numbers of selected units are from their means, in units of variance."""
+    before = np.zeros((len(chosen), chosen.shape[1] + 1), np.int64)
+    np.cumsum(chosen, axis=1, out=before[:, 1:])
+    numbers = np.diff(before[:, offsets_of(in_row)], axis=1)
+    many = in_row >= _MANY
+    excess = numbers[:, many] - in_row[many] * p
+    squares = excess**2 / (in_row[many] * p * (1 - p))
+    return {
+        f"{name}.lists": int(np.count_nonzero(many)) * len(chosen),
+        f"{name}.squares_millionths": int(np.rint(squares * _MILLION).sum()),
+    }
+
+
+def all_units(totals: Mapping[str, int], p: float, names: Sequence[str]) -> Oracle:
+    """Judges whether units of all lengths and stages together are selected with probability p."""
+    hits, trials = (
+        sum(
+            totals.get(f"{name}.{what}of_{size}", 0)
+            for name in names
+            for size in range(1, _LENGTHS + 1)
+        )
+        for what in ("selected_", "")
+    )
+    return rate("units are selected as often as the rate says", hits, trials, p)
+
+
+def bernoulli_oracles(totals: Mapping[str, int], p: float, name: str) -> list[Oracle]:
+    """Judges whether units are selected independently with probability p, whatever their length."""
+    found = [
+        rate(
+            f"{name}: units of {size}{'' if size < _LENGTHS else ' or more'} tokens are selected "
+            "as often as the rate says",
+            totals.get(f"{name}.selected_of_{size}", 0),
+            totals.get(f"{name}.of_{size}", 0),
+            p,
+        )
+        for size in range(1, _LENGTHS + 1)
+    ]
+    for pairs, common, what in (
+        ("pairs_in_copies", "common_in_copies", "two copies select the same unit"),
+        ("pairs_of_neighbours", "common_neighbours", "two neighbours are selected together"),
+    ):
+        hits, trials = totals.get(f"{name}.{common}", 0), totals.get(f"{name}.{pairs}", 0)
+        found.append(rate(f"{name}: {what} as often as chance gives", hits, trials, p * p))
+    return [*found, _dispersion(totals, p, name)]
+
+
+def _dispersion(totals: Mapping[str, int], p: float, name: str) -> Oracle:
+    """Judges whether the number of selected units varies as a binomial one does.
+
+    The sum of n squares in units of the variance has about a chi-square distribution of n degrees
+    of freedom, for which a deviation of 2 sqrt(n x) + 2 x has probability below exp(-x) (Laurent
+    and Massart 2000, lemma 1). A square's variance is not 2 but 2 + (1 - 6 p q) / (u p q) for u
+    units, so all is widened by that much.
+    """
+    lists = totals.get(f"{name}.lists", 0)
+    observed = totals.get(f"{name}.squares_millionths", 0) / _MILLION
+    x, q = math.log(2 / ALPHA), 1 - p
+    wider = 1 + max(1 - 6 * p * q, 0) / (_MANY * p * q)
+    tolerance = wider * (2 * math.sqrt(lists * x) + 2 * x)
+    what = f"{name}: the number of selected units varies as a binomial one"
+    return Oracle(what, observed, float(lists), lists, tolerance)

@@ -1,0 +1,30 @@
+"""ERNIE 1.0: tokens, phrases and entities masked in stages, with pairs; and its dialogues."""
+
+from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
+from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.dialogues import DialogueReality, DialogueTurns
+from transforms.lay_out import Layout
+from transforms.objectives.recipe import Corruption, Recipe
+from transforms.pack_windows import SentenceChunks
+from transforms.pair_segments import NextSentence
+
+KNOWLEDGE = Corruption(select=StagedUnits(), rewrite=MaskRandomKeep(exclude=("pad",)))
+
+ERNIE1 = Recipe(
+    name="ernie1",
+    summary="Masked tokens, then phrases, then entities, and next-sentence pairs.",
+    source="Sun et al. 2019 (ERNIE 1.0), 3.2; PaddlePaddle/ERNIE, branch repro",
+    segment=SentenceChunks(),
+    pair=NextSentence(next_label=1),
+    corrupt=(KNOWLEDGE,),
+)
+
+ERNIE1_DLM = Recipe(
+    name="ernie1-dlm",
+    summary="Masked tokens of dialogues, real ones and such with a turn of another dialogue.",
+    source="Sun et al. 2019 (ERNIE 1.0), 4.2.4; no reference code was published",
+    segment=DialogueTurns(),
+    pair=DialogueReality(),
+    layout=Layout(between=(), suffix=()),
+    corrupt=(Corruption(select=BernoulliUnits(), rewrite=MaskRandomKeep(exclude=("pad",))),),
+)
