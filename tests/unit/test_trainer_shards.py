@@ -75,6 +75,10 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             told = stored.token_labels[labels.name][begin:end]
             row[ANNOTATIONS[labels.name].name] = np.flatnonzero(told == 1).tolist()
             assert (told[[0, -1]] == IGNORED).all()
+        begin, end = stored.tokens.offsets[at : at + 2].tolist()
+        for name in set(recipe.store) & set(ANNOTATIONS) - set(KINDS):
+            marks = shards.marks(rows, name, stored.tokens)[begin:end]
+            row[ANNOTATIONS[name].name] = np.flatnonzero(marks).tolist()
         for name in set(recipe.annotations) & set(KINDS):
             spans = zip(*(ends.row(at).tolist() for ends in shards.spans(rows, name)), strict=True)
             row[ANNOTATIONS[name].name] = [{"start": start, "end": end} for start, end in spans]
