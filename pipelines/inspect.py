@@ -222,7 +222,7 @@ def _legend(rows: Sequence[Row]) -> Text | None:
         (KEPT, "‹x=›", "selected, and left as it is"),
         (SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled window"),
     )
-    told = [
+    told: list[tuple[tuple[str, str], ...]] = [
         ((form, STYLES[kind]), (f" {meaning}   ", "dim"))
         for kind, form, meaning in masks
         if any(row.copies for row in rows) and (kind != SHUFFLED or kind in kinds)

@@ -125,7 +125,7 @@ class ArrowBatches(IterableDataset[Batch]):
             "batch_tokens": batch_tokens,
             "batches_per_step": self._step,
             "copies": copies,
-            "objective": self.corpus.objective,
+            "recipe": self.corpus.objective,
             "seed": seed,
             "shuffle": shuffle,
         }

@@ -11,7 +11,7 @@ from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
 _OWN = ("corrupt", "copies")
-"""The fields of an objective that rows leave open: how tokens are masked, and for how many epochs."""
+"""The fields that rows leave open: how tokens are masked, and for how many epochs."""
 
 
 def with_objective(
@@ -34,8 +34,8 @@ def with_objective(
     for path in settings or {}:
         if path.partition(".")[0] not in _OWN:
             raise UsageError(
-                f"--set {path}: the rows of {corpus.folder} are made; of an objective that is drawn "
-                f"from them only {' and '.join(_OWN)} can be set"
+                f"--set {path}: the rows of {corpus.folder} are made; of an objective that is "
+                f"drawn from them only {' and '.join(_OWN)} can be set"
             )
     try:
         objective = changed(find_recipe(name), settings or {})

@@ -28,6 +28,7 @@ from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
 from trainer.seeding import seed_torch
+from trainer.tasks import tasks_of
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
 """Options that are, if not given, what the run that goes on began with."""
@@ -44,6 +45,8 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     data = open_data(
         options.data, options.weights, options.objective, read_settings(options.settings)
     )
+    for corpus in data.corpora.values():
+        tasks_of(corpus.recipe)
     checkpoints = Checkpoints(Path(options.output), options.keep)
     checkpoint = _find_checkpoint(options, checkpoints)
     options = _settled(options, checkpoint, processes, data)
