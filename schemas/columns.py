@@ -103,7 +103,7 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
     }
 )
 """What parts may need to know of tokens besides words, and the column that keeps it."""
-OF_TEXT = (WORDS, "entities", "phrases", SENTENCES, CAPITALS)
+OF_TEXT = (WORDS, "entities", "phrases", SENTENCES)
 """What is found in the text, whatever becomes of it; so every recipe can store it."""
 
 

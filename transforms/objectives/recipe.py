@@ -75,7 +75,7 @@ class Recipe:
       corrupt: What is done to every copy.
       labels: What is told of single tokens.
       store: What else is stored of tokens, so that training may draw the masks of objectives that
-        read it: words, entities, phrases, sentences or capitals, joined by commas.
+        read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
