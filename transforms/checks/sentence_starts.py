@@ -23,12 +23,12 @@ def examine_sentence_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
     """
     if SENTENCES not in batch.annotations:
         return Findings()
-    layout = recipe.layout
+    layout, begins, ends = recipe.layout, batch.offsets[:-1], batch.offsets[1:]
     inner = np.ones(len(batch.ids), np.bool_)
     for step in range(len(layout.prefix)):
-        inner[batch.offsets[:-1] + step] = False
+        inner[np.minimum(begins + step, ends - 1)] = False
     for step in range(len(layout.suffix)):
-        inner[batch.offsets[1:] - 1 - step] = False
+        inner[np.maximum(ends - 1 - step, begins)] = False
     stream = np.flatnonzero(inner)
     starts, special = batch.annotations[SENTENCES][stream] > 0, batch.special[stream]
     behind = np.zeros(len(stream), np.bool_)
