@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/python -m pipelines.demo
 
 test: lint types
-	$(BIN)/pytest -n $(PYTEST_WORKERS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

@@ -165,7 +165,7 @@ def _heading(row: Row) -> Text:
     copy = row.selected[0].copy if row.selected else 0
     relation = ""
     if row.relation not in (None, NO_SECOND):
-        about = "B is" if len(row.segments) == 2 else "order of its parts"
+        about = {1: "order of its parts", 2: "B is"}.get(len(row.segments), "the dialogue is")
         relation = f" · {about} {row.relation}"
     masks = " · no masks are stored"
     if row.copies:

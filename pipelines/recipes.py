@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.describe import describe, summarize
+from pipelines.example_row import SAMPLE, example_row
 from pipelines.members import find_mixture
 from pipelines.mixtures import (
     STEPS_OF_A_MEMBER,
@@ -219,10 +220,19 @@ def _section(description: Description) -> list[str]:
         *_table([["column", "type", "meaning"], *columns]),
         *(restored + _table([["field", "value", "meaning"], *parity]) if parity else []),
         "",
+        *_example(description["name"]),
         "Parts:\n",
         *parts,
         "",
     ]
+
+
+def _example(name: str) -> list[str]:
+    """Returns a row of a recipe, where the sample is at hand."""
+    if not SAMPLE.is_dir():
+        return []
+    row = example_row(OBJECTIVES[name])
+    return ["A row of the sample, in up to 64 tokens:\n", f"```text\n{row}\n```\n"]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

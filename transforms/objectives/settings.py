@@ -5,13 +5,11 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from transforms.corruption.bernoulli import BernoulliUnits
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import WholeDocuments
-from transforms.targets import FreshTokens
 
 Scalar = str | int | float | bool | None
 
@@ -28,9 +26,7 @@ _PART_FIELDS = (
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
-    "targets": (FreshTokens,),
     "random_ids": (EvenIds,),
-    "select": (BernoulliUnits,),
     "units": (PhraseUnits, EntityUnits),
 }
 _ITSELF = ""

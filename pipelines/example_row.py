@@ -1,0 +1,83 @@
+"""A real row of a recipe, made of the bundled sample, as the documentation shows it."""
+
+import dataclasses
+import functools
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.inspect import show
+from pipelines.rows import Row, RowDecoder
+from schemas.documents import document_batch
+from schemas.records import ShardId
+from schemas.vocabulary import read_vocabulary
+from transforms.build_examples import BuildSettings, build_examples
+from transforms.corpus import Corpus
+from transforms.normalize import normalize_texts
+from transforms.objectives.recipe import Recipe
+from transforms.shards import join_documents
+from transforms.train_tokenizer import Training, train_tokenizer
+
+SAMPLE = Path(__file__).resolve().parents[1] / "sample"
+_SEED = 12345
+_LENGTH = 64
+_COPIES = 3
+_ROWS = 200
+_WIDTH = 110
+
+
+def example_row(recipe: Recipe) -> str:
+    """Returns one row as `shardmill inspect` shows it: short, and one that shows much.
+
+    The sample must be beside this package, as it is where the project is, but not where it is
+    installed.
+    """
+    recipe = dataclasses.replace(
+        recipe,
+        max_seq_length=min(recipe.max_seq_length, _LENGTH),
+        copies=_COPIES if recipe.stored else 1,
+    )
+    corpus = Corpus(
+        folder=str(SAMPLE),
+        manifest={},
+        recipe=recipe,
+        tokenizer_json=_tokenizer(),
+        vocabulary=read_vocabulary(_tokenizer()),
+    )
+    page = io.StringIO()
+    show([_telling_row(corpus)], Console(file=page, width=_WIDTH, color_system=None))
+    return page.getvalue().rstrip()
+
+
+def _telling_row(corpus: Corpus) -> Row:
+    """Returns that of the first rows of which most is to be told."""
+    settings = BuildSettings(
+        recipe=corpus.recipe,
+        seed=_SEED,
+        tokenizer_json=corpus.tokenizer_json,
+        vocabulary=corpus.vocabulary,
+    )
+    text = join_documents([document_batch(_documents())], deduplicate=True)
+    batch = next(build_examples(text, settings, ShardId("train", 0, 1)))
+    decoder, copy = RowDecoder(corpus), corpus.recipe.copies - 1
+    rows = [
+        decoder.decode("sample", number, batch.slice(number, 1), copy)
+        for number in range(min(_ROWS, batch.num_rows))
+    ]
+    return max(rows, key=_told)
+
+
+def _told(row: Row) -> tuple[int, int]:
+    return len(row.selected) + sum(map(len, row.labels.values())), len(row.segments)
+
+
+@functools.cache
+def _documents() -> list[bytes]:
+    texts = [path.read_bytes() for path in sorted(SAMPLE.glob("*.txt"))]
+    return normalize_texts([part for text in texts for part in text.split(b"\n\n")])
+
+
+@functools.cache
+def _tokenizer() -> str:
+    return train_tokenizer(_documents(), Training(model="wordpiece", size=5000, lowercase=True))
