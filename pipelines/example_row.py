@@ -69,7 +69,8 @@ def _telling_row(corpus: Corpus) -> Row:
 
 
 def _told(row: Row) -> tuple[int, int]:
-    return len(row.selected) + sum(map(len, row.labels.values())), len(row.segments)
+    marked = (*row.labels.values(), *row.spans.values())
+    return len(row.selected) + sum(map(len, marked)), len(row.segments)
 
 
 @functools.cache
