@@ -72,7 +72,8 @@ def _telling_row(corpus: Corpus) -> Row:
 
 
 def _told(row: Row) -> tuple[int, int]:
-    return len(row.selected) + sum(map(len, row.labels.values())), len(row.segments)
+    labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
+    return len(row.selected) + labels + spans, len(row.segments)
 
 
 @functools.cache

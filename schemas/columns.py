@@ -72,6 +72,8 @@ WORDS = "words"
 """The need of parts that read word starts."""
 CAPITALS = "capitals"
 """The need of parts that read where upper-case letters are."""
+SENTENCES = "sentences"
+"""The need of what reads where sentences begin."""
 SPAN = pa.struct(
     [pa.field("start", pa.uint16(), nullable=False), pa.field("end", pa.uint16(), nullable=False)]
 )
@@ -88,6 +90,11 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
             list_of(pa.uint16()),
             "Positions of tokens with an upper-case character in the text, ascending.",
         ),
+        SENTENCES: Column(
+            "sentence_starts",
+            list_of(pa.uint16()),
+            "Token positions where a sentence begins, ascending; special tokens begin none.",
+        ),
         "elsewhere": Column(
             "elsewhere",
             list_of(pa.uint16()),
@@ -96,6 +103,13 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
     }
 )
 """What parts may need to know of tokens besides words, and the column that keeps it."""
+OF_TEXT = (WORDS, "entities", "phrases", SENTENCES)
+"""What is found in the text, whatever becomes of it; so every recipe can store it."""
+
+
+def column_of(need: str) -> Column:
+    """Returns the column that keeps what is known of tokens by this name."""
+    return WORD_STARTS if need == WORDS else ANNOTATIONS[need]
 
 
 def has_spans(annotation: str) -> bool:

@@ -104,3 +104,5 @@ def stored_rows(path: Path) -> list[dict[str, Any]]:
 
 
 RECIPES = sorted(OBJECTIVES)
+MASKED = [name for name in RECIPES if OBJECTIVES[name].corrupt]
+"""The recipes whose rows say how they are masked; the others are trained on with an objective."""

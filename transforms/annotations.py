@@ -1,10 +1,12 @@
 """Spans of tokens, and single ones, that are annotated: as marks, and as columns of a shard."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import SPAN, has_spans
-from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, Int64
+from schemas.columns import SENTENCES, SPAN, has_spans
+from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, Int64, Tokens
 from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
@@ -37,6 +39,13 @@ def span_marks(spans: Spans, count: int) -> Bytes:
     marks[spans.positions()] = INSIDE
     marks[spans.starts] = BEGINS
     return marks
+
+
+def mark_sentences(tokens: Tokens) -> Tokens:
+    """Annotates the first token of every sentence, none of which is empty."""
+    marks = np.zeros(len(tokens.ids), np.uint8)
+    marks[tokens.sentence_offsets[:-1]] = 1
+    return dataclasses.replace(tokens, annotations={**tokens.annotations, SENTENCES: marks})
 
 
 def annotation_column(name: str, marks: Array, offsets: Int64) -> pa.Array:

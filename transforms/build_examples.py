@@ -12,6 +12,7 @@ from schemas import columns
 from schemas.annotations import KINDS
 from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from transforms.annotations import mark_sentences
 from transforms.annotator import Annotator
 from transforms.corrupt import Stream, corrupt
 from transforms.lay_out import cut_lone, join_examples, lay_out
@@ -102,11 +103,12 @@ def tokenize_shard(
     text = dataclasses.replace(text, spans={**text.spans, **found})
     encoder = load_encoder(
         settings.tokenizer_json,
-        bool(needs),
+        bool(needs - {columns.SENTENCES}),
         settings.vocabulary.roles.get("unk"),
         columns.CAPITALS in needs,
     )
-    return encoder.encode(text, settings.stream(shard)("check", 0))
+    tokens = encoder.encode(text, settings.stream(shard)("check", 0))
+    return mark_sentences(tokens) if columns.SENTENCES in needs else tokens
 
 
 def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:

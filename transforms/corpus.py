@@ -31,9 +31,11 @@ class Corpus:
     Attributes:
       folder: Where it lies.
       manifest: As `schemas.manifest.parse_manifest` returns it.
-      recipe: That its examples were built with.
+      recipe: That its examples were built with; in training, what they are taken to be.
       tokenizer_json: Content of its tokenizer.json.
       vocabulary: Of that tokenizer.
+      built: That its examples were built with, where training takes them for another recipe's.
+      objective: That other recipe, in words; None if it is the same.
     """
 
     folder: str
@@ -41,6 +43,13 @@ class Corpus:
     recipe: Recipe
     tokenizer_json: str
     vocabulary: Vocabulary
+    built: Recipe | None = None
+    objective: str | None = None
+
+    @property
+    def stored_as(self) -> Recipe:
+        """The recipe that its shards were built with."""
+        return self.recipe if self.built is None else self.built
 
     @property
     def splits(self) -> Mapping[str, Sequence[ShardEntry]]:

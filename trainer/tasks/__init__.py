@@ -63,5 +63,8 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
         found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
     found.extend(TokenLabelTask(labels.name) for labels in recipe.labels)
     if not recipe.corrupt:
-        raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
+        raise UsageError(
+            f"rows of {recipe.name} have no masks; name an objective whose masks are to be drawn, "
+            "such as --objective bert-wwm"
+        )
     return tuple(found)

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from transforms.objectives.albert import ALBERT
+from transforms.objectives.annotated import ANNOTATED
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
@@ -64,6 +65,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
     ELECTRA,
+    ANNOTATED,
 )
 
 MIXTURES: Mapping[str, Mixture] = by_name(ERNIE2)

@@ -75,6 +75,8 @@ class Recipe:
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
       labels: What is told of single tokens.
+      store: What else is stored of tokens, so that training may draw the masks of objectives that
+        read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
@@ -91,6 +93,7 @@ class Recipe:
     layout: Layout = Layout()
     corrupt: tuple[Corruption, ...] = (Corruption(),)
     labels: tuple[TokenLabels, ...] = ()
+    store: tuple[str, ...] = ()
     max_seq_length: int = 512
     copies: int = 10
     passes: int = 1
@@ -114,6 +117,10 @@ class Recipe:
                 f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
                 "DrawnChunks or DialogueTurns, recipes without pairs pack anything else"
             )
+        for name in self.store:
+            if name not in columns.OF_TEXT:
+                known = ", ".join(columns.OF_TEXT)
+                raise ValueError(f"store takes some of {known}, joined by commas; got {name!r}")
         if not self.stored and self.copies != 1:
             raise ValueError(
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
@@ -173,7 +180,7 @@ class Recipe:
 
         "words", names of `columns.ANNOTATIONS`, and those of `openings`.
         """
-        return frozenset(self.openings).union(*(part.needs for part in self.parts))
+        return frozenset(self.store).union(self.openings, *(part.needs for part in self.parts))
 
     @functools.cached_property
     def openings(self) -> Mapping[str, Sequence[str]]:
@@ -194,8 +201,11 @@ class Recipe:
 
     @property
     def follows_counts(self) -> bool:
-        """Whether random tokens follow the counts of a vocabulary that has some."""
-        return any(part.follows_counts for part in self.parts)
+        """Whether random tokens follow the counts of a vocabulary that has some.
+
+        Those of an objective that is chosen in training may.
+        """
+        return not self.corrupt or any(part.follows_counts for part in self.parts)
 
     @property
     def stored(self) -> tuple[Corruption, ...]:
