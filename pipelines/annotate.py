@@ -31,14 +31,17 @@ from pipelines.output import (
 )
 from pipelines.plan import Plan, find_text, ranges_of, wave_shards
 from pipelines.runners import choose_runner
-from schemas.annotations import KINDS, AnnotationEntry
+from schemas.annotations import KINDS, AnnotationEntry, known_ids
+from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, add_up, seal
 from schemas.software import software_versions
 from transforms.annotate_shards import SPLIT, AnnotationBuilder, AnnotationShards, annotate_shard
 from transforms.annotator import load_annotator
+from transforms.inputs import InputFile
 from transforms.record_reading import reading_path
 from transforms.shards import plan_shards
+from transforms.stored_annotations import open_annotations
 from transforms.write_shard import BUILD_FOLDER, read_entries_as, write_atomically
 
 AnnotatePlan: TypeAlias = Plan[AnnotationBuilder]
@@ -53,7 +56,14 @@ def _parser() -> Parser:
         "--output ANNOTATIONS --workers 8. Every Beam option is passed on.",
     )
     add_text_options(parser)
-    add_annotator_options(parser)
+    add_annotator_options(parser).add_argument(
+        "--anchors",
+        nargs="?",
+        const="anchors",
+        metavar="FIELD",
+        help="entities that JSON lines give themselves: a field with a list of {start, end, "
+        "entity}, the first character in the text, the one behind the last, and an id (anchors)",
+    )
     out = parser.add_argument_group("output")
     out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
     out.add_argument(
@@ -104,6 +114,7 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
         annotator = annotator_of(options, KINDS)
         loaded = load_annotator(annotator)
         files, text_bytes = find_text(options)
+        _check_anchors(options, files)
         shards = plan_shards(text_bytes, options.shards, 0.0)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -113,10 +124,12 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
         plan=AnnotationShards(train=shards.train, eval=0, eval_below=0),
         output=options.output,
         software=software,
+        anchors=options.anchors is not None,
     )
     identity = {
         "data_version": DATA_VERSION,
         "annotator": loaded.identity,
+        "anchors": options.anchors,
         "max_document_mib": options.max_document_mib,
         "shards": shards.train,
         "text_field": options.text_field,
@@ -134,8 +147,18 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
         identities=[identity],
         identity=identity,
         wave_shards=wave_shards(options, text_bytes / shards.train) if local else shards.train,
-        announcement=loaded.describe(),
+        announcement=f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}",
     )
+
+
+def _check_anchors(options: RunOptions, files: Sequence[InputFile]) -> None:
+    """Refuses anchors in files that cannot have any."""
+    for file in files:
+        if options.anchors is not None and file.format != "jsonl":
+            raise UsageError(
+                f"--anchors is for JSON lines, and {file.path} is read as {file.format}; leave it "
+                "out, or name files that are (--format jsonl)"
+            )
 
 
 def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
@@ -173,15 +196,26 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
     if not documents["read"]:
         clear(output)
         raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    entities = _entities(output, entries)
+    write_atomically(join(output, ENTITIES), entities_text(entities).encode())
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         **plan.identity,
         "software": software_of(plan.identity["software"]),
         "documents": documents,
         "spans": add_up(entry.spans for entry in entries),
+        "entities": {"count": len(entities), "sha256": entities_sha256(entities)},
         "files": [entry.to_json() for entry in entries],
     }
     write_atomically(join(output, MANIFEST), seal(manifest).encode())
+
+
+def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
+    """Returns the ids that the entities of all shards have, in order."""
+    ids: set[str] = set()
+    for entry in entries:
+        ids.update(known_ids(open_annotations(output, entry.path).column("entities")))
+    return sorted(ids - {""})
 
 
 def _show_summary(output: str, seconds: float) -> None:

@@ -14,7 +14,9 @@ from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join, read_annotations_manifest
 from pipelines.progress import duration
 from schemas.annotations import KINDS, AnnotationEntry
+from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
+from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from transforms.annotate_shards import SPLIT
 from transforms.annotator import Annotator, load_annotator
@@ -40,12 +42,15 @@ class Source:
       identity: All that decides what they are.
       software: Libraries whose versions decide it as well.
       announcement: What the user should know of them, in one line.
+      entities: Ids of all entities that tokens can be aligned with, by number; none if no recipe
+        asks for them.
     """
 
     annotations: Annotations
     identity: Mapping[str, Any]
     software: Sequence[str]
     announcement: str
+    entities: tuple[str, ...] = ()
 
     def identity_for(self, recipe: Recipe) -> dict[str, Any] | None:
         """Returns all that decides the annotations that a recipe needs, None if it needs none."""
@@ -55,7 +60,8 @@ class Source:
 
 def _kinds(recipes: Sequence[Recipe]) -> list[str]:
     """Returns what has to be annotated for recipes."""
-    return [kind for kind in KINDS if any(kind in recipe.needs for recipe in recipes)]
+    needs = frozenset[str]().union(*(recipe.needs for recipe in recipes))
+    return [kind for kind in (*KINDS, ENTITY_IDS) if kind in needs]
 
 
 def annotator_of(options: RunOptions, kinds: Sequence[str]) -> Annotator:
@@ -102,6 +108,19 @@ def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | 
         identity=loaded.identity,
         software=list(loaded.identity["software"]),
         announcement=loaded.describe(),
+        entities=_entities(annotator, kinds, names),
+    )
+
+
+def _entities(annotations: Annotations, kinds: Sequence[str], names: str) -> tuple[str, ...]:
+    """Returns the ids of entities, if recipes ask for them."""
+    if ENTITY_IDS not in kinds:
+        return ()
+    if found := annotations.entities():
+        return found
+    raise UsageError(
+        f"{names} needs entities with ids, and there are none: give --entities FILE (a surface "
+        "form, a tab, an id a line), a --gazetteer with ids, or --annotations made with one"
     )
 
 
@@ -109,11 +128,13 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
     """Opens a folder of annotations."""
     manifest = read_annotations_manifest(folder)
     identity = dict(manifest["annotator"])
+    own = identity["sources"]
+    identity["sources"] = {**own, ENTITY_IDS: own.get("entities")} if "entities" in own else own
     lacking = [kind for kind in kinds if kind not in identity["sources"]]
     if lacking:
         raise UsageError(
             f"{folder} has no {' and no '.join(lacking)}, which {names} needs; it was made "
-            f"for {', '.join(identity['sources'])}"
+            f"for {', '.join(own)}"
         )
     entries = [AnnotationEntry.from_json(entry) for entry in manifest["files"]]
     sizes = file_sizes(join(folder, SPLIT))
@@ -127,11 +148,20 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
             )
     identity["sources"] = {kind: identity["sources"][kind] for kind in kinds}
     paths = tuple(entry.path for entry in entries)
+    listed = manifest.get("entities")
+    if ENTITY_IDS in kinds and listed is None:
+        raise UsageError(
+            f"{folder} was made by an older version and has no {ENTITIES}; make the annotations "
+            "again: shardmill annotate --overwrite"
+        )
+    sha256 = listed["sha256"] if listed else ""
+    stored = StoredAnnotations(folder=folder, paths=paths, entities_sha256=sha256)
     return Source(
-        annotations=StoredAnnotations(folder=folder, paths=paths),
+        annotations=stored,
         identity=identity,
         software=(),
         announcement="",
+        entities=_entities(stored, kinds, names),
     )
 
 

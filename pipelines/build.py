@@ -153,6 +153,7 @@ def _run_wave(
         ranges=plan.ranges,
         text_field=options.text_field,
         max_document_bytes=options.max_document_mib << 20,
+        anchors_field=options.anchors or "",
     )
     outputs = []
     wave = frozenset[int]().union(*wanted)

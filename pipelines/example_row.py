@@ -10,11 +10,14 @@ from rich.console import Console
 
 from pipelines.inspect import show
 from pipelines.rows import Row, RowDecoder
+from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary
+from transforms.annotator import Annotator
 from transforms.build_examples import BuildSettings, build_examples
 from transforms.corpus import Corpus
+from transforms.gazetteer import Gazetteer
 from transforms.normalize import normalize_texts
 from transforms.objectives.recipe import Recipe
 from transforms.query_titles import record_text
@@ -40,12 +43,16 @@ def example_row(recipe: Recipe) -> str:
         max_seq_length=min(recipe.max_seq_length, _LENGTH),
         copies=_COPIES if recipe.stored else 1,
     )
+    aligned = ENTITY_IDS in recipe.needs
+    entities = _annotator().entities() if aligned else ()
+    vocabulary = read_vocabulary(_tokenizer())
     corpus = Corpus(
         folder=str(SAMPLE),
         manifest={},
         recipe=recipe,
         tokenizer_json=_tokenizer(),
-        vocabulary=read_vocabulary(_tokenizer()),
+        vocabulary=dataclasses.replace(vocabulary, entities=len(entities)),
+        entities=entities,
     )
     page = io.StringIO()
     show([_telling_row(corpus)], Console(file=page, width=_WIDTH, color_system=None))
@@ -59,6 +66,7 @@ def _telling_row(corpus: Corpus) -> Row:
         seed=_SEED,
         tokenizer_json=corpus.tokenizer_json,
         vocabulary=corpus.vocabulary,
+        annotations=_annotator() if corpus.entities else Annotator(),
     )
     documents = _records() if corpus.recipe.pair.records else _documents()
     text = join_documents([document_batch(documents)], deduplicate=True)
@@ -73,7 +81,14 @@ def _telling_row(corpus: Corpus) -> Row:
 
 def _told(row: Row) -> tuple[int, int]:
     labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
-    return len(row.selected) + labels + spans, len(row.segments)
+    return len(row.selected) + labels + spans + len(row.entities or ()), len(row.segments)
+
+
+@functools.cache
+def _annotator() -> Annotator:
+    """Finds the entities that are listed beside the sample."""
+    surfaces = (SAMPLE / "entities.tsv").read_text("utf-8")
+    return Annotator(kinds=(ENTITY_IDS,), gazetteer=Gazetteer(surfaces=surfaces))
 
 
 @functools.cache

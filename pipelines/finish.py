@@ -13,7 +13,9 @@ from pipelines.output import clear, join, read_manifest, read_text
 from pipelines.plan import BuildPlan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
+from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
+from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
@@ -45,7 +47,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         for identity, splits in zip(plan.identities, entries, strict=True)
     ]
     for builder, manifest in zip(plan.builders, manifests, strict=True):
-        _write(builder, manifest)
+        _write(builder, manifest, plan.entities)
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
         told = {"software": manifests[0]["software"], "documents": documents}
@@ -101,21 +103,24 @@ def _manifest(
     }
 
 
-def _write(builder: ShardBuilder, manifest: dict[str, Any]) -> None:
-    """Writes tokenizer, report and dataset card, and last the manifest."""
+def _write(builder: ShardBuilder, manifest: dict[str, Any], entities: Sequence[str]) -> None:
+    """Writes tokenizer, entities, report and dataset card, and last the manifest."""
     output, settings = builder.output, builder.settings
+    aligned = ENTITY_IDS in settings.recipe.needs
     corpus = Corpus(
         folder=output,
         manifest=manifest,
         recipe=settings.recipe,
         tokenizer_json=settings.tokenizer_json,
         vocabulary=settings.vocabulary,
+        entities=tuple(entities) if aligned else (),
     )
     page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     counts = settings.vocabulary.counts
     for name, content in (
         ("tokenizer.json", settings.tokenizer_json),
         *([(COUNTS, counts.json)] if counts else []),
+        *([(ENTITIES, entities_text(entities))] if aligned else []),
         ("report.html", page),
         ("README.md", render_card(manifest)),
         (MANIFEST, seal(manifest)),
@@ -134,6 +139,12 @@ def check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
             f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
             f"the same command with --max-rejected {count}"
         )
+
+
+def _left_out(content: Mapping[str, Any]) -> str:
+    """Tells how many rows of a split the recipe left out."""
+    count = sum(shard.get("left_out", 0) for shard in content["shards"])
+    return f", {count:,} rows left out" if count else ""
 
 
 def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
@@ -195,7 +206,7 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
         for split, content in read_manifest(builder.output)["splits"].items():
             lines.append(
                 f"{whose}{split}: {content['rows']:,} rows, {content['tokens']:,} tokens "
-                f"in {len(content['shards'])} shard(s)"
+                f"in {len(content['shards'])} shard(s)" + _left_out(content)
             )
     lines.append(f"{plan.output}: done in {seconds:.1f} s")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -8,6 +8,8 @@ from typing import Any
 
 from pipelines.annotators import Source
 from pipelines.options import BuildOptions
+from schemas.columns import ENTITY_IDS
+from schemas.entities import entities_sha256
 from schemas.manifest import DATA_VERSION
 from schemas.software import software_versions
 from transforms.build_examples import BuildSettings
@@ -17,7 +19,7 @@ from transforms.objectives.mixture import Mixture
 from transforms.objectives.settings import settings_of
 
 Identity = dict[str, Any]
-_OWN = ("recipe", "counts", "segmenter", "annotator")
+_OWN = ("recipe", "counts", "segmenter", "annotator", "entities")
 """What the members of a mixture do not share."""
 
 
@@ -42,6 +44,7 @@ def identity_of(
         "sentences": settings.sentences,
         "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
         "annotator": source.identity_for(settings.recipe) if source else None,
+        "entities": _entities(source) if source and ENTITY_IDS in settings.recipe.needs else None,
         "deduplicate": builder.deduplicate,
         "max_document_mib": options.max_document_mib,
         "shards": dataclasses.asdict(builder.plan),
@@ -49,6 +52,10 @@ def identity_of(
         "inputs": [dataclasses.asdict(file) for file in files],
         "software": software_versions(),
     }
+
+
+def _entities(source: Source) -> dict[str, Any]:
+    return {"count": len(source.entities), "sha256": entities_sha256(source.entities)}
 
 
 def _segmenter(settings: BuildSettings) -> dict[str, str]:

@@ -153,6 +153,10 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, spans in row.spans.items():
             told = " · ".join("".join(row.pieces[begin:end]).strip() for begin, end in spans)
             console.print(Text.assemble((f"{name} ({len(spans)}) ", "bold cyan"), told))
+        if row.entities is not None:
+            named = [f"{row.pieces[at].strip() or _SPACE}={name}" for at, name in row.entities]
+            label = (f"entities ({len(named)}) ", "bold cyan")
+            console.print(Text.assemble(label, " ".join(named)))
         console.print()
     if legend := _legend(rows):
         console.print(legend)

@@ -38,6 +38,7 @@ class RunOptions:
     spacy_model: str
     gazetteer: str | None
     entities: str | None
+    anchors: str | None
     ignore_case: bool
     phrases: str
     shards: int | None

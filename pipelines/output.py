@@ -9,13 +9,14 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.counts import COUNTS
+from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, ManifestError, member_names, parse_manifest
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 
 SPLITS = ("train", "eval")
 OWN_FOLDERS = (BUILD_FOLDER, *SPLITS, "annotations", "rejected")
-OWN_FILES = (MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS)
+OWN_FILES = (MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS, ENTITIES)
 _IDENTITY = "build.json"
 
 

@@ -100,9 +100,11 @@ class BuildPlan(Plan[ShardBuilder]):
 
     Attributes:
       mixture: What is built, if it is a mixture, each recipe as it is built.
+      entities: Ids of the entities that tokens can be aligned with, by number.
     """
 
     mixture: Mixture | None
+    entities: tuple[str, ...] = ()
 
 
 def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
@@ -149,6 +151,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         output=options.output,
         shards=shards,
         mixture=mixture,
+        entities=source.entities if source else (),
         builders=builders,
         build=build_shard,
         identities=identities,
@@ -193,6 +196,8 @@ def _settings(
         for labels in recipe.labels:
             labels.check_tokenizer(tokenizer_json)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
+    entities = len(source.entities) if source else 0
+    plain, counted = (dataclasses.replace(each, entities=entities) for each in (plain, counted))
     return [
         BuildSettings(
             recipe=recipe,

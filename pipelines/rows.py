@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from pipelines.corpus import open_shard
 from pipelines.token_text import TokenText
-from schemas.columns import SENTENCES, has_spans
+from schemas.columns import ENTITY_IDS, SENTENCES, has_spans
 from schemas.errors import UsageError
 from schemas.manifest import ShardEntry
 from schemas.records import Int64
@@ -68,6 +68,7 @@ class Row:
       labels: Positions of the tokens that are labelled 1, by what is told of them.
       spans: Token ranges [begin, end) of what is annotated: entities, phrases.
       sentences: Positions where sentences begin; None if they are not stored.
+      entities: Position and id of the entities that tokens are aligned with; None if none are.
     """
 
     shard: str
@@ -84,6 +85,7 @@ class Row:
     labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     spans: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
     sentences: list[int] | None = None
+    entities: list[tuple[int, str]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -94,7 +96,7 @@ class RowDecoder:
 
     def __init__(self, corpus: Corpus) -> None:
         self._recipe = corpus.recipe
-        self._vocabulary = corpus.vocabulary
+        self._vocabulary, self._entities = corpus.vocabulary, corpus.entities
         self._tokenizer = Tokenizer.from_str(corpus.tokenizer_json)
         self._text = TokenText.of(corpus.tokenizer_json)
 
@@ -132,12 +134,23 @@ class RowDecoder:
             labels={
                 labels.name: np.flatnonzero(stored.annotations[labels.name]).tolist()
                 for labels in self._recipe.labels
+                if labels.name != ENTITY_IDS
             },
             spans={
                 name: _spans(stored, name) for name in self._recipe.annotations if has_spans(name)
             },
             sentences=_sentences(stored),
+            entities=self._named(stored),
         )
+
+    def _named(self, stored: StoredBatch) -> list[tuple[int, str]] | None:
+        """Returns the aligned tokens with the ids of their entities."""
+        if ENTITY_IDS not in stored.annotations:
+            return None
+        numbers = stored.annotations[ENTITY_IDS]
+        at = np.flatnonzero(numbers)
+        ids = [self._entities[number] for number in (numbers[at] - 1).tolist()]
+        return list(zip(at.tolist(), ids, strict=True))
 
     def _tokens(self, ids: Sequence[int]) -> list[str]:
         return [self._tokenizer.id_to_token(number) or f"#{number}" for number in ids]

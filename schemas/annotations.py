@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.columns import ANNOTATIONS, has_spans
 from schemas.documents import KEY_BYTES
-from schemas.records import Array, ByteSpans, Int64, ShardText
+from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
 
 
 class AnnotationError(ValueError):
@@ -41,6 +41,17 @@ class LabelledSpans(ByteSpans):
             [self.labels[each] for each in chosen],
             [self.ids[each] for each in chosen],
         )
+
+    def numbered(self, numbers: Mapping[str, int]) -> EntitySpans:
+        """Returns the spans with an id, given the number of each id."""
+        found = np.fromiter((numbers.get(name, -1) for name in self.ids), np.int64, len(self))
+        return entity_spans(self, found)
+
+
+def entity_spans(spans: ByteSpans, numbers: Int64) -> EntitySpans:
+    """Returns the spans whose number is not negative, with these numbers."""
+    kept = np.flatnonzero(numbers >= 0)
+    return EntitySpans(spans.starts[kept], spans.ends[kept], numbers[kept].astype(np.uint32))
 
 
 _SPAN = pa.struct(
@@ -103,6 +114,22 @@ def column_spans(column: pa.ListArray, document_starts: Int64) -> ByteSpans:
     base = np.repeat(document_starts, np.diff(offsets))
     starts, ends = (values.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
     return ByteSpans(starts + base, ends + base)
+
+
+def column_entities(
+    column: pa.ListArray, document_starts: Int64, numbers: Mapping[str, int]
+) -> EntitySpans:
+    """Returns those spans that `column_spans` does that have an id, given its number."""
+    offsets = column.offsets.to_numpy()
+    ids = column.values.slice(offsets[0], offsets[-1] - offsets[0]).field("id")
+    known = np.array([numbers.get(name, -1) for name in ids.dictionary.to_pylist()], np.int64)
+    return entity_spans(column_spans(column, document_starts), known[ids.indices.to_numpy()])
+
+
+def known_ids(column: pa.ListArray) -> list[str]:
+    """Returns the ids of all spans of a stored shard, "" among them if one has none."""
+    known: list[str] = column.values.field("id").dictionary.to_pylist()
+    return known
 
 
 def sort_keys(keys: Array) -> Array:

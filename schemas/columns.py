@@ -74,6 +74,8 @@ CAPITALS = "capitals"
 """The need of parts that read where upper-case letters are."""
 SENTENCES = "sentences"
 """The need of what reads where sentences begin."""
+ENTITY_IDS = "entity_ids"
+"""The need of parts that read which entity a token names."""
 SPAN = pa.struct(
     [pa.field("start", pa.uint16(), nullable=False), pa.field("end", pa.uint16(), nullable=False)]
 )
@@ -100,9 +102,31 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
             list_of(pa.uint16()),
             "Positions of tokens that other segments of the document have too, ascending.",
         ),
+        ENTITY_IDS: Column(
+            "entity_positions",
+            list_of(pa.uint16()),
+            "Positions of the first tokens of entities with an id, ascending.",
+        ),
     }
 )
 """What parts may need to know of tokens besides words, and the column that keeps it."""
+ANNOTATION_VALUES: Mapping[str, Column] = MappingProxyType(
+    {
+        ENTITY_IDS: Column(
+            "entity_ids",
+            list_of(pa.uint32()),
+            "The entities at these positions: numbers of lines of entities.txt, from 0 on.",
+        ),
+    }
+)
+"""The second column of annotations that say of a token not only that it is one."""
+
+
+def annotation_columns(name: str) -> list[Column]:
+    """Returns the columns that keep an annotation."""
+    return [each[name] for each in (ANNOTATIONS, ANNOTATION_VALUES) if name in each]
+
+
 OF_TEXT = (WORDS, "entities", "phrases", SENTENCES)
 """What is found in the text, whatever becomes of it; so every recipe can store it."""
 

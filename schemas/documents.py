@@ -17,6 +17,13 @@ DOCUMENT_SCHEMA = pa.schema(
 """A batch of documents: 128-bit content key, and normalised UTF-8 text with lines ended by LF."""
 
 
+ANCHORED_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("anchors", pa.large_binary(), nullable=False))
+"""The same with entities that the records give: JSON [[begin, end, id], ...] in bytes of the text.
+
+Empty where there are none.
+"""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rejected:
     """A record set aside.
@@ -50,3 +57,10 @@ def document_batch(texts: Sequence[bytes]) -> pa.RecordBatch:
     """Returns normalised texts with their keys, as one batch of `DOCUMENT_SCHEMA`."""
     keys = pa.array([document_key(text) for text in texts], pa.binary(KEY_BYTES))
     return pa.record_batch([keys, pa.array(texts, pa.large_binary())], schema=DOCUMENT_SCHEMA)
+
+
+def anchored_batch(texts: Sequence[bytes], anchors: Sequence[bytes]) -> pa.RecordBatch:
+    """Returns normalised texts with their keys and anchors, as one batch of `ANCHORED_SCHEMA`."""
+    batch = document_batch(texts)
+    columns = [*batch.columns, pa.array(anchors, pa.large_binary())]
+    return pa.record_batch(columns, schema=ANCHORED_SCHEMA)

@@ -31,6 +31,7 @@ class ShardEntry:
       duplicates: Documents dropped because an equal one is here.
       encoder: "word_table" or "library": how the ids were found.
       statistics: Counts that add up over shards; see the recipe's oracles.
+      left_out: Rows that were not written because the recipe asks more of a row.
     """
 
     path: str
@@ -43,6 +44,7 @@ class ShardEntry:
     duplicates: int
     encoder: str
     statistics: Mapping[str, int]
+    left_out: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

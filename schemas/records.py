@@ -54,6 +54,17 @@ class CodedSpans(ByteSpans):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class EntitySpans(ByteSpans):
+    """Ranges of bytes that name entities.
+
+    Attributes:
+      entities: uint32[S]; the number of each entity.
+    """
+
+    entities: Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ShardText:
     """The text of a shard, its documents sorted by key and without duplicates.
 
@@ -96,8 +107,9 @@ class Tokens:
       exact_path: "word_table" or "library": how the ids were found.
       special: bool[T]; a special token that packing put into the stream. None where it put none.
       annotations: What else is known of tokens: name to uint8[T] marks of spans, or 0 and 1 for
-        single tokens, see `schemas.columns.ANNOTATIONS` and `transforms.annotations`, or codes of
-        openings, see `transforms.openings`. Special tokens have 0.
+        single tokens, uint32[T] one more than a value, or codes of openings; see
+        `schemas.columns.ANNOTATIONS`, `transforms.annotations` and `transforms.openings`. Special
+        tokens have 0.
     """
 
     ids: Array
@@ -156,6 +168,7 @@ class Examples:
       word_starts: bool[T]; never at a token of the layout. None when no recipe asks for it.
       relation: uint8[R] or None.
       annotations: As those of `Tokens`.
+      left_out: Rows that there would be, but for what labels of tokens ask of a row.
     """
 
     ids: Array
@@ -165,6 +178,7 @@ class Examples:
     word_starts: Bool | None = None
     relation: Bytes | None = None
     annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

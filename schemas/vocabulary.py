@@ -38,6 +38,7 @@ class Vocabulary:
       roles: Role name to id, for every role the tokenizer has.
       names: Role name to the token that plays it.
       sha256: Of the tokenizer file.
+      entities: How many entities there are for tokens to be aligned with.
     """
 
     size: int
@@ -46,6 +47,7 @@ class Vocabulary:
     sha256: str
     unused: tuple[int, ...] = ()
     counts: TokenCounts | None = None
+    entities: int = 0
 
     @property
     def sep(self) -> int:

@@ -1,9 +1,11 @@
 """Finished builds of the bundled sample, made once a test process and shared: only read them."""
 
+import collections
 import contextlib
 import functools
 import io
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -62,6 +64,26 @@ def records_file() -> Path:
     return path
 
 
+@functools.cache
+def entities_file() -> Path:
+    """Writes the longer words and most frequent pairs of ideographs of the sample as entities."""
+    text = b"\n".join(sample_documents()).decode()
+    words = collections.Counter(re.findall(r"\b[A-Za-z]{6,}\b", text))
+    pairs = collections.Counter(re.findall(r"(?=([\u4e00-\u9fff]{2}))", text))
+    forms = sorted(words) + sorted(form for form, _ in pairs.most_common(100))
+    path = Path(_root().name) / "entities.tsv"
+    # Every third entity has the name of the one before as well.
+    lines = [f"{form}\tQ{number - number // 3}\n" for number, form in enumerate(forms)]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def needed_options(recipe: str) -> list[str]:
+    """Returns the options of `shardmill build` without which a recipe cannot be built."""
+    entities = ["--entities", str(entities_file())] if recipe == "ernie-thu" else []
+    return [*OPTIONS.get(recipe, ()), *entities]
+
+
 def copies_in(recipe: str) -> int:
     """Returns how many copies `corpus` makes: 3, or 1 where masks are not stored."""
     return varied(OBJECTIVES[recipe], copies=3).copies
@@ -76,7 +98,7 @@ def corpus(recipe: str, model: str = "") -> Path:
     text = str(records_file()) if records else f"{SAMPLE}/*.txt"
     arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_file(model))]
     options = ["--shards", "2", "--eval-fraction", "0.1"]
-    options += ["--copies", str(copies_in(recipe)), *OPTIONS.get(recipe, ())]
+    options += ["--copies", str(copies_in(recipe)), *needed_options(recipe)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([*arguments, "--output", str(folder), *options]) == 0
     return folder

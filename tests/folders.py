@@ -12,16 +12,20 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
+from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, ShardEntry, add_up, seal
 from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary
 from tests.oracles.openings import opened_lines
 from tests.oracles.spans import with_spans
+from transforms.annotator import Annotator
 from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
 from transforms.checks.examine import examine
 from transforms.checks.oracle import gather
 from transforms.corrupt import corrupt
+from transforms.gazetteer import Gazetteer
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import settings_of
 from transforms.randomness import rng_for
@@ -64,14 +68,27 @@ def tokenizer_json() -> str:
     return str(tokenizer.to_str())
 
 
+@functools.lru_cache(maxsize=1)
+def surfaces() -> str:
+    """Returns every second made-up word as an entity; the ids come in another order."""
+    lines = (line.removesuffix(".") for document in lines_of_documents(200) for line in document)
+    words = sorted({word for line in lines for word in line.split()})[::2]
+    return "".join(f"{word}\tQ{number * 7919 % 1009}\n" for number, word in enumerate(words))
+
+
 def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
     text = tokenizer_json()
+    annotator = Annotator()
+    if ENTITY_IDS in recipe.needs:
+        annotator = Annotator(kinds=(ENTITY_IDS,), gazetteer=Gazetteer(surfaces=surfaces()))
+    entities = len(annotator.entities())
     return BuildSettings(
         recipe=recipe,
         seed=seed,
         tokenizer_json=text,
-        vocabulary=read_vocabulary(text),
+        vocabulary=dataclasses.replace(read_vocabulary(text), entities=entities),
         sentences="lines",
+        annotations=annotator,
     )
 
 
@@ -160,7 +177,8 @@ def build_folder(
         shard = ShardId("train", index, shards)
         batches = build_batches(settings, shard, lines[index::shards])
         entries.append(write_entry_of(path, f"{shard.name}.arrow", batches, settings))
-    vocabulary = settings.vocabulary
+    vocabulary, entities = settings.vocabulary, settings.annotations.entities()
+    (path / ENTITIES).write_text(entities_text(entities), encoding="utf-8")
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "data_version": DATA_VERSION,
@@ -171,6 +189,7 @@ def build_folder(
             "vocab_size": vocabulary.size,
             "special_tokens": dict(vocabulary.names),
         },
+        "entities": {"count": len(entities), "sha256": entities_sha256(entities)},
         "software": {"numpy": np.__version__},
         "documents": {"read": documents, "duplicates": 0, "rejected": {}},
         "splits": {"train": {"shards": json.loads(json.dumps(entries))}},

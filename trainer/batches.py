@@ -11,6 +11,7 @@ import numpy as np
 import torch.distributed as dist
 from torch.utils.data import IterableDataset, get_worker_info
 
+from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.manifest import checksum
 from schemas.records import Array
@@ -109,9 +110,11 @@ class ArrowBatches(IterableDataset[Batch]):
             corruption.select.most_tokens(self._shards.lengths, recipe.max_seq_length)
             for corruption in recipe.corrupt
         )
+        aligned = ENTITY_IDS in recipe.annotations
+        self._aligned = self._shards.marked(ENTITY_IDS) if aligned else None
         self._masks: Masks
         if copies == "cycle" and recipe.stored and self.corpus.built is None:
-            self._masks = StoredMasks(self._shards, recipe)
+            self._masks = StoredMasks(self._shards, recipe, seed)
             # Less room than a selector must have that bounds a row by nothing but its length.
             most = self._shards.most_selected()
             self._most_targets = np.minimum(self._most_targets, most)
@@ -215,7 +218,8 @@ class ArrowBatches(IterableDataset[Batch]):
         order: Array = np.arange(count, dtype=np.uint32)
         if self._shuffle:
             order = shuffled(count, rng_for(self._seed, "train-order", self._split, epoch))
-        return pack_batches(order, self._shards.lengths, self._most_targets, self.layout.limits)
+        lengths, limits = self._shards.lengths, self.layout.limits
+        return pack_batches(order, lengths, self._most_targets, limits, self._aligned)
 
     def _make_layout(self, name: str, batch_tokens: int) -> Layout:
         """Chooses shapes that hold batches of rows as they are, with some room to spare."""
@@ -247,7 +251,16 @@ class ArrowBatches(IterableDataset[Batch]):
             pair_label=label,
             tasks=self.tasks,
             capacities=self._capacities(tokens, _rounded(1.25 * rows + 1)),
+            **self._aligned_capacities(tokens),
         )
+
+    def _aligned_capacities(self, tokens: int) -> dict[str, int]:
+        """Returns the most tokens that are aligned with entities, in so much and in a row."""
+        if self._aligned is None:
+            return {}
+        most = int(self._aligned.max(initial=1))
+        share = float(self._aligned.sum()) / max(float(self._shards.lengths.sum()), 1.0)
+        return {"aligned": _rounded(1.0625 * share * tokens + most), "row_aligned": most}
 
     def _capacities(self, tokens: int, rows: int) -> dict[str, int]:
         """Returns the most targets of each corruption after the first, in so much."""

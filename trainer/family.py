@@ -1,7 +1,7 @@
 """How the architectures of `transformers` are put together, as far as training needs to know."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ class Family:
       pooled: Makes of the first tokens of rows what pairs are judged by, given the model for pairs.
       answer: Finds the layer in it that judges pairs.
       after_padding: Positions begin after the padding token's id, and not at 0.
+      layers: Finds the layers, each with weights of its own and an `intermediate.dense`; None if
+        there are no such.
     """
 
     masked_lm: str
@@ -29,6 +31,7 @@ class Family:
     pooled: Callable[[Any, Tensor], Tensor]
     answer: Callable[[Any], torch.nn.Module]
     after_padding: bool = False
+    layers: Callable[[Any], Sequence[Any]] | None = None
 
     def relation(self, model: Any, first: Tensor) -> Tensor:
         """Judges pairs by the first tokens of rows."""
@@ -46,6 +49,10 @@ def _bert_pooled(model: Any, first: Tensor) -> Tensor:
 
 def _bert_answer(model: Any) -> torch.nn.Module:
     return model.cls.seq_relationship
+
+
+def _layers(model: Any) -> Any:
+    return model.base_model.encoder.layer
 
 
 def _albert_head(model: Any) -> torch.nn.Module:
@@ -89,6 +96,7 @@ FAMILIES: Mapping[str, Family] = {
         head=_bert_head,
         pooled=_bert_pooled,
         answer=_bert_answer,
+        layers=_layers,
     ),
     "ernie": Family(
         masked_lm="ErnieForMaskedLM",
@@ -97,6 +105,7 @@ FAMILIES: Mapping[str, Family] = {
         head=_bert_head,
         pooled=_bert_pooled,
         answer=_bert_answer,
+        layers=_layers,
     ),
     "roberta": Family(
         masked_lm="RobertaForMaskedLM",
@@ -106,6 +115,7 @@ FAMILIES: Mapping[str, Family] = {
         pooled=_nothing_pooled,
         answer=_no_answer,
         after_padding=True,
+        layers=_layers,
     ),
     "xlm-roberta": Family(
         masked_lm="XLMRobertaForMaskedLM",
@@ -115,6 +125,7 @@ FAMILIES: Mapping[str, Family] = {
         pooled=_nothing_pooled,
         answer=_no_answer,
         after_padding=True,
+        layers=_layers,
     ),
 }
 """By `model_type` of the configuration."""

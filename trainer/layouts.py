@@ -60,6 +60,8 @@ class Packed:
       pair_label: Name of the labels of pairs; None without pairs.
       tasks: What they are to teach; `trainer.tasks` tells what else a batch has for it.
       capacities: Most targets of the corruptions after the first, by name.
+      aligned: Most tokens that are aligned with entities; 0 if the rows are not.
+      row_aligned: The same of one row.
     """
 
     tokens: int
@@ -70,10 +72,17 @@ class Packed:
     pair_label: str | None
     tasks: Sequence["Task"] = ()
     capacities: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    aligned: int = 0
+    row_aligned: int = 0
 
     @property
     def limits(self) -> Limits:
-        return Limits(rows=self.rows, tokens=self.tokens, targets=self.targets)
+        return Limits(
+            rows=self.rows,
+            tokens=self.tokens,
+            targets=self.targets,
+            aligned=self.aligned or None,
+        )
 
     @property
     def segments(self) -> int:

@@ -26,12 +26,19 @@ class MaskedRows:
       seen: [T]; the tokens that the model sees.
       targets: int64[P] flat positions of the tokens to predict, ascending.
       more: The same of the corruptions after the first, by name.
+      key: Seed, recipe, epoch and batch, which decide what is drawn for the batch besides.
     """
 
     rows: Rows
     seen: Array
     targets: Int64
     more: Mapping[str, Int64] = dataclasses.field(default_factory=dict)
+    key: tuple[int, str, int, int] = (0, "", 0, 0)
+
+    def rng(self, step: str) -> np.random.Generator:
+        """Returns the generator of a step, the same for any number of ranks."""
+        seed, recipe, epoch, batch = self.key
+        return rng_for(seed, recipe, f"train-{step}", epoch, batch)
 
 
 class Masks(Protocol):
@@ -46,6 +53,7 @@ class StoredMasks:
 
     shards: MappedShards
     recipe: Recipe
+    seed: int
 
     def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
         stored = self.shards.rows(rows)
@@ -53,7 +61,8 @@ class StoredMasks:
         for number in range(len(self.recipe.corrupt)):
             positions, ids = self.shards.selected(rows, epoch % self.recipe.copies, number)
             drawn.append((np.repeat(starts, positions.lengths) + positions.values, ids))
-        return _masked(stored, self.recipe, drawn)
+        key = (self.seed, self.recipe.name, epoch, batch)
+        return _masked(stored, self.recipe, drawn, key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +94,9 @@ class FreshMasks:
         drawn = draw_copies(
             examples, self.recipe, self.vocabulary, generators, epoch % cycle, cycle
         )
-        return _masked(stored, self.recipe, [(spans.positions(), ids) for [(spans, ids)] in drawn])
+        key = (self.seed, self.recipe.name, epoch, batch)
+        selected = [(spans.positions(), ids) for [(spans, ids)] in drawn]
+        return _masked(stored, self.recipe, selected, key)
 
     def _rng(self, step: str, number: int, epoch: int, batch: int) -> np.random.Generator:
         return rng_for(self.seed, self.recipe.name, f"train-{step}-{number}", epoch, batch)
@@ -111,13 +122,18 @@ def _cycle(corruption: Corruption) -> int:
     return corruption.select.cycle if isinstance(corruption.select, StagedUnits) else 1
 
 
-def _masked(stored: Rows, recipe: Recipe, drawn: Sequence[tuple[Int64, Array]]) -> MaskedRows:
+def _masked(
+    stored: Rows,
+    recipe: Recipe,
+    drawn: Sequence[tuple[Int64, Array]],
+    key: tuple[int, str, int, int],
+) -> MaskedRows:
     seen = stored.tokens.values.copy()
     for targets, ids in drawn:
         seen[targets] = ids
     names = [corruption.targets.name for corruption in recipe.corrupt]
     first, *others = (targets for targets, _ in drawn)
-    return MaskedRows(stored, seen, first, dict(zip(names[1:], others, strict=True)))
+    return MaskedRows(stored, seen, first, dict(zip(names[1:], others, strict=True)), key)
 
 
 def _flags(tokens: Ragged, starts: Ragged | None) -> Array | None:

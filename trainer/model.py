@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
@@ -127,6 +128,7 @@ class Encoder(torch.nn.Module):
         longest: int,
         first_position: int,
         notice: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """Wraps a model.
 
@@ -137,19 +139,24 @@ class Encoder(torch.nn.Module):
           longest: Most tokens of a row.
           first_position: What its positions begin with.
           notice: What the user should know of it.
+          files: Texts by name that say what the heads' weights belong to; they are saved with them.
         """
         super().__init__()
         hf.set_attn_implementation(NAME)
         self.hf, self.notice = hf, notice
         self.heads = torch.nn.ModuleDict(heads)
-        self._backbone = backbone
+        for head in heads.values():
+            head.attach(hf)
+        self._backbone, self._files = backbone, files or {}
         self._longest, self._first_position = longest, first_position
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {name: self._head(name).counts(batch) for name in self._taught(batch)}
 
     def forward(self, batch: Batch) -> dict[str, Part]:
-        backbone = getattr(self.hf, self._backbone)
+        backbone, taught = getattr(self.hf, self._backbone), self._taught(batch)
+        for name in self.heads:
+            self._head(name).begin(batch if name in taught else None)
         hidden = backbone(
             input_ids=batch["input_ids"],
             token_type_ids=batch["token_type_ids"],
@@ -158,7 +165,7 @@ class Encoder(torch.nn.Module):
             max_seqlen=self._longest,
             **task_types(self.hf, batch, batch["input_ids"]),
         ).last_hidden_state[0]
-        return {name: self._head(name)(self.hf, hidden, batch) for name in self._taught(batch)}
+        return {name: self._head(name)(self.hf, hidden, batch) for name in taught}
 
     def _taught(self, batch: Batch) -> list[str]:
         """Returns the tasks that a batch is for: the marked ones, or all if none is marked."""
@@ -175,11 +182,18 @@ class Encoder(torch.nn.Module):
         own = self.heads.state_dict()
         if own:
             save_file(own, os.path.join(folder, HEADS))
+        for name, text in self._files.items():
+            Path(folder, name).write_text(text, "utf-8")
 
     def load_heads(self, folder: str | os.PathLike[str]) -> None:
         """Loads what `save_pretrained` wrote beside the model; heads that do not fit stay new."""
         path, own = os.path.join(folder, HEADS), self.heads.state_dict()
         found = load_file(path) if os.path.exists(path) else {}
+        files = [Path(folder, name) for name in self._files]
+        texts = [file.read_text("utf-8") if file.exists() else "" for file in files]
+        if texts != list(self._files.values()):
+            # Weights of other things, if there are any.
+            found = {}
         shapes = [{name: each.shape for name, each in state.items()} for state in (found, own)]
         if shapes[0] == shapes[1]:
             self.heads.load_state_dict(found)

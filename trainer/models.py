@@ -10,8 +10,10 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
+from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
 from trainer.electra_models import discriminator_folder, make_electra
+from trainer.embeddings import WIDTH, read_embeddings
 from trainer.family import FAMILIES, Family
 from trainer.model import Encoder, task_embedding
 from trainer.tasks.relation import RelationTask
@@ -81,7 +83,13 @@ Lan et al. 2020 without dropout, as its second version, Sun et al. 2020 (ERNIE 2
 16 tasks, and Clark et al. 2020, table 6, where `generator_size` is the width of the generator."""
 
 
-def load_model(name: str, corpus: Corpus, longest: int, others: Sequence[Corpus] = ()) -> Any:
+def load_model(
+    name: str,
+    corpus: Corpus,
+    longest: int,
+    others: Sequence[Corpus] = (),
+    entity_embeddings: str | None = None,
+) -> Any:
     """Makes the model to train, with weights drawn from torch's generator unless it has some.
 
     Args:
@@ -91,11 +99,24 @@ def load_model(name: str, corpus: Corpus, longest: int, others: Sequence[Corpus]
       corpus: What it is trained on, or the first member of it.
       longest: Most tokens of a row.
       others: The other members of a mixture; they have the same vocabulary.
+      entity_embeddings: File of embeddings for the entities of the data, see
+        `trainer.embeddings.read_embeddings`; without it they are learned.
 
     Raises:
       UsageError: if there is no such model, or it does not fit the data.
     """
+    entities = next((each.entities for each in (corpus, *others) if each.entities), ())
+    if entity_embeddings is not None and not entities:
+        raise UsageError(
+            f"--entity-embeddings {entity_embeddings}: {corpus.folder} is not aligned with "
+            "entities; leave it out, or build the recipe ernie-thu"
+        )
     if ":" in name and not os.path.exists(name):
+        if entity_embeddings is not None:
+            raise UsageError(
+                f"--entity-embeddings {entity_embeddings} is not for your own --model {name}, "
+                "which has to read them itself"
+            )
         return _own_model(name, [corpus, *others] if others else corpus)
     config = _config(name, corpus)
     family = FAMILIES.get(config.model_type)
@@ -119,11 +140,27 @@ def load_model(name: str, corpus: Corpus, longest: int, others: Sequence[Corpus]
     if family is None:
         return make_electra(name, config, corpus, longest, notice if dropout else "")
     recipes = [each.recipe for each in (corpus, *others)]
-    return _encoder(name, config, family, recipes, longest, notice if dropout else "")
+    embeddings = read_embeddings(entity_embeddings, entities) if entity_embeddings else None
+    if entities:
+        # What the heads need to know; the names are those of transformers' LUKE.
+        config.entity_vocab_size = len(entities)
+        learned = getattr(config, "entity_emb_size", WIDTH)
+        config.entity_emb_size = learned if embeddings is None else embeddings.shape[1]
+    encoder = _encoder(name, config, family, recipes, longest, notice if dropout else "", entities)
+    if embeddings is not None:
+        head: Any = encoder.heads["dea"]
+        head.freeze(embeddings)
+    return encoder
 
 
 def _encoder(
-    name: str, config: Any, family: Family, recipes: Sequence[Recipe], longest: int, notice: str
+    name: str,
+    config: Any,
+    family: Family,
+    recipes: Sequence[Recipe],
+    longest: int,
+    notice: str,
+    entities: Sequence[str],
 ) -> Encoder:
     """Makes a masked-LM with the heads that the data need."""
     folder = name if os.path.isdir(name) else None
@@ -146,6 +183,7 @@ def _encoder(
         longest=longest,
         first_position=config.pad_token_id + 1 if family.after_padding else 0,
         notice=notice,
+        files={ENTITIES: entities_text(entities)} if entities else {},
     )
     if paired and not any(isinstance(task, RelationTask) and task.lent for task in tasks):
         # The head of Hugging Face stays as it is: it has two answers, and learns nothing.

@@ -19,6 +19,7 @@ class TrainOptions:
     data: str
     model: str
     output: str
+    entity_embeddings: str | None = None
     batch_tokens: int | None = None
     batches_per_step: int | None = None
     copies: str = "cycle"
@@ -145,6 +146,12 @@ def _parser() -> Parser:
         help="bert-base, bert-large, bert-small, bert-tiny, roberta-base, albert-base, "
         "ernie-base, ernie-tiny, electra-small, electra-base, a CONFIG.json, a folder that "
         "from_pretrained loads (to go on with its weights), or module:callable (your own)",
+    )
+    model.add_argument(
+        "--entity-embeddings",
+        metavar="FILE",
+        help="for data aligned with entities: their embeddings, which are not trained; .npy in the "
+        "order of entities.txt, or lines of an id and numbers (learned, 100 wide)",
     )
     optimizer = parser.add_argument_group("optimizer")
     optimizer.add_argument(

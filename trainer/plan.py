@@ -16,11 +16,13 @@ class Limits:
       rows: Most rows.
       tokens: Most tokens of all rows.
       targets: Most tokens to predict.
+      aligned: Most tokens that are aligned with entities; None if that does not matter.
     """
 
     rows: int
     tokens: int
     targets: int
+    aligned: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +63,9 @@ def shuffled(count: int, rng: np.random.Generator) -> Array:
     return keys.astype(np.uint32 if count <= 1 << 32 else np.uint64)
 
 
-def pack_batches(order: Array, tokens: Array, targets: Array, limits: Limits) -> Plan:
+def pack_batches(
+    order: Array, tokens: Array, targets: Array, limits: Limits, aligned: Array | None = None
+) -> Plan:
     """Fills one batch after the other with the next rows, as long as they fit.
 
     Args:
@@ -69,6 +73,7 @@ def pack_batches(order: Array, tokens: Array, targets: Array, limits: Limits) ->
       tokens: [R]; tokens of each row, by number; none has more than `limits.tokens`.
       targets: [R]; bounds from above how many tokens of each row are to be predicted.
       limits: What fits.
+      aligned: [R]; tokens of each row that are aligned with entities, if that matters.
 
     Returns:
       Every row exactly once.
@@ -77,6 +82,8 @@ def pack_batches(order: Array, tokens: Array, targets: Array, limits: Limits) ->
         (offsets_of(tokens[order]), limits.tokens),
         (offsets_of(targets[order]), limits.targets),
     ]
+    if aligned is not None and limits.aligned is not None:
+        borders.append((offsets_of(aligned[order]), limits.aligned))
     starts = [0]
     while starts[-1] < len(order):
         begin = starts[-1]

@@ -52,7 +52,9 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     options = _settled(options, checkpoint, processes, data)
     longest = _longest(options, data)
     seed_torch(options.seed, "weights")
-    plain = load_model(options.model, data.first, longest, data.others).to(processes.device)
+    plain = load_model(
+        options.model, data.first, longest, data.others, options.entity_embeddings
+    ).to(processes.device)
     identity = _identity(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATIONS, has_spans
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.errors import UsageError
-from schemas.records import Array, Bytes, Int64
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.annotations import span_marks
 from transforms.checks.stored import special_tokens
 from transforms.objectives.recipe import Recipe
 from transforms.ragged import Ragged, offsets_of, range_indices
 from transforms.spans import Spans
-from transforms.standard_columns import IGNORED, token_labels
+from transforms.standard_columns import IGNORED
 from transforms.token_types import token_types
 
 
@@ -36,7 +36,8 @@ class Rows:
       tokens: `input_ids`, uint16 or uint32, not corrupted.
       second_segment_start: int64[R].
       pair_label: int64[R] label of the pair's relation, -100 if it has none; None without pairs.
-      token_labels: What is told of tokens: name to int8[T], 0 or 1, -100 at special tokens.
+      token_labels: What is told of tokens: name to int[T], -100 where nothing is; see
+        `transforms.token_labels`.
       turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
     """
 
@@ -96,6 +97,7 @@ class MappedShards:
         ids = np.dtype(vocabulary.id_type).itemsize
         self._ids = self._numbers(vocabulary.id_type)
         self._halves = self._numbers("uint16")
+        self._quarters = self._numbers("uint32")
         self._offsets = self._numbers("int32")
         self._tokens = self._lists(batches, "input_ids", ids)
         self._second = self._places(batches, "second_segment_start", 1, 2)
@@ -112,6 +114,11 @@ class MappedShards:
             for name in recipe.annotations
             if not has_spans(name)
         }
+        self._values = {
+            name: self._lists(batches, ANNOTATION_VALUES[name].name, 4)
+            for name in recipe.annotations
+            if name in ANNOTATION_VALUES
+        }
         self._words = self._lists(batches, "word_starts", 2) if recipe.needs_words else None
         self._relation = None
         if recipe.pair.relations:
@@ -119,7 +126,7 @@ class MappedShards:
             self._codes = self._numbers(str(kind))
             self._relation = self._places(batches, "pair_relation", 1, kind.bit_width // 8)
             self._labels = _pair_labels(batches, recipe)
-        self.lengths = self._all_lengths()
+        self.lengths = self._all_lengths(self._tokens)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MappedShards, self._arguments
@@ -144,7 +151,7 @@ class MappedShards:
             return {}
         special = special_tokens(tokens, second, recipe, vocabulary)
         return {
-            labels.name: token_labels(self.marks(rows, labels.name, tokens), special)
+            labels.name: labels.told(self.marks(rows, labels.name, tokens), special, IGNORED)
             for labels in recipe.labels
         }
 
@@ -161,8 +168,8 @@ class MappedShards:
         positions = self._gather(self._selected[number], self._halves, batch, lists)
         return positions, self._gather(self._seen[number], self._ids, batch, lists).values
 
-    def marks(self, rows: Int64, name: str, tokens: Ragged) -> Bytes:
-        """Returns uint8[T]: the marks of an annotation, see `transforms.annotations`.
+    def marks(self, rows: Int64, name: str, tokens: Ragged) -> Array:
+        """Returns [T]: the marks of an annotation, see `transforms.annotations`.
 
         Args:
           rows: Their numbers.
@@ -170,9 +177,13 @@ class MappedShards:
           tokens: Of these rows.
         """
         if not has_spans(name):
-            positions = self._gather(self._marked[name], self._halves, *self._find(rows))
-            marks = np.zeros(len(tokens.values), np.uint8)
-            marks[np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values] = 1
+            place = self._find(rows)
+            positions = self._gather(self._marked[name], self._halves, *place)
+            values = np.ones(len(positions.values), np.uint8)
+            if name in self._values:
+                values = self._gather(self._values[name], self._quarters, *place).values + 1
+            marks = np.zeros(len(tokens.values), values.dtype)
+            marks[np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values] = values
             return marks
         starts, ends = self.spans(rows, name)
         base = np.repeat(tokens.offsets[:-1], starts.lengths)
@@ -214,11 +225,15 @@ class MappedShards:
             values[range_indices(lists.values[batch] + begins, lengths)], lengths
         )
 
-    def _all_lengths(self) -> Array:
+    def marked(self, name: str) -> Array:
+        """Returns int32[R]: how many tokens of each row an annotation of single tokens marks."""
+        return self._all_lengths(self._marked[name])
+
+    def _all_lengths(self, lists: _Lists) -> Array:
         counts = np.diff(self._first)
         parts = [
             np.diff(self._offsets[at : at + count + 1])
-            for at, count in zip(self._tokens.offsets.tolist(), counts.tolist(), strict=True)
+            for at, count in zip(lists.offsets.tolist(), counts.tolist(), strict=True)
         ]
         return np.concatenate(parts) if parts else np.empty(0, np.int32)
 

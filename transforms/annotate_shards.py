@@ -13,7 +13,8 @@ from schemas.annotations import (
     annotation_schema,
 )
 from schemas.records import ShardId
-from transforms.annotator import Annotator
+from transforms.anchors import join_anchored
+from transforms.annotator import Annotator, load_annotator, prefer
 from transforms.build_shards import BuildError, Built, check_software
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
@@ -41,12 +42,15 @@ class AnnotationBuilder:
       plan: Names the shards.
       output: Folder of the annotations.
       software: Versions, from `software_versions`, that a worker must have.
+      anchors: Documents come with entities of their own; where one overlaps what is found, it
+        stays.
     """
 
     annotator: Annotator
     plan: AnnotationShards
     output: str
     software: Mapping[str, str]
+    anchors: bool = False
 
     def build(self, number: int, packed: Iterable[bytes]) -> AnnotationEntry:
         """Annotates packed documents, writes what was found and then the shard's entry.
@@ -58,9 +62,15 @@ class AnnotationBuilder:
         check_software(self.software)
         shard = self.plan.shards[number]
         documents = itertools.chain.from_iterable(map(unpack_documents, packed))
-        text = join_documents(documents, deduplicate=True)
+        anchored = None
+        if self.anchors:
+            text, anchored = join_anchored(documents)
+        else:
+            text = join_documents(documents, deduplicate=True)
         try:
-            spans = self.annotator.spans(text, self.annotator.kinds)
+            spans = load_annotator(self.annotator).annotate(text.data)
+            if anchored is not None:
+                spans["entities"] = prefer(anchored, spans["entities"])
             name = f"{shard.name}.arrow"
             path = FileSystems.join(self.output, *name.split("/"))
             batch = annotation_batch(text, spans)

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import SENTENCES, SPAN, has_spans
-from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, Int64, Tokens
+from schemas.columns import ANNOTATION_VALUES, SENTENCES, SPAN, has_spans
+from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, EntitySpans, Int64, Tokens
 from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
@@ -48,9 +48,16 @@ def mark_sentences(tokens: Tokens) -> Tokens:
     return dataclasses.replace(tokens, annotations={**tokens.annotations, SENTENCES: marks})
 
 
-def annotation_column(name: str, marks: Array, offsets: Int64) -> pa.Array:
-    """Returns the column of an annotation, by positions in the row."""
-    return span_column(marks, offsets) if has_spans(name) else position_column(marks, offsets)
+def annotation_arrays(name: str, marks: Array, offsets: Int64) -> list[pa.Array]:
+    """Returns the columns of an annotation, by positions in the row."""
+    if has_spans(name):
+        return [span_column(marks, offsets)]
+    positions = position_column(marks, offsets)
+    if name not in ANNOTATION_VALUES:
+        return [positions]
+    values = pa.array(marks[marks > 0] - 1, ANNOTATION_VALUES[name].type.value_type)
+    kind = ANNOTATION_VALUES[name].type
+    return [positions, pa.ListArray.from_arrays(positions.offsets, values, type=kind)]
 
 
 def position_column(marks: Array, offsets: Int64) -> pa.Array:
@@ -139,6 +146,28 @@ def project_codes(spans: CodedSpans, begins: Int64, ends: Int64, offsets: Int64)
     silent = firsts[begins[firsts] > ends[firsts]]
     codes[silent] = codes[silent + 1]
     return codes
+
+
+def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
+    """Returns uint32[T]: at the first token of each span one more than its entity, else 0.
+
+    Which token is of a span is as in `project_spans`.
+
+    Args:
+      spans: In the text that the tokens were made of; those that begin before it have their first
+        token elsewhere.
+      begins: int64[T]; as in `project_spans`.
+      ends: int64[T]; as in `project_spans`.
+    """
+    numbers = np.zeros(len(begins), np.uint32)
+    if not len(spans) or not len(begins):
+        return numbers
+    found, owner = _owners(spans, begins, ends)
+    tokens = np.flatnonzero(found)
+    owners = owner[tokens]
+    first = (np.diff(owners, prepend=-1) != 0) & (spans.starts[owners] >= 0)
+    numbers[tokens[first]] = spans.entities[owners[first]] + 1
+    return numbers
 
 
 def _owners(spans: ByteSpans, begins: Int64, ends: Int64) -> tuple[Bool, Int64]:

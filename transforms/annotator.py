@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from schemas.annotations import KINDS, LabelledSpans
-from schemas.records import Bytes, Int64, ShardText
+from schemas.columns import ENTITY_IDS
+from schemas.records import Bytes, ByteSpans, EntitySpans, Int64, ShardText
 from transforms.gazetteer import Gazetteer
 from transforms.jieba_spans import jieba_spans, join_spans
 from transforms.spacy_spans import (
@@ -58,7 +59,8 @@ class Annotator:
     """Which entities and phrases are found, and how.
 
     Attributes:
-      kinds: What is found, of `KINDS`.
+      kinds: What is found, of `KINDS` and `schemas.columns.ENTITY_IDS`: the entities of the
+        gazetteer, if they have an id.
       spacy_model: Name or folder of a spaCy pipeline, "" for none.
       gazetteer: Entities by name. Where one overlaps what else was found, the gazetteer's stays.
       phrases: "noun-chunks" (spaCy's), "pos" (maximal runs of nouns by spaCy's tagger), "jieba"
@@ -77,10 +79,22 @@ class Annotator:
                 f"phrases must be one of {', '.join(PHRASE_RULES)}, got {self.phrases!r}"
             )
 
-    def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, LabelledSpans]:
+    def entities(self) -> tuple[str, ...]:
+        """Returns the ids of the gazetteer, in the order of their numbers.
+
+        Raises:
+          GazetteerError: if it cannot be read.
+        """
+        return tuple(sorted(self.gazetteer.ids()))
+
+    def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, ByteSpans]:
         """Returns the spans of these kinds in a shard's text."""
-        found = load_annotator(self).annotate(text.data)
-        return {kind: found[kind] for kind in kinds}
+        loaded = load_annotator(self)
+        found = loaded.annotate(text.data)
+        return {
+            kind: loaded.numbered(found[kind]) if kind == ENTITY_IDS else found[kind]
+            for kind in kinds
+        }
 
 
 @functools.lru_cache(maxsize=2)
@@ -98,7 +112,8 @@ class LoadedAnnotator:
     """Model and gazetteer, ready for use.
 
     Attributes:
-      sources: For each kind what finds it: "ner", "noun-chunks", "pos", "jieba" or "none".
+      sources: For each kind what finds it: "ner", "noun-chunks", "pos", "jieba", "gazetteer" or
+        "none".
     """
 
     def __init__(self, annotator: Annotator) -> None:
@@ -106,6 +121,7 @@ class LoadedAnnotator:
         self._annotator = annotator
         self._nlp = load_model(annotator.spacy_model) if annotator.spacy_model else None
         self._list = annotator.gazetteer.load() if annotator.gazetteer else None
+        self._numbers = {name: number for number, name in enumerate(annotator.entities())}
         self.sources = {kind: self._source(kind) for kind in annotator.kinds}
         self._model_sha256 = ""
         if self._nlp is not None:
@@ -114,6 +130,8 @@ class LoadedAnnotator:
             keep_only(self._nlp, FEATURES.union(*needed))
 
     def _source(self, kind: str) -> str:
+        if kind == ENTITY_IDS:
+            return "gazetteer"
         nlp, rule = self._nlp, self._annotator.phrases
         chinese = nlp is None or nlp.lang == "zh"
         if kind == "entities":
@@ -168,6 +186,9 @@ class LoadedAnnotator:
         parts = []
         for kind, source in self.sources.items():
             told = _TOLD[source]
+            if kind == ENTITY_IDS:
+                parts.append(f"entities with ids by {told}")
+                continue
             if kind == "entities" and self._list is not None:
                 told = "the gazetteer" if source == "none" else f"the gazetteer and {told}"
             if source == "jieba":
@@ -194,10 +215,17 @@ class LoadedAnnotator:
         finders = {kind: _FOUND_BY[s] for kind, s in self.sources.items() if s in _FOUND_BY}
         if self._nlp is not None and finders:
             found.update(_collect(self._nlp, data, borders, finders))
-        if self._list is not None and "entities" in found:
+        if self._list is not None and {"entities", ENTITY_IDS} & set(found):
             listed = _collect(self._list, data, borders, {"entities": entities_of})["entities"]
-            found["entities"] = _prefer(listed, found["entities"])
+            if ENTITY_IDS in found:
+                found[ENTITY_IDS] = listed
+            if "entities" in found:
+                found["entities"] = prefer(listed, found["entities"])
         return found
+
+    def numbered(self, spans: LabelledSpans) -> EntitySpans:
+        """Returns the spans with an id of the gazetteer."""
+        return spans.numbered(self._numbers)
 
 
 _TOLD: Mapping[str, str] = {
@@ -206,6 +234,7 @@ _TOLD: Mapping[str, str] = {
     "pos": "runs of nouns, by the model's tags",
     "jieba": "jieba's parts of speech",
     "none": "nothing",
+    "gazetteer": "the gazetteer",
 }
 
 
@@ -234,7 +263,7 @@ def _collect(
     return {kind: collector.spans() for kind, collector in collectors.items()}
 
 
-def _prefer(kept: LabelledSpans, others: LabelledSpans) -> LabelledSpans:
+def prefer(kept: LabelledSpans, others: LabelledSpans) -> LabelledSpans:
     """Returns the spans of both, without those of `others` that overlap one that is kept."""
     after = np.searchsorted(kept.ends, others.starts, "right")
     starts = np.append(kept.starts, np.iinfo(np.int64).max)

@@ -28,8 +28,14 @@ from transforms.words import Segmenter, annotate_words
 class Annotations(Protocol):
     """Where the entities and phrases of a text come from."""
 
+    def entities(self) -> tuple[str, ...]:
+        """Returns the ids of all entities that there may be, in the order of their numbers."""
+        ...
+
     def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, ByteSpans]:
         """Returns the spans of these kinds in a shard's text.
+
+        The kind `schemas.columns.ENTITY_IDS` are `EntitySpans`: entities with an id.
 
         Raises:
           AnnotationError: if they cannot be had.
@@ -96,7 +102,7 @@ def tokenize_shard(
     text = dataclasses.replace(text, sentence_starts=starts)
     if columns.WORDS in needs:
         text = annotate_words(text, settings.segmenter)
-    if kinds := [kind for kind in KINDS if kind in needs]:
+    if kinds := [kind for kind in (*KINDS, columns.ENTITY_IDS) if kind in needs]:
         text = dataclasses.replace(text, spans=settings.annotations.spans(text, kinds))
     openings = {name: texts for recipe in recipes for name, texts in recipe.openings.items()}
     found = {name: find_openings(text.data, starts, texts) for name, texts in openings.items()}

@@ -138,6 +138,7 @@ class ShardBuilder:
             duplicates=source.duplicates,
             encoder=source.encoder,
             statistics=add_up(statistics),
+            left_out=examples.left_out,
         )
 
     def _advice(self, shard: ShardId) -> str:

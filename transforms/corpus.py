@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas.counts import COUNTS
+from schemas.entities import ENTITIES, read_entities
 from schemas.errors import UsageError
 from schemas.manifest import ShardEntry, member_names, shard_entries
 from schemas.vocabulary import Vocabulary, read_vocabulary
@@ -34,6 +35,7 @@ class Corpus:
       recipe: That its examples were built with; in training, what they are taken to be.
       tokenizer_json: Content of its tokenizer.json.
       vocabulary: Of that tokenizer.
+      entities: Ids of the entities that tokens are aligned with, by number, if they are.
       built: That its examples were built with, where training takes them for another recipe's.
       objective: That other recipe, in words; None if it is the same.
     """
@@ -43,6 +45,7 @@ class Corpus:
     recipe: Recipe
     tokenizer_json: str
     vocabulary: Vocabulary
+    entities: tuple[str, ...] = ()
     built: Recipe | None = None
     objective: str | None = None
 
@@ -83,7 +86,7 @@ class Corpus:
 
 
 def corpus_of(folder: str, manifest: Mapping[str, Any], read: Callable[[str], str]) -> Corpus:
-    """Returns the corpus that a manifest, a tokenizer file and maybe one of counts describe.
+    """Returns the corpus that a manifest, a tokenizer file, and others that it names describe.
 
     Args:
       folder: Where it lies.
@@ -102,7 +105,10 @@ def corpus_of(folder: str, manifest: Mapping[str, Any], read: Callable[[str], st
     recipe = recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
     tokenizer_json = read(TOKENIZER)
     counts = read(COUNTS) if manifest.get("counts") else None
+    listed = manifest.get("entities")
+    entities = read(ENTITIES) if listed else None
     for name, text, sha256 in (
+        (ENTITIES, entities, listed and listed["sha256"]),
         (TOKENIZER, tokenizer_json, stated["sha256"]),
         (COUNTS, counts, manifest.get("counts")),
     ):
@@ -113,10 +119,12 @@ def corpus_of(folder: str, manifest: Mapping[str, Any], read: Callable[[str], st
         raise ValueError(
             f"tokenizer.json has {vocabulary.size} ids, the manifest says {stated['vocab_size']}"
         )
+    ids = read_entities(entities or "")
     return Corpus(
         folder=folder,
         manifest=manifest,
         recipe=recipe,
         tokenizer_json=tokenizer_json,
-        vocabulary=vocabulary,
+        vocabulary=dataclasses.replace(vocabulary, entities=len(ids)),
+        entities=ids,
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotations import annotation_column
+from transforms.annotations import annotation_arrays
 from transforms.corruption.bernoulli import StagedUnits
 from transforms.corruption.select import Select
 from transforms.corruption.units import UnitTable
@@ -160,8 +160,6 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
         counts = np.diff(offsets_of(batch.word_starts)[batch.offsets])
         positions = positions_in_row(np.diff(batch.offsets))[batch.word_starts]
         arrays.append(arrow_list(offsets_of(counts), pa.array(positions.astype(np.uint16))))
-    arrays.extend(
-        annotation_column(name, batch.annotations[name], batch.offsets)
-        for name in recipe.annotations
-    )
+    for name in recipe.annotations:
+        arrays.extend(annotation_arrays(name, batch.annotations[name], batch.offsets))
     return arrays

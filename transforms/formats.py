@@ -16,8 +16,8 @@ line may be `JSON_LINE_FACTOR` times as long, since line ends are inside it.
 import json
 import re
 import sys
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -55,6 +55,7 @@ def read_range(
     part: FileRange,
     text_field: str = "text",
     max_document_bytes: int = MAX_DOCUMENT_BYTES,
+    anchors_field: str = "",
 ) -> Iterator[ReadBatch]:
     """Reads the documents that belong to a range of a file.
 
@@ -66,6 +67,7 @@ def read_range(
         line. Three names with commas between them are those of a query, a title and a label, see
         `transforms.query_titles`.
       max_document_bytes: The longest document, before normalisation.
+      anchors_field: The field of a JSON object with the entities of its text; "" if it is not read.
 
     Yields:
       Batches of about 8 MiB of text, in the order of the file.
@@ -79,7 +81,7 @@ def read_range(
     records = RawRecords(part.path, max_document_bytes, in_place=part.format == "text")
     try:
         stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec) if codec else file
-        for _ in _steps(stream, part, text_field, records):
+        for _ in _steps(stream, part, text_field, records, anchors_field):
             yield from records.drain()
         yield from records.drain()
     except (OSError, pa.ArrowException) as error:
@@ -87,14 +89,16 @@ def read_range(
         raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
 
 
-def _steps(file: BinaryIO, part: FileRange, text_field: str, records: RawRecords) -> Iterator[None]:
+def _steps(
+    file: BinaryIO, part: FileRange, text_field: str, records: RawRecords, anchors_field: str
+) -> Iterator[None]:
     """Collects the records of a range, and yields now and then for them to be taken away."""
     end = sys.maxsize if part.end is None else part.end
     if part.format == "parquet":
         return _read_parquet(file, part.begin, end, text_field, records)
     if part.format == "jsonl":
         blocks = line_blocks(file, part.begin, end, JSON_LINE_FACTOR * records.limit)
-        return _read_jsonl(lines_before(blocks, end), text_field, records)
+        return _read_jsonl(lines_before(blocks, end), text_field, records, anchors_field)
     blocks = line_blocks(file, part.begin, end, records.limit)
     if part.format == "lines":
         return _read_lines(lines_before(blocks, end), records)
@@ -110,32 +114,42 @@ def _read_lines(blocks: Iterator[LineBlock], records: RawRecords) -> Iterator[No
         yield
 
 
-def _read_jsonl(blocks: Iterator[LineBlock], field: str, records: RawRecords) -> Iterator[None]:
+def _read_jsonl(
+    blocks: Iterator[LineBlock], field: str, records: RawRecords, anchors_field: str
+) -> Iterator[None]:
     for block in blocks:
         if block.too_long:
             records.reject(block.offset, "line_too_long", block.data)
             continue
         for offset, line in zip(*lines_of(block), strict=True):
             if line and not line.isspace():
-                text, reason = _json_text(line, field)
+                record, reason = _json_object(line)
+                text = b""
+                if not reason:
+                    text, reason = _json_text(record, field)
                 if reason:
                     records.reject(offset, reason, line)
+                elif anchors_field and record.get(anchors_field) is not None:
+                    records.add_anchored(offset, text.decode(), record[anchors_field])
                 else:
                     records.add(offset, text)
         yield
 
 
-def _json_text(line: bytes, field: str) -> tuple[bytes, str]:
-    """Returns the text of a JSON object, and why there is none or ""."""
+def _json_object(line: bytes) -> tuple[dict[str, Any], str]:
+    """Returns a JSON object, and why there is none or ""."""
     try:
         record = json.loads(line.decode())
     except UnicodeDecodeError:
-        return b"", "invalid_utf8"
+        return {}, "invalid_utf8"
     except (ValueError, RecursionError):
-        return b"", "broken_json"
-    if not isinstance(record, dict):
-        return b"", "broken_json"
-    text: object = record.get(field)
+        return {}, "broken_json"
+    return (record, "") if isinstance(record, dict) else ({}, "broken_json")
+
+
+def _json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, str]:
+    """Returns the text of a JSON object, and why there is none or ""."""
+    text = record.get(field)
     if names := record_fields(field):
         text, reason = record_text(record, names)
         if reason:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from schemas.annotations import AnnotationError
+from schemas.entities import is_entity_id
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -52,6 +53,18 @@ class Gazetteer:
     surfaces: str = ""
     ignore_case: bool = False
 
+    def ids(self) -> frozenset[str]:
+        """Returns the ids that it gives.
+
+        Raises:
+          GazetteerError: if a line cannot be read.
+        """
+        return frozenset(entry.get("id", "") for entry in self._entries()) - {""}
+
+    def _entries(self) -> list[dict[str, Any]]:
+        found = [*_read_patterns(self.patterns), *_read_surfaces(self.surfaces)]
+        return _first_of_each(found, self.ignore_case)
+
     def __bool__(self) -> bool:
         return bool(self.patterns.strip() or self.surfaces.strip())
 
@@ -72,9 +85,8 @@ class Gazetteer:
         words.infix_finditer = compile_infix_regex([*rules.infixes, _ALONE]).finditer
         attribute = "LOWER" if self.ignore_case else "ORTH"
         ruler: Any = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": attribute})
-        found = [*_read_patterns(self.patterns), *_read_surfaces(self.surfaces)]
         try:
-            ruler.add_patterns(_first_of_each(found, self.ignore_case))
+            ruler.add_patterns(self._entries())
         except (ValueError, TypeError) as error:
             raise GazetteerError(f"spaCy refuses a pattern: {error}") from error
         return nlp
@@ -99,7 +111,12 @@ def _read_patterns(content: str) -> Iterator[dict[str, Any]]:
                 f"line {number} asks for {', '.join(sorted(unknown))}, which is not known of a "
                 f"word alone; allowed are {', '.join(sorted(_LEXICAL))}"
             )
-        yield {"label": str(label), "pattern": pattern, "id": str(entry.get("id", ""))}
+        name = str(entry.get("id", ""))
+        if name and not is_entity_id(name):
+            raise GazetteerError(
+                f"line {number}: an id has no line break, and no white space around it: {name!r}"
+            )
+        yield {"label": str(label), "pattern": pattern, "id": name}
 
 
 def _read_surfaces(content: str) -> Iterator[dict[str, Any]]:

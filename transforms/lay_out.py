@@ -11,7 +11,7 @@ from transforms.checks.layout import examine_layout
 from transforms.checks.oracle import Findings
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
-from transforms.ragged import copy_ranges, offsets_of
+from transforms.ragged import copy_ranges, offsets_of, range_indices
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -126,6 +126,25 @@ def _place(ids: Array, position: Int64, roles: tuple[str, ...], vocabulary: Voca
     return position
 
 
+def take_rows(examples: Examples, rows: Int64) -> Examples:
+    """Returns some rows, and counts the others as left out."""
+    if len(rows) == len(examples):
+        return examples
+    lengths = np.diff(examples.offsets)[rows]
+    tokens = range_indices(examples.offsets[rows], lengths)
+    words, relation = examples.word_starts, examples.relation
+    return Examples(
+        ids=examples.ids[tokens],
+        offsets=offsets_of(lengths),
+        second_segment_start=examples.second_segment_start[rows],
+        special=examples.special[tokens],
+        word_starts=None if words is None else words[tokens],
+        relation=None if relation is None else relation[rows],
+        annotations={name: each[tokens] for name, each in examples.annotations.items()},
+        left_out=examples.left_out + len(examples) - len(rows),
+    )
+
+
 def join_examples(parts: list[Examples]) -> Examples:
     """Puts the examples of several passes one after the other."""
     if len(parts) == 1:
@@ -143,4 +162,5 @@ def join_examples(parts: list[Examples]) -> Examples:
             name: np.concatenate([part.annotations[name] for part in parts])
             for name in parts[0].annotations
         },
+        left_out=sum(part.left_out for part in parts),
     )

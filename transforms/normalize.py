@@ -29,6 +29,11 @@ _COMPOSE, _LF, _SPACE = 0x01, 0x0A, 0x20
 _LINE_ENDS = (0x0085, 0x2028, 0x2029)
 _SPACES = (0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
 
+LINE_ENDS = "\n\r" + "".join(map(chr, _LINE_ENDS))
+"""The characters that end a line."""
+WHITE = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA0), *_LINE_ENDS, *_SPACES)))
+"""The characters that become white space."""
+
 # 0xFF is in no UTF-8 text, so it separates texts before their controls are gone; afterwards NUL
 # does: it is less than LF and LF is less than space, which `_collapse` needs.
 _OUTER, _SEPARATOR = b"\xff", b"\x00"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from schemas.columns import has_spans
 from schemas.records import Int64, Packing, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.annotations import BEGINS, INSIDE
@@ -162,7 +163,8 @@ class WholeDocuments(Part):
             words = words.copy()
             words[resumed] = True
         annotations = {name: each.copy() for name, each in tokens.annotations.items()}
-        for marks in annotations.values():
+        for name in filter(has_spans, annotations):
+            marks = annotations[name]
             # What is inside a span here does not go on with what stands before it now.
             marks[resumed[marks[resumed] == INSIDE]] = BEGINS
         documents = np.arange(len(lengths) + 1, dtype=np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.documents import Rejected, excerpt_of
+from transforms.anchors import AnchorError, RawAnchors, normalized_anchors, read_anchors
 from transforms.line_blocks import EXCERPT_BYTES
 from transforms.normalize import normalize_texts
 
@@ -20,6 +21,7 @@ class ReadBatch:
 
     Attributes:
       texts: Normalised texts, none of them empty.
+      anchors: Of each text, see `schemas.documents.ANCHORED_SCHEMA`; empty if none were given.
       rejected: Records set aside.
       tally: "documents" (texts), "bytes" (of them), "empty" (records of nothing but white space)
         and "split" (cuts made in documents that were too long).
@@ -28,6 +30,7 @@ class ReadBatch:
     texts: list[bytes]
     rejected: list[Rejected]
     tally: dict[str, int]
+    anchors: list[bytes] = dataclasses.field(default_factory=list)
 
 
 class RawRecords:
@@ -49,6 +52,7 @@ class RawRecords:
         self._offsets: list[int] = []
         self._texts: list[bytes] = []
         self._rejected: list[Rejected] = []
+        self._anchors: dict[int, RawAnchors] = {}
         self._cuts = 0
 
     def extend(self, offsets: Sequence[int], texts: Sequence[bytes]) -> None:
@@ -61,6 +65,23 @@ class RawRecords:
         start = self.add_pieces(offset, text)
         if not start or start < len(text):
             self.extend([offset + start * self._stride], [text[start:]])
+
+    def add_anchored(self, offset: int, text: str, found: object) -> None:
+        """Adds a text with what its record has for anchors; bad ones are set aside, and only they.
+
+        So are those of a text that is too long, whose pieces are documents of their own.
+        """
+        content, anchors = text.encode(), None
+        try:
+            anchors = read_anchors(text, found)
+        except AnchorError as error:
+            self.reject(offset, str(error), content)
+        if anchors is not None and len(content) > self.limit:
+            self.reject(offset, "anchors_of_long_text", content)
+            anchors = None
+        if anchors is not None:
+            self._anchors[len(self._texts)] = anchors
+        self.add(offset, content)
 
     def add_pieces(self, offset: int, text: bytes) -> int:
         """Adds pieces of a text that is too long; returns where the rest begins that is not."""
@@ -96,16 +117,29 @@ class RawRecords:
             texts = self._texts[first:last]
             if not _is_utf8(b"\n".join(texts)):
                 texts = self._decodable(first, texts)
-            normalized = [text for text in normalize_texts(texts) if text]
+            every = normalize_texts(texts)
+            normalized = [text for text in every if text]
+            anchors = self._anchors_of(first, every)
             tally = {
                 "documents": len(normalized),
                 "empty": len(texts) - len(normalized),
                 "split": self._cuts,
                 "bytes": sum(map(len, normalized)),
             }
-            yield ReadBatch(texts=normalized, rejected=self._rejected, tally=tally)
+            yield ReadBatch(texts=normalized, rejected=self._rejected, tally=tally, anchors=anchors)
             self._rejected, self._cuts = [], 0
         self._clear()
+
+    def _anchors_of(self, first: int, texts: Sequence[bytes]) -> list[bytes]:
+        """Returns the anchors of those normalised texts that are not empty; [] if none has any."""
+        if not self._anchors:
+            return []
+        given = [n for n in range(len(texts)) if first + n in self._anchors]
+        raw = [self._anchors[first + n] for n in given]
+        found = dict(zip(given, normalized_anchors(raw, [texts[n] for n in given]), strict=True))
+        for number in (number for number, places in found.items() if places is None):
+            self.reject(self._offsets[first + number], "anchor_not_on_text", texts[number])
+        return [found.get(number) or b"" for number, text in enumerate(texts) if text]
 
     def _decodable(self, first: int, texts: list[bytes]) -> list[bytes]:
         decodable = []

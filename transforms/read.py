@@ -11,7 +11,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadat
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PBegin
 
-from schemas.documents import Rejected, document_batch
+from schemas.documents import Rejected, anchored_batch, document_batch
 from transforms.formats import (
     MAX_DOCUMENT_BYTES,
     ReadError,
@@ -92,17 +92,21 @@ def _open(path: str) -> BinaryIO:
 
 
 class _ReadRangeFn(beam.DoFn):
-    def __init__(self, text_field: str, max_document_bytes: int) -> None:
-        self._text_field = text_field
+    def __init__(self, text_field: str, max_document_bytes: int, anchors_field: str) -> None:
+        self._text_field, self._anchors_field = text_field, anchors_field
         self._max_document_bytes = max_document_bytes
 
     def process(self, part: FileRange) -> Iterator[_Output]:
         tally: collections.Counter[str] = collections.Counter()
         with _open(part.path) as file:
-            for batch in read_range(file, part, self._text_field, self._max_document_bytes):
+            for batch in read_range(
+                file, part, self._text_field, self._max_document_bytes, self._anchors_field
+            ):
                 tally.update(batch.tally)
                 yield from batch.rejected
-                if batch.texts:
+                if batch.texts and self._anchors_field:
+                    yield anchored_batch(batch.texts, batch.anchors or [b""] * len(batch.texts))
+                elif batch.texts:
                     yield document_batch(batch.texts)
         yield dict(tally)
 
@@ -119,6 +123,8 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
       ranges: From `transforms.inputs.plan_ranges`.
       text_field: The field of a JSON object, or the column of a Parquet file, with the text.
       max_document_bytes: Longer documents are cut at line ends.
+      anchors_field: The field of a JSON object with the entities of its text; documents are then
+        batches of `ANCHORED_SCHEMA`.
 
     Returns a `Reading`.
 
@@ -128,13 +134,14 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
     ranges: list[FileRange]
     text_field: str = "text"
     max_document_bytes: int = MAX_DOCUMENT_BYTES
+    anchors_field: str = ""
 
     def __post_init__(self) -> None:
         super().__init__()
         check_max_document_bytes(self.max_document_bytes)
 
     def expand(self, pbegin: PBegin) -> Any:
-        read = _ReadRangeFn(self.text_field, self.max_document_bytes)
+        read = _ReadRangeFn(self.text_field, self.max_document_bytes, self.anchors_field)
         outputs = (
             pbegin
             | "CreateRanges" >> beam.Create(self.ranges)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from schemas.columns import has_spans
 from schemas.records import Int64, Tokens
 from transforms.annotations import BEGINS, INSIDE
 from transforms.ragged import copy_ranges, offsets_of
@@ -43,6 +44,7 @@ def take_ranges(tokens: Tokens, begins: Int64, lengths: Int64, counts: Int64) ->
     firsts = offsets[:-1]
     if words is not None:
         words[firsts] = True
-    for marks in taken.annotations.values():
+    for name in filter(has_spans, taken.annotations):
+        marks = taken.annotations[name]
         marks[firsts[marks[firsts] == INSIDE]] = BEGINS
     return taken

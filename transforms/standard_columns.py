@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATIONS, Column, list_of, schema_of
-from schemas.records import Array, Bool, Int64
+from schemas.columns import Column, list_of, schema_of
+from schemas.records import Array, Int64
 from transforms.checks.stored import StoredBatch
 from transforms.pair_segments import Pair
 from transforms.ragged import range_indices
@@ -52,9 +52,10 @@ def standard_schema(
     if pair.task is not None:
         meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
         found.append(Column(pair.task.label, pa.int32(), f"{meaning}; else -100."))
-    for each in labels:
-        meaning = f"1 at {ANNOTATIONS[each.name].name}, 0 at other tokens, -100 at special ones."
-        found.append(Column(token_label_column(each.name), list_of(pa.int8()), meaning))
+    found.extend(
+        Column(token_label_column(each.name), list_of(each.told_type), each.meaning)
+        for each in labels
+    )
     return schema_of(found)
 
 
@@ -92,14 +93,9 @@ def standard_columns(
     if pair.task is not None:
         arrays.append(pa.array(_pair_labels(batch, pair)))
     for each in labels:
-        marks = token_labels(batch.annotations[each.name], batch.special)
+        marks = each.told(batch.annotations[each.name], batch.special, IGNORED)
         arrays.append(arrow_list(batch.offsets, pa.array(marks)))
     return pa.record_batch(arrays, schema=standard_schema(pair, labels, masked=masked))
-
-
-def token_labels(marks: Array, special: Bool) -> Array:
-    """Returns int8[T]: 1 at marked tokens, 0 at others, -100 at special ones."""
-    return np.where(special, IGNORED, marks > 0).astype(np.int8)
 
 
 def _selection(batch: StoredBatch, copy: int) -> tuple[Int64, Int64]:

@@ -1,6 +1,8 @@
 """Looks up annotations that `shardmill annotate` stored."""
 
 import dataclasses
+import functools
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 
@@ -9,8 +11,10 @@ import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.annotations import AnnotationError, column_spans, sort_keys
-from schemas.records import Array, ByteSpans, Int64, ShardText
+from schemas.annotations import AnnotationError, column_entities, column_spans, sort_keys
+from schemas.columns import ENTITY_IDS
+from schemas.entities import ENTITIES, read_entities
+from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
 from transforms.shards import ShardPlan
 
 
@@ -24,10 +28,20 @@ class StoredAnnotations:
     Attributes:
       folder: Output of `shardmill annotate`.
       paths: Its shards, relative to the folder.
+      entities_sha256: Of its file of entities, "" if entities with ids are not asked for.
     """
 
     folder: str
     paths: tuple[str, ...]
+    entities_sha256: str = ""
+
+    def entities(self) -> tuple[str, ...]:
+        """Returns the ids that its entities have, in the order of their numbers.
+
+        Raises:
+          AnnotationError: if they cannot be read, or were changed.
+        """
+        return _read_entities(self.folder, self.entities_sha256)
 
     def spans(self, text: ShardText, kinds: Iterable[str]) -> Mapping[str, ByteSpans]:
         """Returns the spans of these kinds in a shard's text.
@@ -42,13 +56,18 @@ class StoredAnnotations:
         missing = 0
         for number in np.unique(numbers).tolist():
             which = np.flatnonzero(numbers == number)
-            table = self._open(self.paths[number])
+            table = open_annotations(self.folder, self.paths[number])
             rows, there = _find(table, text.keys[which])
             missing += len(which) - len(rows)
             starts = text.document_starts[which[there]]
             for kind in kinds:
-                column = table.column(kind).take(pa.array(rows))
-                found[kind].append(column_spans(column, starts))
+                stored = "entities" if kind == ENTITY_IDS else kind
+                column = table.column(stored).take(pa.array(rows))
+                if kind == ENTITY_IDS:
+                    known = _numbers(self.folder, self.entities_sha256)
+                    found[kind].append(column_entities(column, starts, known))
+                else:
+                    found[kind].append(column_spans(column, starts))
         if missing:
             raise AnnotationError(
                 f"{missing:,} of {len(text.keys):,} documents are not in {self.folder}: run "
@@ -57,19 +76,45 @@ class StoredAnnotations:
             )
         return {kind: _in_order(parts) for kind, parts in found.items()}
 
-    def _open(self, path: str) -> pa.RecordBatch:
-        whole = FileSystems.join(self.folder, *path.split("/"))
-        try:
-            if os.path.isfile(whole):
-                source = pa.memory_map(whole)
-            else:
-                with FileSystems.open(
-                    whole, compression_type=CompressionTypes.UNCOMPRESSED
-                ) as file:
-                    source = pa.BufferReader(file.read())
-            return pa.ipc.open_file(source).get_batch(0)
-        except (OSError, pa.ArrowException) as error:
-            raise AnnotationError(f"{whole} cannot be read: {error}") from error
+
+def open_annotations(folder: str, path: str) -> pa.RecordBatch:
+    """Opens a shard of a folder of annotations.
+
+    Raises:
+      AnnotationError: if it cannot be read.
+    """
+    whole = FileSystems.join(folder, *path.split("/"))
+    try:
+        local = os.path.isfile(whole)
+        source = pa.memory_map(whole) if local else pa.BufferReader(_content(whole))
+        return pa.ipc.open_file(source).get_batch(0)
+    except (OSError, pa.ArrowException) as error:
+        raise AnnotationError(f"{whole} cannot be read: {error}") from error
+
+
+def _content(path: str) -> bytes:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        content: bytes = file.read()
+    return content
+
+
+def _read_entities(folder: str, sha256: str) -> tuple[str, ...]:
+    path = FileSystems.join(folder, ENTITIES)
+    try:
+        content = _content(path)
+    except OSError as error:
+        raise AnnotationError(f"{path} cannot be read: {error}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise AnnotationError(
+            f"{path} was changed; make the annotations again: shardmill annotate --overwrite"
+        )
+    return read_entities(content.decode())
+
+
+@functools.lru_cache(maxsize=2)
+def _numbers(folder: str, sha256: str) -> Mapping[str, int]:
+    """Returns the number of each id; read once a process."""
+    return {name: number for number, name in enumerate(_read_entities(folder, sha256))}
 
 
 def _find(table: pa.RecordBatch, keys: Array) -> tuple[Int64, Int64]:
@@ -89,4 +134,7 @@ def _in_order(parts: list[ByteSpans]) -> ByteSpans:
     starts = np.concatenate([nowhere, *(part.starts for part in parts)])
     ends = np.concatenate([nowhere, *(part.ends for part in parts)])
     order = np.argsort(starts, kind="stable")
+    entities = [part.entities for part in parts if isinstance(part, EntitySpans)]
+    if entities:
+        return EntitySpans(starts[order], ends[order], np.concatenate(entities)[order])
     return ByteSpans(starts[order], ends[order])

@@ -5,9 +5,10 @@ import json
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pyarrow as pa
 
-from schemas.columns import CAPITALS
-from schemas.records import Bool, Examples, Int64, Windows
+from schemas.columns import ANNOTATIONS, CAPITALS
+from schemas.records import Array, Bool, Examples, Int64, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, breach
 from transforms.checks.part import Part
@@ -26,9 +27,16 @@ class TokenLabels(Part):
 
     Attributes:
       name: A key of `schemas.columns.ANNOTATIONS`; what the part of a loss is called, too.
+      told_type: Of what `told` returns.
     """
 
     name: ClassVar[str]
+    told_type: ClassVar[pa.DataType] = pa.int8()
+
+    @property
+    def meaning(self) -> str:
+        """One sentence on what `told` returns."""
+        return f"1 at {ANNOTATIONS[self.name].name}, 0 at other tokens, -100 at special ones."
 
     def check_tokenizer(self, tokenizer_json: str) -> None:
         """Raises ValueError if the labels are of no use with a tokenizer."""
@@ -38,8 +46,12 @@ class TokenLabels(Part):
         return windows
 
     def finish(self, examples: Examples) -> Examples:
-        """Makes the labels of what was prepared, in the rows of one pass."""
+        """Makes the labels of what was prepared, in the rows of one pass; may leave out rows."""
         return examples
+
+    def told(self, marks: Array, special: Bool, ignored: int) -> Array:
+        """Returns int[T]: what is told of tokens, by their marks; `ignored` where nothing is."""
+        return np.where(special, ignored, marks > 0).astype(np.int8)
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         """Checks that no special token is labelled, and counts."""

@@ -17,11 +17,12 @@ from schemas.records import (
     Bytes,
     ByteSpans,
     CodedSpans,
+    EntitySpans,
     Int64,
     ShardText,
     Tokens,
 )
-from transforms.annotations import project_codes, project_spans
+from transforms.annotations import project_codes, project_entities, project_spans
 from transforms.capitals import any_marked, capital_marks
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
@@ -75,7 +76,7 @@ class _Encoded:
     ids: Array
     counts: Int64
     word_starts: Bool | None = None
-    annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
+    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
 
 
 class TextEncoder:
@@ -251,7 +252,7 @@ class TextEncoder:
             annotations=self._annotations(text, blocks),
         )
 
-    def _annotations(self, text: ShardText, blocks: list[_Encoded]) -> dict[str, Bytes]:
+    def _annotations(self, text: ShardText, blocks: list[_Encoded]) -> dict[str, Array]:
         names = [*text.spans, *([CAPITALS] if self._capitals else [])]
         return {
             name: np.concatenate(
@@ -282,12 +283,16 @@ def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
     starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
     if isinstance(spans, CodedSpans):
         return CodedSpans(starts, ends, spans.codes[first:last])
+    if isinstance(spans, EntitySpans):
+        return EntitySpans(starts, ends, spans.entities[first:last])
     return ByteSpans(starts, ends)
 
 
-def _project(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
+def _project(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Array:
     if isinstance(spans, CodedSpans):
         return project_codes(spans, begins, ends, offsets)
+    if isinstance(spans, EntitySpans):
+        return project_entities(spans, begins, ends)
     return project_spans(spans, begins, ends, offsets)
 
 

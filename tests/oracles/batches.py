@@ -53,7 +53,11 @@ def order_of(count: int, raw: Sequence[int]) -> list[int]:
 
 
 def fill(
-    order: Sequence[int], tokens: Sequence[int], targets: Sequence[int], limits: Limits
+    order: Sequence[int],
+    tokens: Sequence[int],
+    targets: Sequence[int],
+    limits: Limits,
+    aligned: Sequence[int] = (),
 ) -> list[list[int]]:
     """Returns the rows of each batch, in the order in which they are taken."""
     batches: list[list[int]] = []
@@ -63,6 +67,8 @@ def fill(
             fits = len(together) <= limits.rows
             fits = fits and sum(tokens[each] for each in together) <= limits.tokens
             fits = fits and sum(targets[each] for each in together) <= limits.targets
+            if limits.aligned is not None:
+                fits = fits and sum(aligned[each] for each in together) <= limits.aligned
             if fits:
                 batches[-1] = together
                 continue

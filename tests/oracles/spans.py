@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.annotations import KINDS
-from schemas.columns import ANNOTATIONS
-from schemas.records import Bytes, Tokens
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS
+from schemas.records import Array, Bytes, Tokens
 from transforms.annotations import BEGINS, INSIDE
 from transforms.randomness import rng_for
 
@@ -25,9 +25,25 @@ def made_up_marks(count: int, seed: int, kind: str) -> Bytes:
     return marks
 
 
+ENTITIES = 50
+"""Entities that made-up text is about."""
+
+
+def made_up_entities(count: int, seed: int) -> Array:
+    """Returns uint32[count]: at about a third of the tokens one more than an entity, else 0."""
+    rng = rng_for(seed, "entities")
+    numbers = rng.integers(1, ENTITIES + 1, count) * (rng.random(count) < 0.3)
+    return numbers.astype(np.uint32)
+
+
 def with_spans(tokens: Tokens, names: Sequence[str] = tuple(ANNOTATIONS), seed: int = 0) -> Tokens:
     """Returns tokens with made-up entities and phrases, and other spans that they have not."""
-    made = {name: made_up_marks(len(tokens.ids), seed, name) for name in names}
+    made: dict[str, Array] = {
+        name: made_up_entities(len(tokens.ids), seed)
+        if name in ANNOTATION_VALUES
+        else made_up_marks(len(tokens.ids), seed, name)
+        for name in names
+    }
     kept = {name: marks for name, marks in tokens.annotations.items() if name not in KINDS}
     return Tokens(**{**vars(tokens), "annotations": {**made, **kept}})
 

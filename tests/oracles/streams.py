@@ -13,7 +13,7 @@ SEP = ROLES["sep"]
 
 def vocabulary(size: int = 1000) -> Vocabulary:
     names = {role: f"[{role.upper()}]" for role in ROLES}
-    return Vocabulary(size=size, roles=ROLES, names=names, sha256="0" * 64)
+    return Vocabulary(size=size, roles=ROLES, names=names, sha256="0" * 64, entities=50)
 
 
 def tokens_of(

@@ -169,7 +169,9 @@ def expected_batches(
         order = order_of(len(rows), rng.bit_generator.random_raw(len(rows)).tolist())
     recipe = ranks[0].corpus.recipe
     lengths = [len(row["input_ids"]) for row in rows]
-    found = fill(order, lengths, most_targets(rows, recipe, options.copies), ranks[0].layout.limits)
+    targets = most_targets(rows, recipe, options.copies)
+    aligned = [len(row.get("entity_positions", ())) for row in rows]
+    found = fill(order, lengths, targets, ranks[0].layout.limits, aligned)
     found = [sorted(batch) for batch in found]
     return [*found, *[[]] * (-len(found) % options.step)]
 

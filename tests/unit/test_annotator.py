@@ -17,7 +17,7 @@ from schemas.annotations import (
 from schemas.documents import document_batch
 from schemas.records import ShardText
 from tests.spacy_models import trained_model
-from transforms.annotator import Annotator, _prefer, load_annotator
+from transforms.annotator import Annotator, load_annotator, prefer
 from transforms.gazetteer import Gazetteer
 from transforms.shards import join_documents
 from transforms.spacy_spans import PIECE_BYTES, piece_borders
@@ -154,8 +154,8 @@ def spans(*values: tuple[int, int, str]) -> LabelledSpans:
     return LabelledSpans(np.array(starts), np.array(ends), list(labels), [""] * len(labels))
 
 
-def test_what_overlaps_a_preferred_span_goes() -> None:
-    both = _prefer(
+def test_what_overlaps_apreferred_span_goes() -> None:
+    both = prefer(
         spans((4, 8, "a"), (20, 21, "a")),
         spans((0, 4, "b"), (5, 6, "b"), (7, 9, "b"), (8, 10, "b"), (15, 30, "b"), (30, 31, "b")),
     )

@@ -135,8 +135,7 @@ def test_spoilt_turns_are_found() -> None:
     ],
 )
 def test_a_list_of_turns_is_a_dialogue(turns: object, text: bytes, reason: str) -> None:
-    line = json.dumps({"turns": turns}).encode()
-    assert _json_text(line, "turns") == (text, reason)
+    assert _json_text({"turns": turns}, "turns") == (text, reason)
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ DISCOURSE = "discourse_label", {name: label for label, name in enumerate(MARKERS
 RELEVANCE = "relevance_label", {"clicked": 0, "shown": 1, "random": 2}
 PAIR_LABELS = {
     "bert": NEXT,
+    "ernie-thu": NEXT,
     "bert-wwm": NEXT,
     "albert": ORDER,
     "span-sop": ORDER,
@@ -90,6 +91,9 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
                     -100 if token in SPECIAL else int(position in stored[name])
                     for position, token in enumerate(stored["input_ids"])
                 ]
+            if recipe == "ernie-thu":
+                named = dict(zip(stored["entity_positions"], stored["entity_ids"], strict=True))
+                row["entity_ids_labels"] = [named.get(at, -100) for at in range(len(ids))]
             rows.append(row)
     return rows
 

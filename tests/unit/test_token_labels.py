@@ -14,8 +14,8 @@ from transforms.build_examples import BuildSettings, arrange_examples
 from transforms.objectives import OBJECTIVES
 from transforms.pack_windows import FullSentences
 from transforms.randomness import rng_for
-from transforms.standard_columns import token_labels
-from transforms.token_labels import in_several_rows
+from transforms.standard_columns import IGNORED
+from transforms.token_labels import OtherSegments, in_several_rows
 
 RECIPE = dataclasses.replace(OBJECTIVES["ernie2-document"], copies=1)
 
@@ -124,7 +124,8 @@ def test_positions_as_a_column_and_back() -> None:
 
 def test_special_tokens_have_no_label() -> None:
     special = np.array([1, 0, 0, 1], np.bool_)
-    assert token_labels(np.array([0, 1, 0, 0]), special).tolist() == [-100, 1, 0, -100]
+    found = OtherSegments().told(np.array([0, 1, 0, 0]), special, IGNORED)
+    assert found.tolist() == [-100, 1, 0, -100]
 
 
 @pytest.mark.parametrize("name", ["ernie2-document", "ernie2-capitals"])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.annotations import KINDS
-from schemas.columns import ANNOTATIONS, NO_SECOND, SENTENCES
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND, SENTENCES
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
@@ -63,6 +63,17 @@ def annotated_in(shards: MappedShards, recipe: Recipe, row: Int64) -> Row:
     return found
 
 
+def told_of(name: str, told: Array) -> Row:
+    """Returns the columns of what is told of the tokens of a row."""
+    assert (told[[0, -1]] == IGNORED).all()
+    column = ANNOTATIONS[name].name
+    if name not in ANNOTATION_VALUES:
+        return {column: np.flatnonzero(told == 1).tolist()}
+    named = told != IGNORED
+    values = ANNOTATION_VALUES[name].name
+    return {column: np.flatnonzero(named).tolist(), values: told[named].tolist()}
+
+
 def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> list[Row]:
     """Reads rows back as plain Python, with the columns that they are stored with."""
     rows = np.array(numbers, np.int64)
@@ -82,11 +93,9 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             row["pair_relation"] = {IGNORED: "random", **names}[stored.pair_label[at]]
         if words is not None:
             row["word_starts"] = words.row(at).tolist()
+        begin, end = stored.tokens.offsets[at : at + 2].tolist()
         for labels in recipe.labels:
-            begin, end = stored.tokens.offsets[at : at + 2].tolist()
-            told = stored.token_labels[labels.name][begin:end]
-            row[ANNOTATIONS[labels.name].name] = np.flatnonzero(told == 1).tolist()
-            assert (told[[0, -1]] == IGNORED).all()
+            row.update(told_of(labels.name, stored.token_labels[labels.name][begin:end]))
         found.append({**row, **annotated_in(shards, recipe, rows[at : at + 1])})
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]

@@ -8,10 +8,12 @@ import numpy as np
 from schemas.errors import UsageError
 from trainer.tasks.boundary import BoundaryTask
 from trainer.tasks.contrast import ContrastTask
+from trainer.tasks.entities import EntityTask
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
+from transforms.entity_alignment import EntityAlignment
 from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
 from transforms.targets import ContrastedRun, FreshTokens, MaskedSpans, MaskedTokens
 
@@ -61,7 +63,10 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
         found.extend(TASKS[type(corruption.targets)](corruption, recipe, first=number == 0))
     if recipe.pair.task is not None:
         found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
-    found.extend(TokenLabelTask(labels.name) for labels in recipe.labels)
+    found.extend(
+        EntityTask() if isinstance(labels, EntityAlignment) else TokenLabelTask(labels.name)
+        for labels in recipe.labels
+    )
     if not recipe.corrupt:
         raise UsageError(
             f"rows of {recipe.name} have no masks; name an objective whose masks are to be drawn, "

@@ -18,6 +18,12 @@ class Head(torch.nn.Module):
     What it learns by itself are its own parameters; those of the encoder are lent to it.
     """
 
+    def attach(self, hf: Any) -> None:
+        """Lets the layers of the model call this head, if it has to do with them."""
+
+    def begin(self, batch: Batch | None) -> None:
+        """Learns of the batch that the layers will see next; None if it teaches something else."""
+
     def counts(self, batch: Batch) -> Tensor:
         """Returns int64[]: how many predictions there are in a batch."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATIONS, has_spans
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.annotations import column_positions, column_spans, span_marks
@@ -82,10 +82,7 @@ class StoredBatch:
             word_starts=_ragged(batch.column("word_starts")) if "word_starts" in names else None,
             copies=recipe.copies,
             **_selection(batch, recipe, number),
-            annotations={
-                name: _marks(name, batch.column(ANNOTATIONS[name].name), ids.offsets)
-                for name in recipe.annotations
-            },
+            annotations={name: _marks(name, batch, ids.offsets) for name in recipe.annotations},
             turn_end=vocabulary.sep if recipe.turns else None,
         )
 
@@ -224,14 +221,20 @@ def _selection(batch: pa.RecordBatch, recipe: "Recipe", number: int) -> dict[str
     }
 
 
-def _marks(name: str, column: pa.ListArray, offsets: Int64) -> Bytes:
-    """Returns uint8[T]: the marks of an annotation; what lies outside its row is left out."""
+def _marks(name: str, batch: pa.RecordBatch, offsets: Int64) -> Array:
+    """Returns [T]: the marks of an annotation; what lies outside its row is left out."""
+    column = batch.column(ANNOTATIONS[name].name)
     if has_spans(name):
         return _marks_of_spans(column, offsets)
     positions, rows = column_positions(column)
     base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
-    marks = np.zeros(offsets[-1], np.uint8)
-    marks[(base + positions)[base + positions < limit]] = 1
+    inside = base + positions < limit
+    if name in ANNOTATION_VALUES:
+        values = _ragged(batch.column(ANNOTATION_VALUES[name].name)).values + 1
+    else:
+        values = np.ones(len(positions), np.uint8)
+    marks = np.zeros(offsets[-1], values.dtype)
+    marks[(base + positions)[inside]] = values[inside]
     return marks
 
 
@@ -268,6 +271,11 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
         column = ANNOTATIONS[name].name
         wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
+        if name in ANNOTATION_VALUES:
+            values = ANNOTATION_VALUES[name].name
+            differ = _ragged(batch[column]).lengths != _ragged(batch[values]).lengths
+            if differ.any():
+                return breach(f"{column} and {values} differ in length", differ)
     for corruption in recipe.stored:
         if stages := corruption.stages(copies):
             name = f"{corruption.targets.name}_stages"

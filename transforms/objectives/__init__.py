@@ -20,6 +20,7 @@ from transforms.objectives.ernie2 import (
     ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
 )
+from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
@@ -64,6 +65,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ERNIE2_DOCUMENT,
     ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
+    ERNIE_THU,
     ELECTRA,
     ANNOTATED,
 )

@@ -225,7 +225,8 @@ class Recipe:
             found.append(columns.pair_relation(len(self.pair.relations)))
         if self.needs_words:
             found.append(columns.WORD_STARTS)
-        found.extend(columns.ANNOTATIONS[name] for name in self.annotations)
+        for name in self.annotations:
+            found.extend(columns.annotation_columns(name))
         for corruption in self.corrupt:
             found.extend(corruption.columns(id_type))
         if self.objective_column:
