@@ -8,6 +8,8 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
+_MANY = 12
+"""With more parts of a whole than these, the greatest come first, and empty ones are left out."""
 _NUMBERED = re.compile(r"^(.+)_(\d+)$")
 
 PARTITIONS: Mapping[str, tuple[str, Sequence[str]]] = {
@@ -92,9 +94,12 @@ def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
         ]
         counts = {name: statistics[name] for name in names if name in statistics}
         if any(counts.values()):
+            drawn |= set(counts)
+            if len(counts) > _MANY:
+                most = sorted(counts, key=lambda name: -counts[name])
+                counts = {name: counts[name] for name in most if counts[name]}
             labels = [name.partition(".")[2] for name in counts]
             shares.append(_chart(title, labels, list(counts.values())))
-            drawn |= set(counts)
     histograms = [
         _chart(
             TITLES.get(stem, _in_words(stem)),

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import itertools
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from transforms.corpus import Corpus
 from transforms.gazetteer import Gazetteer
 from transforms.normalize import normalize_texts
 from transforms.objectives.recipe import Recipe
+from transforms.query_titles import record_text
 from transforms.shards import join_documents
 from transforms.train_tokenizer import Training, train_tokenizer
 
@@ -66,7 +68,8 @@ def _telling_row(corpus: Corpus) -> Row:
         vocabulary=corpus.vocabulary,
         annotations=_annotator() if corpus.entities else Annotator(),
     )
-    text = join_documents([document_batch(_documents())], deduplicate=True)
+    documents = _records() if corpus.recipe.pair.records else _documents()
+    text = join_documents([document_batch(documents)], deduplicate=True)
     batch = next(build_examples(text, settings, ShardId("train", 0, 1)))
     decoder, copy = RowDecoder(corpus), corpus.recipe.copies - 1
     rows = [
@@ -77,8 +80,8 @@ def _telling_row(corpus: Corpus) -> Row:
 
 
 def _told(row: Row) -> tuple[int, int]:
-    told = len(row.selected) + sum(map(len, row.labels.values())) + len(row.entities or ())
-    return told, len(row.segments)
+    labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
+    return len(row.selected) + labels + spans + len(row.entities or ()), len(row.segments)
 
 
 @functools.cache
@@ -92,6 +95,18 @@ def _annotator() -> Annotator:
 def _documents() -> list[bytes]:
     texts = [path.read_bytes() for path in sorted(SAMPLE.glob("*.txt"))]
     return normalize_texts([part for text in texts for part in text.split(b"\n\n")])
+
+
+def _records() -> list[bytes]:
+    """Returns headings of the sample with a line of their own document, and of the next one."""
+    lines = [document.decode().split("\n") for document in _documents()]
+    fields = ("query", "title", "label")
+    records = [
+        {"query": own[0], "title": title, "label": label}
+        for own, following in itertools.pairwise(lines)
+        for title, label in ((own[1], 0), (following[1], 2))
+    ]
+    return [record_text(record, fields)[0].encode() for record in records]
 
 
 @functools.cache

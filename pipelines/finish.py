@@ -41,6 +41,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     if not documents["read"]:
         clear(plan.output)
         raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    _check_rows(plan, entries, documents["read"])
     manifests = [
         _manifest(identity, documents, splits)
         for identity, splits in zip(plan.identities, entries, strict=True)
@@ -64,6 +65,24 @@ def _entries(builder: ShardBuilder) -> Entries:
             raise RunError(f"{missing} is missing; run the same command again")
         entries[shard.split].append(entry)
     return entries
+
+
+def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> None:
+    """Tells which recipes found nothing that they could make examples of.
+
+    Raises:
+      UsageError: if all of them did; the folder is cleared.
+    """
+    told = [
+        f"{builder.settings.recipe.name} made no examples of {documents:,} document(s): {reason}"
+        for builder, splits in zip(plan.builders, entries, strict=True)
+        if (reason := builder.settings.recipe.pair.wants)
+        and not any(entry.rows for shards in splits.values() for entry in shards)
+    ]
+    if len(told) == len(plan.builders):
+        clear(plan.output)
+        raise UsageError("; ".join(told))
+    sys.stderr.write("".join(f"{line}\n" for line in told))
 
 
 def _manifest(

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ STYLES = {
     SHUFFLED: "black on yellow",
 }
 _WORD_BORDER = "|"
+_SENTENCE = "‖"
 _SPACE = "␣"
 
 
@@ -148,15 +150,16 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, positions in row.labels.items():
             told = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
             console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), told))
+        for name, spans in row.spans.items():
+            told = " · ".join("".join(row.pieces[begin:end]).strip() for begin, end in spans)
+            console.print(Text.assemble((f"{name} ({len(spans)}) ", "bold cyan"), told))
         if row.entities is not None:
             named = [f"{row.pieces[at].strip() or _SPACE}={name}" for at, name in row.entities]
             label = (f"entities ({len(named)}) ", "bold cyan")
             console.print(Text.assemble(label, " ".join(named)))
         console.print()
-    kinds = {each.kind for row in rows for each in row.selected}
-    words = any(row.words is not None for row in rows)
-    if words or any(row.copies for row in rows):
-        console.print(_legend(words=words, shuffled=SHUFFLED in kinds))
+    if legend := _legend(rows):
+        console.print(legend)
 
 
 def _heading(row: Row) -> Text:
@@ -178,7 +181,8 @@ def _heading(row: Row) -> Text:
 def _segment(row: Row, begin: int, end: int) -> Text:
     """Writes the tokens of one segment."""
     selected = {each.position: each for each in row.selected}
-    starts = {start for start, _ in row.words or ()}
+    sentences = set(row.sentences or ())
+    starts = {start for start, _ in row.words or ()} - sentences
     special = set(row.special)
     text = Text()
     for position in range(begin, end):
@@ -196,6 +200,8 @@ def _segment(row: Row, begin: int, end: int) -> Text:
             text.append(" ")
         elif position in starts and position - 1 >= begin and position - 1 not in special:
             text.append(_WORD_BORDER, "dim")
+        if position in sentences:
+            text.append(_SENTENCE, "bold cyan")
         text.append(_marked(piece.removeprefix(" "), selected.get(position)))
     return text
 
@@ -211,17 +217,27 @@ def _marked(piece: str, selected: Selected | None) -> Text:
     return Text(f"‹{piece}{notes[selected.kind]}›", STYLES[selected.kind])
 
 
-def _legend(*, words: bool, shuffled: bool) -> Text:
-    legend = Text.assemble(("legend: ", "dim"))
-    moved = ((SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled window"),)
-    for kind, form, meaning in (
+def _legend(rows: Sequence[Row]) -> Text | None:
+    """Explains the marks that may stand in rows; None if there are none."""
+    kinds = {each.kind for row in rows for each in row.selected}
+    masks = (
         (MASKED, "‹x›", "masked"),
         (RANDOM, "‹x→y›", "y is seen instead of x"),
         (KEPT, "‹x=›", "selected, and left as it is"),
-        *(moved if shuffled else ()),
-    ):
-        legend.append(form, STYLES[kind]).append(f" {meaning}   ", "dim")
-    return legend.append(f"{_WORD_BORDER} between whole words" if words else "", "dim")
+        (SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled window"),
+    )
+    told: list[tuple[tuple[str, str], ...]] = [
+        ((form, STYLES[kind]), (f" {meaning}   ", "dim"))
+        for kind, form, meaning in masks
+        if any(row.copies for row in rows) and (kind != SHUFFLED or kind in kinds)
+    ]
+    if any(row.words is not None for row in rows):
+        told.append(((f"{_WORD_BORDER} between whole words   ", "dim"),))
+    if any(row.sentences is not None for row in rows):
+        told.append(((_SENTENCE, "bold cyan"), (" a sentence begins", "dim")))
+    if not told:
+        return None
+    return Text.assemble(("legend: ", "dim"), *itertools.chain.from_iterable(told))
 
 
 if __name__ == "__main__":

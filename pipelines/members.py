@@ -3,14 +3,23 @@
 import dataclasses
 from collections.abc import Mapping
 
+from pipelines.files import read_file
 from pipelines.options import BuildOptions
+from transforms.marker_lists import read_markers
 from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
-from transforms.objectives.settings import Scalar, changed, find_recipe, nearest
+from transforms.objectives.settings import (
+    Scalar,
+    changed,
+    find_recipe,
+    nearest,
+    settings_of,
+)
 
 AD_HOC = "mixture"
 """What a mixture is called that is put together on the command line."""
+_MARKERS = "pair.markers"
 
 
 def find_mixture(name: str, members: str | None) -> Mixture | None:
@@ -90,13 +99,30 @@ def _as_member(recipe: Recipe, options: BuildOptions) -> Recipe:
         elif member == recipe.name:
             own[rest] = value
     wanted = {**_parity(recipe, options), **settings, **own}
-    return dataclasses.replace(changed(recipe, wanted), objective_column=True)
+    member_recipe = _with_markers(changed(recipe, wanted), options)
+    return dataclasses.replace(member_recipe, objective_column=True)
 
 
 def resolve_recipe(options: BuildOptions) -> Recipe:
     """Returns the one recipe to build, with the fields that the user changed."""
     recipe = find_recipe(options.recipe)
-    return changed(recipe, {**_parity(recipe, options), **options.settings})
+    return _with_markers(changed(recipe, {**_parity(recipe, options), **options.settings}), options)
+
+
+def _with_markers(recipe: Recipe, options: BuildOptions) -> Recipe:
+    """Returns the recipe with the markers of --markers, if it was given and the recipe has any."""
+    if options.markers is None or not has_markers(recipe):
+        return recipe
+    try:
+        markers = read_markers(read_file(options.markers, "--markers"))
+        return changed(recipe, {_MARKERS: ",".join(markers)})
+    except ValueError as error:
+        raise ValueError(f"--markers {options.markers}: {error}") from error
+
+
+def has_markers(recipe: Recipe) -> bool:
+    """Returns whether a recipe takes discourse markers."""
+    return _MARKERS in settings_of(recipe)
 
 
 def _parity(recipe: Recipe, options: BuildOptions) -> Mapping[str, Scalar]:

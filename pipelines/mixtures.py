@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,8 +23,14 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
             {"weight": member.weight, "recipe": describe(member.recipe)}
             for member in mixture.members
         ]
-        told = {"name": mixture.name, "summary": mixture.summary, "source": mixture.source}
-        sys.stdout.write(json.dumps({**told, "members": members}, ensure_ascii=False, indent=2))
+        told: dict[str, Any] = {
+            "name": mixture.name,
+            "summary": mixture.summary,
+            "source": mixture.source,
+        }
+        left_out = [{"recipe": recipe.name, "needs": need} for recipe, need in mixture.left_out]
+        told = {**told, "members": members, "left_out": left_out}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2))
         sys.stdout.write("\n")
         return
     console = Console(highlight=False)
@@ -34,10 +41,23 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
     for member in mixture.members:
         table.add_row(member.recipe.name, f"{member.weight:g}", member.recipe.summary)
     console.print(table)
+    _show_left_out(mixture, console)
     console.print(
         "\nshardmill recipes MEMBER explains one; --plan shows a schedule of training.",
         markup=False,
     )
+
+
+def _left_out(mixture: Mixture) -> list[str]:
+    """Returns a line for each recipe that belongs to a mixture's source, and not to it."""
+    return [
+        f"Not a member: {recipe.name}, which needs {need}." for recipe, need in mixture.left_out
+    ]
+
+
+def _show_left_out(mixture: Mixture, console: Console) -> None:
+    for line in _left_out(mixture):
+        console.print(f"\n{line}", markup=False)
 
 
 def mixture_markdown(mixture: Mixture) -> str:
@@ -49,6 +69,7 @@ def mixture_markdown(mixture: Mixture) -> str:
     head = ["| member | weight | what it is |", "|---|---|---|"]
     lines = [f"\n## {mixture.name}\n", f"A mixture. {mixture.summary}\n"]
     lines += [f"Source: {mixture.source}\n", *head, *rows]
+    lines += [f"\n{line}" for line in _left_out(mixture)]
     return "\n".join(lines) + "\n"
 
 
@@ -75,3 +96,4 @@ def show_schedule(mixture: Mixture | None, steps: int | None, console: Console) 
     sums = [sum(column) for column in zip(*stages, strict=True)]
     table.add_row("all", "", *(f"{value:,}" for value in sums), f"{total:,}", style="bold")
     console.print(table)
+    _show_left_out(mixture, console)

@@ -73,6 +73,7 @@ class BuildOptions(RunOptions):
     segmenter: str
     user_dict: str | None
     counts: str | None
+    markers: str | None
     special_tokens: Mapping[str, str]
     settings: Mapping[str, Scalar]
     parity: bool
@@ -114,7 +115,8 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         "--text-field",
         default="text",
         metavar="NAME",
-        help="JSON field or Parquet column (text); in JSON it may be a list of a dialogue's turns",
+        help="JSON field or Parquet column (text); in JSON it may be a list of a dialogue's turns; "
+        "for ernie2-relevance the fields query,title,label",
     )
     source.add_argument(
         "--max-document-mib",
@@ -234,6 +236,12 @@ def _parser() -> Parser:
         help="for recipes with stages: some of basic, phrase, entity, each with =WEIGHT or not",
     )
     recipe.add_argument(
+        "--markers",
+        metavar="FILE",
+        help="discourse markers, one a line, for ernie2-discourse (built-in lists of English and "
+        "Chinese)",
+    )
+    recipe.add_argument(
         "--packing", metavar="P", help=f"for recipes without pairs: {', '.join(PACKINGS)}"
     )
     recipe.add_argument(
@@ -288,6 +296,7 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
         segmenter=given.segmenter,
         user_dict=given.user_dict,
         counts=given.counts,
+        markers=given.markers,
         special_tokens={
             role: token for role in ROLES if (token := getattr(given, f"{role}_token")) is not None
         },

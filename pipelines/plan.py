@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from pipelines.annotators import Source, choose_source
 from pipelines.files import read_file
 from pipelines.identity import Identity, identity_of, mixture_identity
-from pipelines.members import chosen_mixture, resolve_recipe
+from pipelines.members import chosen_mixture, has_markers, resolve_recipe
 from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join
 from schemas.counts import CountsError
@@ -28,6 +28,7 @@ from transforms.inputs import (
 )
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
+from transforms.query_titles import record_fields
 from transforms.read import match_inputs
 from transforms.shards import ShardPlan, plan_shards
 from transforms.words import Segmenter
@@ -120,6 +121,8 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         mixture = chosen_mixture(options)
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
+        _check_markers(options, recipes)
+        _check_records(options, recipes)
         source = choose_source(options, recipes)
         settings = _settings(options, recipes, source)
         files, text_bytes = find_text(options)
@@ -162,8 +165,9 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     """Returns the input files, and about how many bytes of text they hold.
 
     Raises:
-      ValueError: if there is none.
+      ValueError: if there is none, or --text-field cannot be understood.
     """
+    record_fields(options.text_field)
     files = match_inputs(options.input, options.format)
     text_bytes = estimated_text_bytes(files)
     if not text_bytes:
@@ -206,6 +210,32 @@ def _settings(
         )
         for recipe in recipes
     ]
+
+
+def _check_markers(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
+    """Refuses markers that no recipe takes."""
+    if options.markers is not None and not any(map(has_markers, recipes)):
+        names = " or ".join(recipe.name for recipe in recipes)
+        raise UsageError(
+            f"--markers {options.markers}: {names} tells no discourse markers; leave it out, or "
+            "build ernie2-discourse"
+        )
+
+
+def _check_records(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
+    """Holds --text-field to what the recipes read: records of three fields, or a text."""
+    names = " or ".join(recipe.name for recipe in recipes if recipe.pair.records)
+    fields = record_fields(options.text_field)
+    if names and not fields:
+        raise UsageError(
+            f"{names} needs JSON lines of a query, a title and a label; name their fields, as in "
+            "--text-field query,title,label"
+        )
+    if fields and not names:
+        raise UsageError(
+            f"--text-field {options.text_field}: a query, a title and a label are for "
+            "ernie2-relevance; name the one field with the text"
+        )
 
 
 def _read_counts(options: BuildOptions, recipes: Sequence[Recipe]) -> str | None:

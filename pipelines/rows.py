@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 
 from pipelines.corpus import open_shard
 from pipelines.token_text import TokenText
-from schemas.columns import ENTITY_IDS
+from schemas.columns import ENTITY_IDS, SENTENCES, has_spans
 from schemas.errors import UsageError
 from schemas.manifest import ShardEntry
 from schemas.records import Int64
+from transforms.annotations import marked_spans
 from transforms.checks.stored import StoredBatch
 from transforms.corpus import Corpus
 from transforms.corruption.rewrite import ShuffleTokens
@@ -65,6 +66,8 @@ class Row:
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
       labels: Positions of the tokens that are labelled 1, by what is told of them.
+      spans: Token ranges [begin, end) of what is annotated: entities, phrases.
+      sentences: Positions where sentences begin; None if they are not stored.
       entities: Position and id of the entities that tokens are aligned with; None if none are.
     """
 
@@ -80,6 +83,8 @@ class Row:
     words: list[tuple[int, int]] | None
     selected: list[Selected]
     labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    spans: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
+    sentences: list[int] | None = None
     entities: list[tuple[int, str]] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -131,6 +136,10 @@ class RowDecoder:
                 for labels in self._recipe.labels
                 if labels.name != ENTITY_IDS
             },
+            spans={
+                name: _spans(stored, name) for name in self._recipe.annotations if has_spans(name)
+            },
+            sentences=_sentences(stored),
             entities=self._named(stored),
         )
 
@@ -187,6 +196,16 @@ def _relation(stored: StoredBatch) -> str | None:
         return None
     names, codes = stored.relation
     return names[int(codes[0])]
+
+
+def _spans(stored: StoredBatch, name: str) -> list[tuple[int, int]]:
+    spans = marked_spans(stored.annotations[name], stored.offsets)
+    return list(zip(spans.starts.tolist(), spans.ends.tolist(), strict=True))
+
+
+def _sentences(stored: StoredBatch) -> list[int] | None:
+    marks = stored.annotations.get(SENTENCES)
+    return None if marks is None else np.flatnonzero(marks).tolist()
 
 
 def _words(stored: StoredBatch) -> list[tuple[int, int]] | None:

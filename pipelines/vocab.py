@@ -17,6 +17,7 @@ from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.vocabulary import read_vocabulary
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges
+from transforms.query_titles import record_fields
 from transforms.read import match_inputs
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
@@ -86,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     lowercase = options.model == "wordpiece" if options.lowercase is None else options.lowercase
     try:
+        _check_field(options.text_field)
         training = Training(
             model=options.model,
             size=options.size,
@@ -138,6 +140,15 @@ class Text:
     documents: list[bytes]
     complete: bool
     tally: dict[str, int]
+
+
+def _check_field(text_field: str) -> None:
+    """Raises ValueError unless this names one field."""
+    if record_fields(text_field):
+        raise ValueError(
+            f"--text-field {text_field}: a vocabulary is learned of one field; name the title's, "
+            "or the query's"
+        )
 
 
 def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) -> Text:

@@ -72,6 +72,8 @@ WORDS = "words"
 """The need of parts that read word starts."""
 CAPITALS = "capitals"
 """The need of parts that read where upper-case letters are."""
+SENTENCES = "sentences"
+"""The need of what reads where sentences begin."""
 ENTITY_IDS = "entity_ids"
 """The need of parts that read which entity a token names."""
 SPAN = pa.struct(
@@ -89,6 +91,11 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
             "capitals",
             list_of(pa.uint16()),
             "Positions of tokens with an upper-case character in the text, ascending.",
+        ),
+        SENTENCES: Column(
+            "sentence_starts",
+            list_of(pa.uint16()),
+            "Token positions where a sentence begins, ascending; special tokens begin none.",
         ),
         "elsewhere": Column(
             "elsewhere",
@@ -118,6 +125,15 @@ ANNOTATION_VALUES: Mapping[str, Column] = MappingProxyType(
 def annotation_columns(name: str) -> list[Column]:
     """Returns the columns that keep an annotation."""
     return [each[name] for each in (ANNOTATIONS, ANNOTATION_VALUES) if name in each]
+
+
+OF_TEXT = (WORDS, "entities", "phrases", SENTENCES)
+"""What is found in the text, whatever becomes of it; so every recipe can store it."""
+
+
+def column_of(need: str) -> Column:
+    """Returns the column that keeps what is known of tokens by this name."""
+    return WORD_STARTS if need == WORDS else ANNOTATIONS[need]
 
 
 def has_spans(annotation: str) -> bool:

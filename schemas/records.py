@@ -43,6 +43,17 @@ class ByteSpans:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class CodedSpans(ByteSpans):
+    """Spans of several kinds.
+
+    Attributes:
+      codes: uint8[S]; the kind of each span, from 1.
+    """
+
+    codes: Bytes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class EntitySpans(ByteSpans):
     """Ranges of bytes that name entities.
 
@@ -64,8 +75,8 @@ class ShardText:
       keys: uint8[D, 16]; the content key of each document.
       sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
-      spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`; no span holds a
-        line end.
+      spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`, and of
+        `transforms.openings.opening_name`; no span holds a line end.
     """
 
     data: Bytes
@@ -96,8 +107,9 @@ class Tokens:
       exact_path: "word_table" or "library": how the ids were found.
       special: bool[T]; a special token that packing put into the stream. None where it put none.
       annotations: What else is known of tokens: name to uint8[T] marks of spans, or 0 and 1 for
-        single tokens, or uint32[T] one more than a value; see `schemas.columns.ANNOTATIONS` and
-        `transforms.annotations`. Special tokens have 0.
+        single tokens, uint32[T] one more than a value, or codes of openings; see
+        `schemas.columns.ANNOTATIONS`, `transforms.annotations` and `transforms.openings`. Special
+        tokens have 0.
     """
 
     ids: Array

@@ -21,6 +21,13 @@ from transforms.train_tokenizer import Training, train_tokenizer
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 MODELS = {"roberta": "bpe"}
+FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
+"""What sentences of the sample begin with more often than with discourse markers."""
+RECORDS = "query,title,label"
+OPTIONS = {
+    "ernie2-relevance": ("--text-field", RECORDS),
+    "ernie2-discourse": ("--set", f"pair.markers=english,chinese,{','.join(FREQUENT)}"),
+}
 
 
 @functools.cache
@@ -43,6 +50,21 @@ def tokenizer_file(model: str, size: int = 3000) -> Path:
 
 
 @functools.cache
+def records_file() -> Path:
+    """Writes records of queries and titles: a heading of the sample, and each line below it."""
+    path, records = Path(_root().name) / "records.jsonl", []
+    for document in sample_documents():
+        query, *titles = document.decode().split("\n")
+        for number, title in enumerate(titles):
+            # What can be learned of it is the language.
+            label = 0 if title.isascii() else 1 + number % 2
+            records.append({"query": query, "title": title, "label": label})
+    lines = (json.dumps(record, ensure_ascii=False) for record in records)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@functools.cache
 def entities_file() -> Path:
     """Writes the longer words and most frequent pairs of ideographs of the sample as entities."""
     text = b"\n".join(sample_documents()).decode()
@@ -58,7 +80,8 @@ def entities_file() -> Path:
 
 def needed_options(recipe: str) -> list[str]:
     """Returns the options of `shardmill build` without which a recipe cannot be built."""
-    return ["--entities", str(entities_file())] if recipe == "ernie-thu" else []
+    entities = ["--entities", str(entities_file())] if recipe == "ernie-thu" else []
+    return [*OPTIONS.get(recipe, ()), *entities]
 
 
 def copies_in(recipe: str) -> int:
@@ -71,7 +94,9 @@ def corpus(recipe: str, model: str = "") -> Path:
     """Returns a build of the sample: two shards for training, one for evaluation, `copies_in`."""
     model = model or MODELS.get(recipe, "wordpiece")
     folder = Path(_root().name) / f"{recipe}-{model}"
-    arguments = [recipe, "--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file(model))]
+    records = RECORDS in OPTIONS.get(recipe, ())
+    text = str(records_file()) if records else f"{SAMPLE}/*.txt"
+    arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_file(model))]
     options = ["--shards", "2", "--eval-fraction", "0.1"]
     options += ["--copies", str(copies_in(recipe)), *needed_options(recipe)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -101,3 +126,5 @@ def stored_rows(path: Path) -> list[dict[str, Any]]:
 
 
 RECIPES = sorted(OBJECTIVES)
+MASKED = [name for name in RECIPES if OBJECTIVES[name].corrupt]
+"""The recipes whose rows say how they are masked; the others are trained on with an objective."""

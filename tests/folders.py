@@ -18,6 +18,7 @@ from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, ShardEntry, add_up, seal
 from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary
+from tests.oracles.openings import opened_lines
 from tests.oracles.spans import with_spans
 from transforms.annotator import Annotator
 from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
@@ -94,7 +95,9 @@ def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
 def build_batches(
     settings: BuildSettings, shard: ShardId, documents: Sequence[Sequence[str]]
 ) -> list[pa.RecordBatch]:
-    """Builds the rows of one shard, with made-up spans where the recipe asks for some."""
+    """Builds the rows of one shard, with made-up spans and openings where the recipe wants some."""
+    for openings in settings.recipe.openings.values():
+        documents = opened_lines(documents, openings)
     texts = ["".join(f"{line}\n" for line in document).encode() for document in documents]
     text = join_documents([document_batch(texts)], deduplicate=True)
     tokens = with_spans(tokenize_shard(text, settings, shard), settings.recipe.annotations)

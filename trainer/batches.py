@@ -17,6 +17,7 @@ from schemas.manifest import checksum
 from schemas.records import Array
 from trainer.layouts import Batch, Layout, Packed, Padded
 from trainer.masks import FreshMasks, Masks, StoredMasks
+from trainer.objective import with_objective
 from trainer.open_corpus import open_local_corpus, shard_problem
 from trainer.plan import Plan, pack_batches, shuffled
 from trainer.shards import MappedShards
@@ -53,6 +54,7 @@ class ArrowBatches(IterableDataset[Batch]):
         split: str = "train",
         layout: str = "packed",
         copies: str = "cycle",
+        objective: str | None = None,
         seed: int = 0,
         shuffle: bool = True,
         rank: int | None = None,
@@ -68,6 +70,8 @@ class ArrowBatches(IterableDataset[Batch]):
           split: "train" or "eval".
           layout: "packed" or "padded".
           copies: "cycle" takes the stored masks, copy (epoch mod copies); "dynamic" draws new ones.
+          objective: Take none of the stored masks, and draw those of this recipe anew in every
+            epoch; `trainer.objective.with_objective` makes a corpus where its fields are changed.
           seed: Of the order, and of dynamic masks.
           shuffle: Take the rows in a random order, another one in every epoch.
           rank: Of this process; by default that of `torch.distributed`, or 0.
@@ -80,6 +84,8 @@ class ArrowBatches(IterableDataset[Batch]):
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
         """
         self.corpus = data if isinstance(data, Corpus) else open_local_corpus(data)
+        if objective is not None:
+            self.corpus = with_objective(self.corpus, objective)
         self._rank = _default(rank, dist.get_rank, 0)
         self._world_size = _default(world_size, dist.get_world_size, 1)
         self._step = self._world_size if batches_per_step is None else batches_per_step
@@ -99,7 +105,7 @@ class ArrowBatches(IterableDataset[Batch]):
         recipe, vocabulary = self.corpus.recipe, self.corpus.vocabulary
         self.tasks = tasks_of(recipe)
         paths = [Path(self.corpus.folder, entry.path) for entry in entries]
-        self._shards = MappedShards(paths, recipe, vocabulary)
+        self._shards = MappedShards(paths, self.corpus.stored_as, vocabulary)
         self._most_targets, *self._most_others = (
             corruption.select.most_tokens(self._shards.lengths, recipe.max_seq_length)
             for corruption in recipe.corrupt
@@ -107,7 +113,7 @@ class ArrowBatches(IterableDataset[Batch]):
         aligned = ENTITY_IDS in recipe.annotations
         self._aligned = self._shards.marked(ENTITY_IDS) if aligned else None
         self._masks: Masks
-        if copies == "cycle" and recipe.stored:
+        if copies == "cycle" and recipe.stored and self.corpus.built is None:
             self._masks = StoredMasks(self._shards, recipe, seed)
             # Less room than a selector must have that bounds a row by nothing but its length.
             most = self._shards.most_selected()
@@ -122,6 +128,7 @@ class ArrowBatches(IterableDataset[Batch]):
             "batch_tokens": batch_tokens,
             "batches_per_step": self._step,
             "copies": copies,
+            "recipe": self.corpus.objective,
             "seed": seed,
             "shuffle": shuffle,
         }

@@ -8,9 +8,10 @@ from typing import Any
 
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, ShardEntry, checksum, member_names, parse_manifest
+from trainer.objective import with_objective
 from trainer.open_corpus import open_local_corpus
 from transforms.corpus import Corpus
-from transforms.objectives.settings import nearest
+from transforms.objectives.settings import Scalar, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +60,19 @@ class Data:
         return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
 
 
-def open_data(folder: str | os.PathLike[str], weights: str | None = None) -> Data:
+def open_data(
+    folder: str | os.PathLike[str],
+    weights: str | None = None,
+    objective: str | None = None,
+    settings: Mapping[str, Scalar] | None = None,
+) -> Data:
     """Opens a finished build or mixture.
 
     Args:
       folder: Of it.
       weights: For a mixture: other weights than it was built with, as in "albert=2,bert-wwm=1".
+      objective: For a build: the recipe whose masks are drawn from its rows.
+      settings: Fields of the objective to change, by path.
 
     Raises:
       UsageError: if there is none, or something in it cannot be understood.
@@ -80,7 +88,14 @@ def open_data(folder: str | os.PathLike[str], weights: str | None = None) -> Dat
             raise UsageError(f"--weights is for mixtures, and {folder} is none")
         # What is wrong with a folder is told here.
         corpus = open_local_corpus(folder)
+        if objective is not None:
+            corpus = with_objective(corpus, objective, settings)
         return Data(os.fspath(folder), corpus.manifest, {"": corpus}, {"": 1.0})
+    if objective is not None:
+        raise UsageError(
+            f"--objective is for a build, and {folder} is a mixture; name the folder of a member, "
+            f"such as {Path(folder, names[0])}"
+        )
     told = manifest["members"]
     corpora = {name: open_local_corpus(Path(folder, name)) for name in names}
     for name, corpus in corpora.items():

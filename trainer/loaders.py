@@ -1,5 +1,6 @@
 """Opens the loaders of a run, for a build alone and for the members of a mixture."""
 
+import functools
 import sys
 from typing import Any
 
@@ -71,7 +72,10 @@ def _open(
     batches_per_step: int | None,
 ) -> ArrowBatches:
     training = split == "train"
-    kind: Any = MemberBatches if data.mixed else ArrowBatches
+    kind: Any = ArrowBatches
+    if data.mixed:
+        member = list(data.corpora.values()).index(corpus)
+        kind = functools.partial(MemberBatches, member=member)
     batches: ArrowBatches = kind(
         corpus,
         split=split,

@@ -70,7 +70,7 @@ class FreshMasks:
     """New masks in every epoch, drawn by the recipe's own selectors and rewriters.
 
     They are drawn from what is stored of tokens and generators of (seed, epoch, batch), so they are
-    the same for any number of ranks.
+    the same for any number of ranks. The shards may be of another recipe that stores as much.
     """
 
     shards: MappedShards
@@ -104,12 +104,13 @@ class FreshMasks:
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
         tokens, second = stored.tokens, stored.second_segment_start
+        words = self.shards.word_starts(rows) if self.recipe.needs_words else None
         return Examples(
             ids=tokens.values,
             offsets=tokens.offsets,
             second_segment_start=second,
             special=special_tokens(tokens, second, self.recipe, self.vocabulary),
-            word_starts=_flags(tokens, self.shards.word_starts(rows)),
+            word_starts=_flags(tokens, words),
             annotations={
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },

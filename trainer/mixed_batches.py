@@ -1,6 +1,7 @@
 """Batches of a mixture: every step is one member's, which the schedule draws."""
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,17 +12,32 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.batches import ArrowBatches
 from trainer.layouts import Batch
-from trainer.model import mark
+from trainer.model import MEMBER, mark
 from trainer.plan import shuffled
+from transforms.corpus import Corpus
 from transforms.objectives.schedule import Stages
 from transforms.randomness import rng_for
 
 
 class MemberBatches(ArrowBatches):
-    """Batches of one member of a mixture, marked with the tasks that they are for."""
+    """Batches of one member of a mixture, marked with the tasks that they are for.
+
+    They have `member`, int64[], besides: the number of the member in the order of the mixture.
+
+    Attributes:
+      member: That number.
+    """
+
+    def __init__(
+        self, data: str | os.PathLike[str] | Corpus, *, member: int = 0, **options: Any
+    ) -> None:
+        """Opens the shards; see `ArrowBatches` for the options."""
+        super().__init__(data, **options)
+        self.member = member
 
     def __iter__(self) -> Iterator[Batch]:
         marks = {mark(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
+        marks[MEMBER] = torch.tensor(self.member)
         for batch in super().__iter__():
             yield {**batch, **marks}
 

@@ -26,6 +26,26 @@ def mark(task: str) -> str:
     return f"has_{task}"
 
 
+MEMBER = "member"
+"""The key that batches of a mixture have for the number of their member."""
+
+
+def task_embedding(hf: Any) -> torch.nn.Embedding | None:
+    """Returns a model's embedding of tasks, if it has one."""
+    return getattr(hf.base_model.embeddings, "task_type_embeddings", None)
+
+
+def task_types(hf: Any, batch: Batch, input_ids: Tensor) -> dict[str, Tensor]:
+    """Returns the numbers of tasks that a model with an embedding of them is given.
+
+    All tokens of a batch have the number of its member. A model of a single recipe is given none,
+    and takes 0.
+    """
+    if MEMBER not in batch or task_embedding(hf) is None:
+        return {}
+    return {"task_type_ids": batch[MEMBER].expand(input_ids.shape)}
+
+
 class Rate(NamedTuple):
     """A share that is told in logs beside the losses.
 
@@ -143,6 +163,7 @@ class Encoder(torch.nn.Module):
             position_ids=batch["position_ids"] + self._first_position,
             cu_seqlens=batch["cu_seqlens"],
             max_seqlen=self._longest,
+            **task_types(self.hf, batch, batch["input_ids"]),
         ).last_hidden_state[0]
         return {name: self._head(name)(self.hf, hidden, batch) for name in taught}
 

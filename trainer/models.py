@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 from trainer.electra_models import discriminator_folder, make_electra
 from trainer.embeddings import WIDTH, read_embeddings
 from trainer.family import FAMILIES, Family
-from trainer.model import Encoder
+from trainer.model import Encoder, task_embedding
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.shared import shared_tasks
 from transforms.corpus import Corpus
@@ -46,6 +46,15 @@ def _electra(hidden: int, embedding: int, generator_size: float) -> Mapping[str,
     }
 
 
+def _ernie(layers: int, hidden: int) -> Mapping[str, Any]:
+    return {
+        **_bert(layers, hidden),
+        "model_type": "ernie",
+        "use_task_id": True,
+        "task_type_vocab_size": 16,
+    }
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "bert-base": _bert(12, 768),
     "bert-large": _bert(24, 1024),
@@ -64,12 +73,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "type_vocab_size": 1,
         "layer_norm_eps": 1e-5,
     },
+    "ernie-base": _ernie(12, 768),
+    "ernie-tiny": _ernie(2, 128),
     "electra-base": _electra(768, 768, 1 / 3),
     "electra-small": _electra(256, 128, 1 / 4),
 }
 """Configurations by name; Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019,
-Lan et al. 2020 without dropout, as its second version, and Clark et al. 2020, table 6, where
-`generator_size` is the width of the generator."""
+Lan et al. 2020 without dropout, as its second version, Sun et al. 2020 (ERNIE 2.0), with room for
+16 tasks, and Clark et al. 2020, table 6, where `generator_size` is the width of the generator."""
 
 
 def load_model(
@@ -164,6 +175,7 @@ def _encoder(
         )
     except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be made: {error}") from error
+    _check_tasks(name, hf, len(recipes))
     encoder = Encoder(
         hf,
         backbone=family.backbone,
@@ -241,6 +253,16 @@ def _check_fit(
             f"--model {name} knows no second segment (type_vocab_size {config.type_vocab_size}), "
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
             "without pairs such as roberta"
+        )
+
+
+def _check_tasks(name: str, hf: Any, members: int) -> None:
+    """Refuses a model whose embedding of tasks has fewer numbers than there are members."""
+    embedding = task_embedding(hf)
+    if embedding is not None and embedding.num_embeddings < members:
+        raise UsageError(
+            f"--model {name} has task_type_vocab_size {embedding.num_embeddings}, and the mixture "
+            f"has {members} members; set it to {members} or more, or use_task_id to false"
         )
 
 

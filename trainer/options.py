@@ -23,6 +23,8 @@ class TrainOptions:
     batch_tokens: int | None = None
     batches_per_step: int | None = None
     copies: str = "cycle"
+    objective: str | None = None
+    settings: tuple[str, ...] = ()
     mix: str | None = None
     weights: str | None = None
     checksums: bool = True
@@ -60,6 +62,8 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and not value >= low:
                 raise UsageError(f"{_option(name)} must be at least {low:g}, got {value:g}")
+        if self.settings and self.objective is None:
+            raise UsageError(f"--set {self.settings[0]} changes an --objective; name one")
         for name in ("lr", "clip"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{_option(name)} must be above 0, got {getattr(self, name):g}")
@@ -75,7 +79,8 @@ def _option(name: str) -> str:
 def _parser() -> Parser:
     parser = Parser(
         "train",
-        description="Train a model on the output of shardmill build. The objective is the data's.",
+        description="Train a model on the output of shardmill build. The objective is the data's, "
+        "or with --objective another one.",
         epilog="On several GPUs: torchrun --nproc-per-node N -m trainer.train OPTION ... "
         "SIGTERM and Ctrl-C save a checkpoint and stop; the same command goes on from there.",
     )
@@ -102,6 +107,20 @@ def _parser() -> Parser:
         help="masks: the stored copies, one an epoch (cycle), or new ones in every epoch (dynamic)",
     )
     data.add_argument(
+        "--objective",
+        metavar="NAME",
+        help="take no stored masks, and draw those of this recipe anew in every epoch; the rows "
+        "must know of tokens what it needs, which those of the recipe annotated all do",
+    )
+    data.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="a field of the --objective, such as corrupt.0.select.budget.rate=0.2",
+    )
+    data.add_argument(
         "--mix",
         choices=list(SCHEDULES),
         help="of a mixture: steps of all members by weight (proportional), or stage by stage a new "
@@ -125,9 +144,8 @@ def _parser() -> Parser:
         required=True,
         metavar="M",
         help="bert-base, bert-large, bert-small, bert-tiny, roberta-base, albert-base, "
-        "electra-small, electra-base, a CONFIG.json, a folder that from_pretrained loads (to go "
-        "on with its weights), or "
-        "module:callable (your own)",
+        "ernie-base, ernie-tiny, electra-small, electra-base, a CONFIG.json, a folder that "
+        "from_pretrained loads (to go on with its weights), or module:callable (your own)",
     )
     model.add_argument(
         "--entity-embeddings",
@@ -190,4 +208,4 @@ def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
       UsageError: if an option is unknown or its value is not allowed.
     """
     given: argparse.Namespace = _parser().parse_args(argv)
-    return TrainOptions(**vars(given))
+    return TrainOptions(**{**vars(given), "settings": tuple(given.settings)})

@@ -22,11 +22,13 @@ from trainer.loop import Loop
 from trainer.meter import Meter
 from trainer.mixed_batches import MixedBatches
 from trainer.models import load_model
+from trainer.objective import read_settings, untaught
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
 from trainer.seeding import seed_torch
+from trainer.tasks import tasks_of
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
 """Options that are, if not given, what the run that goes on began with."""
@@ -40,7 +42,11 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     Raises:
       UsageError: if something is missing or does not fit.
     """
-    data = open_data(options.data, options.weights)
+    data = open_data(
+        options.data, options.weights, options.objective, read_settings(options.settings)
+    )
+    for corpus in data.corpora.values():
+        tasks_of(corpus.recipe)
     checkpoints = Checkpoints(Path(options.output), options.keep)
     checkpoint = _find_checkpoint(options, checkpoints)
     options = _settled(options, checkpoint, processes, data)
@@ -79,7 +85,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         identity=identity,
         notices=[
             _sizes(options, members, identity, processes),
-            *filter(None, [getattr(plain, "notice", "")]),
+            *filter(None, [untaught(data.first), getattr(plain, "notice", "")]),
             *_changes(options, checkpoint),
         ],
     )
@@ -133,7 +139,8 @@ def _longest(options: TrainOptions, data: Data) -> int:
     """Returns the most tokens of a row, which must fit into a batch."""
     for corpus in data.corpora.values():
         if not any(shard.rows for shard in corpus.splits.get("train", ())):
-            raise UsageError(f"{corpus.folder} has no rows to train on")
+            advice = "; build the mixture without it" if data.mixed else ""
+            raise UsageError(f"{corpus.folder} has no rows to train on{advice}")
     longest = max(shard.max_length for _, shard in data.shards)
     if (options.batch_tokens or 0) < longest:
         raise UsageError(
@@ -157,6 +164,7 @@ def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict
         "batch_tokens": options.batch_tokens,
         "batches_per_step": options.batches_per_step,
         "copies": options.copies,
+        "objective": data.first.objective,
         "optimizer": options.optimizer,
     }
 

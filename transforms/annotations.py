@@ -1,10 +1,12 @@
 """Spans of tokens, and single ones, that are annotated: as marks, and as columns of a shard."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATION_VALUES, SPAN, has_spans
-from schemas.records import Array, Bool, Bytes, ByteSpans, EntitySpans, Int64
+from schemas.columns import ANNOTATION_VALUES, SENTENCES, SPAN, has_spans
+from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, EntitySpans, Int64, Tokens
 from transforms.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.spans import Spans
 
@@ -37,6 +39,13 @@ def span_marks(spans: Spans, count: int) -> Bytes:
     marks[spans.positions()] = INSIDE
     marks[spans.starts] = BEGINS
     return marks
+
+
+def mark_sentences(tokens: Tokens) -> Tokens:
+    """Annotates the first token of every sentence, none of which is empty."""
+    marks = np.zeros(len(tokens.ids), np.uint8)
+    marks[tokens.sentence_offsets[:-1]] = 1
+    return dataclasses.replace(tokens, annotations={**tokens.annotations, SENTENCES: marks})
 
 
 def annotation_arrays(name: str, marks: Array, offsets: Int64) -> list[pa.Array]:
@@ -105,11 +114,38 @@ def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) 
     """
     if not len(spans) or not len(begins):
         return np.zeros(len(begins), np.uint8)
-    owner, found = _owners(spans, begins, ends)
+    found, owner = _owners(spans, begins, ends)
     goes_on = np.zeros(len(begins) + 1, np.bool_)
     goes_on[1:-1] = found[1:] & found[:-1] & (owner[1:] == owner[:-1])
     goes_on[offsets] = False
     return np.where(found, np.where(goes_on[:-1], INSIDE, BEGINS), 0).astype(np.uint8)
+
+
+def project_codes(spans: CodedSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
+    """Returns uint8[T]: the code of the span that a token is of, 0 if it is of none.
+
+    A span whose end lies inside a token has no tokens. At the beginning of a row, a token that
+    stands for nothing is of the span of the next one.
+
+    Args:
+      spans: In the text that the tokens were made of.
+      begins: int64[T]; see `project_spans`.
+      ends: int64[T].
+      offsets: int64[R + 1]; rows (sentences) of tokens.
+    """
+    codes = np.zeros(len(begins), np.uint8)
+    if not len(spans) or not len(begins):
+        return codes
+    found, owner = _owners(spans, begins, ends)
+    at = np.flatnonzero(found)
+    whole = np.ones(len(spans), np.bool_)
+    whole[owner[at][ends[at] > spans.ends[owner[at]]]] = False
+    at = at[whole[owner[at]]]
+    codes[at] = spans.codes[owner[at]]
+    firsts = offsets[:-1][np.diff(offsets) > 1]
+    silent = firsts[begins[firsts] > ends[firsts]]
+    codes[silent] = codes[silent + 1]
+    return codes
 
 
 def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
@@ -126,7 +162,7 @@ def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
     numbers = np.zeros(len(begins), np.uint32)
     if not len(spans) or not len(begins):
         return numbers
-    owner, found = _owners(spans, begins, ends)
+    found, owner = _owners(spans, begins, ends)
     tokens = np.flatnonzero(found)
     owners = owner[tokens]
     first = (np.diff(owners, prepend=-1) != 0) & (spans.starts[owners] >= 0)
@@ -134,9 +170,10 @@ def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
     return numbers
 
 
-def _owners(spans: ByteSpans, begins: Int64, ends: Int64) -> tuple[Int64, Bool]:
-    """Returns the span that each token is of, and whether it is of one."""
-    owner = np.searchsorted(spans.ends, np.minimum(begins, ends - 1), "right")
+def _owners(spans: ByteSpans, begins: Int64, ends: Int64) -> tuple[Bool, Int64]:
+    """Returns which tokens are of a span, and the number of the span."""
+    first = np.minimum(begins, ends - 1)
+    owner = np.searchsorted(spans.ends, first, "right")
     found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends
     found &= (owner < len(spans)) & (begins <= ends)
-    return owner, found
+    return found, owner

@@ -12,10 +12,13 @@ from schemas import columns
 from schemas.annotations import KINDS
 from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from transforms.annotations import mark_sentences
 from transforms.annotator import Annotator
 from transforms.corrupt import Stream, corrupt
 from transforms.lay_out import cut_lone, join_examples, lay_out
 from transforms.objectives.recipe import Recipe
+from transforms.openings import find_openings
+from transforms.query_titles import without_signs
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
 from transforms.tokenize_text import TextEncoder
@@ -83,7 +86,7 @@ def tokenize_shard(
     text: ShardText,
     settings: BuildSettings,
     shard: ShardId,
-    needs: frozenset[str] = frozenset(),
+    others: Iterable[Recipe] = (),
 ) -> Tokens:
     """Splits the text into sentences, marks what is needed to be known of it, and encodes.
 
@@ -91,26 +94,33 @@ def tokenize_shard(
       text: The shard's documents, sorted and without duplicates.
       settings: Recipe, seed and tokenizer.
       shard: Names the shard's random streams.
-      needs: What has to be known of tokens besides what the recipe needs, see `Recipe.needs`.
+      others: Recipes besides the one of the settings that are built of the same tokens.
     """
-    needs |= settings.recipe.needs
+    recipes = (settings.recipe, *others)
+    needs = frozenset[str]().union(*(recipe.needs for recipe in recipes))
     starts = SENTENCE_RULES[settings.sentences](text.data)
     text = dataclasses.replace(text, sentence_starts=starts)
     if columns.WORDS in needs:
         text = annotate_words(text, settings.segmenter)
     if kinds := [kind for kind in (*KINDS, columns.ENTITY_IDS) if kind in needs]:
         text = dataclasses.replace(text, spans=settings.annotations.spans(text, kinds))
+    openings = {name: texts for recipe in recipes for name, texts in recipe.openings.items()}
+    found = {name: find_openings(text.data, starts, texts) for name, texts in openings.items()}
+    text = dataclasses.replace(text, spans={**text.spans, **found})
     encoder = load_encoder(
         settings.tokenizer_json,
-        bool(needs),
+        bool(needs - {columns.SENTENCES}),
         settings.vocabulary.roles.get("unk"),
         columns.CAPITALS in needs,
     )
-    return encoder.encode(text, settings.stream(shard)("check", 0))
+    tokens = encoder.encode(text, settings.stream(shard)("check", 0))
+    return mark_sentences(tokens) if columns.SENTENCES in needs else tokens
 
 
 def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
     """Returns tokens with what the recipe needs to know of them, and nothing else."""
+    if not recipe.pair.records:
+        tokens = without_signs(tokens)
     return dataclasses.replace(
         tokens,
         word_starts=tokens.word_starts if recipe.needs_words else None,

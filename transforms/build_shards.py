@@ -192,9 +192,9 @@ def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[
     shard = first.plan.shards[number]
     documents = itertools.chain.from_iterable(map(unpack_documents, packed))
     text = join_documents(documents, deduplicate=first.deduplicate)
-    needs = frozenset[str]().union(*(each.settings.recipe.needs for each in builders))
+    others = [each.settings.recipe for each in builders[1:]]
     try:
-        held = [tokenize_shard(text, first.settings, shard, needs)]
+        held = [tokenize_shard(text, first.settings, shard, others)]
     except AnnotationError as error:
         raise BuildError(f"{shard.name}: {error}") from error
     source = Source(len(text.document_starts), text.duplicates, held[0].exact_path)

@@ -32,10 +32,12 @@ class Corpus:
     Attributes:
       folder: Where it lies.
       manifest: As `schemas.manifest.parse_manifest` returns it.
-      recipe: That its examples were built with.
+      recipe: That its examples were built with; in training, what they are taken to be.
       tokenizer_json: Content of its tokenizer.json.
       vocabulary: Of that tokenizer.
       entities: Ids of the entities that tokens are aligned with, by number, if they are.
+      built: That its examples were built with, where training takes them for another recipe's.
+      objective: That other recipe, in words; None if it is the same.
     """
 
     folder: str
@@ -44,6 +46,13 @@ class Corpus:
     tokenizer_json: str
     vocabulary: Vocabulary
     entities: tuple[str, ...] = ()
+    built: Recipe | None = None
+    objective: str | None = None
+
+    @property
+    def stored_as(self) -> Recipe:
+        """The recipe that its shards were built with."""
+        return self.recipe if self.built is None else self.built
 
     @property
     def splits(self) -> Mapping[str, Sequence[ShardEntry]]:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from transforms.inputs import FileRange, codec_of
 from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
+from transforms.query_titles import record_fields, record_text
 from transforms.raw_records import RawRecords, ReadBatch
 
 MAX_DOCUMENT_BYTES = 8 << 20
@@ -63,7 +64,8 @@ def read_range(
       part: Which bytes of it, and how they are read.
       text_field: The field of a JSON object, or the column of a Parquet file, with the text. In
         JSON it may also be a list of two or more texts, the turns of a dialogue: each becomes a
-        line.
+        line. Three names with commas between them are those of a query, a title and a label, see
+        `transforms.query_titles`.
       max_document_bytes: The longest document, before normalisation.
       anchors_field: The field of a JSON object with the entities of its text; "" if it is not read.
 
@@ -148,6 +150,10 @@ def _json_object(line: bytes) -> tuple[dict[str, Any], str]:
 def _json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, str]:
     """Returns the text of a JSON object, and why there is none or ""."""
     text = record.get(field)
+    if names := record_fields(field):
+        text, reason = record_text(record, names)
+        if reason:
+            return b"", reason
     if isinstance(text, list):
         text = _dialogue(text)
         if not text:

@@ -17,6 +17,7 @@ from transforms.annotations import BEGINS, INSIDE
 from transforms.checks.layout import examine_filling
 from transforms.checks.oracle import Findings
 from transforms.checks.part import Part
+from transforms.checks.sentence_starts import examine_sentence_starts
 from transforms.checks.stored import StoredBatch
 from transforms.ragged import offsets_of, range_indices
 
@@ -120,7 +121,8 @@ class FullSentences(Part):
         return ("sep",) if ended else ()
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_filling(batch, recipe) if self.cross_documents else Findings()
+        found = examine_sentence_starts(batch, recipe)
+        return found + examine_filling(batch, recipe) if self.cross_documents else found
 
 
 KEEP_CHOICES = ("head", "tail", "head_tail")

@@ -42,10 +42,14 @@ class Pair(Protocol):
         an example may lack the second segment.
       task: What is learned of them, if anything.
       labels: Relation to label; relations that are not in it are not to be predicted.
+      records: The text is records of a query, a title and a label, see `transforms.query_titles`.
+      wants: What the text lacks if there are no examples; empty if that is never so.
     """
 
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
+    records: ClassVar[bool]
+    wants: ClassVar[str]
 
     @property
     def relations(self) -> Sequence[str]: ...
@@ -175,6 +179,12 @@ def truncate_pairs(
       capacity: Most tokens a pair may keep.
       rng: Decides front or back for every token that comes off.
     """
+    off_first, off_second = excess_tokens(first, second, capacity)
+    return _trim(first, off_first, rng), _trim(second, off_second, rng)
+
+
+def excess_tokens(first: Int64, second: Int64, capacity: int | Int64) -> tuple[Int64, Int64]:
+    """Returns how many tokens A and B must lose, int64[W] each; see `truncate_pairs`."""
     lengths = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
     excess = np.maximum(lengths[0] + lengths[1] - capacity, 0)
     uneven = np.minimum(excess, np.abs(lengths[0] - lengths[1]))
@@ -182,7 +192,7 @@ def truncate_pairs(
     longer_first = lengths[0] > lengths[1]
     off_first = np.where(longer_first, uneven, 0) + rest // 2
     off_second = np.where(longer_first, 0, uneven) + (rest + 1) // 2
-    return _trim(first, off_first, rng), _trim(second, off_second, rng)
+    return off_first, off_second
 
 
 def _trim(ranges: Int64, off: Int64, rng: np.random.Generator) -> Int64:

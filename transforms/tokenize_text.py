@@ -16,12 +16,13 @@ from schemas.records import (
     Bool,
     Bytes,
     ByteSpans,
+    CodedSpans,
     EntitySpans,
     Int64,
     ShardText,
     Tokens,
 )
-from transforms.annotations import project_entities, project_spans
+from transforms.annotations import project_codes, project_entities, project_spans
 from transforms.capitals import any_marked, capital_marks
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
@@ -199,10 +200,7 @@ class TextEncoder:
             starts = _word_starts(opens, begins, encoded.counts, block.marks)
         rows = offsets_of(encoded.counts)
         annotations = {
-            name: project_entities(spans, begins, ends)
-            if isinstance(spans, EntitySpans)
-            else project_spans(spans, begins, ends, rows)
-            for name, spans in block.spans.items()
+            name: _project(spans, begins, ends, rows) for name, spans in block.spans.items()
         }
         if self._capitals:
             capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
@@ -283,9 +281,19 @@ def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
     """Returns the spans that reach into [low, high), counted from `low`."""
     first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
     starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
+    if isinstance(spans, CodedSpans):
+        return CodedSpans(starts, ends, spans.codes[first:last])
     if isinstance(spans, EntitySpans):
         return EntitySpans(starts, ends, spans.entities[first:last])
     return ByteSpans(starts, ends)
+
+
+def _project(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Array:
+    if isinstance(spans, CodedSpans):
+        return project_codes(spans, begins, ends, offsets)
+    if isinstance(spans, EntitySpans):
+        return project_entities(spans, begins, ends)
+    return project_spans(spans, begins, ends, offsets)
 
 
 def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:

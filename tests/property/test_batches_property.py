@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.corpus_fixtures import shard_paths, stored_rows
+from tests.corpus_fixtures import MASKED, shard_paths, stored_rows
 from tests.folders import build_folder
 from tests.oracles.batches import (
     Masks,
@@ -55,7 +55,7 @@ from transforms.pair_segments import Pair
 from transforms.randomness import rng_for
 from transforms.targets import MaskedTokens
 
-NAMES = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+NAMES = pytest.mark.parametrize("name", MASKED)
 EPOCHS = 8
 Build = tuple[Corpus, list[dict[str, Any]]]
 

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.columns import ANNOTATIONS, NO_SECOND
+from schemas.columns import ANNOTATIONS, NO_SECOND, SENTENCES
 from schemas.records import Array, Examples, ShardId, Tokens
+from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.recipes import varied
 from transforms import ragged
+from transforms.annotations import mark_sentences
 from transforms.build_examples import BuildSettings, arrange_examples
 from transforms.checks.examine import examine
 from transforms.corrupt import corrupt
@@ -36,7 +38,9 @@ RUNNING_ON = [
 
 def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
     settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
-    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, len(tokens.ids)))
+    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, tokens))
+    if SENTENCES in recipe.needs:
+        tokens = mark_sentences(tokens)
     examples = arrange_examples(tokens, settings, SHARD)
     batches = list(corrupt(examples, recipe, VOCABULARY, settings.stream(SHARD)))
     for batch in batches:
@@ -44,12 +48,14 @@ def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table
     return examples, pa.Table.from_batches(batches, recipe.schema(VOCABULARY))
 
 
-def marks_for(recipe: Recipe, count: int) -> dict[str, Array]:
-    """Annotates single tokens with what a recipe needs, whatever they are."""
-    return {
-        name: rng_for(0, name).integers(0, 2, count).astype(np.uint8)
+def marks_for(recipe: Recipe, tokens: Tokens) -> dict[str, Array]:
+    """Annotates tokens with what a recipe needs, whatever they are."""
+    marks: dict[str, Array] = {
+        name: rng_for(0, name).integers(0, 2, len(tokens.ids)).astype(np.uint8)
         for name in sorted(recipe.needs & ANNOTATIONS.keys())
     }
+    opened = {name: made_up_codes(tokens, each) for name, each in recipe.openings.items()}
+    return {**marks, **opened}
 
 
 @st.composite
@@ -147,7 +153,8 @@ def test_the_seed_decides_everything(name: str) -> None:
     tokens = large()
     _, table = build(recipe, tokens, 1)
     assert table.equals(build(recipe, tokens, 1)[1])
-    assert not table.equals(build(recipe, tokens, 2)[1])
+    # Full sentences that nothing is done to leave nothing to chance.
+    assert table.equals(build(recipe, tokens, 2)[1]) == (not recipe.corrupt)
 
 
 @NAMES
@@ -155,7 +162,7 @@ def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
     recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=3)
     _, three = build(recipe, large(), 1)
     _, two = build(varied(recipe, copies=2), large(), 1)
-    for column in recipe.corrupt[0].targets.columns("uint16"):
+    for column in itertools.chain(*(each.targets.columns("uint16") for each in recipe.stored[:1])):
         first_two = [row[:2] for row in three.column(column.name).to_pylist()]
         assert first_two == two.column(column.name).to_pylist()
         flat = [
@@ -208,7 +215,7 @@ def test_a_shard_and_a_name_have_streams_of_their_own(name: str) -> None:
 def test_a_recipe_travels(name: str) -> None:
     recipe = OBJECTIVES[name]
     assert pickle.loads(pickle.dumps(recipe)) == recipe
-    assert len(recipe.parts) >= 4
+    assert len(recipe.parts) >= 3 + len(recipe.corrupt)
     assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 

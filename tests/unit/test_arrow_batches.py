@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from schemas.errors import UsageError
-from tests.corpus_fixtures import RECIPES, copy_of, corpus, shard_paths, stored_rows
+from tests.corpus_fixtures import MASKED, copy_of, corpus, shard_paths, stored_rows
 from tests.oracles.batches import (
     masks_in,
     names_of,
@@ -26,7 +26,7 @@ from transforms.objectives import OBJECTIVES
 
 TOKENS = 4096
 EVERY_KIND = [(layout, copies) for layout in LAYOUTS for copies in COPIES]
-EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES)
+EVERY_RECIPE = pytest.mark.parametrize("recipe", MASKED)
 
 
 def loader(data: Any = None, **options: Any) -> ArrowBatches:
@@ -242,7 +242,7 @@ def test_rows_in_their_own_order(recipe: str, layout: str, split: str) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("recipe", [name for name in RECIPES if OBJECTIVES[name].stored])
+@pytest.mark.parametrize("recipe", [name for name in MASKED if OBJECTIVES[name].stored])
 def test_epochs_take_the_stored_copies_in_turn(recipe: str, layout: str) -> None:
     rows, names = all_rows(recipe), names_of(OBJECTIVES[recipe])
     batches = loader(corpus(recipe), layout=layout)

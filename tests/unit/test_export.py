@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.export import main
 from tests.corpus_fixtures import (
+    FREQUENT,
     RECIPES,
     copies_in,
     copy_of,
@@ -17,6 +18,7 @@ from tests.corpus_fixtures import (
     stored_rows,
 )
 from tests.oracles.batches import types_of
+from transforms.marker_lists import CHINESE, ENGLISH
 from transforms.objectives import OBJECTIVES
 
 NEXT = "next_sentence_label", {"next": 0, "random": 1}
@@ -27,6 +29,9 @@ STRUCTURE = "sentence_structure_label", {"random": 0, "next": 1, "previous": 2}
 DISTANCE = "sentence_distance_label", {"adjacent": 0, "same_document": 1, "random": 2}
 PARTS = ("1:0", "2:0-1", "2:1-0", "3:0-1-2", "3:0-2-1", "3:1-0-2", "3:1-2-0", "3:2-0-1", "3:2-1-0")
 REORDERING = "part_order_label", {name: label for label, name in enumerate(PARTS)}
+MARKERS = (*ENGLISH, *CHINESE, *FREQUENT)
+DISCOURSE = "discourse_label", {name: label for label, name in enumerate(MARKERS)}
+RELEVANCE = "relevance_label", {"clicked": 0, "shown": 1, "random": 2}
 PAIR_LABELS = {
     "bert": NEXT,
     "ernie-thu": NEXT,
@@ -36,7 +41,9 @@ PAIR_LABELS = {
     "structbert": STRUCTURE,
     "ernie1": FOLLOWS,
     "ernie1-dlm": REAL,
+    "ernie2-discourse": DISCOURSE,
     "ernie2-distance": DISTANCE,
+    "ernie2-relevance": RELEVANCE,
     "ernie2-reordering": REORDERING,
 }
 """Column and labels of the recipes that have pairs."""

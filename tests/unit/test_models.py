@@ -18,7 +18,13 @@ from transforms.corpus import Corpus
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
 LONGEST = {PAIRS: 128, NO_PAIRS: 512}
-VOCABULARIES = {"bert": 30522, "roberta": 50265, "albert": 30000, "electra": 30522}
+VOCABULARIES = {
+    "bert": 30522,
+    "roberta": 50265,
+    "albert": 30000,
+    "ernie": 30522,
+    "electra": 30522,
+}
 GEOMETRY = {
     # Layers, width, heads, inner width, positions; parameters of the published encoder.
     "bert-tiny": (2, 128, 2, 512, 512, 4_385_920),
@@ -27,6 +33,9 @@ GEOMETRY = {
     "bert-large": (24, 1024, 16, 4096, 512, 335_141_888),
     "roberta-base": (12, 768, 12, 3072, 514, 124_055_040),
     "albert-base": (12, 768, 12, 3072, 512, 11_683_584),
+    # With 16 tasks, which is no published size.
+    "ernie-base": (12, 768, 12, 3072, 512, 109_482_240 + 16 * 768),
+    "ernie-tiny": (2, 128, 2, 512, 512, 4_385_920 + 16 * 128),
     "electra-base": (12, 768, 12, 3072, 512, 108_891_648),
     "electra-small": (12, 256, 4, 1024, 512, 13_483_008),
 }

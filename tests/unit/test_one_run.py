@@ -9,7 +9,7 @@ from schemas.records import Bool
 from tests.oracles.streams import examples_of
 from transforms.checks.oracle import uniformity
 from transforms.corruption.one_run import OneRun
-from transforms.randomness import rng_for
+from transforms.randomness import random_bits, rng_for
 
 
 def select(
@@ -53,7 +53,7 @@ def test_literal_runs() -> None:
     seed=st.integers(0, 1 << 20),
     data=st.data(),
 )
-def test_runs_are_where_there_is_room(
+def test_runs_are_those_of_a_slow_selector(
     rows: list[str], most_words: int, longest: int, seed: int, data: st.DataObject
 ) -> None:
     drawn = [f"^W{row}^" for row in rows]
@@ -61,12 +61,14 @@ def test_runs_are_where_there_is_room(
         st.lists(st.booleans(), min_size=sum(map(len, drawn)), max_size=sum(map(len, drawn)))
     )
     found = select(drawn, OneRun(most_words=most_words, longest=longest), seed, np.array(flags))
-    base = 0
-    for row, run in zip(drawn, found, strict=True):
+    rng, base = rng_for(seed, "run"), 0
+    wanted, where = (random_bits(rng, len(rows)).tolist() for _ in range(2))
+    for row, run, bits, place in zip(drawn, found, wanted, where, strict=True):
         taken = {at for at in range(len(row)) if flags[base + at]}
         base += len(row)
-        allowed = [places(row, words, longest, taken) for words in range(1, most_words + 1)]
-        assert run in [each for some in allowed for each in some] or (not run and not allowed[0])
+        sizes = range((bits * most_words >> 32) + 1, 0, -1)
+        allowed = next(filter(None, (places(row, size, longest, taken) for size in sizes)), [[]])
+        assert run == allowed[place * len(allowed) >> 32]
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from schemas.annotations import KINDS
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND, SENTENCES
 from schemas.errors import UsageError
-from schemas.records import Array
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from tests.corpus_fixtures import RECIPES, corpus, shard_paths, stored_rows
 from tests.oracles.streams import vocabulary
@@ -51,6 +51,18 @@ def mapped(paths: Sequence[Path], build: Corpus) -> MappedShards:
     return MappedShards(paths, build.recipe, build.vocabulary)
 
 
+def annotated_in(shards: MappedShards, recipe: Recipe, row: Int64) -> Row:
+    """Reads the annotated spans and the sentence starts of one row."""
+    found: dict[str, Any] = {}
+    for name in set(recipe.annotations) & set(KINDS):
+        spans = zip(*(ends.row(0).tolist() for ends in shards.spans(row, name)), strict=True)
+        found[ANNOTATIONS[name].name] = [{"start": start, "end": end} for start, end in spans]
+    if SENTENCES in recipe.annotations:
+        marks = shards.marks(row, SENTENCES, shards.rows(row).tokens)
+        found["sentence_starts"] = np.flatnonzero(marks).tolist()
+    return found
+
+
 def told_of(name: str, told: Array) -> Row:
     """Returns the columns of what is told of the tokens of a row."""
     assert (told[[0, -1]] == IGNORED).all()
@@ -84,10 +96,7 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
         begin, end = stored.tokens.offsets[at : at + 2].tolist()
         for labels in recipe.labels:
             row.update(told_of(labels.name, stored.token_labels[labels.name][begin:end]))
-        for name in set(recipe.annotations) & set(KINDS):
-            spans = zip(*(ends.row(at).tolist() for ends in shards.spans(rows, name)), strict=True)
-            row[ANNOTATIONS[name].name] = [{"start": start, "end": end} for start, end in spans]
-        found.append(row)
+        found.append({**row, **annotated_in(shards, recipe, rows[at : at + 1])})
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]
         seen = [type(positions)(ids, positions.offsets) for positions, ids in copies]

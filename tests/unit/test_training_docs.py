@@ -57,6 +57,7 @@ def test_the_options_that_are_named_exist() -> None:
         "--no-checksums",
         "--help",
         "--members",
+        *("--annotations", "--counts", "--input", "--set", "--tokenizer"),
         "--plan",
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))

@@ -63,7 +63,8 @@ def test_an_untouched_build_is_well(
     recipe = OBJECTIVES[name]
     # Of a single copy there is nothing to say of several.
     least = 8 if recipe.copies > 1 else 7
-    assert len(verdict["oracles"]["train"]) >= (least if recipe.stored else 1)
+    least = (8 if recipe.copies > 1 else 7) if recipe.stored else len(recipe.corrupt)
+    assert len(verdict["oracles"]["train"]) >= least
 
 
 def flip_byte(folder: Folder) -> None:
@@ -277,9 +278,42 @@ def leave_no_text(rows: Rows) -> None:
     row["input_ids"], row["second_segment_start"] = [2, 3], 2
 
 
+def begin_no_sentence(rows: Rows) -> None:
+    """Forgets the first sentence of a document that another one stands before."""
+    separated = ((row, row["input_ids"].index(3) + 1) for row in rows)
+    row, place = next(
+        (row, place) for row, place in separated if place < len(row["input_ids"]) - 1 and place > 2
+    )
+    row["sentence_starts"].remove(place)
+
+
+def begin_inside(rows: Rows) -> None:
+    """Lets the last word of a row and the first sentence of the next be one sentence."""
+    row, after = next(
+        pair
+        for pair in itertools.pairwise(rows[1:])
+        if pair[0]["input_ids"][-2] != 3 and len(pair[1]["sentence_starts"]) > 1
+    )
+    row["sentence_starts"] = sorted({*row["sentence_starts"], len(row["input_ids"]) - 2})
+    del after["sentence_starts"][0]
+
+
+def repeat_sentence(rows: Rows) -> None:
+    rows[0]["sentence_starts"].append(rows[0]["sentence_starts"][-1])
+
+
+def begin_sentence_at_special(rows: Rows) -> None:
+    rows[0]["sentence_starts"].insert(0, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "mutate", "sentence"),
     [
+        ("annotated", begin_no_sentence, "a separator inside the text is followed by no sentence"),
+        ("annotated", begin_inside, "a row begins inside a sentence that has room in a row"),
+        ("annotated", repeat_sentence, "sentence_starts are not ascending and disjoint"),
+        ("annotated", begin_sentence_at_special, "a special token is among the sentences"),
+        ("annotated", begin_word_at_special, "a special token is a word start"),
         ("structbert", shift_window, "a window is not of three neighbouring tokens"),
         ("structbert", forget_window, "a copy has too few windows, and room for one more"),
         ("structbert", add_window, "a copy has more windows than its rate asks for"),

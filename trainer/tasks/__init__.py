@@ -68,5 +68,8 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
         for labels in recipe.labels
     )
     if not recipe.corrupt:
-        raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
+        raise UsageError(
+            f"rows of {recipe.name} have no masks; name an objective whose masks are to be drawn, "
+            "such as --objective bert-wwm"
+        )
     return tuple(found)

@@ -12,7 +12,7 @@ from schemas.records import Array, Int64
 from trainer.family import Family
 from trainer.layouts import Batch, Packed, Padded
 from trainer.masks import MaskedRows
-from trainer.model import Part, cross_entropy_part
+from trainer.model import Part, cross_entropy_part, task_types
 from trainer.tasks.task import Head
 from transforms.ragged import offsets_of, positions_in_row, range_indices, row_numbers
 from transforms.standard_columns import IGNORED
@@ -108,6 +108,7 @@ class _ContrastHead(Head):
             position_ids=batch[f"{self._name}_position_ids"] + self._first_position,
             cu_seqlens=borders,
             max_seqlen=self._longest,
+            **task_types(hf, batch, batch[f"{self._name}_input_ids"]),
         ).last_hidden_state[0]
         own = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
         present = rows >= 0

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schemas.columns import WORDS
 from schemas.records import Array, Bool
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, breach, gather
 from transforms.checks.stored import StoredBatch
+from transforms.checks.words import examine_word_starts
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -31,6 +33,8 @@ def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary)
     for name, marks in batch.annotations.items():
         marked = batch.rows_of_tokens((marks > 0) & batch.special)
         found.append(breach(f"a special token is among the {name}", marked))
+    if WORDS in recipe.store:
+        found.append(examine_word_starts(batch, recipe))
     classes = np.minimum(lengths * _LENGTH_CLASSES // recipe.max_seq_length, _LENGTH_CLASSES - 1)
     counts = {"length.rows": len(lengths), "length.tokens": len(ids)}
     for number, rows in enumerate(np.bincount(classes, minlength=_LENGTH_CLASSES)):

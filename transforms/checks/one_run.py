@@ -8,6 +8,7 @@ from schemas.records import Array, Bool, Int64
 from transforms.checks.oracle import Findings, Oracle, at_least, at_most, breach, gather, uniformity
 from transforms.checks.stored import StoredBatch, any_copy
 from transforms.checks.words import partly_selected
+from transforms.ragged import offsets_of
 
 _EIGHTHS = 8
 _LONG = 96
@@ -51,10 +52,12 @@ def _rows(batch: StoredBatch, found: Bool) -> Bool:
 
 def _overlap(batch: StoredBatch, values: Array, lengths: Int64) -> Bool:
     """Returns bool[R]: the rows where a copy selects a token that it selected before."""
-    lists = np.arange(len(lengths)) << 16
-    ours = np.repeat(lists, batch.selected.lengths) + batch.selected.values
-    theirs = np.repeat(lists, lengths) + values
-    return batch.rows_with(np.flatnonzero(np.isin(ours, theirs)))
+    base = offsets_of(np.repeat(batch.lengths, batch.copies))
+    # A position may lie outside its row, which is a breach of its own.
+    taken = np.zeros(base[-1] + (1 << 16), np.bool_)
+    taken[np.repeat(base[:-1], lengths) + values] = True
+    ours = np.repeat(base[:-1], batch.selected.lengths) + batch.selected.values
+    return batch.rows_with(np.flatnonzero(taken[ours]))
 
 
 def _places(batch: StoredBatch, values: Int64, first: Int64, filled: Bool) -> dict[str, int]:

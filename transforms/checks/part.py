@@ -1,6 +1,6 @@
 """What every part of a recipe has in common: it says what its own output must hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from schemas.vocabulary import Vocabulary
@@ -17,10 +17,19 @@ class Part:
     Attributes:
       needs: What must be known of every token: "words", or a name of `schemas.columns.ANNOTATIONS`.
       follows_counts: What it draws follows the counts of a vocabulary that has some.
+      records: The text is records of a query, a title and a label, see `transforms.query_titles`.
+      wants: What the text lacks if there are no examples; empty if that is never so.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     follows_counts: ClassVar[bool] = False
+    records: ClassVar[bool] = False
+    wants: ClassVar[str] = ""
+
+    @property
+    def openings(self) -> Sequence[str]:
+        """What sentences may begin with that it has to know, see `transforms.openings`."""
+        return ()
 
     @property
     def inner_roles(self) -> tuple[str, ...]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from schemas.records import Bool, Examples, Int64
+from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.checks.one_run import examine_one_run, one_run_oracles
 from transforms.checks.oracle import Findings, Oracle
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.corruption.units import UnitTable, WordUnits
-from transforms.ragged import offsets_of, row_numbers
+from transforms.ragged import offsets_of, range_indices
 from transforms.randomness import random_below, random_bits
 from transforms.spans import Spans
 
@@ -55,8 +55,10 @@ class OneRun(Part):
     def units(self) -> WordUnits:
         return WordUnits()
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.units.find(examples)
+    def prepare(self, examples: Examples) -> "WordRuns":
+        return word_runs(
+            self.units.find(examples), len(examples.ids), self.most_words, self.longest
+        )
 
     def select(
         self,
@@ -66,27 +68,28 @@ class OneRun(Part):
         rng: np.random.Generator,
         taken: Bool | None = None,
     ) -> Spans:
+        if not isinstance(units, WordRuns):
+            raise TypeError("the units must be what `prepare` makes of these examples")
         words = random_below(rng, self.most_words, len(examples)) + 1
         places = random_bits(rng, len(examples)).astype(np.uint64)
-        begins, ends = _word_borders(units)
-        free = np.ones(len(begins), np.bool_)
-        if taken is not None:
-            before = offsets_of(taken)
-            free = before[ends] == before[begins]
-        row = row_numbers(units.counts)
+        room, offsets = units.room(taken), offsets_of(units.counts)
         found: list[Spans] = []
-        open_rows = np.ones(len(examples), np.bool_)
-        for size in range(self.most_words, 0, -1):
-            first = np.flatnonzero(_has_room(begins, ends, free, row, size, self.longest))
-            count = np.bincount(row[first], minlength=len(examples))
-            now = np.flatnonzero(open_rows & (words >= size) & (count > 0))
-            place = (places[now] * count[now].astype(np.uint64)) >> np.uint64(32)
-            at = first[offsets_of(count)[now] + place.astype(np.int64)]
-            found.append(Spans(begins[at], ends[at + size - 1]))
-            open_rows[now] = False
-        starts = np.concatenate([each.starts for each in found])
+        rows = np.arange(len(examples))
+        while len(rows):
+            at = range_indices(offsets[rows], units.counts[rows])
+            first = np.flatnonzero(room[at] >= np.repeat(words[rows], units.counts[rows]))
+            borders = np.searchsorted(first, offsets_of(units.counts[rows]))
+            count = np.diff(borders)
+            now = np.flatnonzero(count)
+            place = (places[rows[now]] * count[now].astype(np.uint64)) >> np.uint64(32)
+            begin = at[first[borders[now] + place.astype(np.int64)]]
+            found.append(Spans(units.begins[begin], units.ends[begin + words[rows[now]] - 1]))
+            rows = rows[(count == 0) & (words[rows] > 1)]
+            words[rows] -= 1
+        starts = np.concatenate([np.empty(0, np.int64), *(each.starts for each in found)])
+        ends = np.concatenate([np.empty(0, np.int64), *(each.ends for each in found)])
         order = np.argsort(starts)
-        return Spans(starts[order], np.concatenate([each.ends for each in found])[order])
+        return Spans(starts[order], ends[order])
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return np.minimum(lengths, self.longest)
@@ -100,6 +103,67 @@ class OneRun(Part):
         return one_run_oracles(totals, self.most_words)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class WordRuns(UnitTable):
+    """Words, and how long the runs are that may begin at each of them.
+
+    Attributes:
+      begins: int64[U]; flat position of each word's first token.
+      ends: int64[U]; the position behind its last one.
+      reach: uint8[U]; most words of a run that begins there, whatever is taken.
+      word_of: int32[T]; the word of each token, -1 for special ones.
+    """
+
+    begins: Int64
+    ends: Int64
+    reach: Bytes
+    word_of: Array
+
+    def room(self, taken: Bool | None) -> Bytes:
+        """Returns uint8[U]: most words of a run that begins there and has no token of bool[T]."""
+        if taken is None:
+            return self.reach
+        # The last place is that of special tokens, and the end of the last run.
+        met = np.zeros(len(self.begins) + 1, np.bool_)
+        met[self.word_of[taken]] = True
+        met[-1] = True
+        words = np.flatnonzero(met)
+        ahead = np.repeat(words, np.diff(words, prepend=-1))[:-1]
+        ahead -= np.arange(len(self.begins))
+        return np.minimum(self.reach, ahead).astype(np.uint8)
+
+
+def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> WordRuns:
+    """Finds the runs of words, one behind the other in a row, of so many words and tokens at most.
+
+    Args:
+      units: The words.
+      tokens: Of all rows, special ones included.
+      most_words: Of a run.
+      longest: Most tokens of a run.
+    """
+    begins, ends = _word_borders(units)
+    count = len(begins)
+    apart = np.ones(count + 1, np.bool_)
+    apart[1:-1] = begins[1:] != ends[:-1]
+    apart[offsets_of(units.counts)] = True
+    borders = np.flatnonzero(apart)
+    reach = np.repeat(borders[1:], np.diff(borders))
+    np.minimum(reach, np.searchsorted(ends, begins + longest, "right"), out=reach)
+    word_of = np.full(tokens, -1, np.int32)
+    word_of[units.candidates] = units.unit_of
+    return WordRuns(
+        units.candidates,
+        units.starts,
+        units.lengths,
+        units.counts,
+        begins=begins,
+        ends=ends,
+        reach=np.minimum(reach - np.arange(count), most_words).astype(np.uint8),
+        word_of=word_of,
+    )
+
+
 def _word_borders(units: UnitTable) -> tuple[Int64, Int64]:
     """Returns the flat positions where words begin and end."""
     if units.lengths is None:
@@ -107,21 +171,3 @@ def _word_borders(units: UnitTable) -> tuple[Int64, Int64]:
         return positions, positions + 1
     last = units.candidates[units.starts + units.lengths - 1]
     return units.candidates[units.starts], last + 1
-
-
-def _has_room(begins: Int64, ends: Int64, free: Bool, row: Int64, size: int, longest: int) -> Bool:
-    """Says of each word whether a run of `size` free words, one behind the other, begins there."""
-    room = np.zeros(len(begins), np.bool_)
-    if size > len(begins):
-        return room
-    count = len(begins) - size + 1
-    together = offsets_of(free)
-    last = np.arange(size - 1, len(begins))
-    joined = offsets_of(np.append(begins[1:] == ends[:-1], [True])[: len(begins)])
-    room[:count] = (
-        (together[last + 1] - together[:count] == size)
-        & (row[last] == row[:count])
-        & (joined[last] - joined[:count] == size - 1)
-        & (ends[last] - begins[:count] <= longest)
-    )
-    return room

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from transforms.objectives.albert import ALBERT
+from transforms.objectives.annotated import ANNOTATED
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
@@ -12,9 +13,11 @@ from transforms.objectives.ernie1 import ERNIE1, ERNIE1_DLM
 from transforms.objectives.ernie2 import (
     ERNIE2,
     ERNIE2_CAPITALS,
+    ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
     ERNIE2_KNOWLEDGE,
+    ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
 )
 from transforms.objectives.ernie_thu import ERNIE_THU
@@ -57,11 +60,14 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     SPAN_SOP,
     ERNIE2_KNOWLEDGE,
     ERNIE2_CAPITALS,
+    ERNIE2_DISCOURSE,
     ERNIE2_DISTANCE,
     ERNIE2_DOCUMENT,
+    ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
     ERNIE_THU,
     ELECTRA,
+    ANNOTATED,
 )
 
 MIXTURES: Mapping[str, Mixture] = by_name(ERNIE2)

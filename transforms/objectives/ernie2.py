@@ -1,10 +1,12 @@
 """The tasks of ERNIE 2.0, each with masked words in the same examples."""
 
+from transforms.discourse import DiscourseMarkers
 from transforms.objectives.bert_wwm import WHOLE_WORDS
 from transforms.objectives.ernie1 import KNOWLEDGE
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.pack_windows import FullSentences, SentenceChunks
+from transforms.relevance import QueryTitles
 from transforms.reorder_parts import SentenceReordering
 from transforms.sentence_distance import SentenceDistance
 from transforms.token_labels import CapitalLetters, OtherSegments
@@ -54,9 +56,28 @@ ERNIE2_DOCUMENT = Recipe(
     max_seq_length=128,
 )
 
+ERNIE2_DISCOURSE = Recipe(
+    name="ernie2-discourse",
+    summary="ERNIE 2.0: pairs without the discourse marker between them, to be told; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.3; its code is not public",
+    segment=SentenceChunks(),
+    pair=DiscourseMarkers(),
+    corrupt=(WHOLE_WORDS,),
+)
+
+ERNIE2_RELEVANCE = Recipe(
+    name="ernie2-relevance",
+    summary="ERNIE 2.0: queries with titles that were clicked, shown, or neither; masked words.",
+    source="Sun et al. 2020, ERNIE 2.0, 4.2.3; its code is not public",
+    segment=SentenceChunks(short_rate=0.0),
+    pair=QueryTitles(),
+    corrupt=(WHOLE_WORDS,),
+    max_seq_length=128,
+)
+
 ERNIE2 = Mixture(
     name="ernie2",
-    summary="ERNIE 2.0: three of its tasks of tokens and two of structure, for English.",
+    summary="ERNIE 2.0: three of its tasks of tokens, two of structure and one of meaning.",
     source="Sun et al. 2020, ERNIE 2.0, 4.2; its code is not public",
     members=tuple(
         map(
@@ -67,7 +88,9 @@ ERNIE2 = Mixture(
                 ERNIE2_DOCUMENT,
                 ERNIE2_REORDERING,
                 ERNIE2_DISTANCE,
+                ERNIE2_DISCOURSE,
             ),
         )
     ),
+    left_out=((ERNIE2_RELEVANCE, "JSON lines of a query, a title and a label, and no other text"),),
 )

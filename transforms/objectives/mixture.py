@@ -35,12 +35,14 @@ class Mixture:
       source: Paper and reference implementation.
       members: At least two, each of another name, in the order in which a continual schedule
         brings them in.
+      left_out: Recipes of the same source that are no members, each with what it needs.
     """
 
     name: str
     summary: str
     source: str
     members: tuple[Member, ...]
+    left_out: tuple[tuple[Recipe, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.members) < 2:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
 from transforms.dialogues import DialogueTurns
 from transforms.lay_out import Layout
+from transforms.openings import opening_name
 from transforms.pack_windows import Segment
 from transforms.pair_segments import Pair, SingleSegment
 from transforms.targets import MaskedTokens, Targets
@@ -74,6 +75,8 @@ class Recipe:
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
       labels: What is told of single tokens.
+      store: What else is stored of tokens, so that training may draw the masks of objectives that
+        read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
@@ -90,6 +93,7 @@ class Recipe:
     layout: Layout = Layout()
     corrupt: tuple[Corruption, ...] = (Corruption(),)
     labels: tuple[TokenLabels, ...] = ()
+    store: tuple[str, ...] = ()
     max_seq_length: int = 512
     copies: int = 10
     passes: int = 1
@@ -113,6 +117,10 @@ class Recipe:
                 f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
                 "DrawnChunks or DialogueTurns, recipes without pairs pack anything else"
             )
+        for name in self.store:
+            if name not in columns.OF_TEXT:
+                known = ", ".join(columns.OF_TEXT)
+                raise ValueError(f"store takes some of {known}, joined by commas; got {name!r}")
         if not self.stored and self.copies != 1:
             raise ValueError(
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
@@ -168,8 +176,17 @@ class Recipe:
 
     @functools.cached_property
     def needs(self) -> frozenset[str]:
-        """What has to be known of every token: "words", and names of `columns.ANNOTATIONS`."""
-        return frozenset[str]().union(*(part.needs for part in self.parts))
+        """What has to be known of every token.
+
+        "words", names of `columns.ANNOTATIONS`, and those of `openings`.
+        """
+        return frozenset(self.store).union(self.openings, *(part.needs for part in self.parts))
+
+    @functools.cached_property
+    def openings(self) -> Mapping[str, Sequence[str]]:
+        """What sentences may begin with that its parts have to know, by annotation."""
+        wanted = (part.openings for part in self.parts if part.openings)
+        return {opening_name(openings): openings for openings in wanted}
 
     @property
     def needs_words(self) -> bool:
@@ -184,8 +201,11 @@ class Recipe:
 
     @property
     def follows_counts(self) -> bool:
-        """Whether random tokens follow the counts of a vocabulary that has some."""
-        return any(part.follows_counts for part in self.parts)
+        """Whether random tokens follow the counts of a vocabulary that has some.
+
+        Those of an objective that is chosen in training may.
+        """
+        return not self.corrupt or any(part.follows_counts for part in self.parts)
 
     @property
     def stored(self) -> tuple[Corruption, ...]:

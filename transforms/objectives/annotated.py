@@ -1,0 +1,16 @@
+"""Clean text with all that is known of its tokens: training draws the masks of any objective."""
+
+from schemas.columns import SENTENCES, WORDS
+from transforms.objectives.recipe import Recipe
+from transforms.pack_windows import FullSentences
+
+ANNOTATED = Recipe(
+    name="annotated",
+    summary="Clean full sentences with words, entities, phrases and sentence borders; "
+    "`train --objective` draws the masks.",
+    source="Liu et al. 2019, 4.1, dynamic masking",
+    segment=FullSentences(),
+    corrupt=(),
+    store=(WORDS, "entities", "phrases", SENTENCES),
+    copies=1,
+)
