@@ -26,6 +26,8 @@ from transforms.objectives.settings import recipe_from
 from transforms.pack_windows import FullSentences
 from transforms.pair_segments import SingleSegment
 
+# Rows with few entities are none of ernie-thu's.
+COMPARABLE = [name for name in MASKED if name != "ernie-thu"]
 ANNOTATED = dataclasses.replace(OBJECTIVES["annotated"], max_seq_length=128)
 
 
@@ -58,7 +60,7 @@ def assert_same(some: list[Mapping[str, Tensor]], others: list[Mapping[str, Tens
 
 
 @pytest.mark.parametrize(
-    ("name", "layout"), [*((name, "packed") for name in MASKED), ("spanbert", "padded")]
+    ("name", "layout"), [*((name, "packed") for name in COMPARABLE), ("spanbert", "padded")]
 )
 def test_masks_are_those_that_the_recipe_itself_draws_anew(name: str, layout: str) -> None:
     """The recipe is built from the same text, as full sentences, with masks of its own."""
