@@ -3,6 +3,7 @@ import pytest
 
 from schemas.records import Packing, Tokens, Windows
 from tests.oracles.streams import tokens_of, vocabulary
+from tests.oracles.windows import segments
 from transforms.checks.oracle import rate
 from transforms.distractors import LoneDocumentError
 from transforms.order_segments import SentenceOrder
@@ -20,19 +21,6 @@ def chunks(tokens: Tokens, capacity: int) -> Packing:
 
 def pair(packing: Packing, seed: int = 0, capacity: int = FAR, **fields: float | str) -> Windows:
     return SentenceOrder(**fields).pair(packing, capacity, rng_for(seed, "pair"))  # type: ignore[arg-type]
-
-
-def segments(windows: Windows) -> list[tuple[list[int], list[int], int]]:
-    """Returns the ids of A and B, and the relation, of every window."""
-    assert windows.second is not None
-    assert windows.relation is not None
-    ids = windows.tokens.ids
-    return [
-        (ids[a:b].tolist(), ids[c:d].tolist(), int(relation))
-        for (a, b), (c, d), relation in zip(
-            windows.first.tolist(), windows.second.tolist(), windows.relation, strict=True
-        )
-    ]
 
 
 def test_neighbours_in_order_or_swapped() -> None:

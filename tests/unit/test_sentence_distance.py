@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from schemas.records import Packing, Tokens, Windows
 from tests.oracles.distances import distance_of
 from tests.oracles.streams import tokens_of, vocabulary
+from tests.oracles.windows import segments
 from transforms.checks.oracle import rate, uniformity
 from transforms.distractors import LoneDocumentError
 from transforms.pack_windows import SentenceChunks
@@ -30,19 +31,6 @@ def chunks(tokens: Tokens, capacity: int) -> Packing:
 
 def pair(packing: Packing, seed: int = 0, capacity: int = FAR) -> Windows:
     return SentenceDistance().pair(packing, capacity, rng_for(seed, "pair"))
-
-
-def segments(windows: Windows) -> list[tuple[list[int], list[int], int]]:
-    """Returns the ids of A and B, and the relation, of every window."""
-    assert windows.second is not None
-    assert windows.relation is not None
-    ids = windows.tokens.ids
-    return [
-        (ids[a:b].tolist(), ids[c:d].tolist(), int(relation))
-        for (a, b), (c, d), relation in zip(
-            windows.first.tolist(), windows.second.tolist(), windows.relation, strict=True
-        )
-    ]
 
 
 def test_labels_are_those_of_the_paper() -> None:

@@ -3,6 +3,7 @@ import pytest
 
 from schemas.records import Packing, Tokens, Windows
 from tests.oracles.streams import tokens_of, vocabulary
+from tests.oracles.windows import segments
 from transforms.checks.oracle import rate
 from transforms.checks.pairs import structure_oracles
 from transforms.distractors import LoneDocumentError
@@ -22,19 +23,6 @@ def chunks(tokens: Tokens, capacity: int) -> Packing:
 
 def pair(packing: Packing, seed: int = 0, capacity: int = FAR, **fields: float) -> Windows:
     return SentenceStructure(**fields).pair(packing, capacity, rng_for(seed, "pair"))
-
-
-def segments(windows: Windows) -> list[tuple[list[int], list[int], int]]:
-    """Returns the ids of A and B, and the relation, of every window."""
-    assert windows.second is not None
-    assert windows.relation is not None
-    ids = windows.tokens.ids
-    return [
-        (ids[a:b].tolist(), ids[c:d].tolist(), int(relation))
-        for (a, b), (c, d), relation in zip(
-            windows.first.tolist(), windows.second.tolist(), windows.relation, strict=True
-        )
-    ]
 
 
 def test_neighbours_are_two_halves_in_order_or_the_wrong_way_round() -> None:
