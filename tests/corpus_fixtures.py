@@ -92,16 +92,29 @@ def copies_in(recipe: str) -> int:
 @functools.cache
 def corpus(recipe: str, model: str = "") -> Path:
     """Returns a build of the sample: two shards for training, one for evaluation, `copies_in`."""
+    folder = Path(_root().name) / f"{recipe}-{model or MODELS.get(recipe, 'wordpiece')}"
+    build_into(folder, recipe, text_of(recipe), model)
+    return folder
+
+
+def takes_records(recipe: str) -> bool:
+    """Whether a recipe is made of records, not of plain text."""
+    return RECORDS in OPTIONS.get(recipe, ())
+
+
+def text_of(recipe: str) -> str:
+    """Returns the files that `corpus` is made of."""
+    return str(records_file()) if takes_records(recipe) else f"{SAMPLE}/*.txt"
+
+
+def build_into(folder: Path, recipe: str, text: str, model: str = "") -> None:
+    """Builds as `corpus` does, of other files."""
     model = model or MODELS.get(recipe, "wordpiece")
-    folder = Path(_root().name) / f"{recipe}-{model}"
-    records = RECORDS in OPTIONS.get(recipe, ())
-    text = str(records_file()) if records else f"{SAMPLE}/*.txt"
     arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_file(model))]
     options = ["--shards", "2", "--eval-fraction", "0.1"]
     options += ["--copies", str(copies_in(recipe)), *needed_options(recipe)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([*arguments, "--output", str(folder), *options]) == 0
-    return folder
 
 
 def copy_of(recipe: str, folder: Path) -> Path:

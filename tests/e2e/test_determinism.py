@@ -13,6 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipelines.plan
+from tests.corpus_fixtures import (
+    RECIPES,
+    SAMPLE,
+    build_into,
+    corpus,
+    records_file,
+    takes_records,
+)
 from transforms.inputs import plan_ranges
 
 Digests = Callable[[Path], dict[str, str]]
@@ -124,6 +132,22 @@ def test_order_and_files_do_not_matter(
     inputs = ["--input", f"{corpus}/*", "--input", f"{corpus}/deep/*"]
     assert build(tmp_path / "out", *inputs) == 0
     assert digests(tmp_path / "out") == reference
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_order_and_files_do_not_matter_to_any_recipe(
+    recipe: str, digests: Digests, tmp_path: Path
+) -> None:
+    lines = takes_records(recipe)
+    paths = [records_file()] if lines else sorted(SAMPLE.glob("*.txt"))
+    between = "\n" if lines else "\n\n"
+    documents = [each for path in paths for each in path.read_text("utf-8").split(between)]
+    mixed = shuffled([document for document in documents if document.strip()], 4)
+    for number in range(3):
+        path = tmp_path / f"{number}.{'jsonl' if lines else 'txt'}"
+        path.write_text(between.join(mixed[number::3]), "utf-8")
+    build_into(tmp_path / "out", recipe, f"{tmp_path}/*.*")
+    assert digests(tmp_path / "out") == digests(corpus(recipe))
 
 
 @pytest.mark.parametrize("write", [write_lines, write_jsonl, write_parquet])
