@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -85,15 +86,20 @@ def show_schedule(mixture: Mixture | None, steps: int | None, console: Console) 
     if total < 1:
         raise UsageError(f"--steps must be at least 1, got {total}")
     stages = continual(mixture.weights, total)
-    table = Table("stage", "first step", *mixture.names, "together", box=None)
-    for column in table.columns:
-        column.justify, column.overflow = "right", "fold"
-    begin = 0
-    for number, stage in enumerate(stages, 1):
-        row = (number, begin + 1, *stage, sum(stage))
-        table.add_row(*(f"{value:,}" if value else "-" for value in row))
-        begin += sum(stage)
-    sums = [sum(column) for column in zip(*stages, strict=True)]
-    table.add_row("all", "", *(f"{value:,}" for value in sums), f"{total:,}", style="bold")
+    numbers = map(str, range(1, len(stages) + 1))
+    table = Table("stage", *numbers, "all", box=None, pad_edge=False, collapse_padding=True)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    sums = [sum(stage) for stage in stages]
+    begins = [1 + sum(sums[:number]) for number in range(len(stages))]
+    _add_steps(table, "first step", [*begins, 0])
+    for name, spent in zip(mixture.names, zip(*stages, strict=True), strict=True):
+        _add_steps(table, name, [*spent, sum(spent)])
+    _add_steps(table, "together", [*sums, total], style="bold")
     console.print(table)
     _show_left_out(mixture, console)
+
+
+def _add_steps(table: Table, name: str, steps: Sequence[int], style: str = "") -> None:
+    table.add_row(name, *(f"{value:,}" if value else "-" for value in steps), style=style)

@@ -367,10 +367,12 @@ def test_a_mixture_with_a_name(
     assert [each["recipe"]["name"] for each in told["members"]] == ["bert", "albert"]
     assert main(["recipes", "two", "--plan", "--steps", "12"]) == 0
     table = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert table[1:] == [
-        ["1", "1", "2", "-", "2"],
-        ["2", "3", "1", "9", "10"],
-        ["all", "3", "9", "12"],
+    assert table == [
+        ["stage", "1", "2", "all"],
+        ["first", "step", "1", "3", "-"],
+        ["bert", "2", "1", "3"],
+        ["albert", "-", "9", "9"],
+        ["together", "2", "10", "12"],
     ]
 
 
@@ -388,6 +390,8 @@ def test_the_plan_of_the_paper_is_shown(capsys: Captured) -> None:
     members = "bert,bert-wwm,roberta,albert"
     assert main(["recipes", "mixture", "--members", members, "--plan"]) == 0
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert told[4] == ["4", "120,001", "10,000", "10,000", "10,000", "50,000", "80,000"]
+    assert told[1] == ["first", "step", "1", "20,001", "60,001", "120,001", "-"]
+    assert told[3] == ["bert-wwm", "-", "30,000", "10,000", "10,000", "50,000"]
+    assert told[5] == ["albert", "-", "-", "-", "50,000", "50,000"]
     assert main(["recipes", "bert", "--plan"]) == 2
     assert "go with the name of a mixture" in capsys.readouterr().err
