@@ -173,7 +173,10 @@ def _heading(row: Row) -> Text:
         relation = f" · {about} {row.relation}"
     masks = " · no masks are stored"
     if row.copies:
-        masks = f" · copy {copy} of 0-{row.copies - 1} · {len(row.selected)} selected: {counts}"
+        stage = f" ({row.stages[copy]})" if row.stages else ""
+        masks = (
+            f" · copy {copy} of 0-{row.copies - 1}{stage} · {len(row.selected)} selected: {counts}"
+        )
     details = f" · {len(row.ids)} tokens{relation}{masks}"
     return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 

@@ -57,6 +57,7 @@ class Row:
       shard: Path of the shard in the folder.
       row: Number of the row in the shard.
       copies: Copies of masks there are; 0 where none are stored.
+      stages: The stage of each of them, where there are stages.
       ids: The tokens' ids, not corrupted.
       tokens: The same as the vocabulary writes them.
       pieces: The same as people read them, each with the space before it.
@@ -74,6 +75,7 @@ class Row:
     shard: str
     row: int
     copies: int
+    stages: list[str]
     ids: list[int]
     tokens: list[str]
     pieces: list[str]
@@ -118,6 +120,11 @@ class RowDecoder:
             shard=shard,
             row=number,
             copies=stored.copies if self._recipe.stored else 0,
+            stages=[
+                each
+                for corruption in self._recipe.stored
+                for each in corruption.stage_names(self._recipe.copies)
+            ],
             ids=ids,
             tokens=tokens,
             pieces=self._text.pieces(tokens, stored.special.tolist()),

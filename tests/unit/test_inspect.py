@@ -67,6 +67,14 @@ def test_what_happened_to_a_token_is_named(recipe: str, capsys: Captured) -> Non
             assert each["kind"] == ("shuffled" if each["corruption"] == "wso" else expected)
 
 
+def test_the_stage_of_a_copy_is_named(capsys: Captured) -> None:
+    folder = corpus("ernie1")
+    assert rows_of(capsys, folder)[0]["stages"] == ["basic", "phrase", "entity"]
+    assert rows_of(capsys, corpus("bert"))[0]["stages"] == []
+    assert main([str(folder), "--copy", "2"]) == 0
+    assert "copy 2 of 0-2 (entity)" in " ".join(capsys.readouterr().out.split())
+
+
 def test_words_are_ranges_from_start_to_start_without_special_tokens(capsys: Captured) -> None:
     folder = corpus("bert-wwm")
     for row in rows_of(capsys, folder, "--rows", "8", "--copy", "0"):

@@ -51,6 +51,11 @@ class Corruption:
         staged = isinstance(self.select, StagedUnits)
         return (*stored, columns.stages(self.targets.name)) if staged else stored
 
+    def stage_names(self, copies: int) -> list[str]:
+        """Returns the name of each copy's stage; nothing if it has no stages."""
+        select = self.select
+        return select.stage_names(copies) if isinstance(select, StagedUnits) else []
+
     def stages(self, copies: int) -> list[int]:
         """Returns the number of each copy's stage; nothing if it has no stages."""
         select = self.select
