@@ -1,17 +1,16 @@
 """`shardmill annotate`: finds entities and phrases once, for any build to use."""
 
 import dataclasses
-import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.annotators import annotator_of, estimate
 from pipelines.build import missing_of, run_waves
-from pipelines.finish import check_rejected, count_documents, software_of
+from pipelines.finish import count_documents, documents_line, software_of
 from pipelines.options import (
     RunOptions,
     add_annotator_options,
@@ -21,11 +20,9 @@ from pipelines.options import (
     shards_option,
 )
 from pipelines.output import (
-    clear,
     join,
     prepare,
     read_annotations_manifest,
-    read_text,
     remove_folder,
     remove_temporary,
 )
@@ -39,7 +36,6 @@ from schemas.software import software_versions
 from transforms.annotate_shards import SPLIT, AnnotationBuilder, AnnotationShards, annotate_shard
 from transforms.annotator import load_annotator
 from transforms.inputs import InputFile
-from transforms.record_reading import reading_path
 from transforms.shards import plan_shards
 from transforms.stored_annotations import open_annotations
 from transforms.write_shard import BUILD_FOLDER, read_entries_as, write_atomically
@@ -190,12 +186,7 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
     if len(entries) < len(found):
         missing = plan.shards.shards[found.index(None)]
         raise RunError(f"{missing.name} is missing; run the same command again")
-    reading: Mapping[str, int] = json.loads(read_text(reading_path(output)))
-    check_rejected(reading, options)
-    documents = count_documents(reading, sum(entry.duplicates for entry in entries))
-    if not documents["read"]:
-        clear(output)
-        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    documents = count_documents(plan, options, sum(entry.duplicates for entry in entries))
     entities = _entities(output, entries)
     write_atomically(join(output, ENTITIES), entities_text(entities).encode())
     manifest: dict[str, Any] = {
@@ -221,14 +212,9 @@ def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
 def _show_summary(output: str, seconds: float) -> None:
     """Prints what finished annotations hold."""
     manifest = read_annotations_manifest(output)
-    documents, spans = manifest["documents"], manifest["spans"]
-    told = ", ".join(f"{count:,} {kind}" for kind, count in spans.items())
-    sys.stdout.write(
-        f"{documents['read']:,} documents, {documents['bytes'] / 1e6:,.1f} MB of text, "
-        f"{documents['duplicates']:,} duplicates dropped, "
-        f"{sum(documents['rejected'].values()):,} rejected\n{told}\n"
-        f"{output}: done in {seconds:.1f} s\n"
-    )
+    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest["spans"].items())
+    lines = [documents_line(manifest["documents"]), told, f"{output}: done in {seconds:.1f} s"]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

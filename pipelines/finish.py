@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.mixture_folder import write_mixture
 from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import clear, join, read_manifest, read_text
-from pipelines.plan import BuildPlan
+from pipelines.plan import BuildPlan, Plan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
 from schemas.columns import ENTITY_IDS
@@ -35,12 +35,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
       RunError: if more records were set aside than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
-    reading = json.loads(read_text(reading_path(plan.output)))
-    check_rejected(reading, options)
-    documents = count_documents(reading, _duplicates(entries[0]))
-    if not documents["read"]:
-        clear(plan.output)
-        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+    documents = count_documents(plan, options, _duplicates(entries[0]))
     _check_rows(plan, entries, documents["read"])
     manifests = [
         _manifest(identity, documents, splits)
@@ -128,7 +123,7 @@ def _write(builder: ShardBuilder, manifest: dict[str, Any], entities: Sequence[s
         write_atomically(join(output, name), content.encode())
 
 
-def check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
+def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
     """Raises RunError if more records were set aside than allowed."""
     reasons = _reasons(reading)
     count = sum(reasons.values())
@@ -161,10 +156,20 @@ def _duplicates(entries: Entries) -> int:
     return sum(entry.duplicates for shards in entries.values() for entry in shards)
 
 
-def count_documents(reading: Mapping[str, int], duplicates: int) -> dict[str, Any]:
-    """Returns what the manifest says of the documents."""
+def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> dict[str, Any]:
+    """Returns what the manifest says of the documents.
+
+    Raises:
+      UsageError: if there was no document at all; the folder is cleared.
+      RunError: if more records were set aside than allowed.
+    """
+    reading = json.loads(read_text(reading_path(plan.output)))
+    _check_rejected(reading, options)
+    if not reading.get("documents", 0):
+        clear(plan.output)
+        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
     return {
-        "read": reading.get("documents", 0),
+        "read": reading["documents"],
         "bytes": reading.get("bytes", 0),
         "empty": reading.get("empty", 0),
         "split": reading.get("split", 0),
@@ -194,13 +199,7 @@ def software_of(identity: Mapping[str, str]) -> dict[str, str]:
 def show_summary(plan: BuildPlan, seconds: float) -> None:
     """Prints what a finished build holds."""
     manifest = read_manifest(plan.output)
-    documents = manifest["documents"]
-    megabytes = documents["bytes"] / 1e6
-    lines = [
-        f"{documents['read']:,} documents, {megabytes:,.1f} MB of text, "
-        f"{documents['duplicates']:,} duplicates dropped, "
-        f"{sum(documents['rejected'].values()):,} rejected"
-    ]
+    lines = [documents_line(manifest["documents"])]
     for builder in plan.builders:
         whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
         for split, content in read_manifest(builder.output)["splits"].items():
@@ -210,3 +209,12 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
             )
     lines.append(f"{plan.output}: done in {seconds:.1f} s")
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def documents_line(documents: Mapping[str, Any]) -> str:
+    """Returns what a summary says of the documents of a manifest."""
+    return (
+        f"{documents['read']:,} documents, {documents['bytes'] / 1e6:,.1f} MB of text, "
+        f"{documents['duplicates']:,} duplicates dropped, "
+        f"{sum(documents['rejected'].values()):,} rejected"
+    )
