@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
+from schemas.checked_json import DamagedError
 from schemas.ownership import OwnershipError, check_ownership
 
 
@@ -53,7 +54,7 @@ def one_sentence(program: Program) -> Program:
             status, message = 2, str(error)
         except BrokenPipeError:
             return 1
-        except (OSError, RunError) as error:
+        except (DamagedError, OSError, RunError) as error:
             status, message = 1, str(error)
         except KeyboardInterrupt:
             status, message = 130, "interrupted; run the same command again to go on"
