@@ -29,8 +29,8 @@ from pipelines.rows import (
 from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import ShardEntry
+from transforms.atomic_files import write_atomically
 from transforms.corpus import Corpus
-from transforms.write_shard import write_atomically
 
 STYLES = {
     MASKED: "bold white on blue",

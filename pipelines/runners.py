@@ -19,7 +19,7 @@ from apache_beam.runners.runner import PipelineState, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from schemas.errors import RunError, UsageError
-from transforms.write_shard import write_atomically
+from transforms.atomic_files import write_atomically
 
 _WORKER = "apache_beam.runners.worker.sdk_worker_main"
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"

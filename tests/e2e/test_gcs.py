@@ -109,7 +109,7 @@ def test_goes_on_and_overwrites(
     after = {blob.name: blob.updated for blob in bucket.list_blobs(prefix="deep/out/train/shard")}
     assert {name: after[name] for name in written} == written
     assert not half.exists()
-    assert not [name for name in names(bucket) if "_build" in name]
+    assert not [name for name in names(bucket) if ".shardmill" in name]
 
     def no_pipeline(*_: object) -> None:
         raise AssertionError("everything is built")
@@ -142,7 +142,7 @@ def test_rejected_records_are_written(
     text = ["--input", f"gs://{bucket.name}/corpus/*"]
     assert build(f"gs://{bucket.name}/out", *text) == 1
     assert "run the same command with --max-rejected 1" in capsys.readouterr().err
-    [name] = [name for name in names(bucket) if "rejected" in name]
+    [name] = [name for name in names(bucket) if name.startswith("out/rejected/")]
     assert json.loads(bucket.blob(name).download_as_bytes())["excerpt"] == "{broken"
 
 
