@@ -18,6 +18,7 @@ from pipelines.runners import Runner, choose_runner
 from schemas.errors import RunError, one_sentence
 from schemas.records import ShardId
 from transforms.build_shards import BuildShards, ShardBuilder
+from transforms.paths import delete_files
 from transforms.read import ReadDocuments
 from transforms.record_reading import RecordReading, reading_path
 from transforms.shard_documents import ShardDocuments
@@ -125,8 +126,7 @@ def _failures(plan: Plan[Any]) -> list[str]:
 
 
 def _delete_failures(plan: Plan[Any]) -> None:
-    if failures := _failures(plan):
-        FileSystems.delete(failures)
+    delete_files(_failures(plan))
 
 
 def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:

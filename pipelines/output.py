@@ -12,6 +12,7 @@ from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, ManifestError, member_names, parse_manifest
+from transforms.paths import PathError, delete_files, list_folder, remove_empty_folder
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 
 SPLITS = ("train", "eval")
@@ -33,10 +34,7 @@ def read_text(path: str) -> str:
 
 def list_files(folder: str) -> list[str]:
     """Returns the paths of the files in a folder, none if there is no such folder."""
-    try:
-        return [found.path for found in FileSystems.match([join(folder, "*")])[0].metadata_list]
-    except Exception:  # noqa: BLE001 - file systems disagree on what a missing folder raises
-        return []
+    return [found.path for found in list_folder(folder)]
 
 
 def read_manifest(folder: str) -> dict[str, Any]:
@@ -100,8 +98,12 @@ def prepare(
     Raises:
       UsageError: if something else is there, or the folder cannot be written.
     """
-    found = _identity_of(folder)
-    if found is None and _is_foreign(folder):
+    try:
+        found = _identity_of(folder)
+        foreign = found is None and _is_foreign(folder)
+    except PathError as error:
+        raise UsageError(f"cannot write to {folder}: {error}") from error
+    if foreign:
         raise UsageError(
             f"{folder} is not empty and holds no Shardmill build; name a new or empty folder"
         )
@@ -141,7 +143,7 @@ def clear(folder: str) -> None:
     write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), json.dumps(kept).encode())
     for name in OWN_FILES:
         if FileSystems.exists(path := join(folder, name)):
-            FileSystems.delete([path])
+            delete_files([path])
     for member in members:
         clear(join(folder, member))
         remove_folder(join(folder, member))
@@ -162,11 +164,8 @@ def _members_in(folder: str) -> list[str]:
 
 def remove_folder(folder: str) -> None:
     """Deletes a folder with its files, if it is there."""
-    files = list_files(folder)
-    if files:
-        FileSystems.delete(files)
-    if FileSystems.exists(folder):
-        FileSystems.delete([folder])
+    delete_files(list_files(folder))
+    remove_empty_folder(folder)
 
 
 def remove_temporary(folder: str, names: Iterable[str] = OWN_FOLDERS) -> None:
@@ -175,7 +174,7 @@ def remove_temporary(folder: str, names: Iterable[str] = OWN_FOLDERS) -> None:
         files = [(path, path.rsplit("/", 1)[-1]) for path in list_files(join(folder, name))]
         halves = [path for path, own in files if own.startswith(".") and own.endswith(".tmp")]
         if halves:
-            FileSystems.delete(halves)
+            delete_files(halves)
 
 
 def _identity_of(folder: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
+from schemas.checked_json import DamagedError
 from schemas.ownership import OwnershipError, check_ownership
 from schemas.terminal import complain, flush, prepare_streams
 
@@ -113,7 +114,7 @@ def _outcome(program: Program, argv: Sequence[str] | None) -> tuple[int, str]:
         with contextlib.suppress(BrokenPipeError):
             flush()
         return 1, ""
-    except RunError as error:
+    except (DamagedError, RunError) as error:
         return 1, str(error)
     except OSError as error:
         return 1, flush() or _told(error)

@@ -29,6 +29,7 @@ from trainer.processes import Processes
 from trainer.run import Run
 from trainer.seeding import seed_torch
 from trainer.tasks import tasks_of
+from transforms.saved_tokenizer import tokenizer_files
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
 """Options that are, if not given, what the run that goes on began with."""
@@ -76,7 +77,11 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     return Run(
         options=options,
         steps=steps,
-        corpus=max(data.corpora.values(), key=lambda each: each.recipe.max_seq_length),
+        tokenizer=tokenizer_files(
+            [each.recipe for each in data.corpora.values()],
+            data.first.tokenizer_json,
+            data.first.vocabulary,
+        ),
         processes=processes,
         loop=loop,
         held_out=held_out_loaders(data, options, processes, layout),

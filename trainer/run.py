@@ -15,7 +15,6 @@ from trainer.loop import Loop, State, Timer
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.stopping import StopSignal
-from transforms.corpus import Corpus
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -25,7 +24,7 @@ class Run:
     Attributes:
       options: What was asked for, with nothing left open.
       steps: Steps in all.
-      corpus: What it trains on; of a mixture the member with the longest rows.
+      tokenizer: Files of the tokenizer to save beside the model, by name.
       processes: All that train.
       loop: Takes the steps.
       held_out: The evaluation split, if there is one; those of a mixture by the member's name.
@@ -37,7 +36,7 @@ class Run:
 
     options: TrainOptions
     steps: int
-    corpus: Corpus
+    tokenizer: Mapping[str, str]
     processes: Processes
     loop: Loop
     held_out: Mapping[str, ArrowBatches]
@@ -135,9 +134,8 @@ class Run:
     def _export(self, folder: Path) -> None:
         """Writes the model and the tokenizer as `from_pretrained` finds them."""
         self.loop.plain.save_pretrained(folder)
-        files = self.corpus.tokenizer_files()
         for place in _model_folders(folder):
-            for name, content in files.items():
+            for name, content in self.tokenizer.items():
                 (place / name).write_text(content, "utf-8")
 
 

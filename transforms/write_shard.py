@@ -14,6 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import ShardEntry
 from schemas.records import ShardId
+from transforms.paths import list_folder
 
 BUILD_FOLDER = "_build"
 """Holds what a run needs to be resumed; gone when the manifest is written."""
@@ -179,5 +180,4 @@ def read_entries_as(
 
 def file_sizes(folder: str) -> dict[str, int]:
     """Returns the bytes of each file in a folder that is there, by name."""
-    [found] = FileSystems.match([FileSystems.join(folder, "*")])
-    return {FileSystems.split(file.path)[1]: file.size_in_bytes for file in found.metadata_list}
+    return {FileSystems.split(file.path)[1]: file.size_in_bytes for file in list_folder(folder)}
