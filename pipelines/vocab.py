@@ -19,7 +19,7 @@ from transforms.atomic_files import write_atomically
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges
 from transforms.query_titles import record_fields
-from transforms.read import match_inputs
+from transforms.read import check_unchanged, match_inputs
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
 
@@ -103,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
     _check_output(options.output, overwrite=options.overwrite)
     corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
+    check_unchanged(files)
     if not corpus.documents:
         raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
     try:
