@@ -136,7 +136,7 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
             f"{folder} has no {' and no '.join(lacking)}, which {names} needs; it was made "
             f"for {', '.join(own)}"
         )
-    entries = [AnnotationEntry.from_json(entry) for entry in manifest["files"]]
+    entries = [AnnotationEntry.from_json(entry) for entry in manifest["annotations"]]
     sizes = file_sizes(join(folder, SPLIT))
     for entry in entries:
         found = sizes.get(entry.path.rpartition("/")[2])

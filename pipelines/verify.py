@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from pipelines.corpus import described_corpus
 from pipelines.mixture_folder import member_problem
-from pipelines.output import join, list_files, read_manifest
+from pipelines.output import join, read_manifest
 from pipelines.progress import track_shards
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import (
@@ -24,10 +23,12 @@ from schemas.manifest import (
     member_names,
     shard_entries,
 )
+from schemas.terminal import write_json
 from transforms.build_examples import BuildSettings
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
 from transforms.checks.shard_file import Problem, check_shard
+from transforms.paths import list_folder
 
 CHECKS: Mapping[str, str] = {
     "manifest": "readable, sealed, and its totals add up",
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if members:
             named = {name: verdict.to_json() for name, verdict in members.items()}
             told = {"ok": ok, "problems": told["problems"], "members": named}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        write_json(told, indent=2)
     else:
         for name, verdict in members.items():
             show(verdict, join(options.folder, name), oracles=options.oracles)
@@ -212,10 +213,10 @@ def _strangers(folder: str, entries: Mapping[str, Sequence[ShardEntry]]) -> list
     """Finds shards that the manifest does not know."""
     known = {entry.path for shards in entries.values() for entry in shards}
     found = {
-        f"{split}/{path.rsplit('/', 1)[-1]}"
+        f"{split}/{file.path.rsplit('/', 1)[-1]}"
         for split in {"train", "eval", *entries}
-        for path in list_files(join(folder, split))
-        if path.endswith(".arrow")
+        for file in list_folder(join(folder, split))
+        if file.path.endswith(".arrow")
     }
     return [Problem("files", f"{path} is not in the manifest") for path in sorted(found - known)]
 

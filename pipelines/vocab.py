@@ -15,13 +15,13 @@ from rich.progress import track
 
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.vocabulary import read_vocabulary
+from transforms.atomic_files import write_atomically
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges
 from transforms.query_titles import record_fields
 from transforms.read import match_inputs
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
-from transforms.write_shard import write_atomically
 
 _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
 _MEASURED_BYTES = 4 << 20

@@ -14,6 +14,7 @@ import pipelines.build
 from pipelines.runners import Runner
 from schemas.errors import RunError
 from schemas.manifest import parse_manifest
+from transforms.paths import delete_files, exists, is_folder, list_folder, match, status
 
 storage = pytest.importorskip("google.cloud.storage")
 
@@ -108,7 +109,7 @@ def test_goes_on_and_overwrites(
     after = {blob.name: blob.updated for blob in bucket.list_blobs(prefix="deep/out/train/shard")}
     assert {name: after[name] for name in written} == written
     assert not half.exists()
-    assert not [name for name in names(bucket) if "_build" in name]
+    assert not [name for name in names(bucket) if ".shardmill" in name]
 
     def no_pipeline(*_: object) -> None:
         raise AssertionError("everything is built")
@@ -141,7 +142,7 @@ def test_rejected_records_are_written(
     text = ["--input", f"gs://{bucket.name}/corpus/*"]
     assert build(f"gs://{bucket.name}/out", *text) == 1
     assert "run the same command with --max-rejected 1" in capsys.readouterr().err
-    [name] = [name for name in names(bucket) if "rejected" in name]
+    [name] = [name for name in names(bucket) if name.startswith("out/rejected/")]
     assert json.loads(bucket.blob(name).download_as_bytes())["excerpt"] == "{broken"
 
 
@@ -152,3 +153,34 @@ def test_missing_bucket_is_told(
     assert "gs://nowhere-at-all/*" in capsys.readouterr().err
     assert build("gs://nowhere-at-all/out") == 2
     assert "cannot write to gs://nowhere-at-all/out: " in capsys.readouterr().err
+
+
+def test_paths_are_literal_and_patterns_are_ours(bucket: Any) -> None:
+    root = f"gs://{bucket.name}"
+    every = ["a[1]/b.txt", "a[1]/c/d.txt", "a[1]/.h.txt", "a1/b.txt", "o*", "ox", "z/", "z/y.txt"]
+    for name in every:
+        bucket.blob(name).upload_from_string(name)
+
+    def found(pattern: str) -> list[str]:
+        return [file.path.removeprefix(f"{root}/") for file in match(f"{root}/{pattern}")]
+
+    assert [found(name) for name in every[:6]] == [[name] for name in every[:6]]
+    assert found("a[1]/*.txt") == ["a[1]/b.txt"]
+    assert found("a[1]/**/*.txt") == ["a[1]/b.txt", "a[1]/c/d.txt"]
+    assert found("a[12]/*") == ["a1/b.txt"]
+    assert found("{o*,z/*}") == ["o*", "ox", "z/y.txt"]
+    assert found("z/*") == ["z/y.txt"]
+    assert found("none*") == found("a[1]") == []
+    assert [is_folder(f"{root}/{name}") for name in ("a[1]", "a[1", "none")] == [True, False, False]
+    assert exists(f"{root}/a[1]/b.txt")
+    assert not exists(f"{root}/a[1]")
+    listed = list_folder(f"{root}/a[1]")
+    assert [file.path for file in listed] == [f"{root}/a[1]/.h.txt", f"{root}/a[1]/b.txt"]
+    assert len(list_folder(f"{root}/a[1]", recursive=True)) == 3
+    before = status(f"{root}/a[1]/b.txt")
+    assert before == listed[1]
+    bucket.blob("a[1]/b.txt").upload_from_string("a[1]/B.txt")
+    assert status(f"{root}/a[1]/b.txt") != before
+    delete_files([f"{root}/a[1]/b.txt", f"{root}/gone"])
+    assert status(f"{root}/a[1]/b.txt") is None
+    assert exists(f"{root}/a1/b.txt")
