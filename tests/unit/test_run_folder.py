@@ -109,9 +109,9 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_data_that_are_being_written_are_told(tmp_path: Path) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
-    with hold(data, "build"):
-        with pytest.raises(UsageError, match=r"--data .* is being written by `shardmill build`"):
-            check_place(run, data)
+    said = r"--data .* is being written by `shardmill build`"
+    with hold(data, "build"), pytest.raises(UsageError, match=said):
+        check_place(run, data)
     check_place(run, data)
 
 
