@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,6 +23,7 @@ from schemas.manifest import (
     member_names,
     shard_entries,
 )
+from schemas.terminal import write_json
 from transforms.build_examples import BuildSettings
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if members:
             named = {name: verdict.to_json() for name, verdict in members.items()}
             told = {"ok": ok, "problems": told["problems"], "members": named}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        write_json(told, indent=2)
     else:
         for name, verdict in members.items():
             show(verdict, join(options.folder, name), oracles=options.oracles)
