@@ -70,7 +70,7 @@ def remote_holder(lock: str) -> Holder | None:
 
 def _put(lock: str, mine: bytes) -> bool:
     """Puts the object, unless that of a process is there that may live."""
-    there = _read(lock) if FileSystems.exists(lock) else None
+    there = _there(lock)
     if there is not None:
         found = _parse(there)
         if found is None or not found.dead:
@@ -81,6 +81,10 @@ def _put(lock: str, mine: bytes) -> bool:
         file.write(mine)
     time.sleep(_SETTLE_SECONDS)
     return _read(lock) == mine
+
+
+def _there(lock: str) -> bytes | None:
+    return _read(lock) if exists(lock) else None
 
 
 def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
@@ -97,7 +101,8 @@ def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
     try:
         blob.upload_from_string(mine, if_generation_match=generation)
     except PreconditionFailed:
-        return False
+        # It may be ours: an answer that was lost, and the object was sent again.
+        pass
     return _read(lock) == mine
 
 
