@@ -98,11 +98,9 @@ def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
         generation = blob.generation
         if _read(lock) != there:
             return False
-    try:
+    # What is there then may still be ours: an answer was lost, and the object sent again.
+    with contextlib.suppress(PreconditionFailed):
         blob.upload_from_string(mine, if_generation_match=generation)
-    except PreconditionFailed:
-        # It may be ours: an answer that was lost, and the object was sent again.
-        pass
     return _read(lock) == mine
 
 
