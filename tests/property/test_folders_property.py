@@ -17,7 +17,7 @@ from pipelines.owned import REJECTED
 from pipelines.prepare import Wanted, discard, end_work, prepare, remove_leftovers
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
-from schemas.manifest import FORMAT_VERSION, MANIFEST, seal
+from schemas.manifest import FORMAT_VERSION, MANIFEST, ManifestError, parse_manifest, seal
 from schemas.sealed import sealed_json
 from transforms.atomic_files import make_folder, write_atomically
 from transforms.paths import PathError
@@ -405,3 +405,11 @@ def test_an_unreadable_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("pipelines.places._Local.names", failing)
     assert run(tmp_path / "out", "build", overwrite=True) is None
+
+
+@pytest.mark.parametrize("path", ["../x.arrow", "/x.arrow", "train/../../x.arrow", "", 7])
+def test_no_manifest_names_a_shard_elsewhere(path: object) -> None:
+    entry = {"path": path, "bytes": 1, "sha256": "0" * 64}
+    manifest = {"format_version": FORMAT_VERSION, "splits": {"train": {"shards": [entry]}}}
+    with pytest.raises(ManifestError, match=r"manifest\.json is damaged"):
+        parse_manifest(seal(manifest))
