@@ -34,7 +34,7 @@ RESERVED = frozenset(
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ rtd
     set_extra_state set_submodule share_memory state_dict target to to_empty train
     training type update values xpu zero_grad
-    """.split()
+    """.split()  # noqa: SIM905 - a list would have a line for every name
 )
 """Names that batches use otherwise, and those of the methods of torch's modules, which cannot be
 names of modules in them."""
