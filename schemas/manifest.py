@@ -33,7 +33,7 @@ class ShardEntry:
       duplicates: Documents dropped because an equal one is here.
       encoder: "word_table" or "library": how the ids were found.
       statistics: Counts that add up over shards; see the recipe's oracles.
-      left_out: Rows that were not written because the recipe asks more of a row.
+      left_out: Rows that were not written because they have no text, or the recipe asks for more.
     """
 
     path: str

@@ -44,12 +44,14 @@ class Pair(Protocol):
       labels: Relation to label; relations that are not in it are not to be predicted.
       records: The text is records of a query, a title and a label, see `transforms.query_titles`.
       wants: What the text lacks if there are no examples; empty if that is never so.
+      segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
     """
 
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
     records: ClassVar[bool]
     wants: ClassVar[str]
+    segments_say: ClassVar[bool]
 
     @property
     def relations(self) -> Sequence[str]: ...
