@@ -45,6 +45,7 @@ class Pair(Protocol):
       records: The text is records of a query, a title and a label, see `transforms.query_titles`.
       wants: What the text lacks if there are no examples; empty if that is never so.
       segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
+      needs_others: It may take text from another document, so a shard needs two.
     """
 
     segments: ClassVar[int]
@@ -55,6 +56,8 @@ class Pair(Protocol):
 
     @property
     def relations(self) -> Sequence[str]: ...
+    @property
+    def needs_others(self) -> bool: ...
 
     @property
     def labels(self) -> Mapping[str, int]: ...
@@ -119,6 +122,10 @@ class NextSentence(Part):
     @property
     def labels(self) -> Mapping[str, int]:
         return {"next": self.next_label, "random": 1 - self.next_label}
+
+    @property
+    def needs_others(self) -> bool:
+        return not self.same_document
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         if len(packing.tokens.document_offsets) == 2 and not self.same_document:
