@@ -110,9 +110,19 @@ def _record(place: Place) -> Record | None:
         return None
     _refuse_in_the_way(place, [path])
     try:
-        return read_record(place.folder)
+        record = read_record(place.folder)
+        if record is not None and record.command != "export":
+            _check_names(record.files)
     except DamagedError as error:
-        raise UsageError(_advise(str(error))) from error
+        raise UsageError(_advise(f"{_join(place.folder, path)}: {error}")) from error
+    return record
+
+
+def _check_names(files: Iterable[str]) -> None:
+    """Refuses names that no build writes: whoever wrote them may have had a checksum too."""
+    for name in files:
+        if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
+            raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")
 
 
 def _sealed(place: Place) -> Found | None:
@@ -145,9 +155,7 @@ def _by_manifest(place: Place, path: str) -> Found:
         *(each for split in manifest.get("splits", {}).values() for each in split["shards"]),
     ]
     files |= {each["path"]: (each["bytes"], each["sha256"]) for each in shards}
-    for name in files:
-        if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
-            raise ManifestError(f"it lists {name!r}, and no build writes a file of that name")
+    _check_names(files)
     return Found(
         place=place,
         command="annotate" if "annotations" in manifest else "build",

@@ -17,7 +17,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.errors import UsageError
 from schemas.lock import UNKNOWN, Holder, parse_holder, this_process
-from transforms.paths import delete_files
+from transforms.paths import delete_files, exists
 
 _SETTLE_SECONDS = 1.0
 
@@ -37,6 +37,8 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
     mine = f"{this_process(command).to_json()}\n{uuid.uuid4().hex}\n".encode()
     try:
         taken = _put(lock, mine)
+    except ValueError as error:
+        raise UsageError(f"--output {path}: {error}") from error
     except Exception as error:
         raise UsageError(f"cannot write to {path}: {error}") from error
     if not taken:
@@ -56,17 +58,19 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
 
 def remote_holder(lock: str) -> Holder | None:
     """Returns who holds a lock, None if nobody does or its process is known to be dead."""
-    try:
-        content = _read(lock)
-    except Exception:  # noqa: BLE001 - stores disagree on what a missing object raises
+    if not exists(lock):
         return None
-    found = _parse(content)
+    try:
+        found = _parse(_read(lock))
+    except Exception:  # noqa: BLE001 - stores disagree on what a missing object raises
+        # It was removed just now, or cannot be read.
+        return UNKNOWN if exists(lock) else None
     return None if found is not None and found.dead else found or UNKNOWN
 
 
 def _put(lock: str, mine: bytes) -> bool:
     """Puts the object, unless that of a process is there that may live."""
-    there = _read(lock) if FileSystems.exists(lock) else None
+    there = _there(lock)
     if there is not None:
         found = _parse(there)
         if found is None or not found.dead:
@@ -77,6 +81,10 @@ def _put(lock: str, mine: bytes) -> bool:
         file.write(mine)
     time.sleep(_SETTLE_SECONDS)
     return _read(lock) == mine
+
+
+def _there(lock: str) -> bytes | None:
+    return _read(lock) if exists(lock) else None
 
 
 def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
@@ -90,10 +98,9 @@ def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
         generation = blob.generation
         if _read(lock) != there:
             return False
-    try:
+    # What is there then may still be ours: an answer was lost, and the object sent again.
+    with contextlib.suppress(PreconditionFailed):
         blob.upload_from_string(mine, if_generation_match=generation)
-    except PreconditionFailed:
-        return False
     return _read(lock) == mine
 
 
