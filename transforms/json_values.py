@@ -19,9 +19,11 @@ def holds_values(head: bytes) -> bool:
     """Whether a file that begins so is an array of objects, or begins with one over many lines."""
     if _ARRAY.match(head):
         return True
-    line, newline, _ = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    line, _, rest = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
     line = line.rstrip()
-    if not newline or not line.startswith(b"{") or line[-1:] not in (b"{", b"[", b","):
+    if not line.startswith(b"{") or line[-1:] not in (b"{", b"[", b","):
+        return False
+    if line[-1:] != b"[" and not rest.lstrip().startswith(b'"'):
         return False
     text = line.decode("utf-8", "replace")
     try:
