@@ -22,6 +22,7 @@ from schemas.version import VERSION
 from transforms.atomic_files import write_atomically
 from transforms.build_shards import ShardBuilder
 from transforms.corpus import Corpus
+from transforms.read import check_unchanged
 from transforms.work_folder import Note, files_of, read_notes, read_reading, write_noted
 from transforms.write_shard import read_entries
 
@@ -184,6 +185,7 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
       NothingMadeError: if there was no document at all.
       RunError: if more records were set aside than allowed.
     """
+    check_unchanged(plan.files)
     reading = read_reading(plan.output)
     if reading is None:
         raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")

@@ -23,7 +23,7 @@ from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, InputFile, plan_ranges
 from transforms.paths import delete_files, exists, list_folder
 from transforms.query_titles import record_fields
-from transforms.read import match_inputs
+from transforms.read import check_unchanged, match_inputs
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
 from transforms.work_folder import read_bytes
@@ -116,6 +116,7 @@ def _train(
 ) -> int:
     """Trains a tokenizer into a file that is held."""
     corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
+    check_unchanged(files)
     if not corpus.documents:
         raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
     try:
