@@ -21,10 +21,11 @@ from schemas.errors import UsageError
 from transforms.annotate_shards import SPLIT
 from transforms.annotator import Annotator, load_annotator
 from transforms.build_examples import Annotations
-from transforms.formats import ReadError, read_range
+from transforms.formats import read_range
 from transforms.gazetteer import Gazetteer
 from transforms.inputs import FileRange
 from transforms.objectives.recipe import Recipe
+from transforms.planned_file import ReadError
 from transforms.shards import join_documents
 from transforms.stored_annotations import StoredAnnotations
 from transforms.write_shard import file_sizes

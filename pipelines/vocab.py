@@ -19,9 +19,10 @@ from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.vocabulary import read_vocabulary
 from transforms.atomic_files import is_local, named_by_temporary, write_atomically
-from transforms.formats import ReadError, read_range
+from transforms.formats import read_range
 from transforms.inputs import FORMATS, FileRange, InputFile, plan_ranges
 from transforms.paths import delete_files, exists, list_folder
+from transforms.planned_file import ReadError
 from transforms.query_titles import record_fields
 from transforms.read import check_unchanged, match_inputs
 from transforms.sample_documents import DocumentSample

@@ -13,15 +13,10 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PBegin
 
 from schemas.documents import Rejected, anchored_batch, document_batch
-from transforms.formats import (
-    MAX_DOCUMENT_BYTES,
-    ReadError,
-    check_max_document_bytes,
-    read_range,
-)
+from transforms.formats import MAX_DOCUMENT_BYTES, check_max_document_bytes, read_range
 from transforms.inputs import FileRange, InputFile, input_file
 from transforms.paths import is_folder, match, real_path, status
-from transforms.planned_file import CHANGED_ADVICE
+from transforms.planned_file import CHANGED_ADVICE, ReadError
 
 # Remote files are looked up many at a time.
 _LOOKING = 16
