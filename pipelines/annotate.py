@@ -11,6 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.annotators import annotator_of, estimate
 from pipelines.build import missing_of, run_waves
 from pipelines.finish import count_documents, documents_line, software_of
+from pipelines.listing import list_rejected, write_files
 from pipelines.options import (
     RunOptions,
     add_annotator_options,
@@ -31,7 +32,15 @@ from pipelines.runners import choose_runner
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
-from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, add_up, seal
+from schemas.manifest import (
+    DATA_VERSION,
+    FORMAT_VERSION,
+    MANIFEST,
+    AnnotationsManifest,
+    add_up,
+    manifest_text,
+    sealed,
+)
 from schemas.software import software_versions
 from transforms.annotate_shards import SPLIT, AnnotationBuilder, AnnotationShards, annotate_shard
 from transforms.annotator import load_annotator
@@ -188,7 +197,7 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
         raise RunError(f"{missing.name} is missing; run the same command again")
     documents = count_documents(plan, options, sum(entry.duplicates for entry in entries))
     entities = _entities(output, entries)
-    write_atomically(join(output, ENTITIES), entities_text(entities).encode())
+    files = write_files(output, {ENTITIES: entities_text(entities)})
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         **plan.identity,
@@ -196,9 +205,11 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
         "documents": documents,
         "spans": add_up(entry.spans for entry in entries),
         "entities": {"count": len(entities), "sha256": entities_sha256(entities)},
-        "files": [entry.to_json() for entry in entries],
+        "annotations": [entry.to_json() for entry in entries],
+        "files": {**files, **list_rejected(output)},
     }
-    write_atomically(join(output, MANIFEST), seal(manifest).encode())
+    text = manifest_text(sealed(manifest, AnnotationsManifest))
+    write_atomically(join(output, MANIFEST), text.encode())
 
 
 def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
@@ -212,8 +223,8 @@ def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
 def _show_summary(output: str, seconds: float) -> None:
     """Prints what finished annotations hold."""
     manifest = read_annotations_manifest(output)
-    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest["spans"].items())
-    lines = [documents_line(manifest["documents"]), told, f"{output}: done in {seconds:.1f} s"]
+    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest.spans.items())
+    lines = [documents_line(manifest.documents), told, f"{output}: done in {seconds:.1f} s"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

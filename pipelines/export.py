@@ -18,7 +18,7 @@ from pipelines.mixture_folder import member_folders
 from pipelines.output import join, list_files, read_text, remove_temporary
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
-from schemas.manifest import ShardEntry, checksum
+from schemas.manifest_parts import ShardEntry
 from transforms.checks.stored import StoredBatch
 from transforms.corpus import Corpus
 from transforms.standard_columns import standard_columns, standard_schema
@@ -107,7 +107,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace) -> None:
     splits = [options.split] if options.split else list(corpus.splits)
     shards = [shard for split in splits for shard in corpus.shards(split)]
     identity = {
-        "source": checksum(corpus.manifest),
+        "source": corpus.checksum,
         "format": options.to,
         "copies": copies,
         "splits": splits,

@@ -1,23 +1,33 @@
 """Writes what tells of a whole build: tokenizer, report, dataset card, last the manifest."""
 
 import importlib.metadata
-import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.listing import list_rejected, write_files
 from pipelines.mixture_folder import write_mixture
 from pipelines.options import BuildOptions, RunOptions
-from pipelines.output import clear, join, read_manifest, read_text
+from pipelines.output import clear, join, read_bytes, read_manifest
 from pipelines.plan import BuildPlan, Plan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
+from schemas.checked_json import Count, read_json
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
-from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
+from schemas.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Manifest,
+    add_up,
+    manifest_text,
+    sealed,
+)
+from schemas.manifest_checks import CARD, REPORT, TOKENIZER
+from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
 from transforms.build_shards import ShardBuilder
 from transforms.corpus import Corpus
@@ -37,15 +47,17 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     entries = [_entries(builder) for builder in plan.builders]
     documents = count_documents(plan, options, _duplicates(entries[0]))
     _check_rows(plan, entries, documents["read"])
-    manifests = [
+    heads = [
         _manifest(identity, documents, splits)
         for identity, splits in zip(plan.identities, entries, strict=True)
     ]
-    for builder, manifest in zip(plan.builders, manifests, strict=True):
-        _write(builder, manifest, plan.entities)
+    manifests = [
+        _write(builder, head, plan.entities)
+        for builder, head in zip(plan.builders, heads, strict=True)
+    ]
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
-        told = {"software": manifests[0]["software"], "documents": documents}
+        told = {"software": heads[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
         write_mixture(plan.output, tokenizer_json, plan.mixture, {**head, **told}, manifests)
 
@@ -83,7 +95,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
 def _manifest(
     identity: Mapping[str, Any], documents: Mapping[str, Any], entries: Entries
 ) -> dict[str, Any]:
-    """Returns the manifest of one recipe's shards."""
+    """Returns what the manifest of one recipe's shards says besides its files, as JSON values."""
     return {
         "format_version": FORMAT_VERSION,
         **identity,
@@ -98,29 +110,30 @@ def _manifest(
     }
 
 
-def _write(builder: ShardBuilder, manifest: dict[str, Any], entities: Sequence[str]) -> None:
+def _write(builder: ShardBuilder, head: Mapping[str, Any], entities: Sequence[str]) -> Manifest:
     """Writes tokenizer, entities, report and dataset card, and last the manifest."""
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
     corpus = Corpus(
         folder=output,
-        manifest=manifest,
+        manifest=sealed({**head, "files": {}}, Manifest),
         recipe=settings.recipe,
         tokenizer_json=settings.tokenizer_json,
         vocabulary=settings.vocabulary,
         entities=tuple(entities) if aligned else (),
     )
-    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     counts = settings.vocabulary.counts
-    for name, content in (
-        ("tokenizer.json", settings.tokenizer_json),
-        *([(COUNTS, counts.json)] if counts else []),
-        *([(ENTITIES, entities_text(entities))] if aligned else []),
-        ("report.html", page),
-        ("README.md", render_card(manifest)),
-        (MANIFEST, seal(manifest)),
-    ):
-        write_atomically(join(output, name), content.encode())
+    contents = {
+        TOKENIZER: settings.tokenizer_json,
+        **({COUNTS: counts.json} if counts else {}),
+        **({ENTITIES: entities_text(entities)} if aligned else {}),
+        REPORT: render_report(head, [row.to_json() for row in example_rows(corpus)]),
+        CARD: render_card(head),
+    }
+    files = {**write_files(output, contents), **list_rejected(output)}
+    manifest = sealed({**head, "files": files}, Manifest)
+    write_atomically(join(output, MANIFEST), manifest_text(manifest).encode())
+    return manifest
 
 
 def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
@@ -136,9 +149,9 @@ def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
         )
 
 
-def _left_out(content: Mapping[str, Any]) -> str:
+def _left_out(content: Split) -> str:
     """Tells how many rows of a split the recipe left out."""
-    count = sum(shard.get("left_out", 0) for shard in content["shards"])
+    count = sum(shard.left_out for shard in content.shards)
     return f", {count:,} rows left out" if count else ""
 
 
@@ -163,7 +176,8 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
       UsageError: if there was no document at all; the folder is cleared.
       RunError: if more records were set aside than allowed.
     """
-    reading = json.loads(read_text(reading_path(plan.output)))
+    path = reading_path(plan.output)
+    reading = read_json(read_bytes(path), Mapping[str, Count], path)  # type: ignore[type-abstract]
     _check_rejected(reading, options)
     if not reading.get("documents", 0):
         clear(plan.output)
@@ -199,22 +213,23 @@ def software_of(identity: Mapping[str, str]) -> dict[str, str]:
 def show_summary(plan: BuildPlan, seconds: float) -> None:
     """Prints what a finished build holds."""
     manifest = read_manifest(plan.output)
-    lines = [documents_line(manifest["documents"])]
+    lines = [documents_line(manifest.documents)]
     for builder in plan.builders:
         whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
-        for split, content in read_manifest(builder.output)["splits"].items():
+        own = read_manifest(builder.output)
+        for split, content in own.splits.items() if isinstance(own, Manifest) else ():
             lines.append(
-                f"{whose}{split}: {content['rows']:,} rows, {content['tokens']:,} tokens "
-                f"in {len(content['shards'])} shard(s)" + _left_out(content)
+                f"{whose}{split}: {content.rows:,} rows, {content.tokens:,} tokens "
+                f"in {len(content.shards)} shard(s)" + _left_out(content)
             )
     lines.append(f"{plan.output}: done in {seconds:.1f} s")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def documents_line(documents: Mapping[str, Any]) -> str:
+def documents_line(documents: Documents) -> str:
     """Returns what a summary says of the documents of a manifest."""
     return (
-        f"{documents['read']:,} documents, {documents['bytes'] / 1e6:,.1f} MB of text, "
-        f"{documents['duplicates']:,} duplicates dropped, "
-        f"{sum(documents['rejected'].values()):,} rejected"
+        f"{documents.read:,} documents, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{documents.duplicates:,} duplicates dropped, "
+        f"{sum(documents.rejected.values()):,} rejected"
     )

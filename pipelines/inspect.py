@@ -28,7 +28,7 @@ from pipelines.rows import (
 )
 from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from transforms.corpus import Corpus
 from transforms.write_shard import write_atomically
 
@@ -97,7 +97,8 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
 
 
 def _write_report(corpus: Corpus, path: str) -> None:
-    page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
+    manifest = corpus.manifest.to_json() if corpus.manifest else {}
+    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     try:
         write_atomically(path, page.encode())
     except Exception as error:

@@ -8,10 +8,21 @@ from typing import Any
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from schemas.checked_json import DamagedError, from_json_value, parse_json
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, ManifestError, member_names, parse_manifest
+from schemas.manifest import (
+    MANIFEST,
+    AnnotationsManifest,
+    AnyManifest,
+    Manifest,
+    ManifestError,
+    MixtureManifest,
+    parse_manifest,
+)
+from schemas.manifest_parts import MixtureRecord
+from transforms.objectives import OBJECTIVES
 from transforms.write_shard import BUILD_FOLDER, make_folder, write_atomically
 
 SPLITS = ("train", "eval")
@@ -25,10 +36,23 @@ def join(folder: str, *names: str) -> str:
     return FileSystems.join(folder, *names)
 
 
-def read_text(path: str) -> str:
-    """Returns the content of a UTF-8 file."""
+def read_bytes(path: str) -> bytes:
+    """Returns the content of a file."""
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read().decode()
+        content: bytes = file.read()
+    return content
+
+
+def read_text(path: str) -> str:
+    """Returns the content of a UTF-8 file.
+
+    Raises:
+      DamagedError: if it is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise DamagedError(f"{path} is damaged: it is not UTF-8 (byte {error.start})") from error
 
 
 def list_files(folder: str) -> list[str]:
@@ -39,7 +63,7 @@ def list_files(folder: str) -> list[str]:
         return []
 
 
-def read_manifest(folder: str) -> dict[str, Any]:
+def read_manifest(folder: str) -> Manifest | MixtureManifest:
     """Returns the manifest of a finished build.
 
     Raises:
@@ -47,26 +71,22 @@ def read_manifest(folder: str) -> dict[str, Any]:
       ManifestError: if it is damaged.
     """
     manifest = _finished(folder, "build")
-    if _tells_annotations(manifest):
+    if isinstance(manifest, AnnotationsManifest):
         raise UsageError(f"{folder} holds annotations, not examples; give the output of a build")
     return manifest
 
 
-def read_annotations_manifest(folder: str) -> dict[str, Any]:
+def read_annotations_manifest(folder: str) -> AnnotationsManifest:
     """Returns the manifest of finished annotations; raises what `read_manifest` does."""
     manifest = _finished(folder, "annotate")
-    if not _tells_annotations(manifest):
+    if not isinstance(manifest, AnnotationsManifest):
         raise UsageError(
             f"{folder} holds a build, not annotations; give the output of shardmill annotate"
         )
     return manifest
 
 
-def _tells_annotations(manifest: Mapping[str, Any]) -> bool:
-    return "spans" in manifest
-
-
-def _finished(folder: str, command: str) -> dict[str, Any]:
+def _finished(folder: str, command: str) -> AnyManifest:
     path = join(folder, MANIFEST)
     if not FileSystems.exists(path):
         if FileSystems.exists(join(folder, BUILD_FOLDER, _IDENTITY)):
@@ -76,7 +96,7 @@ def _finished(folder: str, command: str) -> dict[str, Any]:
         raise UsageError(
             f"{folder} holds no {MANIFEST}; is it the output of `shardmill {command}`?"
         )
-    return parse_manifest(read_text(path))
+    return parse_manifest(read_bytes(path))
 
 
 def prepare(
@@ -136,7 +156,7 @@ def clear(folder: str) -> None:
     that looks foreign.
     """
     members = _members_in(folder)
-    kept = {"mixture": {"order": members}} if members else {}
+    kept = {"mixture": {"name": "", "order": members}} if members else {}
     make_folder(join(folder, BUILD_FOLDER))
     write_atomically(join(folder, BUILD_FOLDER, _IDENTITY), json.dumps(kept).encode())
     for name in OWN_FILES:
@@ -151,12 +171,15 @@ def clear(folder: str) -> None:
 
 def _members_in(folder: str) -> list[str]:
     """Returns the members that the mixture in a folder has, of those that are builds."""
+    told = (_identity_of(folder) or {}).get("mixture")
     try:
-        names = member_names(_identity_of(folder) or {})
-    except (KeyError, TypeError, ValueError):
+        names = from_json_value(told, MixtureRecord, MANIFEST).order
+    except DamagedError:
         return []
     return [
-        name for name in names if "/" not in name and _identity_of(join(folder, name)) is not None
+        name
+        for name in names
+        if name in OBJECTIVES and _identity_of(join(folder, name)) is not None
     ]
 
 
@@ -183,10 +206,15 @@ def _identity_of(folder: str) -> dict[str, Any] | None:
     path = join(folder, BUILD_FOLDER, _IDENTITY)
     if FileSystems.exists(join(folder, MANIFEST)):
         try:
-            return parse_manifest(read_text(join(folder, MANIFEST)))
+            return parse_manifest(read_bytes(join(folder, MANIFEST))).to_json()
         except ManifestError as error:
             return {"manifest": str(error)}
-    return json.loads(read_text(path)) if FileSystems.exists(path) else None
+    if not FileSystems.exists(path):
+        return None
+    found = parse_json(read_bytes(path), path)
+    if not isinstance(found, dict):
+        raise DamagedError(f"{path} is damaged: its content is no object; delete {folder}")
+    return found
 
 
 def _is_foreign(folder: str) -> bool:

@@ -13,7 +13,7 @@ from pipelines.corpus import open_shard
 from pipelines.token_text import TokenText
 from schemas.columns import ENTITY_IDS, SENTENCES, has_spans
 from schemas.errors import UsageError
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
 from transforms.annotations import marked_spans
 from transforms.checks.stored import StoredBatch

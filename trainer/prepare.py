@@ -12,7 +12,6 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from schemas.errors import UsageError
-from schemas.manifest import checksum
 from trainer.batches import ArrowBatches
 from trainer.checkpoint import FOLDER, Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.data import Data, open_data
@@ -158,7 +157,7 @@ def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict
     mixture = {"members": data.told(), "mix": options.mix} if data.mixed else {}
     return {
         **mixture,
-        "data": checksum(data.manifest)[:16],
+        "data": data.checksum[:16],
         "model": f"{count:,} parameters, shapes {digest}",
         "seed": options.seed,
         "batch_tokens": options.batch_tokens,

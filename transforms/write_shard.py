@@ -12,7 +12,7 @@ import pyarrow as pa
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 
 BUILD_FOLDER = "_build"

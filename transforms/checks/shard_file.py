@@ -10,7 +10,7 @@ import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.vocabulary import Vocabulary
 from transforms.build_examples import BuildSettings
