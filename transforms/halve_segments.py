@@ -10,7 +10,13 @@ from schemas.columns import NO_SECOND
 from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.pairs import examine_relations, without_second
+from transforms.checks.pairs import (
+    Cases,
+    drawn_oracles,
+    drawn_pairs,
+    examine_relations,
+    without_second,
+)
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.pair_segments import PairTask, follow

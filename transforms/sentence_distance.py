@@ -9,11 +9,11 @@ import numpy as np
 from schemas.records import Int64, Packing, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.pairs import examine_relations
+from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.distractors import LoneDocumentError, draw_distractors, fill_up
-from transforms.pair_segments import PairTask, follow, truncate_pairs
+from transforms.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
 from transforms.randomness import random_below
 
 if TYPE_CHECKING:
