@@ -7,12 +7,13 @@ import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.output import join, read_bytes, read_manifest
+from pipelines.output import join, read_manifest
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import AnyManifest
 from schemas.manifest_parts import ShardEntry
 from transforms.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.work_folder import read_bytes
 
 ADVICE = "shardmill verify tells what else is wrong"
 

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.listing import list_rejected, write_files
 from pipelines.mixture_folder import write_mixture
 from pipelines.options import BuildOptions, RunOptions
-from pipelines.output import clear, join, read_bytes, read_manifest
+from pipelines.output import join, read_manifest
+from pipelines.owned import REJECTED
 from pipelines.plan import BuildPlan, Plan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
-from schemas.checked_json import Count, read_json
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
@@ -29,19 +28,24 @@ from schemas.manifest import (
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER
 from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
+from transforms.atomic_files import write_atomically
 from transforms.build_shards import ShardBuilder
 from transforms.corpus import Corpus
-from transforms.record_reading import reading_path
-from transforms.write_shard import read_entries, write_atomically
+from transforms.work_folder import Note, files_of, read_notes, read_reading, write_noted
+from transforms.write_shard import read_entries
 
 Entries = Mapping[str, Sequence[ShardEntry]]
+
+
+class NothingMadeError(UsageError):
+    """There is nothing to make examples of; what was written can be cleared away."""
 
 
 def finish(plan: BuildPlan, options: BuildOptions) -> None:
     """Checks the counts and writes the manifest; those of a mixture's members come first.
 
     Raises:
-      UsageError: if there was no document at all; the folder is cleared.
+      NothingMadeError: if there was no document at all.
       RunError: if more records were set aside than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
@@ -51,15 +55,17 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         _manifest(identity, documents, splits)
         for identity, splits in zip(plan.identities, entries, strict=True)
     ]
+    rejected = read_notes(plan.output, REJECTED)
     manifests = [
-        _write(builder, head, plan.entities)
+        _write(builder, head, plan.entities, [] if plan.mixture else rejected)
         for builder, head in zip(plan.builders, heads, strict=True)
     ]
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
         told = {"software": heads[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
-        write_mixture(plan.output, tokenizer_json, plan.mixture, {**head, **told}, manifests)
+        head = {**head, **told}
+        write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
 
 
 def _entries(builder: ShardBuilder) -> Entries:
@@ -78,7 +84,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     """Tells which recipes found nothing that they could make examples of.
 
     Raises:
-      UsageError: if all of them did; the folder is cleared.
+      NothingMadeError: if all of them did.
     """
     told = [
         f"{builder.settings.recipe.name} made no examples of {documents:,} document(s): {reason}"
@@ -87,8 +93,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         and not any(entry.rows for shards in splits.values() for entry in shards)
     ]
     if len(told) == len(plan.builders):
-        clear(plan.output)
-        raise UsageError("; ".join(told))
+        raise NothingMadeError("; ".join(told))
     sys.stderr.write("".join(f"{line}\n" for line in told))
 
 
@@ -110,8 +115,17 @@ def _manifest(
     }
 
 
-def _write(builder: ShardBuilder, head: Mapping[str, Any], entities: Sequence[str]) -> Manifest:
-    """Writes tokenizer, entities, report and dataset card, and last the manifest."""
+def _write(
+    builder: ShardBuilder,
+    head: Mapping[str, Any],
+    entities: Sequence[str],
+    rejected: Sequence[Note],
+) -> Manifest:
+    """Writes tokenizer, entities, report and dataset card, and last the manifest.
+
+    Returns:
+      The manifest, which lists all of them and the files of records that were set aside.
+    """
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
     corpus = Corpus(
@@ -130,8 +144,11 @@ def _write(builder: ShardBuilder, head: Mapping[str, Any], entities: Sequence[st
         REPORT: render_report(head, [row.to_json() for row in example_rows(corpus)]),
         CARD: render_card(head),
     }
-    files = {**write_files(output, contents), **list_rejected(output)}
-    manifest = sealed({**head, "files": files}, Manifest)
+    notes = [
+        write_noted(output, name, content.encode(), builder.owner)
+        for name, content in contents.items()
+    ]
+    manifest = sealed({**head, "files": files_of([*rejected, *notes])}, Manifest)
     write_atomically(join(output, MANIFEST), manifest_text(manifest).encode())
     return manifest
 
@@ -173,15 +190,17 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
     """Returns what the manifest says of the documents.
 
     Raises:
-      UsageError: if there was no document at all; the folder is cleared.
+      NothingMadeError: if there was no document at all.
       RunError: if more records were set aside than allowed.
     """
-    path = reading_path(plan.output)
-    reading = read_json(read_bytes(path), Mapping[str, Count], path)  # type: ignore[type-abstract]
+    reading = read_reading(plan.output)
+    if reading is None:
+        raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")
     _check_rejected(reading, options)
     if not reading.get("documents", 0):
-        clear(plan.output)
-        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+        raise NothingMadeError(
+            f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)"
+        )
     return {
         "read": reading["documents"],
         "bytes": reading.get("bytes", 0),

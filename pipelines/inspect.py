@@ -3,7 +3,6 @@
 import argparse
 import collections
 import itertools
-import json
 import sys
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -29,8 +28,9 @@ from pipelines.rows import (
 from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest_parts import ShardEntry
+from schemas.terminal import write_json
+from transforms.atomic_files import write_atomically
 from transforms.corpus import Corpus
-from transforms.write_shard import write_atomically
 
 STYLES = {
     MASKED: "bold white on blue",
@@ -90,8 +90,7 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
     if options.json:
         named = {"objective": corpus.recipe.name} if corpus.recipe.objective_column else {}
         for row in rows:
-            told = {**named, **row.to_json()}
-            sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+            write_json({**named, **row.to_json()})
     else:
         show(rows, Console(highlight=False))
 

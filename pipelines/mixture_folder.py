@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.listing import list_rejected, write_files
 from pipelines.mixture_report import render_mixture_card, render_mixture_report
 from pipelines.output import join, read_manifest
 from schemas.checked_json import DamagedError
@@ -17,9 +16,10 @@ from schemas.manifest import (
 )
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER
 from schemas.manifest_parts import json_of, split_totals
+from transforms.atomic_files import write_atomically
 from transforms.corpus import checked_members
 from transforms.objectives.mixture import Mixture
-from transforms.write_shard import write_atomically
+from transforms.work_folder import Note, files_of, write_noted
 
 
 def write_mixture(
@@ -28,6 +28,7 @@ def write_mixture(
     mixture: Mixture,
     head: Mapping[str, Any],
     manifests: Sequence[Manifest],
+    rejected: Sequence[Note],
 ) -> None:
     """Writes tokenizer, report and dataset card, and last the manifest.
 
@@ -37,19 +38,19 @@ def write_mixture(
       mixture: What was built.
       head: What the manifest says besides its members' contents and its files, as JSON values.
       manifests: Of the members, which are written.
+      rejected: The files of records that were set aside.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
     manifest = {**head, "members": members}
-    files = write_files(
-        folder,
-        {
-            TOKENIZER: tokenizer_json,
-            REPORT: render_mixture_report(manifest, mixture),
-            CARD: render_mixture_card(manifest, mixture),
-        },
-    )
-    whole = sealed({**manifest, "files": {**files, **list_rejected(folder)}}, MixtureManifest)
+    texts = {
+        TOKENIZER: tokenizer_json,
+        REPORT: render_mixture_report(manifest, mixture),
+        CARD: render_mixture_card(manifest, mixture),
+    }
+    notes = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
+    files = files_of([*rejected, *notes])
+    whole = sealed({**manifest, "files": files}, MixtureManifest)
     write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
 
 

@@ -1,7 +1,5 @@
 """Explains a mixture, and how a schedule spends its training steps."""
 
-import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +8,7 @@ from rich.table import Table
 
 from pipelines.describe import describe
 from schemas.errors import UsageError
+from schemas.terminal import write_json
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.schedule import continual
 
@@ -31,8 +30,7 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
         }
         left_out = [{"recipe": recipe.name, "needs": need} for recipe, need in mixture.left_out]
         told = {**told, "members": members, "left_out": left_out}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2))
-        sys.stdout.write("\n")
+        write_json(told, indent=2)
         return
     console = Console(highlight=False)
     console.print(f"[bold]{mixture.name}[/bold]  ", end="")

@@ -1,6 +1,5 @@
 """`shardmill recipes`: the objectives there are, and everything that can be set in each."""
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from pipelines.mixtures import (
     show_schedule,
 )
 from schemas.errors import Parser, UsageError, one_sentence
+from schemas.terminal import write_json
 from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.settings import find_recipe
 
@@ -83,8 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     descriptions = [describe(recipe) for recipe in named]
     if options.json:
-        shown = descriptions[0] if options.name else descriptions
-        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+        write_json(descriptions[0] if options.name else descriptions, indent=2)
     elif options.markdown:
         sys.stdout.write(markdown(descriptions, preamble=not options.name))
         if not options.name:

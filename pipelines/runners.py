@@ -5,8 +5,6 @@ import dataclasses
 import logging
 import os
 import re
-import shlex
-import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +12,12 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineState, create_runner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipelines.workers import ProcessRunner, lost_connections_untold
 from schemas.errors import RunError, UsageError
-from transforms.write_shard import write_atomically
+from transforms.atomic_files import write_atomically
 
-_WORKER = "apache_beam.runners.worker.sdk_worker_main"
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 # Their shuffle lies in the memory of this machine.
 _LOCAL = frozenset({"bundlebaseddirect", "direct", "fnapi", "prism", "switchingdirect"})
@@ -94,11 +90,7 @@ class Runner:
         """
         if self.workers == 1:
             return beam.Pipeline(options=self.options)
-        # As direct_running_mode=multi_processing, but what fails is told once, by us: every
-        # worker would print its trace, and the trace is in the exception that comes back as well.
-        command = f"{shlex.quote(sys.executable)} -m {_WORKER} 2>{os.devnull}"
-        environment = SubprocessSDKEnvironment.from_command_string(command)
-        return beam.Pipeline(runner=FnApiRunner(environment), options=self.options)
+        return beam.Pipeline(runner=ProcessRunner(), options=self.options)
 
     def run(self, pipeline: beam.Pipeline, trace_path: str) -> None:
         """Runs a pipeline, to its end unless the options say otherwise.
@@ -112,13 +104,14 @@ class Runner:
         """
         self._prepare_workers()
         try:
-            result = pipeline.run()
-            state = None if self.leaves_early else result.wait_until_finish()
+            with lost_connections_untold():
+                result = pipeline.run()
+                state = None if self.leaves_early else result.wait_until_finish()
         except Exception as error:
+            told, trace = _failure(pipeline, error)
             with contextlib.suppress(OSError):
-                write_atomically(trace_path, "".join(traceback.format_exception(error)).encode())
-            told = f"the pipeline failed: {_reason(error)} (the trace is in {trace_path})"
-            raise RunError(told) from error
+                write_atomically(trace_path, trace.encode(errors="backslashreplace"))
+            raise RunError(f"{told} (the trace is in {trace_path})") from error
         if state not in (None, PipelineState.DONE):
             raise RunError(f"the job ended as {state}; run the same command again to go on")
 
@@ -172,6 +165,17 @@ def _runner(arguments: Sequence[str]) -> str | None:
 def _short(runner: str) -> str:
     """Returns a runner's name as Beam compares it: without case, module and "Runner"."""
     return runner.rpartition(".")[2].lower().removesuffix("runner")
+
+
+def _failure(pipeline: beam.Pipeline, error: Exception) -> tuple[str, str]:
+    """Returns what to tell of a failed pipeline, and all there is to know about it."""
+    runner = getattr(pipeline, "runner", None)
+    if isinstance(runner, ProcessRunner) and runner.workers.failure:
+        return (
+            f"{runner.workers.failure}; run the same command again to go on",
+            runner.workers.words,
+        )
+    return f"the pipeline failed: {_reason(error)}", "".join(traceback.format_exception(error))
 
 
 def _reason(error: Exception) -> str:

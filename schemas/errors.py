@@ -1,13 +1,28 @@
-"""How a program ends that cannot do what was asked."""
+"""How a program ends that cannot do what was asked, or is stopped."""
 
 import argparse
+import contextlib
+import errno
 import functools
+import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
-from typing import NoReturn, Protocol
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any, NoReturn, Protocol
 
 from schemas.checked_json import DamagedError
 from schemas.ownership import OwnershipError, check_ownership
+from schemas.terminal import complain, flush, prepare_streams
+
+_TRACE = "SHARDMILL_TRACEBACK"
+"""Set to anything, this environment variable makes unexpected errors print their trace."""
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class UsageError(ValueError):
@@ -18,8 +33,24 @@ class RunError(RuntimeError):
     """The work was begun and failed; the message says why. Exit status 1."""
 
 
+class Stopped(BaseException):
+    """A signal asks the program to end. Exit status 128 and the signal's number.
+
+    Attributes:
+      number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = signal.Signals(number)
+
+
 class Parser(argparse.ArgumentParser):
-    """Parses the options of one command; what is wrong with them is a `UsageError`."""
+    """Parses the options of one command; what is wrong with them is a `UsageError`.
+
+    An option that is given twice has the last value, as usual, so that a script can change what it
+    is called with; those that may be repeated say so.
+    """
 
     def __init__(self, command: str, description: str, epilog: str | None = None) -> None:
         super().__init__(
@@ -28,6 +59,20 @@ class Parser(argparse.ArgumentParser):
             epilog=epilog,
             allow_abbrev=False,
         )
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        given = list(sys.argv[1:] if args is None else args)
+        for argument in given[: given.index("--") if "--" in given else None]:
+            # Python before 3.13 loses such a value, and then fails itself.
+            if match := re.fullmatch(r"(--?[^=]+)=--", argument):
+                self.error(f"argument {match[1]}: '--' is no value")
+        return super().parse_known_args(given, namespace)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse would keep silent about what it cannot write.
+        (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
@@ -42,23 +87,100 @@ class Program(Protocol):
 def one_sentence(program: Program) -> Program:
     """Makes a program print its errors as one sentence, and return the exit status.
 
-    Before it begins, the code is held to be ours, see `schemas.ownership`.
+    Before it begins, the code is held to be ours, see `schemas.ownership`. A program that is called
+    by another one takes part in what that one prepared.
     """
 
     @functools.wraps(program)
     def wrapped(argv: Sequence[str] | None = None) -> int:
-        try:
-            check_ownership()
-            return program(argv)
-        except (OwnershipError, UsageError) as error:
-            status, message = 2, str(error)
-        except BrokenPipeError:
-            return 1
-        except (DamagedError, OSError, RunError) as error:
-            status, message = 1, str(error)
-        except KeyboardInterrupt:
-            status, message = 130, "interrupted; run the same command again to go on"
-        sys.stderr.write(f"shardmill: {message}\n")
+        prepare_streams()
+        with _signals_raise():
+            status, message = _outcome(program, argv)
+        if message:
+            complain(f"shardmill: {' '.join(message.splitlines())}")
         return status
 
     return wrapped
+
+
+def _outcome(program: Program, argv: Sequence[str] | None) -> tuple[int, str]:
+    """Runs a program; returns its exit status and what there is to say of it."""
+    again = "run the same command again to go on"
+    try:
+        status = _run(program, argv)
+    except (OwnershipError, UsageError) as error:
+        return 2, str(error)
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError):
+            flush()
+        return 1, ""
+    except (DamagedError, RunError) as error:
+        return 1, str(error)
+    except OSError as error:
+        return 1, flush() or _told(error)
+    except KeyboardInterrupt:
+        return 130, f"interrupted; {again}"
+    except Stopped as stopped:
+        return 128 + stopped.number, f"stopped by {stopped.number.name}; {again}"
+    except MemoryError as error:
+        return 1, f"memory ran out{f': {error}' if str(error) else ''}"
+    except Exception as error:
+        if os.environ.get(_TRACE):
+            raise
+        return 1, _unexpected(error)
+    return status, ""
+
+
+def _run(program: Program, argv: Sequence[str] | None) -> int:
+    """Runs a program, and makes sure that what it printed is written."""
+    check_ownership()
+    try:
+        return program(argv)
+    finally:
+        # What `--help` prints ends in SystemExit.
+        if isinstance(sys.exc_info()[1], SystemExit | None) and (unwritten := flush()):
+            raise RunError(unwritten)
+
+
+def _told(error: OSError) -> str:
+    """Says what is wrong; what fails while something is written does not say where."""
+    if error.filename is None and error.errno in _NO_ROOM:
+        return f"{error.strerror}, while writing to standard output or to a file"
+    return str(error)
+
+
+def _unexpected(error: Exception) -> str:
+    """Writes the trace of an error that is a fault of ours; returns what to say of it."""
+    trace = "".join(traceback.format_exception(error))
+    what = f"{type(error).__name__}: {error}"[:300]
+    try:
+        number, path = tempfile.mkstemp(prefix="shardmill-error-", suffix=".txt")
+        with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(trace)
+    except OSError:
+        path = ""
+    where = f"the trace is in {path}" if path else f"{_TRACE}=1 prints the trace"
+    return f"this is a fault of shardmill's, please report it: {what} ({where})"
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Makes SIGTERM and SIGHUP raise `Stopped`, so that what is begun is left in order.
+
+    A signal that is ignored stays so: SIGHUP under `nohup`, which means to go on when the terminal
+    is gone. Whoever has a handler of their own keeps it.
+    """
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)

@@ -323,3 +323,12 @@ def _checked(found: Mapping[str, Any], kind: type[_M], where: str = MANIFEST) ->
 def member_names(manifest: AnyManifest) -> list[str]:
     """Returns the members of a mixture in their order; none if it is no mixture."""
     return list(manifest.mixture.order) if isinstance(manifest, MixtureManifest) else []
+
+
+def shard_entries(manifest: AnyManifest) -> list[ShardEntry | AnnotationEntry]:
+    """Returns the entries of all shards in a folder; a mixture has none of its own."""
+    if isinstance(manifest, AnnotationsManifest):
+        return list(manifest.annotations)
+    if isinstance(manifest, MixtureManifest):
+        return []
+    return [entry for shards in manifest.entries.values() for entry in shards]

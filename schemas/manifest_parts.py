@@ -80,7 +80,7 @@ class ShardEntry:
     max_length: Count
     documents: Count
     duplicates: Count
-    encoder: Literal["word_table", "library"]
+    encoder: str
     statistics: Counts
     left_out: Count = 0
     drawn: Counts = dataclasses.field(default_factory=dict)

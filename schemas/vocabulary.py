@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from tokenizers import Tokenizer
 
 from schemas.counts import TokenCounts, read_counts
+from schemas.token_kinds import TokenKinds, token_kinds
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "cls": ("[CLS]", "<cls>", "<s>"),
@@ -39,6 +40,7 @@ class Vocabulary:
       names: Role name to the token that plays it.
       sha256: Of the tokenizer file.
       entities: How many entities there are for tokens to be aligned with.
+      kinds: What tokens say by themselves; None where nobody asks.
     """
 
     size: int
@@ -48,6 +50,7 @@ class Vocabulary:
     unused: tuple[int, ...] = ()
     counts: TokenCounts | None = None
     entities: int = 0
+    kinds: TokenKinds | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def sep(self) -> int:
@@ -115,4 +118,5 @@ def read_vocabulary(
         sha256=hashlib.sha256(tokenizer_json.encode()).hexdigest(),
         unused=tuple(sorted(set(range(max(ids.values()) + 1)) - set(ids.values()))),
         counts=None if counts is None else read_counts(counts, ids, special),
+        kinds=token_kinds(tokenizer_json),
     )

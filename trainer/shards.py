@@ -80,7 +80,8 @@ class MappedShards:
         Raises:
           UsageError: if a file is no uncompressed Arrow file of this recipe.
         """
-        self._arguments = (tuple(paths), recipe, vocabulary)
+        # The kinds of tokens are for checks; without them the shards travel to a worker lightly.
+        self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
         self._copies = recipe.copies
         self._turn_end = vocabulary.sep if recipe.turns else None
         schema = recipe.schema(vocabulary)

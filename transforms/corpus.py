@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.checked_json import DamagedError
@@ -23,14 +22,7 @@ from schemas.vocabulary import Vocabulary, read_vocabulary
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
-
-_TOKENS_OF_ROLES = {
-    "cls": "cls_token",
-    "sep": "sep_token",
-    "mask": "mask_token",
-    "pad": "pad_token",
-    "unk": "unk_token",
-}
+from transforms.saved_tokenizer import tokenizer_files
 
 
 class CorpusError(ValueError):
@@ -89,17 +81,8 @@ class Corpus:
         return self.splits[split]
 
     def tokenizer_files(self) -> dict[str, str]:
-        """Returns files by name, as `transformers.AutoTokenizer.from_pretrained` finds them."""
-        names = self.vocabulary.names
-        config = {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": self.recipe.max_seq_length,
-            **{key: names[role] for role, key in _TOKENS_OF_ROLES.items() if role in names},
-        }
-        return {
-            "tokenizer.json": self.tokenizer_json,
-            "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",
-        }
+        """Returns files by name, see `transforms.saved_tokenizer`."""
+        return tokenizer_files([self.recipe], self.tokenizer_json, self.vocabulary)
 
 
 def checked_members(manifest: AnyManifest) -> list[str]:

@@ -155,6 +155,8 @@ class WholeDocuments(Part):
         lengths = np.diff(starts)
         head = np.minimum(self._head(lengths, capacity), lengths)
         tail = np.minimum(capacity, lengths) - head
+        # A tail behind a head begins with a word; a row may begin inside of one.
+        tail = np.where(head > 0, _from_word_start(tokens, starts[1:], tail), tail)
         parts = np.stack([starts[:-1], starts[1:] - tail], axis=1).ravel()
         chosen = range_indices(parts, np.stack([head, tail], axis=1).ravel())
         resumed = (starts[1:] - tail)[(tail > 0) & (lengths > capacity)]
@@ -186,6 +188,20 @@ class WholeDocuments(Part):
             return np.where(lengths > capacity, 0, capacity)
         part = np.where(lengths * 510 > 800 * capacity, 256, 128) * capacity // 510
         return np.where(lengths > capacity, part, capacity)
+
+
+def _from_word_start(tokens: Tokens, ends: Int64, tail: Int64) -> Int64:
+    """Shortens the tails of documents such that they begin with a word, where words are known.
+
+    Args:
+      tokens: All documents.
+      ends: int64[D]; the token behind each document.
+      tail: int64[D]; how many of its last tokens are to be kept.
+    """
+    if tokens.word_starts is None:
+        return tail
+    begins = np.append(np.flatnonzero(tokens.word_starts), len(tokens.ids))
+    return ends - np.minimum(begins[np.searchsorted(begins, ends - tail)], ends)
 
 
 def insert_separators(

@@ -143,8 +143,8 @@ class NextSentence(Part):
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         relation = random[starts].astype(np.uint8)
         lone = 1 - several[starts].astype(np.int64)
-        drawn = drawn_pairs(lone, relation, self._cases, self.relations)
-        return Windows(packing.tokens, first, second, relation, drawn)
+        counts = drawn_pairs(lone, relation, self._cases, self.relations)
+        return Windows(packing.tokens, first, second, relation, counts)
 
     @property
     def _cases(self) -> Cases:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PBegin
 
@@ -19,6 +19,7 @@ from transforms.formats import (
     read_range,
 )
 from transforms.inputs import FileRange, InputFile, input_file
+from transforms.paths import is_folder, match
 
 _Output: TypeAlias = pa.RecordBatch | Rejected | dict[str, int]
 
@@ -42,8 +43,7 @@ def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[Input
     """Finds the files to read.
 
     Args:
-      patterns: Names or globs ("**" looks into folders), local or with a scheme such as gs://. As
-        in a shell, "*" does not find hidden files nor look into hidden folders.
+      patterns: Names or patterns, see `transforms.paths`; local or with a scheme such as gs://.
       requested: The format, see `transforms.inputs.detect_format`.
 
     Returns:
@@ -54,33 +54,20 @@ def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[Input
     """
     found: dict[str, FileMetadata] = {}
     for pattern in patterns:
-        found.update(_match(pattern))
+        found.update({file.path: file for file in _match(pattern)})
     return [
         input_file(path, file.size_in_bytes, requested, file.last_updated_in_seconds or 0.0)
         for path, file in sorted(found.items())
     ]
 
 
-def _match(pattern: str) -> dict[str, FileMetadata]:
-    folder = pattern.rstrip("/")
-    if not set("*?[") & set(pattern) and _list(f"{folder}/**", 1):
+def _match(pattern: str) -> list[FileMetadata]:
+    if found := match(pattern):
+        return found
+    if is_folder(pattern):
+        folder = pattern.rstrip("/")
         raise ValueError(f"{pattern} is a folder; to read its files write {folder}/*")
-    found = {
-        metadata.path: metadata
-        for metadata in _list(pattern)
-        if metadata.path.count("/.") <= pattern.count("/.")
-    }
-    if not found:
-        raise ValueError(f"no file matches {pattern}")
-    return found
-
-
-def _list(pattern: str, most: int | None = None) -> list[FileMetadata]:
-    try:
-        [result] = FileSystems.match([pattern], [most])
-    except BeamIOError as error:
-        raise ValueError(f"{pattern} cannot be looked up: {error}") from error
-    return list(result.metadata_list)
+    raise ValueError(f"no file matches {pattern}")
 
 
 def _open(path: str) -> BinaryIO:

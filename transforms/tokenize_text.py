@@ -1,4 +1,23 @@
-"""Turns the sentences of a shard into tokens, exactly as the tokenizer itself would."""
+"""Turns the sentences of a shard into tokens, exactly as the tokenizer itself would.
+
+Words are those of the text, whatever the tokenizer. In the text as it was normalised,
+
+1. white space separates words;
+2. where a segmenter found words with an ideograph (`transforms.words`), they are words, and what
+   stands between two of them is none of theirs;
+3. elsewhere the tokenizer's own pre-tokens are words: BERT cuts around every punctuation mark,
+   GPT-2 between letters, digits and runs of other characters, SentencePiece at white space; but
+4. no word begins inside a run of letters (ideographs and kana aside) or of digits, with their
+   combining marks, nor at a "##" piece, unless that begins with an ideograph. A border of the
+   segmenter in such a place moves to the end of the run or of the group of pieces, which is of
+   the word that it began in: jieba's DS|D版|本 are the words DSD, 版 and 本. A border of the
+   pre-tokenizer is dropped: 2|0|1|6, of a tokenizer that cuts numbers into digits, is one word.
+
+A token is of the word that its first visible character is of, and a token begins a word if its word
+is not that of the token before it: of the tokens "cat", "s▁th" and "e", the first two are the word
+"cats" and the third is what is left of "the". A piece that is a space and text ("▁the", "Ġthe")
+always begins a word. The first token of a sentence does, too.
+"""
 
 import dataclasses
 import itertools
@@ -10,8 +29,6 @@ from tokenizers import Tokenizer
 
 from schemas.columns import CAPITALS
 from schemas.records import (
-    WORD_BEGINS,
-    WORD_INSIDE,
     Array,
     Bool,
     Bytes,
@@ -22,11 +39,13 @@ from schemas.records import (
     ShardText,
     Tokens,
 )
+from schemas.token_kinds import token_kinds
 from transforms.annotations import project_codes, project_entities, project_spans
 from transforms.capitals import any_marked, capital_marks
 from transforms.ideographs import ideographs
 from transforms.ragged import offsets_of, range_indices
 from transforms.splitting import Splitting, find_splitting
+from transforms.whole_words import head_of_group, word_starts
 from transforms.word_encoder import pieces_of
 from transforms.word_table import WordTable
 
@@ -100,6 +119,7 @@ class TextEncoder:
           capitals: Annotate the tokens that have an upper-case character in the text.
         """
         self.tokenizer = load_tokenizer(tokenizer_json)
+        self._kinds = token_kinds(tokenizer_json)
         highest = max(self.tokenizer.get_vocab(with_added_tokens=True).values())
         self._dtype = np.dtype(np.uint16 if highest < 1 << 16 else np.uint32)
         self._text_ids = np.arange(highest + 1, dtype=self._dtype)
@@ -160,7 +180,9 @@ class TextEncoder:
         if not self._ids_alone(block):
             pieces, base = table.pieces, np.repeat(words[:-1], np.diff(offsets))
             begins, ends = base + pieces.byte_starts[index], base + pieces.byte_ends[index]
-            encoded = self._located(encoded, block, pieces.opens[index], begins, ends)
+            encoded = self._located(
+                encoded, block, pieces.opens[index], pieces.joined[index], begins, ends
+            )
         whole = offsets_of(table.whole_sentence[rows])[word_of_sentence]
         apart = np.flatnonzero(np.diff(whole))
         if len(apart):
@@ -180,27 +202,45 @@ class TextEncoder:
             counts = np.fromiter(map(len, lists), np.int64, len(lists))
             ids = np.fromiter(itertools.chain.from_iterable(lists), np.int32, int(counts.sum()))
             return _Encoded(self._text_ids[ids], counts)
-        pieces = pieces_of(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        pieces = pieces_of(texts, encodings, self._kinds)
         counts = np.diff(pieces.offsets)
         base = np.repeat(block.borders[which], counts)
         encoded = _Encoded(self._text_ids[pieces.ids], counts)
         begins, ends = base + pieces.byte_starts, base + pieces.byte_ends
-        return self._located(encoded, block, pieces.opens, begins, ends)
+        return self._located(encoded, block, pieces.opens, pieces.joined, begins, ends)
 
     def _ids_alone(self, block: _Sentences) -> bool:
         """Whether nobody asks where in the text a token stands."""
         return block.marks is None and not block.spans and not self._capitals
 
     def _located(
-        self, encoded: _Encoded, block: _Sentences, opens: Bool, begins: Int64, ends: Int64
+        self,
+        encoded: _Encoded,
+        block: _Sentences,
+        opens: Bool,
+        joined: Bool,
+        begins: Int64,
+        ends: Int64,
     ) -> _Encoded:
-        """Adds what is known of tokens, by the bytes of the block that they stand for."""
+        """Adds what is known of tokens, by the bytes of the block that they stand for.
+
+        Args:
+          encoded: Ids and counts.
+          block: The sentences that they are of.
+          opens: bool[T]; see `Pieces`.
+          joined: bool[T]; see `Pieces`.
+          begins: int64[T]; bytes of the block, see `Pieces.byte_starts`.
+          ends: int64[T]; see `Pieces.byte_ends`.
+        """
         starts = None
         if block.marks is not None:
-            starts = _word_starts(opens, begins, encoded.counts, block.marks)
+            starts = word_starts(opens, joined, begins, encoded.counts, block.marks)
         rows = offsets_of(encoded.counts)
+        groups = _whole_groups(joined, begins, ends) if block.spans else (begins, ends)
         annotations = {
-            name: _project(spans, begins, ends, rows) for name, spans in block.spans.items()
+            name: _project(spans, (begins, ends), groups, rows)
+            for name, spans in block.spans.items()
         }
         if self._capitals:
             capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
@@ -288,12 +328,29 @@ def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
     return ByteSpans(starts, ends)
 
 
-def _project(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Array:
+def _whole_groups(joined: Bool, begins: Int64, ends: Int64) -> tuple[Int64, Int64]:
+    """Returns for every token the bytes of the whole group of tokens that go on with one another.
+
+    Of "ware", "##house" each has the bytes of "warehouse": a span has both or neither.
+    """
+    if not joined.any():
+        return begins, ends
+    head = head_of_group(joined)
+    group = np.cumsum(~joined) - 1
+    last = np.append(np.flatnonzero(~joined)[1:], len(joined)) - 1
+    return begins[head], np.maximum(ends[last[group]], ends[head])
+
+
+_Ranges = tuple[Int64, Int64]
+
+
+def _project(spans: ByteSpans, tokens: _Ranges, groups: _Ranges, offsets: Int64) -> Array:
+    """Brings spans to tokens. Openings end at a token, all else with a group of tokens."""
     if isinstance(spans, CodedSpans):
-        return project_codes(spans, begins, ends, offsets)
+        return project_codes(spans, *tokens, offsets)
     if isinstance(spans, EntitySpans):
-        return project_entities(spans, begins, ends)
-    return project_spans(spans, begins, ends, offsets)
+        return project_entities(spans, *groups)
+    return project_spans(spans, *groups, offsets)
 
 
 def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:
@@ -308,27 +365,6 @@ def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:
         cut[starts] = True
         cut[starts + lengths] = True
     return np.flatnonzero(cut)
-
-
-def _word_starts(opens: Bool, at: Int64, counts: Int64, marks: Bytes) -> Bool:
-    """Says which tokens begin a whole word.
-
-    A token does if it opens a pre-token or a segmented word, unless it stands inside a segmented
-    word or inside the character of the token before it. The first token of a sentence always does.
-
-    Args:
-      opens: bool[T].
-      at: int64[T]; byte of the token's first character.
-      counts: int64[S]; tokens a sentence.
-      marks: uint8[N]; see `ShardText.word_marks`.
-    """
-    if not len(at):
-        return opens
-    mark = marks[np.minimum(at, len(marks) - 1)]
-    starts = (opens | ((mark & WORD_BEGINS) > 0)) & ((mark & WORD_INSIDE) == 0)
-    starts[1:] &= at[1:] != at[:-1]
-    starts[offsets_of(counts)[:-1][counts > 0]] = True
-    return starts
 
 
 def _replace(encoded: _Encoded, which: Int64, other: _Encoded) -> _Encoded:

@@ -8,6 +8,8 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from schemas.records import Array, Bool, Int64
+from schemas.token_kinds import TokenKinds, token_kinds
+from transforms.letters import letter_runs
 from transforms.ragged import offsets_of
 
 _JOINED = 64
@@ -23,7 +25,10 @@ class Pieces:
       byte_starts: int64[T]; where the token's first visible character begins, in bytes of its text.
       byte_ends: int64[T]; where its last visible character ends: at `byte_starts` if the token is a
         space, before it if the token stands for no character of the text.
-      opens: bool[T]; the token is the first of its pre-token.
+      opens: bool[T]; what the tokenizer cut, or a space, lies between this token and the one
+        before it, and neither is inside a run of letters: a word may begin here.
+      joined: bool[T]; the token goes on with a run of letters, or with a number, that the token
+        before it is of, or is a "##" piece: neither a word nor a span begins here.
     """
 
     ids: Array
@@ -31,10 +36,17 @@ class Pieces:
     byte_starts: Int64
     byte_ends: Int64
     opens: Bool
+    joined: Bool
 
 
-def pieces_of(texts: list[str], encodings: list[Encoding]) -> Pieces:
-    """Collects what the library says of each text."""
+def pieces_of(texts: list[str], encodings: list[Encoding], kinds: TokenKinds) -> Pieces:
+    """Collects what the library says of each text.
+
+    Args:
+      texts: What was encoded.
+      encodings: Of each text.
+      kinds: Of the tokenizer.
+    """
     counts = np.fromiter(map(len, encodings), np.int64, len(encodings))
     total = int(counts.sum())
     edges = itertools.chain.from_iterable(e.offsets for e in encodings)
@@ -43,11 +55,23 @@ def pieces_of(texts: list[str], encodings: list[Encoding]) -> Pieces:
         (-1 if w is None else w for e in encodings for w in e.word_ids), np.int64, total
     )
     offsets = offsets_of(counts)
-    opens = np.ones(total, np.bool_)
-    opens[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
-    opens[offsets[:-1][counts > 0]] = True
-    owner = np.repeat(np.arange(len(texts)), counts)
-    return Pieces(ids_of(encodings), offsets, *_visible_bytes(texts, ranges, owner), opens)
+    cut = np.ones(total, np.bool_)
+    cut[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
+    owner, ids = np.repeat(np.arange(len(texts)), counts), ids_of(encodings)
+    # A line end behind each, so that no run of letters goes on into the next text.
+    characters = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le"), np.uint32)
+    first = offsets_of(1 + np.fromiter(map(len, texts), np.int64, len(texts)))[owner]
+    begins, ends = first + ranges[:, 0], first + ranges[:, 1]
+    begins += characters[begins] == ord(" ")
+    ends -= (ends > begins) & (characters[ends - 1] == ord(" "))
+    silent = ranges[:, 0] >= ranges[:, 1]
+    firsts = offsets[:-1][counts > 0]
+    return Pieces(
+        ids,
+        offsets,
+        *_bytes(characters, first, begins, ends, silent),
+        *_borders(characters, begins, ids, cut, firsts, kinds),
+    )
 
 
 def ids_of(encodings: list[Encoding]) -> Array:
@@ -55,19 +79,50 @@ def ids_of(encodings: list[Encoding]) -> Array:
     return np.fromiter(itertools.chain.from_iterable(e.ids for e in encodings), np.int32)
 
 
-def _visible_bytes(texts: list[str], ranges: Int64, owner: Int64) -> tuple[Int64, Int64]:
-    """Turns character ranges, int64[T, 2], into bytes, without a space they begin or end with."""
-    characters = np.frombuffer(("".join(texts) + "\n").encode("utf-32-le"), np.uint32)
+def _bytes(
+    characters: Array, first: Int64, begins: Int64, ends: Int64, silent: Bool
+) -> tuple[Int64, Int64]:
+    """Turns ranges of visible characters into bytes, counted from the first of each text."""
     widths = 1 + (characters >= 0x80).astype(np.int64)
     widths += (characters >= 0x800).astype(np.int64) + (characters >= 0x10000)
     bytes_before = offsets_of(widths)
-    first = offsets_of(np.fromiter(map(len, texts), np.int64, len(texts)))[owner]
-    begins, ends = first + ranges[:, 0], first + ranges[:, 1]
-    begins += characters[begins] == ord(" ")
-    ends -= (ends > begins) & (characters[ends - 1] == ord(" "))
     base = bytes_before[first]
     byte_starts, byte_ends = bytes_before[begins] - base, bytes_before[ends] - base
-    return byte_starts, np.where(ranges[:, 0] < ranges[:, 1], byte_ends, byte_starts - 1)
+    return byte_starts, np.where(silent, byte_starts - 1, byte_ends)
+
+
+def _borders(
+    characters: Array, begins: Int64, ids: Array, cut: Bool, firsts: Int64, kinds: TokenKinds
+) -> tuple[Bool, Bool]:
+    """Returns which tokens may begin a word, and which go on with the token before them.
+
+    Of "2016 cats" cut into "20|16| cat|s" the second and the last token go on. Of "s the|re" the
+    last one does not: its run of letters began inside the token before it, which is of another
+    word.
+
+    Args:
+      characters: uint32[N]; all texts, one after the other.
+      begins: int64[T]; the first visible character of each token.
+      ids: [T].
+      cut: bool[T]; the tokenizer's own step cut before the token.
+      firsts: int64[X]; the tokens that are the first of a text.
+      kinds: Of the tokenizer.
+
+    Returns:
+      `Pieces.opens` and `Pieces.joined`, bool[T] each.
+    """
+    spaces = offsets_of(characters == ord(" "))[begins]
+    spaced = kinds.after_space[ids]
+    spaced[1:] |= (spaces[1:] > spaces[:-1]) | kinds.before_space[ids[:-1]]
+    runs = letter_runs(characters)
+    joined = kinds.continues[ids] & ~kinds.ideograph[ids]
+    # Bytes of one character, and what normalising made of one, have the same first character.
+    joined[1:] |= runs[begins[1:]] == runs[begins[:-1]]
+    joined &= ~spaced
+    joined[firsts] = False
+    opens = (cut | spaced) & ~joined
+    opens[firsts] = True
+    return opens, joined
 
 
 class WordEncoder:
@@ -82,10 +137,11 @@ class WordEncoder:
 
         Args:
           tokenizer: One that takes special tokens in a text for text.
-          positions: Find `byte_starts`, `byte_ends` and `opens`, which costs as much again; else
-            they are empty.
+          positions: Find where tokens stand and what they go on with, which costs as much again;
+            else these fields are empty.
         """
         self._tokenizer = tokenizer
+        self._kinds = token_kinds(tokenizer.to_str())
         self._positions = positions
         self._specials = [
             token.content
@@ -103,7 +159,8 @@ class WordEncoder:
             pieces = self._encode_joined(texts, words, self._separator)
             if pieces is not None:
                 return pieces
-        return pieces_of(texts, self._tokenizer.encode_batch(texts, add_special_tokens=False))
+        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return pieces_of(texts, encodings, self._kinds)
 
     def _encode_joined(self, texts: list[str], words: list[bytes], separator: str) -> Pieces | None:
         """Encodes words many in a text; None if the separators do not tell them apart."""
@@ -118,10 +175,10 @@ class WordEncoder:
         if np.diff(offsets_of(separates)[tokens]).tolist() != list(map(len, groups)):
             return None
         if self._positions:
-            return self._apart(pieces_of(lines, encodings), separates, words)
+            return self._apart(pieces_of(lines, encodings, self._kinds), separates, words)
         offsets = _offsets(np.flatnonzero(separates))
-        nowhere = np.empty(0, np.int64)
-        return Pieces(ids[~separates], offsets, nowhere, nowhere, np.empty(0, np.bool_))
+        nowhere, none = np.empty(0, np.int64), np.empty(0, np.bool_)
+        return Pieces(ids[~separates], offsets, nowhere, nowhere, none, none)
 
     def _holds_special(self, texts: list[str]) -> bool:
         joined = "".join(texts)
@@ -137,11 +194,12 @@ class WordEncoder:
         )
         begins = offsets_of(sizes)[:-1]
         begins -= np.repeat(begins[::_JOINED], _JOINED)[: len(words)]
-        opens = lines.opens[kept]
-        opens[offsets[:-1][counts > 0]] = True
+        opens, joined = lines.opens[kept], lines.joined[kept]
+        firsts = offsets[:-1][counts > 0]
+        opens[firsts], joined[firsts] = True, False
         base = np.repeat(begins, counts)
         byte_starts, byte_ends = lines.byte_starts[kept] - base, lines.byte_ends[kept] - base
-        return Pieces(lines.ids[kept], offsets, byte_starts, byte_ends, opens)
+        return Pieces(lines.ids[kept], offsets, byte_starts, byte_ends, opens, joined)
 
 
 def _offsets(ends: Int64) -> Int64:

@@ -46,6 +46,7 @@ class WordTable:
             np.empty(0, np.int64),
             np.empty(0, np.int64),
             np.empty(0, np.bool_),
+            np.empty(0, np.bool_),
         )
         self.whole_sentence = np.zeros(1, np.bool_)
 
@@ -90,6 +91,7 @@ class WordTable:
             np.concatenate([old.byte_starts, new.byte_starts]),
             np.concatenate([old.byte_ends, new.byte_ends]),
             np.concatenate([old.opens, new.opens]),
+            np.concatenate([old.joined, new.joined]),
         )
         unsafe = self._holds_added_token(new) | self._makes_spaces(fresh)
         self.whole_sentence = np.concatenate([self.whole_sentence, unsafe])

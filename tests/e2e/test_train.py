@@ -57,8 +57,14 @@ def test_a_run_leaves_a_model_and_a_tokenizer_that_load(tmp_path: Path) -> None:
     folder = tmp_path / "run" / "latest" / "hf"
     model = transformers.AutoModel.from_pretrained(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    encoded = tokenizer("a short walk 我们", return_tensors="pt")
-    assert encoded["input_ids"][0, 0] == tokenizer.cls_token_id
+    encoded = tokenizer("a short walk", "我们", return_tensors="pt")
+    texts = [
+        tokenizer(text, add_special_tokens=False).input_ids for text in ("a short walk", "我们")
+    ]
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    assert encoded["input_ids"].tolist() == [[cls, *texts[0], sep, *texts[1], sep]]
+    types = [0] * (len(texts[0]) + 2) + [1] * (len(texts[1]) + 1)
+    assert encoded["token_type_ids"].tolist() == [types]
     assert model(**encoded).last_hidden_state.isfinite().all()
     whole = transformers.AutoModelForPreTraining.from_pretrained(folder)
     saved = torch.load(folder.parent / "state.pt", weights_only=True)["model"]

@@ -1,6 +1,7 @@
 """Small tokenizers with literal vocabularies, and the slow obvious way to encode a shard."""
 
 import string
+import unicodedata
 
 import numpy as np
 import rjieba
@@ -118,14 +119,58 @@ def _is_ideograph(character: str) -> bool:
 def _encode(
     sentence: str, position: int, words: list[tuple[int, int]], tokenizer: Tokenizer
 ) -> tuple[list[int], list[bool]]:
+    """Gives every character the number of its word, and every token that of its first character."""
     encoding = tokenizer.encode(sentence, add_special_tokens=False)
-    starts, before, before_word = [], -1, None
-    for (at, _), word in zip(encoding.offsets, encoding.word_ids, strict=True):
-        at += sentence[at : at + 1] == " "
-        where = position + at
-        inside = any(begin < where < end for begin, end in words)
-        border = any(where in word for word in words)
-        opens = word is None or word != before_word or border
-        starts.append(before < 0 or (opens and not inside and at != before))
-        before, before_word = at, word
+    first = [at + (sentence[at : at + 1] == " ") for at, _ in encoding.offsets]
+    borders = {at for at, character in enumerate(sentence, 1) if character == " "}
+    for at in (each - position for word in words for each in word):
+        # The segmenter's border inside a run of letters moves to the end of the run.
+        while 0 < at < len(sentence) and _in_run(sentence, at):
+            at += 1
+        borders.add(at)
+    before = None
+    for at, word in zip(first, encoding.word_ids, strict=True):
+        inside = any(begin < position + at < end for begin, end in words)
+        in_run = 0 < at < len(sentence) and _in_run(sentence, at)
+        if (word is None or word != before) and not inside and not in_run:
+            borders.add(at)
+        before = word
+    starts: list[bool] = []
+    of_last = -1
+    for at, token in zip(first, encoding.tokens, strict=True):
+        own = sum(1 for border in borders if border <= at)
+        prefixed = token.startswith("##") and len(token) > 2 and _is_word_piece(tokenizer)
+        if prefixed and starts and not _is_ideograph(token[2]):
+            starts.append(False)
+            continue
+        leads = token[0] in "\u2581\u0120" and len(token) > 1 and not _is_word_piece(tokenizer)
+        starts.append(
+            not starts
+            or own != of_last
+            or (leads and not isinstance(tokenizer.model, models.WordLevel))
+        )
+        of_last = own
     return encoding.ids, starts
+
+
+def _is_word_piece(tokenizer: Tokenizer) -> bool:
+    return isinstance(tokenizer.model, models.WordPiece)
+
+
+def _in_run(text: str, at: int) -> bool:
+    """Whether a run of letters, or of digits, or a character with its marks, goes on at `at`."""
+    if _kind(text[at]) == "M":
+        return text[at - 1] != " "
+    base = at - 1
+    while base > 0 and _kind(text[base]) == "M":
+        base -= 1
+    return _kind(text[at]) in ("L", "N") and _kind(text[base]) == _kind(text[at])
+
+
+def _kind(character: str) -> str:
+    """The first letter of the Unicode category; nothing for ideographs, kana and bopomofo."""
+    name = unicodedata.name(character, "")
+    asian = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HALFWIDTH KATAKANA", "IDEOGRAPHIC")
+    if name.startswith(asian) or "\u3005" <= character <= "\u30ff" or character > "\uffff":
+        return ""
+    return unicodedata.ucd_3_2_0.category(character)[0]

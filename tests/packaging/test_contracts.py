@@ -18,10 +18,13 @@ BEAM = {
     "transforms.annotate_shards",
     "transforms.build_shards",
     "transforms.checks.shard_file",
+    "transforms.paths",
     "transforms.read",
     "transforms.record_reading",
     "transforms.shard_documents",
     "transforms.stored_annotations",
+    "transforms.atomic_files",
+    "transforms.work_folder",
     "transforms.write_shard",
 }
 """The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""
@@ -124,6 +127,30 @@ def test_nothing_postpones_annotations_or_draws_globally() -> None:
             for module, names in imports_of(path):
                 assert module != "random", path
                 assert (module, names) != ("__future__", ["annotations"]), path
+
+
+GLOBBING = {"FileSystems.match", "FileSystems.delete", "ReadFromText", "MatchFiles", "MatchAll"}
+"""What takes every path for one of Beam's patterns, so that `o[1]` is `o1`."""
+
+
+def globbing_of(path: Path) -> Iterator[str]:
+    """Yields what a module has that matches patterns."""
+    for module, names in imports_of(path):
+        yield from ({module} & {"glob"}) | ({*names} & GLOBBING)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            yield from {node.attr, ast.unparse(node)} & GLOBBING
+
+
+def test_only_one_module_matches_the_paths_of_users() -> None:
+    for package in ALLOWED:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if name_of(path) != "transforms.paths":
+                assert not set(globbing_of(path)), path
+    assert set(globbing_of(ROOT / "transforms" / "paths.py")) == {
+        "FileSystems.match",
+        "FileSystems.delete",
+    }
 
 
 @pytest.fixture

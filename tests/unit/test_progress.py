@@ -7,14 +7,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.filesystem import FileMetadata
 from rich.console import Console
 
 import pipelines.progress
 from pipelines import build
 from pipelines.progress import ShardProgress, duration
 from schemas.records import ShardId
-from transforms.write_shard import entry_path, failure_path
+from transforms import write_shard
+from transforms.paths import list_folder
+from transforms.work_folder import entry_path, failure_path
 
 
 class Clock:
@@ -145,17 +147,16 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     builder = SimpleNamespace(output=str(tmp_path))
     plan: Any = SimpleNamespace(builders=[builder], shards=SimpleNamespace(shards=shards))
     assert build._finished(plan) == 0
-    (tmp_path / "_build").mkdir()
+    (tmp_path / ".shardmill").mkdir()
     Path(entry_path(str(tmp_path), shards[2])).write_text("{}")
     Path(failure_path(str(tmp_path), shards[1])).write_text("no")
     assert build._finished(plan) == 1
     matched: list[str] = []
-    match = FileSystems.match
 
-    def spy(patterns: list[str], *rest: object) -> object:
-        matched.extend(patterns)
-        return match(patterns, *rest)
+    def spy(folder: str) -> list[FileMetadata]:
+        matched.append(folder)
+        return list_folder(folder)
 
-    monkeypatch.setattr(FileSystems, "match", spy)
+    monkeypatch.setattr(write_shard, "list_folder", spy)
     assert build._finished(plan) == 1
-    assert matched == [f"{tmp_path}/_build/*"]
+    assert matched == [f"{tmp_path}/.shardmill"]

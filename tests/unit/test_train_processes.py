@@ -69,12 +69,16 @@ def test_a_matrix_product_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_is_noted(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with StopSignal() as stop:
-        assert stop.number == 0
-        os.kill(os.getpid(), number)
-        assert stop.number == number
-    assert signal.getsignal(number) == before
+    # Tests may be run under nohup, which ignores SIGHUP.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with StopSignal() as stop:
+            assert stop.number == 0
+            os.kill(os.getpid(), number)
+            assert stop.number == number
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_terminal_that_closes_is_of_no_matter_under_nohup() -> None:

@@ -34,7 +34,7 @@ def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary)
         marked = batch.rows_of_tokens((marks > 0) & batch.special)
         found.append(breach(f"a special token is among the {name}", marked))
     if WORDS in recipe.store:
-        found.append(examine_word_starts(batch, recipe))
+        found.append(examine_word_starts(batch, recipe, vocabulary))
     classes = np.minimum(lengths * _LENGTH_CLASSES // recipe.max_seq_length, _LENGTH_CLASSES - 1)
     counts = {"length.rows": len(lengths), "length.tokens": len(ids)}
     for number, rows in enumerate(np.bincount(classes, minlength=_LENGTH_CLASSES)):

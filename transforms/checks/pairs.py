@@ -100,8 +100,13 @@ def drawn_oracles(
 
 def _same_as_rows(totals: Mapping[str, int], cases: Cases, relations: Sequence[str]) -> Oracle:
     """Compares the counts with those of the rows: there are as many, or more were left out."""
-    left_out, off = totals.get(LEFT_OUT, 0), 0
-    lacking = 0
+    left_out, lacking = totals.get(LEFT_OUT, 0), 0
+    known = {f"{_DRAWN}.{case}.{name}" for case in cases for name in relations}
+    off = sum(
+        count
+        for name, count in totals.items()
+        if name.startswith(f"{_DRAWN}.") and name not in known
+    )
     for name in relations:
         drawn = sum(totals.get(f"{_DRAWN}.{case}.{name}", 0) for case in cases)
         more = drawn - totals.get(f"pair.{name}", 0)

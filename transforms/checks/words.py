@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.records import Bool, Int64
+from schemas.token_kinds import TokenKinds
+from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, breach, gather
 from transforms.checks.stored import StoredBatch, any_copy, take_rows
 from transforms.ragged import offsets_of
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
 
 
-def examine_word_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
-    """Checks the stored word starts of every row."""
+def examine_word_starts(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    """Checks the stored word starts of every row, against what tokens say by themselves, too."""
     words = batch.word_starts
     if words is None:
         return breach("a row has no word starts", np.ones(len(batch), np.bool_))
@@ -44,8 +46,36 @@ def examine_word_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
                 batch.rows_of_tokens(batch.word_flags & batch.special),
             ),
             breach("a segment does not begin with a word start", inside),
+            Findings() if vocabulary.kinds is None else _examine_kinds(batch, vocabulary.kinds),
         ]
     )
+
+
+def _examine_kinds(batch: StoredBatch, kinds: TokenKinds) -> Findings:
+    """Checks that words begin at spaces, and not inside of what the tokenizer keeps together.
+
+    The first token of a segment is left out: a segment may have lost the beginning of a word.
+    """
+    ids, starts = np.minimum(batch.ids, len(kinds.says) - 1), batch.word_flags
+    text = ~batch.special
+    inner = text.copy()
+    inner[1:] &= text[:-1]
+    inner[batch.offsets[:-1]] = False
+    found = [
+        (
+            "a word begins inside a word: at a piece that goes on with the one before it",
+            inner & starts & kinds.continues[ids] & ~kinds.ideograph[ids],
+        ),
+        (
+            "a word goes on behind a space: at a piece that begins with one",
+            text & ~starts & kinds.after_space[ids],
+        ),
+    ]
+    if kinds.before_space.any():
+        behind = inner & ~starts
+        behind[1:] &= kinds.before_space[ids[:-1]]
+        found.append(("a word goes on behind a piece that has a space inside", behind))
+    return gather(breach(name, batch.rows_of_tokens(tokens)) for name, tokens in found)
 
 
 def examine_words(

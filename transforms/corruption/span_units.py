@@ -43,7 +43,7 @@ class _SpanUnits(Part):
         return False
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_special(batch, self.special) + examine_word_starts(batch, recipe)
+        return examine_special(batch, self.special) + examine_word_starts(batch, recipe, vocabulary)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

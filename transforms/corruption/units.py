@@ -139,7 +139,7 @@ class WordUnits(Part):
         return False
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_special(batch, self.special) + examine_word_starts(batch, recipe)
+        return examine_special(batch, self.special) + examine_word_starts(batch, recipe, vocabulary)
 
 
 def _candidates(examples: Examples, special: bool) -> tuple[Int64, Int64]:
