@@ -258,8 +258,9 @@ def sealed(manifest: Mapping[str, Any], kind: type[_M]) -> _M:
     Raises:
       ManifestError: if it could not be read again.
     """
-    found = {**manifest, "checksum": checksum(manifest)}
-    return _checked(found, kind)
+    found = _checked({**manifest, "checksum": checksum({})}, kind)
+    # Of the values as they will be read: with those that have a default, and floats that are so.
+    return dataclasses.replace(found, checksum=checksum(found.to_json()))
 
 
 def manifest_text(manifest: AnyManifest) -> str:
