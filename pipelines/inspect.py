@@ -31,6 +31,8 @@ from schemas.manifest_parts import ShardEntry
 from schemas.terminal import write_json
 from transforms.atomic_files import write_atomically
 from transforms.corpus import Corpus
+from transforms.paths import status
+from transforms.work_folder import read_bytes
 
 STYLES = {
     MASKED: "bold white on blue",
@@ -96,6 +98,13 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
 
 
 def _write_report(corpus: Corpus, path: str) -> None:
+    try:
+        there = status(path)
+        foreign = there is not None and b": Shardmill report</title>" not in read_bytes(path)
+    except Exception as error:
+        raise UsageError(f"--html {path}: cannot be written: {error}") from error
+    if foreign:
+        raise UsageError(f"--html {path}: is there, and is no report page; name another file")
     manifest = corpus.manifest.to_json() if corpus.manifest else {}
     page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     try:

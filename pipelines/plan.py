@@ -192,7 +192,7 @@ def _settings(
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
     for recipe in recipes:
-        plain.require(recipe.roles)
+        recipe.check_vocabulary(plain)
         for labels in recipe.labels:
             labels.check_tokenizer(tokenizer_json)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""

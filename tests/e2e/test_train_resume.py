@@ -1,5 +1,6 @@
 """A run that is stopped, and goes on, is the run that was not stopped."""
 
+import json
 import os
 import resource
 import signal
@@ -105,6 +106,25 @@ def test_more_steps_may_be_asked_for(tmp_path: Path, capsys: Captured) -> None:
     assert train(data, model, tmp_path / "run", *SMALL, "--steps", "5") == 0
     assert "steps is 5, was 3" in capsys.readouterr().err
     assert [record["step"] for record in records(tmp_path / "run")] == [1, 2, 3, 4, 5]
+
+
+def test_fewer_steps_than_there_are_cannot_be_asked_for(tmp_path: Path, capsys: Captured) -> None:
+    data, model, output = corpus("bert-wwm"), tiny_config(tmp_path), tmp_path / "run"
+    assert train(data, model, output, *SMALL, "--steps", "3") == 0
+    log = (output / "log.jsonl").read_bytes()
+    assert train(data, model, output, *SMALL, "--steps", "2") == 2
+    assert "--steps 2 is less than the 3 steps that" in capsys.readouterr().err
+    assert (output / "log.jsonl").read_bytes() == log
+
+
+def test_what_is_saved_is_for_everybody_who_may_read(tmp_path: Path) -> None:
+    data, output = corpus("bert-wwm"), tmp_path / "run"
+    model = tiny_config(tmp_path, attention_probs_dropout_prob=0.1)
+    assert train(data, model, output, *SMALL, "--steps", "1") == 0
+    hf = output / "latest" / "hf"
+    modes = {path.stat().st_mode & 0o777 for path in hf.iterdir()}
+    assert modes == {(output / "log.jsonl").stat().st_mode & 0o777}
+    assert json.loads((hf / "config.json").read_text())["attention_probs_dropout_prob"] == 0.1
 
 
 def test_old_checkpoints_are_deleted(tmp_path: Path) -> None:
