@@ -1,6 +1,8 @@
 """Opens a finished build to look at its rows, on any of Beam's file systems."""
 
 import contextlib
+import dataclasses
+import os
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -12,6 +14,8 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import AnyManifest
 from schemas.manifest_parts import ShardEntry
+from transforms.checks.batches import check_batch
+from transforms.checks.shard_file import UnreadableError, read_file
 from transforms.corpus import Corpus, CorpusError, check_agreement, corpus_of
 from transforms.work_folder import read_bytes
 
@@ -52,20 +56,62 @@ def described_corpus(folder: str, manifest: AnyManifest) -> Corpus:
     return corpus_of(folder, manifest, read)
 
 
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """An open shard.
+
+    Attributes:
+      corpus: Its build.
+      path: Of the file.
+      reader: Of its record batches.
+    """
+
+    corpus: Corpus
+    path: str
+    reader: pa.ipc.RecordBatchFileReader
+
+    @property
+    def num_record_batches(self) -> int:
+        return int(self.reader.num_record_batches)
+
+    def get_batch(self, number: int) -> pa.RecordBatch:
+        """Returns a record batch whose rows can be decoded.
+
+        Raises:
+          DamagedError: if they cannot.
+        """
+        try:
+            batch = self.reader.get_batch(number)
+        except (pa.ArrowException, OSError, IndexError, ValueError) as error:
+            told = " ".join(str(error).split())
+            raise DamagedError(f"{self.path} is damaged: {told}; {ADVICE}") from error
+        check_batch(batch, self.path, self.corpus.stored_as, self.corpus.vocabulary)
+        return batch
+
+
 @contextlib.contextmanager
-def open_shard(corpus: Corpus, shard: ShardEntry) -> Iterator[pa.ipc.RecordBatchFileReader]:
-    """Opens a shard; only the batches that are asked for are read.
+def open_shard(corpus: Corpus, shard: ShardEntry, *, whole: bool = False) -> Iterator[Shard]:
+    """Opens a shard, and makes sure that it is the one of the manifest.
+
+    Args:
+      corpus: The build.
+      shard: Its entry in the manifest.
+      whole: All of it will be read. Else only the batches that are asked for are read from other
+        file systems, and only its size is compared.
 
     Raises:
-      UsageError: if it is gone or damaged.
+      DamagedError: if it is gone or damaged.
     """
     path = join(corpus.folder, *shard.path.split("/"))
     try:
-        file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    except Exception as error:
-        raise UsageError(f"{path} cannot be opened: {error}; {ADVICE}") from error
-    with file:
-        try:
-            yield pa.ipc.open_file(pa.PythonFile(file, mode="r"))
-        except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{path} cannot be read: {error}; {ADVICE}") from error
+        if whole or os.path.isfile(path):
+            content = read_file(path, path, shard.bytes, shard.sha256)
+            yield Shard(corpus, path, pa.ipc.open_file(pa.BufferReader(content)))
+        else:
+            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+                yield Shard(corpus, path, pa.ipc.open_file(pa.PythonFile(file, mode="r")))
+    except UnreadableError as error:
+        raise DamagedError(f"{error.args[1]}; {ADVICE}") from error
+    except (pa.ArrowException, OSError) as error:
+        told = " ".join(str(error).split())
+        raise DamagedError(f"{path} cannot be read: {told}; {ADVICE}") from error

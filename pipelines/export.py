@@ -172,7 +172,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
     recipe = corpus.recipe
     pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
     target = _target(shard, form)
-    with open_shard(corpus, shard) as reader:
+    with open_shard(corpus, shard, whole=True) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
             _standard_views(corpus, reader.get_batch(number))
