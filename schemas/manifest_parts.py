@@ -67,7 +67,7 @@ class ShardEntry:
       duplicates: Documents dropped because an equal one is here.
       encoder: "word_table" or "library": how the ids were found.
       statistics: Counts that add up over shards, found again in the rows; see the recipe's oracles.
-      left_out: Rows that were not written because the recipe asks more of a row.
+      left_out: Rows that were not written because they have no text, or the recipe asks for more.
       drawn: Counts of what the rows do not show, which add up over shards; see
         `schemas.records.Windows.drawn`.
     """

@@ -344,12 +344,13 @@ def _check_indices(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
         )
         if any((_list_lengths(each) != recipe.copies).any() for each in (positions, seen)):
             raise DamagedError(f"{path} has a row with another number of copies than its recipe")
-        if not np.array_equal(*(_list_lengths(each.flatten()) for each in (positions, seen))):
+        if not np.array_equal(_list_lengths(positions.flatten()), _list_lengths(seen.flatten())):
             raise DamagedError(f"{path} has a row with more or fewer positions than ids seen there")
     for name in recipe.annotations:
         if name in ANNOTATION_VALUES:
-            pair = (ANNOTATIONS[name].name, ANNOTATION_VALUES[name].name)
-            if not np.array_equal(*(_list_lengths(batch.column(each)) for each in pair)):
+            pair = ANNOTATIONS[name].name, ANNOTATION_VALUES[name].name
+            one, other = (_list_lengths(batch.column(each)) for each in pair)
+            if not np.array_equal(one, other):
                 raise DamagedError(f"{path} has a row whose {' and '.join(pair)} differ in number")
 
 
