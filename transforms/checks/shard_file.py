@@ -173,7 +173,7 @@ def _counts(
         if count != (wanted := getattr(entry, name))
     ]
     for name in sorted({*statistics, *entry.statistics}):
-        count, wanted = statistics.get(name, 0), entry.statistics.get(name, 0)
+        count, wanted = statistics.get(name), entry.statistics.get(name)
         if count != wanted:
             sentence = f"{entry.path}: statistic {name} is {count}, the manifest says {wanted}"
             problems.append(Problem("statistics", sentence))
