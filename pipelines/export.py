@@ -17,7 +17,7 @@ from pipelines.prepare import Wanted, end_work, prepare
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
-from schemas.manifest import ShardEntry, checksum
+from schemas.manifest_parts import ShardEntry
 from schemas.sealed import sealed_json
 from transforms.atomic_files import write_atomically
 from transforms.checks.stored import StoredBatch
@@ -112,7 +112,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
     splits = [options.split] if options.split else list(corpus.splits)
     shards = [shard for split in splits for shard in corpus.shards(split)]
     identity = ExportIdentity(
-        source=checksum(corpus.manifest), format=options.to, copies=copies, splits=splits
+        source=corpus.checksum, format=options.to, copies=copies, splits=splits
     )
     form = FORMATS[options.to]
     targets = {_target(shard, form): shard for shard in shards}
@@ -172,7 +172,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
     recipe = corpus.recipe
     pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
     target = _target(shard, form)
-    with open_shard(corpus, shard) as reader:
+    with open_shard(corpus, shard, whole=True) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
             _standard_views(corpus, reader.get_batch(number))

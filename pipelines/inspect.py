@@ -27,7 +27,7 @@ from pipelines.rows import (
 )
 from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.terminal import write_json
 from transforms.atomic_files import write_atomically
 from transforms.corpus import Corpus
@@ -105,7 +105,8 @@ def _write_report(corpus: Corpus, path: str) -> None:
         raise UsageError(f"--html {path}: cannot be written: {error}") from error
     if foreign:
         raise UsageError(f"--html {path}: is there, and is no report page; name another file")
-    page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
+    manifest = corpus.manifest.to_json() if corpus.manifest else {}
+    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     try:
         write_atomically(path, page.encode())
     except Exception as error:
