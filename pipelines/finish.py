@@ -53,9 +53,12 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     documents = count_documents(plan, options, _duplicates(entries[0]))
     _check_rows(plan, entries, documents["read"])
     heads = [
-        _manifest(identity, documents, splits)
+        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *_empty_splits(splits)]}
         for identity, splits in zip(plan.identities, entries, strict=True)
     ]
+    for builder, splits in zip(plan.builders, entries, strict=True):
+        for note in _empty_splits(splits):
+            sys.stderr.write(f"{builder.settings.recipe.name}: {note}\n")
     rejected = read_notes(plan.output, REJECTED)
     manifests = [
         _write(builder, head, plan.entities, [] if plan.mixture else rejected)
@@ -96,6 +99,16 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     if len(told) == len(plan.builders):
         raise NothingMadeError("; ".join(told))
     sys.stderr.write("".join(f"{line}\n" for line in told))
+
+
+def _empty_splits(entries: Entries) -> list[str]:
+    """Tells which splits have shards and not a single row."""
+    return [
+        f"the split {split} has no rows: none of its documents made one; hold out more with "
+        "--eval-fraction, or nothing with --eval-fraction 0"
+        for split, shards in entries.items()
+        if shards and not any(entry.rows for entry in shards)
+    ]
 
 
 def _manifest(

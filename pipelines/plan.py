@@ -102,10 +102,12 @@ class BuildPlan(Plan[ShardBuilder]):
     Attributes:
       mixture: What is built, if it is a mixture, each recipe as it is built.
       entities: Ids of the entities that tokens can be aligned with, by number.
+      notes: What the manifest shall say of the plan.
     """
 
     mixture: Mixture | None
     entities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
@@ -163,6 +165,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
         wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
         announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
+        notes=(held_out,) if held_out else (),
     )
 
 
