@@ -204,6 +204,7 @@ class InputRecord:
     modified: Time = 0.0
     format: str
     compressed: bool
+    encoding: str = "utf-8"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
