@@ -159,7 +159,7 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
     }
     return AnnotatePlan(
         files=files,
-        ranges=ranges_of(files, text_bytes),
+        ranges=ranges_of(files, text_bytes, options),
         text_bytes=text_bytes,
         output=options.output,
         shards=builder.plan,

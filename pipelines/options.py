@@ -32,6 +32,7 @@ class RunOptions:
     input: tuple[str, ...]
     output: str
     format: str
+    encoding: str | None
     text_field: str
     max_document_mib: int
     max_rejected: int
@@ -110,6 +111,11 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         metavar="F",
         help="auto (by file name), text (blank line between documents), lines (one a line), "
         "jsonl or parquet",
+    )
+    source.add_argument(
+        "--encoding",
+        metavar="E",
+        help="what text and JSON are stored in, such as gb18030, big5, utf-16 or cp1252 (utf-8)",
     )
     source.add_argument(
         "--text-field",

@@ -20,6 +20,7 @@ from schemas.vocabulary import read_vocabulary
 from transforms.annotator import Annotator
 from transforms.build_examples import BuildSettings
 from transforms.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
+from transforms.encodings import check_encoding
 from transforms.inputs import (
     RANGE_BYTES,
     FileRange,
@@ -27,10 +28,12 @@ from transforms.inputs import (
     estimated_text_bytes,
     plan_ranges,
 )
+from transforms.looks import checks_of
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
+from transforms.planned_file import LookError
 from transforms.query_titles import record_fields
-from transforms.read import match_inputs
+from transforms.read import check_heads, match_inputs
 from transforms.shards import ShardPlan, plan_shards
 from transforms.words import Segmenter
 
@@ -134,7 +137,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         shards = plan_shards(text_bytes, options.shards, fraction)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    ranges = ranges_of(files, text_bytes)
+    ranges = ranges_of(files, text_bytes, options)
     shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
     words = any(recipe.needs_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
@@ -176,16 +179,22 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
       ValueError: if there is none, or --text-field cannot be understood.
     """
     record_fields(options.text_field)
-    files = match_inputs(options.input, options.format)
+    encoding = check_encoding(options.encoding or "utf-8")
+    files = match_inputs(options.input, options.format, encoding)
     text_bytes = estimated_text_bytes(files)
     if not text_bytes:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
+    try:
+        check_heads(files, checks_of(options.format, options.encoding))
+    except LookError as error:
+        raise ValueError(str(error)) from error
     return files, text_bytes
 
 
-def ranges_of(files: Sequence[InputFile], text_bytes: int) -> list[FileRange]:
+def ranges_of(files: Sequence[InputFile], text_bytes: int, options: RunOptions) -> list[FileRange]:
     """Returns how the files are read in parallel."""
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES))
+    checks = checks_of(options.format, options.encoding)
+    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks)
 
 
 def _settings(

@@ -19,12 +19,14 @@ from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.vocabulary import read_vocabulary
 from transforms.atomic_files import is_local, named_by_temporary, write_atomically
+from transforms.encodings import check_encoding
 from transforms.formats import read_range
 from transforms.inputs import FORMATS, FileRange, InputFile, plan_ranges
+from transforms.looks import checks_of
 from transforms.paths import delete_files, exists, list_folder
-from transforms.planned_file import ReadError
+from transforms.planned_file import LookError, ReadError
 from transforms.query_titles import record_fields
-from transforms.read import check_unchanged, match_inputs
+from transforms.read import check_heads, check_unchanged, match_inputs
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
 from transforms.work_folder import read_bytes
@@ -48,6 +50,9 @@ def _parser() -> Parser:
     )
     source.add_argument(
         "--format", default="auto", metavar="F", help=f"as for build: {', '.join(FORMATS)} (auto)"
+    )
+    source.add_argument(
+        "--encoding", metavar="E", help="what text is stored in, such as gb18030 or utf-16 (utf-8)"
     )
     source.add_argument(
         "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
@@ -101,8 +106,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             min_frequency=options.min_frequency,
             show_progress=Console(stderr=True).is_terminal,
         )
-        files = match_inputs(options.input, options.format)
-    except ValueError as error:
+        encoding = check_encoding(options.encoding or "utf-8")
+        files = match_inputs(options.input, options.format, encoding)
+        check_heads(files, checks_of(options.format, options.encoding))
+    except (LookError, ValueError) as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
     if max_mib < 1:
@@ -116,7 +123,11 @@ def _train(
     options: argparse.Namespace, training: Training, files: Sequence[InputFile], max_mib: int
 ) -> int:
     """Trains a tokenizer into a file that is held."""
-    corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
+    corpus = read_corpus(
+        plan_ranges(files, checks=checks_of(options.format, options.encoding)),
+        options.text_field,
+        max_mib << 20,
+    )
     check_unchanged(files)
     if not corpus.documents:
         raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")

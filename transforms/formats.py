@@ -22,9 +22,11 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.encodings import Transcoded
 from transforms.inputs import FileRange, codec_of
 from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
-from transforms.planned_file import PlannedFile, ReadError
+from transforms.looks import HEAD_BYTES, Look, look_at_stored, look_at_text
+from transforms.planned_file import LookError, Peeked, PlannedFile, ReadError
 from transforms.query_titles import record_fields, record_text
 from transforms.raw_records import RawRecords, ReadBatch
 
@@ -75,12 +77,11 @@ def read_range(
     """
     check_max_document_bytes(max_document_bytes)
     codec = codec_of(part.path)
-    records = RawRecords(part.path, max_document_bytes, in_place=part.format == "text")
-    planned: Any = file if part.size is None else PlannedFile(file, part.path, part.size)
+    records = RawRecords(
+        part.path, max_document_bytes, in_place=part.format == "text", encoding=part.encoding
+    )
     try:
-        stream = (
-            pa.CompressedInputStream(pa.PythonFile(planned, mode="r"), codec) if codec else planned
-        )
+        stream = _opened(file, part, codec)
         for _ in _steps(stream, part, text_field, records, anchors_field):
             yield from records.drain()
         yield from records.drain()
@@ -89,6 +90,47 @@ def read_range(
     except (OSError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
+
+
+def check_head(file: BinaryIO, part: FileRange) -> None:
+    """Holds a file to what it is read as, as the range that begins it is when it is read.
+
+    Raises:
+      ReadError: If it looks like something else, see `transforms.looks`, or is damaged.
+    """
+    codec = codec_of(part.path)
+    try:
+        _opened(file, part, codec)
+    except ReadError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
+
+
+def _opened(file: BinaryIO, part: FileRange, codec: str | None) -> Any:
+    """Returns the text of a file as a stream of UTF-8, or a Parquet file as it is."""
+    stream: Any = file if part.size is None else PlannedFile(file, part.path, part.size)
+    checked = bool(part.checks) and part.begin == 0
+    if checked and part.format != "parquet":
+        stream = Peeked(stream)
+        _refuse(look_at_stored(stream.peek(HEAD_BYTES), codec, part.encoding), part)
+    if codec:
+        stream = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), codec)
+    if part.encoding != "utf-8":
+        stream = Transcoded(stream, part.encoding)
+    if checked and part.format != "parquet":
+        if codec or part.encoding != "utf-8":
+            stream = Peeked(stream)
+        head = stream.peek(HEAD_BYTES)
+        whole = len(head) < HEAD_BYTES
+        _refuse(look_at_text(head, part.format, part.checks, whole=whole), part)
+    return stream
+
+
+def _refuse(look: Look | None, part: FileRange) -> None:
+    if look:
+        raise LookError(f"{part.path} {look.what}; {look.advice}")
 
 
 def _steps(

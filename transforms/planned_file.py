@@ -1,13 +1,17 @@
 """An input file as it was when the run was planned."""
 
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 CHANGED_ADVICE = "leave the input as it is while a run reads it, and start the run again"
 
 
 class ReadError(OSError):
     """A file that cannot be read to its end; the message is one sentence that names it."""
+
+
+class LookError(ReadError):
+    """A file that is not what it is read as; it has to be named or read in another way."""
 
 
 class PlannedFile(io.RawIOBase):
@@ -59,3 +63,48 @@ class PlannedFile(io.RawIOBase):
             self._position += len(data)
             wanted -= len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Peeked(io.RawIOBase):
+    """A stream of which the beginning can be looked at before it is read.
+
+    Args:
+      stream: At its beginning; only sought in if this one is.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream, self._held, self._position = stream, b"", 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._stream.seekable())
+
+    def tell(self) -> int:
+        return self._position
+
+    def peek(self, size: int) -> bytes:
+        """Returns the next bytes, fewer only at the end, and leaves them to be read."""
+        while len(self._held) < size and (data := self._stream.read(size - len(self._held))):
+            self._held += data
+        return self._held[:size]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset, whence = offset + self._position, io.SEEK_SET
+        self._held = b""
+        self._position = self._stream.seek(offset, whence)
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            data = self._held + self._stream.read()
+            self._held = b""
+        elif self._held:
+            data, self._held = self._held[:size], self._held[size:]
+        else:
+            data = self._stream.read(size)
+        self._position += len(data)
+        return data

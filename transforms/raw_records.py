@@ -40,11 +40,13 @@ class RawRecords:
       source: The file they come from.
       limit: The longest document.
       in_place: The text stands in the file as it is, so a piece of it has an offset of its own.
+      encoding: What it was stored in.
     """
 
-    def __init__(self, source: str, limit: int, *, in_place: bool) -> None:
+    def __init__(self, source: str, limit: int, *, in_place: bool, encoding: str = "utf-8") -> None:
         self.limit = limit
         self._source = source
+        self._undecodable = "invalid_utf8" if encoding == "utf-8" else "undecodable"
         self._stride = int(in_place)
         self._clear()
 
@@ -147,7 +149,7 @@ class RawRecords:
             if _is_utf8(text):
                 decodable.append(text)
             else:
-                self.reject(self._offsets[index], "invalid_utf8", text)
+                self.reject(self._offsets[index], self._undecodable, text)
         return decodable
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
@@ -13,13 +14,19 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PBegin
 
 from schemas.documents import Rejected, anchored_batch, document_batch
-from transforms.formats import MAX_DOCUMENT_BYTES, check_max_document_bytes, read_range
-from transforms.inputs import FileRange, InputFile, input_file
+from transforms.formats import (
+    MAX_DOCUMENT_BYTES,
+    check_head,
+    check_max_document_bytes,
+    read_range,
+)
+from transforms.inputs import FileRange, InputFile, input_file, plan_ranges
 from transforms.paths import is_folder, match, real_path, status
 from transforms.planned_file import CHANGED_ADVICE, ReadError
 
 # Remote files are looked up many at a time.
 _LOOKING = 16
+_MOST_HEADS = 2000
 
 _Output: TypeAlias = pa.RecordBatch | Rejected | dict[str, int]
 
@@ -72,6 +79,26 @@ def match_inputs(
         )
         for file in once.values()
     ]
+
+
+def check_heads(files: Sequence[InputFile], checks: frozenset[str]) -> None:
+    """Holds the beginning of files to what they are read as, before a run begins.
+
+    Of very many files every nth is looked at; whoever reads a file holds it to the same.
+
+    Raises:
+      ReadError: If one looks like something else, see `transforms.looks`.
+    """
+    step = -(-len(files) // _MOST_HEADS)
+    with ThreadPoolExecutor(_LOOKING) as pool:
+        parts = plan_ranges(files[::step] if files else [], sys.maxsize, checks)
+        for _ in pool.map(_check_head, parts):
+            pass
+
+
+def _check_head(part: FileRange) -> None:
+    with _open(part.path) as file:
+        check_head(file, part)
 
 
 def check_unchanged(files: Sequence[InputFile]) -> None:

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.documents import Rejected
-from transforms.formats import ReadError, read_range
+from transforms.formats import read_range
 from transforms.inputs import FileRange, codec_of
+from transforms.planned_file import ReadError
 
 
 def compress_zstd(data: bytes) -> bytes:
