@@ -17,7 +17,7 @@ from schemas.annotations import KINDS, AnnotationEntry
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.entities import ENTITIES
-from schemas.errors import UsageError
+from schemas.errors import UsageError, about
 from transforms.annotate_shards import SPLIT
 from transforms.annotator import Annotator, load_annotator
 from transforms.build_examples import Annotations
@@ -100,7 +100,8 @@ def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | 
             raise UsageError(
                 f"--annotations {options.annotations} is finished: leave out {', '.join(given)}"
             )
-        return _stored(options.annotations, kinds, names)
+        with about("--annotations"):
+            return _stored(options.annotations, kinds, names)
     annotator = annotator_of(options, kinds)
     loaded = load_annotator(annotator)
     return Source(

@@ -19,6 +19,7 @@ from pipelines.output import join, list_files, read_text, remove_temporary
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.manifest import ShardEntry, checksum
+from schemas.numbers import whole
 from transforms.checks.stored import StoredBatch
 from transforms.corpus import Corpus
 from transforms.standard_columns import standard_columns, standard_schema
@@ -124,7 +125,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace) -> None:
             )
         )
     except (OSError, BeamError) as error:
-        raise RunError(f"cannot write to {output}: {error}") from error
+        raise RunError(f"--output {output}: cannot be written: {error}") from error
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"
     sys.stdout.write(f"{output}: {total:,} rows in {len(shards)} file(s){found}\n")
@@ -132,10 +133,11 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace) -> None:
 
 def _copies(text: str, most: int) -> int:
     """Reads how many copies to write."""
-    count = {"all": str(most), "first": "1"}.get(text, text)
-    if not count.isdigit() or not 1 <= int(count) <= most:
-        raise UsageError(f"--copies must be 'all', 'first' or in [1, {most}], got {text!r}")
-    return int(count)
+    try:
+        return whole(1, most)({"all": str(most), "first": "1"}.get(text, text))
+    except argparse.ArgumentTypeError as error:
+        wrong = f"--copies must be 'all', 'first' or in [1, {most}], got {text[:60]!r}"
+        raise UsageError(wrong) from error
 
 
 def _target(shard: ShardEntry, form: Format) -> str:
@@ -161,7 +163,9 @@ def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
                 "folder, or delete this one"
             )
     elif list_files(output):
-        raise UsageError(f"{output} is not empty and holds no export; name a new or empty folder")
+        raise UsageError(
+            f"--output {output} is not empty and holds no export; name a new or empty folder"
+        )
     make_folder(output)
     write_atomically(path, json.dumps(identity, indent=2).encode())
     done = set()

@@ -13,7 +13,8 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
-from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import Parser, RunError, UsageError, about, one_sentence
+from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
 from transforms.formats import ReadError, read_range
 from transforms.inputs import FORMATS, FileRange, plan_ranges
@@ -24,6 +25,8 @@ from transforms.train_tokenizer import Training, measure_coverage, train_tokeniz
 from transforms.write_shard import write_atomically
 
 _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
+MAX_MIB = 1 << 20
+MAX_TOKENS = 1 << 24
 _MEASURED_BYTES = 4 << 20
 
 
@@ -41,14 +44,18 @@ def _parser() -> Parser:
         "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
     )
     source.add_argument(
-        "--format", default="auto", metavar="F", help=f"as for build: {', '.join(FORMATS)} (auto)"
+        "--format",
+        default="auto",
+        choices=FORMATS,
+        metavar="F",
+        help=f"as for build: {', '.join(FORMATS)} (auto)",
     )
     source.add_argument(
         "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
     )
     source.add_argument(
         "--max-mib",
-        type=int,
+        type=whole(1, MAX_MIB),
         metavar="N",
         help="train on a sample of this size if there is more text (256; for unigram, whose "
         "training is slow, 16)",
@@ -57,11 +64,16 @@ def _parser() -> Parser:
     model.add_argument(
         "--model",
         required=True,
+        choices=list(_MAX_MIB),
         metavar="M",
         help="wordpiece (BERT), bpe (byte-level, RoBERTa) or unigram (SentencePiece-like)",
     )
     model.add_argument(
-        "--size", type=int, required=True, metavar="N", help="tokens, special ones included"
+        "--size",
+        type=whole(1, MAX_TOKENS),
+        required=True,
+        metavar="N",
+        help="tokens, special ones included",
     )
     model.add_argument(
         "--lowercase",
@@ -70,7 +82,7 @@ def _parser() -> Parser:
     )
     model.add_argument(
         "--min-frequency",
-        type=int,
+        type=whole(1),
         default=2,
         metavar="N",
         help="least count of a pair to be merged, and of a character to be known (2)",
@@ -95,12 +107,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             min_frequency=options.min_frequency,
             show_progress=Console(stderr=True).is_terminal,
         )
-        files = match_inputs(options.input, options.format)
+        with about("--input"):
+            files = match_inputs(options.input, options.format)
     except ValueError as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
-    if max_mib < 1:
-        raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
     _check_output(options.output, overwrite=options.overwrite)
     corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
     if not corpus.documents:
