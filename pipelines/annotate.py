@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.annotators import annotator_of, estimate
-from pipelines.build import missing_of, run_waves
-from pipelines.finish import count_documents, documents_line, software_of
+from pipelines.build import missing_of, owned, run_waves
+from pipelines.finish import NothingMadeError, count_documents, documents_line, software_of
+from pipelines.locks import Locks
 from pipelines.options import (
     RunOptions,
     add_annotator_options,
@@ -19,26 +18,24 @@ from pipelines.options import (
     parse_run_options,
     shards_option,
 )
-from pipelines.output import (
-    join,
-    prepare,
-    read_annotations_manifest,
-    remove_folder,
-    remove_temporary,
-)
+from pipelines.output import join, read_annotations_manifest
+from pipelines.owned import REJECTED
 from pipelines.plan import Plan, find_text, ranges_of, wave_shards
-from pipelines.runners import choose_runner
+from pipelines.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.runners import Runner, choose_runner
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, add_up, seal
 from schemas.software import software_versions
-from transforms.annotate_shards import SPLIT, AnnotationBuilder, AnnotationShards, annotate_shard
+from transforms.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
 from transforms.annotator import load_annotator
+from transforms.atomic_files import write_atomically
 from transforms.inputs import InputFile
 from transforms.shards import plan_shards
 from transforms.stored_annotations import open_annotations
-from transforms.write_shard import BUILD_FOLDER, read_entries_as, write_atomically
+from transforms.work_folder import files_of, read_notes, write_noted
+from transforms.write_shard import read_entries_as
 
 AnnotatePlan: TypeAlias = Plan[AnnotationBuilder]
 
@@ -79,11 +76,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     _, given = parse_run_options(_parser(), argv)
     options = RunOptions(**given)
     runner = choose_runner(options.beam_args, options.workers)
-    plan = make_plan(options, local=runner.local)
     if options.dry_run:
+        plan = make_plan(options, local=runner.local)
         sys.stdout.write(_plan_text(plan, options))
         return 0
-    if prepare(options.output, plan.identity, overwrite=options.overwrite, splits=(SPLIT,)):
+    with Locks("annotate") as locks:
+        locks.add(options.output)
+        plan = owned(make_plan(options, local=runner.local))
+        finished = _annotate(plan, options, runner, locks)
+    if finished:
+        _show_summary(options.output, time.monotonic() - began)
+    return 0
+
+
+def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Locks) -> bool:
+    """Annotates in a folder that is held; returns whether everything is finished."""
+    files = {f"{shard.name}.arrow" for shard in plan.shards.shards}
+    wanted = Wanted(
+        command="annotate",
+        identity=plan.identity,
+        files=frozenset({*files, *REJECTED, ENTITIES, MANIFEST}),
+    )
+    if prepare(options.output, wanted, locks, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds these annotations\n")
     else:
         missing = missing_of(_read_entries(plan))
@@ -92,12 +106,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_waves(plan, options, runner, [missing], "annotating")
         if runner.leaves_early:
             sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
-            return 0
-        remove_temporary(options.output)
-        _finish(plan, options)
-    remove_folder(FileSystems.join(options.output, BUILD_FOLDER))
-    _show_summary(options.output, time.monotonic() - began)
-    return 0
+            return False
+        remove_leftovers(options.output)
+        try:
+            _finish(plan, options)
+        except NothingMadeError:
+            discard(options.output, locks)
+            raise
+    end_work(options.output, wanted.files)
+    return True
 
 
 def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
@@ -170,14 +187,14 @@ def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
 
 
 def _read_entries(plan: AnnotatePlan) -> list[AnnotationEntry | None]:
-    return read_entries_as(AnnotationEntry.from_json, plan.output, plan.shards.shards)
+    return read_entries_as(AnnotationEntry, plan.output, plan.shards.shards)
 
 
 def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
     """Checks the counts and writes the manifest.
 
     Raises:
-      UsageError: if there was no document at all; the folder is cleared.
+      NothingMadeError: if there was no document at all.
       RunError: if a shard is missing, or more records were set aside than allowed.
     """
     output = options.output
@@ -188,7 +205,10 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
         raise RunError(f"{missing.name} is missing; run the same command again")
     documents = count_documents(plan, options, sum(entry.duplicates for entry in entries))
     entities = _entities(output, entries)
-    write_atomically(join(output, ENTITIES), entities_text(entities).encode())
+    notes = [
+        *read_notes(output, REJECTED),
+        write_noted(output, ENTITIES, entities_text(entities).encode(), plan.builders[0].owner),
+    ]
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         **plan.identity,
@@ -196,7 +216,8 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
         "documents": documents,
         "spans": add_up(entry.spans for entry in entries),
         "entities": {"count": len(entities), "sha256": entities_sha256(entities)},
-        "files": [entry.to_json() for entry in entries],
+        "annotations": [entry.to_json() for entry in entries],
+        "files": files_of(notes),
     }
     write_atomically(join(output, MANIFEST), seal(manifest).encode())
 

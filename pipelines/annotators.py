@@ -21,10 +21,11 @@ from schemas.errors import UsageError, about
 from transforms.annotate_shards import SPLIT
 from transforms.annotator import Annotator, load_annotator
 from transforms.build_examples import Annotations
-from transforms.formats import ReadError, read_range
+from transforms.formats import read_range
 from transforms.gazetteer import Gazetteer
 from transforms.inputs import FileRange
 from transforms.objectives.recipe import Recipe
+from transforms.planned_file import ReadError
 from transforms.shards import join_documents
 from transforms.stored_annotations import StoredAnnotations
 from transforms.write_shard import file_sizes
@@ -137,7 +138,7 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
             f"{folder} has no {' and no '.join(lacking)}, which {names} needs; it was made "
             f"for {', '.join(own)}"
         )
-    entries = [AnnotationEntry.from_json(entry) for entry in manifest["files"]]
+    entries = [AnnotationEntry.from_json(entry) for entry in manifest["annotations"]]
     sizes = file_sizes(join(folder, SPLIT))
     for entry in entries:
         found = sizes.get(entry.path.rpartition("/")[2])

@@ -1,35 +1,38 @@
 """`shardmill build`: raw text to finished, verified shards."""
 
+import dataclasses
 import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.finish import finish, show_summary
-from pipelines.options import RunOptions, parse_build_options
-from pipelines.output import SPLITS, prepare, read_text, remove_folder, remove_temporary
+from pipelines.finish import NothingMadeError, finish, show_summary
+from pipelines.locks import Locks
+from pipelines.options import BuildOptions, RunOptions, parse_build_options
+from pipelines.output import read_text
+from pipelines.owned import REJECTED
 from pipelines.plan import BuildPlan, Plan, make_plan, show_plan
+from pipelines.prepare import Wanted, discard, end_work, prepare, remove_leftovers
 from pipelines.progress import ShardProgress
 from pipelines.runners import Runner, choose_runner
+from schemas.columns import ENTITY_IDS
+from schemas.counts import COUNTS
+from schemas.entities import ENTITIES
 from schemas.errors import RunError, one_sentence
+from schemas.lock import WORK_FOLDER
+from schemas.manifest import MANIFEST
 from schemas.records import ShardId
 from transforms.build_shards import BuildShards, ShardBuilder
 from transforms.paths import delete_files
 from transforms.read import ReadDocuments
-from transforms.record_reading import RecordReading, reading_path
+from transforms.record_reading import RecordReading
 from transforms.shard_documents import ShardDocuments
-from transforms.write_shard import (
-    BUILD_FOLDER,
-    Entry,
-    entry_path,
-    failure_path,
-    file_sizes,
-    read_entries,
-)
+from transforms.work_folder import digest_of, entry_path, error_path, failure_path, read_reading
+from transforms.write_shard import Entry, file_sizes, read_entries
 
 
 @one_sentence
@@ -38,11 +41,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     options = parse_build_options(argv)
     runner = choose_runner(options.beam_args, options.workers)
-    plan = make_plan(options, local=runner.local)
     if options.dry_run:
-        show_plan(plan)
+        show_plan(make_plan(options, local=runner.local))
         return 0
-    if _prepare(plan, overwrite=options.overwrite):
+    with Locks("build") as locks:
+        # Before anything is looked at that decides what is done.
+        locks.add(options.output)
+        plan = owned(make_plan(options, local=runner.local))
+        finished = _build(plan, options, runner, locks)
+    if finished:
+        show_summary(plan, time.monotonic() - began)
+    return 0
+
+
+def _build(plan: BuildPlan, options: BuildOptions, runner: Runner, locks: Locks) -> bool:
+    """Builds in folders that are held; returns whether everything is finished."""
+    wanted = _wanted(plan)
+    if prepare(plan.output, wanted, locks, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds this build\n")
     else:
         if plan.announcement:
@@ -50,26 +65,55 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_waves(plan, options, runner, [_missing(builder) for builder in plan.builders])
         if runner.leaves_early:
             sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
-            return 0
+            return False
         # A runner may have tried a shard again after a worker was lost.
-        for folder in plan.folders:
-            remove_temporary(folder)
-        finish(plan, options)
-    for folder in reversed(plan.folders):
-        remove_folder(FileSystems.join(folder, BUILD_FOLDER))
-    show_summary(plan, time.monotonic() - began)
-    return 0
+        remove_leftovers(plan.output)
+        try:
+            finish(plan, options)
+        except NothingMadeError:
+            discard(plan.output, locks)
+            raise
+    for name, member in wanted.members.items():
+        end_work(FileSystems.join(plan.output, name), member.files)
+    end_work(plan.output, wanted.files)
+    return True
 
 
-def _prepare(plan: BuildPlan, *, overwrite: bool) -> bool:
-    """Makes all folders ready; returns whether everything is finished already."""
-    splits = () if plan.mixture else SPLITS
-    if prepare(plan.output, plan.identity, overwrite=overwrite, splits=splits):
-        return True
-    for builder, identity in zip(plan.builders, plan.identities, strict=True):
-        if builder.output != plan.output:
-            prepare(builder.output, identity, overwrite=overwrite)
-    return False
+_Plan = TypeVar("_Plan", bound=Plan[Any])
+
+
+def owned(plan: _Plan) -> _Plan:
+    """Returns a plan whose workers look whether the folder is still theirs before they write."""
+    builders = [
+        dataclasses.replace(builder, owner=digest_of(identity))
+        for builder, identity in zip(plan.builders, plan.identities, strict=True)
+    ]
+    return dataclasses.replace(plan, builders=builders)
+
+
+def _wanted(plan: BuildPlan) -> Wanted:
+    """Returns what a build writes where."""
+    told = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
+    each = [
+        Wanted(command="build", identity=identity, files=frozenset(told | _files_of(builder)))
+        for builder, identity in zip(plan.builders, plan.identities, strict=True)
+    ]
+    if plan.mixture is None:
+        return dataclasses.replace(each[0], files=each[0].files | {*REJECTED})
+    return Wanted(
+        command="build",
+        identity=plan.identity,
+        files=frozenset({*told, *REJECTED}),
+        members=dict(zip(plan.mixture.names, each, strict=True)),
+    )
+
+
+def _files_of(builder: ShardBuilder) -> set[str]:
+    """Returns the files that builds of some recipes have alone, and the shards."""
+    settings = builder.settings
+    files = {f"{shard.name}.arrow" for shard in builder.plan.shards}
+    files |= {COUNTS} if settings.vocabulary.counts else set()
+    return files | ({ENTITIES} if ENTITY_IDS in settings.recipe.needs else set())
 
 
 def _missing(builder: ShardBuilder) -> frozenset[int]:
@@ -99,7 +143,7 @@ def run_waves(
       doing: What the progress calls it.
     """
     waves = plan.waves(frozenset[int]().union(*missing))
-    read = FileSystems.exists(reading_path(options.output))
+    read = read_reading(options.output) is not None
     if not waves and not read:
         waves = [frozenset()]
     total = len(plan.shards.shards) * len(plan.builders)
@@ -133,7 +177,7 @@ def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
     found = []
     for builder in plan.builders:
-        there = file_sizes(FileSystems.join(builder.output, BUILD_FOLDER))
+        there = file_sizes(FileSystems.join(builder.output, WORK_FOLDER))
         paths = [path_of(builder.output, shard) for shard in plan.shards.shards]
         found += [path for path in paths if FileSystems.split(path)[1] in there]
     return found
@@ -161,11 +205,11 @@ def _run_wave(
         shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.shards, wave)
         outputs.append(shards | "BuildShards" >> BuildShards(plan.builders, wanted, plan.build))
     if record:
-        reading = (read.rejected, read.tally) | "RecordReading" >> RecordReading(options.output)
-        outputs.append(reading)
+        writing = RecordReading(options.output, digest_of(plan.identity))
+        outputs.append((read.rejected, read.tally) | "RecordReading" >> writing)
     # DaskRunner runs what the last step depends on, and nothing else.
     _ = outputs | "Finish" >> beam.Flatten()
-    runner.run(pipeline, FileSystems.join(options.output, BUILD_FOLDER, "error.txt"))
+    runner.run(pipeline, error_path(options.output))
 
 
 if __name__ == "__main__":

@@ -2,30 +2,32 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.error import BeamError
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines.corpus import open_corpus, open_shard
+from pipelines.locks import Locks
 from pipelines.mixture_folder import member_folders
-from pipelines.output import join, list_files, read_text, remove_temporary
+from pipelines.output import join
+from pipelines.prepare import Wanted, end_work, prepare
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
 from schemas.manifest import ShardEntry, checksum
 from schemas.numbers import whole
+from schemas.sealed import sealed_json
+from transforms.atomic_files import write_atomically
 from transforms.checks.stored import StoredBatch
 from transforms.corpus import Corpus
 from transforms.standard_columns import standard_columns, standard_schema
-from transforms.write_shard import make_folder, temporary_name, write_atomically
+from transforms.work_folder import Note, digest_of, intact_notes, write_note, write_noted
+from transforms.write_shard import HashingFile, write_hashed
 
-IDENTITY = "export.json"
+_FORMAT_VERSION = 2
 _ROW_GROUP = 8192
 
 
@@ -96,36 +98,51 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
-    for member, folder in member_folders(options.folder).items():
-        output = join(options.output, member) if member else options.output
-        _export(open_corpus(folder), output, options)
+    with Locks("export") as locks:
+        locks.add(options.output)
+        for member, folder in member_folders(options.folder).items():
+            output = join(options.output, member) if member else options.output
+            locks.add(output)
+            _export(open_corpus(folder), output, options, locks)
     return 0
 
 
-def _export(corpus: Corpus, output: str, options: argparse.Namespace) -> None:
-    """Writes the shards of one recipe."""
+def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Locks) -> None:
+    """Writes the shards of one recipe into a folder that is held."""
     copies = _copies(options.copies, corpus.recipe.copies)
     splits = [options.split] if options.split else list(corpus.splits)
     shards = [shard for split in splits for shard in corpus.shards(split)]
-    identity = {
-        "source": checksum(corpus.manifest),
-        "format": options.to,
-        "copies": copies,
-        "splits": splits,
-    }
+    identity = ExportIdentity(
+        source=checksum(corpus.manifest), format=options.to, copies=copies, splits=splits
+    )
     form = FORMATS[options.to]
-    try:
-        done = _prepare(output, identity)
-        for name, content in corpus.tokenizer_files().items():
-            write_atomically(join(output, name), content.encode())
-        rows = sum(
-            0 if target in done else export_shard(corpus, shard, join(output, target), copies, form)
-            for shard, target in track_shards(
-                [(shard, _target(shard, form)) for shard in shards], "exporting"
-            )
-        )
-    except (OSError, BeamError) as error:
-        raise RunError(f"--output {output}: cannot be written: {error}") from error
+    targets = {_target(shard, form): shard for shard in shards}
+    tokenizer = corpus.tokenizer_files()
+    wanted = Wanted(
+        command="export",
+        identity=dataclasses.asdict(identity),
+        files=frozenset({*targets, *tokenizer, EXPORT}),
+    )
+    owner = digest_of(wanted.identity)
+    finished = prepare(output, wanted, locks, overwrite=False)
+    rows = 0
+    if not finished:
+        try:
+            done = intact_notes(output, list(targets))
+            notes = [
+                write_noted(output, name, content.encode(), owner)
+                for name, content in tokenizer.items()
+            ]
+            for target, shard in track_shards(list(targets.items()), "exporting"):
+                if target not in done:
+                    done[target] = export_shard(corpus, shard, output, copies, form)
+                    rows += shard.rows * copies
+            files = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
+            told = Export(format_version=_FORMAT_VERSION, identity=identity, files=tuple(files))
+            write_atomically(join(output, EXPORT), sealed_json(told))
+        except (OSError, BeamError) as error:
+            raise RunError(f"--output {output}: cannot be written: {error}") from error
+    end_work(output, wanted.files)
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"
     sys.stdout.write(f"{output}: {total:,} rows in {len(shards)} file(s){found}\n")
@@ -144,60 +161,19 @@ def _target(shard: ShardEntry, form: Format) -> str:
     return f"{shard.path.removesuffix('.arrow')}.{form.suffix}"
 
 
-def _prepare(output: str, identity: Mapping[str, Any]) -> set[str]:
-    """Makes a folder ready, and returns the files that are finished there already.
-
-    Raises:
-      UsageError: if something else is there.
-    """
-    try:
-        path = join(output, IDENTITY)
-        there = FileSystems.exists(path)
-    except ValueError as error:
-        raise UsageError(f"--output {output}: {error}") from error
-    if there:
-        found = json.loads(read_text(path))
-        if found != identity:
-            raise UsageError(
-                f"{output} holds another export ({_differences(identity, found)}); name another "
-                "folder, or delete this one"
-            )
-    elif list_files(output):
-        raise UsageError(
-            f"--output {output} is not empty and holds no export; name a new or empty folder"
-        )
-    make_folder(output)
-    write_atomically(path, json.dumps(identity, indent=2).encode())
-    done = set()
-    for split in identity["splits"]:
-        make_folder(join(output, split))
-        remove_temporary(output, [split])
-        files = list_files(join(output, split))
-        done |= {f"{split}/{FileSystems.split(path)[1]}" for path in files}
-    return done
-
-
-def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {found.get(name)!r} there, {value!r} here"
-        for name, value in wanted.items()
-        if found.get(name) != value
-    )
-
-
-def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form: Format) -> int:
-    """Writes the rows of one shard, and returns how many.
+def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, form: Format) -> Note:
+    """Writes the rows of one shard, after a note of what the file is.
 
     Args:
       corpus: The build.
       shard: Its shard.
-      path: Final name of the file; it appears only when complete.
+      output: Folder of the export.
       copies: Of every example the first so many.
       form: Kind of file.
     """
     recipe = corpus.recipe
     pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
-    temporary = temporary_name(path)
+    target = _target(shard, form)
     with open_shard(corpus, shard) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
@@ -209,11 +185,16 @@ def export_shard(corpus: Corpus, shard: ShardEntry, path: str, copies: int, form
         for copy in range(copies)
         for batch in batches
     )
-    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        schema = standard_schema(pair, labels, masked=masked)
-        form.write(pa.PythonFile(file, mode="w"), schema, rows)
-    FileSystems.rename([temporary], [path])
-    return shard.rows * copies
+    schema = standard_schema(pair, labels, masked=masked)
+
+    def write(sink: HashingFile) -> None:
+        form.write(pa.PythonFile(sink, mode="w"), schema, rows)
+
+    def tell(sha256: str, size: int) -> None:
+        write_note(output, Note(path=target, bytes=size, sha256=sha256))
+
+    sha256, size = write_hashed(write, join(output, *target.split("/")), tell)
+    return Note(path=target, bytes=size, sha256=sha256)
 
 
 def _standard_views(corpus: Corpus, batch: pa.RecordBatch) -> list[StoredBatch]:

@@ -1,7 +1,6 @@
 """Writes what tells of a whole build: tokenizer, report, dataset card, last the manifest."""
 
 import importlib.metadata
-import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,8 @@ from typing import Any
 
 from pipelines.mixture_folder import write_mixture
 from pipelines.options import BuildOptions, RunOptions
-from pipelines.output import clear, join, read_manifest, read_text
+from pipelines.output import join, read_manifest
+from pipelines.owned import REJECTED
 from pipelines.plan import BuildPlan, Plan
 from pipelines.report import render_card, render_report
 from pipelines.rows import example_rows
@@ -19,19 +19,25 @@ from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
 from schemas.version import VERSION
+from transforms.atomic_files import write_atomically
 from transforms.build_shards import ShardBuilder
 from transforms.corpus import Corpus
-from transforms.record_reading import reading_path
-from transforms.write_shard import read_entries, write_atomically
+from transforms.read import check_unchanged
+from transforms.work_folder import Note, files_of, read_notes, read_reading, write_noted
+from transforms.write_shard import read_entries
 
 Entries = Mapping[str, Sequence[ShardEntry]]
+
+
+class NothingMadeError(UsageError):
+    """There is nothing to make examples of; what was written can be cleared away."""
 
 
 def finish(plan: BuildPlan, options: BuildOptions) -> None:
     """Checks the counts and writes the manifest; those of a mixture's members come first.
 
     Raises:
-      UsageError: if there was no document at all; the folder is cleared.
+      NothingMadeError: if there was no document at all.
       RunError: if more records were set aside than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
@@ -41,13 +47,17 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         _manifest(identity, documents, splits)
         for identity, splits in zip(plan.identities, entries, strict=True)
     ]
-    for builder, manifest in zip(plan.builders, manifests, strict=True):
-        _write(builder, manifest, plan.entities)
+    rejected = read_notes(plan.output, REJECTED)
+    manifests = [
+        _write(builder, manifest, plan.entities, [] if plan.mixture else rejected)
+        for builder, manifest in zip(plan.builders, manifests, strict=True)
+    ]
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
         told = {"software": manifests[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
-        write_mixture(plan.output, tokenizer_json, plan.mixture, {**head, **told}, manifests)
+        head = {**head, **told}
+        write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
 
 
 def _entries(builder: ShardBuilder) -> Entries:
@@ -66,7 +76,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     """Tells which recipes found nothing that they could make examples of.
 
     Raises:
-      UsageError: if all of them did; the folder is cleared.
+      NothingMadeError: if all of them did.
     """
     told = [
         f"{builder.settings.recipe.name} made no examples of {documents:,} document(s): {reason}"
@@ -75,8 +85,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         and not any(entry.rows for shards in splits.values() for entry in shards)
     ]
     if len(told) == len(plan.builders):
-        clear(plan.output)
-        raise UsageError("; ".join(told))
+        raise NothingMadeError("; ".join(told))
     sys.stderr.write("".join(f"{line}\n" for line in told))
 
 
@@ -98,8 +107,17 @@ def _manifest(
     }
 
 
-def _write(builder: ShardBuilder, manifest: dict[str, Any], entities: Sequence[str]) -> None:
-    """Writes tokenizer, entities, report and dataset card, and last the manifest."""
+def _write(
+    builder: ShardBuilder,
+    manifest: dict[str, Any],
+    entities: Sequence[str],
+    rejected: Sequence[Note],
+) -> dict[str, Any]:
+    """Writes tokenizer, entities, report and dataset card, and last the manifest.
+
+    Returns:
+      The manifest, which lists all of them and the files of records that were set aside.
+    """
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
     corpus = Corpus(
@@ -112,15 +130,19 @@ def _write(builder: ShardBuilder, manifest: dict[str, Any], entities: Sequence[s
     )
     page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     counts = settings.vocabulary.counts
-    for name, content in (
-        ("tokenizer.json", settings.tokenizer_json),
-        *([(COUNTS, counts.json)] if counts else []),
-        *([(ENTITIES, entities_text(entities))] if aligned else []),
-        ("report.html", page),
-        ("README.md", render_card(manifest)),
-        (MANIFEST, seal(manifest)),
-    ):
-        write_atomically(join(output, name), content.encode())
+    notes = [
+        write_noted(output, name, content.encode(), builder.owner)
+        for name, content in (
+            ("tokenizer.json", settings.tokenizer_json),
+            *([(COUNTS, counts.json)] if counts else []),
+            *([(ENTITIES, entities_text(entities))] if aligned else []),
+            ("report.html", page),
+            ("README.md", render_card(manifest)),
+        )
+    ]
+    whole = {**manifest, "files": files_of([*rejected, *notes])}
+    write_atomically(join(output, MANIFEST), seal(whole).encode())
+    return whole
 
 
 def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
@@ -160,14 +182,18 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
     """Returns what the manifest says of the documents.
 
     Raises:
-      UsageError: if there was no document at all; the folder is cleared.
+      NothingMadeError: if there was no document at all.
       RunError: if more records were set aside than allowed.
     """
-    reading = json.loads(read_text(reading_path(plan.output)))
+    check_unchanged(plan.files)
+    reading = read_reading(plan.output)
+    if reading is None:
+        raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")
     _check_rejected(reading, options)
     if not reading.get("documents", 0):
-        clear(plan.output)
-        raise UsageError(f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)")
+        raise NothingMadeError(
+            f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)"
+        )
     return {
         "read": reading["documents"],
         "bytes": reading.get("bytes", 0),

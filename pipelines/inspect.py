@@ -30,8 +30,10 @@ from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import ShardEntry
 from schemas.numbers import whole
 from schemas.terminal import write_json
+from transforms.atomic_files import write_atomically
 from transforms.corpus import Corpus
-from transforms.write_shard import write_atomically
+from transforms.paths import status
+from transforms.work_folder import read_bytes
 
 STYLES = {
     MASKED: "bold white on blue",
@@ -102,6 +104,13 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
 
 
 def _write_report(corpus: Corpus, path: str) -> None:
+    try:
+        there = status(path)
+        foreign = there is not None and b": Shardmill report</title>" not in read_bytes(path)
+    except Exception as error:
+        raise UsageError(f"--html {path}: cannot be written: {error}") from error
+    if foreign:
+        raise UsageError(f"--html {path}: is there, and is no report page; name another file")
     page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
     try:
         write_atomically(path, page.encode())

@@ -7,8 +7,9 @@ from pipelines.mixture_report import render_mixture_card, render_mixture_report
 from pipelines.output import join, read_manifest
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, ManifestError, checksum, member_names, seal
+from transforms.atomic_files import write_atomically
 from transforms.objectives.mixture import Mixture
-from transforms.write_shard import write_atomically
+from transforms.work_folder import Note, files_of, write_noted
 
 
 def write_mixture(
@@ -17,6 +18,7 @@ def write_mixture(
     mixture: Mixture,
     head: Mapping[str, Any],
     manifests: Sequence[Mapping[str, Any]],
+    rejected: Sequence[Note],
 ) -> None:
     """Writes tokenizer, report and dataset card, and last the manifest.
 
@@ -26,17 +28,21 @@ def write_mixture(
       mixture: What was built.
       head: What the manifest says besides its members' contents.
       manifests: Of the members, which are written.
+      rejected: The files of records that were set aside.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
     manifest = {**head, "members": members}
-    for name, content in (
-        ("tokenizer.json", tokenizer_json),
-        ("report.html", render_mixture_report(manifest, mixture)),
-        ("README.md", render_mixture_card(manifest, mixture)),
-        (MANIFEST, seal(manifest)),
-    ):
-        write_atomically(join(folder, name), content.encode())
+    notes = [
+        write_noted(folder, name, content.encode())
+        for name, content in (
+            ("tokenizer.json", tokenizer_json),
+            ("report.html", render_mixture_report(manifest, mixture)),
+            ("README.md", render_mixture_card(manifest, mixture)),
+        )
+    ]
+    whole = {**manifest, "files": files_of([*rejected, *notes])}
+    write_atomically(join(folder, MANIFEST), seal(whole).encode())
 
 
 def _told(manifest: Mapping[str, Any]) -> dict[str, Any]:

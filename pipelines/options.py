@@ -93,7 +93,7 @@ class BuildOptions(RunOptions):
     special_tokens: Mapping[str, str]
     settings: Mapping[str, Scalar]
     parity: bool
-    eval_fraction: float
+    eval_fraction: float | None
     seed: int
     annotations: str | None
 
@@ -286,9 +286,9 @@ def _parser() -> Parser:
     out.add_argument(
         "--eval-fraction",
         type=finite(0, 1, below=True),
-        default=0.005,
+        default=None,
         metavar="F",
-        help="share of the documents held out (0.005)",
+        help="share of the documents held out (0.005; of few documents as many as pairs need)",
     )
     out.add_argument(
         "--overwrite", action="store_true", help="replace what another build left in the folder"

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from pipelines.annotators import Source, choose_source
 from pipelines.files import read_file
+from pipelines.hold_out import DEFAULT_FRACTION, hold_out
 from pipelines.identity import Identity, identity_of, mixture_identity
 from pipelines.members import chosen_mixture, has_markers, resolve_recipe
 from pipelines.options import BuildOptions, RunOptions
@@ -126,9 +127,13 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         source = choose_source(options, recipes)
         settings = _settings(options, recipes, source)
         files, text_bytes = find_text(options)
-        shards = plan_shards(text_bytes, options.shards, options.eval_fraction)
+        fraction = options.eval_fraction
+        fraction = DEFAULT_FRACTION if fraction is None else fraction
+        shards = plan_shards(text_bytes, options.shards, fraction)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    ranges = ranges_of(files, text_bytes)
+    shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
     words = any(recipe.needs_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
     software = software_versions(*libraries, *(source.software if source else ()))
@@ -146,7 +151,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
     per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
-        ranges=ranges_of(files, text_bytes),
+        ranges=ranges,
         text_bytes=text_bytes,
         output=options.output,
         shards=shards,
@@ -157,7 +162,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         identities=identities,
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
         wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
-        announcement=source.announcement if source else "",
+        announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
     )
 
 
@@ -193,7 +198,7 @@ def _settings(
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
     for recipe in recipes:
-        plain.require(recipe.roles)
+        recipe.check_vocabulary(plain)
         for labels in recipe.labels:
             labels.check_tokenizer(tokenizer_json)
     user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""

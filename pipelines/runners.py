@@ -16,7 +16,7 @@ from apache_beam.runners.runner import PipelineState, create_runner
 
 from pipelines.workers import ProcessRunner, lost_connections_untold
 from schemas.errors import RunError, UsageError
-from transforms.write_shard import write_atomically
+from transforms.atomic_files import write_atomically
 
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 # Their shuffle lies in the memory of this machine.

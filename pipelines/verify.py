@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pipelines.corpus import described_corpus
 from pipelines.mixture_folder import member_problem
-from pipelines.output import join, list_files, read_manifest
+from pipelines.output import join, read_manifest
 from pipelines.progress import track_shards
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest import (
@@ -28,6 +28,7 @@ from transforms.build_examples import BuildSettings
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
 from transforms.checks.shard_file import Problem, check_shard
+from transforms.paths import list_folder
 
 CHECKS: Mapping[str, str] = {
     "manifest": "readable, sealed, and its totals add up",
@@ -216,10 +217,10 @@ def _strangers(folder: str, entries: Mapping[str, Sequence[ShardEntry]]) -> list
     """Finds shards that the manifest does not know."""
     known = {entry.path for shards in entries.values() for entry in shards}
     found = {
-        f"{split}/{path.rsplit('/', 1)[-1]}"
+        f"{split}/{file.path.rsplit('/', 1)[-1]}"
         for split in {"train", "eval", *entries}
-        for path in list_files(join(folder, split))
-        if path.endswith(".arrow")
+        for file in list_folder(join(folder, split))
+        if file.path.endswith(".arrow")
     }
     return [Problem("files", f"{path} is not in the manifest") for path in sorted(found - known)]
 

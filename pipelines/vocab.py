@@ -4,6 +4,7 @@ import argparse
 import collections
 import dataclasses
 import itertools
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -13,16 +14,21 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
+from pipelines.locks import hold_output_file
+from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
-from transforms.formats import ReadError, read_range
-from transforms.inputs import FORMATS, FileRange, plan_ranges
+from transforms.atomic_files import is_local, named_by_temporary, write_atomically
+from transforms.formats import read_range
+from transforms.inputs import FORMATS, FileRange, InputFile, plan_ranges
+from transforms.paths import delete_files, exists, list_folder
+from transforms.planned_file import ReadError
 from transforms.query_titles import record_fields
-from transforms.read import match_inputs
+from transforms.read import check_unchanged, match_inputs
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
-from transforms.write_shard import write_atomically
+from transforms.work_folder import read_bytes
 
 _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
 MAX_MIB = 1 << 20
@@ -112,8 +118,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
-    _check_output(options.output, overwrite=options.overwrite)
+    if options.output.rpartition("/")[2] in {"", ".", ".."}:
+        raise UsageError(f"--output {options.output}: a folder; name the file to write")
+    with hold_output_file(options.output, "vocab"):
+        _check_output(options.output, overwrite=options.overwrite)
+        return _train(options, training, files, max_mib)
+
+
+def _train(
+    options: argparse.Namespace, training: Training, files: Sequence[InputFile], max_mib: int
+) -> int:
+    """Trains a tokenizer into a file that is held."""
     corpus = read_corpus(plan_ranges(files), options.text_field, max_mib << 20)
+    check_unchanged(files)
     if not corpus.documents:
         raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
     try:
@@ -129,13 +146,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_output(path: str, *, overwrite: bool) -> None:
-    """Makes sure, before the work is done, that the tokenizer can go where it shall."""
+    """Makes sure, before the work is done, that the tokenizer can go where it shall.
+
+    What runs that were killed left half written of this very file is deleted.
+    """
+    folder, slash, name = path.rpartition("/")
     try:
-        there = FileSystems.exists(path)
-    except (ValueError, BeamError) as error:
+        there = exists(path)
+        halves = [file.path for file in list_folder(f"{folder}{slash}" or ".")]
+        delete_files(each for each in halves if named_by_temporary(_name(each)) == name)
+    except (ValueError, BeamError, OSError) as error:
         raise UsageError(f"--output {path}: {error}") from error
     if there and not overwrite:
         raise UsageError(f"{path} is there already; replace it with --overwrite")
+    if there and not _is_tokenizer(path):
+        raise UsageError(
+            f"{path} is no tokenizer of `tokenizers`, and --overwrite replaces nothing else; name "
+            "another file, or delete this one yourself"
+        )
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _is_tokenizer(path: str) -> bool:
+    if is_local(path) and not (os.path.isfile(path) and not os.path.islink(path)):
+        return False
+    try:
+        found = parse_json(read_bytes(path), path)
+    except (DamagedError, OSError, BeamError):
+        return False
+    return isinstance(found, dict) and {"model", "added_tokens", "version"} <= found.keys()
 
 
 @dataclasses.dataclass(frozen=True)

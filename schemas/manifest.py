@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from schemas.checked_json import file_name, relative_path
+
 FORMAT_VERSION = 1
 DATA_VERSION = 1
 """Raised whenever the same input and options give other bytes than before."""
@@ -31,7 +33,7 @@ class ShardEntry:
       duplicates: Documents dropped because an equal one is here.
       encoder: "word_table" or "library": how the ids were found.
       statistics: Counts that add up over shards; see the recipe's oracles.
-      left_out: Rows that were not written because the recipe asks more of a row.
+      left_out: Rows that were not written because they have no text, or the recipe asks for more.
     """
 
     path: str
@@ -97,7 +99,21 @@ def parse_manifest(text: str) -> dict[str, Any]:
         )
     if manifest.get("checksum") != checksum(manifest):
         raise ManifestError(f"{MANIFEST} was edited after it was written: its checksum differs")
+    try:
+        _check_names(manifest)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"{MANIFEST} is damaged: {error}") from error
     return dict(manifest)
+
+
+def _check_names(manifest: Mapping[str, Any]) -> None:
+    """Raises ValueError if a name leaves the folder: a checksum proves nothing of who wrote it."""
+    for member in manifest["mixture"]["order"] if "mixture" in manifest else ():
+        file_name(member)
+    splits = manifest.get("splits", {}).values()
+    entries = [*manifest.get("annotations", ()), *(each for s in splits for each in s["shards"])]
+    for path in [entry["path"] for entry in entries] + list(manifest.get("files", ())):
+        relative_path(path)
 
 
 def member_names(manifest: Mapping[str, Any]) -> list[str]:

@@ -168,7 +168,7 @@ class Examples:
       word_starts: bool[T]; never at a token of the layout. None when no recipe asks for it.
       relation: uint8[R] or None.
       annotations: As those of `Tokens`.
-      left_out: Rows that there would be, but for what labels of tokens ask of a row.
+      left_out: Rows that there would be, but that they have no text, or less than labels ask for.
     """
 
     ids: Array

@@ -78,6 +78,27 @@ class Vocabulary:
             )
 
 
+def _check_apart(names: Mapping[str, str]) -> None:
+    """Refuses a token that plays two parts, where one of them would be taken for the other.
+
+    A model learns nothing of its padding token, and RoBERTa counts positions without it; a mask
+    that text holds too, or an end that unknown text looks like, cannot be told apart. One token for
+    cls and sep is fine: they are told by their places.
+
+    Raises:
+      ValueError: naming the token, its roles, and the options that name another.
+    """
+    for role, token in names.items():
+        others = [each for each in names if names[each] == token and each != role]
+        if others and {role, *others} != {"cls", "sep"}:
+            parts = [role, *others]
+            options = " or ".join(f"--{each}-token TOKEN" for each in parts)
+            raise ValueError(
+                f"{token!r} is the token of {' and of '.join(parts)}, and a model could not tell "
+                f"them apart; name another with {options}"
+            )
+
+
 def read_vocabulary(
     tokenizer_json: str, names: Mapping[str, str] | None = None, counts: str | None = None
 ) -> Vocabulary:
@@ -109,6 +130,7 @@ def read_vocabulary(
         present = [token for token in ([named] if named else usual) if token in ids]
         if present:
             found[role] = present[0]
+    _check_apart(found)
     roles = {role: ids[token] for role, token in found.items()}
     special = frozenset(number for role, number in roles.items() if role != "unk")
     return Vocabulary(

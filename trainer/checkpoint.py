@@ -1,8 +1,10 @@
 """Checkpoints: a folder a step, there whole or not at all."""
 
+import contextlib
 import dataclasses
-import json
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,10 +12,27 @@ from typing import Any
 
 import torch
 
+from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
+from trainer.checkpoint_files import (
+    MODEL,
+    STATE,
+    UNFINISHED,
+    Meta,
+    check_files,
+    delete,
+    only_ours,
+    read_meta,
+    seal,
+    step_name,
+    step_of,
+    sync_folder,
+    sync_tree,
+)
 
-META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
 FOLDER, LATEST = "checkpoints", "latest"
+_HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
+_LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,36 +41,68 @@ class Checkpoint:
 
     Attributes:
       path: Its folder.
-      meta: Content of its checkpoint.json: "step", "loader", "identity", "options", "software".
+      meta: Content of its checkpoint.json.
+      advice: What to do if it is damaged.
     """
 
     path: Path
-    meta: Mapping[str, Any]
+    meta: Meta
+    advice: str
 
     @property
     def step(self) -> int:
-        return int(self.meta["step"])
+        return self.meta.step
+
+    def check(self) -> None:
+        """Compares all its files with their checksums.
+
+        Raises:
+          DamagedError: naming the first that is not as it was written, and what to do.
+        """
+        try:
+            check_files(self.path, self.meta)
+        except DamagedError as error:
+            raise DamagedError(f"{error}; {self.advice}") from error
+
+    def load(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Gives a model and its optimizer what was saved of them.
+
+        Raises:
+          DamagedError: if it cannot be read, or is of another model.
+        """
+        try:
+            tensors = self.tensors()
+            model.load_state_dict(tensors["model"])
+            optimizer.load_state_dict(tensors["optimizer"])
+        except DamagedError:
+            raise
+        except Exception as error:
+            raise self._unreadable(error) from error
 
     def tensors(self) -> dict[str, Any]:
         """Returns what was saved of model and optimizer, on the CPU.
 
         Raises:
-          UsageError: if the file is damaged.
+          DamagedError: if it cannot be read.
         """
         try:
             loaded: dict[str, Any] = torch.load(
                 self.path / STATE, map_location="cpu", weights_only=True
             )
         except Exception as error:
-            raise UsageError(
-                f"{self.path / STATE} cannot be read: {error}; delete {self.path} to go on from "
-                "the checkpoint before it"
-            ) from error
+            raise self._unreadable(error) from error
         return loaded
+
+    def _unreadable(self, error: Exception) -> DamagedError:
+        what = " ".join(str(error).split()) or type(error).__name__
+        return DamagedError(f"{self.path / STATE} cannot be read: {what}; {self.advice}")
 
 
 class Checkpoints:
-    """The checkpoints of a run."""
+    """The checkpoints of a run.
+
+    A folder of the user's beside them, whatever its name, is never changed or deleted.
+    """
 
     def __init__(self, run: Path, keep: int) -> None:
         """Names them.
@@ -63,9 +114,26 @@ class Checkpoints:
         self._folder, self._keep = run / FOLDER, keep
 
     def latest(self) -> Checkpoint | None:
-        """Returns the newest one, or None if there is none."""
+        """Returns the newest one, or None if there is none.
+
+        Raises:
+          DamagedError: if it is damaged or is none of ours; it is not passed over.
+        """
         found = self._all()
-        return read_checkpoint(found[-1]) if found else None
+        if not found:
+            return None
+        newest = found[-1]
+        advice = f"move {newest} away to "
+        if len(found) > 1:
+            advice += f"resume from the checkpoint before it, {found[-2].name}"
+        else:
+            advice += "begin anew: there is no checkpoint before it"
+        checkpoint = read_checkpoint(newest, advice)
+        if step_name(checkpoint.step) != newest.name:
+            raise DamagedError(
+                f"{newest} holds the checkpoint of step {checkpoint.step}: it was renamed; {advice}"
+            )
+        return checkpoint
 
     def save(
         self,
@@ -73,65 +141,161 @@ class Checkpoints:
         tensors: Mapping[str, Any],
         export: Callable[[Path], None],
     ) -> Path:
-        """Writes a checkpoint, unless its step has one, and deletes old ones.
+        """Writes a checkpoint, unless its step has one, and deletes old ones of the same run.
 
         Args:
-          meta: What `Checkpoint.meta` shall be.
+          meta: The fields of `Meta` but "files" and "sha256".
           tensors: What `Checkpoint.tensors` shall return.
           export: Writes the model into a folder as its users load it.
 
         Raises:
           RunError: if it cannot be written; the ones that are there stay as they are.
         """
-        final = self._folder / f"step-{meta['step']:08d}"
-        if final.exists():
-            return final
-        temporary = final.with_name(f".{final.name}.tmp")
+        final = self._folder / step_name(meta["step"])
+        if os.path.lexists(final):
+            with contextlib.suppress(DamagedError):
+                if read_meta(final).run == meta["run"]:
+                    return final
+            raise RunError(f"cannot save {final}: this name is taken, by something of another run")
+        temporary = self._hidden(final)
         try:
-            for half in self._folder.glob(".step-*.tmp"):
-                shutil.rmtree(half)
-            temporary.mkdir(parents=True)
-            with (temporary / STATE).open("wb") as file:
-                torch.save(dict(tensors), file)
-            (temporary / MODEL).mkdir()
-            export(temporary / MODEL)
-            (temporary / META).write_text(json.dumps(meta, indent=2) + "\n", "utf-8")
-            _sync(temporary)
+            self._make_folder()
+            temporary.mkdir()
+            (temporary / UNFINISHED).touch()
+            self._write(temporary, meta, tensors, export)
             temporary.rename(final)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
             self._point_to(final)
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
             kept = self._all()
             whole = f"the one before, {kept[-1]}, is whole" if kept else "there is none before it"
             raise RunError(f"cannot save {final}: {error}; {whole}") from error
-        for old in self._all()[: -self._keep]:
-            shutil.rmtree(old)
+        self._prune(meta["run"])
         return final
+
+    def clear(self) -> None:
+        """Deletes what a process of ours that was killed has left half written or half deleted."""
+        for path in self._children():
+            if _HIDDEN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                _clear(path)
+        for path in self._folder.parent.iterdir() if self._folder.parent.is_dir() else ():
+            if _LINK.fullmatch(path.name) and is_latest(path):
+                path.unlink()
+
+    def _make_folder(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(parents=True)
+            for parent in (self._folder.parent, self._folder.parent.parent):
+                sync_folder(parent)
+
+    def _write(
+        self,
+        folder: Path,
+        meta: Mapping[str, Any],
+        tensors: Mapping[str, Any],
+        export: Callable[[Path], None],
+    ) -> None:
+        """Writes all files of a checkpoint, down to the disk."""
+        with (folder / STATE).open("wb") as file:
+            torch.save(dict(tensors), file)
+        (folder / MODEL).mkdir()
+        export(folder / MODEL)
+        # safetensors gives its files to their owner alone; here all are as the umask says.
+        mode = (folder / STATE).stat().st_mode & 0o777
+        for path in (folder / MODEL).rglob("*"):
+            if path.is_file():
+                path.chmod(mode)
+        seal(folder, meta)
+        sync_tree(folder)
+        (folder / UNFINISHED).unlink()
+        sync_folder(folder)
 
     def _point_to(self, final: Path) -> None:
         """Lets the name RUN/latest stand for a checkpoint."""
         link = self._folder.parent / LATEST
-        temporary = link.with_name(f".{LATEST}.tmp")
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(final.relative_to(link.parent))
+        if os.path.lexists(link) and not is_latest(link):
+            raise OSError(f"{link} is not the link that a run of `shardmill train` makes")
+        temporary = link.with_name(f".{LATEST}.{secrets.token_hex(6)}.tmp")
+        temporary.symlink_to(f"{FOLDER}/{final.name}")
         temporary.replace(link)
+        sync_folder(link.parent)
+
+    def _prune(self, run: str) -> None:
+        """Deletes the oldest checkpoints of a run; each has a hidden name before anything goes."""
+        own = [(path, meta) for path in self._all() if (meta := _meta_of(path, run)) is not None]
+        for path, meta in own[: -self._keep]:
+            if only_ours(path, meta):
+                hidden = self._hidden(path)
+                path.rename(hidden)
+                delete(hidden, meta)
+
+    def _hidden(self, final: Path) -> Path:
+        return final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
+
+    def _children(self) -> list[Path]:
+        return list(self._folder.iterdir()) if self._folder.is_dir() else []
 
     def _all(self) -> list[Path]:
-        return sorted(self._folder.glob("step-*"), key=lambda path: int(path.name[5:]))
+        """Returns everything that has the name of a checkpoint, by the step in it."""
+        steps = {path: step_of(path.name) or 0 for path in self._children()}
+        return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def is_latest(path: Path) -> bool:
+    """Returns whether something is a link to a checkpoint, as a run makes it."""
+    if not path.is_symlink():
+        return False
+    folder, _, name = os.readlink(path).partition("/")
+    return folder == FOLDER and step_of(name) is not None
+
+
+def _meta_of(path: Path, run: str) -> Meta | None:
+    """Returns what is known of a checkpoint of this run, None of anything else."""
+    try:
+        meta = read_meta(path)
+    except DamagedError:
+        return None
+    return meta if meta.run == run and step_name(meta.step) == path.name else None
+
+
+def _clear(folder: Path) -> None:
+    """Deletes a hidden folder if it is of a checkpoint that is being written, or deleted."""
+    mark = folder / UNFINISHED
+    if mark.is_file() and not mark.is_symlink():
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != mark:
+                path.unlink()
+        mark.unlink()
+        folder.rmdir()
+        return
+    if not any(path.is_symlink() for path in folder.rglob("*")):
+        with contextlib.suppress(DamagedError, OSError):
+            delete(folder, read_meta(folder))
+    with contextlib.suppress(OSError):
+        # Only if nothing is in it.
+        folder.rmdir()
+
+
+def read_checkpoint(path: Path, advice: str = "name another checkpoint") -> Checkpoint:
     """Opens a checkpoint.
 
+    Args:
+      path: Its folder.
+      advice: What to do if it is damaged.
+
     Raises:
-      UsageError: if there is none.
+      DamagedError: if it is damaged, or none.
+      UsageError: if there is nothing.
     """
+    if not os.path.lexists(path):
+        raise UsageError(f"{path} is no checkpoint of `shardmill train`: there is nothing")
     try:
-        meta = json.loads((path / META).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is no checkpoint of `shardmill train`: {error}") from error
-    return Checkpoint(path, meta)
+        return Checkpoint(path, read_meta(path), advice)
+    except DamagedError as error:
+        raise DamagedError(f"{error}; {advice}") from error
 
 
 def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
@@ -140,7 +304,7 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     Raises:
       UsageError: naming what differs.
     """
-    there = checkpoint.meta["identity"]
+    there = checkpoint.meta.identity
     differ = [
         f"{name} {there.get(name)!r} there, {value!r} here"
         for name, value in identity.items()
@@ -150,21 +314,3 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{checkpoint.path} is of another run ({'; '.join(differ)}); name another --output"
         )
-
-
-def _sync(folder: Path) -> None:
-    """Makes sure that all files in a folder are on the disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    for path in (*filter(Path.is_dir, folder.rglob("*")), folder):
-        _sync_folder(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,9 @@ from typing import Any, Protocol
 
 from schemas.errors import RunError, UsageError
 
-LOG = "log.jsonl"
+LOG, TENSORBOARD = "log.jsonl", "tensorboard"
+EVENTS = frozenset({"train", "eval", "note"})
+_BEGINS = b'{"event": "'
 _CLEAR = "\r\x1b[2K"
 Record = Mapping[str, Any]
 
@@ -20,6 +23,10 @@ class Log(Protocol):
     """Somewhere to write records."""
 
     def write(self, record: Record) -> None: ...
+
+    def sync(self) -> None:
+        """Makes sure that what was written survives a machine that stops."""
+        ...
 
     def close(self) -> None: ...
 
@@ -30,22 +37,32 @@ class JsonLines:
     def __init__(self, run: Path, step: int) -> None:
         """Opens the file, and drops what was written after the step that the run goes on from.
 
+        That is what stands at the end of the file: records of later steps, and one that was cut
+        off. Lines that are no records of ours stay, and all before them.
+
         Args:
           run: Folder of the run.
           step: Steps that are done.
         """
         path = run / LOG
-        if path.exists():
-            kept = [line for line in path.read_text("utf-8").splitlines() if _step(line) <= step]
-            temporary = path.with_name(f".{LOG}.tmp")
-            temporary.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-            temporary.replace(path)
-        self._file = path.open("a", encoding="utf-8")
+        size, ends = _kept(path.read_bytes() if path.exists() else b"", step)
+        # The file is written by us alone, and only its end changes.
+        self._file = path.open("ab")
+        self._file.truncate(size)
+        if not ends:
+            self._file.write(b"\n")
 
     def write(self, record: Record) -> None:
         try:
-            self._file.write(json.dumps(record) + "\n")
+            self._file.write(json.dumps(record).encode() + b"\n")
             self._file.flush()
+        except OSError as error:
+            raise RunError(f"cannot write {self._file.name}: {error}") from error
+
+    def sync(self) -> None:
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
         except OSError as error:
             raise RunError(f"cannot write {self._file.name}: {error}") from error
 
@@ -53,12 +70,39 @@ class JsonLines:
         self._file.close()
 
 
-def _step(line: str) -> int:
-    """Returns the step of a line; of one that was cut off, a step that is never reached."""
+def _kept(content: bytes, step: int) -> tuple[int, bool]:
+    """Returns how many bytes of a log stay, and whether a line ends there."""
+    end = len(content)
+    while end:
+        begin = content.rfind(b"\n", 0, end - 1) + 1
+        line = content[begin:end]
+        if not (_is_after(line, step) or _is_cut(line)):
+            break
+        end = begin
+    return end, not end or content[end - 1 : end] == b"\n"
+
+
+def _is_after(line: bytes, step: int) -> bool:
+    """Returns whether a line is a record of ours of a later step."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        return sys.maxsize
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if type(record) is not dict or record.get("event") not in EVENTS:
+        return False
+    return type(record.get("step")) is int and record["step"] > step
+
+
+def _is_cut(line: bytes) -> bool:
+    """Returns whether a line is the first part of a record of ours, or was never on the disk."""
+    if line.endswith(b"\n"):
+        return False
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(line)
+        return False
+    # A machine that stopped may leave zeros where data had not been written.
+    begin = line.rstrip(b"\0")[: len(_BEGINS)]
+    return _BEGINS.startswith(begin)
 
 
 class TensorBoard:
@@ -78,13 +122,16 @@ class TensorBoard:
             ) from error
         # torch gives this class no types.
         writer: Any = SummaryWriter
-        self._writer = writer(str(run / "tensorboard"), purge_step=step + 1)
+        self._writer = writer(str(run / TENSORBOARD), purge_step=step + 1)
 
     def write(self, record: Record) -> None:
         for name, value in record.items():
             if isinstance(value, int | float) and name != "step":
                 self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
         self._writer.flush()
+
+    def sync(self) -> None:
+        pass
 
     def close(self) -> None:
         self._writer.close()
@@ -107,6 +154,9 @@ class Lines:
             self._show(f"{_CLEAR}{line[:width]}")
         else:
             self._show(f"{_CLEAR if self._terminal else ''}{line}\n")
+
+    def sync(self) -> None:
+        pass
 
     def close(self) -> None:
         if self._terminal:

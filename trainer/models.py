@@ -134,11 +134,14 @@ def load_model(
             f"member, such as {corpus.folder}"
         )
     dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
+    own = config.attention_probs_dropout_prob, config.chunk_size_feed_forward
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
     notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
     if family is None:
-        return make_electra(name, config, corpus, longest, notice if dropout else "")
+        electra = make_electra(name, config, corpus, longest, notice if dropout else "")
+        _restore(own, config, electra.generator.config, electra.discriminator.config)
+        return electra
     recipes = [each.recipe for each in (corpus, *others)]
     embeddings = read_embeddings(entity_embeddings, entities) if entity_embeddings else None
     if entities:
@@ -147,10 +150,20 @@ def load_model(
         learned = getattr(config, "entity_emb_size", WIDTH)
         config.entity_emb_size = learned if embeddings is None else embeddings.shape[1]
     encoder = _encoder(name, config, family, recipes, longest, notice if dropout else "", entities)
+    _restore(own, config, encoder.hf.config)
     if embeddings is not None:
         head: Any = encoder.heads["dea"]
         head.freeze(embeddings)
     return encoder
+
+
+def _restore(own: tuple[float, int], *configs: Any) -> None:
+    """Lets what is saved say what the model has by itself, for those who fine-tune it.
+
+    Layers have read their configuration by then.
+    """
+    for config in configs:
+        config.attention_probs_dropout_prob, config.chunk_size_feed_forward = own
 
 
 def _encoder(

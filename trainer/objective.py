@@ -50,17 +50,17 @@ def with_objective(
             f"--set store={','.join(sorted({*built.store, *lacking}))}; these rows are enough for "
             f"{', '.join(_fitting(built))}"
         )
-    recipe = dataclasses.replace(
-        built,
-        name=objective.name,
-        summary=objective.summary,
-        source=objective.source,
-        corrupt=objective.corrupt,
-        copies=objective.copies,
-        store=(),
-    )
     try:
-        corpus.vocabulary.require(recipe.roles)
+        recipe = dataclasses.replace(
+            built,
+            name=objective.name,
+            summary=objective.summary,
+            source=objective.source,
+            corrupt=objective.corrupt,
+            copies=objective.copies,
+            store=(),
+        )
+        recipe.check_vocabulary(corpus.vocabulary)
     except ValueError as error:
         raise UsageError(f"{corpus.folder}: {error}") from error
     return dataclasses.replace(corpus, recipe=recipe, built=built, objective=_told(objective))

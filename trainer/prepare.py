@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import checksum
 from trainer.batches import ArrowBatches
-from trainer.checkpoint import FOLDER, Checkpoint, Checkpoints, check_identity, read_checkpoint
+from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.data import Data, open_data
 from trainer.loaders import Loaders, check_shards, held_out_loaders, scheduled, training_loaders
-from trainer.log import LOG
 from trainer.loop import Loop
 from trainer.meter import Meter
 from trainer.mixed_batches import MixedBatches
@@ -27,6 +27,7 @@ from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
+from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
 from trainer.tasks import tasks_of
 from transforms.saved_tokenizer import tokenizer_files
@@ -43,13 +44,15 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     Raises:
       UsageError: if something is missing or does not fit.
     """
+    run = Path(options.output)
+    check_place(run, Path(options.data))
     data = open_data(
         options.data, options.weights, options.objective, read_settings(options.settings)
     )
     for corpus in data.corpora.values():
         tasks_of(corpus.recipe)
-    checkpoints = Checkpoints(Path(options.output), options.keep)
-    checkpoint = _find_checkpoint(options, checkpoints)
+    name, checkpoints = find_run(run), Checkpoints(run, options.keep)
+    checkpoint = _find_checkpoint(options, checkpoints, processes)
     options = _settled(options, checkpoint, processes, data)
     longest = _longest(options, data)
     seed_torch(options.seed, "weights")
@@ -68,12 +71,10 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     options = dataclasses.replace(options, steps=steps, warmup=warmup)
     batches = scheduled(data, members, options, processes)
     if checkpoint is not None:
-        batches.load_state_dict(checkpoint.meta["loader"])
+        batches.load_state_dict(checkpoint.meta.loader)
     loop = _loop(options, processes, plain, batches)
     if checkpoint is not None:
-        tensors = checkpoint.tensors()
-        plain.load_state_dict(tensors["model"])
-        loop.optimizer.load_state_dict(tensors["optimizer"])
+        checkpoint.load(plain, loop.optimizer)
     return Run(
         options=options,
         steps=steps,
@@ -87,6 +88,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         held_out=held_out_loaders(data, options, processes, layout),
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
+        name=name,
         identity=identity,
         notices=[
             _sizes(options, members, identity, processes),
@@ -96,29 +98,45 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     )
 
 
-def _find_checkpoint(options: TrainOptions, checkpoints: Checkpoints) -> Checkpoint | None:
-    """Returns the checkpoint to go on from, or None to begin anew."""
+def _find_checkpoint(
+    options: TrainOptions, checkpoints: Checkpoints, processes: Processes
+) -> Checkpoint | None:
+    """Returns the checkpoint to go on from, whole, or None to begin anew."""
     run = Path(options.output)
     newest = checkpoints.latest()
-    ours = any((run / name).exists() for name in (FOLDER, LOG))
-    if not ours and run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise UsageError(f"--output {run} is not empty and holds no run; name a new folder")
-    if options.resume == "auto":
-        return newest
+    found = newest
     if options.resume == "none":
         if newest is not None:
             raise UsageError(
                 f"{run} holds a run at step {newest.step}; name another --output, or go on with it "
                 "(--resume auto)"
             )
-        return None
-    chosen = read_checkpoint(Path(options.resume))
-    if newest is not None and newest.step > chosen.step:
-        raise UsageError(
-            f"{run} holds a later checkpoint, {newest.path}; name another --output to go on from "
-            f"{chosen.path}"
-        )
-    return chosen
+    elif options.resume != "auto":
+        found = read_checkpoint(Path(options.resume))
+        if newest is not None and newest.step > found.step:
+            raise UsageError(
+                f"{run} holds a later checkpoint, {newest.path}; name another --output to go on "
+                f"from {found.path}"
+            )
+    if found is not None:
+        if options.steps is not None and options.steps < found.step:
+            raise UsageError(
+                f"--steps {options.steps} is less than the {found.step} steps that {found.path} "
+                "has; ask for more, or name another --output to begin anew"
+            )
+        _check_files(found, processes)
+    return found
+
+
+def _check_files(checkpoint: Checkpoint, processes: Processes) -> None:
+    """Compares a checkpoint with its checksums, in the first process for all."""
+    problem: Exception | None = None
+    if processes.first:
+        try:
+            checkpoint.check()
+        except DamagedError as error:
+            problem = error
+    processes.agree(problem)
 
 
 def _settled(
@@ -128,7 +146,6 @@ def _settled(
     if options.mix is not None and not data.mixed:
         raise UsageError(f"--mix is for mixtures, and {data.folder} is none")
     cuda = processes.device.type == "cuda"
-    before = {} if checkpoint is None else checkpoint.meta["options"]
     defaults = {
         "batch_tokens": 65536 if cuda else 8192,
         "batches_per_step": processes.size,
@@ -136,7 +153,10 @@ def _settled(
         "mix": "proportional" if data.mixed else None,
     }
     open_ones = [name for name in _INHERITED if getattr(options, name) is None]
-    found: dict[str, Any] = {name: before.get(name, defaults.get(name)) for name in open_ones}
+    before: Any = None if checkpoint is None else checkpoint.meta.options
+    found: dict[str, Any] = {
+        name: defaults.get(name) if before is None else getattr(before, name) for name in open_ones
+    }
     return dataclasses.replace(options, **found)
 
 
@@ -254,10 +274,10 @@ def _changes(options: TrainOptions, checkpoint: Checkpoint | None) -> list[str]:
     """Says whether the run goes on, and what is no longer as it was."""
     if checkpoint is None:
         return []
-    before: Mapping[str, Any] = checkpoint.meta["options"]
+    before = checkpoint.meta.options
     changed = [
-        f"{name} is {getattr(options, name)}, was {before.get(name)}"
+        f"{name} is {getattr(options, name)}, was {getattr(before, name)}"
         for name in _TOLD
-        if getattr(options, name) != before.get(name)
+        if getattr(options, name) != getattr(before, name)
     ]
     return ["; ".join([f"goes on from {checkpoint.path}", *changed])]

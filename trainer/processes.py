@@ -48,13 +48,20 @@ class Processes:
         return int(said)
 
     def agree(self, problem: Exception | None) -> None:
-        """Raises the first problem that any process has, in all of them."""
-        told: list[Exception | None] = [problem]
+        """Ends all processes if one has a problem.
+
+        The first that has one raises it, and says so; the others end without a word, with the same
+        status.
+        """
+        problems: list[Exception | None] = [problem]
         if self.size > 1:
-            told = [None] * self.size
-            dist.all_gather_object(told, problem, group=self.control)
-        for each in filter(None, told):
-            raise each
+            problems = [None] * self.size
+            dist.all_gather_object(problems, problem, group=self.control)
+        for rank, each in enumerate(problems):
+            if each is not None and rank == self.rank:
+                raise each
+            if each is not None:
+                raise SystemExit(2 if isinstance(each, UsageError) else 1)
 
 
 def choose_device(name: str, local_rank: int) -> torch.device:

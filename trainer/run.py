@@ -8,12 +8,14 @@ from typing import Any
 
 from schemas.software import software_versions
 from trainer.batches import ArrowBatches
-from trainer.checkpoint import LATEST, MODEL, Checkpoints
+from trainer.checkpoint import LATEST, Checkpoints
+from trainer.checkpoint_files import MODEL
 from trainer.evaluate import evaluate
 from trainer.log import JsonLines, Lines, Log, TensorBoard
 from trainer.loop import Loop, State, Timer
 from trainer.options import TrainOptions
 from trainer.processes import Processes
+from trainer.run_folder import begin_run
 from trainer.stopping import StopSignal
 
 
@@ -30,6 +32,7 @@ class Run:
       held_out: The evaluation split, if there is one; those of a mixture by the member's name.
       checkpoints: Where it saves.
       begin: Steps that are done already.
+      name: The id of the run that the folder holds; None if it holds none yet.
       identity: What a checkpoint must share to be gone on from.
       notices: What the user should know before it begins.
     """
@@ -42,6 +45,7 @@ class Run:
     held_out: Mapping[str, ArrowBatches]
     checkpoints: Checkpoints
     begin: int
+    name: str | None
     identity: Mapping[str, Any]
     notices: list[str]
 
@@ -61,7 +65,7 @@ class Run:
                     if step % options.eval_every == 0 or step == last:
                         self._evaluate(logs, step)
                     if ends or step % options.save_every == 0:
-                        self._save(step, state)
+                        self._save(logs, step, state)
                 self.loop.meter.pause(pause.seconds)
                 if signal:
                     message = f"stopped by signal {signal}; the same command goes on from here"
@@ -80,7 +84,9 @@ class Run:
         if not self.processes.first:
             return []
         run = Path(self.options.output)
-        run.mkdir(parents=True, exist_ok=True)
+        if self.name is None:
+            self.name = begin_run(run)
+        self.checkpoints.clear()
         logs: list[Log] = [Lines(self.steps), JsonLines(run, self.begin)]
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))
@@ -110,11 +116,12 @@ class Run:
         if told:
             _write(logs, {"event": "eval", "step": step, **told})
 
-    def _save(self, step: int, state: State) -> None:
+    def _save(self, logs: list[Log], step: int, state: State) -> None:
         """Saves, on the first process; all of them fail if it does."""
         problem: Exception | None = None
         if self.processes.first:
             meta = {
+                "run": self.name,
                 "step": step,
                 "loader": dict(state),
                 "identity": dict(self.identity),
@@ -126,6 +133,8 @@ class Run:
                 "optimizer": self.loop.optimizer.state_dict(),
             }
             try:
+                for log in logs:
+                    log.sync()
                 self.checkpoints.save(meta, tensors, self._export)
             except Exception as error:  # noqa: BLE001 - every process raises it
                 problem = error

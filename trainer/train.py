@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from schemas.errors import RunError, one_sentence
 from trainer.options import parse_train_options
@@ -17,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from trainer.prepare import prepare
         from trainer.processes import joined
+        from trainer.run_folder import held
         from trainer.stopping import StopSignal
     except ModuleNotFoundError as error:
         if error.name not in {"torch", "transformers"}:
@@ -25,7 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"training needs {error.name}, which is not installed: pip install 'shardmill[trainer]'"
         ) from error
     transformers.utils.logging.disable_progress_bar()
-    with joined(options.device) as processes, StopSignal() as stop:
+    with (
+        joined(options.device) as processes,
+        StopSignal() as stop,
+        held(Path(options.output), processes),
+    ):
         return prepare(options, processes).train(stop)
 
 

@@ -18,6 +18,7 @@ from transforms.annotator import Annotator, load_annotator, prefer
 from transforms.build_shards import BuildError, Built, check_software
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
+from transforms.work_folder import LostFolderError
 from transforms.write_shard import write_arrow, write_entry
 
 SPLIT = "annotations"
@@ -42,6 +43,7 @@ class AnnotationBuilder:
       plan: Names the shards.
       output: Folder of the annotations.
       software: Versions, from `software_versions`, that a worker must have.
+      owner: What the folder must be known by, see `work_folder.check_owner`.
       anchors: Documents come with entities of their own; where one overlaps what is found, it
         stays.
     """
@@ -51,9 +53,10 @@ class AnnotationBuilder:
     output: str
     software: Mapping[str, str]
     anchors: bool = False
+    owner: str = ""
 
     def build(self, number: int, packed: Iterable[bytes]) -> AnnotationEntry:
-        """Annotates packed documents, writes what was found and then the shard's entry.
+        """Annotates packed documents, writes the shard's entry and what was found.
 
         Raises:
           BuildError: if it cannot be done.
@@ -74,21 +77,28 @@ class AnnotationBuilder:
             name = f"{shard.name}.arrow"
             path = FileSystems.join(self.output, *name.split("/"))
             batch = annotation_batch(text, spans)
-            sha256, size = write_arrow([batch], annotation_schema(self.annotator.kinds), path)
-            entry = AnnotationEntry(
-                path=name,
-                documents=len(text.document_starts),
-                duplicates=text.duplicates,
-                bytes=size,
-                sha256=sha256,
-                spans={kind: len(each) for kind, each in spans.items()},
-            )
-            write_entry(self.output, shard, entry)
+            entries: list[AnnotationEntry] = []
+
+            def tell(sha256: str, size: int) -> None:
+                entry = AnnotationEntry(
+                    path=name,
+                    documents=len(text.document_starts),
+                    duplicates=text.duplicates,
+                    bytes=size,
+                    sha256=sha256,
+                    spans={kind: len(each) for kind, each in spans.items()},
+                )
+                write_entry(self.output, shard, entry, self.owner)
+                entries.append(entry)
+
+            write_arrow([batch], annotation_schema(self.annotator.kinds), path, tell)
         except AnnotationError as error:
             raise BuildError(f"{shard.name}: {error}") from error
+        except LostFolderError:
+            raise
         except OSError as error:
             raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
-        return entry
+        return entries[0]
 
 
 def annotate_shard(

@@ -21,6 +21,7 @@ from transforms.openings import find_openings
 from transforms.query_titles import without_signs
 from transforms.randomness import rng_for
 from transforms.sentences import SENTENCE_RULES
+from transforms.text_rows import keep_text
 from transforms.tokenize_text import TextEncoder
 from transforms.words import Segmenter, annotate_words
 
@@ -140,12 +141,14 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
         windows = cut_lone(windows, recipe.layout, recipe.max_seq_length)
+        windows, without_text = keep_text(windows, recipe.pair, settings.vocabulary)
         for labels in recipe.labels:
             windows = labels.prepare(windows)
         examples = lay_out(windows, recipe.layout, settings.vocabulary)
         for labels in recipe.labels:
             examples = labels.finish(examples)
-        parts.append(examples)
+        left_out = examples.left_out + without_text
+        parts.append(dataclasses.replace(examples, left_out=left_out))
     return join_examples(parts)
 
 

@@ -13,6 +13,7 @@ from schemas.annotations import AnnotationError
 from schemas.manifest import ShardEntry, add_up
 from schemas.records import Examples, ShardId, Tokens
 from schemas.software import software_versions
+from transforms.atomic_files import write_atomically
 from transforms.build_examples import (
     BuildSettings,
     arrange_examples,
@@ -24,13 +25,8 @@ from transforms.corrupt import corrupt
 from transforms.distractors import LoneDocumentError
 from transforms.shard_documents import unpack_documents
 from transforms.shards import ShardPlan, join_documents
-from transforms.write_shard import (
-    Entry,
-    failure_path,
-    write_atomically,
-    write_entry,
-    write_shard,
-)
+from transforms.work_folder import LostFolderError, check_owner, failure_path
+from transforms.write_shard import Entry, write_entry, write_shard
 
 
 class BuildError(RuntimeError):
@@ -44,6 +40,8 @@ class Builder(Protocol):
     def plan(self) -> ShardPlan: ...
     @property
     def output(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
 
 
 Built: TypeAlias = Iterator[tuple[Builder, Entry | BuildError]]
@@ -77,6 +75,7 @@ class ShardBuilder:
       output: Folder of the corpus.
       deduplicate: Drop documents whose text another one has.
       software: Versions, from `software_versions`, that a worker must have.
+      owner: What the folder must be known by, see `work_folder.check_owner`.
     """
 
     settings: BuildSettings
@@ -84,9 +83,10 @@ class ShardBuilder:
     output: str
     deduplicate: bool
     software: Mapping[str, str]
+    owner: str = ""
 
     def build(self, shard: ShardId, source: "Source", tokens: Tokens) -> ShardEntry | BuildError:
-        """Builds a shard of tokens, writes it and then its entry.
+        """Builds a shard of tokens, and writes its entry and it.
 
         Returns:
           The entry, or why the shard cannot be built.
@@ -101,11 +101,12 @@ class ShardBuilder:
             # The caller may hold them no longer.
             del tokens
             entry = self._write(shard, source, examples)
-            write_entry(self.output, shard, entry)
         except LoneDocumentError:
             return BuildError(self._advice(shard))
         except BuildError as error:
             return error
+        except LostFolderError:
+            raise
         except OSError as error:
             raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
         return entry
@@ -128,18 +129,25 @@ class ShardBuilder:
 
         name = f"{shard.name}.arrow"
         path = FileSystems.join(self.output, *name.split("/"))
-        sha256, size, counts = write_shard(examined(), recipe.schema(vocabulary), path)
-        return ShardEntry(
-            path=name,
-            **counts,
-            bytes=size,
-            sha256=sha256,
-            documents=source.documents,
-            duplicates=source.duplicates,
-            encoder=source.encoder,
-            statistics=add_up(statistics),
-            left_out=examples.left_out,
-        )
+        entries: list[ShardEntry] = []
+
+        def tell(sha256: str, size: int, counts: Mapping[str, int]) -> None:
+            entry = ShardEntry(
+                path=name,
+                **counts,
+                bytes=size,
+                sha256=sha256,
+                documents=source.documents,
+                duplicates=source.duplicates,
+                encoder=source.encoder,
+                statistics=add_up(statistics),
+                left_out=examples.left_out,
+            )
+            write_entry(self.output, shard, entry, self.owner)
+            entries.append(entry)
+
+        write_shard(examined(), recipe.schema(vocabulary), path, tell)
+        return entries[0]
 
     def _advice(self, shard: ShardId) -> str:
         recipe = self.settings.recipe.name
@@ -230,6 +238,7 @@ class _BuildFn(beam.DoFn):
     def _tell(self, builder: Builder, number: int, error: BuildError) -> None:
         # What the user can mend is told in a file; an exception would end the other shards too.
         path = failure_path(builder.output, builder.plan.shards[number])
+        check_owner(builder.output, builder.owner)
         write_atomically(path, str(error).encode())
 
 

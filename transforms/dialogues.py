@@ -109,6 +109,10 @@ class DialogueReality(Part):
     def labels(self) -> Mapping[str, int]:
         return {"fake": 0, "real": 1}
 
+    @property
+    def needs_others(self) -> bool:
+        return True
+
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         borders, offsets = packing.tokens.document_offsets, packing.tokens.sentence_offsets
         if len(borders) == 2:

@@ -34,8 +34,9 @@ class DiscourseMarkers(Part):
     either case; behind a marker there must be a space or a comma, unless it ends in a Chinese or
     Japanese character; of several markers that fit, the longest counts. A pair that is too long
     loses tokens at the front of A and at the end of B, from the longer of them first. Sentences
-    whose tokenizer has no border where the marker ends make no pair. Labels are the numbers of the
-    markers in the list, from 0.
+    whose tokenizer has no border where the marker ends make no pair, nor do those without a letter,
+    digit or ideograph behind the marker ("But..."), nor an A without one. Labels are the numbers of
+    the markers in the list, from 0.
 
     Attributes:
       markers: The markers, separated by commas. "english" and "chinese" stand for the built-in
@@ -50,6 +51,7 @@ class DiscourseMarkers(Part):
 
     segments: ClassVar[int] = 2
     task: ClassVar[PairTask | None] = PairTask("discourse", "discourse_label")
+    segments_say: ClassVar[bool] = True
     wants: ClassVar[str] = (
         "none of the sentences behind another one of their document begins with a marker of the "
         "list; give a list for the language of the text with --markers FILE"

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from transforms.inputs import FileRange, codec_of
 from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
+from transforms.planned_file import PlannedFile, ReadError
 from transforms.query_titles import record_fields, record_text
 from transforms.raw_records import RawRecords, ReadBatch
 
@@ -36,10 +37,6 @@ _MOST_ROWS = 1 << 16
 # The end of a line, and the blank lines after it. The class takes the next line's indentation too
 # and gives it back: without a repeated group the stack stays flat for millions of blank lines.
 _BORDER = re.compile(rb"\n[\x00-\x20\x7f]*\n")
-
-
-class ReadError(OSError):
-    """A file that cannot be read to its end; the message is one sentence that names it."""
 
 
 def check_max_document_bytes(max_document_bytes: int) -> None:
@@ -79,11 +76,16 @@ def read_range(
     check_max_document_bytes(max_document_bytes)
     codec = codec_of(part.path)
     records = RawRecords(part.path, max_document_bytes, in_place=part.format == "text")
+    planned: Any = file if part.size is None else PlannedFile(file, part.path, part.size)
     try:
-        stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec) if codec else file
+        stream = (
+            pa.CompressedInputStream(pa.PythonFile(planned, mode="r"), codec) if codec else planned
+        )
         for _ in _steps(stream, part, text_field, records, anchors_field):
             yield from records.drain()
         yield from records.drain()
+    except ReadError:
+        raise
     except (OSError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error

@@ -34,7 +34,8 @@ class InputFile:
       size: Its bytes as they are stored.
       modified: When it was last written, in seconds since 1970; 0 where that is not known.
       format: "text", "lines", "jsonl" or "parquet".
-      compressed: Whether it must be read from its beginning to its end.
+      compressed: Whether its bytes are compressed.
+      encoding: What its text is stored in, by Python's name of the codec.
     """
 
     path: str
@@ -42,20 +43,38 @@ class InputFile:
     modified: float = 0.0
     format: str
     compressed: bool
+    encoding: str = "utf-8"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it must be read from its beginning to its end."""
+        return self.compressed or self.encoding != "utf-8"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FileRange:
-    """The bytes [begin, end) of a file; end is None for all of a compressed file.
+    """The bytes [begin, end) of a file; end is None for all of a file that cannot be cut.
 
     Every record of a file belongs to exactly one of the ranges that the file is cut into, see
     `transforms.formats`.
+
+    Attributes:
+      path: The name of the file.
+      format: How it is read.
+      begin: The first byte.
+      end: The byte behind the last.
+      size: Bytes of the whole file when the run was planned; None if that does not matter.
+      encoding: See `InputFile`.
+      checks: What the beginning of the file is held to, see `transforms.looks.checks_of`.
     """
 
     path: str
     format: str
     begin: int
     end: int | None
+    size: int | None = None
+    encoding: str = "utf-8"
+    checks: frozenset[str] = frozenset()
 
 
 def codec_of(path: str) -> str | None:
@@ -88,23 +107,39 @@ def detect_format(path: str, requested: str = "auto") -> str:
     return found
 
 
-def input_file(path: str, size: int, requested: str = "auto", modified: float = 0.0) -> InputFile:
+def input_file(
+    path: str,
+    size: int,
+    requested: str = "auto",
+    modified: float = 0.0,
+    encoding: str = "utf-8",
+) -> InputFile:
     """Describes a file that was found; see `detect_format` for `requested` and what is raised."""
     found = detect_format(path, requested)
+    if found == "parquet" and encoding != "utf-8":
+        raise ValueError(
+            f"{path}: Parquet holds UTF-8, and --encoding {encoding} is for text and JSON; leave "
+            "it out, or read the other files in a run of their own"
+        )
     return InputFile(
         path=path,
         size=size,
         modified=modified,
         format=found,
         compressed=codec_of(path) is not None,
+        encoding=encoding,
     )
 
 
-def plan_ranges(files: Iterable[InputFile], range_bytes: int = RANGE_BYTES) -> list[FileRange]:
+def plan_ranges(
+    files: Iterable[InputFile],
+    range_bytes: int = RANGE_BYTES,
+    checks: frozenset[str] = frozenset(),
+) -> list[FileRange]:
     """Cuts files into ranges to be read in parallel, ordered by path and place.
 
-    A compressed file is one range. A file of no bytes is one range too, so that every file is
-    opened.
+    A file that is compressed or not UTF-8 is one range. A file of no bytes is one range too, so
+    that every file is opened.
 
     Raises:
       ValueError: If `range_bytes` is not positive.
@@ -113,21 +148,33 @@ def plan_ranges(files: Iterable[InputFile], range_bytes: int = RANGE_BYTES) -> l
         raise ValueError(f"range_bytes must be at least 1, got {range_bytes}")
     ranges = []
     for file in sorted(files, key=lambda file: file.path):
-        if file.compressed:
-            ranges.append(FileRange(path=file.path, format=file.format, begin=0, end=None))
+        whole = FileRange(
+            path=file.path,
+            format=file.format,
+            begin=0,
+            end=None,
+            size=file.size,
+            encoding=file.encoding,
+            checks=checks,
+        )
+        if file.whole:
+            ranges.append(whole)
             continue
         for begin in range(0, max(file.size, 1), range_bytes):
             end = min(begin + range_bytes, file.size)
-            ranges.append(FileRange(path=file.path, format=file.format, begin=begin, end=end))
+            ranges.append(dataclasses.replace(whole, begin=begin, end=end))
     return ranges
 
 
 def estimated_text_bytes(files: Iterable[InputFile]) -> int:
     """Returns about how many bytes of text the files hold.
 
-    A plain file counts as it is, .gz and .zst three times, .bz2 four times, Parquet twice.
+    A plain file counts as it is, .gz and .zst three times, .bz2 four times, Parquet twice; text in
+    another encoding half as much again, as Chinese in GB18030 becomes longer in UTF-8.
     """
-    return sum(file.size * _expansion(file) for file in files)
+    return sum(
+        file.size * _expansion(file) * (2 if file.encoding == "utf-8" else 3) // 2 for file in files
+    )
 
 
 def _expansion(file: InputFile) -> int:

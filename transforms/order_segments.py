@@ -59,6 +59,10 @@ class SentenceOrder(Part):
     def labels(self) -> Mapping[str, int]:
         return {"in_order": 0, "swapped": 1, **({"random": 1} if self.random_is_swapped else {})}
 
+    @property
+    def needs_others(self) -> bool:
+        return self.lone == "random"
+
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         starts = follow(packing.ends)
         sizes = packing.ends[starts] - starts

@@ -44,15 +44,20 @@ class Pair(Protocol):
       labels: Relation to label; relations that are not in it are not to be predicted.
       records: The text is records of a query, a title and a label, see `transforms.query_titles`.
       wants: What the text lacks if there are no examples; empty if that is never so.
+      segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
+      needs_others: It may take text from another document, so a shard needs two.
     """
 
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
     records: ClassVar[bool]
     wants: ClassVar[str]
+    segments_say: ClassVar[bool]
 
     @property
     def relations(self) -> Sequence[str]: ...
+    @property
+    def needs_others(self) -> bool: ...
 
     @property
     def labels(self) -> Mapping[str, int]: ...
@@ -117,6 +122,10 @@ class NextSentence(Part):
     @property
     def labels(self) -> Mapping[str, int]:
         return {"next": self.next_label, "random": 1 - self.next_label}
+
+    @property
+    def needs_others(self) -> bool:
+        return not self.same_document
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         if len(packing.tokens.document_offsets) == 2 and not self.same_document:

@@ -129,6 +129,11 @@ def is_folder(path: str) -> bool:
     return _LocalTree(path).is_folder(path)
 
 
+def real_path(path: str) -> str:
+    """Returns the one name of a file that has several, by links or by another way to its folder."""
+    return path if _is_store(path) else os.path.realpath(path)
+
+
 def delete_files(paths: Iterable[str]) -> None:
     """Deletes the files and links of these very names; one that is gone already is fine.
 

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import apache_beam as beam
@@ -12,14 +13,13 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PBegin
 
 from schemas.documents import Rejected, anchored_batch, document_batch
-from transforms.formats import (
-    MAX_DOCUMENT_BYTES,
-    ReadError,
-    check_max_document_bytes,
-    read_range,
-)
+from transforms.formats import MAX_DOCUMENT_BYTES, check_max_document_bytes, read_range
 from transforms.inputs import FileRange, InputFile, input_file
-from transforms.paths import is_folder, match
+from transforms.paths import is_folder, match, real_path, status
+from transforms.planned_file import CHANGED_ADVICE, ReadError
+
+# Remote files are looked up many at a time.
+_LOOKING = 16
 
 _Output: TypeAlias = pa.RecordBatch | Rejected | dict[str, int]
 
@@ -39,15 +39,19 @@ class Reading(NamedTuple):
     tally: Any
 
 
-def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[InputFile]:
+def match_inputs(
+    patterns: Sequence[str], requested: str = "auto", encoding: str = "utf-8"
+) -> list[InputFile]:
     """Finds the files to read.
 
     Args:
       patterns: Names or patterns, see `transforms.paths`; local or with a scheme such as gs://.
       requested: The format, see `transforms.inputs.detect_format`.
+      encoding: What text is stored in.
 
     Returns:
-      Each file once, ordered by path.
+      Each file once, ordered by path: of several names of one file, by links or another way to
+      its folder, the first.
 
     Raises:
       ValueError: If a pattern finds nothing or is a folder, or a file cannot be read.
@@ -55,10 +59,49 @@ def match_inputs(patterns: Sequence[str], requested: str = "auto") -> list[Input
     found: dict[str, FileMetadata] = {}
     for pattern in patterns:
         found.update({file.path: file for file in _match(pattern)})
+    once: dict[str, FileMetadata] = {}
+    for path, file in sorted(found.items()):
+        once.setdefault(real_path(path), file)
     return [
-        input_file(path, file.size_in_bytes, requested, file.last_updated_in_seconds or 0.0)
-        for path, file in sorted(found.items())
+        input_file(
+            file.path,
+            file.size_in_bytes,
+            requested,
+            file.last_updated_in_seconds or 0.0,
+            encoding,
+        )
+        for file in once.values()
     ]
+
+
+def check_unchanged(files: Sequence[InputFile]) -> None:
+    """Holds files that were read to what they were when the run was planned.
+
+    Size and time of every file are looked up again, whoever read it. A file that was put in the
+    place of another with the same size and time of writing is not found out.
+
+    Raises:
+      ReadError: If one is gone, or has another size or time of writing.
+    """
+    with ThreadPoolExecutor(_LOOKING) as pool:
+        for changed in pool.map(_change_of, files):
+            if changed:
+                raise ReadError(f"{changed}; {CHANGED_ADVICE}")
+
+
+def _change_of(file: InputFile) -> str:
+    """Tells how a file differs from what was planned, "" if it does not."""
+    found = status(file.path)
+    if found is None:
+        return f"{file.path} was read, and is gone now"
+    if found.size_in_bytes != file.size:
+        return (
+            f"{file.path} changed during the run: it had {file.size} bytes when the run was "
+            f"planned, and has {found.size_in_bytes} now"
+        )
+    if (found.last_updated_in_seconds or 0.0) != file.modified:
+        return f"{file.path} was written again during the run"
+    return ""
 
 
 def _match(pattern: str) -> list[FileMetadata]:

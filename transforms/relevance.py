@@ -28,8 +28,9 @@ class QueryTitles(Part):
     The records are JSON lines such as {"query": "...", "title": "...", "label": 0}, read with
     `--text-field query,title,label`. Label 0 is a title that was clicked ("clicked"), 1 one that
     was shown and not clicked ("shown"), 2 one that was taken at random ("random"). A record without
-    query or title, or with another label, is set aside. A pair that is too long loses tokens at the
-    end of both, from the longer of them first.
+    query or title, or with another label, is set aside. One whose query or title has no letter,
+    digit or ideograph makes no pair. A pair that is too long loses tokens at the end of both, from
+    the longer of them first.
 
     Randomness: none, but for the target length.
     Source: Sun et al. 2020, ERNIE 2.0, 4.2.3, IR relevance task.
@@ -41,6 +42,7 @@ class QueryTitles(Part):
     relations: ClassVar[Sequence[str]] = RELEVANCES
     task: ClassVar[PairTask | None] = PairTask("relevance", "relevance_label")
     records: ClassVar[bool] = True
+    segments_say: ClassVar[bool] = True
     wants: ClassVar[str] = (
         "none of them is a query and a title; it needs JSON lines of a query, a title and a label, "
         "whose fields --text-field names, as in query,title,label"

@@ -51,6 +51,10 @@ class SentenceDistance(Part):
     def labels(self) -> Mapping[str, int]:
         return {name: label for label, name in enumerate(self.relations)}
 
+    @property
+    def needs_others(self) -> bool:
+        return True
+
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         tokens = packing.tokens
         if len(tokens.document_offsets) == 2:

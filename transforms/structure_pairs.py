@@ -58,6 +58,10 @@ class SentenceStructure(Part):
     def labels(self) -> Mapping[str, int]:
         return {"random": 0, "next": 1, "previous": 2}
 
+    @property
+    def needs_others(self) -> bool:
+        return True
+
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         if len(packing.tokens.document_offsets) == 2:
             # Whether or not a draw asks for one: whoever builds must learn of it every time.

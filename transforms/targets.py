@@ -21,6 +21,24 @@ from transforms.spans import Spans
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
 
+RESERVED = frozenset(
+    """
+    add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda
+    dea double dump_patches entity entity_input eval extra_repr float forward get_buffer
+    get_extra_state get_parameter get_submodule half ipu items keys load_state_dict
+    modules mtia named_buffers named_children named_modules named_parameters parameters
+    pop register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ rtd
+    set_extra_state set_submodule share_memory state_dict target to to_empty train
+    training type update values xpu zero_grad
+    """.split()  # noqa: SIM905 - a list would have a line for every name
+)
+"""Names that batches use otherwise, and those of the methods of torch's modules, which cannot be
+names of modules in them."""
+
 Copy = tuple[Spans, Array]
 """One corruption of a batch: its spans, and the ids seen at their positions."""
 
@@ -33,6 +51,7 @@ class Targets(Protocol):
       stored: Whether there are columns; else the trainer draws the corruption anew.
       standard: Whether the originals of its tokens are to be predicted from the vocabulary, which
         is all that the standard columns of an export can say.
+      leads: Whether a recipe's first corruption may have it.
     """
 
     @property
@@ -43,6 +62,13 @@ class Targets(Protocol):
 
     @property
     def standard(self) -> bool: ...
+
+    @property
+    def leads(self) -> bool: ...
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        """Returns the names of its losses; `first` says that its corruption is the first."""
+        ...
 
     def columns(self, id_type: str) -> tuple[Column, ...]: ...
 
@@ -62,11 +88,15 @@ class MaskedTokens(Part):
 
     stored: ClassVar[bool] = True
     standard: ClassVar[bool] = True
+    leads: ClassVar[bool] = True
 
     name: str = "mlm"
 
     def __post_init__(self) -> None:
         check_name(self.name)
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return (self.name,)
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return selected_positions(self.name), seen_ids(self.name, id_type)
@@ -100,6 +130,7 @@ class ContrastedRun(MaskedTokens):
     """
 
     standard: ClassVar[bool] = False
+    leads: ClassVar[bool] = False
 
     name: str = "ngram"
 
@@ -119,6 +150,9 @@ class MaskedSpans(MaskedTokens):
     Differs: pairs of boundaries are not stored.
     """
 
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return self.name, "sbo" if first else f"{self.name}_sbo"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FreshTokens(Part):
@@ -132,11 +166,15 @@ class FreshTokens(Part):
 
     stored: ClassVar[bool] = False
     standard: ClassVar[bool] = False
+    leads: ClassVar[bool] = True
 
     name: str = "mlm"
 
     def __post_init__(self) -> None:
         check_name(self.name)
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return (self.name,)
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return ()
@@ -149,6 +187,8 @@ def check_name(name: str) -> None:
     """Raises ValueError unless a name can be part of a column's."""
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise ValueError(f"name must be of lower-case letters, digits and _, got {name!r}")
+    if name in RESERVED:
+        raise ValueError(f"name cannot be {name!r}, which means something else in training")
 
 
 def interleave(copies: Sequence[Array], counts: Sequence[Int64]) -> pa.Array:

@@ -151,10 +151,10 @@ class TextEncoder:
           exception.
         """
         blocks = list(_blocks(text))
-        encoded = self._through_table(blocks)
-        if encoded is not None and self._agrees(blocks, encoded, rng):
-            return self._assemble(text, encoded, "word_table")
-        return self._assemble(text, [self._through_library(block) for block in blocks], "library")
+        encoded, path = self._through_table(blocks), "word_table"
+        if encoded is None or not self._agrees(blocks, encoded, rng):
+            encoded, path = [self._through_library(block) for block in blocks], "library"
+        return self._assemble(text, [self._without_blanks(each) for each in encoded], path)
 
     def _through_table(self, blocks: list[_Sentences]) -> list[_Encoded] | None:
         if self._table is None or self._splitting is None:
@@ -268,6 +268,20 @@ class TextEncoder:
                 )
                 return False
         return True
+
+    def _without_blanks(self, encoded: _Encoded) -> _Encoded:
+        """Takes all tokens from sentences that have white space alone, such as "▁" for U+200B."""
+        blank, filled = self._kinds.blank, np.flatnonzero(encoded.counts)
+        starts = offsets_of(encoded.counts)
+        which = filled[blank[encoded.ids[starts[filled]]]]
+        if not len(which):
+            return encoded
+        text = offsets_of(~blank[encoded.ids])
+        which = which[text[starts[which]] == text[starts[which + 1]]]
+        nothing = np.zeros(len(which), np.int64)
+        names = {name: each[:0] for name, each in encoded.annotations.items()}
+        words = None if encoded.word_starts is None else encoded.word_starts[:0]
+        return _replace(encoded, which, _Encoded(encoded.ids[:0], nothing, words, names))
 
     def _assemble(self, text: ShardText, blocks: list[_Encoded], path: str) -> Tokens:
         """Joins the blocks and drops sentences and documents without a token."""

@@ -118,6 +118,8 @@ def _borders(
     joined = kinds.continues[ids] & ~kinds.ideograph[ids]
     # Bytes of one character, and what normalising made of one, have the same first character.
     joined[1:] |= runs[begins[1:]] == runs[begins[:-1]]
+    # A token may end inside of a run that it does not begin with: "a1", "2".
+    joined[1:] |= runs[begins[1:]] == runs[np.maximum(begins[1:] - 1, 0)]
     joined &= ~spaced
     joined[firsts] = False
     opens = (cut | spaced) & ~joined

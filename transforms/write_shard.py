@@ -1,23 +1,26 @@
-"""Writes one shard: under a temporary name first, its entry last."""
+"""Writes one shard: under a temporary name first, its final name last."""
 
 import hashlib
-import json
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from schemas.checked_json import DamagedError
+from schemas.lock import WORK_FOLDER
 from schemas.manifest import ShardEntry
 from schemas.records import ShardId
+from schemas.sealed import open_sealed, sealed_json
+from transforms.atomic_files import atomic_file, is_local, write_atomically
 from transforms.paths import list_folder
+from transforms.work_folder import check_owner, entry_path, read_bytes
 
-BUILD_FOLDER = "_build"
-"""Holds what a run needs to be resumed; gone when the manifest is written."""
+Tell = Callable[[str, int], object]
+"""Told the sha256 and the size of a file that is about to get its name."""
 
 
 class HashingFile:
@@ -53,41 +56,11 @@ class HashingFile:
         self.closed = True
 
 
-def write_atomically(path: str, content: bytes) -> None:
-    """Writes a small file so that it is either there whole or not at all."""
-    temporary = temporary_name(path)
-    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        file.write(content)
-    FileSystems.rename([temporary], [path])
-
-
-def temporary_name(path: str) -> str:
-    """Returns a name beside `path` that no reader takes for a shard."""
-    folder, name = FileSystems.split(path)
-    return FileSystems.join(folder, f".{name}.{uuid.uuid4().hex[:12]}.tmp")
-
-
-def make_folder(path: str) -> None:
-    """Creates a folder unless it is there."""
-    try:
-        FileSystems.mkdirs(path)
-    except (BeamIOError, OSError):
-        if not FileSystems.exists(path):
-            raise
-
-
-def entry_path(output: str, shard: ShardId) -> str:
-    """Returns where the entry of a finished shard is kept until the manifest is written."""
-    return FileSystems.join(output, BUILD_FOLDER, f"{shard.name.replace('/', '-')}.json")
-
-
-def failure_path(output: str, shard: ShardId) -> str:
-    """Returns where it is told why a shard could not be built."""
-    return f"{entry_path(output, shard)}.failed"
-
-
 def write_shard(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: str,
+    tell: Callable[[str, int, Mapping[str, int]], object] | None = None,
 ) -> tuple[str, int, dict[str, int]]:
     """Writes record batches as an uncompressed Arrow IPC file.
 
@@ -95,6 +68,7 @@ def write_shard(
       batches: The rows, each batch of `schema`; taken one at a time.
       schema: Their schema.
       path: Final name of the file; it appears only when complete.
+      tell: Called with what is returned, before the name appears.
 
     Returns:
       sha256, size in bytes, and {"rows", "tokens", "max_length"}.
@@ -109,24 +83,54 @@ def write_shard(
             counts["tokens"] += int(lengths.sum())
             counts["max_length"] = max(counts["max_length"], int(lengths.max(initial=0)))
 
-    sha256, size = write_arrow(counted(), schema, path)
+    def told(sha256: str, size: int) -> None:
+        if tell is not None:
+            tell(sha256, size, counts)
+
+    sha256, size = write_arrow(counted(), schema, path, told)
     return sha256, size, counts
 
 
-def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str) -> tuple[str, int]:
+def write_arrow(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str, tell: Tell | None = None
+) -> tuple[str, int]:
     """Writes record batches as an uncompressed Arrow IPC file that appears only when complete.
+
+    Returns:
+      sha256, and size in bytes; `tell` is called with them before the name appears.
+    """
+
+    def write(sink: HashingFile) -> None:
+        with pa.ipc.new_file(pa.PythonFile(sink, "w"), schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+
+    return write_hashed(write, path, tell)
+
+
+def write_hashed(
+    write: Callable[[HashingFile], object], path: str, tell: Tell | None = None
+) -> tuple[str, int]:
+    """Writes a file that appears only when complete.
+
+    Args:
+      write: Writes its content.
+      path: Its final name.
+      tell: Called with what is returned, before the name appears.
 
     Returns:
       sha256, and size in bytes.
     """
-    temporary = temporary_name(path)
-    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        sink = HashingFile(file)
-        with pa.ipc.new_file(pa.PythonFile(sink, "w"), schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-    FileSystems.rename([temporary], [path])
-    return sink.sha256, sink.bytes
+    sinks: list[HashingFile] = []
+
+    def told() -> None:
+        if tell is not None:
+            tell(sinks[0].sha256, sinks[0].bytes)
+
+    with atomic_file(path, told) as file:
+        sinks.append(HashingFile(file))
+        write(sinks[0])
+    return sinks[0].sha256, sinks[0].bytes
 
 
 class Entry(Protocol):
@@ -136,48 +140,80 @@ class Entry(Protocol):
     def path(self) -> str: ...
     @property
     def bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
     def to_json(self) -> dict[str, Any]: ...
 
 
 _Entry = TypeVar("_Entry", bound=Entry)
 
 
-def write_entry(output: str, shard: ShardId, entry: Entry) -> None:
-    """Records that a shard is finished."""
-    write_atomically(entry_path(output, shard), json.dumps(entry.to_json()).encode())
+def write_entry(output: str, shard: ShardId, entry: Entry, owner: str = "") -> None:
+    """Records what a shard is that is about to get its name.
+
+    Args:
+      output: Folder of the corpus.
+      shard: Names it.
+      entry: What it is.
+      owner: See `work_folder.check_owner`.
+    """
+    check_owner(output, owner)
+    write_atomically(entry_path(output, shard), sealed_json(entry.to_json()))
 
 
 def read_entries(output: str, shards: Sequence[ShardId]) -> list[ShardEntry | None]:
     """Returns the entry of each finished shard, None for a shard that has to be built.
 
-    A shard whose file is gone, or has another size than its entry says, is not finished.
+    A shard whose file is gone, or is not what its entry says, is not finished: of a local file the
+    sha256 is looked at, of one in a store, which checks what it keeps, the size alone.
     """
-    return read_entries_as(ShardEntry.from_json, output, shards)
+    return read_entries_as(ShardEntry, output, shards)
 
 
 def read_entries_as(
-    parse: Callable[[Mapping[str, Any]], _Entry], output: str, shards: Sequence[ShardId]
+    kind: type[_Entry], output: str, shards: Sequence[ShardId]
 ) -> list[_Entry | None]:
     """Returns what `read_entries` does, for entries of any kind."""
-    told = file_sizes(FileSystems.join(output, BUILD_FOLDER))
+    there = file_sizes(FileSystems.join(output, WORK_FOLDER))
     splits = {shard.split for shard in shards}
     sizes = {split: file_sizes(FileSystems.join(output, split)) for split in splits}
 
     def read(shard: ShardId) -> _Entry | None:
         path = entry_path(output, shard)
-        if FileSystems.split(path)[1] not in told:
+        if FileSystems.split(path)[1] not in there:
             return None
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            entry = parse(json.loads(file.read()))
+        try:
+            entry = open_sealed(read_bytes(path), kind, path)
+        except DamagedError:
+            return None
+        name = f"{shard.name}.arrow"
+        whole = (
+            entry.path == name and sizes[shard.split].get(name.rpartition("/")[2]) == entry.bytes
+        )
         return (
-            entry if sizes[shard.split].get(entry.path.rpartition("/")[2]) == entry.bytes else None
+            entry
+            if whole and _is_intact(FileSystems.join(output, *name.split("/")), entry)
+            else None
         )
 
-    # Remote files are opened many at a time.
+    # Remote files are opened, and local ones hashed, many at a time.
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(read, shards))
 
 
+def _is_intact(path: str, entry: Entry) -> bool:
+    return not is_local(path) or file_sha256(path) == entry.sha256
+
+
+def file_sha256(path: str) -> str:
+    """Returns the sha256 of a file on this machine."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def file_sizes(folder: str) -> dict[str, int]:
     """Returns the bytes of each file in a folder that is there, by name."""
-    return {FileSystems.split(file.path)[1]: file.size_in_bytes for file in list_folder(folder)}
+    return {file.path.rpartition("/")[2]: file.size_in_bytes for file in list_folder(folder)}

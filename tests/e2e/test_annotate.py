@@ -60,7 +60,7 @@ def test_annotations_by_document(
     assert manifest["spans"]["phrases"] == sum(len(row["phrases"]) for row in rows)
     begins = {(row["entities"][0]["start"], row["entities"][0]["end"]) for row in rows}
     assert (0, len("Peter Lund")) in begins
-    for entry in manifest["files"]:
+    for entry in manifest["annotations"]:
         assert (out / entry["path"]).stat().st_size == entry["bytes"]
     assert annotate(text, out, "--spacy-model", trained_model(), "--phrases", "jieba") == 0
     assert "already holds these annotations" in capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_killed_annotations_go_on(text: Path, tmp_path: Path, digests: Digests) 
         [sys.executable, "-m", "pipelines.cli", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 120
-    while len(list(out.glob("_build/annotations-*.json"))) < 2:
+    while len(list(out.glob(".shardmill/annotations-*.json"))) < 2:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.002)

@@ -77,7 +77,9 @@ def test_dry_run_submits_nothing(
         "gs://dataflow/dry is not finished; the job was put together but not submitted "
         "(--dry_run): run the same command without it\n"
     )
-    assert [name for name in names(bucket) if name.startswith("dry/")] == ["dry/_build/build.json"]
+    assert [name for name in names(bucket) if name.startswith("dry/")] == [
+        "dry/.shardmill/record.json"
+    ]
 
 
 def test_template_stages_the_job(staged: tuple[str, dict[str, bytes]]) -> None:

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +14,16 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 import pipelines.build
+from pipelines import remote_lock
+from pipelines.cli import main
 from pipelines.runners import Runner
-from schemas.errors import RunError
+from schemas.errors import RunError, UsageError
+from schemas.lock import this_process
 from schemas.manifest import parse_manifest
 from transforms.paths import delete_files, exists, is_folder, list_folder, match, status
 
 storage = pytest.importorskip("google.cloud.storage")
+PreconditionFailed = pytest.importorskip("google.api_core.exceptions").PreconditionFailed
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
@@ -109,7 +116,7 @@ def test_goes_on_and_overwrites(
     after = {blob.name: blob.updated for blob in bucket.list_blobs(prefix="deep/out/train/shard")}
     assert {name: after[name] for name in written} == written
     assert not half.exists()
-    assert not [name for name in names(bucket) if "_build" in name]
+    assert not [name for name in names(bucket) if ".shardmill" in name]
 
     def no_pipeline(*_: object) -> None:
         raise AssertionError("everything is built")
@@ -142,7 +149,7 @@ def test_rejected_records_are_written(
     text = ["--input", f"gs://{bucket.name}/corpus/*"]
     assert build(f"gs://{bucket.name}/out", *text) == 1
     assert "run the same command with --max-rejected 1" in capsys.readouterr().err
-    [name] = [name for name in names(bucket) if "rejected" in name]
+    [name] = [name for name in names(bucket) if name.startswith("out/rejected/")]
     assert json.loads(bucket.blob(name).download_as_bytes())["excerpt"] == "{broken"
 
 
@@ -184,3 +191,97 @@ def test_paths_are_literal_and_patterns_are_ours(bucket: Any) -> None:
     delete_files([f"{root}/a[1]/b.txt", f"{root}/gone"])
     assert status(f"{root}/a[1]/b.txt") is None
     assert exists(f"{root}/a1/b.txt")
+
+
+def held_by(bucket: Any, folder: str, **changed: object) -> str:
+    """Puts the lock of some process there; returns where."""
+    holder = {**json.loads(this_process("build").to_json()), **changed}
+    blob = bucket.blob(f"{folder}/.shardmill/lock")
+    blob.upload_from_string(f"{json.dumps(holder)}\nabc\n")
+    return f"gs://{bucket.name}/{blob.name}"
+
+
+def test_one_writer(
+    build: Build, bucket: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = f"gs://{bucket.name}/out"
+    text = ["--input", f"gs://{bucket.name}/corpus/*", "--shards", "1"]
+    codes = []
+
+    def interrupted(*_: object) -> None:
+        codes.append(build(out, *text, "--seed", "7", "--overwrite"))
+        codes.append(main(["verify", out]))
+        raise RunError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipelines.build, "finish", interrupted)
+        assert build(out, *text) == 1
+    assert codes == [2, 2]
+    told = capsys.readouterr().err
+    assert f"{out} is being written by `shardmill build` (process {os.getpid()} on " in told
+    assert f"delete {out}/.shardmill/lock" in told
+    assert "out/.shardmill/lock" not in names(bucket)
+
+
+def test_whose_lock_is_taken_over(
+    build: Build, bucket: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = f"gs://{bucket.name}/out"
+    text = ["--input", f"gs://{bucket.name}/corpus/*", "--shards", "1"]
+    started = "2024-05-01 12:00:00 UTC"
+    lock = held_by(bucket, "out", host="elsewhere", pid=7, started=started)
+    assert build(out, *text) == 2
+    told = capsys.readouterr().err
+    assert f"by `shardmill build` (process 7 on elsewhere) since {started}; wait until" in told
+    assert f"If it was killed, delete {lock}, and run this command again" in told
+    bucket.blob("out/.shardmill/lock").upload_from_string(b"\xff\x00 something")
+    assert build(out, *text) == 2
+    assert "is being written by another process" in capsys.readouterr().err
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    held_by(bucket, "out", pid=ended.pid)
+    assert build(out, *text) == 0
+    assert not [name for name in names(bucket) if ".shardmill" in name]
+
+
+def test_a_lock_that_came_first_wins(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two look at once, and see none; the store lets one put its own."""
+    lock = f"gs://{bucket.name}/out/.shardmill/lock"
+    sent: list[int] = []
+    upload = storage.Blob.upload_from_string
+
+    def first_wins(blob: Any, data: bytes, if_generation_match: int) -> None:
+        # The emulator does not look at the condition.
+        sent.append(if_generation_match)
+        if len(sent) > 1:
+            raise PreconditionFailed("conditionNotMet")
+        upload(blob, data)
+
+    monkeypatch.setattr(storage.Blob, "upload_from_string", first_wins)
+    monkeypatch.setattr(remote_lock, "_there", lambda _: None)
+    with (
+        remote_lock.hold_remote("gs://out", lock, "build"),
+        pytest.raises(UsageError, match="gs://out is being written by `shardmill build`"),
+        remote_lock.hold_remote("gs://out", lock, "annotate"),
+    ):
+        pass
+    assert sent == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["o[1]", "o*"])
+def test_names_that_look_like_patterns(build: Build, bucket: Any, name: str) -> None:
+    text = ["--input", f"gs://{bucket.name}/corpus/*", "--shards", "1", "--eval-fraction", "0"]
+    for neighbour in ("o1", "ox"):
+        bucket.blob(f"{neighbour}/train/shard-00000-of-00001.arrow").upload_from_string("mine")
+        bucket.blob(f"{neighbour}/README.md").upload_from_string("mine")
+    out = f"gs://{bucket.name}/{name}"
+    assert build(out, *text, recipe="roberta") == 0
+    bucket.blob(f"{name}/train/notes.txt").upload_from_string("mine")
+    assert build(out, *text, "--seed", "7", "--overwrite", recipe="roberta") == 0
+    assert main(["verify", out]) == 0
+    for neighbour in ("o1", "ox"):
+        assert {each for each in names(bucket) if each.startswith(f"{neighbour}/")} == {
+            f"{neighbour}/README.md",
+            f"{neighbour}/train/shard-00000-of-00001.arrow",
+        }
+    assert bucket.blob(f"{name}/train/notes.txt").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pipelines.build
-import pipelines.output
+import pipelines.places
 import transforms.build_shards
 from pipelines.runners import Runner
 from schemas.software import software_versions
@@ -114,14 +114,21 @@ def test_overwrite_replaces(build: Build, digests: Digests, tmp_path: Path) -> N
 def test_overwrite_that_is_killed_leaves_nothing_that_looks_finished(
     build: Build, digests: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(folder: str) -> None:
-        raise KeyboardInterrupt
+    deleted: list[str] = []
+    delete_files = pipelines.places.delete_files
+
+    def killed(paths: list[str]) -> None:
+        deleted.extend(paths)
+        if len(deleted) == 3:
+            raise KeyboardInterrupt
+        delete_files(paths)
 
     out = tmp_path / "out"
     assert build(out, "--shards", "3") == 0
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.output, "remove_folder", killed)
+        patch.setattr(pipelines.places, "delete_files", killed)
         assert build(out, "--overwrite") == 130
+    assert deleted[0] == f"{out}/manifest.json"
     assert not (out / "manifest.json").exists()
     assert build(out) == 2
     assert build(out, "--overwrite") == 0
@@ -338,8 +345,8 @@ def test_damaged_file_is_told_in_one_sentence(
     lines = [line for line in errors.splitlines() if not line.startswith("building:")]
     assert len(lines) == 1, errors
     assert lines[0].startswith(f"shardmill: the pipeline failed: {path} cannot be read as text: ")
-    assert lines[0].endswith(f"(the trace is in {tmp_path}/out/_build/error.txt)")
-    trace = (tmp_path / "out" / "_build" / "error.txt").read_text("utf-8")
+    assert lines[0].endswith(f"(the trace is in {tmp_path}/out/.shardmill/error.txt)")
+    trace = (tmp_path / "out" / ".shardmill" / "error.txt").read_text("utf-8")
     assert "Traceback (most recent call last)" in trace
     assert "line_blocks.py" in trace
 

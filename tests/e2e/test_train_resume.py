@@ -1,5 +1,6 @@
 """A run that is stopped, and goes on, is the run that was not stopped."""
 
+import json
 import os
 import resource
 import signal
@@ -66,8 +67,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     wait_for_step(process, output, 15)
     process.kill()
     process.communicate()
-    half = output / "checkpoints" / ".step-00000020.tmp"
-    half.mkdir(exist_ok=True)
+    half = output / "checkpoints" / ".step-00000020.0123456789ab.tmp"
+    half.mkdir()
+    (half / ".unfinished").touch()
     (half / "state.pt").write_bytes(b"half")
     assert train(data, model, output, *options) == 0
     assert steps_saved(output) == ["step-00000010", "step-00000020", "step-00000030"]
@@ -104,6 +106,25 @@ def test_more_steps_may_be_asked_for(tmp_path: Path, capsys: Captured) -> None:
     assert train(data, model, tmp_path / "run", *SMALL, "--steps", "5") == 0
     assert "steps is 5, was 3" in capsys.readouterr().err
     assert [record["step"] for record in records(tmp_path / "run")] == [1, 2, 3, 4, 5]
+
+
+def test_fewer_steps_than_there_are_cannot_be_asked_for(tmp_path: Path, capsys: Captured) -> None:
+    data, model, output = corpus("bert-wwm"), tiny_config(tmp_path), tmp_path / "run"
+    assert train(data, model, output, *SMALL, "--steps", "3") == 0
+    log = (output / "log.jsonl").read_bytes()
+    assert train(data, model, output, *SMALL, "--steps", "2") == 2
+    assert "--steps 2 is less than the 3 steps that" in capsys.readouterr().err
+    assert (output / "log.jsonl").read_bytes() == log
+
+
+def test_what_is_saved_is_for_everybody_who_may_read(tmp_path: Path) -> None:
+    data, output = corpus("bert-wwm"), tmp_path / "run"
+    model = tiny_config(tmp_path, attention_probs_dropout_prob=0.1)
+    assert train(data, model, output, *SMALL, "--steps", "1") == 0
+    hf = output / "latest" / "hf"
+    modes = {path.stat().st_mode & 0o777 for path in hf.iterdir()}
+    assert modes == {(output / "log.jsonl").stat().st_mode & 0o777}
+    assert json.loads((hf / "config.json").read_text())["attention_probs_dropout_prob"] == 0.1
 
 
 def test_old_checkpoints_are_deleted(tmp_path: Path) -> None:
@@ -161,8 +182,10 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, capsys: Captured) -> None:
     assert train(data, model, output, *SMALL, "--steps", "2") == 0
     state = output / "latest" / "state.pt"
     state.write_bytes(state.read_bytes()[:1000])
-    assert train(data, model, output, *SMALL, "--steps", "4") == 2
-    assert "state.pt cannot be read" in capsys.readouterr().err
+    assert train(data, model, output, *SMALL, "--steps", "4") == 1
+    told = capsys.readouterr().err
+    assert "state.pt is damaged: it has 1000 bytes, checkpoint.json says" in told
+    assert "there is no checkpoint before it" in told
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:

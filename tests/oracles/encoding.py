@@ -95,7 +95,17 @@ def encode_slowly(shard: ShardText, tokenizer: Tokenizer) -> list[tuple[list[int
                 position = len("".join(line[:index]))
                 encoded.append(_encode(each.rstrip("\n"), position, words, tokenizer))
             line = []
-    return [each for each in encoded if each[0]]
+    return [each for each in encoded if not is_blank(each[0], tokenizer)]
+
+
+def is_blank(ids: list[int], tokenizer: Tokenizer) -> bool:
+    """Whether a sentence is white space alone, as of U+200B, which some make a space of."""
+    return set(ids) <= {tokenizer.token_to_id(space_mark(tokenizer))}
+
+
+def space_mark(tokenizer: Tokenizer) -> str:
+    """The character that stands for a space in the tokens of a tokenizer."""
+    return "\u0120" if "ByteLevel" in str(tokenizer.pre_tokenizer) else "\u2581"
 
 
 def _words_with_ideographs(line: str) -> list[tuple[int, int]]:
@@ -125,25 +135,26 @@ def _encode(
     borders = {at for at, character in enumerate(sentence, 1) if character == " "}
     for at in (each - position for word in words for each in word):
         # The segmenter's border inside a run of letters moves to the end of the run.
-        while 0 < at < len(sentence) and _in_run(sentence, at):
+        while 0 < at < len(sentence) and in_run(sentence, at):
             at += 1
         borders.add(at)
     before = None
     for at, word in zip(first, encoding.word_ids, strict=True):
         inside = any(begin < position + at < end for begin, end in words)
-        in_run = 0 < at < len(sentence) and _in_run(sentence, at)
-        if (word is None or word != before) and not inside and not in_run:
+        inside |= 0 < at < len(sentence) and in_run(sentence, at)
+        if (word is None or word != before) and not inside:
             borders.add(at)
         before = word
     starts: list[bool] = []
     of_last = -1
-    for at, token in zip(first, encoding.tokens, strict=True):
+    prefixed = prefixed_tokens(encoding.tokens, tokenizer)
+    for at, token, goes_on in zip(first, encoding.tokens, prefixed, strict=True):
         own = sum(1 for border in borders if border <= at)
-        prefixed = token.startswith("##") and len(token) > 2 and _is_word_piece(tokenizer)
-        if prefixed and starts and not _is_ideograph(token[2]):
+        if goes_on:
             starts.append(False)
             continue
-        leads = token[0] in "\u2581\u0120" and len(token) > 1 and not _is_word_piece(tokenizer)
+        mark = space_mark(tokenizer)
+        leads = token[0] == mark and len(token) > 1 and not _is_word_piece(tokenizer)
         starts.append(
             not starts
             or own != of_last
@@ -153,11 +164,21 @@ def _encode(
     return encoding.ids, starts
 
 
+def prefixed_tokens(tokens: list[str], tokenizer: Tokenizer) -> list[bool]:
+    """Says which tokens of a sentence carry the mark of a piece that goes on with a word."""
+    return [
+        index > 0 and token.startswith("##") and len(token) > 2 and not _is_ideograph(token[2])
+        if _is_word_piece(tokenizer)
+        else False
+        for index, token in enumerate(tokens)
+    ]
+
+
 def _is_word_piece(tokenizer: Tokenizer) -> bool:
     return isinstance(tokenizer.model, models.WordPiece)
 
 
-def _in_run(text: str, at: int) -> bool:
+def in_run(text: str, at: int) -> bool:
     """Whether a run of letters, or of digits, or a character with its marks, goes on at `at`."""
     if _kind(text[at]) == "M":
         return text[at - 1] != " "

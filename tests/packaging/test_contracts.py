@@ -23,6 +23,8 @@ BEAM = {
     "transforms.record_reading",
     "transforms.shard_documents",
     "transforms.stored_annotations",
+    "transforms.atomic_files",
+    "transforms.work_folder",
     "transforms.write_shard",
 }
 """The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""

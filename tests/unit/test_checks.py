@@ -130,7 +130,7 @@ def test_counts_of_special_tokens() -> None:
         (
             {"input_ids": [CLS, SEP, 20, SEP], "second_segment_start": 2}
             | {"mlm_positions": [[2], [2]], "mlm_input_ids": [[20], [20]]},
-            ["a segment is empty"],
+            ["a segment has no text", "a segment is empty"],
         ),
         (
             {"input_ids": [CLS, *range(10, 20), SEP, *range(20, 25), SEP]}

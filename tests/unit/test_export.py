@@ -144,7 +144,7 @@ def test_another_export_is_refused(tmp_path: Path, capsys: Captured) -> None:
     folder, output = corpus("bert"), tmp_path / "out"
     assert export(folder, output) == 0
     assert export(folder, output, "--copies", "1") == 2
-    assert "copies 3 there, 1 here" in capsys.readouterr().err
+    assert "copies: there 3, here 1" in capsys.readouterr().err
     assert export(corpus("roberta"), output) == 2
     assert "holds another export" in capsys.readouterr().err
 

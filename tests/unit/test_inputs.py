@@ -56,12 +56,22 @@ def test_codecs() -> None:
 def test_plans_ranges_ordered_by_path() -> None:
     files = [input_file("b.txt", 25), input_file("a.jsonl.gz", 99), input_file("c.txt", 0)]
     assert plan_ranges(files, 10) == [
-        FileRange(path="a.jsonl.gz", format="jsonl", begin=0, end=None),
-        FileRange(path="b.txt", format="text", begin=0, end=10),
-        FileRange(path="b.txt", format="text", begin=10, end=20),
-        FileRange(path="b.txt", format="text", begin=20, end=25),
-        FileRange(path="c.txt", format="text", begin=0, end=0),
+        FileRange(path="a.jsonl.gz", format="jsonl", begin=0, end=None, size=99),
+        FileRange(path="b.txt", format="text", begin=0, end=10, size=25),
+        FileRange(path="b.txt", format="text", begin=10, end=20, size=25),
+        FileRange(path="b.txt", format="text", begin=20, end=25, size=25),
+        FileRange(path="c.txt", format="text", begin=0, end=0, size=0),
     ]
+
+
+def test_files_in_another_encoding_are_not_cut() -> None:
+    file = input_file("a.txt", 30, encoding="gb18030")
+    assert plan_ranges([file], 10) == [
+        FileRange(path="a.txt", format="text", begin=0, end=None, size=30, encoding="gb18030")
+    ]
+    assert estimated_text_bytes([file]) == 45
+    with pytest.raises(ValueError, match=r"a\.parquet: Parquet holds UTF-8"):
+        input_file("a.parquet", 30, encoding="gb18030")
 
 
 def test_refuses_empty_ranges() -> None:

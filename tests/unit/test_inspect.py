@@ -245,7 +245,11 @@ def test_the_report_page_is_written(tmp_path: Path, capsys: Captured) -> None:
     path = tmp_path / "page.html"
     assert main([str(corpus("bert")), "--html", str(path)]) == 0
     assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert main([str(corpus("bert")), "--html", str(path)]) == 0
     assert main([str(corpus("bert")), "--html", str(path / "x.html")]) == 2
+    path.write_text("<!doctype html>mine")
+    assert main([str(corpus("bert")), "--html", str(path)]) == 2
+    assert path.read_text() == "<!doctype html>mine"
     assert "cannot be written" in capsys.readouterr().err
 
 

@@ -26,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCK = Path(".shardmill", "lock")
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.lock._PATIENCE_SECONDS", 0.1)
+
+
 def start(code: str, *arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],

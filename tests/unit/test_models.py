@@ -169,7 +169,11 @@ def test_attention_has_no_dropout(asked: float, tmp_path: Path) -> None:
     model = load(config_of(tmp_path, attention_probs_dropout_prob=asked))
     told = "attention dropout is 0, not 0.3: packed attention has none"
     assert model.notice == (told if asked else "")
-    assert model.hf.config.attention_probs_dropout_prob == 0.0
+    dropouts = [each for name, each in model.hf.named_modules() if name.endswith("self.dropout")]
+    assert [each.p for each in dropouts] == [0.0] * len(dropouts)
+    assert dropouts
+    # Who fine-tunes what is saved has the dropout of the model.
+    assert model.hf.config.attention_probs_dropout_prob == asked
     rates = {name: m.p for name, m in model.named_modules() if isinstance(m, torch.nn.Dropout)}
     assert [rate for name, rate in rates.items() if name.endswith("attention.self.dropout")] == [0]
     assert rates["hf.bert.embeddings.dropout"] == 0.1
@@ -308,9 +312,8 @@ def test_weights_of_another_precision_are_trained_in_float32(tmp_path: Path) -> 
 
 
 def test_a_sequence_is_not_cut_into_chunks(tmp_path: Path) -> None:
-    assert (
-        load(config_of(tmp_path, chunk_size_feed_forward=7)).hf.config.chunk_size_feed_forward == 0
-    )
+    layers = load(config_of(tmp_path, chunk_size_feed_forward=7)).hf.bert.encoder.layer
+    assert {layer.chunk_size_feed_forward for layer in layers} == {0}
 
 
 def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:

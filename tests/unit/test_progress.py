@@ -16,7 +16,7 @@ from pipelines.progress import ShardProgress, duration
 from schemas.records import ShardId
 from transforms import write_shard
 from transforms.paths import list_folder
-from transforms.write_shard import entry_path, failure_path
+from transforms.work_folder import entry_path, failure_path
 
 
 class Clock:
@@ -147,7 +147,7 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     builder = SimpleNamespace(output=str(tmp_path))
     plan: Any = SimpleNamespace(builders=[builder], shards=SimpleNamespace(shards=shards))
     assert build._finished(plan) == 0
-    (tmp_path / "_build").mkdir()
+    (tmp_path / ".shardmill").mkdir()
     Path(entry_path(str(tmp_path), shards[2])).write_text("{}")
     Path(failure_path(str(tmp_path), shards[1])).write_text("no")
     assert build._finished(plan) == 1
@@ -159,4 +159,4 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(write_shard, "list_folder", spy)
     assert build._finished(plan) == 1
-    assert matched == [f"{tmp_path}/_build"]
+    assert matched == [f"{tmp_path}/.shardmill"]

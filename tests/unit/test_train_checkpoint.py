@@ -1,12 +1,21 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
 from trainer.checkpoint import Checkpoints, check_identity, read_checkpoint
 
-META = {"loader": {"epoch": 0}, "identity": {"seed": 1, "data": "x"}, "options": {}, "software": {}}
+OPTIONS = {"data": "out", "model": "bert-tiny", "output": "run"}
+META: dict[str, Any] = {
+    "run": "0123456789abcdef",
+    "loader": {"epoch": 0},
+    "identity": {"seed": 1, "data": "x"},
+    "options": OPTIONS,
+    "software": {},
+}
 
 
 def save(run: Path, step: int, keep: int = 9) -> Path:
@@ -62,17 +71,21 @@ def test_a_failure_leaves_nothing_half_written(tmp_path: Path) -> None:
 
 
 def test_halves_of_a_killed_process_are_cleared(tmp_path: Path) -> None:
-    half = tmp_path / "checkpoints" / ".step-00000001.tmp"
+    half = tmp_path / "checkpoints" / ".step-00000001.0123456789ab.tmp"
     half.mkdir(parents=True)
+    (half / ".unfinished").touch()
     (half / "state.pt").write_text("half")
+    Checkpoints(tmp_path, 1).clear()
     assert Checkpoints(tmp_path, 1).latest() is None
     save(tmp_path, 2)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
 
 
 def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no checkpoint of `shardmill train`"):
+    with pytest.raises(DamagedError, match="is no checkpoint of `shardmill train`: it has no"):
         read_checkpoint(tmp_path)
+    with pytest.raises(UsageError, match="is no checkpoint of `shardmill train`: there is nothing"):
+        read_checkpoint(tmp_path / "nowhere")
 
 
 def test_another_run_is_told_by_what_differs(tmp_path: Path) -> None:

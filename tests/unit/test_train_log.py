@@ -64,7 +64,7 @@ def test_what_came_after_the_checkpoint_is_dropped(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     log = JsonLines.__new__(JsonLines)
-    log._file = (tmp_path / "log.jsonl").open("a", encoding="utf-8")
+    log._file = (tmp_path / "log.jsonl").open("ab")
     with pytest.raises(RunError, match=r"cannot write .*log.jsonl: .*No space left"):
         log.write({"step": 1})
 

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from pipelines.build import main as build
 from pipelines.verify import main as verify
 from pipelines.vocab import main
+from schemas.lock import hold_file
 from tests.corpus_fixtures import SAMPLE, sample_documents, tokenizer_file
 from transforms.sample_documents import DocumentSample
 from transforms.train_tokenizer import (
@@ -179,9 +180,34 @@ def test_an_output_is_replaced_only_on_demand(tmp_path: Path, capsys: Captured) 
     assert train(path) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert path.read_text() == "mine"
+    assert train(path, "--overwrite") == 2
+    assert "is no tokenizer of `tokenizers`, and --overwrite replaces nothing" in (
+        capsys.readouterr().err
+    )
+    assert path.read_text() == "mine"
+    path.unlink()
+    assert train(path) == 0
     assert train(path, "--overwrite") == 0
     assert json.loads(path.read_text("utf-8"))["model"]["type"] == "WordPiece"
     assert [each.name for each in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_halves_of_this_very_file_are_deleted(tmp_path: Path) -> None:
+    for name in (".o[1].json.0123456789ab.tmp", ".o1.json.0123456789ab.tmp", ".o[1].json.tmp"):
+        (tmp_path / name).write_text("half")
+    assert train(tmp_path / "o[1].json") == 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        ".o1.json.0123456789ab.tmp",
+        ".o[1].json.tmp",
+        "o[1].json",
+    ]
+
+
+def test_one_at_a_time_writes_a_file(tmp_path: Path, capsys: Captured) -> None:
+    with hold_file(tmp_path / "x.json", "vocab"):
+        assert train(tmp_path / "x.json") == 2
+    assert "x.json is being written by `shardmill vocab` (process " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_large_corpus_is_sampled(tmp_path: Path, capsys: Captured) -> None:

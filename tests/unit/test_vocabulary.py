@@ -2,6 +2,8 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from schemas.vocabulary import read_vocabulary
+from tests.oracles.encoding import byte_level_bpe
+from transforms.objectives import OBJECTIVES
 
 VOCAB = {"<s>": 0, "</s>": 1, "a": 2, "b": 3, "ab": 5}
 
@@ -39,3 +41,30 @@ def test_a_tokenizer_that_tosses_coins_is_refused() -> None:
 def test_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="not a `tokenizers` JSON file"):
         read_vocabulary("{}")
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        (
+            {"cls": "<s>", "pad": "<s>"},
+            "is the token of cls and of pad.*--cls-token TOKEN or --pad",
+        ),
+        ({"sep": "</s>", "pad": "</s>"}, "of sep and of pad"),
+        ({"mask": "<mask>", "unk": "<mask>"}, "of mask and of unk"),
+        ({"mask": "</s>", "sep": "</s>"}, "of sep and of mask"),
+        ({"cls": "</s>", "sep": "</s>", "pad": "</s>"}, "of cls and of sep and of pad"),
+    ],
+)
+def test_one_token_for_two_parts_is_refused(roles: dict[str, str], said: str) -> None:
+    tokenizer = byte_level_bpe()
+    with pytest.raises(ValueError, match=said):
+        read_vocabulary(tokenizer.to_str(), roles)
+
+
+def test_one_token_may_begin_and_end() -> None:
+    vocabulary = read_vocabulary(byte_level_bpe().to_str(), {"cls": "</s>", "sep": "</s>"})
+    assert vocabulary.roles["cls"] == vocabulary.roles["sep"] == 1
+    OBJECTIVES["bert"].check_vocabulary(vocabulary)
+    with pytest.raises(ValueError, match="ernie1-dlm tells turns by their sep"):
+        OBJECTIVES["ernie1-dlm"].check_vocabulary(vocabulary)

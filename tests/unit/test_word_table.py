@@ -70,9 +70,7 @@ def test_a_table_with_too_many_bytes_is_emptied(monkeypatch: pytest.MonkeyPatch)
 def test_pieces_know_their_bytes_and_pre_tokens() -> None:
     tokenizer = load_tokenizer(word_piece().to_str())
     texts = ["don't", "", " TiDB中", "é!"]
-    pieces = pieces_of(
-        texts, tokenizer.encode_batch(texts, add_special_tokens=False), kinds_of(tokenizer)
-    )
+    pieces = split(texts, tokenizer)
     assert pieces.offsets.tolist() == [0, 3, 3, 6, 8]
     # don ' t, then ti ##db 中, then e !
     assert pieces.ids.tolist() == [68, 45, 24, 69, 70, 51, 9, 43]
@@ -84,9 +82,7 @@ def test_pieces_know_their_bytes_and_pre_tokens() -> None:
 def test_a_piece_begins_behind_its_space() -> None:
     tokenizer = load_tokenizer(byte_level_bpe().to_str())
     texts = [" the", " 中"]
-    pieces = pieces_of(
-        texts, tokenizer.encode_batch(texts, add_special_tokens=False), kinds_of(tokenizer)
-    )
+    pieces = split(texts, tokenizer)
     assert pieces.byte_starts.tolist() == [1, 1, 1, 1]
     # The second is the space alone, and ends where it begins.
     assert pieces.byte_ends.tolist() == [4, 1, 4, 4]
@@ -159,9 +155,7 @@ def test_words_are_encoded_as_if_alone(words: list[str], positions: bool) -> Non
     tokenizer = with_special(AddedToken("<s>", normalized=False))
     raw = [word.encode() for word in words]
     pieces = WordEncoder(tokenizer, positions=positions).encode(raw)
-    alone = pieces_of(
-        words, tokenizer.encode_batch(words, add_special_tokens=False), kinds_of(tokenizer)
-    )
+    alone = split(words, tokenizer)
     assert pieces.ids.tolist() == alone.ids.tolist()
     assert pieces.offsets.tolist() == alone.offsets.tolist()
     if positions:

@@ -10,6 +10,8 @@ from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, breach, gather
 from transforms.checks.stored import StoredBatch
 from transforms.checks.words import examine_word_starts
+from transforms.ragged import offsets_of
+from transforms.text_rows import text_tokens
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -25,6 +27,7 @@ def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary)
         breach("a row is longer than max_seq_length", too_long),
         breach("a row has no text", lengths < recipe.layout.overhead(recipe.least_segments) + 1),
         _segments(batch, recipe),
+        *_text(batch, recipe, vocabulary),
         *_special_tokens(batch, recipe, vocabulary),
     ]
     if len(ids) and int(ids.max()) >= vocabulary.size:
@@ -54,6 +57,23 @@ def _segments(batch: StoredBatch, recipe: "Recipe") -> Findings:
     first = np.where(lone, starts - layout.overhead(1), first)
     second = np.where(lone, 1, second)
     return breach("a segment is empty", (first < 1) | (second < 1))
+
+
+def _text(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> list[Findings]:
+    """Checks that rows, and both their segments, have text; see `transforms.text_rows`."""
+    says = recipe.pair.segments_say
+    text = text_tokens(batch.ids, batch.special, vocabulary.kinds, says=says)
+    if text is None:
+        return []
+    before, begins, ends = offsets_of(text), batch.offsets[:-1], batch.offsets[1:]
+    found = [breach("a row is without text", before[ends] == before[begins])]
+    if recipe.segments == 2:
+        middles = np.minimum(begins + batch.second_segment_start, ends)
+        lone = lone_rows(batch, recipe)
+        empty = (before[middles] == before[begins]) | ((before[ends] == before[middles]) & ~lone)
+        name = "a segment has no letter, digit or ideograph" if says else "a segment has no text"
+        found.append(breach(name, empty))
+    return found
 
 
 def lone_rows(batch: StoredBatch, recipe: "Recipe") -> Bool:

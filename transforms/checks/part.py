@@ -19,12 +19,19 @@ class Part:
       follows_counts: What it draws follows the counts of a vocabulary that has some.
       records: The text is records of a query, a title and a label, see `transforms.query_titles`.
       wants: What the text lacks if there are no examples; empty if that is never so.
+      segments_say: Every segment has a letter, digit or ideograph.
+      needs_others: It may take text from another document, so a shard needs two.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     follows_counts: ClassVar[bool] = False
     records: ClassVar[bool] = False
     wants: ClassVar[str] = ""
+    segments_say: ClassVar[bool] = False
+
+    @property
+    def needs_others(self) -> bool:
+        return False
 
     @property
     def openings(self) -> Sequence[str]:

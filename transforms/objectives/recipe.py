@@ -152,6 +152,35 @@ class Recipe:
         kinds = [corruption.targets.name for corruption in self.corrupt]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"two corruptions of {self.name} have the same name: {kinds}")
+        if self.stored and len(self.stored) < len(self.corrupt):
+            # Drawn anew, a corruption could not leave alone what is stored of another.
+            fresh = [each.targets.name for each in self.corrupt if not each.targets.stored]
+            raise ValueError(
+                f"{self.name} stores what some corruptions select, and what {', '.join(fresh)} "
+                "selects is drawn in training; let the targets of all be stored, or of none"
+            )
+        if self.corrupt and not self.corrupt[0].targets.leads:
+            raise ValueError(
+                f"{type(self.corrupt[0].targets).__name__} cannot be the targets of the first "
+                f"corruption of {self.name}"
+            )
+        self._check_losses()
+
+    def _check_losses(self) -> None:
+        """Refuses losses that cannot be told from each other."""
+        names = [
+            name
+            for number, corruption in enumerate(self.corrupt)
+            for name in corruption.targets.losses(first=number == 0)
+        ]
+        names += [labels.name for labels in self.labels]
+        names += [] if self.pair.task is None else [self.pair.task.name]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"two losses of {self.name} have the same name, {', '.join(twice)}; give the "
+                "targets of one corruption another name"
+            )
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -226,6 +255,20 @@ class Recipe:
         """Special tokens that a tokenizer must have for this recipe."""
         rewrites = (corruption.rewrite.roles for corruption in self.corrupt)
         return self.layout.roles.union(*rewrites, *(part.inner_roles for part in self.parts))
+
+    def check_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Checks that a tokenizer has the special tokens of this recipe, each for one purpose.
+
+        Raises:
+          ValueError: naming the token and the option that names another.
+        """
+        vocabulary.require(self.roles)
+        roles = vocabulary.roles
+        if self.turns and roles["cls"] == roles["sep"]:
+            raise ValueError(
+                f"{vocabulary.names['sep']!r} is the token of cls and of sep, and {self.name} "
+                "tells turns by their sep; name another with --cls-token TOKEN or --sep-token TOKEN"
+            )
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         """Returns the columns of its shards, for ids of "uint16" or "uint32"."""

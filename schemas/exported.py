@@ -1,0 +1,48 @@
+"""What an export says of itself: what it was made of, and every file of it."""
+
+import dataclasses
+
+from schemas.checked_json import Count, RelativePath, Sha256
+
+EXPORT = "export.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportIdentity:
+    """All that decides the bytes of an export.
+
+    Attributes:
+      source: Checksum of the manifest of the build.
+      format: Name of the kind of file.
+      copies: Of every example the first so many.
+      splits: Those that were asked for.
+    """
+
+    source: Sha256
+    format: str
+    copies: Count
+    splits: list[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedFile:
+    """A file of an export: its path in the folder, its size, its checksum."""
+
+    path: RelativePath
+    bytes: Count
+    sha256: Sha256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Export:
+    """What export.json says.
+
+    Attributes:
+      format_version: Of the folder.
+      identity: What it was made of.
+      files: Every file but this one.
+    """
+
+    format_version: Count
+    identity: ExportIdentity
+    files: tuple[ExportedFile, ...]

@@ -1,0 +1,109 @@
+"""Input that changes while a command reads it is no corpus, and the command says so."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pipelines.annotate
+import pipelines.build
+import pipelines.vocab
+from pipelines.cli import main
+from tests.corpus_fixtures import sample_documents, tokenizer_file
+
+Build = Callable[..., int]
+Change = Callable[[Path], object]
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\nmore\n")
+
+
+def replace(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[::-1])
+
+
+CHANGES = {
+    append: "changed during the run",
+    replace: "was written again during the run",
+    Path.unlink: "was read, and is gone now",
+}
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"\n\n".join(sample_documents()))
+    return path
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("command", ["build", "annotate"])
+def test_changes_after_planning_are_found(
+    text: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    change: Change,
+) -> None:
+    program = {"build": pipelines.build, "annotate": pipelines.annotate}[command]
+    run_waves = program.run_waves
+
+    def changing(*arguments: object) -> None:
+        run_waves(*arguments)
+        change(text)
+
+    monkeypatch.setattr(program, "run_waves", changing)
+    out = tmp_path / "out"
+    options = {
+        "build": ["roberta", "--tokenizer", tokenizer_file("wordpiece")],
+        "annotate": ["--phrases", "jieba"],
+    }[command]
+    given = [command, *map(str, options), "--input", str(text), "--output", str(out)]
+    assert main([*given, "--shards", "2"]) == 1
+    told = capsys.readouterr().err
+    assert f"shardmill: {text} {CHANGES[change]}" in told
+    assert not (out / "manifest.json").exists()
+    if text.exists():
+        monkeypatch.undo()
+        assert main([*given, "--shards", "2"]) == 2
+        assert "inputs: there " in capsys.readouterr().err
+
+
+def test_a_file_that_is_cut_fails_the_build(
+    build: Build, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: object
+) -> None:
+    run_waves = pipelines.build.run_waves
+
+    def changing(*arguments: object) -> None:
+        text.write_bytes(text.read_bytes()[:5000])
+        run_waves(*arguments)
+
+    monkeypatch.setattr(pipelines.build, "run_waves", changing)
+    assert build(tmp_path / "out", "--input", str(text)) == 1
+    assert isinstance(capsys, pytest.CaptureFixture)
+    told = capsys.readouterr().err
+    assert f"{text} ends at byte 5000, and had " in told
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_vocab_looks_at_the_end_too(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read_corpus = pipelines.vocab.read_corpus
+
+    def changing(*arguments: object) -> object:
+        found = read_corpus(*arguments)
+        append(text)
+        return found
+
+    monkeypatch.setattr(pipelines.vocab, "read_corpus", changing)
+    out = tmp_path / "tokenizer.json"
+    given = ["--input", str(text), "--model", "wordpiece", "--size", "500", "--output", str(out)]
+    assert main(["vocab", *given]) == 1
+    assert f"{text} changed during the run" in capsys.readouterr().err
+    assert not out.exists()

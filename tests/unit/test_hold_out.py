@@ -1,0 +1,65 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import build
+from schemas.documents import document_key
+from tests.corpus_fixtures import tokenizer_file
+
+TEXTS = [
+    f"This is document {number}. It has a sentence, too. And a third one." for number in range(30)
+]
+
+
+def built(tmp_path: Path, texts: list[str], *options: str, recipe: str = "bert") -> int:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    given = ["--input", str(corpus), "--tokenizer", str(tokenizer_file("wordpiece"))]
+    return build.main([recipe, *given, "--output", str(tmp_path / "out"), *options])
+
+
+def manifest(tmp_path: Path) -> dict[str, object]:
+    return json.loads((tmp_path / "out" / "manifest.json").read_text("utf-8"))
+
+
+def lowest(texts: list[str], count: int) -> int:
+    """The least bound below which this many documents have the upper half of their key."""
+    halves = [int(np.frombuffer(document_key(f"{text}".encode()), "<u8")[1]) for text in texts]
+    return sorted(halves)[count - 1] + 1
+
+
+@pytest.mark.parametrize(("recipe", "count"), [("bert", 2), ("roberta", 1), ("structbert", 2)])
+def test_as_many_as_the_recipe_needs_are_held_out(
+    recipe: str, count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert built(tmp_path, TEXTS, recipe=recipe) == 0
+    shards = manifest(tmp_path)["shards"]
+    assert shards == {"train": 1, "eval": 1, "eval_below": lowest(TEXTS, count)}
+    assert f"{count} document(s) of 30 are held out for evaluation" in capsys.readouterr().err
+
+
+def test_nothing_is_held_out_of_very_few(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert built(tmp_path, TEXTS[:12]) == 0
+    found = manifest(tmp_path)
+    assert found["shards"] == {"train": 1, "eval": 0, "eval_below": 0}
+    assert list(found["splits"]) == ["train"]  # type: ignore[call-overload]
+    assert "nothing is held out for evaluation: of 12 document(s)" in capsys.readouterr().err
+
+
+def test_the_order_of_documents_does_not_matter(tmp_path: Path) -> None:
+    bounds = set()
+    for name, texts in (("a", TEXTS), ("b", TEXTS[::-1]), ("c", [*TEXTS, *TEXTS[:9]])):
+        (tmp_path / name).mkdir()
+        assert built(tmp_path / name, texts) == 0
+        bounds.add(manifest(tmp_path / name)["shards"]["eval_below"])  # type: ignore[index]
+    assert len(bounds) == 1
+
+
+def test_a_share_that_was_given_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert built(tmp_path, TEXTS, "--eval-fraction", "0.25") == 0
+    assert manifest(tmp_path)["shards"]["eval_below"] == 1 << 62  # type: ignore[index]
+    assert "held out" not in capsys.readouterr().err

@@ -1,0 +1,233 @@
+"""What lies in the folder of a checkpoint, and what its checkpoint.json says of it.
+
+checkpoint.json lists every other file with its sha256, and its own bytes are sealed by the last
+line, so a flipped bit, a file that was cut and one that is gone are noticed. The list says as well
+what may be deleted: a folder with anything else in it is left alone.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from schemas.checked_json import (
+    Count,
+    DamagedError,
+    PositiveCount,
+    RelativePath,
+    Sha256,
+    read_json,
+)
+from trainer.options import TrainOptions
+
+META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
+UNFINISHED = ".unfinished"
+"""The file that says of a folder that all in it is of a checkpoint that is being written."""
+_BLOCK = 1 << 22
+
+
+def hexadecimal(text: str) -> None:
+    """Raises ValueError unless a text is made of hexadecimal digits."""
+    if not re.fullmatch("[0-9a-f]{8,64}", text):
+        raise ValueError("must be 8 to 64 hexadecimal digits")
+
+
+RunId = Annotated[str, hexadecimal]
+"""What tells a run from all others."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """A file as it was written.
+
+    Attributes:
+      bytes: Its size.
+      sha256: Of its content.
+    """
+
+    bytes: Count
+    sha256: Sha256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Meta:
+    """Content of checkpoint.json.
+
+    Attributes:
+      run: The run that wrote it.
+      step: Steps that are done.
+      loader: Where the data stand, see `ArrowBatches.state_dict`.
+      identity: What a run cannot change on its way.
+      options: Of the run.
+      software: Versions by name.
+      files: All other files of the folder, by path.
+      sha256: Of checkpoint.json without this field.
+    """
+
+    run: RunId
+    step: PositiveCount
+    loader: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    options: TrainOptions
+    software: Mapping[str, str]
+    files: Mapping[RelativePath, FileEntry]
+    sha256: Sha256
+
+
+def step_name(step: int) -> str:
+    """Returns the name of the folder of a step."""
+    return f"step-{step:08d}"
+
+
+def step_of(name: str) -> int | None:
+    """Returns the step of a folder with a name that `step_name` gives, None of any other."""
+    digits = re.fullmatch("step-([0-9]{8,18})", name)
+    step = int(digits[1]) if digits else 0
+    return step if step and step_name(step) == name else None
+
+
+def seal(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Writes checkpoint.json, which lists all files that are in the folder but `UNFINISHED`.
+
+    Args:
+      folder: Of the checkpoint, with all other files.
+      fields: `Meta` without "files" and "sha256".
+    """
+    paths = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
+    paths = [path for path in paths if path != UNFINISHED]
+    entries = {path: dataclasses.asdict(_entry(folder / path)) for path in paths}
+    value = _readable({**fields, "files": entries})
+    (folder / META).write_bytes(json_text({**value, "sha256": _digest(value)}))
+
+
+def read_meta(folder: Path) -> Meta:
+    """Reads checkpoint.json, which must be as it was written.
+
+    Raises:
+      DamagedError: naming it, and what is wrong.
+    """
+    path = folder / META
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedError(
+            f"{folder} is damaged, or is no checkpoint of `shardmill train`: it has no {META}"
+        ) from error
+    except OSError as error:
+        raise DamagedError(
+            f"{folder} is no checkpoint of `shardmill train`: {META} cannot be read "
+            f"({error.strerror})"
+        ) from error
+    meta = read_json(content, Meta, path)
+    value = json.loads(content)
+    if content != json_text(value):
+        raise DamagedError(f"{path} is damaged: it is not spelled as it was written")
+    del value["sha256"]
+    if meta.sha256 != _digest(value):
+        raise DamagedError(f"{path} is damaged: its content is not what its sha256 says")
+    return meta
+
+
+def check_files(folder: Path, meta: Meta) -> None:
+    """Compares all files with their sizes and checksums.
+
+    Raises:
+      DamagedError: naming the first that is not as it was written.
+    """
+    for name, entry in meta.files.items():
+        path = folder / name
+        try:
+            if not path.is_file():
+                raise DamagedError(f"{path} is missing, and the checkpoint is damaged without it")
+            size = path.stat().st_size
+            if size != entry.bytes:
+                raise DamagedError(
+                    f"{path} is damaged: it has {size} bytes, {META} says {entry.bytes}"
+                )
+            if _entry(path) != entry:
+                raise DamagedError(f"{path} is damaged: its sha256 is not that of {META}")
+        except OSError as error:
+            raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    if STATE not in meta.files:
+        raise DamagedError(f"{folder / META} is damaged: it lists no {STATE}")
+
+
+def only_ours(folder: Path, meta: Meta) -> bool:
+    """Returns whether nothing is in a folder but what its checkpoint.json lists."""
+    if folder.is_symlink():
+        return False
+    known = {Path(META), *map(Path, meta.files)}
+    known |= {parent for path in known for parent in path.parents}
+    return all(
+        path.relative_to(folder) in known and not path.is_symlink() for path in folder.rglob("*")
+    )
+
+
+def delete(folder: Path, meta: Meta) -> None:
+    """Deletes the files of a checkpoint and its folders, checkpoint.json after all others.
+
+    What is not listed stays, and its folders with it.
+    """
+    for name in meta.files:
+        (folder / name).unlink(missing_ok=True)
+    parents = {parent for name in meta.files for parent in Path(name).parents} - {Path()}
+    for parent in sorted(parents, key=lambda each: -len(each.parts)):
+        if (folder / parent).is_dir():
+            (folder / parent).rmdir()
+    (folder / META).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def sync_tree(folder: Path) -> None:
+    """Makes sure that a folder and all that is in it are on the disk."""
+    for path in _files(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    for path in (*filter(Path.is_dir, folder.rglob("*")), folder):
+        sync_folder(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes sure that the names in a folder are on the disk."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _entry(path: Path) -> FileEntry:
+    digest, size, block = hashlib.sha256(), 0, bytearray(_BLOCK)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(memoryview(block)[:count])
+            size += count
+    return FileEntry(bytes=size, sha256=digest.hexdigest())
+
+
+def _readable(value: Any) -> Any:
+    """Returns a value whose texts are UTF-8: paths of the command line may be any bytes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_readable(name): _readable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(each) for each in value]
+    return value
+
+
+def json_text(value: Mapping[str, Any]) -> bytes:
+    """Returns JSON as it is written into files of a run."""
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json_text(value)).hexdigest()

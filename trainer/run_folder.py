@@ -1,0 +1,151 @@
+"""The folder of a run: whose it is, what lies in it, and what must not.
+
+A folder is that of a run if RUN/.shardmill/run.json says so, which is written before anything else.
+Any other folder must be empty. What stands in the way of a file of ours is refused by name, and
+whatever else a user puts into RUN stays as it is.
+"""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from schemas.checked_json import DamagedError, read_json_file
+from schemas.errors import UsageError
+from schemas.lock import LOCK, WORK_FOLDER, hold, holder
+from schemas.manifest import MANIFEST
+from trainer.checkpoint import FOLDER, LATEST, is_latest
+from trainer.checkpoint_files import RunId, json_text, sync_folder
+from trainer.log import LOG, TENSORBOARD
+from trainer.processes import Processes
+
+RECORD = "run.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """Content of RUN/.shardmill/run.json.
+
+    Attributes:
+      command: What wrote it.
+      run: What tells the run from all others; its checkpoints have it too.
+    """
+
+    command: Literal["train"]
+    run: RunId
+
+
+@contextlib.contextmanager
+def held(run: Path, processes: Processes) -> Iterator[None]:
+    """Holds the folder of a run, for all processes, so that no other command writes to it.
+
+    Raises:
+      UsageError: if somebody else holds it, in all processes.
+    """
+    with contextlib.ExitStack() as stack:
+        problem: Exception | None = None
+        if processes.first:
+            try:
+                _check_folder(run)
+                stack.enter_context(hold(run, "train"))
+            except UsageError as error:
+                problem = error
+        processes.agree(problem)
+        yield
+
+
+def check_place(run: Path, data: Path) -> None:
+    """Refuses a run in the folder that it trains on, and data that are being written.
+
+    Raises:
+      UsageError: saying who writes the data since when, or to name another folder.
+    """
+    place, source = run.resolve(), data.resolve()
+    if source in (place, *place.parents):
+        raise UsageError(
+            f"--output {run} is in the folder of --data {data}, where only `shardmill build` "
+            "writes; name another folder"
+        )
+    if (writer := holder(data)) is not None:
+        raise UsageError(
+            f"--data {data} is being written by {writer}; wait until it has ended, and run this "
+            "command again"
+        )
+
+
+def find_run(run: Path) -> str | None:
+    """Returns the id of the run that a folder holds, None if the folder is empty or not there.
+
+    Raises:
+      DamagedError: if the record of the run is damaged.
+      UsageError: if the folder holds anything else, or something stands in the way of our files.
+    """
+    if not os.path.lexists(run):
+        return None
+    _check_folder(run)
+    record = run / WORK_FOLDER / RECORD
+    others = sorted(path.name for path in run.iterdir() if path.name != WORK_FOLDER)
+    others += [
+        f"{WORK_FOLDER}/{path.name}"
+        for path in (run / WORK_FOLDER).glob("*")
+        if path.name not in {LOCK, RECORD}
+    ]
+    try:
+        found = read_json_file(record, Record).run
+    except FileNotFoundError:
+        found = None
+    except OSError as error:
+        raise UsageError(f"{record} cannot be read: {error.strerror}") from error
+    except DamagedError as error:
+        if not others:
+            # The run ended before it had written anything.
+            return None
+        raise DamagedError(
+            f"{error}; resume from one of its checkpoints with --resume, into another --output"
+        ) from error
+    if found is None and others:
+        what = "the output of `shardmill build`" if MANIFEST in others else "no run"
+        raise UsageError(
+            f"--output {run} is not empty and holds {what} (there is {others[0]}); name a new "
+            "folder"
+        )
+    _check_names(run)
+    return found
+
+
+def begin_run(run: Path) -> str:
+    """Makes a folder that of a new run; returns its id."""
+    number = secrets.token_hex(8)
+    folder = run / WORK_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / RECORD).open("wb") as file:
+        file.write(json_text({"command": "train", "run": number}))
+        file.flush()
+        os.fsync(file.fileno())
+    for each in (folder, run):
+        sync_folder(each)
+    return number
+
+
+def _check_folder(run: Path) -> None:
+    if os.path.lexists(run) and not run.is_dir():
+        raise UsageError(f"--output {run} is not a folder; name a new one")
+
+
+def _check_names(run: Path) -> None:
+    """Refuses what has the name of a file or folder of ours, and is something else."""
+    for name in (FOLDER, TENSORBOARD):
+        if os.path.lexists(run / name) and not (run / name).is_dir():
+            raise UsageError(_taken(run / name, "a folder"))
+    log, link = run / LOG, run / LATEST
+    if os.path.lexists(log) and (log.is_symlink() or not log.is_file()):
+        raise UsageError(_taken(log, "a file"))
+    if os.path.lexists(link) and not is_latest(link):
+        raise UsageError(_taken(link, f"a link into {FOLDER}"))
+
+
+def _taken(path: Path, what: str) -> str:
+    return f"{path} is not {what} as a run makes it; move it away, or name another --output"
