@@ -16,7 +16,7 @@ from pipelines.progress import duration
 from schemas.annotations import KINDS
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
-from schemas.errors import UsageError
+from schemas.errors import UsageError, about
 from schemas.manifest_parts import json_of
 from transforms.annotate_shards import SPLIT
 from transforms.annotator import Annotator, load_annotator
@@ -102,7 +102,8 @@ def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | 
             raise UsageError(
                 f"--annotations {options.annotations} is finished: leave out {', '.join(given)}"
             )
-        return _stored(options.annotations, kinds, names)
+        with about("--annotations"):
+            return _stored(options.annotations, kinds, names)
     annotator = annotator_of(options, kinds)
     loaded = load_annotator(annotator)
     return Source(

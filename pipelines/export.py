@@ -18,6 +18,7 @@ from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
 from schemas.manifest_parts import ShardEntry
+from schemas.numbers import whole
 from schemas.sealed import sealed_json
 from transforms.atomic_files import write_atomically
 from transforms.checks.stored import StoredBatch
@@ -140,7 +141,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
             told = Export(format_version=_FORMAT_VERSION, identity=identity, files=tuple(files))
             write_atomically(join(output, EXPORT), sealed_json(told))
         except (OSError, BeamError) as error:
-            raise RunError(f"cannot write to {output}: {error}") from error
+            raise RunError(f"--output {output}: cannot be written: {error}") from error
     end_work(output, wanted.files)
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"
@@ -149,10 +150,11 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
 
 def _copies(text: str, most: int) -> int:
     """Reads how many copies to write."""
-    count = {"all": str(most), "first": "1"}.get(text, text)
-    if not count.isdigit() or not 1 <= int(count) <= most:
-        raise UsageError(f"--copies must be 'all', 'first' or in [1, {most}], got {text!r}")
-    return int(count)
+    try:
+        return whole(1, most)({"all": str(most), "first": "1"}.get(text, text))
+    except argparse.ArgumentTypeError as error:
+        wrong = f"--copies must be 'all', 'first' or in [1, {most}], got {text[:60]!r}"
+        raise UsageError(wrong) from error
 
 
 def _target(shard: ShardEntry, form: Format) -> str:

@@ -14,7 +14,7 @@ from pipelines.members import chosen_mixture, has_markers, resolve_recipe
 from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join
 from schemas.counts import CountsError
-from schemas.errors import UsageError
+from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
 from transforms.annotator import Annotator
@@ -180,7 +180,8 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     """
     record_fields(options.text_field)
     encoding = check_encoding(options.encoding or "utf-8")
-    files = match_inputs(options.input, options.format, encoding)
+    with about("--input"):
+        files = match_inputs(options.input, options.format, encoding)
     text_bytes = estimated_text_bytes(files)
     if not text_bytes:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")

@@ -88,15 +88,19 @@ class Verdict:
         }
 
 
-@one_sentence
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; returns 0 if nothing is wrong, else 1."""
+def _parser() -> Parser:
     parser = Parser("verify", description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--no-replay", action="store_true", help="do not draw the masks again")
     parser.add_argument("--oracles", action="store_true", help="list every oracle with its figures")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    options = parser.parse_args(argv)
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns 0 if all is well, else 1."""
+    options = _parser().parse_args(argv)
     whole, members = verify_all(options.folder, replay=not options.no_replay)
     every = [whole, *members.values()]
     ok = not any(verdict.problems for verdict in every)
