@@ -26,7 +26,15 @@ from pipelines.runners import Runner, choose_runner
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
-from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, add_up, seal
+from schemas.manifest import (
+    DATA_VERSION,
+    FORMAT_VERSION,
+    MANIFEST,
+    AnnotationsManifest,
+    add_up,
+    manifest_text,
+    sealed,
+)
 from schemas.software import software_versions
 from transforms.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
 from transforms.annotator import load_annotator
@@ -219,7 +227,8 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
         "annotations": [entry.to_json() for entry in entries],
         "files": files_of(notes),
     }
-    write_atomically(join(output, MANIFEST), seal(manifest).encode())
+    text = manifest_text(sealed(manifest, AnnotationsManifest))
+    write_atomically(join(output, MANIFEST), text.encode())
 
 
 def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
@@ -233,8 +242,8 @@ def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
 def _show_summary(output: str, seconds: float) -> None:
     """Prints what finished annotations hold."""
     manifest = read_annotations_manifest(output)
-    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest["spans"].items())
-    lines = [documents_line(manifest["documents"]), told, f"{output}: done in {seconds:.1f} s"]
+    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest.spans.items())
+    lines = [documents_line(manifest.documents), told, f"{output}: done in {seconds:.1f} s"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -13,14 +13,15 @@ from pipelines.files import read_file
 from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join, read_annotations_manifest
 from pipelines.progress import duration
-from schemas.annotations import KINDS, AnnotationEntry
+from schemas.annotations import KINDS
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
-from schemas.entities import ENTITIES
-from schemas.errors import UsageError
+from schemas.errors import UsageError, about
+from schemas.manifest_parts import json_of
 from transforms.annotate_shards import SPLIT
 from transforms.annotator import Annotator, load_annotator
 from transforms.build_examples import Annotations
+from transforms.corpus import check_agreement
 from transforms.formats import read_range
 from transforms.gazetteer import Gazetteer
 from transforms.inputs import FileRange
@@ -101,7 +102,8 @@ def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | 
             raise UsageError(
                 f"--annotations {options.annotations} is finished: leave out {', '.join(given)}"
             )
-        return _stored(options.annotations, kinds, names)
+        with about("--annotations"):
+            return _stored(options.annotations, kinds, names)
     annotator = annotator_of(options, kinds)
     loaded = load_annotator(annotator)
     return Source(
@@ -128,7 +130,7 @@ def _entities(annotations: Annotations, kinds: Sequence[str], names: str) -> tup
 def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
     """Opens a folder of annotations."""
     manifest = read_annotations_manifest(folder)
-    identity = dict(manifest["annotator"])
+    identity = json_of(manifest.annotator)
     own = identity["sources"]
     identity["sources"] = {**own, ENTITY_IDS: own.get("entities")} if "entities" in own else own
     lacking = [kind for kind in kinds if kind not in identity["sources"]]
@@ -137,7 +139,8 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
             f"{folder} has no {' and no '.join(lacking)}, which {names} needs; it was made "
             f"for {', '.join(own)}"
         )
-    entries = [AnnotationEntry.from_json(entry) for entry in manifest["annotations"]]
+    check_agreement(manifest)
+    entries = manifest.annotations
     sizes = file_sizes(join(folder, SPLIT))
     for entry in entries:
         found = sizes.get(entry.path.rpartition("/")[2])
@@ -149,14 +152,7 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
             )
     identity["sources"] = {kind: identity["sources"][kind] for kind in kinds}
     paths = tuple(entry.path for entry in entries)
-    listed = manifest.get("entities")
-    if ENTITY_IDS in kinds and listed is None:
-        raise UsageError(
-            f"{folder} was made by an older version and has no {ENTITIES}; make the annotations "
-            "again: shardmill annotate --overwrite"
-        )
-    sha256 = listed["sha256"] if listed else ""
-    stored = StoredAnnotations(folder=folder, paths=paths, entities_sha256=sha256)
+    stored = StoredAnnotations(folder=folder, paths=paths, entities_sha256=manifest.entities.sha256)
     return Source(
         annotations=stored,
         identity=identity,

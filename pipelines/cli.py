@@ -31,8 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, *rest = arguments
     if command not in COMMANDS:
         raise UsageError(f"no command is called {command!r}; {nearest(command, COMMANDS)}")
-    module = _MODULES.get(command, f"pipelines.{command}")
-    return int(importlib.import_module(module).main(rest))
+    return int(importlib.import_module(module_of(command)).main(rest))
+
+
+def module_of(command: str) -> str:
+    """Returns the name of the module that has a command's `main`."""
+    return _MODULES.get(command, f"pipelines.{command}")
 
 
 def _help() -> str:

@@ -1,37 +1,53 @@
 """`make demo`: from the bundled sample text to a small model that was trained on it."""
 
-import shutil
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import cli
-from schemas.errors import RunError, one_sentence
+from schemas.errors import Parser, RunError, UsageError, one_sentence
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 VOCABULARY = 5000
 STEPS = 600
 
 
+def _parser() -> Parser:
+    parser = Parser("demo", description=__doc__)
+    parser.prog = "python -m pipelines.demo"
+    parser.add_argument(
+        "folder", nargs="?", default="demo", metavar="FOLDER", help="where it goes (demo)"
+    )
+    return parser
+
+
+def _new_run(folder: Path) -> Path:
+    """Returns a folder for the run that is not there yet; nothing is deleted."""
+    names = itertools.chain(["run"], (f"run-{number}" for number in itertools.count(2)))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the demo in the folder `demo`, or in the one that is named."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    folder = Path(arguments[0] if arguments else "demo")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = Path(_parser().parse_args(argv).folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error}") from error
     tokenizer, corpus = str(folder / "tokenizer.json"), str(folder / "bert-wwm")
-    run = folder / "run"
+    run = _new_run(folder)
     text = ["--input", str(SAMPLE / "*.txt")]
     _step(
         "Train a tokenizer on the sample: 40 English and 40 Chinese documents",
         *["vocab", "--model", "wordpiece", "--size", str(VOCABULARY), "--min-frequency", "1"],
-        *["--output", tokenizer, *text],
+        *["--output", tokenizer, "--overwrite", *text],
     )
     _step(
         "Build bert-wwm: sentence pairs, ten copies of whole-word masks",
         *["build", "bert-wwm", *text, "--tokenizer", tokenizer, "--output", corpus],
-        *["--eval-fraction", "0.1"],
+        *["--eval-fraction", "0.1", "--overwrite"],
     )
     _step("Verify every shard", "verify", corpus)
     _step("Look at some rows", "inspect", corpus, "--rows", "4")

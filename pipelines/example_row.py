@@ -48,7 +48,7 @@ def example_row(recipe: Recipe) -> str:
     vocabulary = read_vocabulary(_tokenizer())
     corpus = Corpus(
         folder=str(SAMPLE),
-        manifest={},
+        manifest=None,
         recipe=recipe,
         tokenizer_json=_tokenizer(),
         vocabulary=dataclasses.replace(vocabulary, entities=len(entities)),

@@ -17,7 +17,8 @@ from pipelines.prepare import Wanted, end_work, prepare
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
-from schemas.manifest import ShardEntry, checksum
+from schemas.manifest_parts import ShardEntry
+from schemas.numbers import whole
 from schemas.sealed import sealed_json
 from transforms.atomic_files import write_atomically
 from transforms.checks.stored import StoredBatch
@@ -112,7 +113,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
     splits = [options.split] if options.split else list(corpus.splits)
     shards = [shard for split in splits for shard in corpus.shards(split)]
     identity = ExportIdentity(
-        source=checksum(corpus.manifest), format=options.to, copies=copies, splits=splits
+        source=corpus.checksum, format=options.to, copies=copies, splits=splits
     )
     form = FORMATS[options.to]
     targets = {_target(shard, form): shard for shard in shards}
@@ -140,7 +141,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
             told = Export(format_version=_FORMAT_VERSION, identity=identity, files=tuple(files))
             write_atomically(join(output, EXPORT), sealed_json(told))
         except (OSError, BeamError) as error:
-            raise RunError(f"cannot write to {output}: {error}") from error
+            raise RunError(f"--output {output}: cannot be written: {error}") from error
     end_work(output, wanted.files)
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"
@@ -149,10 +150,11 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
 
 def _copies(text: str, most: int) -> int:
     """Reads how many copies to write."""
-    count = {"all": str(most), "first": "1"}.get(text, text)
-    if not count.isdigit() or not 1 <= int(count) <= most:
-        raise UsageError(f"--copies must be 'all', 'first' or in [1, {most}], got {text!r}")
-    return int(count)
+    try:
+        return whole(1, most)({"all": str(most), "first": "1"}.get(text, text))
+    except argparse.ArgumentTypeError as error:
+        wrong = f"--copies must be 'all', 'first' or in [1, {most}], got {text[:60]!r}"
+        raise UsageError(wrong) from error
 
 
 def _target(shard: ShardEntry, form: Format) -> str:
@@ -172,7 +174,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
     recipe = corpus.recipe
     pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
     target = _target(shard, form)
-    with open_shard(corpus, shard) as reader:
+    with open_shard(corpus, shard, whole=True) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
             _standard_views(corpus, reader.get_batch(number))

@@ -17,7 +17,16 @@ from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
-from schemas.manifest import FORMAT_VERSION, MANIFEST, ShardEntry, add_up, seal
+from schemas.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Manifest,
+    add_up,
+    manifest_text,
+    sealed,
+)
+from schemas.manifest_checks import CARD, REPORT, TOKENIZER
+from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
 from transforms.atomic_files import write_atomically
 from transforms.build_shards import ShardBuilder
@@ -43,18 +52,21 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     entries = [_entries(builder) for builder in plan.builders]
     documents = count_documents(plan, options, _duplicates(entries[0]))
     _check_rows(plan, entries, documents["read"])
-    manifests = [
-        _manifest(identity, documents, splits)
+    heads = [
+        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *_empty_splits(splits)]}
         for identity, splits in zip(plan.identities, entries, strict=True)
     ]
+    for builder, splits in zip(plan.builders, entries, strict=True):
+        for note in _empty_splits(splits):
+            sys.stderr.write(f"{builder.settings.recipe.name}: {note}\n")
     rejected = read_notes(plan.output, REJECTED)
     manifests = [
-        _write(builder, manifest, plan.entities, [] if plan.mixture else rejected)
-        for builder, manifest in zip(plan.builders, manifests, strict=True)
+        _write(builder, head, plan.entities, [] if plan.mixture else rejected)
+        for builder, head in zip(plan.builders, heads, strict=True)
     ]
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
-        told = {"software": manifests[0]["software"], "documents": documents}
+        told = {"software": heads[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
         head = {**head, **told}
         write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
@@ -89,10 +101,20 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     sys.stderr.write("".join(f"{line}\n" for line in told))
 
 
+def _empty_splits(entries: Entries) -> list[str]:
+    """Tells which splits have shards and not a single row."""
+    return [
+        f"the split {split} has no rows: none of its documents made one; hold out more with "
+        "--eval-fraction, or nothing with --eval-fraction 0"
+        for split, shards in entries.items()
+        if shards and not any(entry.rows for entry in shards)
+    ]
+
+
 def _manifest(
     identity: Mapping[str, Any], documents: Mapping[str, Any], entries: Entries
 ) -> dict[str, Any]:
-    """Returns the manifest of one recipe's shards."""
+    """Returns what the manifest of one recipe's shards says besides its files, as JSON values."""
     return {
         "format_version": FORMAT_VERSION,
         **identity,
@@ -109,10 +131,10 @@ def _manifest(
 
 def _write(
     builder: ShardBuilder,
-    manifest: dict[str, Any],
+    head: Mapping[str, Any],
     entities: Sequence[str],
     rejected: Sequence[Note],
-) -> dict[str, Any]:
+) -> Manifest:
     """Writes tokenizer, entities, report and dataset card, and last the manifest.
 
     Returns:
@@ -122,27 +144,27 @@ def _write(
     aligned = ENTITY_IDS in settings.recipe.needs
     corpus = Corpus(
         folder=output,
-        manifest=manifest,
+        manifest=sealed({**head, "files": {}}, Manifest),
         recipe=settings.recipe,
         tokenizer_json=settings.tokenizer_json,
         vocabulary=settings.vocabulary,
         entities=tuple(entities) if aligned else (),
     )
-    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     counts = settings.vocabulary.counts
+    contents = {
+        TOKENIZER: settings.tokenizer_json,
+        **({COUNTS: counts.json} if counts else {}),
+        **({ENTITIES: entities_text(entities)} if aligned else {}),
+        REPORT: render_report(head, [row.to_json() for row in example_rows(corpus)]),
+        CARD: render_card(head),
+    }
     notes = [
         write_noted(output, name, content.encode(), builder.owner)
-        for name, content in (
-            ("tokenizer.json", settings.tokenizer_json),
-            *([(COUNTS, counts.json)] if counts else []),
-            *([(ENTITIES, entities_text(entities))] if aligned else []),
-            ("report.html", page),
-            ("README.md", render_card(manifest)),
-        )
+        for name, content in contents.items()
     ]
-    whole = {**manifest, "files": files_of([*rejected, *notes])}
-    write_atomically(join(output, MANIFEST), seal(whole).encode())
-    return whole
+    manifest = sealed({**head, "files": files_of([*rejected, *notes])}, Manifest)
+    write_atomically(join(output, MANIFEST), manifest_text(manifest).encode())
+    return manifest
 
 
 def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
@@ -158,9 +180,9 @@ def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
         )
 
 
-def _left_out(content: Mapping[str, Any]) -> str:
+def _left_out(content: Split) -> str:
     """Tells how many rows of a split the recipe left out."""
-    count = sum(shard.get("left_out", 0) for shard in content["shards"])
+    count = sum(shard.left_out for shard in content.shards)
     return f", {count:,} rows left out" if count else ""
 
 
@@ -225,22 +247,23 @@ def software_of(identity: Mapping[str, str]) -> dict[str, str]:
 def show_summary(plan: BuildPlan, seconds: float) -> None:
     """Prints what a finished build holds."""
     manifest = read_manifest(plan.output)
-    lines = [documents_line(manifest["documents"])]
+    lines = [documents_line(manifest.documents)]
     for builder in plan.builders:
         whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
-        for split, content in read_manifest(builder.output)["splits"].items():
+        own = read_manifest(builder.output)
+        for split, content in own.splits.items() if isinstance(own, Manifest) else ():
             lines.append(
-                f"{whose}{split}: {content['rows']:,} rows, {content['tokens']:,} tokens "
-                f"in {len(content['shards'])} shard(s)" + _left_out(content)
+                f"{whose}{split}: {content.rows:,} rows, {content.tokens:,} tokens "
+                f"in {len(content.shards)} shard(s)" + _left_out(content)
             )
     lines.append(f"{plan.output}: done in {seconds:.1f} s")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def documents_line(documents: Mapping[str, Any]) -> str:
+def documents_line(documents: Documents) -> str:
     """Returns what a summary says of the documents of a manifest."""
     return (
-        f"{documents['read']:,} documents, {documents['bytes'] / 1e6:,.1f} MB of text, "
-        f"{documents['duplicates']:,} duplicates dropped, "
-        f"{sum(documents['rejected'].values()):,} rejected"
+        f"{documents.read:,} documents, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{documents.duplicates:,} duplicates dropped, "
+        f"{sum(documents.rejected.values()):,} rejected"
     )

@@ -27,7 +27,8 @@ from pipelines.rows import (
 )
 from schemas.columns import NO_SECOND
 from schemas.errors import Parser, UsageError, one_sentence
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
+from schemas.numbers import whole
 from schemas.terminal import write_json
 from transforms.atomic_files import write_atomically
 from transforms.corpus import Corpus
@@ -55,13 +56,18 @@ def _parser() -> Parser:
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--split", default="train", help="train or eval (train)")
     parser.add_argument(
-        "--shard", type=int, metavar="N", help="number of the shard (the first with rows)"
+        "--shard", type=whole(), metavar="N", help="number of the shard (the first with rows)"
     )
     parser.add_argument(
-        "--rows", type=int, metavar="N", help="how many (4, or 1 with --row), spread over the shard"
+        "--rows",
+        type=whole(1),
+        metavar="N",
+        help="how many (4, or 1 with --row), spread over the shard",
     )
-    parser.add_argument("--row", type=int, metavar="K", help="from row K of the shard on instead")
-    parser.add_argument("--copy", type=int, metavar="C", help="which copy (0; with --json all)")
+    parser.add_argument(
+        "--row", type=whole(), metavar="K", help="from row K of the shard on instead"
+    )
+    parser.add_argument("--copy", type=whole(), metavar="C", help="which copy (0; with --json all)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a row, for programs")
     form.add_argument("--html", metavar="FILE", help="write the report page of the build instead")
@@ -105,7 +111,8 @@ def _write_report(corpus: Corpus, path: str) -> None:
         raise UsageError(f"--html {path}: cannot be written: {error}") from error
     if foreign:
         raise UsageError(f"--html {path}: is there, and is no report page; name another file")
-    page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
+    manifest = corpus.manifest.to_json() if corpus.manifest else {}
+    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
     try:
         write_atomically(path, page.encode())
     except Exception as error:

@@ -1,10 +1,13 @@
 """Which recipes the command line asks for, and with which of their fields changed."""
 
+import argparse
 import dataclasses
 from collections.abc import Mapping
 
 from pipelines.files import read_file
-from pipelines.options import BuildOptions
+from pipelines.options import OWN_OPTIONS, BuildOptions
+from schemas.errors import UsageError, about
+from schemas.numbers import finite
 from transforms.marker_lists import read_markers
 from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.mixture import Member, Mixture
@@ -50,20 +53,21 @@ def _put_together(members: str | None) -> Mixture:
         raise ValueError(
             f"{AD_HOC} needs --members, such as bert-wwm,albert=2: recipes with or without a weight"
         )
-    return Mixture(
-        name=AD_HOC,
-        summary=f"Put together: {members}.",
-        source="the command line",
-        members=tuple(map(_member, members.split(","))),
-    )
+    with about("--members"):
+        return Mixture(
+            name=AD_HOC,
+            summary=f"Put together: {members}.",
+            source="the command line",
+            members=tuple(map(_member, members.split(","))),
+        )
 
 
 def _member(text: str) -> Member:
     name, equals, weight = text.partition("=")
     recipe = find_recipe(name.strip())
     try:
-        return Member(recipe, float(weight) if equals else 1.0)
-    except ValueError as error:
+        return Member(recipe, finite(0, above=True)(weight) if equals else 1.0)
+    except (argparse.ArgumentTypeError, ValueError) as error:
         raise ValueError(f"--members {text}: {error}") from error
 
 
@@ -99,14 +103,27 @@ def _as_member(recipe: Recipe, options: BuildOptions) -> Recipe:
         elif member == recipe.name:
             own[rest] = value
     wanted = {**_parity(recipe, options), **settings, **own}
-    member_recipe = _with_markers(changed(recipe, wanted), options)
+    member_recipe = _with_markers(_changed(recipe, wanted), options)
     return dataclasses.replace(member_recipe, objective_column=True)
 
 
 def resolve_recipe(options: BuildOptions) -> Recipe:
     """Returns the one recipe to build, with the fields that the user changed."""
     recipe = find_recipe(options.recipe)
-    return _with_markers(changed(recipe, {**_parity(recipe, options), **options.settings}), options)
+    wanted = {**_parity(recipe, options), **options.settings}
+    return _with_markers(_changed(recipe, wanted), options)
+
+
+def _changed(recipe: Recipe, settings: Mapping[str, Scalar]) -> Recipe:
+    """Returns a changed recipe; what is wrong with a value names the option that gives it."""
+    try:
+        return changed(recipe, settings)
+    except ValueError as error:
+        told = str(error)
+        option = next(
+            (name for path, name in OWN_OPTIONS.items() if path in told.partition(";")[0]), "--set"
+        )
+        raise UsageError(f"{option}: {told}") from error
 
 
 def _with_markers(recipe: Recipe, options: BuildOptions) -> Recipe:

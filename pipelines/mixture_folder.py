@@ -5,9 +5,19 @@ from typing import Any
 
 from pipelines.mixture_report import render_mixture_card, render_mixture_report
 from pipelines.output import join, read_manifest
-from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, ManifestError, checksum, member_names, seal
+from schemas.checked_json import DamagedError
+from schemas.manifest import (
+    MANIFEST,
+    Manifest,
+    MemberRecord,
+    MixtureManifest,
+    manifest_text,
+    sealed,
+)
+from schemas.manifest_checks import CARD, REPORT, TOKENIZER
+from schemas.manifest_parts import json_of, split_totals
 from transforms.atomic_files import write_atomically
+from transforms.corpus import checked_members
 from transforms.objectives.mixture import Mixture
 from transforms.work_folder import Note, files_of, write_noted
 
@@ -17,7 +27,7 @@ def write_mixture(
     tokenizer_json: str,
     mixture: Mixture,
     head: Mapping[str, Any],
-    manifests: Sequence[Mapping[str, Any]],
+    manifests: Sequence[Manifest],
     rejected: Sequence[Note],
 ) -> None:
     """Writes tokenizer, report and dataset card, and last the manifest.
@@ -26,57 +36,74 @@ def write_mixture(
       folder: Of the mixture.
       tokenizer_json: That all members have.
       mixture: What was built.
-      head: What the manifest says besides its members' contents.
+      head: What the manifest says besides its members' contents and its files, as JSON values.
       manifests: Of the members, which are written.
       rejected: The files of records that were set aside.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
     manifest = {**head, "members": members}
-    notes = [
-        write_noted(folder, name, content.encode())
-        for name, content in (
-            ("tokenizer.json", tokenizer_json),
-            ("report.html", render_mixture_report(manifest, mixture)),
-            ("README.md", render_mixture_card(manifest, mixture)),
-        )
-    ]
-    whole = {**manifest, "files": files_of([*rejected, *notes])}
-    write_atomically(join(folder, MANIFEST), seal(whole).encode())
-
-
-def _told(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what the manifest of a mixture says of a member's."""
-    splits = {
-        split: {name: content[name] for name in ("rows", "tokens")}
-        for split, content in manifest["splits"].items()
+    texts = {
+        TOKENIZER: tokenizer_json,
+        REPORT: render_mixture_report(manifest, mixture),
+        CARD: render_mixture_card(manifest, mixture),
     }
-    return {"splits": splits, "checksum": checksum(manifest)}
+    notes = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
+    files = files_of([*rejected, *notes])
+    whole = sealed({**manifest, "files": files}, MixtureManifest)
+    write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
+
+
+def _told(manifest: Manifest) -> dict[str, Any]:
+    """Returns what the manifest of a mixture says of a member's."""
+    splits = {split: json_of(each) for split, each in split_totals(manifest.splits).items()}
+    return {"splits": splits, "checksum": manifest.checksum}
 
 
 def member_folders(folder: str) -> dict[str, str]:
     """Returns the folders of a mixture's members by name; of another build its own, named "".
 
     Raises:
-      UsageError: if there is no finished build, or its manifest is damaged.
+      UsageError: if there is no finished build.
+      DamagedError: if its manifest is damaged.
     """
     try:
-        names = member_names(read_manifest(folder))
-    except ManifestError as error:
-        raise UsageError(f"{folder}: {error}") from error
+        names = checked_members(read_manifest(folder))
+    except DamagedError as error:
+        raise DamagedError(f"{folder}: {error}") from error
     return {name: join(folder, name) for name in names} or {"": folder}
 
 
-def member_problem(told: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
+_SHARED = (
+    "data_version",
+    "max_document_mib",
+    "text_field",
+    "inputs",
+    "seed",
+    "tokenizer",
+    "sentences",
+    "deduplicate",
+    "shards",
+    "documents",
+)
+_OWN = ("recipe", "counts", "segmenter", "annotator", "entities")
+
+
+def member_problem(whole: MixtureManifest, told: MemberRecord, manifest: Manifest) -> str | None:
     """Says what is wrong with a member's manifest; nothing if it is the one of its mixture.
 
     Args:
-      told: What the mixture's manifest says of the member.
+      whole: The mixture's manifest.
+      told: What it says of the member.
       manifest: Of the member.
     """
-    own = _told(manifest)
-    if own["checksum"] != told["checksum"]:
+    if manifest.checksum != told.checksum:
         return "its manifest is another than when the mixture was built"
-    if own["splits"] != told["splits"]:
-        return f"it has {own['splits']}, the mixture's manifest says {told['splits']}"
-    return None
+    own = split_totals(manifest.splits)
+    if own != told.splits:
+        stated = {split: json_of(each) for split, each in told.splits.items()}
+        found = {split: json_of(each) for split, each in own.items()}
+        return f"it has {found}, the mixture's manifest says {stated}"
+    differ = [name for name in _SHARED if getattr(manifest, name) != getattr(whole, name)]
+    differ += [name for name in _OWN if getattr(manifest, name) != getattr(told, name)]
+    return f"{differ[0]} is another than the mixture's manifest says" if differ else None

@@ -5,17 +5,33 @@ import dataclasses
 import difflib
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.runners import load_runner
 from schemas.errors import Parser, UsageError
+from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
 from transforms.annotator import PHRASE_RULES
+from transforms.inputs import FORMATS
 from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.settings import Scalar, nearest
 
+MAX_WORKERS = 1024
+"""More processes than that one machine does not start."""
+MAX_MEMORY_GIB = 1 << 20
+MAX_DOCUMENT_MIB = 1024
+"""A document is held in memory whole, and several times over."""
+MAX_SHARDS = 99_999
+"""Names of shards have five digits."""
+OWN_OPTIONS: Mapping[str, str] = {
+    "max_seq_length": "--max-seq-length",
+    "copies": "--copies",
+    "passes": "--passes",
+    "corrupt.0.select.stages": "--stages",
+}
+"""The options that are short for a field of a recipe, by its path."""
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
     "full-sentences": {"segment": "FullSentences"},
     "doc-sentences": {"segment": "FullSentences", "segment.cross_documents": False},
@@ -90,9 +106,10 @@ def half_of_memory_gib() -> float:
 
 def shards_option(text: str) -> int | None:
     """Reads the value of --shards; None stands for "auto"."""
-    if text != "auto" and not text.isdigit():
-        raise argparse.ArgumentTypeError(f"must be 'auto' or a number, got {text!r}")
-    return None if text == "auto" else int(text)
+    try:
+        return None if text == "auto" else whole(1, MAX_SHARDS)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; 'auto' decides by the text") from error
 
 
 def _on_off(text: str) -> bool:
@@ -108,6 +125,7 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
     source.add_argument(
         "--format",
         default="auto",
+        choices=FORMATS,
         metavar="F",
         help="auto (by file name), text (blank line between documents), lines (one a line), "
         "jsonl or parquet",
@@ -126,14 +144,14 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
     )
     source.add_argument(
         "--max-document-mib",
-        type=int,
+        type=whole(1, MAX_DOCUMENT_MIB),
         default=8,
         metavar="N",
         help="split longer documents at line ends (8)",
     )
     source.add_argument(
         "--max-rejected",
-        type=int,
+        type=whole(),
         default=0,
         metavar="N",
         help="bad records that may be set aside before the run counts as failed (0)",
@@ -144,9 +162,7 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
 def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Adds what finds entities and phrases; returns the group of these options."""
     group = parser.add_argument_group("entities and phrases")
-    group.add_argument(
-        "--spacy-model", default="", metavar="M", help="a spaCy pipeline, by name or folder"
-    )
+    group.add_argument("--spacy-model", metavar="M", help="a spaCy pipeline, by name or folder")
     group.add_argument(
         "--gazetteer",
         metavar="FILE",
@@ -171,10 +187,12 @@ def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._Argument
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Adds where and how a run works."""
     run = parser.add_argument_group("run")
-    run.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (1)")
+    run.add_argument(
+        "--workers", type=whole(1, MAX_WORKERS), default=1, metavar="N", help="local processes (1)"
+    )
     run.add_argument(
         "--memory-gib",
-        type=float,
+        type=finite(0, MAX_MEMORY_GIB, above=True),
         default=half_of_memory_gib(),
         metavar="G",
         help="memory a local run may use; a larger corpus is built in waves (half of the "
@@ -261,7 +279,7 @@ def _parser() -> Parser:
     recipe.add_argument(
         "--parity", action="store_true", help="restore what the reference does, bugs included"
     )
-    recipe.add_argument("--seed", type=int, default=12345, metavar="S", help="(12345)")
+    recipe.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
     out = parser.add_argument_group("output")
     out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
     out.add_argument(
@@ -273,7 +291,7 @@ def _parser() -> Parser:
     )
     out.add_argument(
         "--eval-fraction",
-        type=float,
+        type=finite(0, 1, below=True),
         default=None,
         metavar="F",
         help="share of the documents held out (0.005; of few documents as many as pairs need)",
@@ -323,49 +341,46 @@ def parse_run_options(
       UsageError: if an option is unknown or its value cannot be read.
     """
     given, beam_args = parser.parse_known_args(argv)
+    # A runner has options of its own, which are known when it is loaded.
+    _unknown_beam_args(beam_args, parser)
     beam_args = load_runner(beam_args)
     _check_beam_args(beam_args, parser)
-    for name, low in {"workers": 1, "max_rejected": 0, "max_document_mib": 1}.items():
-        if getattr(given, name) < low:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} must be at least {low}, got {getattr(given, name)}")
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
-    return given, {**own, "input": tuple(given.input), "beam_args": tuple(beam_args)}
+    own |= {"input": tuple(given.input), "beam_args": tuple(beam_args)}
+    return given, {**own, "spacy_model": given.spacy_model or ""}
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
     """Collects the recipe's fields that were given, by path."""
     settings: dict[str, Scalar] = {}
+    given_by_set: set[str] = set()
     if given.packing is not None:
         if given.packing not in PACKINGS:
             raise UsageError(f"--packing {given.packing!r}: {nearest(given.packing, PACKINGS)}")
         settings.update(PACKINGS[given.packing])
-    for name in ("max_seq_length", "copies", "passes"):
-        if getattr(given, name) is not None:
-            settings[name] = getattr(given, name)
-    if given.stages is not None:
-        settings["corrupt.0.select.stages"] = given.stages
+    for path, option in OWN_OPTIONS.items():
+        value = getattr(given, option.removeprefix("--").replace("-", "_"))
+        if value is not None:
+            settings[path] = value
     for assignment in given.set:
         path, equals, value = assignment.partition("=")
-        if not equals:
+        path = path.strip()
+        if not equals or not path:
             raise UsageError(f"--set takes PATH=VALUE, got {assignment!r}")
-        settings[path.strip()] = value
+        if path in OWN_OPTIONS and settings.get(path, value) != value and path not in given_by_set:
+            raise UsageError(
+                f"--set {assignment} and {OWN_OPTIONS[path]} {settings[path]} name the same field: "
+                "leave one out"
+            )
+        given_by_set.add(path)
+        settings[path] = value
     return settings
 
 
 def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) -> None:
     """Refuses options that neither we nor Beam know; Beam itself would only log them."""
-    beam = _BeamArgumentParser(allow_abbrev=False, add_help=False)
-    seen: set[str] = set()
-    kinds: list[type[PipelineOptions]] = [PipelineOptions, *_subclasses(PipelineOptions)]
-    for kind in kinds:
-        if "_add_argparse_args" in vars(kind) and kind.__name__ not in seen:
-            seen.add(kind.__name__)
-            kind._add_argparse_args(beam)
-    unknown = beam.parse_known_args(list(arguments))[1]
+    unknown, names = _unknown_beam_args(arguments, parser)
     if unknown:
-        actions = [*parser._actions, *beam._actions]
-        names = [name for action in actions for name in action.option_strings]
         name = unknown[0].partition("=")[0]
         close = difflib.get_close_matches(name, names, n=3)
         meant = f"did you mean {' or '.join(close)}? " if close else ""
@@ -373,6 +388,38 @@ def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) 
             f"neither Shardmill nor Beam has an option {name}; {meant}"
             f"{parser.prog} --help lists the options"
         )
+
+
+class _BeamParser(_BeamArgumentParser):
+    """Beam's options, with errors told as ours are."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (an option of Beam's)")
+
+
+def _unknown_beam_args(
+    arguments: Sequence[str], parser: argparse.ArgumentParser
+) -> tuple[list[str], list[str]]:
+    """Returns the arguments that nobody knows, and the names of all options.
+
+    Raises:
+      UsageError: if the value of an option of Beam's cannot be read.
+    """
+    beam = _BeamParser(allow_abbrev=False, add_help=False)
+    seen: set[str] = set()
+    kinds: list[type[PipelineOptions]] = [PipelineOptions, *_subclasses(PipelineOptions)]
+    for kind in kinds:
+        if "_add_argparse_args" in vars(kind) and kind.__name__ not in seen:
+            seen.add(kind.__name__)
+            kind._add_argparse_args(beam)
+    given, unknown = beam.parse_known_args(list(arguments))
+    if getattr(given, "direct_running_mode", None) == "multi_processing":
+        raise UsageError(
+            "--direct_running_mode=multi_processing waits for ever for a process that died; give "
+            "--workers instead"
+        )
+    actions = [*parser._actions, *beam._actions]
+    return unknown, [name for action in actions for name in action.option_strings]
 
 
 def _subclasses(kind: type[PipelineOptions]) -> list[type[PipelineOptions]]:

@@ -1,15 +1,19 @@
 """The output folder of a build or of annotations, as others read it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.locks import refuse_while_written
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, parse_manifest
-from transforms.work_folder import RECORD, work_path
+from schemas.manifest import (
+    MANIFEST,
+    AnnotationsManifest,
+    AnyManifest,
+    Manifest,
+    MixtureManifest,
+    parse_manifest,
+)
+from transforms.work_folder import RECORD, read_bytes, work_path
 
 
 def join(folder: str, *names: str) -> str:
@@ -23,7 +27,7 @@ def read_text(path: str) -> str:
         return file.read().decode()
 
 
-def read_manifest(folder: str) -> dict[str, Any]:
+def read_manifest(folder: str) -> Manifest | MixtureManifest:
     """Returns the manifest of a finished build.
 
     Raises:
@@ -31,26 +35,27 @@ def read_manifest(folder: str) -> dict[str, Any]:
       ManifestError: if it is damaged.
     """
     manifest = _finished(folder, "build")
-    if _tells_annotations(manifest):
+    if isinstance(manifest, AnnotationsManifest):
         raise UsageError(f"{folder} holds annotations, not examples; give the output of a build")
     return manifest
 
 
-def read_annotations_manifest(folder: str) -> dict[str, Any]:
+def read_annotations_manifest(folder: str) -> AnnotationsManifest:
     """Returns the manifest of finished annotations; raises what `read_manifest` does."""
     manifest = _finished(folder, "annotate")
-    if not _tells_annotations(manifest):
+    if not isinstance(manifest, AnnotationsManifest):
         raise UsageError(
             f"{folder} holds a build, not annotations; give the output of shardmill annotate"
         )
     return manifest
 
 
-def _tells_annotations(manifest: Mapping[str, Any]) -> bool:
-    return "spans" in manifest
+def read_any_manifest(folder: str) -> AnyManifest:
+    """Returns the manifest of a finished build, or of annotations; see `read_manifest`."""
+    return _finished(folder, "build")
 
 
-def _finished(folder: str, command: str) -> dict[str, Any]:
+def _finished(folder: str, command: str) -> AnyManifest:
     refuse_while_written(folder)
     path = join(folder, MANIFEST)
     if not FileSystems.exists(path):
@@ -61,4 +66,4 @@ def _finished(folder: str, command: str) -> dict[str, Any]:
         raise UsageError(
             f"{folder} holds no {MANIFEST}; is it the output of `shardmill {command}`?"
         )
-    return parse_manifest(read_text(path))
+    return parse_manifest(read_bytes(path))

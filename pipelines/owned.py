@@ -14,7 +14,14 @@ from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export
 from schemas.lock import LOCK, WORK_FOLDER
-from schemas.manifest import MANIFEST, ManifestError, member_names, parse_manifest
+from schemas.manifest import (
+    MANIFEST,
+    AnnotationsManifest,
+    ManifestError,
+    member_names,
+    parse_manifest,
+    shard_entries,
+)
 from schemas.sealed import open_sealed
 from transforms.atomic_files import named_by_temporary
 from transforms.objectives import OBJECTIVES
@@ -146,20 +153,14 @@ def _advise(problem: str) -> str:
 
 
 def _by_manifest(place: Place, path: str) -> Found:
-    manifest = parse_manifest(read_bytes(path).decode())
-    if not isinstance(manifest.get("files"), dict):
-        raise ManifestError("it is of the first release, which did not list all files")
-    files = {name: (each["bytes"], each["sha256"]) for name, each in manifest["files"].items()}
-    shards = [
-        *manifest.get("annotations", ()),
-        *(each for split in manifest.get("splits", {}).values() for each in split["shards"]),
-    ]
-    files |= {each["path"]: (each["bytes"], each["sha256"]) for each in shards}
+    manifest = parse_manifest(read_bytes(path))
+    files = {name: (each.bytes, each.sha256) for name, each in manifest.files.items()}
+    files |= {each.path: (each.bytes, each.sha256) for each in shard_entries(manifest)}
     _check_names(files)
     return Found(
         place=place,
-        command="annotate" if "annotations" in manifest else "build",
-        identity=manifest,
+        command="annotate" if isinstance(manifest, AnnotationsManifest) else "build",
+        identity=manifest.to_json(),
         finished=True,
         files={**files, MANIFEST: None},
         members=dict.fromkeys(member_names(manifest)),

@@ -14,7 +14,7 @@ from pipelines.members import chosen_mixture, has_markers, resolve_recipe
 from pipelines.options import BuildOptions, RunOptions
 from pipelines.output import join
 from schemas.counts import CountsError
-from schemas.errors import UsageError
+from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from schemas.vocabulary import read_vocabulary
 from transforms.annotator import Annotator
@@ -105,10 +105,12 @@ class BuildPlan(Plan[ShardBuilder]):
     Attributes:
       mixture: What is built, if it is a mixture, each recipe as it is built.
       entities: Ids of the entities that tokens can be aligned with, by number.
+      notes: What the manifest shall say of the plan.
     """
 
     mixture: Mixture | None
     entities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
@@ -166,6 +168,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
         wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
         announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
+        notes=(held_out,) if held_out else (),
     )
 
 
@@ -177,7 +180,8 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     """
     record_fields(options.text_field)
     encoding = check_encoding(options.encoding or "utf-8")
-    files = match_inputs(options.input, options.format, encoding)
+    with about("--input"):
+        files = match_inputs(options.input, options.format, encoding)
     text_bytes = estimated_text_bytes(files)
     if not text_bytes:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")

@@ -18,10 +18,12 @@ from pipelines.mixtures import (
     show_schedule,
 )
 from schemas.errors import Parser, UsageError, one_sentence
+from schemas.numbers import whole
 from schemas.terminal import write_json
 from transforms.objectives import MIXTURES, OBJECTIVES
 from transforms.objectives.settings import find_recipe
 
+MAX_STEPS = 1_000_000_000
 Description = dict[str, Any]
 
 _PREAMBLE = """\
@@ -36,9 +38,7 @@ name of another part, and then has that part's fields.
 """
 
 
-@one_sentence
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; returns its exit status."""
+def _parser() -> Parser:
     parser = Parser(
         "recipes",
         description="List the objectives, or explain one: fields, columns, sources.",
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--steps",
-        type=int,
+        type=whole(1, MAX_STEPS),
         metavar="N",
         help=f"with --plan: training steps in all ({STEPS_OF_A_MEMBER:,} for each member)",
     )
@@ -64,7 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     form.add_argument("--json", action="store_true", help="print JSON, for programs")
     form.add_argument("--markdown", action="store_true", help="print Markdown, for documentation")
-    options = parser.parse_args(argv)
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    options = _parser().parse_args(argv)
     try:
         mixture = find_mixture(options.name, options.members) if options.name else None
         named = list(OBJECTIVES.values())

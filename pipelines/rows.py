@@ -11,9 +11,9 @@ from tokenizers import Tokenizer
 
 from pipelines.corpus import open_shard
 from pipelines.token_text import TokenText
+from schemas.checked_json import DamagedError
 from schemas.columns import ENTITY_IDS, SENTENCES, has_spans
-from schemas.errors import UsageError
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
 from transforms.annotations import marked_spans
 from transforms.checks.stored import StoredBatch
@@ -237,7 +237,7 @@ def read_rows(
       copy: The only copy to decode, or None for all.
 
     Raises:
-      UsageError: if the shard is gone or damaged.
+      DamagedError: if the shard is gone or damaged.
     """
     decoder = RowDecoder(corpus)
     rows: list[Row] = []
@@ -247,7 +247,7 @@ def read_rows(
         for number in numbers:
             batch = reader.get_batch(number // size).slice(number % size, 1)
             if not batch.num_rows:
-                raise UsageError(f"{shard.path} has no row {number}, against its manifest")
+                raise DamagedError(f"{shard.path} has no row {number}, against its manifest")
             rows.append(decoder.decode(shard.path, number, batch, copy))
     return rows
 

@@ -1,41 +1,55 @@
 """`shardmill verify`: re-reads a finished build and says what is wrong with it."""
 
-import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.corpus import described_corpus
 from pipelines.mixture_folder import member_problem
-from pipelines.output import join, read_manifest
+from pipelines.output import join, read_any_manifest
 from pipelines.progress import track_shards
+from pipelines.verify_files import (
+    export_problems,
+    file_problems,
+    form_problems,
+    rejected_problems,
+    strangers,
+)
+from schemas.checked_json import DamagedError
+from schemas.entities import ENTITIES, entities_sha256
 from schemas.errors import Parser, UsageError, one_sentence
+from schemas.exported import EXPORT
 from schemas.manifest import (
     DATA_VERSION,
-    ManifestError,
-    ShardEntry,
+    MANIFEST,
+    AnnotationsManifest,
+    AnyManifest,
+    Manifest,
     add_up,
-    member_names,
-    shard_entries,
 )
+from schemas.manifest_checks import ANNOTATIONS_SPLIT, contradictions
 from schemas.terminal import write_json
 from transforms.build_examples import BuildSettings
+from transforms.checks.annotation_file import check_annotations
 from transforms.checks.examine import judge
 from transforms.checks.oracle import Oracle
+from transforms.checks.pairs import LEFT_OUT
 from transforms.checks.shard_file import Problem, check_shard
-from transforms.paths import list_folder
+from transforms.corpus import checked_members
+from transforms.work_folder import read_bytes
 
 CHECKS: Mapping[str, str] = {
-    "manifest": "readable, sealed, and its totals add up",
+    "manifest": "valid, and its totals, documents and shards add up",
     "tokenizer": "the one the shards were built with",
-    "files": "every shard is there, and no other",
-    "checksums": "size and sha256 of every shard",
-    "schema": "sound Arrow files with the recipe's columns",
+    "files": "every file is there, and no other shard",
+    "checksums": "size and sha256 of every file",
+    "schema": "valid Arrow files with the recipe's columns",
     "counts": "rows, tokens, longest row",
     "statistics": "counted again, as the manifest says",
     "invariants": "what every row must hold",
@@ -43,6 +57,8 @@ CHECKS: Mapping[str, str] = {
     "oracles": "rates and distributions over each split",
 }
 """The checks in the order they are shown, and what they look at."""
+_OF_ROWS = ("tokenizer", "replay", "oracles")
+"""The checks of builds alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,15 +88,19 @@ class Verdict:
         }
 
 
-@one_sentence
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; returns 0 if all is well, else 1."""
+def _parser() -> Parser:
     parser = Parser("verify", description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--no-replay", action="store_true", help="do not draw the masks again")
     parser.add_argument("--oracles", action="store_true", help="list every oracle with its figures")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    options = parser.parse_args(argv)
+    return parser
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns 0 if all is well, else 1."""
+    options = _parser().parse_args(argv)
     whole, members = verify_all(options.folder, replay=not options.no_replay)
     every = [whole, *members.values()]
     ok = not any(verdict.problems for verdict in every)
@@ -98,63 +118,97 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict]]:
-    """Checks a build, or a mixture with all its members.
+    """Checks a build, annotations, an export, or a mixture with all its members.
 
     Returns:
       What was found out about the folder itself, and about each member of a mixture, by name.
     """
+    if _is_export(folder):
+        return Verdict(export_problems(folder), dict.fromkeys(_OF_ROWS, "it is an export")), {}
     try:
-        manifest = read_manifest(folder)
-    except ManifestError as error:
+        content, manifest = _read_manifest(folder)
+        names = checked_members(manifest)
+    except DamagedError as error:
         return _unreadable(error), {}
-    names = member_names(manifest)
-    if not names:
-        return verify(folder, manifest, replay=replay), {}
-    problems, members = [], {}
+    own = [*form_problems(content, MANIFEST), *rejected_problems(folder, manifest)]
+    if isinstance(manifest, AnnotationsManifest):
+        return _verify_annotations(folder, manifest, own), {}
+    if isinstance(manifest, Manifest):
+        return verify(folder, manifest, replay=replay, more=own), {}
+    problems = [*own, *_agreement(manifest), *file_problems(folder, manifest.files)]
+    members = {}
     for name in names:
-        members[name] = _verify_member(join(folder, name), replay=replay)
-        with contextlib.suppress(ManifestError, UsageError):
-            own = read_manifest(join(folder, name))
-            if problem := member_problem(manifest["members"][name], own):
-                problems.append(Problem("manifest", f"{name}: {problem}"))
+        try:
+            content, member = _read_manifest(join(folder, name))
+        except (DamagedError, UsageError) as error:
+            members[name] = _unreadable(error)
+            continue
+        if not isinstance(member, Manifest):
+            members[name] = _unreadable(DamagedError("it is no build of one recipe"))
+            continue
+        form = list(form_problems(content, MANIFEST))
+        members[name] = verify(join(folder, name), member, replay=replay, more=form)
+        if problem := member_problem(manifest, manifest.members[name], member):
+            problems.append(Problem("manifest", f"{name}: {problem}"))
     return Verdict(problems), members
 
 
-def _verify_member(folder: str, *, replay: bool) -> Verdict:
-    try:
-        return verify_all(folder, replay=replay)[0]
-    except UsageError as error:
-        return _unreadable(error)
+def _is_export(folder: str) -> bool:
+    return FileSystems.exists(join(folder, EXPORT)) and not FileSystems.exists(
+        join(folder, MANIFEST)
+    )
+
+
+def _read_manifest(folder: str) -> tuple[bytes, AnyManifest]:
+    """Returns the content of a manifest as it is stored, and what it says.
+
+    Raises:
+      UsageError: if there is none.
+      DamagedError: if it is damaged.
+    """
+    manifest = read_any_manifest(folder)
+    return read_bytes(join(folder, MANIFEST)), manifest
 
 
 def _unreadable(error: Exception) -> Verdict:
     """Returns what there is to say of a folder whose manifest cannot be read."""
-    skipped = {name: "there is no sound manifest" for name in CHECKS if name != "manifest"}
+    skipped = {name: "there is no valid manifest" for name in CHECKS if name != "manifest"}
     return Verdict([Problem("manifest", str(error))], skipped)
 
 
-def verify(folder: str, manifest: Mapping[str, Any], *, replay: bool = True) -> Verdict:
+def verify(
+    folder: str, manifest: Manifest, *, replay: bool = True, more: Sequence[Problem] = ()
+) -> Verdict:
     """Checks a build folder against its manifest.
 
     Args:
       folder: The folder.
       manifest: Its manifest, with a checksum that is right.
       replay: Draw the masks again, which is as much work as drawing them was.
+      more: What is known to be wrong.
     """
-    entries = shard_entries(manifest)
-    problems = [*_totals(manifest, entries), *_strangers(folder, entries)]
+    every = [(split, entry) for split, shards in manifest.entries.items() for entry in shards]
+    problems = [
+        *more,
+        *_agreement(manifest),
+        *strangers(folder, ("train", "eval"), (entry.path for _, entry in every)),
+    ]
     try:
         settings = _settings(folder, manifest)
     except ValueError as error:
         problems.append(Problem("tokenizer", str(error)))
+        problems += _without(file_problems(folder, manifest.files), str(error))
         return Verdict(problems, {"schema": "recipe or tokenizer cannot be read"})
+    problems += file_problems(folder, manifest.files)
     reason = _replay_reason(manifest, replay)
-    splits: dict[str, list[Mapping[str, int]]] = {split: [] for split in entries}
-    every = [(split, entry) for split, shards in entries.items() for entry in shards]
-    for split, entry in track_shards(every, "verifying"):
+    splits: dict[str, list[Mapping[str, int]]] = {split: [] for split in manifest.entries}
+    planned = {path for paths in manifest.shards.names().values() for path in paths}
+    known = [(split, entry) for split, entry in every if entry.path in planned]
+    for split, entry in track_shards(known, "verifying"):
         report = check_shard(folder, entry, settings, replayed=not reason)
         problems.extend(report.problems)
-        splits[split].append(report.counts)
+        if report.readable:
+            splits[split] += [report.counts, entry.drawn, {LEFT_OUT: entry.left_out}]
     oracles = {
         split: judge(add_up(counts), settings.recipe, settings.vocabulary)
         for split, counts in splits.items()
@@ -164,61 +218,63 @@ def verify(folder: str, manifest: Mapping[str, Any], *, replay: bool = True) -> 
     return Verdict(problems, {"replay": reason} if reason else {}, oracles)
 
 
-def _settings(folder: str, manifest: Mapping[str, Any]) -> BuildSettings:
+def _verify_annotations(
+    folder: str, manifest: AnnotationsManifest, more: Sequence[Problem]
+) -> Verdict:
+    """Checks a folder of annotations against its manifest."""
+    entries = manifest.annotations
+    problems = [
+        *more,
+        *_agreement(manifest),
+        *strangers(folder, [ANNOTATIONS_SPLIT], (entry.path for entry in entries)),
+        *file_problems(folder, manifest.files),
+    ]
+    ids: set[str] = set()
+    for entry in entries:
+        report = check_annotations(folder, entry)
+        problems += report.problems
+        ids |= report.ids
+    if not problems and entities_sha256(list(ids)) != manifest.entities.sha256:
+        sentence = f"{ENTITIES} does not list the entities of the shards"
+        problems.append(Problem("statistics", sentence))
+    return Verdict(problems, dict.fromkeys(_OF_ROWS, "these are annotations"))
+
+
+def _agreement(manifest: AnyManifest) -> list[Problem]:
+    """Returns where a manifest does not agree with itself."""
+    return [Problem("manifest", sentence) for sentence in contradictions(manifest)]
+
+
+def _without(problems: Iterable[Problem], told: str) -> list[Problem]:
+    """Returns problems with files other than the one that was told of."""
+    return [each for each in problems if each.sentence.split(" ")[0] not in told]
+
+
+def _settings(folder: str, manifest: Manifest) -> BuildSettings:
     """Returns what the shards were built with.
 
     Raises:
-      ValueError: if tokenizer or counts are missing or others, or the recipe is unknown.
+      DamagedError: if tokenizer or counts are missing or others, or the recipe is unknown.
     """
     corpus = described_corpus(folder, manifest)
     return BuildSettings(
         recipe=corpus.recipe,
-        seed=manifest["seed"],
+        seed=manifest.seed,
         tokenizer_json=corpus.tokenizer_json,
         vocabulary=corpus.vocabulary,
     )
 
 
-def _replay_reason(manifest: Mapping[str, Any], wanted: bool) -> str:
+def _replay_reason(manifest: Manifest, wanted: bool) -> str:
     """Says why masks are not drawn again; nothing if they are."""
-    built, here = manifest["software"]["numpy"], np.__version__
+    built, here = manifest.software.get("numpy", "of no version"), np.__version__
     if not wanted:
         return "not wanted"
-    if manifest["data_version"] != DATA_VERSION:
-        return f"built as data version {manifest['data_version']}, this is {DATA_VERSION}"
+    if manifest.data_version != DATA_VERSION:
+        return f"built as data version {manifest.data_version}, this is {DATA_VERSION}"
     if built.split(".")[:2] != here.split(".")[:2]:
         return f"built with NumPy {built}, whose random numbers may not be those of {here}"
     return ""
-
-
-def _totals(
-    manifest: Mapping[str, Any], entries: Mapping[str, Sequence[ShardEntry]]
-) -> list[Problem]:
-    """Compares the totals of each split with its shards."""
-    problems = []
-    for split, shards in entries.items():
-        stated = manifest["splits"][split]
-        for name in ("rows", "tokens"):
-            total = sum(getattr(shard, name) for shard in shards)
-            if total != stated[name]:
-                sentence = f"{split}: the shards have {total} {name}, the total is {stated[name]}"
-                problems.append(Problem("manifest", sentence))
-        if add_up(shard.statistics for shard in shards) != manifest["statistics"].get(split):
-            sentence = f"{split}: the statistics are not the sum of the shards'"
-            problems.append(Problem("manifest", sentence))
-    return problems
-
-
-def _strangers(folder: str, entries: Mapping[str, Sequence[ShardEntry]]) -> list[Problem]:
-    """Finds shards that the manifest does not know."""
-    known = {entry.path for shards in entries.values() for entry in shards}
-    found = {
-        f"{split}/{file.path.rsplit('/', 1)[-1]}"
-        for split in {"train", "eval", *entries}
-        for file in list_folder(join(folder, split))
-        if file.path.endswith(".arrow")
-    }
-    return [Problem("files", f"{path} is not in the manifest") for path in sorted(found - known)]
 
 
 def _failed(split: str, oracle: Oracle) -> Problem:
@@ -240,7 +296,7 @@ def show(verdict: Verdict, folder: str, *, oracles: bool, table: bool = True) ->
     for problem in verdict.problems:
         console.print(f"[red]{problem.check}:[/red] ", end="")
         console.print(problem.sentence, markup=False, soft_wrap=True)
-    verdict_text = "not as it was built" if verdict.problems else "all is well"
+    verdict_text = "verification FAILED" if verdict.problems else "verification passed"
     console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
 
 

@@ -16,7 +16,8 @@ from rich.progress import track
 
 from pipelines.locks import hold_output_file
 from schemas.checked_json import DamagedError, parse_json
-from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import Parser, RunError, UsageError, about, one_sentence
+from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
 from transforms.atomic_files import is_local, named_by_temporary, write_atomically
 from transforms.encodings import check_encoding
@@ -32,6 +33,8 @@ from transforms.train_tokenizer import Training, measure_coverage, train_tokeniz
 from transforms.work_folder import read_bytes
 
 _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
+MAX_MIB = 1 << 20
+MAX_TOKENS = 1 << 24
 _MEASURED_BYTES = 4 << 20
 
 
@@ -49,7 +52,11 @@ def _parser() -> Parser:
         "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
     )
     source.add_argument(
-        "--format", default="auto", metavar="F", help=f"as for build: {', '.join(FORMATS)} (auto)"
+        "--format",
+        default="auto",
+        choices=FORMATS,
+        metavar="F",
+        help=f"as for build: {', '.join(FORMATS)} (auto)",
     )
     source.add_argument(
         "--encoding", metavar="E", help="what text is stored in, such as gb18030 or utf-16 (utf-8)"
@@ -59,7 +66,7 @@ def _parser() -> Parser:
     )
     source.add_argument(
         "--max-mib",
-        type=int,
+        type=whole(1, MAX_MIB),
         metavar="N",
         help="train on a sample of this size if there is more text (256; for unigram, whose "
         "training is slow, 16)",
@@ -68,11 +75,16 @@ def _parser() -> Parser:
     model.add_argument(
         "--model",
         required=True,
+        choices=list(_MAX_MIB),
         metavar="M",
         help="wordpiece (BERT), bpe (byte-level, RoBERTa) or unigram (SentencePiece-like)",
     )
     model.add_argument(
-        "--size", type=int, required=True, metavar="N", help="tokens, special ones included"
+        "--size",
+        type=whole(1, MAX_TOKENS),
+        required=True,
+        metavar="N",
+        help="tokens, special ones included",
     )
     model.add_argument(
         "--lowercase",
@@ -81,7 +93,7 @@ def _parser() -> Parser:
     )
     model.add_argument(
         "--min-frequency",
-        type=int,
+        type=whole(1),
         default=2,
         metavar="N",
         help="least count of a pair to be merged, and of a character to be known (2)",
@@ -107,13 +119,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             show_progress=Console(stderr=True).is_terminal,
         )
         encoding = check_encoding(options.encoding or "utf-8")
-        files = match_inputs(options.input, options.format, encoding)
+        with about("--input"):
+            files = match_inputs(options.input, options.format, encoding)
         check_heads(files, checks_of(options.format, options.encoding))
     except (LookError, ValueError) as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
-    if max_mib < 1:
-        raise UsageError(f"--max-mib must be at least 1, got {max_mib}")
+    if options.output.rpartition("/")[2] in {"", ".", ".."}:
+        raise UsageError(f"--output {options.output}: a folder; name the file to write")
     with hold_output_file(options.output, "vocab"):
         _check_output(options.output, overwrite=options.overwrite)
         return _train(options, training, files, max_mib)

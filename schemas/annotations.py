@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.checked_json import Count, RelativePath, Sha256, from_json_value
 from schemas.columns import ANNOTATIONS, has_spans
 from schemas.documents import KEY_BYTES
 from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
@@ -150,16 +151,23 @@ class AnnotationEntry:
       spans: Spans of each kind.
     """
 
-    path: str
-    documents: int
-    duplicates: int
-    bytes: int
-    sha256: str
-    spans: Mapping[str, int]
+    path: RelativePath
+    documents: Count
+    duplicates: Count
+    bytes: Count
+    sha256: Sha256
+    spans: Mapping[str, Count]
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "AnnotationEntry":
-        return cls(**value)
+    def from_json(
+        cls, value: Mapping[str, Any], where: str = "a shard's entry"
+    ) -> "AnnotationEntry":
+        """Returns an entry from its JSON.
+
+        Raises:
+          DamagedError: if it is none.
+        """
+        return from_json_value(value, cls, where)

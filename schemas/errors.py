@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from schemas.checked_json import DamagedError
+from schemas.numbers import named
 from schemas.ownership import OwnershipError, check_ownership
 from schemas.terminal import complain, flush, prepare_streams
 
@@ -31,6 +32,18 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """The work was begun and failed; the message says why. Exit status 1."""
+
+
+@contextlib.contextmanager
+def about(option: str) -> Iterator[None]:
+    """Makes what is wrong with an option's value a `UsageError` that names the option."""
+    try:
+        yield
+    except DamagedError:
+        raise
+    except ValueError as error:
+        told = str(error)
+        raise UsageError(told if option in told else f"{option}: {told}") from error
 
 
 class Stopped(BaseException):
@@ -59,6 +72,8 @@ class Parser(argparse.ArgumentParser):
             epilog=epilog,
             allow_abbrev=False,
         )
+        # What has no type of its own is a name or a path.
+        self.register("type", None, named)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -97,7 +112,7 @@ def one_sentence(program: Program) -> Program:
         with _signals_raise():
             status, message = _outcome(program, argv)
         if message:
-            complain(f"shardmill: {' '.join(message.splitlines())}")
+            complain(" ".join(["shardmill:", *map(str.strip, message.splitlines())]))
         return status
 
     return wrapped

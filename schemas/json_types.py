@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, Union
 
-_INTEGERS = 1 << 63
+_LARGEST = 1 << 63
 _SHOWN = 60
 
 
@@ -161,7 +161,7 @@ def _read_text(value: Any) -> str:
 
 
 def _read_integer(value: Any) -> int:
-    if type(value) is not int or not -_INTEGERS <= value < _INTEGERS:
+    if type(value) is not int or not -_LARGEST <= value < 2 * _LARGEST:
         raise WrongValueError(f"must be a whole number of at most 64 bits, got {shown(value)}")
     return value
 

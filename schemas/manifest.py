@@ -1,59 +1,231 @@
-"""The manifest: what a folder of shards is, and what each shard must hash to."""
+"""The manifest: what a folder of shards is, and what each of its files must hash to."""
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
-from schemas.checked_json import file_name, relative_path
+from schemas.annotations import AnnotationEntry
+from schemas.checked_json import (
+    Count,
+    DamagedError,
+    PositiveCount,
+    PositiveFloat,
+    RelativePath,
+    Sha256,
+    from_json_value,
+    parse_json,
+)
+from schemas.manifest_parts import (
+    AnnotatorRecord,
+    Counts,
+    Documents,
+    EntitiesRecord,
+    FileEntry,
+    InputRecord,
+    MixtureRecord,
+    RecipeRecord,
+    SegmenterRecord,
+    ShardCounts,
+    ShardEntry,
+    Split,
+    SplitName,
+    SplitTotals,
+    TokenizerRecord,
+    json_of,
+)
 
-FORMAT_VERSION = 1
-DATA_VERSION = 1
+FORMAT_VERSION = 2
+"""2: the manifest lists every file of the folder; what rows do not show of packing is counted."""
+DATA_VERSION = 2
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
 
 
-class ManifestError(ValueError):
+class ManifestError(DamagedError):
     """A manifest that is missing, damaged or of another version."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ShardEntry:
-    """What is known of one written shard.
+class _Shared:
+    """What every manifest says, and decides the bytes of shards.
 
     Attributes:
-      path: Relative to the output folder.
-      rows: Examples.
-      tokens: Tokens in all `input_ids`.
-      bytes: Size of the file.
-      sha256: Of the file.
-      max_length: Tokens of the longest row.
-      documents: Documents that went in, duplicates left out.
-      duplicates: Documents dropped because an equal one is here.
-      encoder: "word_table" or "library": how the ids were found.
-      statistics: Counts that add up over shards; see the recipe's oracles.
-      left_out: Rows that were not written because they have no text, or the recipe asks for more.
+      data_version: Of the code that built them.
+      max_document_mib: Longer documents were split.
+      text_field: Of records.
+      inputs: The files that were read.
+      software: Versions of libraries.
     """
 
-    path: str
-    rows: int
-    tokens: int
-    bytes: int
-    sha256: str
-    max_length: int
-    documents: int
-    duplicates: int
-    encoder: str
-    statistics: Mapping[str, int]
-    left_out: int = 0
+    data_version: PositiveCount
+    max_document_mib: PositiveCount
+    text_field: str
+    inputs: Sequence[InputRecord]
+    software: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Own:
+    """What the members of a mixture do not share.
+
+    Attributes:
+      recipe: What was built.
+      counts: sha256 of the counts of tokens, if random tokens follow some.
+      segmenter: What found Chinese words, if words were asked for.
+      annotator: What found entities and phrases, if they were asked for.
+      entities: The file of entities, if tokens are aligned with some.
+    """
+
+    recipe: RecipeRecord
+    counts: Sha256 | None
+    segmenter: SegmenterRecord | None
+    annotator: AnnotatorRecord | None
+    entities: EntitiesRecord | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Dealt(_Shared):
+    """What builds share, those of a mixture too.
+
+    Attributes:
+      seed: Of every random choice.
+      tokenizer: Of the rows.
+      sentences: Name of the sentence rule.
+      deduplicate: Whether equal documents were dropped.
+      shards: How documents were dealt out.
+    """
+
+    seed: int
+    tokenizer: TokenizerRecord
+    sentences: str
+    deduplicate: bool
+    shards: ShardCounts
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildIdentity(_Dealt, _Own):
+    """All that decides the bytes of a build of one recipe."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Sealed:
+    """What is known of a finished folder of any kind.
+
+    Attributes:
+      format_version: Of the folder.
+      documents: What became of them.
+      files: Every file but shards and this one, by path.
+      notes: What whoever uses the folder should know, a sentence each.
+      checksum: sha256 of the rest of the manifest, see `checksum`.
+    """
+
+    format_version: PositiveCount
+    documents: Documents
+    files: Mapping[RelativePath, FileEntry]
+    notes: Sequence[str] = ()
+    checksum: Sha256
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Returns the manifest as it stands in its file."""
+        return json_of(self)
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "ShardEntry":
-        return cls(**value)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest(_Sealed, BuildIdentity):
+    """The manifest of a build of one recipe.
+
+    Attributes:
+      splits: The shards.
+      statistics: Of each split: the sums of its shards'.
+    """
+
+    splits: Mapping[SplitName, Split]
+    statistics: Mapping[SplitName, Counts]
+
+    @property
+    def entries(self) -> dict[str, Sequence[ShardEntry]]:
+        """The entries of all shards, by split."""
+        return {split: content.shards for split, content in self.splits.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MemberIdentity(_Own):
+    """What decides a member of a mixture besides what all members share."""
+
+    weight: PositiveFloat
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MemberRecord(MemberIdentity):
+    """What the manifest of a mixture says of a member: its totals, and its manifest's checksum."""
+
+    splits: Mapping[SplitName, SplitTotals]
+    checksum: Sha256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixtureIdentity(_Dealt):
+    """All that decides the bytes of a mixture."""
+
+    mixture: MixtureRecord
+    members: Mapping[str, MemberIdentity]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixtureManifest(_Sealed, _Dealt):
+    """The manifest of a mixture, each of whose members is a build in a folder of its own.
+
+    Attributes:
+      mixture: Its name, and the order of the members.
+      members: What is said of each.
+    """
+
+    mixture: MixtureRecord
+    members: Mapping[str, MemberRecord]
+
+    def __post_init__(self) -> None:
+        order = self.mixture.order
+        if len(set(order)) < len(order) or set(order) != set(self.members):
+            raise ValueError("mixture.order does not name each of the members once")
+        for name, member in self.members.items():
+            if member.recipe.name != name:
+                raise ValueError(f"the member {name!r} is of the recipe {member.recipe.name!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnnotationsIdentity(_Shared):
+    """All that decides the bytes of annotations.
+
+    Attributes:
+      annotator: What found them.
+      anchors: The field of records with entities of their own, if it was read.
+      shards: How many there are.
+    """
+
+    annotator: AnnotatorRecord
+    anchors: str | None
+    shards: PositiveCount
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnnotationsManifest(_Sealed, AnnotationsIdentity):
+    """The manifest of annotations.
+
+    Attributes:
+      spans: How many there are of each kind.
+      entities: The file of entities.
+      annotations: The shards.
+    """
+
+    spans: Mapping[str, Count]
+    entities: EntitiesRecord
+    annotations: Sequence[AnnotationEntry]
+
+
+AnyManifest: TypeAlias = Manifest | MixtureManifest | AnnotationsManifest
+_M = TypeVar("_M", Manifest, MixtureManifest, AnnotationsManifest)
 
 
 def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -71,59 +243,93 @@ def canonical_json(value: object) -> str:
 
 
 def checksum(manifest: Mapping[str, Any]) -> str:
-    """Returns the sha256 of a manifest without its own checksum."""
+    """Returns the sha256 of a manifest without its own checksum.
+
+    It finds accidents. It proves nothing of who wrote the manifest, so its content is checked as
+    that of any file.
+    """
     rest = {name: value for name, value in manifest.items() if name != "checksum"}
     return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
 
 
-def seal(manifest: dict[str, Any]) -> str:
-    """Returns the text of the manifest file, its checksum included."""
-    sealed = {**manifest, "checksum": checksum(manifest)}
-    return json.dumps(sealed, ensure_ascii=False, indent=2) + "\n"
-
-
-def parse_manifest(text: str) -> dict[str, Any]:
-    """Parses and checks a manifest.
+def sealed(manifest: Mapping[str, Any], kind: type[_M]) -> _M:
+    """Returns a manifest, of JSON values without a checksum, with its checksum.
 
     Raises:
-      ManifestError: if it is not JSON, of another format version, or was edited.
+      ManifestError: if it could not be read again.
+    """
+    found = _checked({**manifest, "checksum": checksum({})}, kind)
+    # Of the values as they will be read: with those that have a default, and floats that are so.
+    return dataclasses.replace(found, checksum=checksum(found.to_json()))
+
+
+def manifest_text(manifest: AnyManifest) -> str:
+    """Returns the text of the manifest file."""
+    return seal(manifest.to_json())
+
+
+def seal(manifest: Mapping[str, Any]) -> str:
+    """Returns the text of the manifest file for JSON values, with the checksum that fits them."""
+    found = {**manifest, "checksum": checksum(manifest)}
+    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+
+
+def parse_manifest(content: str | bytes, where: str = MANIFEST) -> AnyManifest:
+    """Parses and checks a manifest of any kind.
+
+    Args:
+      content: Of the file.
+      where: The file, for messages.
+
+    Raises:
+      ManifestError: if it is damaged, of another format version, or was edited.
     """
     try:
-        manifest = json.loads(text)
-        version = manifest["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{MANIFEST} is damaged: {error}") from error
+        found = parse_json(content, where)
+        # Every text can be encoded from here on.
+        from_json_value(found, Mapping[str, Any], where)  # type: ignore[type-abstract]
+    except DamagedError as error:
+        raise ManifestError(str(error)) from error
+    version = found.get("format_version")
+    if type(version) is not int:
+        raise ManifestError(f"{where} is damaged: it has no format_version")
     if version != FORMAT_VERSION:
-        raise ManifestError(
-            f"{MANIFEST} has format version {version}; this program reads {FORMAT_VERSION}"
-        )
-    if manifest.get("checksum") != checksum(manifest):
-        raise ManifestError(f"{MANIFEST} was edited after it was written: its checksum differs")
+        raise ManifestError(_of_another_version(where, version))
+    if found.get("checksum") != checksum(found):
+        raise ManifestError(f"{where} was edited after it was written: its checksum differs")
+    if "mixture" in found:
+        return _checked(found, MixtureManifest, where)
+    if "spans" in found:
+        return _checked(found, AnnotationsManifest, where)
+    return _checked(found, Manifest, where)
+
+
+def _of_another_version(where: str, version: int) -> str:
+    if version > FORMAT_VERSION:
+        advice = "read it with a newer Shardmill, or build it anew with this one"
+    else:
+        advice = "build it anew, into another folder or with --overwrite"
+    return (
+        f"{where} has format version {version}, and this program reads {FORMAT_VERSION}: {advice}"
+    )
+
+
+def _checked(found: Mapping[str, Any], kind: type[_M], where: str = MANIFEST) -> _M:
     try:
-        _check_names(manifest)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ManifestError(f"{MANIFEST} is damaged: {error}") from error
-    return dict(manifest)
+        return from_json_value(found, kind, where)
+    except DamagedError as error:
+        raise ManifestError(str(error)) from error
 
 
-def _check_names(manifest: Mapping[str, Any]) -> None:
-    """Raises ValueError if a name leaves the folder: a checksum proves nothing of who wrote it."""
-    for member in manifest["mixture"]["order"] if "mixture" in manifest else ():
-        file_name(member)
-    splits = manifest.get("splits", {}).values()
-    entries = [*manifest.get("annotations", ()), *(each for s in splits for each in s["shards"])]
-    for path in [entry["path"] for entry in entries] + list(manifest.get("files", ())):
-        relative_path(path)
+def member_names(manifest: AnyManifest) -> list[str]:
+    """Returns the members of a mixture in their order; none if it is no mixture."""
+    return list(manifest.mixture.order) if isinstance(manifest, MixtureManifest) else []
 
 
-def member_names(manifest: Mapping[str, Any]) -> list[str]:
-    """Returns the members of a mixture in their order; none if it is a build of one recipe."""
-    return list(manifest["mixture"]["order"]) if "mixture" in manifest else []
-
-
-def shard_entries(manifest: Mapping[str, Any]) -> dict[str, list[ShardEntry]]:
-    """Returns the entries of all shards, by split."""
-    return {
-        split: [ShardEntry.from_json(entry) for entry in content["shards"]]
-        for split, content in manifest["splits"].items()
-    }
+def shard_entries(manifest: AnyManifest) -> list[ShardEntry | AnnotationEntry]:
+    """Returns the entries of all shards in a folder; a mixture has none of its own."""
+    if isinstance(manifest, AnnotationsManifest):
+        return list(manifest.annotations)
+    if isinstance(manifest, MixtureManifest):
+        return []
+    return [entry for shards in manifest.entries.values() for entry in shards]

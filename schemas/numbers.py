@@ -47,19 +47,16 @@ def finite(
         fits = fits and (number < high if below else number <= high)
         if fits and math.isfinite(number):
             return number
-        raise argparse.ArgumentTypeError(
-            f"must be {_range('a number', low, high, above=above, below=below)}{_got(text)}"
-        )
+        allowed = _range("a number", low, high, above=above, below=below)
+        raise argparse.ArgumentTypeError(f"must be {allowed}{_got(text)}")
 
     return read
 
 
 def named(text: str) -> str:
-    """A type of options: a name or a path, which is not empty and holds no control character."""
-    if not text.strip() or re.search(r"[\x00-\x1f\x7f]", text):
-        raise argparse.ArgumentTypeError(
-            f"must not be empty, and hold no control characters{_got(text)}"
-        )
+    """A type of options: a name or a path, which is not empty and holds no null character."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"must not be empty{_got(text)}")
     return text
 
 
@@ -71,7 +68,7 @@ def _got(text: str) -> str:
 def _range(kind: str, low: float, high: float, *, above: bool = False, below: bool = False) -> str:
     """Says in words which numbers are allowed."""
     bounds = []
-    if low > -math.inf:
+    if low > -LARGEST:
         bounds.append(f"above {low:g}" if above else f"of at least {_exact(low)}")
     if high < LARGEST:
         bounds.append(f"below {high:g}" if below else f"at most {_exact(high)}")

@@ -148,12 +148,15 @@ class Windows:
       first: int64[W, 2]; half-open token range of segment A.
       second: int64[W, 2]; the same of segment B, or None for single segments.
       relation: uint8[W]; index into the pairing's relations, or None.
+      drawn: What the windows do not show: how often a relation was drawn in each case, see
+        `transforms.checks.pairs.drawn_pairs`.
     """
 
     tokens: Tokens
     first: Int64
     second: Int64 | None = None
     relation: Bytes | None = None
+    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -169,6 +172,7 @@ class Examples:
       relation: uint8[R] or None.
       annotations: As those of `Tokens`.
       left_out: Rows that there would be, but that they have no text, or less than labels ask for.
+      drawn: As that of `Windows`, of the rows that were left out too.
     """
 
     ids: Array
@@ -179,6 +183,7 @@ class Examples:
     relation: Bytes | None = None
     annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     left_out: int = 0
+    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

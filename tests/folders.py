@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.entities import ENTITIES, entities_sha256, entities_text
-from schemas.manifest import DATA_VERSION, FORMAT_VERSION, ShardEntry, add_up, seal
+from schemas.manifest import DATA_VERSION, FORMAT_VERSION, add_up, seal
+from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary
 from tests.oracles.openings import opened_lines
@@ -24,6 +25,7 @@ from transforms.annotator import Annotator
 from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
 from transforms.checks.examine import examine
 from transforms.checks.oracle import gather
+from transforms.checks.pairs import LEFT_OUT
 from transforms.corrupt import corrupt
 from transforms.gazetteer import Gazetteer
 from transforms.objectives.recipe import Recipe
@@ -94,7 +96,7 @@ def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
 
 def build_batches(
     settings: BuildSettings, shard: ShardId, documents: Sequence[Sequence[str]]
-) -> list[pa.RecordBatch]:
+) -> "Built":
     """Builds the rows of one shard, with made-up spans and openings where the recipe wants some."""
     for openings in settings.recipe.openings.values():
         documents = opened_lines(documents, openings)
@@ -102,7 +104,17 @@ def build_batches(
     text = join_documents([document_batch(texts)], deduplicate=True)
     tokens = with_spans(tokenize_shard(text, settings, shard), settings.recipe.annotations)
     examples = arrange_examples(tokens, settings, shard)
-    return list(corrupt(examples, settings.recipe, settings.vocabulary, settings.stream(shard)))
+    stream = settings.stream(shard)
+    batches = list(corrupt(examples, settings.recipe, settings.vocabulary, stream))
+    return Built(batches, {**examples.drawn, LEFT_OUT: examples.left_out})
+
+
+class Built(list[pa.RecordBatch]):
+    """Record batches, with counts of what they do not show."""
+
+    def __init__(self, batches: Sequence[pa.RecordBatch], counts: Mapping[str, int]) -> None:
+        super().__init__(batches)
+        self.counts = counts
 
 
 @dataclasses.dataclass
@@ -141,15 +153,23 @@ class Folder:
     def write(self, batch: pa.RecordBatch, number: int = 0) -> None:
         """Replaces the rows of a shard and seals the manifest."""
         entry = self._entry(number)
+        kept = {name: entry[name] for name in ("documents", "drawn", "left_out")}
         entry.update(write_entry_of(self.path, entry["path"], [batch], self.settings))
+        entry.update(kept)
         self.seal()
 
 
 def write_entry_of(
-    folder: Path, path: str, batches: list[pa.RecordBatch], settings: BuildSettings
+    folder: Path,
+    path: str,
+    batches: list[pa.RecordBatch],
+    settings: BuildSettings,
+    documents: int = 1,
 ) -> dict[str, Any]:
     """Writes a shard and returns its entry."""
     recipe, vocabulary = settings.recipe, settings.vocabulary
+    drawn = dict(batches.counts) if isinstance(batches, Built) else {}
+    left_out = drawn.pop(LEFT_OUT, 0)
     sha256, size, counts = write_shard(batches, recipe.schema(vocabulary), str(folder / path))
     found = gather(examine(batch, recipe, vocabulary) for batch in batches)
     return ShardEntry(
@@ -157,10 +177,12 @@ def write_entry_of(
         **counts,
         bytes=size,
         sha256=sha256,
-        documents=1,
+        documents=documents,
         duplicates=0,
         encoder="word_table",
         statistics=add_up([found.counts]),
+        left_out=left_out,
+        drawn=drawn,
     ).to_json()
 
 
@@ -176,9 +198,15 @@ def build_folder(
     for index in range(shards):
         shard = ShardId("train", index, shards)
         batches = build_batches(settings, shard, lines[index::shards])
-        entries.append(write_entry_of(path, f"{shard.name}.arrow", batches, settings))
+        count = len(lines[index::shards])
+        entries.append(write_entry_of(path, f"{shard.name}.arrow", batches, settings, count))
     vocabulary, entities = settings.vocabulary, settings.annotations.entities()
-    (path / ENTITIES).write_text(entities_text(entities), encoding="utf-8")
+    (path / "README.md").write_text("# A build\n", encoding="utf-8")
+    (path / "report.html").write_text("<p>A build</p>\n", encoding="utf-8")
+    names = ["README.md", "report.html", "tokenizer.json"]
+    if entities:
+        (path / ENTITIES).write_text(entities_text(entities), encoding="utf-8")
+        names.append(ENTITIES)
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "data_version": DATA_VERSION,
@@ -189,11 +217,37 @@ def build_folder(
             "vocab_size": vocabulary.size,
             "special_tokens": dict(vocabulary.names),
         },
-        "entities": {"count": len(entities), "sha256": entities_sha256(entities)},
+        "counts": None,
+        "sentences": settings.sentences,
+        "segmenter": None,
+        "annotator": None,
+        "entities": _entities_record(entities) if entities else None,
+        "deduplicate": True,
+        "max_document_mib": 8,
+        "shards": {"train": shards, "eval": 0, "eval_below": 0},
+        "text_field": "text",
+        "inputs": [],
         "software": {"numpy": np.__version__},
-        "documents": {"read": documents, "duplicates": 0, "rejected": {}},
+        "documents": {
+            "read": documents,
+            "bytes": 0,
+            "empty": 0,
+            "split": 0,
+            "duplicates": 0,
+            "rejected": {},
+        },
         "splits": {"train": {"shards": json.loads(json.dumps(entries))}},
+        "files": {name: _file_record(path / name) for name in names},
     }
     folder = Folder(path, settings, manifest)
     folder.seal()
     return folder
+
+
+def _entities_record(entities: Sequence[str]) -> dict[str, Any]:
+    return {"count": len(entities), "sha256": entities_sha256(entities)}
+
+
+def _file_record(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -13,7 +13,6 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
-from schemas.manifest import checksum
 from schemas.records import Array
 from trainer.layouts import Batch, Layout, Packed, Padded
 from trainer.masks import FreshMasks, Masks, StoredMasks
@@ -122,7 +121,7 @@ class ArrowBatches(IterableDataset[Batch]):
             self._masks = FreshMasks(self._shards, recipe, vocabulary, seed)
         self.layout = self._make_layout(layout, batch_tokens)
         self._identity = {
-            "data": checksum(self.corpus.manifest),
+            "data": self.corpus.checksum,
             "split": split,
             "layout": layout,
             "batch_tokens": batch_tokens,

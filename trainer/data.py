@@ -4,13 +4,14 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, ShardEntry, checksum, member_names, parse_manifest
+from schemas.manifest import MixtureManifest
+from schemas.manifest_parts import ShardEntry, split_totals
 from trainer.objective import with_objective
-from trainer.open_corpus import open_local_corpus
-from transforms.corpus import Corpus
+from trainer.open_corpus import open_local_corpus, read_local_manifest
+from transforms.corpus import Corpus, checked_members
 from transforms.objectives.settings import Scalar, nearest
 
 
@@ -20,13 +21,13 @@ class Data:
 
     Attributes:
       folder: Where it lies.
-      manifest: Of the build or the mixture.
+      checksum: Of the manifest of the build or the mixture.
       corpora: The members of a mixture by name; one build alone has the name "".
       weights: Of the members, by the same names.
     """
 
     folder: str
-    manifest: Mapping[str, Any]
+    checksum: str
     corpora: Mapping[str, Corpus]
     weights: Mapping[str, float]
 
@@ -75,37 +76,35 @@ def open_data(
       settings: Fields of the objective to change, by path.
 
     Raises:
-      UsageError: if there is none, or something in it cannot be understood.
+      UsageError: if there is none.
+      DamagedError: if something in it cannot be understood.
     """
-    path = Path(folder, MANIFEST)
-    try:
-        manifest = parse_manifest(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        manifest = {}
-    names = member_names(manifest)
-    if not names:
+    manifest = read_local_manifest(folder)
+    if not isinstance(manifest, MixtureManifest):
         if weights is not None:
             raise UsageError(f"--weights is for mixtures, and {folder} is none")
-        # What is wrong with a folder is told here.
         corpus = open_local_corpus(folder)
         if objective is not None:
             corpus = with_objective(corpus, objective, settings)
-        return Data(os.fspath(folder), corpus.manifest, {"": corpus}, {"": 1.0})
+        return Data(os.fspath(folder), corpus.checksum, {"": corpus}, {"": 1.0})
+    names = checked_members(manifest)
     if objective is not None:
         raise UsageError(
             f"--objective is for a build, and {folder} is a mixture; name the folder of a member, "
             f"such as {Path(folder, names[0])}"
         )
-    told = manifest["members"]
     corpora = {name: open_local_corpus(Path(folder, name)) for name in names}
     for name, corpus in corpora.items():
-        if checksum(corpus.manifest) != told[name]["checksum"]:
-            raise UsageError(
+        told = manifest.members[name]
+        if corpus.checksum != told.checksum or (
+            corpus.manifest and split_totals(corpus.manifest.splits) != told.splits
+        ):
+            raise DamagedError(
                 f"{corpus.folder} is another build than when {folder} was made; shardmill verify "
                 "tells what else is wrong"
             )
-    own = {name: float(told[name]["weight"]) for name in names}
-    return Data(os.fspath(folder), manifest, corpora, {**own, **_given(weights, names)})
+    own = {name: manifest.members[name].weight for name in names}
+    return Data(os.fspath(folder), manifest.checksum, corpora, {**own, **_given(weights, names)})
 
 
 def _given(text: str | None, names: list[str]) -> dict[str, float]:

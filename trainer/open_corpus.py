@@ -6,32 +6,59 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, ManifestError, ShardEntry, parse_manifest
-from transforms.corpus import Corpus, corpus_of
+from schemas.manifest import MANIFEST, AnyManifest, parse_manifest
+from schemas.manifest_parts import ShardEntry
+from transforms.corpus import Corpus, CorpusError, check_agreement, corpus_of
+
+_ADVICE = "shardmill verify tells what else is wrong"
+
+
+def read_local_manifest(folder: str | os.PathLike[str]) -> AnyManifest:
+    """Returns the manifest of a finished build, which agrees with itself.
+
+    Raises:
+      UsageError: if there is none.
+      DamagedError: if it is damaged.
+    """
+    if "://" in os.fspath(folder):
+        raise UsageError(
+            f"{folder} is not on a local disk; copy the build there, shards are mapped"
+        )
+    try:
+        manifest = parse_manifest(Path(folder, MANIFEST).read_bytes())
+        check_agreement(manifest)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(_missing(folder, MANIFEST)) from error
+    except OSError as error:
+        raise UsageError(f"{folder}: {MANIFEST} cannot be read: {error.strerror}") from error
+    except DamagedError as error:
+        raise DamagedError(f"{folder}: {error}; {_ADVICE}") from error
+    return manifest
+
+
+def _missing(folder: str | os.PathLike[str], name: str) -> str:
+    return f"{folder} holds no {name}; is it the output of a finished `shardmill build`?"
 
 
 def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
     """Opens a finished build.
 
     Raises:
-      UsageError: if there is none, or its manifest, recipe or tokenizer cannot be understood.
+      UsageError: if there is none, or it is none of one recipe.
+      DamagedError: if its manifest, recipe or tokenizer cannot be understood.
     """
     path = Path(folder)
-    if "://" in os.fspath(folder):
-        raise UsageError(
-            f"{folder} is not on a local disk; copy the build there, shards are mapped"
-        )
+    manifest = read_local_manifest(folder)
     try:
-        manifest = parse_manifest((path / MANIFEST).read_text("utf-8"))
-        return corpus_of(str(path), manifest, lambda name: (path / name).read_text("utf-8"))
+        return corpus_of(str(path), manifest, lambda name: (path / name).read_bytes())
     except FileNotFoundError as error:
-        missing = Path(error.filename).name
-        raise UsageError(
-            f"{folder} holds no {missing}; is it the output of a finished `shardmill build`?"
-        ) from error
-    except (ManifestError, OSError, ValueError) as error:
+        raise UsageError(_missing(folder, Path(error.filename).name)) from error
+    except (CorpusError, OSError) as error:
         raise UsageError(f"{folder}: {error}") from error
+    except DamagedError as error:
+        raise DamagedError(f"{folder}: {error}; {_ADVICE}") from error
 
 
 def shard_problem(folder: str, entries: Iterable[ShardEntry], *, checksums: bool) -> str | None:
@@ -60,8 +87,7 @@ def shard_problem(folder: str, entries: Iterable[ShardEntry], *, checksums: bool
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         problems = list(filter(None, pool.map(check, entries)))
-    advice = "shardmill verify tells what else is wrong"
-    return f"{problems[0]}; {advice}" if problems else None
+    return f"{problems[0]}; {_ADVICE}" if problems else None
 
 
 def _sha256(path: Path) -> str:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.errors import Parser, UsageError
+from schemas.numbers import finite, whole
 from transforms.objectives.schedule import SCHEDULES
+
+MAX_STEPS = 1_000_000_000
+"""The schedule of a mixture holds two bytes a step."""
+MAX_BATCH_TOKENS = (1 << 31) - 1
+"""Places in a batch are counted in int32."""
+MAX_RATE = 100.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,13 +97,13 @@ def _parser() -> Parser:
     )
     data.add_argument(
         "--batch-tokens",
-        type=int,
+        type=whole(1, MAX_BATCH_TOKENS),
         metavar="N",
         help="tokens of a packed batch, what a device computes at once (GPU: 65536, CPU: 8192)",
     )
     data.add_argument(
         "--batches-per-step",
-        type=int,
+        type=whole(1, MAX_STEPS),
         metavar="G",
         help="batches of an optimizer's step, over all processes (one each)",
     )
@@ -155,21 +162,35 @@ def _parser() -> Parser:
     )
     optimizer = parser.add_argument_group("optimizer")
     optimizer.add_argument(
-        "--steps", type=int, metavar="N", help="steps in all (every copy of the data once)"
+        "--steps",
+        type=whole(1, MAX_STEPS),
+        metavar="N",
+        help="steps in all (every copy of the data once)",
     )
     optimizer.add_argument("--optimizer", default="adamw", choices=["adamw", "lamb"])
-    optimizer.add_argument("--lr", type=float, default=1e-4, metavar="X", help="peak (1e-4)")
+    optimizer.add_argument(
+        "--lr", type=finite(0, MAX_RATE, above=True), default=1e-4, metavar="X", help="peak (1e-4)"
+    )
     optimizer.add_argument(
         "--schedule", default="linear", choices=["linear", "cosine", "constant"], help="(linear)"
     )
     optimizer.add_argument(
-        "--warmup", type=int, metavar="N", help="steps of warm-up (a twentieth of all)"
+        "--warmup",
+        type=whole(0, MAX_STEPS),
+        metavar="N",
+        help="steps of warm-up (a twentieth of all)",
     )
-    optimizer.add_argument("--weight-decay", type=float, default=0.01, metavar="X", help="(0.01)")
     optimizer.add_argument(
-        "--clip", type=float, default=1.0, metavar="X", help="largest norm of the gradient (1.0)"
+        "--weight-decay", type=finite(0, MAX_RATE), default=0.01, metavar="X", help="(0.01)"
     )
-    optimizer.add_argument("--seed", type=int, default=12345, metavar="S", help="(12345)")
+    optimizer.add_argument(
+        "--clip",
+        type=finite(0, above=True),
+        default=1.0,
+        metavar="X",
+        help="largest norm of the gradient (1.0)",
+    )
+    optimizer.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
     device = parser.add_argument_group("device")
     device.add_argument(
         "--device", default="auto", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)"
@@ -196,7 +217,7 @@ def _parser() -> Parser:
         ("log-every", 10, "steps between lines of the log"),
     ):
         help_text = f"{what} ({default})"
-        run.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_text)
+        run.add_argument(f"--{name}", type=whole(1), default=default, metavar="N", help=help_text)
     run.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well")
     return parser
 

@@ -13,7 +13,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import checksum
 from trainer.batches import ArrowBatches
 from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.data import Data, open_data
@@ -183,7 +182,7 @@ def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict
     mixture = {"members": data.told(), "mix": options.mix} if data.mixed else {}
     return {
         **mixture,
-        "data": checksum(data.manifest)[:16],
+        "data": data.checksum[:16],
         "model": f"{count:,} parameters, shapes {digest}",
         "seed": options.seed,
         "batch_tokens": options.batch_tokens,

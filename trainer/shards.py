@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.checked_json import DamagedError
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
@@ -78,7 +79,9 @@ class MappedShards:
         """Maps the files and reads the lengths of all rows.
 
         Raises:
-          UsageError: if a file is no uncompressed Arrow file of this recipe.
+          UsageError: if a file cannot be opened.
+          DamagedError: if a file is no uncompressed Arrow file of this recipe, or an offset or code
+            in it points outside.
         """
         # The kinds of tokens are for checks; without them the shards travel to a worker lightly.
         self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
@@ -304,13 +307,15 @@ def _batches(
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             if not batch.schema.equals(schema):
-                raise UsageError(f"{path} has other columns than its recipe; build it anew")
+                raise DamagedError(f"{path} has other columns than its recipe; build it anew")
             if batch.num_rows:
                 _check_place(path, file, batch)
+                _check_indices(path, batch, recipe)
                 _check_relations(path, batch, recipe)
                 yield batch
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{path} is not a sound Arrow file: {error}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise DamagedError(f"{path} is not a valid Arrow file: {told}") from error
 
 
 def _check_place(path: Path, file: pa.Buffer, batch: pa.RecordBatch) -> None:
@@ -319,7 +324,38 @@ def _check_place(path: Path, file: pa.Buffer, batch: pa.RecordBatch) -> None:
         for buffer in filter(None, _buffers(column)):
             begin = buffer.address - file.address
             if buffer.size and not 0 <= begin <= file.size - buffer.size:
-                raise UsageError(f"{path} is compressed; shards are mapped, and must not be")
+                raise DamagedError(f"{path} is compressed; shards are mapped, and must not be")
+
+
+def _check_indices(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
+    """Makes sure that what is read by index is there: all offsets and codes, not the values.
+
+    Rows are gathered from mapped memory, where a wrong offset would read whatever lies there.
+    """
+    batch.validate(full=True)
+    if any(column.null_count for column in batch.columns):
+        raise DamagedError(f"{path} has nulls, and shards have none")
+    lengths = _list_lengths(batch.column("input_ids"))
+    if (batch.column("second_segment_start").to_numpy() > lengths).any():
+        raise DamagedError(f"{path} has a row whose segment B begins outside")
+    for corruption in recipe.stored:
+        positions, seen = (
+            batch.column(each.name) for each in corruption.targets.columns("uint16")[:2]
+        )
+        if any((_list_lengths(each) != recipe.copies).any() for each in (positions, seen)):
+            raise DamagedError(f"{path} has a row with another number of copies than its recipe")
+        if not np.array_equal(_list_lengths(positions.flatten()), _list_lengths(seen.flatten())):
+            raise DamagedError(f"{path} has a row with more or fewer positions than ids seen there")
+    for name in recipe.annotations:
+        if name in ANNOTATION_VALUES:
+            pair = ANNOTATIONS[name].name, ANNOTATION_VALUES[name].name
+            one, other = (_list_lengths(batch.column(each)) for each in pair)
+            if not np.array_equal(one, other):
+                raise DamagedError(f"{path} has a row whose {' and '.join(pair)} differ in number")
+
+
+def _list_lengths(column: pa.ListArray) -> Array:
+    return np.diff(column.offsets.to_numpy())
 
 
 def _buffers(column: pa.Array) -> list[pa.Buffer | None]:
@@ -332,7 +368,7 @@ def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
     """Makes sure that the recipe knows the relations of pairs."""
     for name in _relations(batch) if recipe.pair.relations else ():
         if name not in recipe.pair.relations:
-            raise UsageError(
+            raise DamagedError(
                 f"{path} has pairs with the relation {name!r}; {recipe.name} knows "
                 f"{', '.join(recipe.pair.relations)}"
             )

@@ -10,7 +10,8 @@ import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.annotations import AnnotationError
-from schemas.manifest import ShardEntry, add_up
+from schemas.manifest import add_up
+from schemas.manifest_parts import ShardEntry
 from schemas.records import Examples, ShardId, Tokens
 from schemas.software import software_versions
 from transforms.atomic_files import write_atomically
@@ -142,6 +143,7 @@ class ShardBuilder:
                 encoder=source.encoder,
                 statistics=add_up(statistics),
                 left_out=examples.left_out,
+                drawn=examples.drawn,
             )
             write_entry(self.output, shard, entry, self.owner)
             entries.append(entry)

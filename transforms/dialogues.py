@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Tokens, Windows
+from schemas.records import Int64, Packing, Tokens, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.dialogues import examine_turns
 from transforms.checks.oracle import Findings, Oracle, rate
@@ -32,9 +32,10 @@ class DialogueTurns(Part):
     """Consecutive turns of one dialogue, with a separator after each; a turn is a line of the text.
 
     A dialogue is cut into windows of `turns` turns, and a rest of one turn more into two windows
-    with at least two turns each. A turn that is longer than its share of the sequence loses its
-    end. A dialogue of one turn makes no example. Token types are the roles of the speakers: 0 for
-    the first, third, ... turn of an example (Q), 1 for the others (R).
+    with at least two turns each. Where an example is too long its longest turn loses tokens at its
+    end until it is as long as the next, then both, and of equal ones the last first. A dialogue of
+    one turn makes no example. Token types are the roles of the speakers: 0 for the first, third,
+    ... turn of an example (Q), 1 for the others (R).
 
     Attributes:
       turns: Most turns of an example, 3 to 16.
@@ -57,14 +58,13 @@ class DialogueTurns(Part):
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
     ) -> Packing:
-        share = capacity // self.turns - 1
-        if share < 1:
+        if capacity < 2 * self.turns:
             raise ValueError(
                 f"a sequence has room for {capacity} tokens, and {self.turns} turns with their "
                 f"separators need {2 * self.turns} or more"
             )
         items = insert_separators(
-            _turns_of(tokens, share), vocabulary.sep, after_lines=True, after_documents=False
+            _turns_of(tokens, capacity), vocabulary.sep, after_lines=True, after_documents=False
         )
         count = len(items.sentence_offsets) - 1
         left = np.repeat(items.document_offsets[1:], np.diff(items.document_offsets))
@@ -114,7 +114,7 @@ class DialogueReality(Part):
         return True
 
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
-        borders, offsets = packing.tokens.document_offsets, packing.tokens.sentence_offsets
+        borders = packing.tokens.document_offsets
         if len(borders) == 2:
             raise LoneDocumentError("a fake turn needs another dialogue, and there is none")
         starts = follow(packing.ends)
@@ -128,12 +128,15 @@ class DialogueReality(Part):
         turns = np.diff(borders)[other].astype(np.uint64)
         bits = random_bits(rng, len(starts)).astype(np.uint64)
         stranger = borders[other] + ((bits * turns) >> np.uint64(32)).astype(np.int64)
-        middles = np.where(at_front, starts + 1, ends - 1)
-        first, second = np.stack([starts, middles], axis=1), np.stack([middles, ends], axis=1)
-        alone = np.stack([stranger, stranger + 1], axis=1)
-        first[fake & at_front] = alone[fake & at_front]
-        second[fake & ~at_front] = alone[fake & ~at_front]
-        return Windows(packing.tokens, offsets[first], offsets[second], (~fake).astype(np.uint8))
+        counts = ends - starts
+        rows = offsets_of(counts)
+        turns_of_rows = range_indices(starts, counts)
+        turns_of_rows[np.where(at_front, rows[:-1], rows[1:] - 1)[fake]] = stranger[fake]
+        tokens = _take_turns(packing.tokens, turns_of_rows, rows, capacity)
+        begins, offsets = rows[:-1], tokens.sentence_offsets
+        middles = np.where(at_front, begins + 1, rows[1:] - 1)
+        first, second = np.stack([begins, middles], axis=1), np.stack([middles, rows[1:]], axis=1)
+        return Windows(tokens, offsets[first], offsets[second], (~fake).astype(np.uint8))
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations)
@@ -166,3 +169,63 @@ def _turns_of(tokens: Tokens, most: int) -> Tokens:
         word_starts=None if words is None else words[chosen],
         annotations={name: marks[chosen] for name, marks in tokens.annotations.items()},
     )
+
+
+def _take_turns(tokens: Tokens, turns: Int64, rows: Int64, capacity: int) -> Tokens:
+    """Gathers the turns of examples, shortened such that each example fits.
+
+    Args:
+      tokens: Items are turns; the last token of each is its separator.
+      turns: int64[T]; the turns of all examples, one after the other.
+      rows: int64[W + 1]; example w is turns[rows[w]:rows[w + 1]].
+      capacity: Most tokens of an example, separators among them.
+
+    Returns:
+      Tokens whose items are those turns, and whose documents are the examples.
+    """
+    begins, ends = tokens.sentence_offsets[turns], tokens.sentence_offsets[turns + 1]
+    kept = share_room(ends - begins - 1, rows, capacity - np.diff(rows))
+    starts, lengths = np.stack([begins, ends - 1], axis=1), np.stack([kept, np.ones_like(kept)], 1)
+    chosen = range_indices(starts.ravel(), lengths.ravel())
+    words, special = tokens.word_starts, tokens.special
+    return dataclasses.replace(
+        tokens,
+        ids=tokens.ids[chosen],
+        sentence_offsets=offsets_of(kept + 1),
+        document_offsets=rows,
+        ends_line=np.ones(len(turns), np.bool_),
+        word_starts=None if words is None else words[chosen],
+        special=None if special is None else special[chosen],
+        annotations={name: marks[chosen] for name, marks in tokens.annotations.items()},
+    )
+
+
+def share_room(lengths: Int64, rows: Int64, room: Int64) -> Int64:
+    """Shortens the longest items of each row until the row fits its room.
+
+    Args:
+      lengths: int64[T]; tokens of each item.
+      rows: int64[W + 1]; row w is lengths[rows[w]:rows[w + 1]], which is not empty.
+      room: int64[W]; most tokens of a row, 0 or more.
+
+    Returns:
+      int64[T]; each item's length, or the level of its row if that is less. Where the room is no
+      multiple, the first of the items above the level get a token more.
+    """
+    if not len(lengths):
+        return lengths
+    counts, level = np.diff(rows), np.zeros(len(room), np.int64)
+
+    def filled(level: Int64) -> Int64:
+        return np.minimum(lengths, np.repeat(level, counts))
+
+    # The highest level that fits, bit by bit.
+    for bit in reversed(range(int(lengths.max()).bit_length())):
+        higher = level | (1 << bit)
+        level = np.where(np.add.reduceat(filled(higher), rows[:-1]) <= room, higher, level)
+    kept = filled(level)
+    left = room - np.add.reduceat(kept, rows[:-1])
+    above = lengths > kept
+    before = offsets_of(above)
+    rank = before[:-1] - np.repeat(before[rows[:-1]], counts)
+    return kept + (above & (rank < np.repeat(left, counts)))

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from schemas.annotations import AnnotationError
 from schemas.entities import is_entity_id
+from transforms.long_runs import LongRunTokenizer
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -89,6 +91,9 @@ class Gazetteer:
             ruler.add_patterns(self._entries())
         except (ValueError, TypeError) as error:
             raise GazetteerError(f"spaCy refuses a pattern: {error}") from error
+        nlp.tokenizer = LongRunTokenizer(words, _ALONE)
+        # The limit is for parsers, which this pipeline has not.
+        nlp.max_length = sys.maxsize
         return nlp
 
 

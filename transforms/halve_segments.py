@@ -9,8 +9,14 @@ import numpy as np
 from schemas.columns import NO_SECOND
 from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle, at_least
-from transforms.checks.pairs import examine_relations, without_second
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.pairs import (
+    Cases,
+    drawn_oracles,
+    drawn_pairs,
+    examine_relations,
+    without_second,
+)
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.pair_segments import PairTask, follow
@@ -72,7 +78,16 @@ class HalvedChunk(Part):
         second_ends = np.minimum(offsets[ends], first[:, 1] + room)
         second = np.stack([first[:, 1], second_ends], axis=1)
         relation = (second_ends == first[:, 1]).astype(np.uint8)
-        return Windows(packing.tokens, first, second, relation)
+        # What would be whole, if it were not left so.
+        halved = np.minimum(border + joins, ends)
+        whole = (halved == ends) | (offsets[halved] - offsets[starts] >= capacity)
+        drawn = drawn_pairs(whole.astype(np.int64), relation, self._cases, self.relations)
+        return Windows(packing.tokens, first, second, relation, drawn)
+
+    @property
+    def _cases(self) -> Cases:
+        chances = {"next": 1 - self.single_rate, NO_SECOND: self.single_rate}
+        return {"what_can_be_halved": chances, "what_cannot": {NO_SECOND: 1.0}}
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations) + without_second(batch)
@@ -80,7 +95,5 @@ class HalvedChunk(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        """Judges how many rows have no B: also short documents and long sentences have none."""
-        none, pairs = totals.get(f"pair.{NO_SECOND}", 0), totals.get("pair.next", 0)
-        name = "rows without a segment B are as many as single_rate asks, or more"
-        return [at_least(name, none, none + pairs, self.single_rate)]
+        """Judges how many rows have no B, of those that could have one and of the others."""
+        return drawn_oracles(totals, self._cases, self.relations)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schemas.manifest import add_up
 from schemas.records import Array, Bool, Examples, Int64, Windows
 from schemas.vocabulary import Vocabulary, check_roles
 from transforms.checks.layout import examine_layout
@@ -115,6 +116,7 @@ def lay_out(windows: Windows, layout: Layout, vocabulary: Vocabulary) -> Example
         word_starts=words,
         relation=windows.relation,
         annotations=annotations,
+        drawn=windows.drawn,
     )
 
 
@@ -142,6 +144,7 @@ def take_rows(examples: Examples, rows: Int64) -> Examples:
         relation=None if relation is None else relation[rows],
         annotations={name: each[tokens] for name, each in examples.annotations.items()},
         left_out=examples.left_out + len(examples) - len(rows),
+        drawn=examples.drawn,
     )
 
 
@@ -163,4 +166,5 @@ def join_examples(parts: list[Examples]) -> Examples:
             for name in parts[0].annotations
         },
         left_out=sum(part.left_out for part in parts),
+        drawn=add_up(part.drawn for part in parts),
     )

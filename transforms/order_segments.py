@@ -8,12 +8,12 @@ import numpy as np
 
 from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle, rate
-from transforms.checks.pairs import examine_relations
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.distractors import LoneDocumentError, draw_distractors
-from transforms.pair_segments import PairTask, follow, truncate_pairs
+from transforms.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -81,7 +81,13 @@ class SentenceOrder(Part):
         offsets = packing.tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         relation = np.where(several, swapped, self.relations.index("random")).astype(np.uint8)
-        return Windows(packing.tokens, first, second, relation)
+        drawn = drawn_pairs((~several).astype(np.int64), relation, self._cases, self.relations)
+        return Windows(packing.tokens, first, second, relation, drawn)
+
+    @property
+    def _cases(self) -> Cases:
+        chances = {"in_order": 1 - self.swap_rate, "swapped": self.swap_rate}
+        return {SEVERAL: chances, **({LONE: {"random": 1.0}} if self.lone == "random" else {})}
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations)
@@ -89,7 +95,5 @@ class SentenceOrder(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        """Judges how many pairs are swapped."""
-        swapped = totals.get("pair.swapped", 0)
-        pairs = swapped + totals.get("pair.in_order", 0)
-        return [rate("pairs that have an order are swapped", swapped, pairs, self.swap_rate)]
+        """Judges how many pairs are swapped, and that those of one sentence are random."""
+        return drawn_oracles(totals, self._cases, self.relations)

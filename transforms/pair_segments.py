@@ -9,7 +9,7 @@ import numpy as np
 from schemas.records import Bool, Int64, Packing, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.pairs import examine_relations, random_pairs
+from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.distractors import LoneDocumentError, draw_distractors
@@ -17,6 +17,10 @@ from transforms.ragged import row_numbers
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
+
+
+SEVERAL, LONE = "several_sentences", "one_sentence"
+"""What chunks are, which decides what can be made of them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +150,15 @@ class NextSentence(Part):
         )
         offsets = packing.tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
-        return Windows(packing.tokens, first, second, random[starts].astype(np.uint8))
+        relation = random[starts].astype(np.uint8)
+        lone = 1 - several[starts].astype(np.int64)
+        counts = drawn_pairs(lone, relation, self._cases, self.relations)
+        return Windows(packing.tokens, first, second, relation, counts)
+
+    @property
+    def _cases(self) -> Cases:
+        chances = {"next": 1 - self.random_rate, "random": self.random_rate}
+        return {SEVERAL: chances, LONE: {"random": 1.0}}
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations)
@@ -154,7 +166,8 @@ class NextSentence(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return random_pairs(totals, self.random_rate)
+        """Judges how many B are random, of chunks of one sentence and of others."""
+        return drawn_oracles(totals, self._cases, self.relations)
 
 
 def follow(nexts: Int64) -> Int64:

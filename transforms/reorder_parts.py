@@ -10,8 +10,8 @@ import numpy as np
 
 from schemas.records import Int64, Packing, Windows
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle, uniformity
-from transforms.checks.pairs import examine_relations
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.pair_segments import PairTask, follow
@@ -82,7 +82,21 @@ class SentenceReordering(Part):
         taken = take_ranges(packing.tokens, begins[real], lengths[real], parts)
         rows = taken.sentence_offsets[taken.document_offsets]
         first = np.stack([rows[:-1], rows[1:]], axis=1)
-        return Windows(taken, first, relation=relation.astype(np.uint8))
+        drawn = drawn_pairs(most - 1, relation, self._cases, self.relations)
+        return Windows(taken, first, relation=relation.astype(np.uint8), drawn=drawn)
+
+    @functools.cached_property
+    def _cases(self) -> Cases:
+        return {f"most_{most}_parts": self._chances(most) for most in range(1, self.max_parts + 1)}
+
+    def _chances(self, most: int) -> dict[str, float]:
+        """Returns the probability of each order of a chunk that has at most so many parts."""
+        fewest = 1 if self.parts == "uniform" else most
+        return {
+            name: 1 / (most - fewest + 1) / math.factorial(parts)
+            for parts in range(fewest, most + 1)
+            for name in self.relations[first_class(parts) : first_class(parts + 1)]
+        }
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations)
@@ -90,14 +104,8 @@ class SentenceReordering(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        """Judges how often each order of as many parts comes up."""
-        found = []
-        for parts in range(2, self.max_parts + 1):
-            names = self.relations[first_class(parts) : first_class(parts + 1)]
-            counts = [totals.get(f"pair.{name}", 0) for name in names]
-            name = f"each order of {parts} parts is as likely as another"
-            found.append(uniformity(name, counts, [1.0] * len(names)))
-        return found
+        """Judges how often each order comes up, by how many parts there can be."""
+        return drawn_oracles(totals, self._cases, self.relations)
 
 
 def _borders(

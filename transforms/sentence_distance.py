@@ -8,12 +8,12 @@ import numpy as np
 
 from schemas.records import Int64, Packing, Windows
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle, at_least, at_most
-from transforms.checks.pairs import examine_relations
+from transforms.checks.oracle import Findings, Oracle
+from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.distractors import LoneDocumentError, draw_distractors, fill_up
-from transforms.pair_segments import PairTask, follow, truncate_pairs
+from transforms.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
 from transforms.randomness import random_below
 
 if TYPE_CHECKING:
@@ -82,7 +82,19 @@ class SentenceDistance(Part):
         second[other] = draw_distractors(packing, first[other], rng)
         offsets = tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
-        return Windows(tokens, first, second, distance.astype(np.uint8))
+        case = 2 * (~several[starts]).astype(np.int64) + (choices[starts] == 0)
+        drawn = drawn_pairs(case, distance, self._cases, self.relations)
+        return Windows(tokens, first, second, distance.astype(np.uint8), drawn)
+
+    @property
+    def _cases(self) -> Cases:
+        third = 1 / 3
+        return {
+            SEVERAL: {"adjacent": third, "same_document": third, "random": third},
+            f"{SEVERAL}_and_none_far": {"adjacent": third, "random": 1 - third},
+            LONE: {"same_document": 1 - third, "random": third},
+            f"{LONE}_and_none_far": {"random": 1.0},
+        }
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations)
@@ -90,13 +102,8 @@ class SentenceDistance(Part):
     def oracles(
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
-        """Judges the first and the last third; how many fall through cannot be told from rows."""
-        adjacent, same, random = (totals.get(f"pair.{each}", 0) for each in self.relations)
-        pairs = adjacent + same + random
-        return [
-            at_most("a third of the pairs are adjacent, or less", adjacent, pairs, 1 / 3),
-            at_least("a third of the pairs are random, or more", random, pairs, 1 / 3),
-        ]
+        """Judges the thirds, by what was possible."""
+        return drawn_oracles(totals, self._cases, self.relations)
 
 
 def document_borders(document_offsets: Int64) -> tuple[Int64, Int64]:

@@ -13,30 +13,38 @@ Flags = npt.NDArray[np.uint16]
 Keys = npt.NDArray[np.uint64]
 
 # One bit a property; a character may have several.
-UPPER, LOWER, DIGIT, CASELESS, CJK, OPENER, CLOSER, STOP, JOINER, LINE_END = (
-    1 << bit for bit in range(10)
+UPPER, LOWER, DIGIT, CASELESS, CJK, OPENER, CLOSER, STOP, JOINER, LINE_END, NUMERAL = (
+    1 << bit for bit in range(11)
 )
 OPENS_SENTENCE = UPPER | DIGIT | CASELESS | CJK
 IN_WORD = UPPER | LOWER | DIGIT | CASELESS
 
 # Stops, by what they need to end a sentence.
-PERIOD, EXCLAMATION, ELLIPSIS, FULL_STOP, SEMICOLON = range(1, 6)
-STOP_KINDS = {
-    ".": PERIOD,
-    "!": EXCLAMATION,
-    "?": EXCLAMATION,
-    ";": SEMICOLON,
-    "…": ELLIPSIS,
-    "。": FULL_STOP,
-    "！": FULL_STOP,
-    "？": FULL_STOP,
-    "；": FULL_STOP,
+PERIOD, EXCLAMATION, ELLIPSIS, FULL_STOP, SEMICOLON, WIDE_PERIOD = range(1, 7)
+_STOPS_OF_KIND = {
+    PERIOD: ".",
+    EXCLAMATION: "!?‼⁇⁈⁉",
+    ELLIPSIS: "…⋯‥︙",
+    FULL_STOP: "。！？；｡︒﹗﹖﹔︕︖︔",
+    SEMICOLON: ";",
+    WIDE_PERIOD: "．﹒",
 }
+STOP_KINDS = {stop: kind for kind, stops in _STOPS_OF_KIND.items() for stop in stops}
+# Stops that may be dots of an ellipsis, or left out words.
+DOTS = ".…⋯‥︙．﹒"
 # Straight quotes open after a space and close otherwise.
-OPENERS = "\"'([{“‘«「『（〔【《〈¿¡"
-CLOSERS = "\"')]}”’»」』）〕】"
-# A sentence goes on with these. A title mark after a stop says that the stop is the title's.
-JOINERS = " ,:-–—，、：》〉"
+STRAIGHT = "\"'＂＇"
+# These beside the opening and closing punctuation of Unicode 3.2.
+OPENERS = STRAIGHT + "¿¡❛❝⸂⸄⸉⸌⸜⸠⸢⸤⸦⸨︗﹇"
+CLOSERS = STRAIGHT + "❜❞⸃⸅⸊⸍⸝⸡⸣⸥⸧⸩︘﹈"
+MARK_FLAGS = {"Ps": OPENER, "Pi": OPENER, "Pe": CLOSER, "Pf": CLOSER}
+# A title mark after a stop says that the stop is the title's, so it closes no sentence.
+TITLE_CLOSERS = "》〉〉︾﹀"
+# A sentence goes on with these.
+JOINERS = " ,:-–—―－︱，、：､﹐﹑﹕︐︑︓" + TITLE_CLOSERS
+# What counts the parts of a Chinese text.
+NUMERALS = "〇零一二三四五六七八九十百"
+MOST_NUMERALS = 4
 
 # Kana, bopomofo, the iteration mark and zero; the ideographs have their own table.
 CJK_RANGES = ((0x3005, 0x3007), (0x3040, 0x30FF), (0x3100, 0x312F), (0xFF66, 0xFF9F))
@@ -67,7 +75,7 @@ def character_classes() -> Flags:
     a newer Python cuts the same text at the same places.
     """
     category_flags = {"Lu": UPPER, "Lt": UPPER, "Ll": LOWER, "Lo": CASELESS}
-    category_flags |= {"Nd": DIGIT, "Nl": DIGIT, "No": DIGIT}
+    category_flags |= {"Nd": DIGIT, "Nl": DIGIT, "No": DIGIT} | MARK_FLAGS
     classes = np.zeros(LAST_POINT + 1, np.uint16)
     classes[:0x10000] = [
         category_flags.get(unicodedata.ucd_3_2_0.category(chr(point)), 0)
@@ -75,8 +83,9 @@ def character_classes() -> Flags:
     ]
     for low, high in (*CJK_RANGES, *THREE_BYTE_RANGES, *FOUR_BYTE_RANGES):
         classes[low : high + 1] = CJK
+    classes[[ord(mark) for mark in TITLE_CLOSERS]] = 0
     marks = ((OPENERS, OPENER), (CLOSERS, CLOSER), (JOINERS, JOINER), (STOP_KINDS, STOP))
-    for characters, flag in marks:
+    for characters, flag in (*marks, (NUMERALS, NUMERAL)):
         classes[[ord(character) for character in characters]] |= flag
     classes[ord("\n")] = LINE_END
     return classes

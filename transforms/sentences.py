@@ -4,20 +4,23 @@ The text is normalised: every line ends with a line feed, none is empty, and whi
 line is single spaces. The sentences of a line tile it: a sentence that follows a space begins at
 that space, so the tokens of its pieces are the tokens of the line.
 
-A *run* is adjacent stops, of these: . ! ? ; … 。 ！ ？ ；. Up to four closing quotes and brackets
-after it belong to the sentence it ends. Then comes a space or nothing, then the *next* character.
-A * says that up to three opening quotes and brackets are passed over to find it. The last stop of
-the run decides:
+A *run* is adjacent stops, of those in the table. Up to four closing quotes and brackets after it
+belong to the sentence it ends. Then comes a space or nothing, then the *next* character. A * says
+that up to three opening quotes and brackets are passed over to find it. The last stop of the run
+decides:
 
 | stop        | before a space, ends a sentence if next is   | without a space, if next is |
 |-------------|----------------------------------------------|-----------------------------|
 | .           | upper case, digit, CJK, a caseless letter *  | never                       |
-| ! ?         | anything but lower case *                    | CJK *                       |
-| … or ..     | as for .                                     | CJK *                       |
+| ． ﹒       | as for .                                     | CJK *                       |
+| ! ? ‼ ⁇ ⁈ ⁉ | anything but lower case *                    | CJK *                       |
+| … ⋯ ‥ ︙ .. | as for .                                     | CJK *                       |
 | 。 ！ ？ ； | anything                                     | anything                    |
 | ;           | CJK, if CJK stands right before and no closing mark after, in both cases   ||
 
-CJK is an ideograph or kana. In these places the sentence goes on all the same:
+｡ ︒ ﹗ ﹖ ﹔ ︕ ︖ ︔ are as 。 ！ ？ ；, and ．． is as "..". Closing marks are those of Unicode,
+and straight quotes of half or full width. CJK is an ideograph or kana. In these places the
+sentence goes on all the same:
 
 | where                                                     | for example                     |
 |-----------------------------------------------------------|---------------------------------|
@@ -32,6 +35,8 @@ CJK is an ideograph or kana. In these places the sentence goes on all the same:
 | . after an abbreviation, before a digit                   | No. 5 / Jan. 3 / pp. 7          |
 | . after initials, but for "I" alone after a word          | J. K. Rowling / U.S. Army       |
 | . after dotted small letters but a.m. and p.m.            | e.g. Rome / i.e. Rome           |
+| ． after a digit or cased letter                          | ３．１４ / １．引言 / Ｊ．罗琳  |
+| ． after a line's first character or Chinese number       | 一．引言 / 二十一．结论         |
 | . after a line's first number, Roman number or character  | 1. Start / IV. THE END / a. Red |
 
 These rules for . hold before a space or bracket, not before a closing quote. "etc.", "Inc.", "Co."
@@ -149,8 +154,10 @@ def _stop_runs(text: Bytes) -> _Runs:
     apart = starts[1:] != ends[:-1]
     first = np.concatenate([[True], apart])[: len(starts)]
     last = np.concatenate([apart, [True]])[: len(starts)]
+    is_dot = np.isin(kinds, [rules.PERIOD, rules.WIDE_PERIOD])
+    # Two dots are an ellipsis.
+    kinds[1:][is_dot[1:] & is_dot[:-1] & ~apart] = rules.ELLIPSIS
     begins, ends, kinds = starts[first], ends[last], kinds[last]
-    kinds[(kinds == rules.PERIOD) & (text[ends - 2] == DOT)] = rules.ELLIPSIS
     return _Runs(begins, ends, kinds, _skip(text, ends, CLOSER, MAX_CLOSERS))
 
 
@@ -187,7 +194,7 @@ def _ends_sentence(text: Bytes, runs: _Runs) -> Bool:
     placeholder = cjk & (before_points == SPACE)
     bare = runs.after == runs.ends
     begin_points, _ = _code_points(text, runs.begins)
-    pure = np.isin(begin_points, [ord("."), ord("…")])
+    pure = np.isin(begin_points, [ord(dot) for dot in rules.DOTS])
     stammer = pure & (before_points == next_points)
     left_out = ((before & JOINER) > 0) | ((before & (OPENER | CLOSER)) == OPENER)
     ends = np.zeros(len(spaced), np.bool_)
@@ -196,15 +203,30 @@ def _ends_sentence(text: Bytes, runs: _Runs) -> Bool:
         (rules.EXCLAMATION, np.where(spaced, not_lower, cjk) & ~placeholder),
         (rules.ELLIPSIS, np.where(spaced, opens, cjk) & ~stammer & ~left_out),
         (rules.FULL_STOP, True),
+        (rules.WIDE_PERIOD, np.where(spaced, opens, cjk) & ~_counts(text, runs.begins)),
         (rules.SEMICOLON, bare & ((next_ & before & CJK) > 0)),
     ):
         ends |= (runs.kinds == kind) & rule
 
     closes = ((next_ & CLOSER) > 0) & ~(spaced & ((next_ & OPENER) > 0))
     joined = ((next_ & (rules.STOP | JOINER)) > 0) | ((opened & LINE_END) > 0)
-    pair = ((before & CLOSER) == 0) | (before_points == text[runs.ends])
+    closing_points, _ = _code_points(text, runs.ends)
+    pair = ((before & CLOSER) == 0) | (before_points == closing_points)
     quoted = ((before & OPENER) > 0) & ~bare & pair
     return ends & ~(closes | joined | quoted) & ((before & LINE_END) == 0)
+
+
+def _counts(text: Bytes, dots: Int64) -> Bool:
+    """Says which full-width dots belong to a number, an abbreviation or an enumeration."""
+    at = _before(text, dots)
+    found = (_classes(text, at) & (rules.UPPER | rules.LOWER | rules.DIGIT)) > 0
+    found |= text[at - 1] == LINE_FEED
+    only_numerals = np.ones(len(dots), np.bool_)
+    for _ in range(rules.MOST_NUMERALS):
+        only_numerals &= (_classes(text, at) & rules.NUMERAL) > 0
+        found |= only_numerals & (text[at - 1] == LINE_FEED)
+        at = _before(text, at)
+    return found
 
 
 def _abbreviates(text: Bytes, dots: Int64) -> Bool:

@@ -47,8 +47,8 @@ def load_model(name: str) -> "Language":
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f"the spaCy model {name!r} cannot be loaded ({reason}); give the name of an installed "
-            "pipeline (python -m spacy download NAME), or the folder of one"
+            f"--spacy-model: the spaCy model {name!r} cannot be loaded ({reason}); give the name "
+            "of an installed pipeline (python -m spacy download NAME), or the folder of one"
         ) from error
 
 

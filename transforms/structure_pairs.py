@@ -9,11 +9,11 @@ import numpy as np
 from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.pairs import examine_relations, structure_oracles
+from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
 from transforms.checks.part import Part
 from transforms.checks.stored import StoredBatch
 from transforms.distractors import LoneDocumentError, draw_distractors
-from transforms.pair_segments import PairTask, follow, truncate_pairs
+from transforms.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
 from transforms.randomness import random_bits
 
 if TYPE_CHECKING:
@@ -86,7 +86,15 @@ class SentenceStructure(Part):
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         following, before, other = range(len(self.relations))
         relation = np.where(drawn, other, np.where(swapped, before, following))
-        return Windows(packing.tokens, first, second, relation.astype(np.uint8))
+        lone = (~several[starts]).astype(np.int64)
+        counts = drawn_pairs(lone, relation, self._cases, self.relations)
+        return Windows(packing.tokens, first, second, relation.astype(np.uint8), counts)
+
+    @property
+    def _cases(self) -> Cases:
+        half = (1 - self.random_rate) / 2
+        chances = {"next": half, "previous": half, "random": self.random_rate}
+        return {SEVERAL: chances, LONE: {"random": 1.0}}
 
     def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations)
@@ -95,4 +103,4 @@ class SentenceStructure(Part):
         self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
     ) -> list[Oracle]:
         """Judges how many pairs are random, and how many of the others are the wrong way round."""
-        return structure_oracles(totals, self.random_rate)
+        return drawn_oracles(totals, self._cases, self.relations)

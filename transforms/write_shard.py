@@ -12,7 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.checked_json import DamagedError
 from schemas.lock import WORK_FOLDER
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.sealed import open_sealed, sealed_json
 from transforms.atomic_files import atomic_file, is_local, write_atomically

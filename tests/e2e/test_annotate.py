@@ -35,7 +35,7 @@ def text(tmp_path: Path) -> Path:
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    return parse_manifest((folder / "manifest.json").read_text("utf-8"))
+    return parse_manifest((folder / "manifest.json").read_bytes()).to_json()
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def test_builds_the_same_as_locally(
     kept = {f"out/{path.relative_to(tmp_path / 'out')}" for path in (tmp_path / "out").rglob("*.*")}
     assert names(bucket) == kept
 
-    manifest = parse_manifest(read(f"gs://{bucket.name}/out/manifest.json").decode())
+    manifest = parse_manifest(read(f"gs://{bucket.name}/out/manifest.json")).to_json()
     entries = [shard for split in manifest["splits"].values() for shard in split["shards"]]
     for entry in entries:
         shard = read(f"gs://{bucket.name}/out/{entry['path']}")

@@ -85,7 +85,7 @@ def test_verify_goes_over_the_members(mixture: Path, capsys: Captured) -> None:
     assert list(found["members"]) == list(MEMBERS)
     assert all(member["ok"] and not member["skipped"] for member in found["members"].values())
     assert main(["verify", str(mixture)]) == 0
-    assert capsys.readouterr().out.count("all is well") == 5
+    assert capsys.readouterr().out.count("verification passed") == 5
 
 
 def verified(folder: Path, capsys: Captured) -> dict[str, Any]:

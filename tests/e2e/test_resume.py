@@ -89,7 +89,7 @@ def test_killed_build_goes_on(
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    return parse_manifest((folder / "manifest.json").read_text("utf-8"))
+    return parse_manifest((folder / "manifest.json").read_bytes()).to_json()
 
 
 def everything(folder: Path) -> list[str]:

@@ -49,7 +49,7 @@ def test_rows_are_clean_have_one_or_two_segments_and_are_well(
         second = row["second_segment_start"] < len(row["input_ids"])
         assert row["input_ids"].count(3) == 1 + second == 1 + (row["pair_relation"] == "next")
     assert verify([str(folder)]) == 0
-    assert "all is well" in capsys.readouterr().out
+    assert "verification passed" in capsys.readouterr().out
     with pa.ipc.open_file(str(shard_paths(folder)[0])) as file:
         assert file.schema.names == ["input_ids", "second_segment_start", "pair_relation"]
 

@@ -19,6 +19,7 @@ from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ManifestError, parse_manifest, seal
 from schemas.sealed import sealed_json
+from tests.manifests import annotations_manifest, build_manifest, mixture_manifest
 from transforms.atomic_files import make_folder, write_atomically
 from transforms.paths import PathError
 from transforms.work_folder import files_of, write_noted
@@ -76,13 +77,13 @@ def wanted(command: str) -> Wanted:
     if command in {"build", "other build"}:
         shards = two if command == "build" else {"train/shard-00000-of-00001.arrow"}
         files = frozenset({*root, *shards, *REJECTED, "eval/shard-00000-of-00001.arrow"})
-        return Wanted(command="build", identity={"seed": command}, files=files)
+        return Wanted(command="build", identity={"sentences": command}, files=files)
     if command in {"mixture", "other mixture"}:
         names = ("bert", "albert") if command == "mixture" else ("bert", "roberta")
         member = Wanted(command="build", identity={"seed": 1}, files=frozenset({*root, *two}))
         return Wanted(
             command="build",
-            identity={"mixture": {"order": list(names)}},
+            identity={"mixture": {"name": "mixture", "order": list(names)}},
             files=frozenset({*root, *REJECTED}),
             members=dict.fromkeys(names, member),
         )
@@ -144,11 +145,18 @@ def _write(folder: Path, asked: Wanted, until: int | None, written: dict[Path, b
         told = Export(format_version=FORMAT_VERSION, identity=identity, files=files)
         name, content = EXPORT, sealed_json(told)
     else:
-        kind: dict[str, Any] = {"annotations": []} if asked.command == "annotate" else {}
-        head = {"format_version": FORMAT_VERSION, **asked.identity, **kind}
-        name, content = MANIFEST, seal({**head, "files": listed}).encode()
+        whole = _manifest(asked, listed)
+        name, content = MANIFEST, seal(whole).encode()
     write_atomically(str(folder / name), content)
     written[folder / name] = content
+
+
+def _manifest(asked: Wanted, listed: Mapping[str, Any]) -> dict[str, Any]:
+    if asked.command == "annotate":
+        return annotations_manifest(**asked.identity, files=listed)
+    if asked.members:
+        return mixture_manifest(*asked.members, **asked.identity, files=listed)
+    return build_manifest(**asked.identity, files=listed)
 
 
 def everything(folder: Path) -> dict[str, tuple[str, Any]]:
@@ -363,11 +371,7 @@ def test_a_member_that_is_no_recipe_is_refused(tmp_path: Path, member: str, fini
     out = tmp_path / "other" / "out"
     run(out, "mixture", overwrite=False, until=None if finished else 1)
     if finished:
-        manifest = {
-            "format_version": FORMAT_VERSION,
-            "mixture": {"name": "mixture", "order": [member]},
-            "files": {},
-        }
+        manifest = mixture_manifest(member)
         (out / MANIFEST).write_text(seal(manifest))
     else:
         record = {"command": "build", "identity": {"seed": 1}, "files": [], "members": [member]}
@@ -388,7 +392,7 @@ def test_a_listed_name_that_no_command_writes_is_refused(
     (out / "thesis.tex").write_text("mine")
     if finished:
         entry = {"bytes": 4, "sha256": "0" * 64}
-        manifest = {"format_version": FORMAT_VERSION, "seed": 1, "files": {path: entry}}
+        manifest = build_manifest(files={path: entry})
         (out / MANIFEST).write_text(seal(manifest))
     else:
         files = [*sorted(wanted("build").files), path]
@@ -409,7 +413,10 @@ def test_an_unreadable_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("path", ["../x.arrow", "/x.arrow", "train/../../x.arrow", "", 7])
 def test_no_manifest_names_a_shard_elsewhere(path: object) -> None:
-    entry = {"path": path, "bytes": 1, "sha256": "0" * 64}
-    manifest = {"format_version": FORMAT_VERSION, "splits": {"train": {"shards": [entry]}}}
-    with pytest.raises(ManifestError, match=r"manifest\.json is damaged"):
+    entry = {
+        **{"path": path, "rows": 1, "tokens": 1, "bytes": 1, "sha256": "0" * 64, "max_length": 1},
+        **{"documents": 1, "duplicates": 0, "encoder": "library", "statistics": {}},
+    }
+    manifest = build_manifest(splits={"train": {"rows": 1, "tokens": 1, "shards": [entry]}})
+    with pytest.raises(ManifestError, match=r"is damaged: splits\.train\.shards\[0\]"):
         parse_manifest(seal(manifest))

@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 from transforms.sentence_rules import CONTINUING, NUMBERED, TITLES
 from transforms.sentences import line_starts, sentence_starts
 
-STOPS = set(".!?;…。！？；")
-OPENING = set("\"'([{“‘«「『（〔【《〈¿¡")
-CLOSING = set("\"')]}”’»」』）〕】")
-JOINING = set(" ,:-–—，、：》〉")
-STRAIGHT = set("\"'")
+EXCLAMATIONS = set("!?‼⁇⁈⁉")
+ELLIPSES = set("…⋯‥︙")
+DOTS = set(".．﹒")
+STOPS = set(";。！？；｡︒﹗﹖﹔︕︖︔") | EXCLAMATIONS | ELLIPSES | DOTS
+STRAIGHT = set("\"'＂＇")
+TITLE_ENDS = set("》〉〉︾﹀")
+JOINING = set(" ,:-–—―－︱，、：､﹐﹑﹕︐︑︓") | TITLE_ENDS
+UNICODE_MARKS = {chr(point): unicodedata.ucd_3_2_0.category(chr(point)) for point in range(0x10000)}
+OPENING = {mark for mark, kind in UNICODE_MARKS.items() if kind in ("Ps", "Pi")}
+OPENING |= STRAIGHT | set("¿¡❛❝⸂⸄⸉⸌⸜⸠⸢⸤⸦⸨︗﹇")
+CLOSING = {mark for mark, kind in UNICODE_MARKS.items() if kind in ("Pe", "Pf")} - TITLE_ENDS
+CLOSING |= STRAIGHT | set("❜❞⸃⸅⸊⸍⸝⸡⸣⸥⸧⸩︘﹈")
 NEVER_ENDS = {*TITLES.split(), *TITLES.upper().split(), *CONTINUING.split()}
 BEFORE_DIGIT = set(NUMBERED.split())
 
@@ -91,6 +98,13 @@ def is_abbreviation(line: str, dot: int) -> bool:
     )
 
 
+def is_counted(head: str) -> bool:
+    """Says whether a full-width dot after this belongs to a number, abbreviation or enumeration."""
+    if is_in_word(head[-1]) and category(head[-1]) != "Lo":
+        return True
+    return len(head) == 1 or (len(head) <= 4 and set(head) <= set("〇零一二三四五六七八九十百"))
+
+
 def goes_on(line: str, begin: int, end: int, after: int, following: int) -> bool:
     """Says whether what stands around a run keeps any stop from ending a sentence."""
     before, next_ = line[begin - 1 : begin], line[following]
@@ -100,6 +114,12 @@ def goes_on(line: str, begin: int, end: int, after: int, following: int) -> bool
         return True
     quoted = before in OPENING and after > end
     return quoted and (before not in STRAIGHT or before == line[end])
+
+
+def exclaims(before: str, spaced: bool, inner: str) -> bool:
+    if is_cjk(inner):
+        return before != " "
+    return spaced and not (is_lower(inner) or inner in JOINING | CLOSING)
 
 
 def ends_sentence(line: str, begin: int, end: int, after: int) -> bool:
@@ -114,15 +134,16 @@ def ends_sentence(line: str, begin: int, end: int, after: int) -> bool:
     match line[end - 1]:
         case ";":
             return after == end and is_cjk(next_) and is_cjk(before)
-        case "!" | "?" if is_cjk(inner):
-            return before != " "
-        case "!" | "?":
-            return spaced and not (is_lower(inner) or inner in JOINING or inner in CLOSING)
-        case "…" | "." if line[begin:end].endswith(("…", "..")):
-            stammer = line[begin] in ".…" and before == next_
+        case stop if stop in EXCLAMATIONS:
+            return exclaims(before, spaced, inner)
+        case stop if stop in ELLIPSES or (stop in DOTS and line[begin:end][-2:-1] in DOTS):
+            stammer = line[begin] in ELLIPSES | DOTS and before == next_
             left_out = before in JOINING or before in OPENING - CLOSING
             ends = opens_sentence(inner) if spaced else is_cjk(inner)
             return ends and not stammer and not left_out
+        case "．" | "﹒":
+            ends = opens_sentence(inner) if spaced else is_cjk(inner)
+            return ends and not is_counted(line[:begin])
         case ".":
             single = end - begin == 1 and line[end] in " )]}"
             return (
@@ -172,6 +193,21 @@ def normalised(text: str) -> str:
 
 FRAGMENTS = [
     *" \n.!?;…。！？；,:-—，、：\"'()[“”‘’「」（）《》«»¿",
+    *"．｡⋯‥︙‼⁇⁈⁉︒﹒﹗﹖﹔︕＂＇〞］｝｣﹂〗›〝［｛｢﹁〖‹»､﹐︾",
+    *[
+        "．．．",
+        "⋯⋯",
+        "３．１４",
+        "１．",
+        "\n一．",
+        "\n二十一．",
+        "Ｊ．",
+        "。＂",
+        "．＂",
+        "。〞",
+        "！］",
+        "？｝",
+    ],
     *["...", "……", ". . .", "?!", "！？", ".”", "!’”", "。”", "？》", ".)", "));", "''\"\"'"],
     *["Mr", "MR", "Messrs", "St", "vs", "cf", "Fig", "No", "no", "pp", "Jan", "approx", "al", "v"],
     *["e.g.", "i.e.", "U.S.", "p.m.", "P.M.", "a.m.", "Ph.D.", "J. K.", "etc.", "Inc.", "w.r.t."],

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from tests.corpus_fixtures import MASKED, copy_of, corpus, shard_paths, stored_rows
 from tests.oracles.batches import (
@@ -123,20 +124,22 @@ class TestWhatIsRefused:
         manifest = folder / "manifest.json"
         told = json.loads(manifest.read_text("utf-8"))
         manifest.write_text(json.dumps({**told, "seed": 99}), "utf-8")
-        with pytest.raises(UsageError) as refused:
+        with pytest.raises(DamagedError) as refused:
             loader(folder)
         assert str(refused.value) == (
-            f"{folder}: manifest.json was edited after it was written: its checksum differs"
+            f"{folder}: manifest.json was edited after it was written: its checksum differs; "
+            "shardmill verify tells what else is wrong"
         )
 
     def test_another_tokenizer(self, tmp_path: Path) -> None:
         folder = copy_of("bert", tmp_path / "corpus")
         with (folder / "tokenizer.json").open("a") as file:
             file.write("\n")
-        with pytest.raises(UsageError) as refused:
+        with pytest.raises(DamagedError) as refused:
             loader(folder)
         assert str(refused.value) == (
-            f"{folder}: tokenizer.json was changed: its sha256 is not the manifest's"
+            f"{folder}: tokenizer.json was changed: its sha256 is not the manifest's; "
+            "shardmill verify tells what else is wrong"
         )
 
     @pytest.mark.parametrize("number", [0, 1])

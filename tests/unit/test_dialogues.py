@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.build import main as build
 from pipelines.verify import main as verify
@@ -14,11 +16,12 @@ from schemas.records import ShardId, Tokens
 from tests.corpus_fixtures import manifest_of, shard_paths, stored_rows, tokenizer_file
 from tests.e2e.train_runs import records, tiny_config, train
 from tests.folders import build_batches, lines_of_documents, settings_for
+from tests.oracles.shared_room import slow_share
 from tests.oracles.streams import tokens_of, vocabulary
 from trainer.batches import LAYOUTS, ArrowBatches
 from transforms.build_examples import BuildSettings, arrange_examples
 from transforms.checks.examine import examine
-from transforms.dialogues import DialogueReality, DialogueTurns
+from transforms.dialogues import DialogueReality, DialogueTurns, share_room
 from transforms.distractors import LoneDocumentError
 from transforms.formats import _json_text
 from transforms.objectives.ernie1 import ERNIE1_DLM
@@ -53,8 +56,57 @@ def test_real_dialogues_are_windows_of_turns() -> None:
 
 def test_a_long_turn_loses_its_end() -> None:
     tokens = tokens_of([[5, 2, 9], [1, 1]])
-    turns = [100, 101, 102, SEP, 105, 106, SEP, 107, 108, 109, SEP]
+    turns = [100, 101, 102, 103, SEP, 105, 106, SEP, 107, 108, 109, SEP]
     assert rows_of(tokens, 0, length=13)[0] == [CLS, *turns]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "room", "kept"),
+    [
+        ([80, 10, 5], 95, [80, 10, 5]),
+        ([80, 10, 5], 94, [79, 10, 5]),
+        ([5, 2, 9], 9, [4, 2, 3]),
+        ([7, 7, 7], 20, [7, 7, 6]),
+        ([7, 7, 7], 19, [7, 6, 6]),
+        ([1, 100, 100], 50, [1, 25, 24]),
+        ([100, 1], 2, [1, 1]),
+        ([3, 3], 0, [0, 0]),
+    ],
+)
+def test_the_longest_turn_gives_first(lengths: list[int], room: int, kept: list[int]) -> None:
+    rows = np.array([0, len(lengths)])
+    assert share_room(np.array(lengths), rows, np.array([room])).tolist() == kept
+    assert slow_share(lengths, room) == kept
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(0, 90)),
+        max_size=6,
+    )
+)
+def test_room_is_shared_as_by_the_slow_way(cases: list[tuple[list[int], int]]) -> None:
+    lengths = np.array([length for row, _ in cases for length in row], np.int64)
+    rows = np.cumsum([0, *(len(row) for row, _ in cases)])
+    room = np.array([room for _, room in cases], np.int64)
+    slow = [kept for row, most in cases for kept in slow_share(row, most)]
+    assert share_room(lengths, rows, room).tolist() == slow
+
+
+def test_a_turn_is_whole_where_the_row_has_room() -> None:
+    tokens = tokens_of([[40, 3, 2], [1, 1]])
+    assert rows_of(tokens, 0)[0] == [
+        *(CLS, *range(100, 140), SEP),
+        *(140, 141, 142, SEP, 143, 144, SEP),
+    ]
+
+
+def test_rows_with_a_long_stranger_fit() -> None:
+    tokens = tokens_of([[1, 2, 3], [200, 2, 300], [90, 1]])
+    for seed in range(8):
+        rows = rows_of(tokens, 1, seed=seed)
+        assert max(len(row) for row in rows) == 64
+        assert all(row[-1] == SEP and row.count(SEP) in (2, 3) for row in rows)
 
 
 def test_a_fake_turn_is_one_of_another_dialogue() -> None:

@@ -192,12 +192,21 @@ def test_a_recipe_has_one_or_two_segments() -> None:
     assert (OBJECTIVES["bert"].least_segments, OBJECTIVES["roberta"].segments) == (2, 1)
 
 
-@pytest.mark.parametrize(("none", "holds"), [(20, False), (100, True), (900, True)])
-def test_too_few_rows_of_one_segment_are_found_out(none: int, holds: bool) -> None:
+@pytest.mark.parametrize(
+    ("none", "whole", "holds"),
+    [(20, 0, False), (100, 0, True), (900, 0, False), (900, 889, True)],
+)
+def test_rows_of_one_segment_are_as_many_as_drawn(none: int, whole: int, holds: bool) -> None:
     electra = OBJECTIVES["electra"]
-    counts = {"pair.none": none, "pair.next": 1000 - none}
-    [oracle] = HalvedChunk().oracles(counts, electra, vocabulary())
-    assert oracle.holds == holds
+    counts = {
+        "pair.none": none,
+        "pair.next": 1000 - none,
+        "drawn.what_can_be_halved.none": none - whole,
+        "drawn.what_can_be_halved.next": 1000 - none,
+        "drawn.what_cannot.none": whole,
+    }
+    oracles = HalvedChunk().oracles(counts, electra, vocabulary())
+    assert all(oracle.holds for oracle in oracles) == holds
 
 
 def test_a_row_without_a_second_segment_has_more_room_for_the_first() -> None:

@@ -63,3 +63,11 @@ def test_a_share_that_was_given_is_kept(tmp_path: Path, capsys: pytest.CaptureFi
     assert built(tmp_path, TEXTS, "--eval-fraction", "0.25") == 0
     assert manifest(tmp_path)["shards"]["eval_below"] == 1 << 62  # type: ignore[index]
     assert "held out" not in capsys.readouterr().err
+
+
+def test_a_split_without_rows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert built(tmp_path, TEXTS[:4], "--eval-fraction", "0.0001", recipe="roberta") == 0
+    said = capsys.readouterr().err
+    assert "roberta: the split eval has no rows" in said
+    notes = manifest(tmp_path)["notes"]
+    assert [str(note)[:27] for note in notes] == ["the split eval has no rows:"]  # type: ignore[attr-defined]

@@ -50,7 +50,8 @@ def parse(page: str) -> Page:
 
 def report_of(recipe: str) -> str:
     built = open_corpus(str(corpus(recipe)))
-    return render_report(built.manifest, [row.to_json() for row in example_rows(built)])
+    assert built.manifest is not None
+    return render_report(built.manifest.to_json(), [row.to_json() for row in example_rows(built)])
 
 
 def example(**changes: Any) -> dict[str, Any]:

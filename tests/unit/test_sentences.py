@@ -185,3 +185,39 @@ def test_text_longer_than_a_block() -> None:
     data = np.frombuffer(line * 60_000, np.uint8)
     expected = np.arange(60_000)[:, None] * len(line) + np.array([0, 12])
     assert np.array_equal(sentence_starts(data), expected.ravel())
+
+
+@pytest.mark.parametrize("mark", "＂＇〞〟］｝）｠｣」』】〕〗〙〛›»’”❜❞﹂﹄﹈﹚﹜﹞︶︸︺︼︘)]}⸥⸩")
+def test_closing_marks_after_a_stop_belong_to_its_sentence(mark: str) -> None:
+    assert cut(f"他说：你好。{mark}然后走了。") == f"他说：你好。{mark}|然后走了。"
+
+
+@pytest.mark.parametrize("stop", "。！？；｡︒﹗﹖﹔︕︖︔!?‼⁇⁈⁉…⋯‥︙．﹒")
+def test_stops_between_ideographs_end_a_sentence(stop: str) -> None:
+    assert cut(f"他走了{stop}我也走。") == f"他走了{stop}|我也走。"
+    assert cut(f"“他走了{stop}”我也走。") == f"“他走了{stop}”|我也走。"
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "他说：＂你好。＂|然后走了。",
+        "〝好！〞|他说。",
+        "他走了．．．|我也走⋯⋯|他来。",
+        "《走？》是书，︽走？︾也是。",
+        "圆周率是３．１４。|３．５倍",
+        "１．引言",
+        "二十一．结论",
+        "１２． 引言",
+        "一．引言",
+        "内容：１．引言２．方法",
+        "Ｊ．Ｋ．罗琳和Ｊ．罗琳",
+        "Ｕ．Ｓ． 军队",
+        "＂？＂是问号",
+        "我⋯⋯我不知道，⋯⋯都好",
+        "好。－－他说",
+        "What‼| Yes⁇ no.",
+    ],
+)
+def test_full_width_stops_and_marks(marked: str) -> None:
+    assert cut(marked.replace("|", "")) == marked

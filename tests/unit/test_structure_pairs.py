@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from schemas.records import Packing, Tokens, Windows
+from tests.folders import settings_for
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.oracles.windows import segments
 from transforms.checks.oracle import rate
-from transforms.checks.pairs import structure_oracles
 from transforms.distractors import LoneDocumentError
+from transforms.objectives import OBJECTIVES
 from transforms.pack_windows import SentenceChunks
 from transforms.randomness import rng_for
 from transforms.structure_pairs import SentenceStructure
@@ -70,18 +71,30 @@ def test_a_third_of_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "holds"),
+    ("counts", "lone", "holds"),
     [
-        ((3000, 3000, 3000), [True, True]),
-        ((3000, 3000, 9000), [True, True]),
-        ((3500, 3500, 2000), [False, True]),
-        ((3400, 2600, 3000), [True, False]),
+        ((3000, 3000, 3000), 0, [True, True, True]),
+        ((3000, 3000, 9000), 6000, [True, True, True]),
+        ((3000, 3000, 9000), 0, [True, True, False]),
+        ((0, 0, 9000), 0, [True, True, False]),
+        ((3500, 3500, 2000), 0, [True, True, False]),
+        ((3400, 2600, 3000), 0, [True, True, False]),
+        ((3000, 3000, 3000), 3001, [False, True, False]),
     ],
 )
-def test_what_the_oracles_find(counts: tuple[int, int, int], holds: list[bool]) -> None:
+def test_what_the_oracles_find(counts: tuple[int, int, int], lone: int, holds: list[bool]) -> None:
+    following, previous, random = counts
     names = ("pair.next", "pair.previous", "pair.random")
-    oracles = structure_oracles(dict(zip(names, counts, strict=True)), 1 / 3)
-    assert [oracle.holds for oracle in oracles] == holds
+    drawn = {
+        "drawn.several_sentences.next": following,
+        "drawn.several_sentences.previous": previous,
+        "drawn.several_sentences.random": max(random - lone, 0),
+        "drawn.one_sentence.random": lone,
+    }
+    totals = {**dict(zip(names, counts, strict=True)), **drawn}
+    recipe = OBJECTIVES["structbert"]
+    oracles = SentenceStructure().oracles(totals, recipe, settings_for(recipe).vocabulary)
+    assert [oracle.holds for oracle in oracles][:3] == holds
 
 
 def test_the_labels_are_those_of_the_reference() -> None:

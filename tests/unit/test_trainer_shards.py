@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.annotations import KINDS
+from schemas.checked_json import DamagedError
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND, SENTENCES
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
@@ -351,12 +352,12 @@ def of_an_unknown_relation(path: Path, table: pa.Table) -> None:
         (without_a_column, "has other columns than its recipe; build it anew"),
         (of_other_ids, "has other columns than its recipe; build it anew"),
         (in_another_order, "has other columns than its recipe; build it anew"),
-        (as_a_stream, "is not a sound Arrow file: "),
-        (without_its_end, "is not a sound Arrow file: "),
-        (without_its_second_half, "is not a sound Arrow file: "),
-        (without_its_middle, "is not a sound Arrow file: "),
-        (of_text, "is not a sound Arrow file: "),
-        (of_nothing, "is not a sound Arrow file: "),
+        (as_a_stream, "is not a valid Arrow file: "),
+        (without_its_end, "is not a valid Arrow file: "),
+        (without_its_second_half, "is not a valid Arrow file: "),
+        (without_its_middle, "is not a valid Arrow file: "),
+        (of_text, "is not a valid Arrow file: "),
+        (of_nothing, "is not a valid Arrow file: "),
         (missing, "cannot be opened: "),
         (a_folder, "cannot be opened: "),
         (of_an_unknown_relation, "beside"),
@@ -367,7 +368,7 @@ def test_a_file_of_another_kind_is_refused(
 ) -> None:
     path = tmp_path / "shard.arrow"
     spoil(path, table_of("bert"))
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises((UsageError, DamagedError)) as refused:
         mapped([shard_paths(corpus("bert"))[1], path], opened("bert"))
     assert str(refused.value).startswith(str(path))
     assert told in str(refused.value)
@@ -378,7 +379,7 @@ def test_a_file_of_another_kind_is_refused(
 @pytest.mark.parametrize("rows", [1, 1000])
 def test_a_compressed_file_is_refused(recipe: str, codec: str, rows: int, tmp_path: Path) -> None:
     path = write(tmp_path / "shard.arrow", table_of(recipe).slice(0, rows), compression=codec)
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(DamagedError) as refused:
         mapped([path], opened(recipe))
     assert str(refused.value) == f"{path} is compressed; shards are mapped, and must not be"
 

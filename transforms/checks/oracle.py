@@ -79,6 +79,11 @@ def rate(name: str, hits: int, trials: int, p: float) -> Oracle:
     return between(name, hits, trials, p, p)
 
 
+def exactly(name: str, observed: int, expected: int) -> Oracle:
+    """Expects a count that no chance changes."""
+    return Oracle(name, float(observed), float(expected), 1, 0.0)
+
+
 def at_least(name: str, hits: int, trials: int, p: float) -> Oracle:
     """Expects trials whose probabilities are p or more."""
     return dataclasses.replace(between(name, hits, trials, p, p), sides="below")

@@ -5,8 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from schemas.columns import NO_SECOND
-from transforms.checks.oracle import Findings, Oracle, at_least, breach, rate
+from schemas.records import Array, Int64
+from transforms.checks.oracle import Findings, Oracle, breach, exactly, rate, uniformity
 from transforms.checks.stored import StoredBatch
+
+_TWO = 2
+Counts = dict[str, int]
 
 
 def examine_relations(batch: StoredBatch, relations: Sequence[str]) -> Findings:
@@ -35,29 +39,78 @@ def without_second(batch: StoredBatch) -> Findings:
     return breach(name, said != (batch.second_segment_start == batch.lengths))
 
 
-def random_pairs(totals: Mapping[str, int], random_rate: float) -> list[Oracle]:
-    """Judges how many segments B are random.
+_DRAWN = "drawn"
+LEFT_OUT = "rows_left_out"
+"""What the count of rows that a recipe left out is called among statistics."""
 
-    A chunk of one sentence always takes a random B, so the rate is random_rate or more. How many
-    chunks had one sentence cannot be told from the rows (it may be all of them, where documents
-    have one sentence), so the rate has no upper bound.
+Cases = Mapping[str, Mapping[str, float]]
+"""By case, in the order of their codes: the relations that a pair may get, with probabilities."""
+
+
+def drawn_pairs(case: Int64, relation: Array, cases: Cases, relations: Sequence[str]) -> Counts:
+    """Counts which relations the pairs of each case got.
+
+    What a chunk can become depends on what it is: of one sentence, no pair of neighbours is made.
+    The rows do not show what their chunks were, so it is counted where they are drawn, and kept
+    with the shard. Then the expected rate of each relation is known exactly.
+
+    Args:
+      case: int64[W]; the case of each pair, an index into `cases`.
+      relation: int64[W]; its relation, an index into `relations`.
+      cases: Of the recipe.
+      relations: Of the recipe.
     """
-    random = totals.get("pair.random", 0)
-    name = "random segments B are as many as random_rate asks, or more"
-    return [at_least(name, random, random + totals.get("pair.next", 0), random_rate)]
+    width = len(relations)
+    cells = np.bincount(case * width + relation.astype(np.int64), minlength=len(cases) * width)
+    names = [f"{_DRAWN}.{each}.{name}" for each in cases for name in relations]
+    pairs = zip(names, cells.tolist(), strict=True)
+    return {name: count for name, count in pairs if count}
 
 
-def structure_oracles(totals: Mapping[str, int], random_rate: float) -> list[Oracle]:
-    """Judges how many segments B are random, and of the others how many go before A.
+def drawn_oracles(
+    totals: Mapping[str, int], cases: Cases, relations: Sequence[str]
+) -> list[Oracle]:
+    """Judges the relations of pairs by case, and holds what was counted to the rows.
 
-    Of the rate of random ones there is no upper bound, see `random_pairs`.
+    Args:
+      totals: Statistics of rows, with those of `drawn_pairs`, and `LEFT_OUT`.
+      cases: Of the recipe.
+      relations: Of the recipe.
     """
-    random, following, previous = (
-        totals.get(f"pair.{relation}", 0) for relation in ("random", "next", "previous")
+    found = [_same_as_rows(totals, cases, relations)]
+    for case, expected in cases.items():
+        counts = {name: totals.get(f"{_DRAWN}.{case}.{name}", 0) for name in relations}
+        possible = {name: p for name, p in expected.items() if p > 0}
+        trials = sum(counts.values())
+        impossible = trials - sum(counts[name] for name in possible)
+        pairs = f"pairs of {case.replace('_', ' ')}"
+        found.append(exactly(f"{pairs} have no relation that they cannot have", impossible, 0))
+        if len(possible) == _TWO:
+            name = next(name for name in relations if name in possible)
+            rest = trials - impossible
+            found.append(
+                rate(f"{pairs} are {name} as often as drawn", counts[name], rest, possible[name])
+            )
+        elif len(possible) > _TWO:
+            cells = [counts[name] for name in possible]
+            name = f"{pairs} have each relation as often as drawn"
+            found.append(uniformity(name, cells, list(possible.values())))
+    return found
+
+
+def _same_as_rows(totals: Mapping[str, int], cases: Cases, relations: Sequence[str]) -> Oracle:
+    """Compares the counts with those of the rows: there are as many, or more were left out."""
+    left_out, lacking = totals.get(LEFT_OUT, 0), 0
+    known = {f"{_DRAWN}.{case}.{name}" for case in cases for name in relations}
+    off = sum(
+        count
+        for name, count in totals.items()
+        if name.startswith(f"{_DRAWN}.") and name not in known
     )
-    neighbours = following + previous
-    name = "random segments B are as many as random_rate asks, or more"
-    return [
-        at_least(name, random, random + neighbours, random_rate),
-        rate("neighbours B go before A as often as they follow it", previous, neighbours, 0.5),
-    ]
+    for name in relations:
+        drawn = sum(totals.get(f"{_DRAWN}.{case}.{name}", 0) for case in cases)
+        more = drawn - totals.get(f"pair.{name}", 0)
+        off += max(-more, 0)
+        lacking += max(more, 0)
+    name = "the pairs that were drawn are those of the rows, and those left out"
+    return exactly(name, off + abs(lacking - left_out), 0)

@@ -10,14 +10,12 @@ import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.manifest import ShardEntry
+from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
-from schemas.vocabulary import Vocabulary
 from transforms.build_examples import BuildSettings
 from transforms.checks.examine import examine
 from transforms.checks.oracle import Findings, gather
 from transforms.checks.replay import replay
-from transforms.objectives.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +63,9 @@ def check_shard(
     """
     recipe, vocabulary = settings.recipe, settings.vocabulary
     try:
-        content = _read(FileSystems.join(folder, *entry.path.split("/")), entry)
-        batches = _open(content, entry, recipe, vocabulary)
+        path = FileSystems.join(folder, *entry.path.split("/"))
+        content = read_file(path, entry.path, entry.bytes, entry.sha256)
+        batches = open_batches(content, entry.path, recipe.schema(vocabulary))
     except UnreadableError as error:
         return ShardReport([Problem(*error.args)])
     found: list[Findings] = []
@@ -90,8 +89,18 @@ def shard_id(path: str) -> ShardId:
     return ShardId(split, int(index), int(count))
 
 
-def _read(path: str, entry: ShardEntry) -> pa.Buffer:
-    """Returns the content of a file that has the size and checksum it should have."""
+def read_file(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
+    """Returns the content of a file that has the size and checksum it should have.
+
+    Args:
+      path: Of the file.
+      name: What it is called in its folder.
+      size: In bytes.
+      sha256: Of the content.
+
+    Raises:
+      UnreadableError: if it cannot be read, or is another.
+    """
     try:
         if os.path.isfile(path):
             with pa.memory_map(path) as file:
@@ -100,36 +109,42 @@ def _read(path: str, entry: ShardEntry) -> pa.Buffer:
             with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
                 content = pa.py_buffer(file.read())
         else:
-            raise UnreadableError("files", f"{entry.path} is missing")
+            raise UnreadableError("files", f"{name} is missing")
     except OSError as error:
-        raise UnreadableError("files", f"{entry.path} cannot be read: {error}") from error
-    if content.size != entry.bytes:
-        change = "was cut off" if content.size < entry.bytes else "has grown"
+        raise UnreadableError("files", f"{name} cannot be read: {error}") from error
+    if content.size != size:
+        change = "was cut off" if content.size < size else "has grown"
         raise UnreadableError(
-            "checksums", f"{entry.path} {change}: it has {content.size} bytes, not {entry.bytes}"
+            "checksums", f"{name} {change}: it has {content.size} bytes, not {size}"
         )
-    if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise UnreadableError(
-            "checksums", f"{entry.path} was changed: its sha256 is not the manifest's"
-        )
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UnreadableError("checksums", f"{name} was changed: its sha256 is not the manifest's")
     return content
 
 
-def _open(
-    content: pa.Buffer, entry: ShardEntry, recipe: Recipe, vocabulary: Vocabulary
-) -> list[pa.RecordBatch]:
-    """Returns the record batches of a file, which are views of it."""
+def open_batches(content: pa.Buffer, name: str, schema: pa.Schema) -> list[pa.RecordBatch]:
+    """Returns the record batches of a file, which are views of it, after a look at every value.
+
+    Args:
+      content: Of the file.
+      name: What it is called in its folder.
+      schema: That it must have.
+
+    Raises:
+      UnreadableError: if it is no valid Arrow file of this schema, or has nulls.
+    """
     try:
         reader = pa.ipc.open_file(pa.BufferReader(content))
-        schema = recipe.schema(vocabulary)
         if not reader.schema.equals(schema):
-            raise UnreadableError("schema", f"{entry.path}: {_schema_difference(reader, schema)}")
+            raise UnreadableError("schema", f"{name}: {_schema_difference(reader, schema)}")
         batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         for batch in batches:
             batch.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
-        name = "it is not a sound Arrow file"
-        raise UnreadableError("schema", f"{entry.path}: {name}: {error}") from error
+            if any(column.null_count for column in batch.columns):
+                raise UnreadableError("schema", f"{name}: there are nulls in it")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        problem = f"it is not a valid Arrow file: {' '.join(str(error).split())}"
+        raise UnreadableError("schema", f"{name}: {problem}") from error
     return batches
 
 
@@ -158,7 +173,7 @@ def _counts(
         if count != (wanted := getattr(entry, name))
     ]
     for name in sorted({*statistics, *entry.statistics}):
-        count, wanted = statistics.get(name, 0), entry.statistics.get(name, 0)
+        count, wanted = statistics.get(name), entry.statistics.get(name)
         if count != wanted:
             sentence = f"{entry.path}: statistic {name} is {count}, the manifest says {wanted}"
             problems.append(Problem("statistics", sentence))

@@ -22,6 +22,11 @@ from transforms.targets import MaskedTokens, Targets
 from transforms.token_labels import TokenLabels
 
 MAX_LENGTH = (1 << 16) - 1
+"""Positions are stored as uint16."""
+MAX_COPIES = 1000
+"""A row holds the masks of all its copies, and the rows of a shard are held in memory together."""
+MAX_PASSES = 1000
+"""The rows of all passes over a shard are held in memory together."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,10 +117,9 @@ class Recipe:
                 f"max_seq_length must be in [{least}, {MAX_LENGTH}] for {self.name}, "
                 f"got {self.max_seq_length}"
             )
-        if self.copies < 1:
-            raise ValueError(f"copies must be at least 1, got {self.copies}")
-        if self.passes < 1:
-            raise ValueError(f"passes must be at least 1, got {self.passes}")
+        for name, most in {"copies": MAX_COPIES, "passes": MAX_PASSES}.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be in [1, {most}], got {getattr(self, name)}")
         if bool(self.pair.relations) != self.segment.for_pairs:
             raise ValueError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "

@@ -1,10 +1,12 @@
 """Reads and changes the fields of a recipe by path, such as "segment.short_rate"."""
 
+import argparse
 import dataclasses
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from schemas.numbers import LARGEST, finite, whole
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.objectives import OBJECTIVES
@@ -142,7 +144,12 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
             new[name] = _changed(chosen, rest, f"{path}.")
         else:
             new[name] = _read(below.get(_ITSELF), known[name].type, path)
-    return dataclasses.replace(part, **new)
+    try:
+        return dataclasses.replace(part, **new)
+    except ValueError as error:
+        given = " and ".join(f"{prefix}{name}" for name in new)
+        told = str(error)
+        raise ValueError(told if told.startswith(given) else f"{given}: {told}") from error
 
 
 def _changed_members(members: tuple[Any, ...], changes: Mapping[str, Any], path: str) -> Any:
@@ -184,8 +191,7 @@ def _read(value: Scalar, kind: Any, path: str) -> Any:
         return text
     if kind == int | None and text.lower() == "none":
         return None
-    number = float if kind is float else int
     try:
-        return number(text)
-    except ValueError as error:
-        raise ValueError(f"{path} must be a number ({number.__name__}), got {text!r}") from error
+        return finite()(text) if kind is float else whole(-LARGEST)(text)
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"{path} {error}") from error
