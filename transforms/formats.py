@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 
 from transforms.encodings import Transcoded
 from transforms.inputs import FileRange, codec_of
+from transforms.json_values import HEAD_BYTES as HEAD_OF_JSON
+from transforms.json_values import holds_values, read_values
 from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
 from transforms.looks import HEAD_BYTES, Look, look_at_stored, look_at_text
 from transforms.planned_file import LookError, Peeked, PlannedFile, ReadError
@@ -139,9 +141,17 @@ def _steps(
     """Collects the records of a range, and yields now and then for them to be taken away."""
     end = sys.maxsize if part.end is None else part.end
     if part.format == "parquet":
-        return _read_parquet(file, part.begin, end, text_field, records)
+        return _read_parquet(file, part.path, part.begin, end, text_field, records)
     if part.format == "jsonl":
-        blocks = line_blocks(file, part.begin, end, JSON_LINE_FACTOR * records.limit)
+        longest = JSON_LINE_FACTOR * records.limit
+        peeked: Any = file if isinstance(file, Peeked) else Peeked(file)
+        if holds_values(peeked.peek(HEAD_OF_JSON)):
+            # Where a record begins is known only to who reads from the beginning.
+            values = read_values(peeked, part.path, longest) if part.begin == 0 else iter(())
+            return _read_json_values(values, text_field, records, anchors_field)
+        if part.begin == 1:
+            peeked.seek(0)
+        blocks = line_blocks(peeked, part.begin, end, longest)
         return _read_jsonl(lines_before(blocks, end), text_field, records, anchors_field)
     blocks = line_blocks(file, part.begin, end, records.limit)
     if part.format == "lines":
@@ -167,17 +177,36 @@ def _read_jsonl(
             continue
         for offset, line in zip(*lines_of(block), strict=True):
             if line and not line.isspace():
-                record, reason = _json_object(line)
-                text = b""
-                if not reason:
-                    text, reason = _json_text(record, field)
-                if reason:
-                    records.reject(offset, reason, line)
-                elif anchors_field and record.get(anchors_field) is not None:
-                    records.add_anchored(offset, text.decode(), record[anchors_field])
-                else:
-                    records.add(offset, text)
+                _add_json(offset, line, field, records, anchors_field)
         yield
+
+
+def _read_json_values(
+    values: Iterator[tuple[int, bytes]], field: str, records: RawRecords, anchors_field: str
+) -> Iterator[None]:
+    held = 0
+    for offset, value in values:
+        _add_json(offset, value, field, records, anchors_field)
+        held += len(value)
+        if held > _ROWS_BYTES:
+            held = 0
+            yield
+
+
+def _add_json(
+    offset: int, line: bytes, field: str, records: RawRecords, anchors_field: str
+) -> None:
+    """Adds the text of a JSON object, or sets it aside."""
+    record, reason = _json_object(line)
+    text = b""
+    if not reason:
+        text, reason = _json_text(record, field)
+    if reason:
+        records.reject(offset, reason, line)
+    elif anchors_field and record.get(anchors_field) is not None:
+        records.add_anchored(offset, text.decode(), record[anchors_field])
+    else:
+        records.add(offset, text)
 
 
 def _json_object(line: bytes) -> tuple[dict[str, Any], str]:
@@ -252,16 +281,16 @@ def _read_text(
 
 
 def _read_parquet(
-    file: BinaryIO, begin: int, end: int, column: str, records: RawRecords
+    file: BinaryIO, path: str, begin: int, end: int, column: str, records: RawRecords
 ) -> Iterator[None]:
     parquet = pq.ParquetFile(file, buffer_size=1 << 20)
     schema = parquet.schema_arrow
     if schema.get_field_index(column) < 0 or not _is_text(schema.field(column).type):
-        if begin == 0:
-            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
-            message = f"no text column {column!r} among {found}"
-            records.reject(0, "missing_field", message.encode())
-        return
+        found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+        raise ReadError(
+            f"{path} has no text column {column!r}; its columns are {found}: name one of them with "
+            "--text-field"
+        )
     first_row = 0
     for index in range(parquet.num_row_groups):
         group = parquet.metadata.row_group(index)
@@ -284,7 +313,10 @@ def _read_parquet(
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    views = (pa.string_view(), pa.binary_view())
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), *views)
 
 
 def _middle(group: pq.RowGroupMetaData) -> int:

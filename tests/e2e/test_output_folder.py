@@ -194,7 +194,7 @@ def test_read_only_folder(build: Build, tmp_path: Path, capsys: pytest.CaptureFi
         (
             ["--tokenizer", "{folder}/no.json"],
             "bert",
-            "--tokenizer {folder}/no.json: cannot be read",
+            "--tokenizer {folder}/no.json: there is no such file",
         ),
         (["--tokenizer", "{folder}/blank.txt"], "bert", "tokenizer"),
         (["--tokenizer", "{folder}/unmasked.json"], "bert", "[MASK]"),

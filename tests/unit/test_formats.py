@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import io
+import json
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.documents import Rejected
+from transforms import json_values
 from transforms.formats import read_range
-from transforms.inputs import FileRange, codec_of
+from transforms.inputs import FileRange, codec_of, input_file, plan_ranges
 from transforms.planned_file import ReadError
 
 
@@ -194,10 +196,75 @@ def test_parquet(kind: pa.DataType) -> None:
 @pytest.mark.parametrize("column", ["id", "texts", "id.text"])
 def test_parquet_without_the_column(column: str) -> None:
     data = parquet(pa.table({"id": [1], "text": ["a"]}))
-    found, rejected, _ = read(data, "a.parquet", field=column)
-    assert found == []
-    excerpt = f"no text column {column!r} among id: int64, text: string"
-    assert reasons(rejected) == [(0, "missing_field", excerpt)]
+    told = (
+        rf"a\.parquet has no text column '{column}'; its columns are id: int64, text: string: name"
+    )
+    with pytest.raises(ReadError, match=told):
+        read(data, "a.parquet", field=column)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.string_view(),
+        pa.binary_view(),
+        pa.dictionary(pa.int32(), pa.string()),
+        pa.dictionary(pa.int8(), pa.large_string()),
+    ],
+    ids=str,
+)
+def test_parquet_of_other_text_types(kind: pa.DataType) -> None:
+    column = pa.array(["a", "b", None, "a"]).cast(
+        pa.binary() if kind == pa.binary_view() else pa.string()
+    )
+    found, rejected, _ = read(parquet(pa.table({"text": column.cast(kind)})), "a.parquet")
+    assert found == [b"a", b"b", b"a"]
+    assert reasons(rejected) == [(2, "missing_field", "null")]
+
+
+RECORDS = [{"text": "a\n中", "n": [1, {"x": "]"}]}, {"no": 1}, {"text": "b" * 3000}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps(RECORDS),
+        json.dumps(RECORDS, indent=2, ensure_ascii=False),
+        "\ufeff\n " + json.dumps(RECORDS, indent="\t") + "\n\n",
+        "\n".join(json.dumps(record, indent=1) for record in RECORDS),
+    ],
+    ids=["array", "pretty array", "with a mark", "pretty objects"],
+)
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+@pytest.mark.parametrize("range_bytes", [10, 1 << 20])
+def test_json_arrays_and_objects_over_lines(
+    data: str, piece: int, range_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_values, "_PIECE_BYTES", piece)
+    content = data.encode()
+    file = input_file("a.json", len(content))
+    texts, rejected = [], []
+    for part in plan_ranges([file], range_bytes)[:30]:
+        for batch in read_range(io.BytesIO(content), part):
+            texts += batch.texts
+            rejected += [(content[r.offset : r.offset + 1], r.reason) for r in batch.rejected]
+    assert texts == ["a\n中".encode(), b"b" * 3000]
+    assert rejected == [(b"{", "missing_field")]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'[{"text": "a"}, {"text": ', "the record at byte 16 is no JSON"),
+        (b'[{"text": "a"}, oops]', "the record at byte 16 is no JSON"),
+        (b'[{"text": "a"}', "breaks off inside its JSON array"),
+        (b'[{"text": "a"}]\n[{"text": "b"}]', "goes on behind the end of its JSON array"),
+        (b'{\n"text": "a",\n"b": ', "the record at byte 0 is no JSON"),
+    ],
+)
+def test_a_broken_json_array_is_no_record(data: bytes, told: str) -> None:
+    with pytest.raises(ReadError, match=rf"^a\.jsonl.* {told}"):
+        read(data, "a.jsonl")
 
 
 @pytest.mark.parametrize(
