@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BEAM = {
     "transforms.annotate_shards",
     "transforms.build_shards",
+    "transforms.checks.annotation_file",
     "transforms.checks.shard_file",
     "transforms.paths",
     "transforms.read",
