@@ -141,7 +141,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
             told = Export(format_version=_FORMAT_VERSION, identity=identity, files=tuple(files))
             write_atomically(join(output, EXPORT), sealed_json(told))
         except (OSError, BeamError) as error:
-            raise RunError(f"--output {output}: cannot be written: {error}") from error
+            raise RunError(f"cannot write to {output}: {error}") from error
     end_work(output, wanted.files)
     total = sum(shard.rows for shard in shards) * copies
     found = "" if rows == total else f", {total - rows:,} of them found written"

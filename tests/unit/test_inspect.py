@@ -210,10 +210,10 @@ def test_rows_are_spread_over_a_shard() -> None:
     ("options", "said"),
     [
         (["--shard", "2"], "has shards 0 to 1"),
-        (["--shard", "-1"], "has shards 0 to 1"),
+        (["--shard", "-1"], "--shard: must be a whole number of at least 0"),
         (["--row", "100000"], "has rows 0 to "),
-        (["--row", "-1"], "has rows 0 to "),
-        (["--rows", "0"], "--rows must be at least 1, got 0"),
+        (["--row", "-1"], "--row: must be a whole number of at least 0"),
+        (["--rows", "0"], "--rows: must be a whole number of at least 1, got '0'"),
         (["--copy", "3"], "there are copies 0 to 2"),
         (["--split", "test"], "it has train and eval"),
         (["--rows", "x"], "--help"),

@@ -230,12 +230,12 @@ def test_bad_records_are_counted(tmp_path: Path, capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--model", "word"], "model must be one of wordpiece, bpe, unigram"),
+        (["--model", "word"], "--model: invalid choice: 'word'"),
         (["--model", "bpe", "--size", "200"], "size must be in [261, "),
-        (["--size", "x"], "invalid int value"),
-        (["--min-frequency", "0"], "min_frequency must be at least 1"),
-        (["--max-mib", "0"], "--max-mib must be at least 1"),
-        (["--format", "pdf"], "format must be one of"),
+        (["--size", "x"], "--size: must be a whole number"),
+        (["--min-frequency", "0"], "--min-frequency: must be a whole number of at least 1"),
+        (["--max-mib", "0"], "--max-mib: must be a whole number of at least 1"),
+        (["--format", "pdf"], "--format: invalid choice: 'pdf'"),
     ],
 )
 def test_wrong_options_are_told(
