@@ -23,7 +23,7 @@ def append(path: Path) -> None:
 def replace(path: Path) -> None:
     content = path.read_bytes()
     path.unlink()
-    path.write_bytes(content[::-1])
+    path.write_bytes(content.swapcase())
 
 
 CHANGES = {
