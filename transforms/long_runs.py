@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class LongRunTokenizer:
         return Doc(self._tokenizer.vocab, words=words, spaces=spaces)
 
     def memory_zone(self, mem: Any = None) -> AbstractContextManager[Any]:
-        """Forgets, at its end, the words that were seen inside; see spaCy."""
-        zone: AbstractContextManager[Any] = self._tokenizer.memory_zone(mem)
-        return zone
+        """Forgets, at its end, the words that were seen inside, if the tokenizer can; see spaCy."""
+        zone = getattr(self._tokenizer, "memory_zone", None)
+        return nullcontext() if zone is None else zone(mem)
 
     def _cuts(self, text: str) -> Iterator[int]:
         for run in _RUN.finditer(text):

@@ -122,7 +122,7 @@ def test_nothing_to_annotate_and_bad_records(
 def test_missing_model(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert annotate(text, tmp_path / "out", "--spacy-model", "xx_none") == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("shardmill: the spaCy model 'xx_none' cannot be loaded")
+    assert line.startswith("shardmill: --spacy-model: the spaCy model 'xx_none' cannot be loaded")
     assert not (tmp_path / "out").exists()
 
 

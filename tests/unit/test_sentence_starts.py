@@ -102,8 +102,11 @@ def test_rows_are_those_of_a_slow_packer(
             end_lines=end_lines,
             end_documents=end_documents,
         )
+        # A row of separators alone has no text, and is not written.
         assert shown(examples) == [
-            ["2", *(f"{'*' * starts}{token}" for token, starts in row), "3"] for row in expected
+            ["2", *(f"{'*' * starts}{token}" for token, starts in row), "3"]
+            for row in expected
+            if any(token != SEP for token, _ in row)
         ]
 
 
