@@ -27,7 +27,14 @@ from transforms.inputs import FileRange, codec_of
 from transforms.json_values import HEAD_BYTES as HEAD_OF_JSON
 from transforms.json_values import holds_values, read_values
 from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
-from transforms.looks import HEAD_BYTES, Look, look_at_stored, look_at_text
+from transforms.looks import (
+    HEAD_BYTES,
+    Look,
+    look_at_decoded,
+    look_at_encoded,
+    look_at_stored,
+    look_at_text,
+)
 from transforms.planned_file import LookError, Peeked, PlannedFile, ReadError
 from transforms.query_titles import record_fields, record_text
 from transforms.raw_records import RawRecords, ReadBatch
@@ -113,21 +120,32 @@ def check_head(file: BinaryIO, part: FileRange) -> None:
 def _opened(file: BinaryIO, part: FileRange, codec: str | None) -> Any:
     """Returns the text of a file as a stream of UTF-8, or a Parquet file as it is."""
     stream: Any = file if part.size is None else PlannedFile(file, part.path, part.size)
-    checked = bool(part.checks) and part.begin == 0
-    if checked and part.format != "parquet":
-        stream = Peeked(stream)
-        _refuse(look_at_stored(stream.peek(HEAD_BYTES), codec, part.encoding), part)
+    if not part.checks or part.begin:
+        return _decoded(_decompressed(stream, codec), part)
+    stream = Peeked(stream)
+    _refuse(look_at_stored(stream.peek(HEAD_BYTES), part.format, codec), part)
+    if part.format == "parquet":
+        return stream
     if codec:
-        stream = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), codec)
+        stream = Peeked(_decompressed(stream, codec))
+    stored = stream.peek(HEAD_BYTES)
     if part.encoding != "utf-8":
-        stream = Transcoded(stream, part.encoding)
-    if checked and part.format != "parquet":
-        if codec or part.encoding != "utf-8":
-            stream = Peeked(stream)
-        head = stream.peek(HEAD_BYTES)
-        whole = len(head) < HEAD_BYTES
-        _refuse(look_at_text(head, part.format, part.checks, whole=whole), part)
+        _refuse(look_at_encoded(stored, part.encoding), part)
+        stream = Peeked(_decoded(stream, part))
+    head = stream.peek(HEAD_BYTES)
+    if part.encoding != "utf-8":
+        _refuse(look_at_decoded(head, stored, part.encoding), part)
+    whole = len(head) < HEAD_BYTES
+    _refuse(look_at_text(head, part.format, part.checks, whole=whole), part)
     return stream
+
+
+def _decompressed(stream: Any, codec: str | None) -> Any:
+    return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), codec) if codec else stream
+
+
+def _decoded(stream: Any, part: FileRange) -> Any:
+    return stream if part.encoding == "utf-8" else Transcoded(stream, part.encoding)
 
 
 def _refuse(look: Look | None, part: FileRange) -> None:

@@ -19,6 +19,10 @@ _FORMAT_OF_SUFFIX = {
 # The names are pyarrow's.
 _CODEC_OF_SUFFIX = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _UNREADABLE = frozenset({".7z", ".lz4", ".lzma", ".rar", ".tar", ".tbz2", ".tgz", ".xz", ".zip"})
+_NO_PROSE = {
+    **dict.fromkeys((".csv", ".tsv"), "a table; convert it to JSON lines or Parquet"),
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".xml"), "markup; extract its text first"),
+}
 
 # Bytes of text that a byte of the file becomes, rounded from English and Chinese prose.
 _EXPANSION = {"gzip": 3, "bz2": 4, "zstd": 3}
@@ -88,7 +92,7 @@ def detect_format(path: str, requested: str = "auto") -> str:
     Args:
       path: Its name. A compression suffix (.gz, .bz2, .zst) is set aside first.
       requested: One of `FORMATS`; "auto" goes by the name, and every name that is not known is
-        text.
+        text. Names of tables and markup are refused unless a format is asked for.
 
     Raises:
       ValueError: If `requested` is none of `FORMATS`, or the file cannot be read in this way.
@@ -100,6 +104,11 @@ def detect_format(path: str, requested: str = "auto") -> str:
     if suffix in _UNREADABLE:
         raise ValueError(
             f"{path}: {suffix} files cannot be read; plain files and .gz, .bz2, .zst can"
+        )
+    if requested == "auto" and suffix in _NO_PROSE:
+        raise ValueError(
+            f"{path} is named as {_NO_PROSE[suffix]}, or give --format lines or text to read its "
+            "lines as prose"
         )
     found = _FORMAT_OF_SUFFIX.get(suffix, "text") if requested == "auto" else requested
     if found == "parquet" and codec:

@@ -43,6 +43,15 @@ def test_refuses_archives_that_cannot_be_read(path: str) -> None:
         detect_format(path, "text")
 
 
+@pytest.mark.parametrize("path", ["a.csv", "A.TSV.gz", "a.html", "a.xml.bz2"])
+def test_tables_and_markup_are_prose_only_on_demand(path: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{path} is named as .*, or give --format lines or text"
+    ):
+        detect_format(path)
+    assert detect_format(path, "lines") == "lines"
+
+
 def test_refuses_compressed_parquet() -> None:
     with pytest.raises(ValueError, match="decompress the file first"):
         input_file("a.parquet.gz", 1)

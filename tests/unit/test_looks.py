@@ -7,6 +7,7 @@ import json
 import lzma
 import pickle
 import sqlite3
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -80,6 +81,18 @@ def numpy_file() -> bytes:
     return sink.getvalue()
 
 
+def old_tar() -> bytes:
+    """An archive from before there was a magic."""
+    data = bytearray(archive("tar"))
+    data[257:265] = bytes(8)
+    return bytes(data) + ENGLISH.encode() * 500
+
+
+def tf_records() -> bytes:
+    texts = [ENGLISH.encode() * 50] * 9
+    return b"".join(struct.pack("<QI", len(x), 0xFF8112A3) + x + b"\x99\xfe\x31\x12" for x in texts)
+
+
 LIES = {
     "JSON lines": (LINES.encode(), "JSON lines"),
     "JSON lines with a mark": (("\ufeff" + LINES).encode(), "JSON lines"),
@@ -106,6 +119,23 @@ LIES = {
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "PDF"),
     "SQLite": (sqlite(), "an SQLite database"),
     "pickle": (pickle.dumps(ROWS), "a Python pickle"),
+    "pickle of protocol 0": (pickle.dumps(ROWS, 0), "a Python pickle"),
+    "pickle of protocol 1": (pickle.dumps(ROWS, 1), "a Python pickle"),
+    "pickled text": (pickle.dumps(CHINESE, 0), "a Python pickle"),
+    "old tar": (old_tar(), "binary data"),
+    "TFRecord": (tf_records(), "TFRecord"),
+    "safetensors": (struct.pack("<Q", 40) + b'{"a":1}'.ljust(40), "safetensors"),
+    "zstd, a frame skipped": (
+        b"\x50\x2a\x4d\x18\2\0\0\0ab" + pa.Codec("zstd").compress(b"text", asbytes=True),
+        "Zstandard",
+    ),
+    "text and zeros": (ENGLISH.encode() + bytes(900), "binary data"),
+    "compress": (b"\x1f\x9d\x90" + np.random.default_rng(1).bytes(900), "compress"),
+    "PDF behind a line": (b"\n%PDF-1.4\n1 0 obj\n", "PDF"),
+    "WARC": (b"WARC/1.0\r\nWARC-Type: conversion\r\n\r\nText\r\n", "WARC"),
+    "HTML behind a comment": (b"<!-- saved -->\n<html><body>Hi</body></html>", "HTML"),
+    "HTML without html": (b"<head><meta charset=utf-8></head><body><p>Hi</p></body>", "HTML"),
+    "XML without xml": (b"<corpus><doc id='1'><p>Text</p></doc></corpus>", "XML"),
     "NumPy": (numpy_file(), "a NumPy array"),
     "noise": (np.random.default_rng(1).bytes(5000), "binary data"),
     "HTML": (b"<!DOCTYPE html>\n<html><body>Hi</body></html>", "HTML"),
@@ -156,11 +186,27 @@ def test_what_json_lines_are_not() -> None:
 @pytest.mark.parametrize(
     ("data", "name", "told"),
     [
-        (ENGLISH.encode(), "a.gz", "is named as gzip and looks uncompressed; rename it"),
-        (bz2.compress(b"a"), "a.gz", "is named as gzip and looks like bz2; rename it"),
+        (
+            ENGLISH.encode(),
+            "a.gz",
+            r"is named as gzip and looks uncompressed; rename it without \.gz",
+        ),
+        (
+            bz2.compress(b"a"),
+            "a.gz",
+            r"is named as gzip and looks like bz2; rename it to end in \.bz2",
+        ),
         (gzip.compress(b"a", mtime=0), "a.txt.zst", "is named as zstd and looks like gzip"),
         (gzip.compress(b"a", mtime=0), "a.txt", r"looks like gzip; rename it to end in \.gz"),
         (b"a\rb\rc\r", "a.txt", "has lines that end in CR alone; turn them into LF"),
+        (b"a\n" + b"b\r" * 99, "a.txt", "has lines that end in CR alone; turn them into LF"),
+        (b'{"text": "a"}\r{"text": "b"}\r', "a.jsonl", "has lines that end in CR alone"),
+        (gzip.compress(b"a", mtime=0), "a.bz2", r"and looks like gzip; rename it to end in \.gz"),
+        (ENGLISH.encode(), "a.parquet", "is read as Parquet and looks like text; give it the name"),
+        (LINES.encode(), "a.parquet", "is read as Parquet and looks like JSON lines"),
+        (gzip.compress(b"a", mtime=0), "a.parquet", "is read as Parquet and looks like gzip"),
+        (arrow("file"), "a.parquet", "is read as Parquet and looks like an Arrow file"),
+        (b"", "a.parquet", "is read as Parquet and is empty; leave it out"),
     ],
 )
 def test_names_and_line_ends(data: bytes, name: str, told: str) -> None:

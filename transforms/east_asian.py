@@ -1,0 +1,95 @@
+"""Tells the encodings of Chinese, Japanese and Korean apart by their common characters.
+
+Statistics of bytes need a page of text for that. Common characters need a few words: each of these
+encodings has them in rows of their own, and a text read in another one is full of rare ones.
+"""
+
+import codecs
+import functools
+from collections.abc import Callable
+
+_LEAST_SHARE = 0.9
+_LEAST_CHARACTERS = 2
+_MOST_BYTES = 8 << 10
+_LEAST_KANA = 0.15
+_KOREAN_RUN = 8
+
+
+def east_asian_encoding(data: bytes) -> str | None:
+    """Returns the encoding in which nearly all characters are common ones, None if in none.
+
+    Args:
+      data: Text that is not UTF-8; its end may be cut.
+    """
+    scores = {name: _score(data[:_MOST_BYTES], name, common) for name, common in _COMMON.items()}
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] < _LEAST_SHARE:
+        return None
+    if scores["euc-kr"] == scores[best] == scores["gb18030"]:
+        # All Hangul of the common rows is common Chinese in GB 2312, and only half of the reverse.
+        wide = [part for part in data.split() if not part.isascii()]
+        several = len(wide) > 1 or len(data) >= 2 * _KOREAN_RUN
+        return "euc-kr" if several else "gb18030"
+    return best
+
+
+def _score(data: bytes, encoding: str, common: Callable[[str], bool]) -> float:
+    """Returns the share of common characters among those beyond ASCII; 0 if it is not decoded."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return 0.0
+    wide = [character for character in text if not character.isascii()]
+    if len(wide) < _LEAST_CHARACTERS:
+        return 0.0
+    # Western text has a letter of ASCII behind most of what is not.
+    behind = [character.encode(encoding)[-1:] for character in wide]
+    if sum(map(bytes.isascii, behind)) * 10 > 7 * len(behind):
+        return 0.0
+    kana = sum("\u3040" <= character <= "\u30ff" for character in wide)
+    if encoding in _JAPANESE and kana < _LEAST_KANA * len(wide):
+        return 0.0
+    return sum(map(common, wide)) / len(wide)
+
+
+def _is_punctuation(character: str) -> bool:
+    return "\u3000" <= character <= "\u3015" or (
+        "\uff01" <= character <= "\uff5e" or "\u2013" <= character <= "\u2026"
+    )
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _row(character: str, encoding: str) -> int:
+    """Returns the first of the two bytes of a character, 0 if it has no two."""
+    try:
+        data = character.encode(encoding)
+    except UnicodeEncodeError:
+        return 0
+    return data[0] if len(data) == 2 else 0
+
+
+def _is_simplified(character: str) -> bool:
+    return 0xB0 <= _row(character, "gb2312") <= 0xD7 or _is_punctuation(character)
+
+
+def _is_traditional(character: str) -> bool:
+    return 0xA4 <= _row(character, "big5") <= 0xC6 or _is_punctuation(character)
+
+
+def _is_korean(character: str) -> bool:
+    return 0xB0 <= _row(character, "euc_kr") <= 0xC8 or _is_punctuation(character)
+
+
+def _is_japanese(character: str) -> bool:
+    kana = "\u3040" <= character <= "\u30ff"
+    return kana or 0xB0 <= _row(character, "euc_jp") <= 0xCF or _is_punctuation(character)
+
+
+_COMMON: dict[str, Callable[[str], bool]] = {
+    "gb18030": _is_simplified,
+    "big5": _is_traditional,
+    "shift_jis": _is_japanese,
+    "euc-jp": _is_japanese,
+    "euc-kr": _is_korean,
+}
+_JAPANESE = frozenset({"shift_jis", "euc-jp"})

@@ -1,0 +1,204 @@
+"""Tables under the name of text: which lines are rows of fields, and which are prose.
+
+A comma, tab or bar on every line makes no table: verse has commas, glossaries and plays have tabs.
+So a table is rows of as many fields each that also have a sign that no prose has: a header of usual
+names, a column of numbers, of identifiers or of few labels, or fields in quotes as CSV has them.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from statistics import median
+from typing import Literal
+
+_MOST_ROWS = 200
+_LEAST_ROWS = 3
+_LABELLED_ROWS = 6
+_LONGEST_LABEL = 30
+_LONG_TEXT = 24
+
+_NUMBER = re.compile(
+    r"[-+]?[$€£¥]?\d[\d.,:/-]*%?([eE][-+]?\d+)?|true|false|nan|null", re.IGNORECASE
+)
+_IDENTIFIER = re.compile(r"(?=\S*\d)\S{2,64}")
+_NAME = re.compile(r"[^\W\d][\w .-]{0,40}")
+# How items of a list begin, before a tab: "1.", "(a)", "第一、", a bullet; and who speaks.
+_ITEM = re.compile(r"[(（\[]?[\w.]{1,8}[.)）\]、]|\W*|.*[:：]")
+_TAG = re.compile(r"\S+([ \t]\S+)*[ \t](O|[BIESMLU]-\S+)")
+_STOPS = tuple(".!?。！？…")
+_USUAL_NAMES = """
+id idx index text texts sentence sentence1 sentence2 sentences content contents title body label
+labels category class sentiment score rating review comment question answer query document doc url
+date time timestamp author user username name lang language source target src tgt summary article
+headline abstract message premise hypothesis tweet tag tags word token split topic context response
+input output prompt completion instruction passage
+标签 文本 内容 标题 序号 编号 类别 分类 评论 问题 答案 回答 句子
+日期 时间 作者 正文 情感 来源 链接 用户
+"""
+_HEADER = frozenset(_USUAL_NAMES.split())
+
+
+def table_of(text: str, *, whole: bool) -> str | None:
+    """Returns what kind of table a text looks like, None if like none.
+
+    Args:
+      text: The beginning of a file.
+      whole: Whether the file has no more; otherwise its last line is cut.
+    """
+    if _is_tagged(text, whole=whole):
+        return "labelled words (CoNLL)"
+    if _has_tabs(text, whole=whole):
+        return "tab-separated values"
+    if any(_is_csv(text, delimiter, whole=whole) for delimiter in ",;|"):
+        return "CSV"
+    return None
+
+
+def _lines(text: str, *, whole: bool) -> list[str]:
+    """Returns lines that are not blank, without comments; the last one may be cut."""
+    lines = re.split(r"\r\n|\n|\r", text)
+    kept = [line for line in (lines if whole else lines[:-1]) if line.strip()]
+    return [line for line in kept if not line.startswith("# ")][:_MOST_ROWS] or kept
+
+
+def _is_tagged(text: str, *, whole: bool) -> bool:
+    """Whether lines end in labels of words, with a space or tab in front."""
+    lines = [x for x in _lines(text, whole=whole) if not x.startswith("-DOCSTART-")]
+    return len(lines) >= _LABELLED_ROWS and all(_TAG.fullmatch(line.rstrip()) for line in lines)
+
+
+def _has_tabs(text: str, *, whole: bool) -> bool:
+    rows = [line.split("\t") for line in _lines(text, whole=whole)]
+    sizes = [len(row) for row in rows]
+    if not rows or max(sizes) == 1:
+        return False
+    most = max(set(sizes), key=sizes.count)
+    even = [row for row in rows if len(row) == most]
+    if most == 1 or len(even) * 5 < len(rows) * 4:
+        return False
+    if _is_header(even[0]):
+        return len(even) > 1
+    if len(even) < _LEAST_ROWS:
+        return False
+    # A tab in front is an indent, and many in a row are there for the looks.
+    if not all(row[0].strip() for row in even):
+        return most > 2 and _has_column(even, _NUMBER)
+    if all(_ITEM.fullmatch(row[0].strip()) for row in even):
+        return False
+    if most > 2:
+        return sum(not field.strip() for row in even for field in row[1:-1]) * 2 < len(even) or (
+            _has_column(even, _NUMBER)
+        )
+    return _has_signs(even) or _is_parallel(even)
+
+
+def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
+    first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    named = _is_header(_unquoted(first.split(delimiter)))
+    rows = _csv_rows(text, delimiter, whole=whole)
+    sizes = {len(row) for row in rows}
+    if sizes == {1}:
+        # A single column can be told by fields that would not need quotes in prose.
+        quoted = re.search(rf'^"[^\n]*{re.escape(delimiter)}', text, re.MULTILINE)
+        return bool(delimiter == "," and rows[0][0] in _HEADER and len(rows) > 1 and quoted)
+    if len(sizes) != 1 or len(rows) < 2:
+        # Text with delimiters that nobody quoted, below a header.
+        lines = _lines(text, whole=whole)[1:]
+        return named and sum(delimiter in line for line in lines) * 2 > len(lines) > 0
+    if named:
+        return True
+    if sum(not row[-1] for row in rows) * 2 > len(rows):
+        # Verse has a comma behind.
+        return False
+    inner = [field for row in rows for field in row[1:] if field]
+    if sum(field[0].isspace() for field in inner) * 2 > len(inner):
+        # Prose has a space behind a comma, and most of its lines are no numbers.
+        return len(rows) >= _LEAST_ROWS and len(rows[0]) > 2 and _has_column(rows[1:], _NUMBER)
+    if delimiter == "|":
+        return bool(rows[0][0].strip()) and len(rows) >= _LEAST_ROWS and _has_signs(rows)
+    quote = rf'(^|{re.escape(delimiter)})"[^"]*"({re.escape(delimiter)}|\r?$)'
+    return (
+        _has_column(rows[1:], _NUMBER)
+        or _has_signs(rows)
+        or re.search(quote, text, re.MULTILINE) is not None
+        or _is_named(rows)
+    )
+
+
+def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
+    """Returns the rows that are surely whole; none if this is no CSV."""
+    rows: list[list[str]] = []
+    text = text.strip("\r\n") if whole else text.lstrip("\r\n")
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting
+    )
+    try:
+        for row in reader:
+            rows.append(row)
+            if len(rows) > _MOST_ROWS:
+                break
+        else:
+            rows = rows if whole else rows[:-1]
+    except csv.Error as error:
+        # In what was cut, the last field may be open.
+        if whole or "end of data" not in str(error):
+            return []
+    return [] if [] in rows else rows
+
+
+def _unquoted(fields: Sequence[str]) -> list[str]:
+    return [field.strip("\"'") for field in fields]
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    """Whether these are names of columns, most of them usual ones."""
+    names = [field.strip().lower() for field in fields]
+    # The index that pandas writes has no name.
+    names = names[1:] if names[:1] == [""] else names
+    known = sum(name in _HEADER for name in names)
+    padded = any(field[:1].isspace() for field in fields)
+    few = len(fields) < 2 or padded or len(set(names)) < len(names)
+    return not few and known * 2 >= len(names) and all(map(_NAME.fullmatch, names))
+
+
+def _is_named(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row has names that do not occur below."""
+    names = [field.strip() for field in rows[0]]
+    short = all(name.isascii() and _NAME.fullmatch(name) and name.count(" ") < 2 for name in names)
+    return short and len(set(names)) == len(names) and rows[0] not in rows[1:]
+
+
+def _has_column(rows: Sequence[Sequence[str]], pattern: re.Pattern[str]) -> bool:
+    columns = zip(*rows, strict=False)
+    return any(all(pattern.fullmatch(field.strip()) for field in column) for column in columns)
+
+
+def _has_signs(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether there is a column of numbers, identifiers or labels; the first row may be names."""
+    body = rows[1:] if len(rows) > _LEAST_ROWS else rows
+    return _has_column(body, _NUMBER) or any(
+        _are_identifiers(column) or _are_labels(column, len({tuple(row) for row in body}))
+        for column in zip(*body, strict=False)
+    )
+
+
+def _are_identifiers(column: Sequence[str]) -> bool:
+    distinct = len(set(column)) == len(column) >= _LEAST_ROWS
+    return distinct and all(_IDENTIFIER.fullmatch(field.strip()) for field in column)
+
+
+def _are_labels(column: Sequence[str], rows: int) -> bool:
+    """Whether a column of this many distinct rows has few and short values."""
+    values = {field.strip() for field in column}
+    few = len(values) * 4 <= rows and rows >= _LABELLED_ROWS
+    short = all(0 < len(value) <= _LONGEST_LABEL for value in values)
+    return few and short and not all(_ITEM.fullmatch(value) for value in values)
+
+
+def _is_parallel(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows of two fields have sentences in both, where a glossary has a term in front."""
+    first = [row[0].strip() for row in rows]
+    ended = sum(field.endswith(_STOPS) for field in first)
+    return median(map(len, first)) >= _LONG_TEXT or ended * 2 > len(first)
