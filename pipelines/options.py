@@ -139,8 +139,8 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         "--text-field",
         default="text",
         metavar="NAME",
-        help="JSON field or Parquet column (text); in JSON it may be a list of a dialogue's turns; "
-        "for ernie2-relevance the fields query,title,label",
+        help="JSON field or Parquet column (text), or a path such as meta.text; or a list of "
+        "a dialogue's turns; for ernie2-relevance the fields query,title,label",
     )
     source.add_argument(
         "--max-document-mib",

@@ -186,7 +186,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     if not text_bytes:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
     try:
-        check_heads(files, checks_of(options.format, options.encoding))
+        check_heads(files, checks_of(options.format, options.encoding), options.text_field)
     except LookError as error:
         raise ValueError(str(error)) from error
     return files, text_bytes

@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         encoding = check_encoding(options.encoding or "utf-8")
         with about("--input"):
             files = match_inputs(options.input, options.format, encoding)
-        check_heads(files, checks_of(options.format, options.encoding))
+        check_heads(files, checks_of(options.format, options.encoding), options.text_field)
     except (LookError, ValueError) as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib

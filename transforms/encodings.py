@@ -104,10 +104,11 @@ def guess_encoding(head: bytes) -> str | None:
             return name
     if b"\0" in head:
         return _wide(head)
-    lines = [line for line in head.splitlines() if not line.isascii()]
     # Mostly ASCII text would look like any encoding.
-    data = b"\n".join(lines)[:_GUESS_BYTES]
-    found = east_asian_encoding(data) or _of_statistics(data)
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    dense = [line for line in lines if 5 * _ascii_bytes(line) <= 3 * len(line)]
+    found = east_asian_encoding(b"\n".join(dense or lines))
+    found = found or _of_statistics(b"\n".join(lines)[:_GUESS_BYTES])
     # Letters of ASCII are ideographs, two by two, so Latin text would read well as UTF-16.
     return found or (
         _wide(head) if 10 * _ascii_bytes(head) < 7 * len(head) >= _LEAST_WIDE else None

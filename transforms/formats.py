@@ -13,17 +13,16 @@ that is longer by itself is set aside; in `text` it separates documents as a bla
 line may be `JSON_LINE_FACTOR` times as long, since line ends are inside it.
 """
 
-import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transforms.encodings import Transcoded
 from transforms.inputs import FileRange, codec_of
+from transforms.json_fields import field_of, json_object, json_text
 from transforms.json_values import HEAD_BYTES as HEAD_OF_JSON
 from transforms.json_values import holds_values, read_values
 from transforms.line_blocks import LineBlock, line_blocks, lines_before, lines_of
@@ -32,11 +31,12 @@ from transforms.looks import (
     Look,
     look_at_decoded,
     look_at_encoded,
+    look_at_records,
     look_at_stored,
     look_at_text,
 )
+from transforms.parquet_records import open_parquet, read_parquet
 from transforms.planned_file import LookError, Peeked, PlannedFile, ReadError
-from transforms.query_titles import record_fields, record_text
 from transforms.raw_records import RawRecords, ReadBatch
 
 MAX_DOCUMENT_BYTES = 8 << 20
@@ -44,7 +44,6 @@ MIN_DOCUMENT_LIMIT = 64
 JSON_LINE_FACTOR = 32
 
 _ROWS_BYTES = 4 << 20
-_MOST_ROWS = 1 << 16
 # The end of a line, and the blank lines after it. The class takes the next line's indentation too
 # and gives it back: without a repeated group the stack stays flat for millions of blank lines.
 _BORDER = re.compile(rb"\n[\x00-\x20\x7f]*\n")
@@ -70,10 +69,10 @@ def read_range(
     Args:
       file: The file as it is stored, at its beginning. It must be seekable unless compressed.
       part: Which bytes of it, and how they are read.
-      text_field: The field of a JSON object, or the column of a Parquet file, with the text. In
-        JSON it may also be a list of two or more texts, the turns of a dialogue: each becomes a
-        line. Three names with commas between them are those of a query, a title and a label, see
-        `transforms.query_titles`.
+      text_field: The field of a JSON object, or the column of a Parquet file, with the text, or a
+        path to it, as `meta.text`. It may also be a list of two or more turns of a dialogue, of
+        which each becomes a line, see `transforms.json_fields`. In JSON, three names with commas
+        between them are those of a query, a title and a label, see `transforms.query_titles`.
       max_document_bytes: The longest document, before normalisation.
       anchors_field: The field of a JSON object with the entities of its text; "" if it is not read.
 
@@ -90,7 +89,7 @@ def read_range(
         part.path, max_document_bytes, in_place=part.format == "text", encoding=part.encoding
     )
     try:
-        stream = _opened(file, part, codec)
+        stream = _opened(file, part, codec, text_field)
         for _ in _steps(stream, part, text_field, records, anchors_field):
             yield from records.drain()
         yield from records.drain()
@@ -101,15 +100,22 @@ def read_range(
         raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
 
 
-def check_head(file: BinaryIO, part: FileRange) -> None:
+def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> None:
     """Holds a file to what it is read as, as the range that begins it is when it is read.
+
+    Args:
+      file: As for `read_range`.
+      part: All of it.
+      text_field: As for `read_range`.
 
     Raises:
       ReadError: If it looks like something else, see `transforms.looks`, or is damaged.
     """
     codec = codec_of(part.path)
     try:
-        _opened(file, part, codec)
+        stream = _opened(file, part, codec, text_field)
+        if part.format == "parquet":
+            open_parquet(stream, part.path, text_field)
     except ReadError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -117,7 +123,7 @@ def check_head(file: BinaryIO, part: FileRange) -> None:
         raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
 
 
-def _opened(file: BinaryIO, part: FileRange, codec: str | None) -> Any:
+def _opened(file: BinaryIO, part: FileRange, codec: str | None, text_field: str) -> Any:
     """Returns the text of a file as a stream of UTF-8, or a Parquet file as it is."""
     stream: Any = file if part.size is None else PlannedFile(file, part.path, part.size)
     if not part.checks or part.begin:
@@ -137,6 +143,8 @@ def _opened(file: BinaryIO, part: FileRange, codec: str | None) -> Any:
         _refuse(look_at_decoded(head, stored, part.encoding), part)
     whole = len(head) < HEAD_BYTES
     _refuse(look_at_text(head, part.format, part.checks, whole=whole), part)
+    if part.format == "jsonl" and "format" in part.checks:
+        _refuse(look_at_records(head, text_field), part)
     return stream
 
 
@@ -159,7 +167,8 @@ def _steps(
     """Collects the records of a range, and yields now and then for them to be taken away."""
     end = sys.maxsize if part.end is None else part.end
     if part.format == "parquet":
-        return _read_parquet(file, part.path, part.begin, end, text_field, records)
+        parquet = open_parquet(file, part.path, text_field)
+        return read_parquet(parquet, part.begin, end, text_field, records)
     if part.format == "jsonl":
         longest = JSON_LINE_FACTOR * records.limit
         peeked: Any = file if isinstance(file, Peeked) else Peeked(file)
@@ -215,52 +224,18 @@ def _add_json(
     offset: int, line: bytes, field: str, records: RawRecords, anchors_field: str
 ) -> None:
     """Adds the text of a JSON object, or sets it aside."""
-    record, reason = _json_object(line)
-    text = b""
+    record, reason = json_object(line, records.undecodable)
+    text, anchors = b"", None
     if not reason:
-        text, reason = _json_text(record, field)
+        text, reason = json_text(record, field)
+    if not reason and anchors_field:
+        anchors = field_of(record, anchors_field)
     if reason:
         records.reject(offset, reason, line)
-    elif anchors_field and record.get(anchors_field) is not None:
-        records.add_anchored(offset, text.decode(), record[anchors_field])
+    elif anchors is not None:
+        records.add_anchored(offset, text.decode(), anchors)
     else:
         records.add(offset, text)
-
-
-def _json_object(line: bytes) -> tuple[dict[str, Any], str]:
-    """Returns a JSON object, and why there is none or ""."""
-    try:
-        record = json.loads(line.decode())
-    except UnicodeDecodeError:
-        return {}, "invalid_utf8"
-    except (ValueError, RecursionError):
-        return {}, "broken_json"
-    return (record, "") if isinstance(record, dict) else ({}, "broken_json")
-
-
-def _json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, str]:
-    """Returns the text of a JSON object, and why there is none or ""."""
-    text = record.get(field)
-    if names := record_fields(field):
-        text, reason = record_text(record, names)
-        if reason:
-            return b"", reason
-    if isinstance(text, list):
-        text = _dialogue(text)
-        if not text:
-            return b"", "broken_dialogue"
-    if not isinstance(text, str):
-        return b"", "missing_field"
-    try:
-        return text.encode(), ""
-    except UnicodeEncodeError:
-        return b"", "unpaired_surrogate"
-
-
-def _dialogue(turns: list[object]) -> str:
-    """Returns the turns of a dialogue, a line each, or "" if these are not two turns or more."""
-    lines = [" ".join(turn.split()) for turn in turns if isinstance(turn, str)]
-    return "\n".join(lines) if len(lines) == len(turns) > 1 and all(lines) else ""
 
 
 def _read_text(
@@ -296,49 +271,3 @@ def _read_text(
         yield
     if pending:
         records.add(base + start, pending[:-1])
-
-
-def _read_parquet(
-    file: BinaryIO, path: str, begin: int, end: int, column: str, records: RawRecords
-) -> Iterator[None]:
-    parquet = pq.ParquetFile(file, buffer_size=1 << 20)
-    schema = parquet.schema_arrow
-    if schema.get_field_index(column) < 0 or not _is_text(schema.field(column).type):
-        found = ", ".join(f"{field.name}: {field.type}" for field in schema)
-        raise ReadError(
-            f"{path} has no text column {column!r}; its columns are {found}: name one of them with "
-            "--text-field"
-        )
-    first_row = 0
-    for index in range(parquet.num_row_groups):
-        group = parquet.metadata.row_group(index)
-        if begin <= _middle(group) < end:
-            # Rows are decoded a few at a time, so that a batch is about a block.
-            rows = group.num_rows * _ROWS_BYTES // max(group.total_byte_size, 1)
-            batches = parquet.iter_batches(
-                min(max(rows, 1), _MOST_ROWS), row_groups=[index], columns=[column]
-            )
-            row = first_row
-            for batch in batches:
-                for text in batch.column(0).cast(pa.large_binary()).to_pylist():
-                    if text is None:
-                        records.reject(row, "missing_field", b"null")
-                    else:
-                        records.add(row, text)
-                    row += 1
-                yield
-        first_row += group.num_rows
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    views = (pa.string_view(), pa.binary_view())
-    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), *views)
-
-
-def _middle(group: pq.RowGroupMetaData) -> int:
-    """Returns the middle of the bytes of a row group in its file."""
-    columns = [group.column(index) for index in range(group.num_columns)]
-    begin = min(column.dictionary_page_offset or column.data_page_offset for column in columns)
-    return int(begin + sum(column.total_compressed_size for column in columns) // 2)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 LINES, OBJECTS, NO_OBJECTS = "JSON lines", "JSON", "JSON without objects"
 
@@ -45,6 +46,23 @@ def has_json(text: str) -> bool:
     return any(
         line.lstrip()[:1] in ("{", "[") for line in re.split(r"[\r\n]+", text) if line.strip()
     )
+
+
+def objects_in(text: str) -> list[dict[str, Any]]:
+    """Returns the first objects of JSON lines, of an array, or one after the other."""
+    body = text.lstrip()
+    decoder, found = json.JSONDecoder(), list[dict[str, Any]]()
+    place = _after_space(body, 1) if body.startswith("[") else 0
+    while place < len(body) and len(found) < _MOST_LINES:
+        try:
+            value, place = decoder.raw_decode(body, place)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(value, dict):
+            break
+        found.append(value)
+        place = _after_space(body, place)
+    return found
 
 
 def _kind_of_line(line: str) -> type | None:

@@ -1,11 +1,15 @@
 """What the beginning of a file looks like, so that no file is read as what it is not."""
 
+import codecs
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from transforms.encodings import guess_encoding, is_misread, stored_as
-from transforms.json_looks import NO_OBJECTS, has_json, json_of
+from transforms.json_fields import field_of
+from transforms.json_looks import NO_OBJECTS, has_json, json_of, objects_in
 from transforms.magic import binary_of, is_utf8, looks_binary
+from transforms.query_titles import record_fields
 from transforms.table_looks import table_of
 
 HEAD_BYTES = 64 << 10
@@ -21,6 +25,7 @@ _XML = re.compile(_COMMENTS + r"(<\?xml\s|<mediawiki[\s>])", re.IGNORECASE | re.
 _TAG = re.compile(r"</?([A-Za-z][\w:.-]*)(?:\s[^<>]*)?/?>")
 _ARCHIVE = re.compile(r"WARC/\d\.\d\r?\nWARC-")
 _LEAST_TAGS = 3
+_MOST_NAMES = 20
 _AS_PROSE = "give --format lines or text to read its lines as prose"
 
 
@@ -83,7 +88,8 @@ def look_at_encoded(head: bytes, encoding: str) -> Look | None:
 
 def look_at_decoded(head: bytes, stored: bytes, encoding: str) -> Look | None:
     """Looks at the same text after it was decoded, and what it was before."""
-    if not is_misread(head.decode("utf-8", "surrogatepass")):
+    # The last character may be cut, and what was undecodable is a surrogate.
+    if not is_misread(codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(head)):
         return None
     # Files that are called Latin-1 are mostly of Windows, which has signs where that has controls.
     found = guess_encoding(stored) or ("cp1252" if encoding == "iso8859-1" else None)
@@ -152,6 +158,35 @@ def look_at_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool)
     if "format" not in checks:
         return None
     return _json(text, whole=whole) or _markup_of(text) or _table(text, whole=whole)
+
+
+def look_at_records(head: bytes, text_field: str) -> Look | None:
+    """Looks for records of which none has the field, or fields, with the text."""
+    records = objects_in(head.decode("utf-8", "replace").removeprefix("\ufeff"))
+    names = record_fields(text_field) or (text_field,)
+    lacking = [name for name in names if all(field_of(record, name) is None for record in records)]
+    if not records or not lacking:
+        return None
+    there = list(dict.fromkeys(name for record in records for name in _names_of(record)))
+    what = f"its first {len(records)} records have" if len(records) > 1 else "its first record has"
+    return Look(
+        f"has no field {lacking[0]!r}: {what} {', '.join(there[:_MOST_NAMES]) or 'none'}",
+        "name one with --text-field, as in --text-field "
+        + next((name for name in there if "text" in name or "content" in name), "meta.text"),
+    )
+
+
+def _names_of(record: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the fields of a record, those of objects in it as paths."""
+    return [
+        path
+        for name, value in record.items()
+        for path in (
+            [f"{name}.{inner}" for inner in _names_of(value)]
+            if isinstance(value, Mapping) and value
+            else [name]
+        )
+    ]
 
 
 def _ends_in_cr(text: str, kind: str, *, forced: bool) -> bool:

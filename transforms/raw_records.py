@@ -46,7 +46,7 @@ class RawRecords:
     def __init__(self, source: str, limit: int, *, in_place: bool, encoding: str = "utf-8") -> None:
         self.limit = limit
         self._source = source
-        self._undecodable = "invalid_utf8" if encoding == "utf-8" else "undecodable"
+        self.undecodable = "invalid_utf8" if encoding == "utf-8" else "undecodable"
         self._stride = int(in_place)
         self._clear()
 
@@ -149,7 +149,7 @@ class RawRecords:
             if _is_utf8(text):
                 decodable.append(text)
             else:
-                self.reject(self._offsets[index], self._undecodable, text)
+                self.reject(self._offsets[index], self.undecodable, text)
         return decodable
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +82,9 @@ def match_inputs(
     ]
 
 
-def check_heads(files: Sequence[InputFile], checks: frozenset[str]) -> None:
+def check_heads(
+    files: Sequence[InputFile], checks: frozenset[str], text_field: str = "text"
+) -> None:
     """Holds the beginning of files to what they are read as, before a run begins.
 
     Of very many files every nth is looked at; whoever reads a file holds it to the same.
@@ -92,13 +95,13 @@ def check_heads(files: Sequence[InputFile], checks: frozenset[str]) -> None:
     step = -(-len(files) // _MOST_HEADS)
     with ThreadPoolExecutor(_LOOKING) as pool:
         parts = plan_ranges(files[::step] if files else [], sys.maxsize, checks)
-        for _ in pool.map(_check_head, parts):
+        for _ in pool.map(functools.partial(_check_head, text_field), parts):
             pass
 
 
-def _check_head(part: FileRange) -> None:
+def _check_head(text_field: str, part: FileRange) -> None:
     with _open(part.path) as file:
-        check_head(file, part)
+        check_head(file, part, text_field)
 
 
 def check_unchanged(files: Sequence[InputFile]) -> None:

@@ -23,7 +23,7 @@ from transforms.build_examples import BuildSettings, arrange_examples
 from transforms.checks.examine import examine
 from transforms.dialogues import DialogueReality, DialogueTurns, share_room
 from transforms.distractors import LoneDocumentError
-from transforms.formats import _json_text
+from transforms.json_fields import json_text
 from transforms.objectives.ernie1 import ERNIE1_DLM
 from transforms.pair_segments import follow
 from transforms.randomness import rng_for
@@ -187,7 +187,7 @@ def test_spoilt_turns_are_found() -> None:
     ],
 )
 def test_a_list_of_turns_is_a_dialogue(turns: object, text: bytes, reason: str) -> None:
-    assert _json_text({"turns": turns}, "turns") == (text, reason)
+    assert json_text({"turns": turns}, "turns") == (text, reason)
 
 
 @pytest.fixture(scope="module")

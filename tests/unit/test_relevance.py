@@ -23,7 +23,7 @@ from tests.corpus_fixtures import (
 )
 from tests.oracles.streams import sentences_of_ids, tokens_of
 from trainer.tasks import tasks_of
-from transforms.formats import _json_text
+from transforms.json_fields import json_text
 from transforms.objectives import OBJECTIVES
 from transforms.openings import opening_name
 from transforms.query_titles import SIGNS, record_fields, without_signs
@@ -118,7 +118,7 @@ def test_other_recipes_see_no_signs(documents: list[list[int]], seed: int) -> No
     ],
 )
 def test_a_record_becomes_two_lines(record: dict[str, Any], text: str, reason: str) -> None:
-    assert _json_text(record, "q,t,l") == (text.encode(), reason)
+    assert json_text(record, "q,t,l") == (text.encode(), reason)
 
 
 def test_the_names_of_fields() -> None:
