@@ -17,11 +17,8 @@ HEAD_BYTES = 64 << 10
 
 _CODEC_MAGIC = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
 _SUFFIX = {"gzip": ".gz", "bz2": ".bz2", "Zstandard": ".zst", "Parquet": ".parquet"}
-_COMMENTS = r"(\s|<!--.*?-->)*"
-_HTML = re.compile(
-    _COMMENTS + r"(<!doctype\s+html|<(html|head|body)[\s>])", re.IGNORECASE | re.DOTALL
-)
-_XML = re.compile(_COMMENTS + r"(<\?xml\s|<mediawiki[\s>])", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
+_XML = re.compile(r"<\?xml\s|<mediawiki[\s>]", re.IGNORECASE)
 _TAG = re.compile(r"</?([A-Za-z][\w:.-]*)(?:\s[^<>]*)?/?>")
 _ARCHIVE = re.compile(r"WARC/\d\.\d\r?\nWARC-")
 _LEAST_TAGS = 3
@@ -262,11 +259,24 @@ def _markup_of(text: str) -> Look | None:
             "looks like a web archive (WARC)",
             "extract its texts first, or give --format text to read it with its headers",
         )
+    text = _without_comments(text)
     kind = "HTML" if _HTML.match(text) else "XML" if _XML.match(text) else ""
-    if not kind and _TAG.match(text.lstrip()):
+    if not kind and _TAG.match(text):
         # A text may have a tag around each document.
         tags = [found[1] for found in _TAG.finditer(text)]
         many = len(tags) * 20 > max(text.count("\n"), 60)
         kind = "HTML or XML" if many and len(set(tags)) >= _LEAST_TAGS else ""
     advice = "extract its text first, or give --format text to read it with its tags"
     return Look(f"looks like {kind}", advice) if kind else None
+
+
+def _without_comments(text: str) -> str:
+    """Returns a text without white space and comments in front."""
+    place = 0
+    while True:
+        while place < len(text) and text[place].isspace():
+            place += 1
+        end = text.find("-->", place)
+        if end < 0 or not text.startswith("<!--", place):
+            return text[place:]
+        place = end + 3

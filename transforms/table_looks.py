@@ -26,6 +26,7 @@ _NAME = re.compile(r"[^\W\d][\w .-]{0,40}")
 # How items of a list begin, before a tab: "1.", "(a)", "第一、", a bullet; and who speaks.
 _ITEM = re.compile(r"[(（\[]?[\w.]{1,8}[.)）\]、]|\W*|.*[:：]")
 _TAG = re.compile(r"\S+([ \t]\S+)*[ \t](O|[BIESMLU]-\S+)")
+_COMMENTS = re.compile(r"(\s*#[^\r\n]*[\r\n])*")
 _STOPS = tuple(".!?。！？…")
 _USUAL_NAMES = """
 id idx index text texts sentence sentence1 sentence2 sentences content contents title body label
@@ -65,7 +66,9 @@ def _lines(text: str, *, whole: bool) -> list[str]:
 def _is_tagged(text: str, *, whole: bool) -> bool:
     """Whether lines end in labels of words, with a space or tab in front."""
     lines = [x for x in _lines(text, whole=whole) if not x.startswith("-DOCSTART-")]
-    return len(lines) >= _LABELLED_ROWS and all(_TAG.fullmatch(line.rstrip()) for line in lines)
+    tagged = sum(_TAG.fullmatch(line.rstrip()) is not None for line in lines)
+    # A word may be white space itself.
+    return len(lines) >= _LABELLED_ROWS and tagged * 10 >= len(lines) * 9
 
 
 def _has_tabs(text: str, *, whole: bool) -> bool:
@@ -94,6 +97,7 @@ def _has_tabs(text: str, *, whole: bool) -> bool:
 
 
 def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
+    text = _COMMENTS.sub("", text, count=1)
     first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     named = _is_header(_unquoted(first.split(delimiter)))
     rows = _csv_rows(text, delimiter, whole=whole)

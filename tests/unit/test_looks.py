@@ -233,6 +233,7 @@ PROSE = {
     "a word of magic": "ORC and elf, a tale\nGIF8 is no word\n",
     "PARIS": "PAR1S\nBZh is a sound\nPK\n",
     "tags": "<doc id=1>\nText\n</doc>\n",
+    "comments": "<!-- a -->" * 5000 + "\nText.\n",
     "less": "< 3 is a heart\n<html is a word\n",
     "dialogue": "A:\tHello\n\nB:\tHi\n\nA:\tBye\n",
     "speech": '"Yes," he said, "no."\n"No," she said, "yes."\n',

@@ -80,6 +80,8 @@ TABLES = {
         TAGGED,
     ),
     "CoNLL of tabs": ("我\tO\n在\tO\n北\tB-LOC\n京\tI-LOC\n住\tO\n。\tO\n\n你\tO\n", TAGGED),
+    "CoNLL of spaces": ("我\tO\n" * 20 + " \tO\n" + "京\tI-LOC\n", TAGGED),
+    "below a comment": (f"# of 2020\n{named(['label', 'text'], ENGLISH)}", CSV),
     "CoNLL-U": (
         "".join(f"# text = x\n1\tThe\tthe\tDET\t{n}\n2\tmill\tmill\tNOUN\t0\n\n" for n in range(9)),
         TSV,
