@@ -326,7 +326,7 @@ def test_fields_of_one_member_and_of_all(build: Build, tmp_path: Path, capsys: C
         ("mixture", ["--members", "bert"], "a mixture has at least two members"),
         ("mixture", ["--members", "bert,bert"], "bert stands twice in mixture"),
         ("mixture", ["--members", "bert,albrt"], "did you mean albert"),
-        ("mixture", ["--members", "bert,albert=x"], "--members albert=x: could not convert"),
+        ("mixture", ["--members", "bert,albert=x"], "--members albert=x: must be a number above 0"),
         ("mixture", ["--members", "bert,albert=0"], "must be a number above 0, got '0'"),
         ("bert", ["--members", "bert,albert"], "--members goes with the name 'mixture'"),
         (
