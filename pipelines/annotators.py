@@ -29,7 +29,7 @@ from transforms.objectives.recipe import Recipe
 from transforms.planned_file import ReadError
 from transforms.shards import join_documents
 from transforms.stored_annotations import StoredAnnotations
-from transforms.write_shard import file_sizes
+from transforms.write_shard import file_sizes, is_intact
 
 _SAMPLE_RANGES = 8
 _SAMPLE_BYTES = 1 << 15
@@ -144,11 +144,15 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
     sizes = file_sizes(join(folder, SPLIT))
     for entry in entries:
         found = sizes.get(entry.path.rpartition("/")[2])
+        path = join(folder, *entry.path.split("/"))
+        state = ""
         if found != entry.bytes:
             state = "is missing" if found is None else f"has {found} bytes, not {entry.bytes}"
+        elif not is_intact(path, entry):
+            state = "was changed: its sha256 is not the manifest's"
+        if state:
             raise UsageError(
-                f"{join(folder, *entry.path.split('/'))} {state}; make the annotations again: "
-                "shardmill annotate --overwrite"
+                f"{path} {state}; make the annotations again: shardmill annotate --overwrite"
             )
     identity["sources"] = {kind: identity["sources"][kind] for kind in kinds}
     paths = tuple(entry.path for entry in entries)

@@ -31,7 +31,7 @@ from transforms.paths import delete_files
 from transforms.read import ReadDocuments
 from transforms.record_reading import RecordReading
 from transforms.shard_documents import ShardDocuments
-from transforms.work_folder import digest_of, entry_path, error_path, failure_path, read_reading
+from transforms.work_folder import digest_of, entry_path, error_path, failure_path, reading_is_whole
 from transforms.write_shard import Entry, file_sizes, read_entries
 
 
@@ -143,7 +143,7 @@ def run_waves(
       doing: What the progress calls it.
     """
     waves = plan.waves(frozenset[int]().union(*missing))
-    read = read_reading(options.output) is not None
+    read = reading_is_whole(options.output, REJECTED)
     if not waves and not read:
         waves = [frozenset()]
     total = len(plan.shards.shards) * len(plan.builders)

@@ -15,7 +15,7 @@ from pipelines.mixture_folder import member_folders
 from pipelines.output import join
 from pipelines.prepare import Wanted, end_work, prepare
 from pipelines.progress import track_shards
-from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
@@ -111,7 +111,8 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
     """Writes the shards of one recipe into a folder that is held."""
     copies = _copies(options.copies, corpus.recipe.copies)
     splits = [options.split] if options.split else list(corpus.splits)
-    shards = [shard for split in splits for shard in corpus.shards(split)]
+    with about("--split"):
+        shards = [shard for split in splits for shard in corpus.shards(split)]
     identity = ExportIdentity(
         source=corpus.checksum, format=options.to, copies=copies, splits=splits
     )

@@ -26,7 +26,7 @@ from pipelines.rows import (
     spread,
 )
 from schemas.columns import NO_SECOND
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.terminal import write_json
@@ -122,7 +122,8 @@ def _write_report(corpus: Corpus, path: str) -> None:
 
 def _shard(corpus: Corpus, split: str, number: int | None) -> ShardEntry:
     """Returns the shard to show."""
-    shards = corpus.shards(split)
+    with about("--split"):
+        shards = corpus.shards(split)
     filled = [index for index, shard in enumerate(shards) if shard.rows]
     if not filled:
         raise UsageError(f"the split {split} of {corpus.folder} has no rows")

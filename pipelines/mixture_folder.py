@@ -42,14 +42,15 @@ def write_mixture(
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
-    manifest = {**head, "members": members}
+    notes = [f"{name}: {note}" for name, own in contents.items() for note in own.notes]
+    manifest = {**head, "members": members, "notes": notes}
     texts = {
         TOKENIZER: tokenizer_json,
         REPORT: render_mixture_report(manifest, mixture),
         CARD: render_mixture_card(manifest, mixture),
     }
-    notes = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
-    files = files_of([*rejected, *notes])
+    written = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
+    files = files_of([*rejected, *written])
     whole = sealed({**manifest, "files": files}, MixtureManifest)
     write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
 

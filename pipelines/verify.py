@@ -69,11 +69,13 @@ class Verdict:
       problems: What is wrong.
       skipped: Checks that were not made, and why.
       oracles: By split.
+      notes: What is not wrong, and should be known.
     """
 
     problems: Sequence[Problem]
     skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
     oracles: Mapping[str, Sequence[Oracle]] = dataclasses.field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         oracles = {
@@ -83,6 +85,7 @@ class Verdict:
         return {
             "ok": not self.problems,
             "problems": [dataclasses.asdict(problem) for problem in self.problems],
+            "notes": list(self.notes),
             "skipped": dict(self.skipped),
             "oracles": oracles,
         }
@@ -108,7 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = whole.to_json()
         if members:
             named = {name: verdict.to_json() for name, verdict in members.items()}
-            told = {"ok": ok, "problems": told["problems"], "members": named}
+            told = {
+                **{name: told[name] for name in ("problems", "notes")},
+                "ok": ok,
+                "members": named,
+            }
         write_json(told, indent=2)
     else:
         for name, verdict in members.items():
@@ -150,7 +157,7 @@ def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict
         members[name] = verify(join(folder, name), member, replay=replay, more=form)
         if problem := member_problem(manifest, manifest.members[name], member):
             problems.append(Problem("manifest", f"{name}: {problem}"))
-    return Verdict(problems), members
+    return Verdict(problems, notes=manifest.notes), members
 
 
 def _is_export(folder: str) -> bool:
@@ -198,7 +205,8 @@ def verify(
     except ValueError as error:
         problems.append(Problem("tokenizer", str(error)))
         problems += _without(file_problems(folder, manifest.files), str(error))
-        return Verdict(problems, {"schema": "recipe or tokenizer cannot be read"})
+        skipped = {"schema": "recipe or tokenizer cannot be read"}
+        return Verdict(problems, skipped, notes=manifest.notes)
     problems += file_problems(folder, manifest.files)
     reason = _replay_reason(manifest, replay)
     splits: dict[str, list[Mapping[str, int]]] = {split: [] for split in manifest.entries}
@@ -215,7 +223,7 @@ def verify(
     }
     for split, judged in oracles.items():
         problems.extend(_failed(split, oracle) for oracle in judged if not oracle.holds)
-    return Verdict(problems, {"replay": reason} if reason else {}, oracles)
+    return Verdict(problems, {"replay": reason} if reason else {}, oracles, manifest.notes)
 
 
 def _verify_annotations(
@@ -230,8 +238,8 @@ def _verify_annotations(
         *file_problems(folder, manifest.files),
     ]
     ids: set[str] = set()
-    for entry in entries:
-        report = check_annotations(folder, entry)
+    for number, entry in enumerate(entries):
+        report = check_annotations(folder, entry, number, manifest.shards)
         problems += report.problems
         ids |= report.ids
     if not problems and entities_sha256(list(ids)) != manifest.entities.sha256:
@@ -296,6 +304,9 @@ def show(verdict: Verdict, folder: str, *, oracles: bool, table: bool = True) ->
     for problem in verdict.problems:
         console.print(f"[red]{problem.check}:[/red] ", end="")
         console.print(problem.sentence, markup=False, soft_wrap=True)
+    for note in verdict.notes:
+        console.print("[yellow]note:[/yellow] ", end="")
+        console.print(note, markup=False, soft_wrap=True)
     verdict_text = "verification FAILED" if verdict.problems else "verification passed"
     console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
 

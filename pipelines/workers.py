@@ -46,8 +46,12 @@ _REASON = re.compile(
 
 
 def worker_command() -> list[str]:
-    """Returns the command that starts a worker."""
-    return [sys.executable, "-c", _START, *(path or os.getcwd() for path in sys.path)]
+    """Returns the command that starts a worker.
+
+    A parent such as a notebook has the current folder first; for a worker it is the last.
+    """
+    here = [os.getcwd()] if "" in sys.path else []
+    return [sys.executable, "-c", _START, *filter(None, sys.path), *here]
 
 
 class Workers:

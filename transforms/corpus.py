@@ -76,7 +76,7 @@ class Corpus:
         """
         if split not in self.splits:
             raise UsageError(
-                f"--split: {self.folder} has no split {split!r}; it has {' and '.join(self.splits)}"
+                f"{self.folder} has no split {split!r}; it has {' and '.join(self.splits)}"
             )
         return self.splits[split]
 

@@ -11,7 +11,13 @@ import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.annotations import AnnotationError, column_entities, column_spans, sort_keys
+from schemas.annotations import (
+    AnnotationError,
+    annotation_schema,
+    column_entities,
+    column_spans,
+    sort_keys,
+)
 from schemas.columns import ENTITY_IDS
 from schemas.entities import ENTITIES, read_entities
 from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
@@ -60,9 +66,17 @@ class StoredAnnotations:
             rows, there = _find(table, text.keys[which])
             missing += len(which) - len(rows)
             starts = text.document_starts[which[there]]
+            sizes = np.diff(np.append(text.document_starts, len(text.data)))[which[there]]
             for kind in kinds:
                 stored = "entities" if kind == ENTITY_IDS else kind
+                if stored not in table.schema.names:
+                    raise AnnotationError(f"{self.folder}: {self.paths[number]} has no {stored}")
                 column = table.column(stored).take(pa.array(rows))
+                if _leaves_documents(column, sizes):
+                    raise AnnotationError(
+                        f"{self.folder}: {self.paths[number]} is damaged: {stored} are empty, or "
+                        "leave their document"
+                    )
                 if kind == ENTITY_IDS:
                     known = _numbers(self.folder, self.entities_sha256)
                     found[kind].append(column_entities(column, starts, known))
@@ -87,9 +101,18 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
     try:
         local = os.path.isfile(whole)
         source = pa.memory_map(whole) if local else pa.BufferReader(_content(whole))
-        return pa.ipc.open_file(source).get_batch(0)
-    except (OSError, pa.ArrowException) as error:
-        raise AnnotationError(f"{whole} cannot be read: {error}") from error
+        reader = pa.ipc.open_file(source)
+        kinds = [name for name in reader.schema.names if name != "key"]
+        if reader.num_record_batches != 1 or not reader.schema.equals(annotation_schema(kinds)):
+            raise AnnotationError(f"{whole} is damaged: it holds no annotations as they are stored")
+        batch = reader.get_batch(0)
+        batch.validate(full=True)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise AnnotationError(f"{whole} cannot be read: {told}") from error
+    if any(column.null_count for column in batch.columns):
+        raise AnnotationError(f"{whole} is damaged: there are nulls in it")
+    return batch
 
 
 def _content(path: str) -> bytes:
@@ -115,6 +138,14 @@ def _read_entities(folder: str, sha256: str) -> tuple[str, ...]:
 def _numbers(folder: str, sha256: str) -> Mapping[str, int]:
     """Returns the number of each id; read once a process."""
     return {name: number for number, name in enumerate(_read_entities(folder, sha256))}
+
+
+def _leaves_documents(column: pa.ListArray, sizes: Int64) -> bool:
+    """Returns whether a span is empty or ends behind its document, of so many bytes."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    spans = column.values.slice(offsets[0], offsets[-1] - offsets[0])
+    starts, ends = (spans.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
+    return bool(((starts >= ends) | (ends > np.repeat(sizes, np.diff(offsets)))).any())
 
 
 def _find(table: pa.RecordBatch, keys: Array) -> tuple[Int64, Int64]:

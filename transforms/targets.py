@@ -32,12 +32,12 @@ RESERVED = frozenset(
     register_full_backward_pre_hook register_load_state_dict_post_hook
     register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ rtd
-    set_extra_state set_submodule share_memory state_dict target to to_empty train
-    training type update values xpu zero_grad
+    set_extra_state set_submodule share_memory smart_apply state_dict target to to_empty
+    train training type update values xpu zero_grad
     """.split()  # noqa: SIM905 - a list would have a line for every name
 )
-"""Names that batches use otherwise, and those of the methods of torch's modules, which cannot be
-names of modules in them."""
+"""Names that batches use otherwise, and those of the methods that torch and transformers give to
+modules, which cannot be names of modules in them."""
 
 Copy = tuple[Spans, Array]
 """One corruption of a batch: its spans, and the ids seen at their positions."""

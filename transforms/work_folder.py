@@ -203,6 +203,17 @@ def intact_notes(output: str, paths: Sequence[str]) -> dict[str, Note]:
     return found
 
 
+def reading_is_whole(output: str, paths: Sequence[str]) -> bool:
+    """Returns whether reading came to its end, and what it set aside is as it was written.
+
+    Args:
+      output: Folder.
+      paths: Of the files of records that may have been set aside.
+    """
+    noted = [path for path in paths if FileSystems.exists(work_path(output, note_name(path)))]
+    return read_reading(output) is not None and len(intact_notes(output, noted)) == len(noted)
+
+
 def read_reading(output: str) -> dict[str, int] | None:
     """Returns what reading counted, None if it did not come to its end."""
     path = reading_path(output)

@@ -192,7 +192,7 @@ def read_entries_as(
         )
         return (
             entry
-            if whole and _is_intact(FileSystems.join(output, *name.split("/")), entry)
+            if whole and is_intact(FileSystems.join(output, *name.split("/")), entry)
             else None
         )
 
@@ -201,7 +201,8 @@ def read_entries_as(
         return list(pool.map(read, shards))
 
 
-def _is_intact(path: str, entry: Entry) -> bool:
+def is_intact(path: str, entry: Entry) -> bool:
+    """Returns whether a file has the sha256 of its entry; of one in a store that is not read."""
     return not is_local(path) or file_sha256(path) == entry.sha256
 
 

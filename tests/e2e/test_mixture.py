@@ -128,6 +128,21 @@ def test_verify_finds_what_is_wrong(build: Build, tmp_path: Path, capsys: Captur
     assert main(["verify", str(out)]) == 0
 
 
+def test_a_split_without_rows_is_told(build: Build, tmp_path: Path, capsys: Captured) -> None:
+    out = tmp_path / "out"
+    options = ("--members", "bert,albert", "--copies", "1", "--eval-fraction", "1e-9")
+    assert build(out, *options, recipe="mixture") == 0
+    sentence = "the split eval has no rows"
+    assert capsys.readouterr().err.count(sentence) == 2
+    for name in ("README.md", "report.html"):
+        assert f"Note: albert: {sentence}" in (out / name).read_text("utf-8")
+        assert f"Note: {sentence}" in (out / "bert" / name).read_text("utf-8")
+    assert main(["verify", str(out)]) == 0
+    assert f"note: bert: {sentence}" in capsys.readouterr().out
+    assert main(["verify", str(out / "bert"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"][0].startswith(sentence)
+
+
 def test_a_wrong_objective_is_found(mixture: Path, tmp_path: Path) -> None:
     from schemas.vocabulary import read_vocabulary
     from transforms.checks.examine import examine
@@ -326,7 +341,7 @@ def test_fields_of_one_member_and_of_all(build: Build, tmp_path: Path, capsys: C
         ("mixture", ["--members", "bert"], "a mixture has at least two members"),
         ("mixture", ["--members", "bert,bert"], "bert stands twice in mixture"),
         ("mixture", ["--members", "bert,albrt"], "did you mean albert"),
-        ("mixture", ["--members", "bert,albert=x"], "--members albert=x: could not convert"),
+        ("mixture", ["--members", "bert,albert=x"], "--members albert=x: must be a number above 0"),
         ("mixture", ["--members", "bert,albert=0"], "must be a number above 0, got '0'"),
         ("bert", ["--members", "bert,albert"], "--members goes with the name 'mixture'"),
         (

@@ -74,10 +74,10 @@ def test_counts_that_were_changed_or_lost_are_told(
     path = data / "counts.json"
     path.write_text(path.read_text("utf-8") + "\n", "utf-8")
     run = ("--batch-tokens", "512", "--steps", "2")
-    for said in ("counts.json was changed", "counts.json"):
+    for said, status in (("counts.json was changed", 1), ("holds no counts.json", 2)):
         assert shardmill(["verify", str(data)]) == 1
-        assert said in capsys.readouterr().out
-        assert train(data, tiny_config(tmp_path), tmp_path / "run", *run) == 2
+        assert "counts.json" in capsys.readouterr().out
+        assert train(data, tiny_config(tmp_path), tmp_path / "run", *run) == status
         assert said in capsys.readouterr().err
         path.unlink(missing_ok=True)
 
@@ -88,7 +88,7 @@ def test_counts_that_were_changed_or_lost_are_told(
         ("bert", "the\t1", "no random token of bert follows counts; leave it out"),
         ("spanbert", "no-such-token\t1", "the token 'no-such-token' is not in the tokenizer's"),
         ("spanbert", "the 1", "line 1 has no tab"),
-        ("spanbert", None, "cannot be read"),
+        ("spanbert", None, "there is no such file"),
     ],
 )
 def test_counts_that_do_not_fit_are_told(

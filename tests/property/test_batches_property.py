@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.manifest import add_up
 from tests.corpus_fixtures import MASKED, shard_paths, stored_rows
 from tests.folders import build_folder
 from tests.oracles.batches import (
@@ -37,6 +38,7 @@ from trainer.open_corpus import open_local_corpus
 from trainer.tasks.boundary import BoundaryTask
 from transforms.checks.examine import examine, judge
 from transforms.checks.oracle import Findings
+from transforms.checks.pairs import LEFT_OUT
 from transforms.corpus import Corpus
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import (
@@ -309,7 +311,11 @@ def examined(build: Corpus, rows: Sequence[Row], recipe: Recipe) -> tuple[Findin
             row[f"{name}_input_ids"] = [each.seen for each in copies]
     batch = pa.RecordBatch.from_pylist(stored, schema=recipe.schema(build.vocabulary))
     found = examine(batch, recipe, build.vocabulary)
-    oracles = judge(found.counts, recipe, build.vocabulary)
+    assert build.manifest is not None
+    shards = build.manifest.entries["train"]
+    left_out = {LEFT_OUT: sum(shard.left_out for shard in shards)}
+    totals = add_up([found.counts, left_out, *(shard.drawn for shard in shards)])
+    oracles = judge(totals, recipe, build.vocabulary)
     assert len(oracles) >= 6
     return found, all(oracle.holds for oracle in oracles)
 

@@ -124,6 +124,8 @@ def unmodified(encoder: Encoder, attention: str = "sdpa") -> Any:
     kind = type(encoder.hf)
     assert kind.__module__.startswith("transformers.models.")
     config = copy.deepcopy(encoder.hf.config)
+    # It says what the model has by itself; in training there is none.
+    config.attention_probs_dropout_prob = 0.0
     hf = kind._from_config(config, attn_implementation=attention).to(encoder.hf.dtype)
     hf.load_state_dict(encoder.hf.state_dict())
     return hf

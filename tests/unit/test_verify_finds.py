@@ -604,6 +604,42 @@ def test_a_file_that_is_not_arrow(
     assert "it is not a valid Arrow file" in found[0][1]
 
 
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_a_compressed_file(
+    folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str], codec: str
+) -> None:
+    folder = folder_of("bert")
+    with pa.ipc.open_file(str(folder.shard())) as file:
+        table = file.read_all()
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with pa.ipc.new_file(str(folder.shard()), table.schema, options=options) as writer:
+        writer.write_table(table)
+    reseal_file(folder)
+    [(check, sentence)] = problems_of(folder, capsys)
+    assert check == "schema"
+    assert "it is compressed" in sentence
+
+
+def test_an_unknown_relation_is_told(
+    folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the rows are laid out again to be examined."""
+    folder = folder_of("ernie1-dlm")
+    with pa.ipc.open_file(str(folder.shard())) as file:
+        table = file.read_all()
+    names = pa.array(["fake", "unheard of"])
+    relation = table["pair_relation"].combine_chunks()
+    codes = relation.indices
+    odd = pa.DictionaryArray.from_arrays(codes, names)
+    field = table.schema.field("pair_relation")
+    table = table.set_column(table.schema.get_field_index("pair_relation"), field, odd)
+    with pa.ipc.new_file(str(folder.shard()), table.schema) as writer:
+        writer.write_table(table)
+    reseal_file(folder)
+    told = "a pair has a relation that the recipe does not know"
+    assert any(told in sentence for _, sentence in problems_of(folder, capsys))
+
+
 def reseal_file(folder: Folder) -> None:
     """Puts size and checksum of the first shard, as it is now, into the manifest."""
     content = folder.shard().read_bytes()

@@ -22,9 +22,12 @@ def _masked(corruption: Corruption, _recipe: Recipe, *, first: bool) -> Sequence
     return (MaskedTask(corruption.targets.name, first),)
 
 
-def _contrasted(corruption: Corruption, _recipe: Recipe, *, first: bool) -> Sequence[Task]:
-    if first:
-        raise UsageError("a contrasted run cannot be a recipe's first corruption")
+def _contrasted(
+    corruption: Corruption,
+    _recipe: Recipe,
+    *,
+    first: bool,  # noqa: ARG001 - the table calls all of them alike
+) -> Sequence[Task]:
     [most] = corruption.select.most_tokens(np.array([MAX_LENGTH]), MAX_LENGTH).tolist()
     # Its sequence has two special tokens.
     return (ContrastTask(corruption.targets.name, most + 2),)

@@ -142,10 +142,23 @@ def open_batches(content: pa.Buffer, name: str, schema: pa.Schema) -> list[pa.Re
             batch.validate(full=True)
             if any(column.null_count for column in batch.columns):
                 raise UnreadableError("schema", f"{name}: there are nulls in it")
+            if not all(_lies_in(content, column) for column in batch.columns):
+                problem = "it is compressed; shards are mapped into memory, and must not be"
+                raise UnreadableError("schema", f"{name}: {problem}")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = f"it is not a valid Arrow file: {' '.join(str(error).split())}"
         raise UnreadableError("schema", f"{name}: {problem}") from error
     return batches
+
+
+def _lies_in(content: pa.Buffer, column: pa.Array) -> bool:
+    """Returns whether all that a column consists of is a view of a file's content."""
+    indices = column.indices if isinstance(column, pa.DictionaryArray) else column
+    return all(
+        0 <= buffer.address - content.address <= content.size - buffer.size
+        for buffer in indices.buffers()
+        if buffer is not None and buffer.size
+    )
 
 
 def _schema_difference(reader: pa.ipc.RecordBatchFileReader, schema: pa.Schema) -> str:

@@ -194,7 +194,9 @@ class StoredBatch:
         relation = None
         if self.relation is not None:
             names, codes = self.relation
-            numbers = np.array([list(recipe.pair.relations).index(name) for name in names])
+            # A relation that the recipe does not know is told elsewhere; here it may be any.
+            known = {name: number for number, name in enumerate(recipe.pair.relations)}
+            numbers = np.array([known.get(name, 0) for name in names])
             relation = numbers[codes].astype(np.uint8)
         return Examples(
             ids=self.ids,
