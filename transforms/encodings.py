@@ -9,6 +9,7 @@ from typing import Any
 from charset_normalizer import from_bytes
 
 from transforms.east_asian import east_asian_encoding
+from transforms.magic import looks_binary
 
 UNDECODABLE = "\udc80"
 """Stands for bytes that the codec cannot read; its UTF-8 is invalid, so the record is set aside."""
@@ -124,7 +125,10 @@ def _of_statistics(data: bytes) -> str | None:
     found = from_bytes(data, cp_isolation=_LIKELY)
     best = found.best()
     if best is None:
-        return None
+        # Of a few short lines the statistics are none.
+        western = 10 * _ascii_bytes(data) > 7 * len(data) and not looks_binary(data)
+        text = data.decode("cp1252", "replace")
+        return "cp1252" if western and not _strange(text) else None
     name = best.encoding
     if name in _WESTERN:
         texts = {each: data.decode(each, "replace") for each in _WESTERN}

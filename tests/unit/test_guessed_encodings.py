@@ -32,6 +32,7 @@ ENGLISH = "The mill stood by the river.\nNobody had worked there for years.\n\n"
         ("안녕하세요. 저는 학생입니다.", "euc_kr", "euc-kr"),
         ("Привет, как дела? Это русский текст.", "cp1251", "cp1251"),
         ("Le café était très agréable, déjà.", "cp1252", "cp1252"),
+        ("Le café était très agréable.\n" * 9, "cp1252", "cp1252"),
         ("Die Mühle stand am Fluß, größer als früher.", "cp1252", "cp1252"),
         ("He said “come in” and didn’t.", "cp1252", "cp1252"),
         ("Młyn stał nad rzeką. Nikt tam nie pracował, a koło stało.", "cp1250", "cp1250"),
