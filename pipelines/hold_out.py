@@ -1,7 +1,8 @@
 """How many documents of a small corpus are held out: as many as a recipe needs, or none."""
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from apache_beam.io.filesystem import CompressionTypes
@@ -16,7 +17,7 @@ from transforms.shards import ShardPlan
 
 DEFAULT_FRACTION = 0.005
 MOST_BYTES = 256 << 20
-"""A corpus up to this size is counted before it is built, which costs a read of it."""
+"""Documents of a corpus up to this size are counted, until as many as are needed were held out."""
 _MOST_HELD_OUT = 0.1
 
 
@@ -45,13 +46,11 @@ def hold_out(
     """
     if options.eval_fraction is not None or plan.eval != 1 or text_bytes > MOST_BYTES:
         return plan, ""
-    keys = _upper_halves(ranges, options)
+    needed = 2 if any(recipe.pair.needs_others for recipe in recipes) else 1
+    keys = _upper_halves(ranges, options, plan.eval_below, needed)
     if keys is None or not len(keys):
         return plan, ""
-    needed = 2 if any(recipe.pair.needs_others for recipe in recipes) else 1
     share = f"the share of {DEFAULT_FRACTION:.1%} that is held out for evaluation by default"
-    if np.count_nonzero(keys < np.uint64(plan.eval_below)) >= needed:
-        return plan, ""
     if needed > _MOST_HELD_OUT * len(keys):
         none = dataclasses.replace(plan, eval=0, eval_below=0)
         return none, (
@@ -65,12 +64,15 @@ def hold_out(
     )
 
 
-def _upper_halves(ranges: Sequence[FileRange], options: BuildOptions) -> np.ndarray | None:
+def _upper_halves(
+    ranges: Sequence[FileRange], options: BuildOptions, below: int, enough: int
+) -> np.ndarray | None:
     """Returns uint64[D], ascending: the upper halves of all documents' keys, equal keys once.
 
-    None if a file cannot be read: whoever builds says why.
+    None if this many of them are below a bound, or a file cannot be read: whoever builds says why.
     """
     keys: set[bytes] = set()
+    held_out: set[bytes] = set()
     try:
         for part in ranges:
             with FileSystems.open(
@@ -83,8 +85,16 @@ def _upper_halves(ranges: Sequence[FileRange], options: BuildOptions) -> np.ndar
                     options.max_document_mib << 20,
                     options.anchors or "",
                 ):
-                    keys.update(map(document_key, batch.texts))
+                    found = list(map(document_key, batch.texts))
+                    keys.update(found)
+                    held_out.update(itertools.compress(found, _halves(found) < np.uint64(below)))
+                    if len(held_out) >= enough:
+                        return None
     except OSError:
         return None
-    halves = np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)
-    return np.sort(halves[:, 1])
+    return np.sort(_halves(keys))
+
+
+def _halves(keys: Collection[bytes]) -> np.ndarray:
+    """Returns uint64[K]: the upper half of each key."""
+    return np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)[:, 1]

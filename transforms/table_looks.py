@@ -9,7 +9,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from statistics import median
 from typing import Literal
 
 _MOST_ROWS = 200
@@ -205,4 +204,4 @@ def _is_parallel(rows: Sequence[Sequence[str]]) -> bool:
     """Whether rows of two fields have sentences in both, where a glossary has a term in front."""
     first = [row[0].strip() for row in rows]
     ended = sum(field.endswith(_STOPS) for field in first)
-    return median(map(len, first)) >= _LONG_TEXT or ended * 2 > len(first)
+    return sorted(map(len, first))[len(first) // 2] >= _LONG_TEXT or ended * 2 > len(first)

@@ -30,16 +30,29 @@ def word_starts(opens: Bool, joined: Bool, at: Int64, counts: Int64, marks: Byte
         place = np.minimum(at, len(marks) - 1)
         starts = opens & ((marks[place] & WORD_INSIDE) == 0)
         # How many segmented words began up to here.
-        begun = offsets_of((marks & WORD_BEGINS) > 0)[place + 1]
-        if joined.any():
-            begun = begun[head_of_group(joined)]
+        begun = np.cumsum((marks & WORD_BEGINS) > 0, dtype=np.int32)[place]
+        later = np.flatnonzero(joined)
+        begun[later] = begun[_heads(later)]
         starts[1:] |= begun[1:] != begun[:-1]
-        starts &= ~joined
+        starts[later] = False
     firsts = offsets_of(counts)[:-1][counts > 0]
     if not starts[firsts].all():
         starts = starts.copy()
         starts[firsts] = True
     return starts
+
+
+def _heads(later: Int64) -> Int64:
+    """Returns int64[J]: the token that each of these goes on with.
+
+    Examples:
+      Of the tokens 3, 4 and 7 that go on with the one before them, 3 and 4 go on with 2, 7 with 6.
+
+    Args:
+      later: int64[J]; ascending, none is the first of all.
+    """
+    first = np.flatnonzero(np.diff(later, prepend=-1) != 1)
+    return np.repeat(later[first] - 1, np.diff(first, append=len(later)))
 
 
 def head_of_group(joined: Bool) -> Int64:
