@@ -1,15 +1,17 @@
 """Leaves out windows that have no text: separators, or white space, alone."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
 from schemas.columns import NO_SECOND
-from schemas.records import Array, Bool, Int64, Windows
+from schemas.records import Array, Bool, Int64, Tokens, Windows
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
 from transforms.pair_segments import Pair
-from transforms.ragged import offsets_of
+from transforms.ragged import offsets_of, range_indices
 
 
 def keep_text(windows: Windows, pair: Pair, vocabulary: Vocabulary) -> tuple[Windows, int]:
@@ -19,8 +21,7 @@ def keep_text(windows: Windows, pair: Pair, vocabulary: Vocabulary) -> tuple[Win
     token with a letter, digit or ideograph. Only a pairing that knows of windows without segment B
     may leave B empty.
     """
-    tokens = windows.tokens
-    text = text_tokens(tokens.ids, tokens.special, vocabulary.kinds, says=pair.segments_say)
+    text = functools.partial(_are_text, windows.tokens, vocabulary.kinds, says=pair.segments_say)
     kept = _has_text(windows.first, text)
     if windows.second is not None:
         lone = windows.second[:, 0] == windows.second[:, 1]
@@ -60,9 +61,22 @@ def take_windows(windows: Windows, rows: Int64) -> Windows:
     )
 
 
-def _has_text(ranges: Int64, text: Bool | None) -> Bool:
-    if text is None:
-        found: Bool = ranges[:, 1] > ranges[:, 0]
-        return found
-    before = offsets_of(text)
-    return before[ranges[:, 1]] > before[ranges[:, 0]]
+def _are_text(tokens: Tokens, kinds: TokenKinds | None, places: Int64, *, says: bool) -> Bool:
+    """Returns bool[P]: which of the tokens at these places are text."""
+    special = None if tokens.special is None else tokens.special[places]
+    text = text_tokens(tokens.ids[places], special, kinds, says=says)
+    return np.ones(len(places), np.bool_) if text is None else text
+
+
+def _has_text(ranges: Int64, text: Callable[[Int64], Bool]) -> Bool:
+    """Returns bool[W]: which ranges have a token that is text; the first token nearly always is."""
+    starts, lengths = ranges[:, 0], ranges[:, 1] - ranges[:, 0]
+    found: Bool = lengths > 0
+    filled = np.flatnonzero(found)
+    found[filled] = text(starts[filled])
+    rest = filled[~found[filled]]
+    if len(rest):
+        begins = offsets_of(lengths[rest])[:-1]
+        others = text(range_indices(starts[rest], lengths[rest]))
+        found[rest] = np.logical_or.reduceat(others, begins)
+    return found
