@@ -104,8 +104,9 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
 def _empty_splits(entries: Entries) -> list[str]:
     """Tells which splits have shards and not a single row."""
     return [
-        f"the split {split} has no rows: none of its documents made one; hold out more with "
-        "--eval-fraction, or nothing with --eval-fraction 0"
+        f"the split {split} has no rows: none of its documents made one; hold out "
+        f"{'less' if split == 'train' else 'more'} with --eval-fraction, or nothing with "
+        "--eval-fraction 0"
         for split, shards in entries.items()
         if shards and not any(entry.rows for entry in shards)
     ]

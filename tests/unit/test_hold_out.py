@@ -50,6 +50,14 @@ def test_nothing_is_held_out_of_very_few(
     assert "nothing is held out for evaluation: of 12 document(s)" in capsys.readouterr().err
 
 
+def test_a_single_document_is_never_held_out(tmp_path: Path) -> None:
+    below = np.iinfo(np.uint64).max // 200
+    texts = (f"A document of its own, number {number}." for number in range(9999))
+    text = next(text for text in texts if lowest([text], 1) < below)
+    assert built(tmp_path, [text], recipe="roberta") == 0
+    assert manifest(tmp_path)["shards"] == {"train": 1, "eval": 0, "eval_below": 0}
+
+
 def test_the_order_of_documents_does_not_matter(tmp_path: Path) -> None:
     bounds = set()
     for name, texts in (("a", TEXTS), ("b", TEXTS[::-1]), ("c", [*TEXTS, *TEXTS[:9]])):
