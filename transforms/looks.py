@@ -234,7 +234,12 @@ def _not_utf8(name: str | None) -> Look:
 
 
 def _no_json(text: str, *, whole: bool) -> Look | None:
-    if not text.strip() or has_json(text):
+    if not text.strip():
+        return None
+    if json_of(text, whole=whole) == NO_OBJECTS:
+        # All of the file would be a record or two, and set aside.
+        return Look("holds JSON without objects", 'make each text an object, {"text": ...}')
+    if has_json(text):
         return None
     if table := table_of(text, whole=whole):
         return Look(f"is read as JSON lines and looks like {table}", f"convert it, or {_AS_PROSE}")

@@ -58,6 +58,14 @@ def test_a_single_document_is_never_held_out(tmp_path: Path) -> None:
     assert manifest(tmp_path)["shards"] == {"train": 1, "eval": 0, "eval_below": 0}
 
 
+def test_text_of_which_nothing_is_left_is_no_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert built(tmp_path, ["\u200b", "\u200b\n\u200b"], recipe="roberta") == 2
+    assert "roberta made no examples of 2 document(s): nothing in them" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_order_of_documents_does_not_matter(tmp_path: Path) -> None:
     bounds = set()
     for name, texts in (("a", TEXTS), ("b", TEXTS[::-1]), ("c", [*TEXTS, *TEXTS[:9]])):

@@ -182,6 +182,11 @@ def test_what_json_lines_are_not() -> None:
             read(ENGLISH.encode(), name)
         with pytest.raises(ReadError, match=r"is read as JSON lines and looks like CSV"):
             read(b"id,text\n1,a\n2,b\n3,c\n", name)
+        for texts in (["One text.", "Another."], [["One text."], ["Another."]]):
+            for indent in (None, 1):
+                with pytest.raises(ReadError, match=r"holds JSON without objects; make each"):
+                    read(json.dumps(texts, indent=indent).encode(), name)
+        assert not read(b"[\n]\n", name)
 
 
 @pytest.mark.parametrize(
