@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from schemas.checked_json import (
-    Count,
     DamagedError,
     PositiveCount,
     RelativePath,
     Sha256,
     read_json,
 )
+from schemas.manifest_parts import FileEntry
 from trainer.options import TrainOptions
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
@@ -38,19 +38,6 @@ def hexadecimal(text: str) -> None:
 
 RunId = Annotated[str, hexadecimal]
 """What tells a run from all others."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FileEntry:
-    """A file as it was written.
-
-    Attributes:
-      bytes: Its size.
-      sha256: Of its content.
-    """
-
-    bytes: Count
-    sha256: Sha256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
