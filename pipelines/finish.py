@@ -184,8 +184,15 @@ def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
         raise RunError(
             f"{count} record(s) were set aside ({listed}), and --max-rejected is "
             f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
-            f"the same command with --max-rejected {count}"
+            f"the same command with --max-rejected {count}{_other_encoding(reasons)}"
         )
+
+
+def _other_encoding(reasons: Mapping[str, int]) -> str:
+    """Returns what else may be done about text that is not UTF-8."""
+    if "invalid_utf8" not in reasons:
+        return ""
+    return "; text that is in another encoding is read with --encoding and --overwrite"
 
 
 def _left_out(content: Split) -> str:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from schemas.checked_json import (
-    Count,
     DamagedError,
     PositiveCount,
     RelativePath,
     Sha256,
     read_json,
 )
+from schemas.manifest_parts import FileEntry
 from schemas.regular_files import read_regular
 from trainer.options import TrainOptions
 
@@ -39,19 +39,6 @@ def hexadecimal(text: str) -> None:
 
 RunId = Annotated[str, hexadecimal]
 """What tells a run from all others."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FileEntry:
-    """A file as it was written.
-
-    Attributes:
-      bytes: Its size.
-      sha256: Of its content.
-    """
-
-    bytes: Count
-    sha256: Sha256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
