@@ -30,6 +30,8 @@ from trainer.checkpoint_files import (
     sync_tree,
 )
 
+_NAMED = 4
+"""So many differences between runs are named."""
 FOLDER, LATEST = "checkpoints", "latest"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
@@ -304,13 +306,21 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     Raises:
       UsageError: naming what differs.
     """
-    there = checkpoint.meta.identity
+    there, here = _flat(checkpoint.meta.identity), _flat(identity)
     differ = [
-        f"{name} {there.get(name)!r} there, {value!r} here"
-        for name, value in identity.items()
-        if there.get(name) != value
+        f"{name} {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in dict.fromkeys((*here, *there))
+        if there.get(name) != here.get(name)
     ]
     if differ:
-        raise UsageError(
-            f"{checkpoint.path} is of another run ({'; '.join(differ)}); name another --output"
-        )
+        told = "; ".join(differ[:_NAMED]) + (", and more" if len(differ) > _NAMED else "")
+        raise UsageError(f"{checkpoint.path} is of another run ({told}); name another --output")
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what can differ by its name, what lies in a mapping as "mapping.name"."""
+    found: dict[str, Any] = {}
+    for name, each in identity.items():
+        inner = each.items() if isinstance(each, Mapping) else ()
+        found |= {f"{name}.{key}": value for key, value in inner} if inner else {name: each}
+    return found

@@ -166,6 +166,11 @@ def test_a_checkpoint_from_other_data_or_model_is_refused(tmp_path: Path, capsys
     wider = tiny_config(tmp_path, hidden_size=64)
     assert train(corpus("bert-wwm"), wider, output, *SMALL, "--steps", "4") == 2
     assert "parameters, shapes" in capsys.readouterr().err
+    # Of the same shapes.
+    heads = tiny_config(tmp_path, num_attention_heads=4)
+    assert train(corpus("bert-wwm"), heads, output, *SMALL, "--steps", "4") == 2
+    told = capsys.readouterr().err
+    assert "is of another run (configuration.num_attention_heads 2 there, 4 here); name" in told
 
 
 def test_a_later_checkpoint_is_not_overtaken(tmp_path: Path, capsys: Captured) -> None:

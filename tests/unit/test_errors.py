@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,13 +65,29 @@ def test_unexpected_error_is_one_sentence_and_its_trace_a_file(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.delenv("SHARDMILL_TRACEBACK", raising=False)
-    assert program(fail(ZeroDivisionError("by zero")))() == 1
+    # A program of which nothing is written here.
+    assert one_sentence(int)() == 1
     [trace] = tmp_path.iterdir()
     assert capsys.readouterr().err == (
-        "shardmill: this is a fault of shardmill's, please report it: ZeroDivisionError: by zero "
+        "shardmill: this is a fault of shardmill's, please report it: TypeError: int() argument "
+        "must be a string, a bytes-like object or a real number, not 'NoneType' "
         f"(the trace is in {trace})\n"
     )
     assert trace.read_text("utf-8").startswith("Traceback")
+
+
+def test_an_error_in_code_of_the_user_names_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("SHARDMILL_TRACEBACK", raising=False)
+    assert program(fail(ZeroDivisionError("by zero")))() == 1
+    told = capsys.readouterr().err
+    assert re.fullmatch(
+        rf"shardmill: {re.escape(__file__)}, line \d+, in \w+: ZeroDivisionError: by zero "
+        r"\(the trace is in .*\)\n",
+        told,
+    )
 
 
 def test_unexpected_error_is_raised_for_developers(monkeypatch: pytest.MonkeyPatch) -> None:
