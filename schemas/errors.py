@@ -92,7 +92,17 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
+        if value := re.fullmatch(r"unrecognized arguments: ([^- ].*)", message):
+            message = left_over(value[1])
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
+
+
+def left_over(value: str) -> str:
+    """Says what to do with a value that no option takes: a shell has made several of a pattern."""
+    return (
+        f"{value!r} belongs to no option, each of which takes one value: put a pattern in quotes "
+        "(--input 'text/*.txt'), or repeat the option"
+    )
 
 
 class Program(Protocol):

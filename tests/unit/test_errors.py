@@ -210,3 +210,17 @@ def test_option_given_twice_has_the_last_value() -> None:
     parser = Parser("x", description="")
     parser.add_argument("--rows", type=int)
     assert parser.parse_args(["--rows", "1", "--rows=2"]).rows == 2
+
+
+def test_what_a_shell_made_of_a_pattern_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def parse() -> None:
+        parser = Parser("vocab", "")
+        parser.add_argument("--input")
+        parser.parse_args(["--input", "a.txt", "b.txt", "c.txt"])
+
+    assert program(parse)() == 2
+    assert capsys.readouterr().err == (
+        "shardmill: 'b.txt c.txt' belongs to no option, each of which takes one value: put a "
+        "pattern in quotes (--input 'text/*.txt'), or repeat the option (shardmill vocab --help "
+        "lists the options)\n"
+    )
