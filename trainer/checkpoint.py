@@ -172,7 +172,7 @@ class Checkpoints:
             shutil.rmtree(temporary, ignore_errors=True)
             kept = self._all()
             whole = f"the one before, {kept[-1]}, is whole" if kept else "there is none before it"
-            raise RunError(f"cannot save {final}: {error}; {whole}") from error
+            raise RunError(f"cannot save {final}: {_cause(error)}; {whole}") from error
         self._prune(meta["run"])
         return final
 
@@ -242,6 +242,14 @@ class Checkpoints:
         """Returns everything that has the name of a checkpoint, by the step in it."""
         steps = {path: step_of(path.name) or 0 for path in self._children()}
         return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Returns the system's error behind one of torch, which tells only what became of it."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, OSError):
+        found = found.__context__
+    return found or error
 
 
 def is_latest(path: Path) -> bool:

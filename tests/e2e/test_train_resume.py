@@ -210,6 +210,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     )
     assert run.returncode == 1, run.stderr
     assert "shardmill: cannot save" in run.stderr
+    assert "File too large" in run.stderr
     assert "step-00000002, is whole" in run.stderr
     assert steps_saved(output) == ["step-00000002"]
     assert train(data, model, output, *SMALL, "--steps", "4") == 0
