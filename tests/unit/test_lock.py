@@ -301,3 +301,21 @@ def test_a_record_of_another_shape_is_none(text: str) -> None:
     assert parse_holder(text.encode()) is None
     me = this_process("build")
     assert parse_holder(me.to_json().encode()) == me
+
+
+def test_folders_that_are_made_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, really = [], os.fsync
+
+    def fsync(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        really(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with hold(tmp_path / "a" / "b", "build"):
+        pass
+    with hold(tmp_path / "a" / "b", "build"):
+        (tmp_path / "a" / "b" / "kept").touch()
+        inodes = [path.stat().st_ino for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")]
+    assert synced[-3:] == inodes
