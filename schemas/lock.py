@@ -154,8 +154,7 @@ def _held(path: Path, lock: Path, command: str) -> Iterator[None]:
         # A file that somebody else put there is locked, but neither written nor removed.
         own = _may_write(file)
         if own:
-            os.truncate(file, 0)
-            os.pwrite(file, this_process(command).to_json().encode(), 0)
+            _say(file, path, command)
         yield
     finally:
         # A process that was forked from the one that holds the lock has lost it already.
@@ -166,6 +165,15 @@ def _held(path: Path, lock: Path, command: str) -> Iterator[None]:
             _remove_empty([*made, lock.parent] if lock.name == LOCK else made)
             _ours.discard(file)
             os.close(file)
+
+
+def _say(file: int, path: Path, command: str) -> None:
+    """Writes into a lock who holds it."""
+    try:
+        os.truncate(file, 0)
+        os.pwrite(file, this_process(command).to_json().encode(), 0)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error}") from error
 
 
 def _acquire(path: Path, lock: Path) -> int:
@@ -253,6 +261,7 @@ def _make_folders(folder: Path) -> list[Path]:
             with contextlib.suppress(FileExistsError):
                 each.mkdir()
                 made.insert(0, each)
+                _sync(each.parent)
         # A name that is taken by something else is told here.
         os.stat(folder / ".")
     except BaseException:
@@ -261,10 +270,22 @@ def _make_folders(folder: Path) -> list[Path]:
     return made
 
 
+def _sync(folder: Path) -> None:
+    """Makes sure that the names in a folder are on the disk, where that can be done."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
 def _remove_empty(folders: list[Path]) -> None:
-    for folder in sorted(set(folders), key=lambda each: len(each.parts), reverse=True):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    # A folder that is not empty keeps those above, be it by a name such as "new/../out".
+    with contextlib.suppress(OSError):
+        for folder in sorted(set(folders), key=lambda each: len(each.parts), reverse=True):
+            with contextlib.suppress(FileNotFoundError):
+                folder.rmdir()
 
 
 def _space() -> str:

@@ -267,3 +267,9 @@ def tiny_model(recipe: str, vocabulary: int) -> Any:
 def test_an_unknown_file_system_is_told(capsys: Captured) -> None:
     assert main([str(corpus("bert")), "--to", "parquet", "--output", "foo://bucket/x"]) == 2
     assert "--output foo://bucket/x: " in capsys.readouterr().err
+
+
+def test_an_export_onto_the_build_itself_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    folder = copy_of("bert", tmp_path / "corpus")
+    assert export(folder, Path(f"{folder}/../corpus")) == 2
+    assert "corpus is the build itself; name a new folder" in capsys.readouterr().err

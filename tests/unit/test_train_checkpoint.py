@@ -93,3 +93,16 @@ def test_another_run_is_told_by_what_differs(tmp_path: Path) -> None:
     check_identity(checkpoint, {"seed": 1, "data": "x"})
     with pytest.raises(UsageError, match=r"another run \(seed 1 there, 2 here; data 'x' there"):
         check_identity(checkpoint, {"seed": 2, "data": "y"})
+
+
+def test_latest_is_mended_where_a_process_was_killed_before_it(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    older = (tmp_path / "latest").readlink()
+    save(tmp_path, 2)
+    newer = (tmp_path / "latest").readlink()
+    (tmp_path / "latest").unlink()
+    for _ in range(2):
+        Checkpoints(tmp_path, 2).mend_latest()
+        assert (tmp_path / "latest").readlink() == newer
+        (tmp_path / "latest").unlink()
+        (tmp_path / "latest").symlink_to(older)
