@@ -73,10 +73,18 @@ def annotator_of(options: RunOptions, kinds: Sequence[str]) -> Annotator:
     """Returns the annotator that the options describe.
 
     Raises:
-      UsageError: if a file cannot be read.
+      UsageError: if a file cannot be read, or an option has nothing to work on.
     """
+    if options.ignore_case and not (options.gazetteer or options.entities):
+        raise UsageError("--ignore-case is for names of --gazetteer or --entities; leave it out")
     patterns = read_file(options.gazetteer, "--gazetteer") if options.gazetteer else ""
     surfaces = read_file(options.entities, "--entities") if options.entities else ""
+    for name, path, found in (
+        ("--gazetteer", options.gazetteer, patterns),
+        ("--entities", options.entities, surfaces),
+    ):
+        if path and not found.strip():
+            raise UsageError(f"{name} {path}: there is no entity in it")
     return Annotator(
         kinds=tuple(kinds),
         spacy_model=options.spacy_model,

@@ -224,7 +224,8 @@ def _settings(
         recipe.check_vocabulary(plain)
         for labels in recipe.labels:
             labels.check_tokenizer(tokenizer_json)
-    user_dict = read_file(options.user_dict, "--user-dict") if options.user_dict else ""
+    _check_segmenter(options, recipes)
+    user_dict = _read_user_dict(options)
     entities = len(source.entities) if source else 0
     plain, counted = (dataclasses.replace(each, entities=entities) for each in (plain, counted))
     return [
@@ -239,6 +240,30 @@ def _settings(
         )
         for recipe in recipes
     ]
+
+
+def _read_user_dict(options: BuildOptions) -> str:
+    """Reads jieba's user dictionary, "" if there is none."""
+    if options.user_dict is None:
+        return ""
+    found = read_file(options.user_dict, "--user-dict")
+    lines = enumerate(found.splitlines(), 1)
+    # jieba would take all of the line for a word that no text has.
+    if tabbed := next((number for number, line in lines if "\t" in line), 0):
+        raise UsageError(
+            f"--user-dict {options.user_dict}: line {tabbed} has a tab; write a word, and if you "
+            "like its frequency and tag, with single spaces between"
+        )
+    return found
+
+
+def _check_segmenter(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
+    """Refuses what finds Chinese words where no recipe asks for them."""
+    given = {"--user-dict": options.user_dict, "--segmenter": options.segmenter != "auto"}
+    unused = [name for name, value in given.items() if value]
+    if unused and not any(recipe.needs_words for recipe in recipes):
+        names = " or ".join(recipe.name for recipe in recipes)
+        raise UsageError(f"{names}: nothing there needs whole words; leave out {', '.join(unused)}")
 
 
 def _check_markers(options: BuildOptions, recipes: Sequence[Recipe]) -> None:

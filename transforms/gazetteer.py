@@ -89,10 +89,11 @@ class Gazetteer:
         words.infix_finditer = compile_infix_regex([*rules.infixes, _ALONE]).finditer
         attribute = "LOWER" if self.ignore_case else "ORTH"
         ruler: Any = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": attribute})
+        entries = self._entries()
         try:
-            ruler.add_patterns(self._entries())
+            ruler.add_patterns(entries)
         except (ValueError, TypeError) as error:
-            raise GazetteerError(f"spaCy refuses a pattern: {error}") from error
+            raise GazetteerError(f"--gazetteer: spaCy refuses a pattern: {error}") from error
         nlp.tokenizer = LinearTokenizer(words, _SINGLE)
         # The limit is for parsers, which this pipeline has not.
         nlp.max_length = sys.maxsize
@@ -108,20 +109,21 @@ def _read_patterns(content: str) -> Iterator[dict[str, Any]]:
             label, pattern = entry["label"], entry["pattern"]
         except (ValueError, KeyError, TypeError) as error:
             raise GazetteerError(
-                f'line {number} is not a pattern such as {{"label": "ORG", "pattern": "UN"}}: '
-                f"{line[:80]!r}"
+                f"--gazetteer: line {number} is not a pattern such as "
+                f'{{"label": "ORG", "pattern": "UN"}}: {line[:80]!r}'
             ) from error
         words = [] if isinstance(pattern, str) else pattern
         unknown = {name.upper() for word in words for name in word} - _LEXICAL
         if unknown:
             raise GazetteerError(
-                f"line {number} asks for {', '.join(sorted(unknown))}, which is not known of a "
-                f"word alone; allowed are {', '.join(sorted(_LEXICAL))}"
+                f"--gazetteer: line {number} asks for {', '.join(sorted(unknown))}, which is not "
+                f"known of a word alone; allowed are {', '.join(sorted(_LEXICAL))}"
             )
         name = str(entry.get("id", ""))
         if name and not is_entity_id(name):
             raise GazetteerError(
-                f"line {number}: an id has no line break, and no white space around it: {name!r}"
+                f"--gazetteer: line {number}: an id has no line break, and no white space around "
+                f"it: {name!r}"
             )
         yield {"label": str(label), "pattern": pattern, "id": name}
 
@@ -133,7 +135,7 @@ def _read_surfaces(content: str) -> Iterator[dict[str, Any]]:
         surface, tab, name = line.partition("\t")
         if not tab or not surface.strip() or not name.strip():
             raise GazetteerError(
-                f"line {number} is not a surface form, a tab and an id: {line[:80]!r}"
+                f"--entities: line {number} is not a surface form, a tab and an id: {line[:80]!r}"
             )
         yield {"label": ENTITY, "pattern": surface.strip(), "id": name.strip()}
 

@@ -103,6 +103,36 @@ def test_members(members: str, told: str, folder: Path) -> None:
     assert "--members" in outcome.errors
 
 
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "told"),
+    [
+        ("bert", ["--user-dict", "empty"], "bert: nothing there needs whole words; leave out --us"),
+        ("roberta", ["--segmenter", "jieba"], "needs whole words; leave out --segmenter"),
+        (
+            "bert-wwm",
+            ["--user-dict", "tab"],
+            "tab: line 2 has a tab; write a word, and if",
+        ),
+        ("ernie1", ["--ignore-case"], "--ignore-case is for names of --gazetteer or --entities"),
+        ("ernie1", ["--entities", "empty"], "empty: there is no entity in it"),
+        ("ernie1", ["--gazetteer", "empty"], "empty: there is no entity in it"),
+        ("ernie1", ["--gazetteer", "tab"], "shardmill: --gazetteer: line 1 is not a pattern such"),
+        ("ernie1", ["--entities", "words"], "shardmill: --entities: line 1 is not a surface form"),
+    ],
+)
+def test_options_with_nothing_to_do(
+    recipe: str, arguments: list[str], told: str, folder: Path
+) -> None:
+    for name, content in [("empty", ""), ("tab", "深度学习 5 n\n人工智能\t5\tn\n"), ("words", "a")]:
+        (folder / name).write_text(content, "utf-8")
+    option, *names = arguments
+    paths = [str(folder / name) if (folder / name).exists() else name for name in names]
+    base = fuzz_options.flat(fuzz_options.base_arguments("build", folder, recipe))
+    outcome = run("build", [*base, option, *paths], _SECONDS)
+    assert outcome.status == 2
+    assert told in outcome.errors
+
+
 def test_the_last_value_of_an_option_counts(folder: Path) -> None:
     base = fuzz_options.flat(fuzz_options.base_arguments("build", folder))
     assert (
