@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -97,6 +98,8 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
+    if os.path.realpath(options.output) == os.path.realpath(options.folder):
+        raise UsageError(f"--output {options.output} is the build itself; name a new folder")
     with Locks("export") as locks:
         locks.add(options.output)
         for member, folder in member_folders(options.folder).items():

@@ -48,7 +48,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     """Checks the counts and writes the manifest; those of a mixture's members come first.
 
     Raises:
-      NothingMadeError: if there was no document at all.
+      NothingMadeError: if there was no document, or none of which a row could be made.
       RunError: if more records were set aside than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
@@ -92,11 +92,18 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     Raises:
       NothingMadeError: if all of them did.
     """
-    told = [
-        f"{builder.settings.recipe.name} made no examples of {documents:,} document(s): {reason}"
+    empty = [
+        builder.settings.recipe
         for builder, splits in zip(plan.builders, entries, strict=True)
-        if (reason := builder.settings.recipe.pair.wants)
-        and not any(entry.rows for shards in splits.values() for entry in shards)
+        if not any(entry.rows for shards in splits.values() for entry in shards)
+    ]
+    told = [
+        f"{recipe.name} made no examples of {documents:,} document(s): "
+        + (
+            recipe.pair.wants
+            or f"nothing in them makes a row; `shardmill recipes {recipe.name}` says what does"
+        )
+        for recipe in empty
     ]
     if len(told) == len(plan.builders):
         raise NothingMadeError("; ".join(told))
@@ -106,8 +113,9 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
 def _empty_splits(entries: Entries) -> list[str]:
     """Tells which splits have shards and not a single row."""
     return [
-        f"the split {split} has no rows: none of its documents made one; hold out more with "
-        "--eval-fraction, or nothing with --eval-fraction 0"
+        f"the split {split} has no rows: none of its documents made one; hold out "
+        f"{'less' if split == 'train' else 'more'} with --eval-fraction, or nothing with "
+        "--eval-fraction 0"
         for split, shards in entries.items()
         if shards and not any(entry.rows for entry in shards)
     ]

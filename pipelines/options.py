@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.runners import load_runner
-from schemas.errors import Parser, UsageError
+from schemas.errors import Parser, UsageError, left_over
 from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
 from transforms.annotator import PHRASE_RULES
@@ -391,6 +391,8 @@ def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) 
     """Refuses options that neither we nor Beam know; Beam itself would only log them."""
     unknown, names = _unknown_beam_args(arguments, parser)
     if unknown:
+        if not unknown[0].startswith("-"):
+            parser.error(left_over(unknown[0]))
         name = unknown[0].partition("=")[0]
         close = difflib.get_close_matches(name, names, n=3)
         meant = f"did you mean {' or '.join(close)}? " if close else ""

@@ -8,16 +8,18 @@ import os
 import re
 import signal
 import sys
+import sysconfig
 import tempfile
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from schemas.checked_json import DamagedError
 from schemas.numbers import named
-from schemas.ownership import OwnershipError, check_ownership
+from schemas.ownership import PACKAGES, OwnershipError, check_ownership
 from schemas.terminal import complain, flush, prepare_streams
 
 _TRACE = "SHARDMILL_TRACEBACK"
@@ -90,7 +92,17 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
+        if value := re.fullmatch(r"unrecognized arguments: ([^- ].*)", message):
+            message = left_over(value[1])
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
+
+
+def left_over(value: str) -> str:
+    """Says what to do with a value that no option takes: a shell has made several of a pattern."""
+    return (
+        f"{value!r} belongs to no option, each of which takes one value: put a pattern in quotes "
+        "(--input 'text/*.txt'), or repeat the option"
+    )
 
 
 class Program(Protocol):
@@ -175,7 +187,21 @@ def _unexpected(error: Exception) -> str:
     except OSError:
         path = ""
     where = f"the trace is in {path}" if path else f"{_TRACE}=1 prints the trace"
+    if (own := _users_code(error)) is not None:
+        return f"{own.filename}, line {own.lineno}, in {own.name}: {what} ({where})"
     return f"this is a fault of shardmill's, please report it: {what} ({where})"
+
+
+def _users_code(error: Exception) -> traceback.FrameSummary | None:
+    """Returns where code failed that is neither ours nor installed, such as a user's own model."""
+    root = Path(__file__).resolve().parents[1]
+    known = [root / package for package in PACKAGES]
+    known += [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename).resolve()
+        if path.is_file() and not any(path.is_relative_to(each) for each in known):
+            return frame
+    return None
 
 
 @contextlib.contextmanager

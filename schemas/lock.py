@@ -154,8 +154,7 @@ def _held(path: Path, lock: Path, command: str) -> Iterator[None]:
         # A file that somebody else put there is locked, but neither written nor removed.
         own = _may_write(file)
         if own:
-            os.truncate(file, 0)
-            os.pwrite(file, this_process(command).to_json().encode(), 0)
+            _say(file, path, command)
         yield
     finally:
         # A process that was forked from the one that holds the lock has lost it already.
@@ -166,6 +165,15 @@ def _held(path: Path, lock: Path, command: str) -> Iterator[None]:
             _remove_empty([*made, lock.parent] if lock.name == LOCK else made)
             _ours.discard(file)
             os.close(file)
+
+
+def _say(file: int, path: Path, command: str) -> None:
+    """Writes into a lock who holds it."""
+    try:
+        os.truncate(file, 0)
+        os.pwrite(file, this_process(command).to_json().encode(), 0)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error}") from error
 
 
 def _acquire(path: Path, lock: Path) -> int:
@@ -181,7 +189,9 @@ def _acquire(path: Path, lock: Path) -> int:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             file = os.open(lock, flags, 0o666)
         except FileNotFoundError:
-            # Who held it before has just removed it with its folder.
+            # Who held it before has just removed it with its folder, or nothing can be made there.
+            if time.monotonic() > until:
+                raise
             lock.parent.mkdir(parents=True, exist_ok=True)
             continue
         try:

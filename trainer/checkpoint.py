@@ -30,6 +30,8 @@ from trainer.checkpoint_files import (
     sync_tree,
 )
 
+_NAMED = 4
+"""So many differences between runs are named."""
 FOLDER, LATEST = "checkpoints", "latest"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
@@ -170,7 +172,7 @@ class Checkpoints:
             shutil.rmtree(temporary, ignore_errors=True)
             kept = self._all()
             whole = f"the one before, {kept[-1]}, is whole" if kept else "there is none before it"
-            raise RunError(f"cannot save {final}: {error}; {whole}") from error
+            raise RunError(f"cannot save {final}: {_cause(error)}; {whole}") from error
         self._prune(meta["run"])
         return final
 
@@ -249,6 +251,14 @@ class Checkpoints:
         return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
 
 
+def _cause(error: BaseException) -> BaseException:
+    """Returns the system's error behind one of torch, which tells only what became of it."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, OSError):
+        found = found.__context__
+    return found or error
+
+
 def is_latest(path: Path) -> bool:
     """Returns whether something is a link to a checkpoint, as a run makes it."""
     if not path.is_symlink():
@@ -311,13 +321,21 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     Raises:
       UsageError: naming what differs.
     """
-    there = checkpoint.meta.identity
+    there, here = _flat(checkpoint.meta.identity), _flat(identity)
     differ = [
-        f"{name} {there.get(name)!r} there, {value!r} here"
-        for name, value in identity.items()
-        if there.get(name) != value
+        f"{name} {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in dict.fromkeys((*here, *there))
+        if there.get(name) != here.get(name)
     ]
     if differ:
-        raise UsageError(
-            f"{checkpoint.path} is of another run ({'; '.join(differ)}); name another --output"
-        )
+        told = "; ".join(differ[:_NAMED]) + (", and more" if len(differ) > _NAMED else "")
+        raise UsageError(f"{checkpoint.path} is of another run ({told}); name another --output")
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what can differ by its name, what lies in a mapping as "mapping.name"."""
+    found: dict[str, Any] = {}
+    for name, each in identity.items():
+        inner = each.items() if isinstance(each, Mapping) else ()
+        found |= {f"{name}.{key}": value for key, value in inner} if inner else {name: each}
+    return found

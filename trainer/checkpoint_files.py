@@ -22,6 +22,7 @@ from schemas.checked_json import (
     read_json,
 )
 from schemas.manifest_parts import FileEntry
+from schemas.regular_files import read_regular
 from trainer.options import TrainOptions
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
@@ -99,7 +100,7 @@ def read_meta(folder: Path) -> Meta:
     """
     path = folder / META
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError as error:
         raise DamagedError(
             f"{folder} is damaged, or is no checkpoint of `shardmill train`: it has no {META}"

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 
 from schemas.errors import UsageError
 from trainer.electra import DISCRIMINATOR, GENERATOR, Electra
+from trainer.family import made
 from trainer.tasks import tasks_of
 from trainer.tasks.masked import MaskedTask
 from transforms.corpus import Corpus
@@ -39,7 +39,7 @@ def make_electra(name: str, config: Any, corpus: Corpus, longest: int, notice: s
       UsageError: if the models cannot be made, or do not fit the data.
     """
     _check_tasks(name, corpus)
-    try:
+    with made(name):
         if not os.path.isdir(name):
             return Electra(
                 transformers.ElectraForMaskedLM(generator_config(config)),
@@ -62,8 +62,6 @@ def make_electra(name: str, config: Any, corpus: Corpus, longest: int, notice: s
             own = transformers.AutoConfig.from_pretrained(folders[part])
             own.attention_probs_dropout_prob, own.chunk_size_feed_forward = 0.0, 0
             models[part] = kind.from_pretrained(folders[part], config=own, dtype=torch.float32)
-    except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise UsageError(f"--model {name} cannot be made: {error}") from error
     return Electra(models[GENERATOR], models[DISCRIMINATOR], longest=longest, notice=notice)
 
 

@@ -1,11 +1,25 @@
 """How the architectures of `transformers` are put together, as far as training needs to know."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
+
+from schemas.errors import UsageError
+
+_ABOUT = frozenset(
+    {
+        *["_name_or_path", "architectures", "dtype", "id2label", "label2id", "problem_type"],
+        *["output_attentions", "output_hidden_states", "return_dict", "torch_dtype"],
+        *["transformers_version", "use_cache"],
+    }
+)
+"""Fields of configurations that change nothing of what is trained."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,3 +143,41 @@ FAMILIES: Mapping[str, Family] = {
     ),
 }
 """By `model_type` of the configuration."""
+
+
+@contextlib.contextmanager
+def made(name: str) -> Iterator[None]:
+    """Makes whatever a library says of a model that it cannot make a `UsageError`.
+
+    Args:
+      name: Of the model, as the user gave it.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        # Configurations and files of weights are the user's; each library has errors of its own.
+        what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise UsageError(f"--model {name} cannot be made: {what[:600]}") from error
+
+
+def configuration(model: torch.nn.Module) -> dict[str, Any]:
+    """Returns what the configurations of `transformers` in a model say of what it computes.
+
+    Models of the same shapes may still differ in heads of attention, activations or dropout.
+    """
+    configs = {
+        name: part.config.to_dict()
+        for name, part in model.named_children()
+        if isinstance(part, transformers.PreTrainedModel)
+    }
+    fields = {
+        f"{name}.{key}" if len(configs) > 1 else key: value
+        for name, config in configs.items()
+        for key, value in config.items()
+        if key not in _ABOUT
+    }
+    # As it is read again from a checkpoint.
+    found: dict[str, Any] = json.loads(json.dumps(fields, default=str))
+    return found

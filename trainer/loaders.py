@@ -4,7 +4,7 @@ import functools
 import sys
 from typing import Any
 
-from schemas.errors import UsageError
+from schemas.checked_json import DamagedError
 from trainer.batches import ArrowBatches
 from trainer.data import Data
 from trainer.mixed_batches import MemberBatches, MixedBatches
@@ -22,7 +22,7 @@ def check_shards(data: Data, options: TrainOptions, processes: Processes) -> Non
     """Holds the shards to the manifest; every process reads its share of them.
 
     Raises:
-      UsageError: if one is not what it should be, in all processes.
+      DamagedError: if one is not what it should be, in all processes.
     """
     if processes.first and options.checksums:
         size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
@@ -37,7 +37,7 @@ def check_shards(data: Data, options: TrainOptions, processes: Processes) -> Non
         for corpus in data.corpora.values()
     )
     problem = next(filter(None, problems), None)
-    processes.agree(UsageError(problem) if problem else None)
+    processes.agree(DamagedError(problem) if problem else None)
 
 
 def training_loaders(

@@ -67,7 +67,9 @@ class JsonLines:
             raise RunError(f"cannot write {self._file.name}: {error}") from error
 
     def close(self) -> None:
-        self._file.close()
+        # What could not be written has been told.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _kept(content: bytes, step: int) -> tuple[int, bool]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
 from trainer.electra_models import discriminator_folder, make_electra
 from trainer.embeddings import WIDTH, read_embeddings
-from trainer.family import FAMILIES, Family
+from trainer.family import FAMILIES, Family, made
 from trainer.model import Encoder, task_embedding
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.shared import shared_tasks
@@ -180,14 +179,12 @@ def _encoder(
     tasks = shared_tasks(recipes)
     paired = any(recipe.pair.task is not None for recipe in recipes)
     kind = getattr(transformers, str(family.pairs if paired else family.masked_lm))
-    try:
+    with made(name):
         hf = (
             kind(config)
             if folder is None
             else kind.from_pretrained(folder, config=config, dtype=torch.float32)
         )
-    except (KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise UsageError(f"--model {name} cannot be made: {error}") from error
     _check_tasks(name, hf, len(recipes))
     encoder = Encoder(
         hf,
@@ -202,7 +199,8 @@ def _encoder(
         # The head of Hugging Face stays as it is: it has two answers, and learns nothing.
         family.answer(hf).requires_grad_(requires_grad=False)
     if folder is not None:
-        encoder.load_heads(folder)
+        with made(name):
+            encoder.load_heads(folder)
     return encoder
 
 
@@ -221,7 +219,7 @@ def _config(name: str, corpus: Corpus) -> Any:
         # Matrix units of a GPU want a multiple of 64; the ids added are never used.
         fields["vocab_size"] = -(-corpus.vocabulary.size // 64) * 64
         return transformers.AutoConfig.for_model(**fields)
-    if not os.path.exists(name):
+    if not (os.path.isfile(name) or os.path.isdir(name)):
         raise UsageError(
             f"--model {name!r} is neither a file, a folder nor module:callable; "
             f"{nearest(name, PRESETS)}"
@@ -286,7 +284,7 @@ def _own_model(name: str, corpus: Corpus | list[Corpus]) -> Any:
         sys.path.insert(0, "")
     try:
         factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, ImportError, SyntaxError, TypeError, ValueError) as error:
         raise UsageError(f"--model {name} cannot be imported: {error}") from error
     if not callable(factory):
         raise UsageError(f"--model {name} is a {type(factory).__name__}, which cannot be called")

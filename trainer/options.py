@@ -11,8 +11,8 @@ from transforms.objectives.schedule import SCHEDULES
 
 MAX_STEPS = 1_000_000_000
 """The schedule of a mixture holds two bytes a step."""
-MAX_BATCH_TOKENS = (1 << 31) - 1
-"""Places in a batch are counted in int32."""
+MAX_BATCH_TOKENS = 1 << 24
+"""A tiny model takes some hundred GiB for such a batch."""
 MAX_RATE = 100.0
 
 

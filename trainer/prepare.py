@@ -16,6 +16,7 @@ from schemas.errors import UsageError
 from trainer.batches import ArrowBatches
 from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.data import Data, open_data
+from trainer.family import configuration
 from trainer.loaders import Loaders, check_shards, held_out_loaders, scheduled, training_loaders
 from trainer.loop import Loop
 from trainer.meter import Meter
@@ -184,6 +185,7 @@ def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict
         **mixture,
         "data": data.checksum[:16],
         "model": f"{count:,} parameters, shapes {digest}",
+        "configuration": configuration(model),
         "seed": options.seed,
         "batch_tokens": options.batch_tokens,
         "batches_per_step": options.batches_per_step,

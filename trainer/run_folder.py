@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.checked_json import DamagedError, read_json_file
-from schemas.errors import UsageError
+from schemas.errors import RunError, UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
 from trainer.checkpoint import FOLDER, LATEST, is_latest
@@ -63,7 +63,8 @@ def check_place(run: Path, data: Path) -> None:
     Raises:
       UsageError: saying who writes the data since when, or to name another folder.
     """
-    place, source = run.resolve(), data.resolve()
+    # `Path.resolve` raises on a loop of links.
+    place, source = Path(os.path.realpath(run)), Path(os.path.realpath(data))
     if source in (place, *place.parents):
         raise UsageError(
             f"--output {run} is in the folder of --data {data}, where only `shardmill build` "
@@ -120,13 +121,16 @@ def begin_run(run: Path) -> str:
     """Makes a folder that of a new run; returns its id."""
     number = secrets.token_hex(8)
     folder = run / WORK_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / RECORD).open("wb") as file:
-        file.write(json_text({"command": "train", "run": number}))
-        file.flush()
-        os.fsync(file.fileno())
-    for each in (folder, run):
-        sync_folder(each)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / RECORD).open("wb") as file:
+            file.write(json_text({"command": "train", "run": number}))
+            file.flush()
+            os.fsync(file.fileno())
+        for each in (folder, run):
+            sync_folder(each)
+    except OSError as error:
+        raise RunError(f"cannot write {folder / RECORD}: {error}") from error
     return number
 
 

@@ -77,10 +77,16 @@ def _stream(seed: int, name: str, shard: ShardId, step: str, copy: int) -> np.ra
 
 @functools.lru_cache(maxsize=2)
 def load_encoder(
-    tokenizer_json: str, positions: bool, unknown: int | None, capitals: bool
+    tokenizer_json: str,
+    positions: bool,
+    unknown: int | None,
+    special: tuple[int, ...],
+    capitals: bool,
 ) -> TextEncoder:
     """Loads an encoder once a process, so that its table of words serves all shards."""
-    return TextEncoder(tokenizer_json, positions=positions, unknown=unknown, capitals=capitals)
+    return TextEncoder(
+        tokenizer_json, positions=positions, unknown=unknown, special=special, capitals=capitals
+    )
 
 
 def tokenize_shard(
@@ -112,6 +118,7 @@ def tokenize_shard(
         settings.tokenizer_json,
         bool(needs - {columns.SENTENCES}),
         settings.vocabulary.roles.get("unk"),
+        tuple(settings.vocabulary.roles.values()),
         columns.CAPITALS in needs,
     )
     tokens = encoder.encode(text, settings.stream(shard)("check", 0))

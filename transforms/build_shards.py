@@ -122,8 +122,8 @@ class ShardBuilder:
                 if findings.breaches:
                     raise BuildError(
                         f"{shard.name}: rows that break the rules of {recipe.name} "
-                        f"({', '.join(findings.breaches)}); does the tokenizer give special tokens "
-                        "for ordinary text?"
+                        f"({', '.join(findings.breaches)}); if the tokenizer gives special tokens "
+                        'for ordinary text, mark them as "special": true in its JSON file'
                     )
                 statistics.append(findings.counts)
                 yield batch

@@ -22,7 +22,7 @@ always begins a word. The first token of a sentence does, too.
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -107,6 +107,7 @@ class TextEncoder:
         *,
         positions: bool = True,
         unknown: int | None = None,
+        special: Collection[int] = (),
         capitals: bool = False,
     ) -> None:
         """Loads a tokenizer.
@@ -116,6 +117,7 @@ class TextEncoder:
           positions: Encode texts with word marks or spans, too.
           unknown: Takes the place of special tokens that the model itself finds in text: one of
             SentencePiece may have "</s>" among its pieces. None leaves them.
+          special: Tokens that are special to the rows, though the tokenizer may not say so.
           capitals: Annotate the tokens that have an upper-case character in the text.
         """
         self.tokenizer = load_tokenizer(tokenizer_json)
@@ -125,7 +127,8 @@ class TextEncoder:
         self._text_ids = np.arange(highest + 1, dtype=self._dtype)
         if unknown is not None:
             added = self.tokenizer.get_added_tokens_decoder().items()
-            self._text_ids[[number for number, token in added if token.special]] = unknown
+            named = [number for number, token in added if token.special]
+            self._text_ids[[*named, *special]] = unknown
         self._capitals = capitals
         self._splitting = find_splitting(self.tokenizer)
         self._table = (

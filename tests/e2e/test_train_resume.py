@@ -166,6 +166,11 @@ def test_a_checkpoint_from_other_data_or_model_is_refused(tmp_path: Path, capsys
     wider = tiny_config(tmp_path, hidden_size=64)
     assert train(corpus("bert-wwm"), wider, output, *SMALL, "--steps", "4") == 2
     assert "parameters, shapes" in capsys.readouterr().err
+    # Of the same shapes.
+    heads = tiny_config(tmp_path, num_attention_heads=4)
+    assert train(corpus("bert-wwm"), heads, output, *SMALL, "--steps", "4") == 2
+    told = capsys.readouterr().err
+    assert "is of another run (configuration.num_attention_heads 2 there, 4 here); name" in told
 
 
 def test_a_later_checkpoint_is_not_overtaken(tmp_path: Path, capsys: Captured) -> None:
@@ -205,6 +210,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     )
     assert run.returncode == 1, run.stderr
     assert "shardmill: cannot save" in run.stderr
+    assert "File too large" in run.stderr
     assert "step-00000002, is whole" in run.stderr
     assert steps_saved(output) == ["step-00000002"]
     assert train(data, model, output, *SMALL, "--steps", "4") == 0
@@ -216,6 +222,6 @@ def test_a_changed_shard_stops_a_run_before_it_begins(tmp_path: Path, capsys: Ca
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
-    assert train(data, model, tmp_path / "run", *SMALL, "--steps", "2") == 2
+    assert train(data, model, tmp_path / "run", *SMALL, "--steps", "2") == 1
     assert f"{shard} was changed: its sha256 is not the manifest's" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,13 +65,29 @@ def test_unexpected_error_is_one_sentence_and_its_trace_a_file(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.delenv("SHARDMILL_TRACEBACK", raising=False)
-    assert program(fail(ZeroDivisionError("by zero")))() == 1
+    # A program of which nothing is written here.
+    assert one_sentence(int)() == 1
     [trace] = tmp_path.iterdir()
     assert capsys.readouterr().err == (
-        "shardmill: this is a fault of shardmill's, please report it: ZeroDivisionError: by zero "
+        "shardmill: this is a fault of shardmill's, please report it: TypeError: int() argument "
+        "must be a string, a bytes-like object or a real number, not 'NoneType' "
         f"(the trace is in {trace})\n"
     )
     assert trace.read_text("utf-8").startswith("Traceback")
+
+
+def test_an_error_in_code_of_the_user_names_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("SHARDMILL_TRACEBACK", raising=False)
+    assert program(fail(ZeroDivisionError("by zero")))() == 1
+    told = capsys.readouterr().err
+    assert re.fullmatch(
+        rf"shardmill: {re.escape(__file__)}, line \d+, in \w+: ZeroDivisionError: by zero "
+        r"\(the trace is in .*\)\n",
+        told,
+    )
 
 
 def test_unexpected_error_is_raised_for_developers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,3 +210,17 @@ def test_option_given_twice_has_the_last_value() -> None:
     parser = Parser("x", description="")
     parser.add_argument("--rows", type=int)
     assert parser.parse_args(["--rows", "1", "--rows=2"]).rows == 2
+
+
+def test_what_a_shell_made_of_a_pattern_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def parse() -> None:
+        parser = Parser("vocab", "")
+        parser.add_argument("--input")
+        parser.parse_args(["--input", "a.txt", "b.txt", "c.txt"])
+
+    assert program(parse)() == 2
+    assert capsys.readouterr().err == (
+        "shardmill: 'b.txt c.txt' belongs to no option, each of which takes one value: put a "
+        "pattern in quotes (--input 'text/*.txt'), or repeat the option (shardmill vocab --help "
+        "lists the options)\n"
+    )

@@ -297,3 +297,9 @@ def test_verify_finds_what_an_export_leaves_out(
     capsys.readouterr()
     assert verify([str(out)]) == 1
     assert told in capsys.readouterr().out
+
+
+def test_an_export_onto_the_build_itself_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    folder = copy_of("bert", tmp_path / "corpus")
+    assert export(folder, Path(f"{folder}/../corpus")) == 2
+    assert "corpus is the build itself; name a new folder" in capsys.readouterr().err

@@ -286,7 +286,8 @@ def test_a_file_that_is_no_configuration_is_refused(text: str, tmp_path: Path) -
         ({"is_decoder": True}, "is a decoder; masked tokens want an encoder"),
         ({"hidden_size": "wide"}, "is no configuration of a model: "),
         ({"num_attention_heads": 3}, "cannot be made: "),
-        ({"hidden_act": "nope"}, "cannot be made: "),
+        ({"num_attention_heads": 0}, "cannot be made: "),
+        ({"hidden_act": "nope"}, "cannot be made: KeyError: 'nope'"),
     ],
 )
 def test_a_configuration_of_no_model_is_refused(
@@ -300,6 +301,15 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     Path(config_of(tmp_path)).rename(folder / "config.json")
     assert refusal(str(folder)).startswith(f"--model {folder} cannot be made: ")
+    (folder / "pytorch_model.bin").write_bytes(b"junk")
+    assert refusal(str(folder)).startswith(f"--model {folder} cannot be made: ")
+
+
+def test_damaged_heads_beside_a_model_are_told(tmp_path: Path) -> None:
+    model = load(config_of(tmp_path))
+    model.save_pretrained(tmp_path / "saved")
+    (tmp_path / "saved" / "heads.safetensors").write_bytes(b"junk")
+    assert refusal(str(tmp_path / "saved")).startswith(f"--model {tmp_path}/saved cannot be made: ")
 
 
 def test_weights_of_another_precision_are_trained_in_float32(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_the_cases_are_all_options(folder: Path) -> None:
         (["--see", "1"], "neither Shardmill nor Beam has an option --see; did you mean --seed"),
         (["--set", "copies=3", "--copies", "4"], "name the same field: leave one out"),
         (["--direct_num_workers=abc"], "--direct_num_workers: invalid int value: 'abc'"),
+        (["--input", "a.txt", "b.txt"], "'b.txt' belongs to no option, each of which takes one"),
         (["--no_such_option=1"], "neither Shardmill nor Beam has an option --no_such_option"),
         (["--direct_running_mode=multi_processing"], "give --workers instead"),
     ],

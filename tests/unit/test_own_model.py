@@ -153,3 +153,22 @@ def test_an_unknown_callable_ends_in_one_sentence(
     assert train(absent, tmp_path / "run") == 2
     assert capsys.readouterr().err.startswith(f"shardmill: --model {absent} cannot be imported: ")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("    return Own(", "    corpus.nothing\n    return Own(", "in make: AttributeError"),
+        ("def _part(logits, labels):\n", "def _part(logits):\n", "in forward: TypeError"),
+    ],
+)
+def test_its_own_errors_are_told_as_such(
+    old: str, new: str, told: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"{name.partition(':')[0]}.py"
+    assert old in SOURCE
+    path.write_text(SOURCE.replace(old, new), encoding="utf-8")
+    assert train(name, tmp_path / "run") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f"shardmill: {path}, line ")
+    assert told in line

@@ -239,3 +239,17 @@ def test_special_pieces_of_the_model_become_unknown_when_asked() -> None:
     as_text = TextEncoder(tokenizer.to_str(), unknown=0).encode(text, rng_for(1, "check"))
     assert as_found.ids.tolist() == [2, 1, 3]
     assert as_text.ids.tolist() == [2, 0, 3]
+
+
+@pytest.mark.parametrize("added", [True, False])
+def test_tokens_with_a_role_stay_out_of_text_whatever_the_tokenizer_says(added: bool) -> None:
+    """Where they are added tokens that are not special, or words of the model alone."""
+    vocab = {"[UNK]": 0, "[SEP]": 1, "a": 2, "b": 3}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre.WhitespaceSplit()
+    if added:
+        tokenizer.add_tokens(["[SEP]"])
+    data = np.frombuffer(b"a [SEP] b\n", np.uint8)
+    text = ShardText(data=data, document_starts=np.array([0]), sentence_starts=np.array([0]))
+    encoder = TextEncoder(tokenizer.to_str(), unknown=0, special=[1])
+    assert encoder.encode(text, rng_for(1, "check")).ids.tolist() == [2, 0, 3]
