@@ -17,7 +17,7 @@ from pipelines.output import join
 from pipelines.prepare import Wanted, end_work, prepare
 from pipelines.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
-from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
+from schemas.exported import EXPORT, EXPORT_VERSION, Export, ExportedFile, ExportIdentity
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.sealed import sealed_json
@@ -28,7 +28,6 @@ from transforms.standard_columns import standard_columns, standard_schema
 from transforms.work_folder import Note, digest_of, intact_notes, write_note, write_noted
 from transforms.write_shard import HashingFile, write_hashed
 
-_FORMAT_VERSION = 2
 _ROW_GROUP = 8192
 
 
@@ -142,7 +141,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
                     done[target] = export_shard(corpus, shard, output, copies, form)
                     rows += shard.rows * copies
             files = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
-            told = Export(format_version=_FORMAT_VERSION, identity=identity, files=tuple(files))
+            told = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(files))
             write_atomically(join(output, EXPORT), sealed_json(told))
         except (OSError, BeamError) as error:
             raise RunError(f"cannot write to {output}: {error}") from error

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pipelines.output import join
 from schemas.checked_json import DamagedError, parse_json, read_json
-from schemas.exported import EXPORT, Export
+from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export
 from schemas.manifest import AnyManifest, seal
 from schemas.manifest_checks import REJECTED, rejected_elsewhere
 from schemas.sealed import open_sealed, sealed_json
@@ -107,6 +107,18 @@ def export_problems(folder: str) -> list[Problem]:
     if len({file.path for file in export.files}) < len(export.files):
         problems.append(Problem("manifest", f"{EXPORT} lists a file twice"))
     known = {file.path for file in export.files}
+    told = {path.partition("/")[0] for path in known if "/" in path}
+    if sorted(told) != sorted(export.identity.splits):
+        sentence = f"{EXPORT} tells of other splits than it lists files of"
+        problems.append(Problem("manifest", sentence))
+    problems += [
+        Problem("manifest", f"{name} is not in {EXPORT}")
+        for name in TOKENIZER_FILES
+        if name not in known
+    ]
+    if export.format_version != EXPORT_VERSION:
+        sentence = f"{EXPORT} has format version {export.format_version}, not {EXPORT_VERSION}"
+        problems.append(Problem("manifest", sentence))
     for split in export.identity.splits:
         for file in list_folder(join(folder, split)):
             name = f"{split}/{file.path.rsplit('/', 1)[-1]}"

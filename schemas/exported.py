@@ -5,6 +5,10 @@ import dataclasses
 from schemas.checked_json import Count, RelativePath, Sha256
 
 EXPORT = "export.json"
+EXPORT_VERSION = 2
+"""Of the folder of an export."""
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+"""Files that lie beside the rows in every export."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

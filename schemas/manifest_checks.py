@@ -118,6 +118,9 @@ def _files(
     manifest: AnyManifest, wanted: Mapping[str, str | None], shards: set[str]
 ) -> Iterator[str]:
     """Compares the listed files with those that there must be, and their sha256 if it is known."""
+    inputs = [file.path for file in manifest.inputs]
+    if len(set(inputs)) < len(inputs):
+        yield "the inputs list a file twice"
     listed: Mapping[str, FileEntry] = manifest.files
     for path, sha256 in wanted.items():
         if path not in listed:

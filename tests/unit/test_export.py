@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.export import main
+from pipelines.verify import main as verify
+from schemas.sealed import sealed_json
 from tests.corpus_fixtures import (
     FREQUENT,
     RECIPES,
@@ -267,6 +270,33 @@ def tiny_model(recipe: str, vocabulary: int) -> Any:
 def test_an_unknown_file_system_is_told(capsys: Captured) -> None:
     assert main([str(corpus("bert")), "--to", "parquet", "--output", "foo://bucket/x"]) == 2
     assert "--output foo://bucket/x: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda told: told["identity"]["splits"].pop(), "other splits than it lists files of"),
+        (lambda told: told["files"].pop(0), "tokenizer.json is not in export.json"),
+        (lambda told: told.update(format_version=3), "has format version 3, not 2"),
+    ],
+    ids=["split", "tokenizer", "version"],
+)
+def test_verify_finds_what_an_export_leaves_out(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], object],
+    told: str,
+) -> None:
+    out = tmp_path / "out"
+    assert main([str(corpus("bert")), "--to", "parquet", "--output", str(out)]) == 0
+    assert verify([str(out)]) == 0
+    found = json.loads((out / "export.json").read_text())
+    found.pop("checksum")
+    change(found)
+    (out / "export.json").write_bytes(sealed_json(found))
+    capsys.readouterr()
+    assert verify([str(out)]) == 1
+    assert told in capsys.readouterr().out
 
 
 def test_an_export_onto_the_build_itself_is_refused(tmp_path: Path, capsys: Captured) -> None:

@@ -304,19 +304,6 @@ def test_a_record_of_another_shape_is_none(text: str) -> None:
     assert parse_holder(me.to_json().encode()) == me
 
 
-def test_a_lock_that_cannot_be_written_names_its_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "pwrite", full)
-    told = r"cannot write to .*/out: .*No space left"
-    with pytest.raises(UsageError, match=told), hold(tmp_path / "out", "build"):
-        pass
-    assert not (tmp_path / "out").exists()
-
-
 def test_folders_that_are_made_are_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,3 +320,16 @@ def test_folders_that_are_made_are_on_the_disk(
         (tmp_path / "a" / "b" / "kept").touch()
         inodes = [path.stat().st_ino for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")]
     assert synced[-3:] == inodes
+
+
+def test_a_lock_that_cannot_be_written_names_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    told = r"cannot write to .*/out: .*No space left"
+    with pytest.raises(UsageError, match=told), hold(tmp_path / "out", "build"):
+        pass
+    assert not (tmp_path / "out").exists()
