@@ -46,7 +46,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     """Checks the counts and writes the manifest; those of a mixture's members come first.
 
     Raises:
-      NothingMadeError: if there was no document at all.
+      NothingMadeError: if there was no document, or none of which a row could be made.
       RunError: if more records were set aside than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
@@ -90,11 +90,18 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     Raises:
       NothingMadeError: if all of them did.
     """
-    told = [
-        f"{builder.settings.recipe.name} made no examples of {documents:,} document(s): {reason}"
+    empty = [
+        builder.settings.recipe
         for builder, splits in zip(plan.builders, entries, strict=True)
-        if (reason := builder.settings.recipe.pair.wants)
-        and not any(entry.rows for shards in splits.values() for entry in shards)
+        if not any(entry.rows for shards in splits.values() for entry in shards)
+    ]
+    told = [
+        f"{recipe.name} made no examples of {documents:,} document(s): "
+        + (
+            recipe.pair.wants
+            or f"nothing in them makes a row; `shardmill recipes {recipe.name}` says what does"
+        )
+        for recipe in empty
     ]
     if len(told) == len(plan.builders):
         raise NothingMadeError("; ".join(told))
@@ -104,8 +111,9 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
 def _empty_splits(entries: Entries) -> list[str]:
     """Tells which splits have shards and not a single row."""
     return [
-        f"the split {split} has no rows: none of its documents made one; hold out more with "
-        "--eval-fraction, or nothing with --eval-fraction 0"
+        f"the split {split} has no rows: none of its documents made one; hold out "
+        f"{'less' if split == 'train' else 'more'} with --eval-fraction, or nothing with "
+        "--eval-fraction 0"
         for split, shards in entries.items()
         if shards and not any(entry.rows for entry in shards)
     ]
@@ -176,8 +184,15 @@ def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
         raise RunError(
             f"{count} record(s) were set aside ({listed}), and --max-rejected is "
             f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
-            f"the same command with --max-rejected {count}"
+            f"the same command with --max-rejected {count}{_other_encoding(reasons)}"
         )
+
+
+def _other_encoding(reasons: Mapping[str, int]) -> str:
+    """Returns what else may be done about text that is not UTF-8."""
+    if "invalid_utf8" not in reasons:
+        return ""
+    return "; text that is in another encoding is read with --encoding and --overwrite"
 
 
 def _left_out(content: Split) -> str:

@@ -51,7 +51,7 @@ def hold_out(
     if keys is None or not len(keys):
         return plan, ""
     share = f"the share of {DEFAULT_FRACTION:.1%} that is held out for evaluation by default"
-    if needed > _MOST_HELD_OUT * len(keys):
+    if not _are_many(len(keys), needed):
         none = dataclasses.replace(plan, eval=0, eval_below=0)
         return none, (
             f"nothing is held out for evaluation: of {len(keys)} document(s) {share} is too "
@@ -64,12 +64,17 @@ def hold_out(
     )
 
 
+def _are_many(documents: int, needed: int) -> bool:
+    """Whether so many documents can do without those that are needed to be held out."""
+    return needed <= _MOST_HELD_OUT * documents
+
+
 def _upper_halves(
     ranges: Sequence[FileRange], options: BuildOptions, below: int, enough: int
 ) -> np.ndarray | None:
     """Returns uint64[D], ascending: the upper halves of all documents' keys, equal keys once.
 
-    None if this many of them are below a bound, or a file cannot be read: whoever builds says why.
+    None if enough of many are below a bound, or a file cannot be read: whoever builds says why.
     """
     keys: set[bytes] = set()
     held_out: set[bytes] = set()
@@ -88,7 +93,7 @@ def _upper_halves(
                     found = list(map(document_key, batch.texts))
                     keys.update(found)
                     held_out.update(itertools.compress(found, _halves(found) < np.uint64(below)))
-                    if len(held_out) >= enough:
+                    if len(held_out) >= enough and _are_many(len(keys), enough):
                         return None
     except OSError:
         return None

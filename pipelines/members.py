@@ -130,8 +130,9 @@ def _with_markers(recipe: Recipe, options: BuildOptions) -> Recipe:
     """Returns the recipe with the markers of --markers, if it was given and the recipe has any."""
     if options.markers is None or not has_markers(recipe):
         return recipe
+    text = read_file(options.markers, "--markers")
     try:
-        markers = read_markers(read_file(options.markers, "--markers"))
+        markers = read_markers(text)
         return changed(recipe, {_MARKERS: ",".join(markers)})
     except ValueError as error:
         raise ValueError(f"--markers {options.markers}: {error}") from error

@@ -1,6 +1,5 @@
 """The output folder of a build or of annotations, as others read it."""
 
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.locks import refuse_while_written
@@ -23,8 +22,7 @@ def join(folder: str, *names: str) -> str:
 
 def read_text(path: str) -> str:
     """Returns the content of a UTF-8 file."""
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read().decode()
+    return read_bytes(path).decode()
 
 
 def read_manifest(folder: str) -> Manifest | MixtureManifest:

@@ -143,10 +143,13 @@ def choose_runner(arguments: Sequence[str], workers: int) -> Runner:
         raise UsageError("--workers is for local runs; give the runner's own option for workers")
     runner = Runner(options=PipelineOptions(given), workers=workers)
     try:
-        runner.new_pipeline()
+        probe = runner.new_pipeline()
     except ValueError as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise UsageError(" ".join(lines)) from error
+    # Beam removes the temporary folder of a pipeline when that has run, and this one never does.
+    with contextlib.suppress(OSError):
+        os.rmdir(probe.local_tempdir)
     FileSystems.set_options(runner.options)
     return runner
 

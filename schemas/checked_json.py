@@ -18,10 +18,10 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 from schemas.json_types import WrongValueError, reader_of, shown
+from schemas.regular_files import read_regular
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def read_json_file(path: str | os.PathLike[str], kind: type[T]) -> T:
       DamagedError: if it is not JSON, or not what the type says.
       OSError: if it cannot be read.
     """
-    return read_json(Path(path).read_bytes(), kind, path)
+    return read_json(read_regular(path), kind, path)
 
 
 def parse_json(content: str | bytes, where: str | os.PathLike[str]) -> Any:

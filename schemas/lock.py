@@ -189,7 +189,9 @@ def _acquire(path: Path, lock: Path) -> int:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             file = os.open(lock, flags, 0o666)
         except FileNotFoundError:
-            # Who held it before has just removed it with its folder.
+            # Who held it before has just removed it with its folder, or nothing can be made there.
+            if time.monotonic() > until:
+                raise
             lock.parent.mkdir(parents=True, exist_ok=True)
             continue
         try:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from schemas.checked_json import (
-    Count,
     DamagedError,
     PositiveCount,
     RelativePath,
     Sha256,
     read_json,
 )
+from schemas.manifest_parts import FileEntry
+from schemas.regular_files import read_regular
 from trainer.options import TrainOptions
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
@@ -38,19 +39,6 @@ def hexadecimal(text: str) -> None:
 
 RunId = Annotated[str, hexadecimal]
 """What tells a run from all others."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FileEntry:
-    """A file as it was written.
-
-    Attributes:
-      bytes: Its size.
-      sha256: Of its content.
-    """
-
-    bytes: Count
-    sha256: Sha256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +100,7 @@ def read_meta(folder: Path) -> Meta:
     """
     path = folder / META
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError as error:
         raise DamagedError(
             f"{folder} is damaged, or is no checkpoint of `shardmill train`: it has no {META}"

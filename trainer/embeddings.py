@@ -1,12 +1,14 @@
 """Reads embeddings of entities that were trained elsewhere."""
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from schemas.errors import UsageError
 from schemas.records import Array
+from schemas.regular_files import open_regular
 
 WIDTH = 100
 """Of embeddings of entities that are learned here. Source: thunlp/ERNIE (TransE)."""
@@ -24,8 +26,8 @@ def read_embeddings(path: str, ids: Sequence[str]) -> Array:
       UsageError: if it cannot be read, or lacks an entity.
     """
     try:
-        found = np.load(path) if path.endswith(".npy") else _read_text(path, ids)
-    except (OSError, ValueError) as error:
+        found = _read(path, ids)
+    except (OSError, EOFError, ValueError) as error:
         raise UsageError(f"--entity-embeddings {path} cannot be read: {error}") from error
     if found.ndim != 2 or len(found) != len(ids) or not np.isfinite(found).all():
         raise UsageError(
@@ -35,14 +37,23 @@ def read_embeddings(path: str, ids: Sequence[str]) -> Array:
     return np.ascontiguousarray(found, np.float32)
 
 
-def _read_text(path: str, ids: Sequence[str]) -> Array:
+def _read(path: str, ids: Sequence[str]) -> Array:
+    with open_regular(path) as file:
+        if not path.endswith(".npy"):
+            return _read_text(path, file, ids)
+        found: Array = np.lib.format.read_array(file, allow_pickle=False)
+    if found.dtype.kind not in "fiu":
+        raise ValueError(f"it has values of type {found.dtype}, not numbers")
+    return found
+
+
+def _read_text(path: str, file: BinaryIO, ids: Sequence[str]) -> Array:
     """Returns the rows of those ids that are asked for."""
     wanted, rows = set(ids), {}
-    with Path(path).open(encoding="utf-8") as file:
-        for line in file:
-            name, *numbers = line.split()
-            if name in wanted:
-                rows[name] = np.array(numbers, np.float32)
+    for line in io.TextIOWrapper(file, "utf-8"):
+        name, *numbers = line.split()
+        if name in wanted:
+            rows[name] = np.array(numbers, np.float32)
     if missing := [name for name in ids if name not in rows]:
         raise UsageError(
             f"--entity-embeddings {path} has no numbers for {len(missing):,} of {len(ids):,} "

@@ -219,7 +219,7 @@ def _config(name: str, corpus: Corpus) -> Any:
         # Matrix units of a GPU want a multiple of 64; the ids added are never used.
         fields["vocab_size"] = -(-corpus.vocabulary.size // 64) * 64
         return transformers.AutoConfig.for_model(**fields)
-    if not os.path.exists(name):
+    if not (os.path.isfile(name) or os.path.isdir(name)):
         raise UsageError(
             f"--model {name!r} is neither a file, a folder nor module:callable; "
             f"{nearest(name, PRESETS)}"

@@ -10,6 +10,7 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, AnyManifest, parse_manifest
 from schemas.manifest_parts import ShardEntry
+from schemas.regular_files import read_regular
 from transforms.corpus import Corpus, CorpusError, check_agreement, corpus_of
 
 _ADVICE = "shardmill verify tells what else is wrong"
@@ -27,7 +28,7 @@ def read_local_manifest(folder: str | os.PathLike[str]) -> AnyManifest:
             f"{folder} is not on a local disk; copy the build there, shards are mapped"
         )
     try:
-        manifest = parse_manifest(Path(folder, MANIFEST).read_bytes())
+        manifest = parse_manifest(read_regular(Path(folder, MANIFEST)))
         check_agreement(manifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(_missing(folder, MANIFEST)) from error
@@ -52,7 +53,7 @@ def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
     path = Path(folder)
     manifest = read_local_manifest(folder)
     try:
-        return corpus_of(str(path), manifest, lambda name: (path / name).read_bytes())
+        return corpus_of(str(path), manifest, lambda name: read_regular(path / name))
     except FileNotFoundError as error:
         raise UsageError(_missing(folder, Path(error.filename).name)) from error
     except (CorpusError, OSError) as error:

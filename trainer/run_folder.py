@@ -63,7 +63,8 @@ def check_place(run: Path, data: Path) -> None:
     Raises:
       UsageError: saying who writes the data since when, or to name another folder.
     """
-    place, source = run.resolve(), data.resolve()
+    # `Path.resolve` raises on a loop of links.
+    place, source = Path(os.path.realpath(run)), Path(os.path.realpath(data))
     if source in (place, *place.parents):
         raise UsageError(
             f"--output {run} is in the folder of --data {data}, where only `shardmill build` "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.annotations import AnnotationError
 from schemas.entities import is_entity_id
-from transforms.long_runs import LongRunTokenizer
+from transforms.spacy_words import LinearTokenizer
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -29,6 +29,8 @@ _ALONE = (
     r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f\u3001-\u30ff\uff01-\uff65"
     r"\u2014\u2018-\u201f\u2026\u00b7]"
 )
+# Of these, those that are part of no longer prefix or suffix.
+_SINGLE = _ALONE.replace(r"\u2014\u2018-\u201f\u2026\u00b7", "")
 
 
 class GazetteerError(AnnotationError):
@@ -91,7 +93,7 @@ class Gazetteer:
             ruler.add_patterns(self._entries())
         except (ValueError, TypeError) as error:
             raise GazetteerError(f"spaCy refuses a pattern: {error}") from error
-        nlp.tokenizer = LongRunTokenizer(words, _ALONE)
+        nlp.tokenizer = LinearTokenizer(words, _SINGLE)
         # The limit is for parsers, which this pipeline has not.
         nlp.max_length = sys.maxsize
         return nlp

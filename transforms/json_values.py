@@ -11,7 +11,7 @@ from transforms.planned_file import ReadError
 HEAD_BYTES = 4096
 
 _PIECE_BYTES = 1 << 20
-_ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*\{")
+_ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*[{\]]")
 _SPACE = re.compile(r"[\s,]*")
 
 

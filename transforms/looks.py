@@ -20,6 +20,7 @@ _SUFFIX = {"gzip": ".gz", "bz2": ".bz2", "Zstandard": ".zst", "Parquet": ".parqu
 _HTML = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
 _XML = re.compile(r"<\?xml\s|<mediawiki[\s>]", re.IGNORECASE)
 _TAG = re.compile(r"</?([A-Za-z][\w:.-]*)(?:\s[^<>]*)?/?>")
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _ARCHIVE = re.compile(r"WARC/\d\.\d\r?\nWARC-")
 _LEAST_TAGS = 3
 _MOST_NAMES = 20
@@ -57,6 +58,10 @@ def look_at_stored(head: bytes, kind: str, codec: str | None) -> Look | None:
       kind: The format that the file is read as.
       codec: The compression that its name tells.
     """
+    if head.startswith(_POINTER):
+        return Look(
+            "is a pointer of Git LFS, not the file itself", "get the file, as with git lfs pull"
+        )
     if codec:
         # Zstandard's frames may begin with one that is skipped.
         skipped = codec == "zstd" and head[1:4] == b"\x2a\x4d\x18"
@@ -229,7 +234,12 @@ def _not_utf8(name: str | None) -> Look:
 
 
 def _no_json(text: str, *, whole: bool) -> Look | None:
-    if not text.strip() or has_json(text):
+    if not text.strip():
+        return None
+    if json_of(text, whole=whole) == NO_OBJECTS:
+        # All of the file would be a record or two, and set aside.
+        return Look("holds JSON without objects", 'make each text an object, {"text": ...}')
+    if has_json(text):
         return None
     if table := table_of(text, whole=whole):
         return Look(f"is read as JSON lines and looks like {table}", f"convert it, or {_AS_PROSE}")
@@ -262,9 +272,11 @@ def _markup_of(text: str) -> Look | None:
     text = _without_comments(text)
     kind = "HTML" if _HTML.match(text) else "XML" if _XML.match(text) else ""
     if not kind and _TAG.match(text):
-        # A text may have a tag around each document.
-        tags = [found[1] for found in _TAG.finditer(text)]
-        many = len(tags) * 20 > max(text.count("\n"), 60)
+        # A text may have a tag around each document, names of who speaks, or "<unk>".
+        found = list(_TAG.finditer(text))
+        tags = [each[1] for each in found]
+        closed = any("/" in (each[0][1], each[0][-2]) for each in found)
+        many = closed and len(tags) * 20 > max(text.count("\n"), 60)
         kind = "HTML or XML" if many and len(set(tags)) >= _LEAST_TAGS else ""
     advice = "extract its text first, or give --format text to read it with its tags"
     return Look(f"looks like {kind}", advice) if kind else None

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.annotations import (
@@ -22,6 +21,7 @@ from schemas.columns import ENTITY_IDS
 from schemas.entities import ENTITIES, read_entities
 from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
 from transforms.shards import ShardPlan
+from transforms.work_folder import read_bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
     whole = FileSystems.join(folder, *path.split("/"))
     try:
         local = os.path.isfile(whole)
-        source = pa.memory_map(whole) if local else pa.BufferReader(_content(whole))
+        source = pa.memory_map(whole) if local else pa.BufferReader(read_bytes(whole))
         reader = pa.ipc.open_file(source)
         kinds = [name for name in reader.schema.names if name != "key"]
         if reader.num_record_batches != 1 or not reader.schema.equals(annotation_schema(kinds)):
@@ -115,16 +115,10 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
     return batch
 
 
-def _content(path: str) -> bytes:
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        content: bytes = file.read()
-    return content
-
-
 def _read_entities(folder: str, sha256: str) -> tuple[str, ...]:
     path = FileSystems.join(folder, ENTITIES)
     try:
-        content = _content(path)
+        content = read_bytes(path)
     except OSError as error:
         raise AnnotationError(f"{path} cannot be read: {error}") from error
     if hashlib.sha256(content).hexdigest() != sha256:

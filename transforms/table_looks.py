@@ -22,8 +22,11 @@ _NUMBER = re.compile(
 )
 _IDENTIFIER = re.compile(r"(?=\S*\d)\S{2,64}")
 _NAME = re.compile(r"[^\W\d][\w .-]{0,40}")
-# How items of a list begin, before a tab: "1.", "(a)", "第一、", a bullet; and who speaks.
-_ITEM = re.compile(r"[(（\[]?[\w.]{1,8}[.)）\]、]|\W*|.*[:：]")
+# How items of a list begin, before a tab: "1.", "(a)", "第一、", a bullet; who speaks; the chapter
+# and verse, or the time of what is said.
+_ITEM = re.compile(
+    r"[(（\[]?[\w.]{1,8}[.)）\]、]|\W*|.*[:：]|([\w ]+ )?\d{1,3}(:\d{1,3}){1,2}([.,]\d+)?"
+)
 _TAG = re.compile(r"\S+([ \t]\S+)*[ \t](O|[BIESMLU]-\S+)")
 _COMMENTS = re.compile(r"(\s*#[^\r\n]*[\r\n])*")
 _STOPS = tuple(".!?。！？…")

@@ -17,8 +17,9 @@ from schemas.checked_json import Count, DamagedError, FileName, RelativePath, Sh
 from schemas.lock import LOCK, WORK_FOLDER
 from schemas.manifest import canonical_json
 from schemas.records import ShardId
+from schemas.regular_files import read_regular
 from schemas.sealed import open_sealed, sealed_json
-from transforms.atomic_files import write_atomically
+from transforms.atomic_files import is_local, write_atomically
 
 RECORD = "record.json"
 _ERROR = "error.txt"
@@ -227,6 +228,8 @@ def read_reading(output: str) -> dict[str, int] | None:
 
 def read_bytes(path: str) -> bytes:
     """Returns the content of a file, as it is."""
+    if is_local(path):
+        return read_regular(path)
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         content: bytes = file.read()
     return content

@@ -285,7 +285,10 @@ def test_rejected_records_end_the_run(
     assert build(out, *text) == 1
     message = told(capsys)
     assert message.startswith("3 record(s) were set aside (")
-    assert message.endswith("run the same command with --max-rejected 3")
+    assert message.endswith(
+        "run the same command with --max-rejected 3; text that is in another encoding is read with "
+        "--encoding and --overwrite"
+    )
     assert not (out / "manifest.json").exists()
 
     records = rejected(out)
@@ -333,7 +336,9 @@ def test_nothing_but_rejected_records(
 ) -> None:
     (tmp_path / "bad.jsonl").write_text("{\n{\n")
     assert build(tmp_path / "out", "--input", f"{tmp_path}/bad.jsonl") == 1
-    assert told(capsys).startswith("2 record(s) were set aside (")
+    message = told(capsys)
+    assert message.startswith("2 record(s) were set aside (")
+    assert message.endswith("--max-rejected 2")
 
 
 @pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one-worker", "two-workers"])

@@ -50,6 +50,22 @@ def test_nothing_is_held_out_of_very_few(
     assert "nothing is held out for evaluation: of 12 document(s)" in capsys.readouterr().err
 
 
+def test_a_single_document_is_never_held_out(tmp_path: Path) -> None:
+    below = np.iinfo(np.uint64).max // 200
+    texts = (f"A document of its own, number {number}." for number in range(9999))
+    text = next(text for text in texts if lowest([text], 1) < below)
+    assert built(tmp_path, [text], recipe="roberta") == 0
+    assert manifest(tmp_path)["shards"] == {"train": 1, "eval": 0, "eval_below": 0}
+
+
+def test_text_of_which_nothing_is_left_is_no_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert built(tmp_path, ["\u200b", "\u200b\n\u200b"], recipe="roberta") == 2
+    assert "roberta made no examples of 2 document(s): nothing in them" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_order_of_documents_does_not_matter(tmp_path: Path) -> None:
     bounds = set()
     for name, texts in (("a", TEXTS), ("b", TEXTS[::-1]), ("c", [*TEXTS, *TEXTS[:9]])):

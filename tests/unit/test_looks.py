@@ -30,6 +30,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROWS = [{"id": n, "text": f"Some text, number {n}, 中文。"} for n in range(30)]
 LINES = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
 CHINESE = "他说：“今天的天气很好，我们去公园散步吧。”\n于是大家都出门了，路上遇见了许多老朋友。\n\n"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
 ENGLISH = "The mill stood by the river.\nNobody had worked there for years.\n\n"
 
 
@@ -181,6 +182,11 @@ def test_what_json_lines_are_not() -> None:
             read(ENGLISH.encode(), name)
         with pytest.raises(ReadError, match=r"is read as JSON lines and looks like CSV"):
             read(b"id,text\n1,a\n2,b\n3,c\n", name)
+        for texts in (["One text.", "Another."], [["One text."], ["Another."]]):
+            for indent in (None, 1):
+                with pytest.raises(ReadError, match=r"holds JSON without objects; make each"):
+                    read(json.dumps(texts, indent=indent).encode(), name)
+        assert not read(b"[\n]\n", name)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +213,10 @@ def test_what_json_lines_are_not() -> None:
         (gzip.compress(b"a", mtime=0), "a.parquet", "is read as Parquet and looks like gzip"),
         (arrow("file"), "a.parquet", "is read as Parquet and looks like an Arrow file"),
         (b"", "a.parquet", "is read as Parquet and is empty; leave it out"),
+        *(
+            (POINTER, name, "is a pointer of Git LFS, not the")
+            for name in ("a.parquet", "a.gz", "a")
+        ),
     ],
 )
 def test_names_and_line_ends(data: bytes, name: str, told: str) -> None:
@@ -234,6 +244,8 @@ PROSE = {
     "PARIS": "PAR1S\nBZh is a sound\nPK\n",
     "tags": "<doc id=1>\nText\n</doc>\n",
     "comments": "<!-- a -->" * 5000 + "\nText.\n",
+    "names in angle brackets": "<ann> hi all\n<bob> hello\n<cat> how are you?\n<bob> fine\n",
+    "placeholders": "<unk> said the <num> men\n<eos> <unk> <pad>\n",
     "less": "< 3 is a heart\n<html is a word\n",
     "dialogue": "A:\tHello\n\nB:\tHi\n\nA:\tBye\n",
     "speech": '"Yes," he said, "no."\n"No," she said, "yes."\n',

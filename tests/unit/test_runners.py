@@ -1,4 +1,5 @@
 import logging
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,9 @@ def test_cancelled_job_is_told(runner: Runner, tmp_path: Path) -> None:
         runner.run(Job(lambda: "CANCELLED"), str(tmp_path / "error.txt"))  # type: ignore[arg-type]
     runner.run(Job(lambda: "DONE"), str(tmp_path / "error.txt"))  # type: ignore[arg-type]
     assert not (tmp_path / "error.txt").exists()
+
+
+def test_no_temporary_folder_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert choose_runner([], 1).local
+    assert not any(tmp_path.iterdir())
