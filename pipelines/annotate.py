@@ -8,7 +8,13 @@ from typing import Any, TypeAlias
 
 from pipelines.annotators import annotator_of, estimate
 from pipelines.build import missing_of, owned, run_waves
-from pipelines.finish import NothingMadeError, count_documents, documents_line, software_of
+from pipelines.finish import (
+    NothingMadeError,
+    count_documents,
+    documents_line,
+    refuse_contradictions,
+    software_of,
+)
 from pipelines.locks import Locks
 from pipelines.options import (
     RunOptions,
@@ -104,6 +110,7 @@ def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Lo
         command="annotate",
         identity=plan.identity,
         files=frozenset({*files, *REJECTED, ENTITIES, MANIFEST}),
+        reads=plan.reads,
     )
     if prepare(options.output, wanted, locks, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds these annotations\n")
@@ -168,6 +175,7 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
         identities=[identity],
         identity=identity,
         wave_shards=wave_shards(options, text_bytes / shards.train) if local else shards.train,
+        named=options.named_files,
         announcement=f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}",
     )
 
@@ -227,8 +235,9 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
         "annotations": [entry.to_json() for entry in entries],
         "files": files_of(notes),
     }
-    text = manifest_text(sealed(manifest, AnnotationsManifest))
-    write_atomically(join(output, MANIFEST), text.encode())
+    whole = sealed(manifest, AnnotationsManifest)
+    refuse_contradictions(output, whole)
+    write_atomically(join(output, MANIFEST), manifest_text(whole).encode())
 
 
 def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:

@@ -24,12 +24,13 @@ from transforms.build_examples import Annotations
 from transforms.corpus import check_agreement
 from transforms.formats import read_range
 from transforms.gazetteer import Gazetteer
-from transforms.inputs import FileRange
+from transforms.inputs import FileRange, InputFile
 from transforms.objectives.recipe import Recipe
+from transforms.paths import list_folder
 from transforms.planned_file import ReadError
 from transforms.shards import join_documents
 from transforms.stored_annotations import StoredAnnotations
-from transforms.write_shard import file_sizes, is_intact
+from transforms.write_shard import is_intact
 
 _SAMPLE_RANGES = 8
 _SAMPLE_BYTES = 1 << 15
@@ -46,6 +47,7 @@ class Source:
       announcement: What the user should know of them, in one line.
       entities: Ids of all entities that tokens can be aligned with, by number; none if no recipe
         asks for them.
+      files: That are read while the run goes on.
     """
 
     annotations: Annotations
@@ -53,6 +55,7 @@ class Source:
     software: Sequence[str]
     announcement: str
     entities: tuple[str, ...] = ()
+    files: tuple[InputFile, ...] = ()
 
     def identity_for(self, recipe: Recipe) -> dict[str, Any] | None:
         """Returns all that decides the annotations that a recipe needs, None if it needs none."""
@@ -141,13 +144,24 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
         )
     check_agreement(manifest)
     entries = manifest.annotations
-    sizes = file_sizes(join(folder, SPLIT))
+    files = {
+        file.path.rpartition("/")[2]: InputFile(
+            path=file.path,
+            size=file.size_in_bytes,
+            modified=file.last_updated_in_seconds or 0.0,
+            format="arrow",
+            compressed=False,
+        )
+        for file in list_folder(join(folder, SPLIT))
+    }
     for entry in entries:
-        found = sizes.get(entry.path.rpartition("/")[2])
+        found = files.get(entry.path.rpartition("/")[2])
         path = join(folder, *entry.path.split("/"))
         state = ""
-        if found != entry.bytes:
-            state = "is missing" if found is None else f"has {found} bytes, not {entry.bytes}"
+        if found is None:
+            state = "is missing"
+        elif found.size != entry.bytes:
+            state = f"has {found.size} bytes, not {entry.bytes}"
         elif not is_intact(path, entry):
             state = "was changed: its sha256 is not the manifest's"
         if state:
@@ -163,6 +177,7 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
         software=(),
         announcement="",
         entities=_entities(stored, kinds, names),
+        files=tuple(files[path.rpartition("/")[2]] for path in paths),
     )
 
 

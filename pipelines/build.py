@@ -22,12 +22,12 @@ from pipelines.runners import Runner, choose_runner
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
-from schemas.errors import RunError, one_sentence
+from schemas.errors import RunError, UsageError, one_sentence
 from schemas.lock import WORK_FOLDER
 from schemas.manifest import MANIFEST
 from schemas.records import ShardId
 from transforms.build_shards import BuildShards, ShardBuilder
-from transforms.paths import delete_files
+from transforms.paths import delete_files, real_path
 from transforms.read import ReadDocuments
 from transforms.record_reading import RecordReading
 from transforms.shard_documents import ShardDocuments
@@ -44,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.dry_run:
         show_plan(make_plan(options, local=runner.local))
         return 0
+    if options.annotations and real_path(options.annotations) == real_path(options.output):
+        raise UsageError(
+            f"--annotations {options.annotations} is the folder of --output, which holds a build "
+            "or annotations, not both; name another --output"
+        )
     with Locks("build") as locks:
         # Before anything is looked at that decides what is done.
         locks.add(options.output)
@@ -99,12 +104,14 @@ def _wanted(plan: BuildPlan) -> Wanted:
         for builder, identity in zip(plan.builders, plan.identities, strict=True)
     ]
     if plan.mixture is None:
-        return dataclasses.replace(each[0], files=each[0].files | {*REJECTED})
+        files = each[0].files | {*REJECTED}
+        return dataclasses.replace(each[0], files=files, reads=plan.reads)
     return Wanted(
         command="build",
         identity=plan.identity,
         files=frozenset({*told, *REJECTED}),
         members=dict(zip(plan.mixture.names, each, strict=True)),
+        reads=plan.reads,
     )
 
 

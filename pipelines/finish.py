@@ -17,15 +17,17 @@ from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
+from schemas.lock import WORK_FOLDER
 from schemas.manifest import (
     FORMAT_VERSION,
     MANIFEST,
+    AnyManifest,
     Manifest,
     add_up,
     manifest_text,
     sealed,
 )
-from schemas.manifest_checks import CARD, REPORT, TOKENIZER
+from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
 from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
 from transforms.atomic_files import write_atomically
@@ -171,8 +173,19 @@ def _write(
         for name, content in contents.items()
     ]
     manifest = sealed({**head, "files": files_of([*rejected, *notes])}, Manifest)
+    refuse_contradictions(output, manifest)
     write_atomically(join(output, MANIFEST), manifest_text(manifest).encode())
     return manifest
+
+
+def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
+    """Refuses to finish what is told wrongly: files of work in progress were lost or edited."""
+    told = list(contradictions(manifest))
+    if told:
+        raise RunError(
+            f"{output} cannot be finished, since what {WORK_FOLDER} in it tells does not agree "
+            f"({told[0]}); name another folder, or delete this one yourself"
+        )
 
 
 def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
@@ -222,7 +235,7 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
       NothingMadeError: if there was no document at all.
       RunError: if more records were set aside than allowed.
     """
-    check_unchanged(plan.files)
+    check_unchanged([*plan.files, *plan.annotated])
     reading = read_reading(plan.output)
     if reading is None:
         raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")

@@ -77,6 +77,11 @@ class RunOptions:
         }
         return [name for name, value in given.items() if value]
 
+    @property
+    def named_files(self) -> list[str]:
+        """The files that options name, those with the text left out."""
+        return [name for name in (self.gazetteer, self.entities) if name]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildOptions(RunOptions):
@@ -97,6 +102,11 @@ class BuildOptions(RunOptions):
     eval_fraction: float | None
     seed: int
     annotations: str | None
+
+    @property
+    def named_files(self) -> list[str]:
+        more = (self.tokenizer, self.user_dict, self.counts, self.markers)
+        return [*super().named_files, *(name for name in more if name)]
 
 
 def half_of_memory_gib() -> float:

@@ -212,6 +212,15 @@ def listed(names: Sequence[str]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
+def whole_paths(found: Found) -> Iterator[str]:
+    """Yields the paths of all files that are listed, those of members included."""
+    for path in found.files:
+        yield _join(found.place.folder, *path.split("/"))
+    for member in found.members.values():
+        if member is not None:
+            yield from whole_paths(member)
+
+
 def changed_files(found: Found, *, every: bool = False) -> Iterator[str]:
     """Yields the listed files that are not what was written: somebody's work may be in them.
 

@@ -70,6 +70,8 @@ class Plan(Generic[_Builder]):
       identity: The same of the whole. A folder holds one identity only.
       wave_shards: Shards that a local run builds together.
       announcement: What the user should know before it starts, "" if nothing.
+      annotated: Shards of annotations that are read.
+      named: Other files that were read to make the plan.
     """
 
     files: Sequence[InputFile]
@@ -83,6 +85,13 @@ class Plan(Generic[_Builder]):
     identity: Identity
     wave_shards: int
     announcement: str = ""
+    annotated: Sequence[InputFile] = ()
+    named: Sequence[str] = ()
+
+    @property
+    def reads(self) -> list[str]:
+        """All files that are read."""
+        return [*(file.path for file in (*self.files, *self.annotated)), *self.named]
 
     @property
     def folders(self) -> list[str]:
@@ -169,6 +178,8 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
         announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
         notes=(held_out,) if held_out else (),
+        annotated=source.files if source else (),
+        named=options.named_files,
     )
 
 

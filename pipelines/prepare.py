@@ -18,6 +18,7 @@ from pipelines.owned import (
     listed,
     lost_files,
     refuse_foreign,
+    whole_paths,
     work_names,
 )
 from pipelines.places import Place, in_the_way, place_of
@@ -26,6 +27,7 @@ from schemas.exported import EXPORT
 from schemas.lock import WORK_FOLDER
 from schemas.manifest import MANIFEST
 from transforms.atomic_files import make_folder
+from transforms.paths import real_path
 from transforms.work_folder import RECORD, Note, Record, note_name, write_note, write_record
 
 _SEALS = frozenset({MANIFEST, EXPORT})
@@ -40,12 +42,14 @@ class Wanted:
       identity: All that decides the bytes.
       files: Every file that may be written, relative to the folder; others are never touched.
       members: Of a mixture: what shall be made in the folders of its members.
+      reads: Files that are read to make it, so they must not be deleted before.
     """
 
     command: str
     identity: Mapping[str, Any]
     files: frozenset[str]
     members: Mapping[str, "Wanted"] = dataclasses.field(default_factory=dict)
+    reads: Sequence[str] = ()
 
 
 def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bool:
@@ -74,7 +78,7 @@ def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bo
             locks.add(_join(folder, name))
         differ = found is not None and _refuse_another(folder, wanted, found, overwrite=overwrite)
         if found is not None and found.finished and not differ:
-            if _is_whole(folder, found, overwrite=overwrite):
+            if _is_whole(wanted, found, overwrite=overwrite):
                 remove_leftovers(folder, found)
                 return True
             if found.command == "export":
@@ -85,6 +89,7 @@ def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bo
         problems += _problems(place_of(folder), wanted, found, resumed=not differ)
         _refuse_problems(problems)
         if found is not None and differ:
+            _refuse_read(found, wanted.reads)
             clear(found, locks)
             found = None
         start(folder, wanted)
@@ -96,13 +101,14 @@ def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bo
     return False
 
 
-def _is_whole(folder: str, found: Found, *, overwrite: bool) -> bool:
-    """Returns whether all files of something finished are there.
+def _is_whole(wanted: Wanted, found: Found, *, overwrite: bool) -> bool:
+    """Returns whether all files of something finished are there, and its members are its own.
 
     Raises:
-      UsageError: if some are not there, and a build shall not be overwritten, or files of an export
-        are not what was written.
+      UsageError: if not, and a build shall not be overwritten, or files of an export are not what
+        was written.
     """
+    folder = found.place.folder
     is_export = found.command == "export"
     if is_export and (changed := list(changed_files(found, every=True))):
         raise UsageError(
@@ -115,7 +121,13 @@ def _is_whole(folder: str, found: Found, *, overwrite: bool) -> bool:
             f"{folder} holds this very {found.command}, but these of its files are missing or cut: "
             f"{listed(lost)}; make it again with --overwrite"
         )
-    return not lost
+    others = _other_members(wanted, found)
+    if others and not overwrite:
+        raise UsageError(
+            f"{folder} holds this very mixture, but by now its folders {listed(others)} hold other "
+            "builds; name another folder, or make all of it again with --overwrite"
+        )
+    return not lost and not others
 
 
 def _reopen(found: Found) -> Found:
@@ -131,11 +143,31 @@ def _reopen(found: Found) -> Found:
     return dataclasses.replace(found, finished=False, files=dict.fromkeys(found.files))
 
 
+def _other_members(wanted: Wanted, found: Found) -> list[str]:
+    """Returns the members of a finished mixture whose folders hold something else by now."""
+    return [
+        name
+        for name, member in wanted.members.items()
+        if (inside := found.members.get(name)) is not None
+        and (not inside.finished or _differs(member, inside))
+    ]
+
+
 def _refuse_problems(problems: Sequence[str]) -> None:
     if problems:
         raise UsageError(
             "these are not what Shardmill wrote there, or something else has their names, and "
             f"nothing is touched: {listed(problems)}; move them, or name another folder"
+        )
+
+
+def _refuse_read(found: Found, reads: Sequence[str]) -> None:
+    """Refuses to clear away what the command is about to read."""
+    read = {real_path(path) for path in reads}
+    if both := [path for path in whole_paths(found) if real_path(path) in read]:
+        raise UsageError(
+            f"--overwrite would delete what this command reads: {listed(both)}; name another "
+            "folder, or copy these files to another place and read them there"
         )
 
 

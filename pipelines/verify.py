@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.corpus import described_corpus
+from pipelines.locks import refuse_while_written
 from pipelines.mixture_folder import member_problem
 from pipelines.output import join, read_any_manifest
 from pipelines.progress import track_shards
@@ -104,8 +105,16 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns 0 if all is well, else 1."""
     options = _parser().parse_args(argv)
+    before = _sealed(options.folder)
     whole, members = verify_all(options.folder, replay=not options.no_replay)
     every = [whole, *members.values()]
+    if any(verdict.problems for verdict in every):
+        # What was found is no damage if the folder was written to meanwhile.
+        refuse_while_written(options.folder)
+        if _sealed(options.folder) != before:
+            raise UsageError(
+                f"{options.folder} was written to while it was verified; run this command again"
+            )
     ok = not any(verdict.problems for verdict in every)
     if options.json:
         told = whole.to_json()
@@ -158,6 +167,12 @@ def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict
         if problem := member_problem(manifest, manifest.members[name], member):
             problems.append(Problem("manifest", f"{name}: {problem}"))
     return Verdict(problems, notes=manifest.notes), members
+
+
+def _sealed(folder: str) -> list[bytes]:
+    """Returns the content of what says that a folder is finished."""
+    paths = [join(folder, name) for name in (MANIFEST, EXPORT)]
+    return [read_bytes(path) for path in paths if FileSystems.exists(path)]
 
 
 def _is_export(folder: str) -> bool:

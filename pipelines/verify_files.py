@@ -9,7 +9,7 @@ from pipelines.output import join
 from schemas.checked_json import DamagedError, parse_json, read_json
 from schemas.exported import EXPORT, Export
 from schemas.manifest import AnyManifest, seal
-from schemas.manifest_checks import REJECTED
+from schemas.manifest_checks import REJECTED, rejected_elsewhere
 from schemas.sealed import open_sealed, sealed_json
 from transforms.checks.shard_file import Problem, UnreadableError, read_file
 from transforms.paths import list_folder
@@ -69,6 +69,8 @@ class _Rejected:
 
 def rejected_problems(folder: str, manifest: AnyManifest) -> Iterator[Problem]:
     """Yields whether the records that were set aside are others than those that were counted."""
+    if rejected_elsewhere(manifest):
+        return
     reasons: collections.Counter[str] = collections.Counter()
     for path in manifest.files:
         if path.startswith(f"{REJECTED}/"):

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -14,7 +15,8 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
-from pipelines.locks import hold_output_file
+from pipelines.locks import hold_output_file, refuse_while_written
+from pipelines.owned import find
 from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.numbers import whole
@@ -148,6 +150,7 @@ def _train(
         text = train_tokenizer(corpus.documents, training)
     except ValueError as error:
         raise UsageError(f"--size {options.size}: {error}") from error
+    _check_folder(options.output)
     try:
         write_atomically(options.output, text.encode())
     except Exception as error:
@@ -162,6 +165,7 @@ def _check_output(path: str, *, overwrite: bool) -> None:
     What runs that were killed left half written of this very file is deleted.
     """
     folder, slash, name = path.rpartition("/")
+    _check_folder(path)
     try:
         there = exists(path)
         halves = [file.path for file in list_folder(f"{folder}{slash}" or ".")]
@@ -174,6 +178,23 @@ def _check_output(path: str, *, overwrite: bool) -> None:
         raise UsageError(
             f"{path} is no tokenizer of `tokenizers`, and --overwrite replaces nothing else; name "
             "another file, or delete this one yourself"
+        )
+
+
+def _check_folder(path: str) -> None:
+    """Refuses a file of a build or export, and a folder that another command is writing to."""
+    if not is_local(path):
+        return
+    folder, name = os.path.split(path)
+    refuse_while_written(folder or ".")
+    found = None
+    # What nothing can be told of is not ours.
+    with contextlib.suppress(UsageError):
+        found = find(folder or ".")
+    if found is not None and name in found.files:
+        raise UsageError(
+            f"{path} belongs to what `shardmill {found.command}` made in {folder or '.'}, which "
+            "would be spoiled; name another file"
         )
 
 

@@ -261,6 +261,7 @@ def _make_folders(folder: Path) -> list[Path]:
             with contextlib.suppress(FileExistsError):
                 each.mkdir()
                 made.insert(0, each)
+                _sync(each.parent)
         # A name that is taken by something else is told here.
         os.stat(folder / ".")
     except BaseException:
@@ -269,10 +270,22 @@ def _make_folders(folder: Path) -> list[Path]:
     return made
 
 
+def _sync(folder: Path) -> None:
+    """Makes sure that the names in a folder are on the disk, where that can be done."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
 def _remove_empty(folders: list[Path]) -> None:
-    for folder in sorted(set(folders), key=lambda each: len(each.parts), reverse=True):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    # A folder that is not empty keeps those above, be it by a name such as "new/../out".
+    with contextlib.suppress(OSError):
+        for folder in sorted(set(folders), key=lambda each: len(each.parts), reverse=True):
+            with contextlib.suppress(FileNotFoundError):
+                folder.rmdir()
 
 
 def _space() -> str:

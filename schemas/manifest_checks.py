@@ -127,11 +127,23 @@ def _files(
     for path in sorted(listed.keys() & {MANIFEST, *shards}):
         yield f"{path} is no file besides shards and manifest, and listed as one"
     rejected = any(path.startswith(f"{REJECTED}/") for path in listed)
-    if rejected != any(manifest.documents.rejected.values()):
+    if (rejected or not rejected_elsewhere(manifest)) and rejected != any(
+        manifest.documents.rejected.values()
+    ):
         yield (
             f"{sum(manifest.documents.rejected.values())} record(s) were set aside, and "
             f"{'there are' if rejected else 'there are no'} files of them"
         )
+
+
+def rejected_elsewhere(manifest: AnyManifest) -> bool:
+    """Returns whether records that were set aside may lie in the folder of a mixture.
+
+    A mixture keeps them once for all members, whose rows have a column that others seldom have.
+    """
+    if not isinstance(manifest, Manifest) or not manifest.recipe.settings.get("objective_column"):
+        return False
+    return not any(path.startswith(f"{REJECTED}/") for path in manifest.files)
 
 
 def _listed(names: Iterable[str]) -> str:

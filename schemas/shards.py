@@ -21,7 +21,8 @@ def open_shard(path: str | os.PathLike[str]) -> pa.Table:
     Returns:
       Its rows; their memory is the file itself.
     """
-    with pa.ipc.open_file(pa.memory_map(os.fspath(path))) as file:
+    # As bytes, since Arrow takes no text that is not UTF-8.
+    with pa.ipc.open_file(pa.memory_map(os.fsencode(path))) as file:
         return file.read_all()
 
 

@@ -185,6 +185,13 @@ class Checkpoints:
             if _LINK.fullmatch(path.name) and is_latest(path):
                 path.unlink()
 
+    def mend_latest(self) -> None:
+        """Lets RUN/latest stand for the newest one, if a process was killed before it did."""
+        link = self._folder.parent / LATEST
+        found = self._all()
+        if found and not (link.is_symlink() and os.readlink(link) == f"{FOLDER}/{found[-1].name}"):
+            self._point_to(found[-1])
+
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
             self._folder.mkdir(parents=True)

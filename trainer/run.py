@@ -76,7 +76,10 @@ class Run:
                 log.close()
         if self.processes.first:
             done = max(self.begin, last)
-            for folder in _model_folders(Path(options.output, LATEST, MODEL)):
+            latest = Path(options.output, LATEST)
+            # A run that went on from elsewhere with no step to take has saved nothing.
+            place = latest if latest.exists() else Path(options.resume)
+            for folder in _model_folders(place / MODEL):
                 sys.stdout.write(f"{folder}: the model after {done:,} steps, for from_pretrained\n")
         return 0
 
@@ -87,6 +90,7 @@ class Run:
         if self.name is None:
             self.name = begin_run(run)
         self.checkpoints.clear()
+        self.checkpoints.mend_latest()
         logs: list[Log] = [Lines(self.steps), JsonLines(run, self.begin)]
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))

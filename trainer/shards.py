@@ -292,7 +292,8 @@ def _map(path: Path) -> pa.Buffer:
     try:
         if not os.path.getsize(path):
             return pa.py_buffer(b"")
-        with pa.memory_map(str(path)) as file:
+        # As bytes, since Arrow takes no text that is not UTF-8.
+        with pa.memory_map(os.fsencode(path)) as file:
             return file.read_buffer()
     except OSError as error:
         raise UsageError(f"{path} cannot be opened: {error}") from error

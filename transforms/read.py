@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,10 @@ def match_inputs(
     found: dict[str, FileMetadata] = {}
     for pattern in patterns:
         found.update({file.path: file for file in _match(pattern)})
+    for path in found:
+        # Manifests tell the names of files, and are UTF-8.
+        if path.encode("utf-8", "replace") != os.fsencode(path):
+            raise ValueError(f"{path!r}: its name is not UTF-8; rename the file")
     once: dict[str, FileMetadata] = {}
     for path, file in sorted(found.items()):
         once.setdefault(real_path(path), file)

@@ -100,7 +100,8 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
     whole = FileSystems.join(folder, *path.split("/"))
     try:
         local = os.path.isfile(whole)
-        source = pa.memory_map(whole) if local else pa.BufferReader(read_bytes(whole))
+        # As bytes, since Arrow takes no text that is not UTF-8.
+        source = pa.memory_map(os.fsencode(whole)) if local else pa.BufferReader(read_bytes(whole))
         reader = pa.ipc.open_file(source)
         kinds = [name for name in reader.schema.names if name != "key"]
         if reader.num_record_batches != 1 or not reader.schema.equals(annotation_schema(kinds)):

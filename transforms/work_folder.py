@@ -211,8 +211,15 @@ def reading_is_whole(output: str, paths: Sequence[str]) -> bool:
       output: Folder.
       paths: Of the files of records that may have been set aside.
     """
+    reading = read_reading(output)
+    if reading is None:
+        return False
     noted = [path for path in paths if FileSystems.exists(work_path(output, note_name(path)))]
-    return read_reading(output) is not None and len(intact_notes(output, noted)) == len(noted)
+    if len(intact_notes(output, noted)) < len(noted):
+        return False
+    files = (read_bytes(FileSystems.join(output, *path.split("/"))) for path in noted)
+    rejected = sum(count for name, count in reading.items() if name.startswith("rejected."))
+    return sum(content.count(b"\n") for content in files) == rejected
 
 
 def read_reading(output: str) -> dict[str, int] | None:
@@ -221,7 +228,7 @@ def read_reading(output: str) -> dict[str, int] | None:
     if not FileSystems.exists(path):
         return None
     try:
-        return open_sealed(read_bytes(path), dict[str, int], path)
+        return open_sealed(read_bytes(path), dict[str, Count], path)
     except DamagedError:
         return None
 

@@ -1,5 +1,6 @@
 """Input that changes while a command reads it is no corpus, and the command says so."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,3 +108,24 @@ def test_vocab_looks_at_the_end_too(
     assert main(["vocab", *given]) == 1
     assert f"{text} changed during the run" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_annotations_are_input(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes, run_waves = tmp_path / "notes", pipelines.build.run_waves
+    annotate = ["annotate", "--input", str(text), "--output", str(notes), "--shards", "1"]
+    assert main([*annotate, "--phrases", "jieba"]) == 0
+    shard = notes / "annotations" / "shard-00000-of-00001.arrow"
+
+    def changing(*arguments: object) -> None:
+        run_waves(*arguments)
+        os.utime(shard, (1, 1))
+
+    monkeypatch.setattr(pipelines.build, "run_waves", changing)
+    out = tmp_path / "out"
+    given = ["--input", str(text), "--tokenizer", str(tokenizer_file("wordpiece"))]
+    given += ["--annotations", str(notes), "--output", str(out), "--shards", "1"]
+    assert main(["build", "ernie1", *given]) == 1
+    assert f"shardmill: {shard} was written again during the run" in capsys.readouterr().err
+    assert not (out / "manifest.json").exists()

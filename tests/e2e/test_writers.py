@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import pipelines.build
 import pipelines.export
+import pipelines.verify
 from pipelines.cli import main
 from schemas.lock import hold, holder
 from transforms.work_folder import LostFolderError, Record, check_owner, digest_of, write_record
@@ -353,3 +355,110 @@ def test_every_file_is_listed_with_its_checksum(build: Build, sample: Path, tmp_
         assert {name: each["bytes"] for name, each in listed.items()} == {
             name: len(files[name]) for name in own
         }
+        # A member's set-aside records lie in its mixture, and all three are whole.
+        assert main(["verify", str(folder), "--no-replay"]) == 0
+
+
+def test_a_vocabulary_is_no_file_of_a_build(
+    build: Build, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    vocab = ["vocab", "--input", f"{sample}/en.txt", "--model", "wordpiece", "--size", "300"]
+    really = pipelines.build.finish
+    codes: list[int] = []
+
+    def interrupted(*arguments: object) -> None:
+        codes.append(main([*vocab, "--output", str(out / "tokenizer.json")]))
+        codes.append(main([*vocab, "--output", str(out / "other.json")]))
+        really(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipelines.build, "finish", interrupted)
+    assert build(out, *SMALL, recipe="roberta") == 0
+    assert codes == [2, 2]
+    assert f"{out} is being written by `shardmill build`" in capsys.readouterr().err
+    before = everything(out)
+    assert main([*vocab, "--output", str(out / "tokenizer.json"), "--overwrite"]) == 2
+    assert f"belongs to what `shardmill build` made in {out}" in told(capsys)
+    assert everything(out) == before
+
+
+def test_members_that_another_build_replaced_are_told_and_made_again(
+    build: Build, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    mixed = ("--members", "bert,roberta", *SMALL)
+    assert build(out, *mixed, recipe="mixture") == 0
+    before = everything(out)
+    assert build(out / "bert", *SMALL, "--seed", "5", "--overwrite", recipe="bert") == 0
+    capsys.readouterr()
+    assert build(out, *mixed, recipe="mixture") == 2
+    assert "by now its folders bert hold other builds" in told(capsys)
+    assert build(out, *mixed, "--overwrite", recipe="mixture") == 0
+    assert everything(out) == before
+
+
+def test_what_is_read_is_not_cleared_away(
+    build: Build, finished: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = shutil.copytree(finished, tmp_path / "out")
+    before = everything(out)
+    again = (*SMALL, "--overwrite", "--seed", "5")
+    for given in (["--input", f"{tmp_path}/*/R*.md"], ["--tokenizer", f"{out}/tokenizer.json"]):
+        assert build(out, *again, *given, recipe="roberta") == 2
+        assert "--overwrite would delete what this command reads: " in told(capsys)
+    assert build(out, *again, "--annotations", f"{out}/../out", recipe="ernie1") == 2
+    assert "is the folder of --output" in told(capsys)
+    assert everything(out) == before
+
+
+def test_lost_records_of_reading_are_read_again(
+    build: Build, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    (tmp_path / "bad.jsonl").write_text('{broken\n{"text": "One document."}\n')
+    text = ["--input", f"{sample}/en.txt", "--input", f"{tmp_path}/bad.jsonl"]
+    options, out = (*text, *SMALL, "--max-rejected", "1"), tmp_path / "out"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipelines.build, "finish", killed)
+        assert build(out, *options, recipe="roberta") == 130
+    for path in [*out.glob("rejected/*"), *out.glob(".shardmill/rejected-*")]:
+        path.unlink()
+    assert build(out, *options, recipe="roberta") == 0
+    assert main(["verify", str(out), "--no-replay"]) == 0
+
+
+def test_a_reader_says_that_the_folder_was_rebuilt(
+    build: Build,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    out = shutil.copytree(finished, tmp_path / "out")
+    really = pipelines.verify.check_shard
+
+    def rebuilt(*arguments: object, **named: object) -> object:
+        monkeypatch.undo()
+        assert build(out, *SMALL, "--seed", "5", "--overwrite", recipe="roberta") == 0
+        return really(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipelines.verify, "check_shard", rebuilt)
+    capsys.readouterr()
+    assert main(["verify", str(out)]) == 2
+    assert f"{out} was written to while it was verified" in told(capsys)
+    assert main(["verify", str(out)]) == 0
+
+
+def test_names_that_are_no_text(
+    build: Build, sample: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / os.fsdecode(b"o\xff") / "new" / ".." / "out"
+    assert build(out, *SMALL, recipe="roberta") == 0
+    assert main(["verify", str(out)]) == 0
+    text = tmp_path / os.fsdecode(b"t\xff.txt")
+    text.write_bytes((sample / "en.txt").read_bytes())
+    assert build(tmp_path / "x", *SMALL, "--input", f"{tmp_path}/*.txt", recipe="roberta") == 2
+    assert "its name is not UTF-8; rename the file" in told(capsys)

@@ -315,3 +315,21 @@ def test_a_lock_that_cannot_be_written_names_its_folder(
     with pytest.raises(UsageError, match=told), hold(tmp_path / "out", "build"):
         pass
     assert not (tmp_path / "out").exists()
+
+
+def test_folders_that_are_made_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, really = [], os.fsync
+
+    def fsync(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        really(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with hold(tmp_path / "a" / "b", "build"):
+        pass
+    with hold(tmp_path / "a" / "b", "build"):
+        (tmp_path / "a" / "b" / "kept").touch()
+        inodes = [path.stat().st_ino for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")]
+    assert synced[-3:] == inodes

@@ -107,3 +107,16 @@ def test_configurations_are_told_apart_by_the_fields_that_both_have(tmp_path: Pa
         check_identity(checkpoint, {"seed": 1, "configuration": {"heads": 4, "new": 1}})
     with pytest.raises(UsageError, match=r"another run \(seed 1 there, None here\)"):
         check_identity(checkpoint, {"configuration": {"heads": 2}})
+
+
+def test_latest_is_mended_where_a_process_was_killed_before_it(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    older = (tmp_path / "latest").readlink()
+    save(tmp_path, 2)
+    newer = (tmp_path / "latest").readlink()
+    (tmp_path / "latest").unlink()
+    for _ in range(2):
+        Checkpoints(tmp_path, 2).mend_latest()
+        assert (tmp_path / "latest").readlink() == newer
+        (tmp_path / "latest").unlink()
+        (tmp_path / "latest").symlink_to(older)

@@ -103,7 +103,8 @@ def read_file(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
     """
     try:
         if os.path.isfile(path):
-            with pa.memory_map(path) as file:
+            # As bytes, since Arrow takes no text that is not UTF-8.
+            with pa.memory_map(os.fsencode(path)) as file:
                 content = file.read_buffer() if file.size() else pa.py_buffer(b"")
         elif FileSystems.exists(path):
             with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
