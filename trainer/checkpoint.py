@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -321,21 +321,28 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     Raises:
       UsageError: naming what differs.
     """
-    there, here = _flat(checkpoint.meta.identity), _flat(identity)
+    there = checkpoint.meta.identity
     differ = [
-        f"{name} {there.get(name)!r} there, {here.get(name)!r} here"
-        for name in dict.fromkeys((*here, *there))
-        if there.get(name) != here.get(name)
+        f"{name} {before!r} there, {now!r} here"
+        for name, before, now in _differences(there, identity)
     ]
     if differ:
         told = "; ".join(differ[:_NAMED]) + (", and more" if len(differ) > _NAMED else "")
         raise UsageError(f"{checkpoint.path} is of another run ({told}); name another --output")
 
 
-def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what can differ by its name, what lies in a mapping as "mapping.name"."""
-    found: dict[str, Any] = {}
-    for name, each in identity.items():
-        inner = each.items() if isinstance(each, Mapping) else ()
-        found |= {f"{name}.{key}": value for key, value in inner} if inner else {name: each}
-    return found
+def _differences(
+    there: Mapping[str, Any], here: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yields the name of each thing that differs, and both its values.
+
+    Fields of a configuration that only one side has are left out: another version of its library
+    may know more of them.
+    """
+    for name in dict.fromkeys((*here, *there)):
+        before, now = there.get(name), here.get(name)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            for key in (key for key in now if key in before and now[key] != before[key]):
+                yield f"{name}.{key}", before[key], now[key]
+        elif before != now:
+            yield name, before, now

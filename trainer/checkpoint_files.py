@@ -144,6 +144,11 @@ def check_files(folder: Path, meta: Meta) -> None:
         raise DamagedError(f"{folder / META} is damaged: it lists no {STATE}")
 
 
+def checksum(path: Path) -> str:
+    """Returns the sha256 of a file, of any size."""
+    return _entry(path).sha256
+
+
 def only_ours(folder: Path, meta: Meta) -> bool:
     """Returns whether nothing is in a folder but what its checkpoint.json lists."""
     if folder.is_symlink():

@@ -15,6 +15,7 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from trainer.batches import ArrowBatches
 from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
+from trainer.checkpoint_files import checksum
 from trainer.data import Data, open_data
 from trainer.family import configuration
 from trainer.loaders import Loaders, check_shards, held_out_loaders, scheduled, training_loaders
@@ -181,8 +182,11 @@ def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
     count = sum(parameter.numel() for parameter in model.parameters())
     mixture = {"members": data.told(), "mix": options.mix} if data.mixed else {}
+    given = options.entity_embeddings
+    embeddings = {"entity_embeddings": checksum(Path(given))[:16]} if given else {}
     return {
         **mixture,
+        **embeddings,
         "data": data.checksum[:16],
         "model": f"{count:,} parameters, shapes {digest}",
         "configuration": configuration(model),

@@ -108,6 +108,10 @@ def test_embeddings_that_are_given_stay_as_they_are(tmp_path: Path, capsys: Capt
     [evaluation] = records(tmp_path / "run", "eval")
     rows = [row for path in shard_paths(data, "eval") for row in stored_rows(path)]
     assert evaluation["count_dea"] == sum(len(row["entity_ids"]) for row in rows)
+    vectors.write_text("".join([f"{len(lines)} 3\n", *lines]), "utf-8")
+    more = ("--batch-tokens", "1024", "--steps", "3")
+    assert train(data, config, tmp_path / "run", *more, *given) == 2
+    assert "is of another run (entity_embeddings '" in capsys.readouterr().err
     vectors.write_text("Q0 1 2 3\n", "utf-8")
     assert train(data, config, tmp_path / "other", *options, *given) == 2
     assert "has no numbers for" in capsys.readouterr().err

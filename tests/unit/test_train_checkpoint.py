@@ -95,6 +95,20 @@ def test_another_run_is_told_by_what_differs(tmp_path: Path) -> None:
         check_identity(checkpoint, {"seed": 2, "data": "y"})
 
 
+def test_configurations_are_told_apart_by_the_fields_that_both_have(tmp_path: Path) -> None:
+    def export(_folder: Path) -> None:
+        pass
+
+    there = {"seed": 1, "configuration": {"heads": 2, "old": 1}}
+    meta = {**META, "identity": there, "step": 1}
+    checkpoint = read_checkpoint(Checkpoints(tmp_path, 1).save(meta, {}, export))
+    check_identity(checkpoint, {"seed": 1, "configuration": {"heads": 2, "new": 1}})
+    with pytest.raises(UsageError, match=r"another run \(configuration.heads 2 there, 4 here\)"):
+        check_identity(checkpoint, {"seed": 1, "configuration": {"heads": 4, "new": 1}})
+    with pytest.raises(UsageError, match=r"another run \(seed 1 there, None here\)"):
+        check_identity(checkpoint, {"configuration": {"heads": 2}})
+
+
 def test_latest_is_mended_where_a_process_was_killed_before_it(tmp_path: Path) -> None:
     save(tmp_path, 1)
     older = (tmp_path / "latest").readlink()
