@@ -11,7 +11,8 @@ from transforms.planned_file import ReadError
 HEAD_BYTES = 4096
 
 _PIECE_BYTES = 1 << 20
-_ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*[{\]]")
+# An empty array is a file without records; a line "[]" among others is a broken record.
+_ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*(\{|\]\s*\Z)")
 _SPACE = re.compile(r"[\s,]*")
 
 

@@ -77,18 +77,27 @@ def test_a_changed_list_of_entities_is_found(
     assert "entities.txt was changed: its sha256 is not the manifest's" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [None, ""])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "ernie-thu needs entities with ids, and there are none: give --entities FILE"),
+        ("", "list.tsv: there is no entity in it"),
+    ],
+)
 def test_entities_without_ids_are_not_enough(
-    content: str | None, sample: Path, tokenizer: Path, tmp_path: Path, capsys: Captured
+    content: str | None,
+    told: str,
+    sample: Path,
+    tokenizer: Path,
+    tmp_path: Path,
+    capsys: Captured,
 ) -> None:
     options: tuple[str, ...] = ()
     if content is not None:
         (tmp_path / "list.tsv").write_text(content, "utf-8")
         options = ("--entities", str(tmp_path / "list.tsv"))
     assert build(sample, tokenizer, tmp_path / "data", *options) == 2
-    assert "ernie-thu needs entities with ids, and there are none: give --entities FILE" in (
-        capsys.readouterr().err
-    )
+    assert told in capsys.readouterr().err
 
 
 def test_embeddings_that_are_given_stay_as_they_are(tmp_path: Path, capsys: Captured) -> None:

@@ -53,7 +53,9 @@ def _groups(
     marked = prefixed_tokens(tokens, tokenizer)
     for (begin, end), token, goes_on in zip(offsets, tokens, marked, strict=True):
         at = begin + (text[begin : begin + 1] == " ")
-        spaced = at > begin or token[0] == space_mark(tokenizer)
+        # A mark alone may be of what normalising made of a letter, such as U+FDFA.
+        marked_text = len(token) > 1 and token[0] == space_mark(tokenizer)
+        spaced = at > begin or marked_text
         same = bool(groups) and _first_visible(text, groups[-1][-1][0]) == at
         if groups and not spaced and (goes_on or same or (0 < at < len(text) and in_run(text, at))):
             groups[-1].append((begin, end))

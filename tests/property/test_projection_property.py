@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
@@ -63,6 +63,7 @@ CUTS = st.lists(st.integers(0, 400), min_size=1, max_size=24)
 
 
 @pytest.mark.parametrize("make", TOKENIZERS)
+@example(documents=["the\ufdfa"], cuts=[0, 1])
 @given(documents=SHARDS, cuts=CUTS)
 def test_tokens_of_spans_are_those_with_a_character_of_them(
     make: Callable[[], Tokenizer], documents: list[str], cuts: list[int]

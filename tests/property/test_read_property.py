@@ -183,6 +183,8 @@ def test_lines_are_read_once_in_any_ranges(data: bytes, range_bytes: int) -> Non
 
 def slow_jsonl(data: bytes, longest: int) -> Found:
     reading = SlowReading()
+    if data.removeprefix(b"\xef\xbb\xbf").strip() == b"[]":
+        return reading.found()
     for offset, line in slow_lines(data):
         if len(line) > longest:
             reading.rejected.append((offset, "line_too_long"))
