@@ -21,9 +21,14 @@ def open_shard(path: str | os.PathLike[str]) -> pa.Table:
     Returns:
       Its rows; their memory is the file itself.
     """
-    # As bytes, since Arrow takes no text that is not UTF-8.
-    with pa.ipc.open_file(pa.memory_map(os.fsencode(path))) as file:
+    with pa.ipc.open_file(map_file(path)) as file:
         return file.read_all()
+
+
+def map_file(path: str | os.PathLike[str]) -> pa.MemoryMappedFile:
+    """Maps a file on a local disk, whatever its name is."""
+    # As bytes, since Arrow takes no text that is not UTF-8.
+    return pa.memory_map(os.fsencode(path))
 
 
 def as_dataset(

@@ -19,6 +19,7 @@ from schemas.checked_json import DamagedError
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
+from schemas.shards import map_file
 from schemas.vocabulary import Vocabulary
 from transforms.annotations import span_marks
 from transforms.checks.stored import special_tokens
@@ -292,8 +293,7 @@ def _map(path: Path) -> pa.Buffer:
     try:
         if not os.path.getsize(path):
             return pa.py_buffer(b"")
-        # As bytes, since Arrow takes no text that is not UTF-8.
-        with pa.memory_map(os.fsencode(path)) as file:
+        with map_file(path) as file:
             return file.read_buffer()
     except OSError as error:
         raise UsageError(f"{path} cannot be opened: {error}") from error

@@ -17,7 +17,7 @@ _FORMAT_OF_SUFFIX = {
     ".lines": "lines",
 }
 # The names are pyarrow's.
-_CODEC_OF_SUFFIX = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+CODEC_OF_SUFFIX = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _UNREADABLE = frozenset({".7z", ".lz4", ".lzma", ".rar", ".tar", ".tbz2", ".tgz", ".xz", ".zip"})
 _NO_PROSE = {
     **dict.fromkeys((".csv", ".tsv"), "a table; convert it to JSON lines or Parquet"),
@@ -83,7 +83,7 @@ class FileRange:
 
 def codec_of(path: str) -> str | None:
     """Returns pyarrow's name of the compression that the file's name tells, None without one."""
-    return _CODEC_OF_SUFFIX.get(_suffix(path))
+    return CODEC_OF_SUFFIX.get(_suffix(path))
 
 
 def detect_format(path: str, requested: str = "auto") -> str:

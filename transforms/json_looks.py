@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from transforms.json_values import SEPARATORS
+
 LINES, OBJECTS, NO_OBJECTS = "JSON lines", "JSON", "JSON without objects"
 
 _MOST_LINES = 50
@@ -97,6 +99,5 @@ def _values_of(text: str, *, whole: bool) -> str | None:
 
 
 def _after_space(text: str, place: int) -> int:
-    while place < len(text) and (text[place].isspace() or text[place] == ","):
-        place += 1
-    return place
+    found = SEPARATORS.match(text, place)
+    return found.end() if found else place

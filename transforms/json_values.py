@@ -13,7 +13,7 @@ HEAD_BYTES = 4096
 _PIECE_BYTES = 1 << 20
 # An empty array is a file without records; a line "[]" among others is a broken record.
 _ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*(\{|\]\s*\Z)")
-_SPACE = re.compile(r"[\s,]*")
+SEPARATORS = re.compile(r"[\s,]*")
 
 
 def holds_values(head: bytes) -> bool:
@@ -86,7 +86,7 @@ class _Text:
 
     def skip_separators(self) -> None:
         while True:
-            found = _SPACE.match(self._text, self._begin)
+            found = SEPARATORS.match(self._text, self._begin)
             self._pass(found.end() - self._begin if found else 0)
             if self._begin < len(self._text) or self._ended:
                 return

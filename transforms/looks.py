@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from transforms.encodings import guess_encoding, is_misread, stored_as
+from transforms.inputs import CODEC_OF_SUFFIX
 from transforms.json_fields import field_of
 from transforms.json_looks import NO_OBJECTS, has_json, json_of, objects_in
 from transforms.magic import binary_of, is_utf8, looks_binary
@@ -102,15 +103,11 @@ def look_at_decoded(head: bytes, stored: bytes, encoding: str) -> Look | None:
 
 def _misnamed(head: bytes, codec: str) -> Look:
     what = binary_of(head)
-    suffix = next(suffix for suffix in (".gz", ".bz2", ".zst") if _codec(suffix) == codec)
+    suffix = next(suffix for suffix, of in CODEC_OF_SUFFIX.items() if of == codec)
     return Look(
         f"is named as {codec} and looks {f'like {what}' if what else 'uncompressed'}",
         (_renamed(what) if what else None) or f"rename it without {suffix}",
     )
-
-
-def _codec(suffix: str) -> str:
-    return {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}[suffix]
 
 
 def _renamed(what: str) -> str | None:

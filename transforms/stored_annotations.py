@@ -20,6 +20,7 @@ from schemas.annotations import (
 from schemas.columns import ENTITY_IDS
 from schemas.entities import ENTITIES, read_entities
 from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
+from schemas.shards import map_file
 from transforms.shards import ShardPlan
 from transforms.work_folder import read_bytes
 
@@ -100,8 +101,7 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
     whole = FileSystems.join(folder, *path.split("/"))
     try:
         local = os.path.isfile(whole)
-        # As bytes, since Arrow takes no text that is not UTF-8.
-        source = pa.memory_map(os.fsencode(whole)) if local else pa.BufferReader(read_bytes(whole))
+        source = map_file(whole) if local else pa.BufferReader(read_bytes(whole))
         reader = pa.ipc.open_file(source)
         kinds = [name for name in reader.schema.names if name != "key"]
         if reader.num_record_batches != 1 or not reader.schema.equals(annotation_schema(kinds)):

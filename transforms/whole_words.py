@@ -57,5 +57,6 @@ def _heads(later: Int64) -> Int64:
 
 def head_of_group(joined: Bool) -> Int64:
     """Returns int64[T]: the token that each token goes on with, itself if with none."""
-    head: Int64 = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
+    head, later = np.arange(len(joined)), np.flatnonzero(joined)
+    head[later] = _heads(later)
     return head

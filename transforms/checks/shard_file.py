@@ -12,6 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
+from schemas.shards import map_file
 from transforms.build_examples import BuildSettings
 from transforms.checks.examine import examine
 from transforms.checks.oracle import Findings, gather
@@ -103,8 +104,7 @@ def read_file(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
     """
     try:
         if os.path.isfile(path):
-            # As bytes, since Arrow takes no text that is not UTF-8.
-            with pa.memory_map(os.fsencode(path)) as file:
+            with map_file(path) as file:
                 content = file.read_buffer() if file.size() else pa.py_buffer(b"")
         elif FileSystems.exists(path):
             with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
