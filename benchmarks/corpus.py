@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from transforms.ragged import Array, Bool, Int64, offsets_of, positions_in_row, row_numbers
-from transforms.randomness import rng_for
+from transforms.arrays.ragged import Array, Bool, Int64, offsets_of, positions_in_row, row_numbers
+from transforms.arrays.randomness import rng_for
 
 HEAPS_EXPONENT = 0.6
 """The vocabulary of coined words grows as this power of the text."""

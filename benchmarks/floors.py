@@ -19,7 +19,7 @@ import pyarrow as pa
 import rjieba
 from tokenizers import Tokenizer
 
-from transforms.tokenize_text import load_tokenizer
+from transforms.tokens.tokenize_text import load_tokenizer
 
 ENCODE = "`encode_batch_fast` alone, whole lines"
 """The step that all else is compared with."""

@@ -25,10 +25,10 @@ from benchmarks.processes import run_pinned
 from benchmarks.report import describe_machine
 from schemas.records import Array
 from schemas.shards import as_dataset, open_shard
-from trainer.batches import COPIES, LAYOUTS, ArrowBatches
-from trainer.open_corpus import open_local_corpus
-from transforms.ragged import range_indices
-from transforms.randomness import rng_for
+from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.loader.open_corpus import open_local_corpus
+from transforms.arrays.ragged import range_indices
+from transforms.arrays.randomness import rng_for
 
 FLOOR = "NumPy gather of the same ids, nothing else"
 PEER = "`datasets`, `DataCollatorForLanguageModeling`, `DataLoader`"

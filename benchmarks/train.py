@@ -45,9 +45,9 @@ def make_work(job: Job, model: str) -> None:
     Raises:
       UsageError: if the model is not one of `transformers`, or does not fit the data.
     """
-    from trainer.model import Encoder
-    from trainer.models import load_model
-    from trainer.open_corpus import open_local_corpus
+    from trainer.loader.open_corpus import open_local_corpus
+    from trainer.models.load import load_model
+    from trainer.models.model import Encoder
     from trainer.seeding import seed_torch
 
     corpus = open_local_corpus(job.data)

@@ -14,7 +14,7 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks.report import row
-from trainer.attention import rectangular_attention
+from trainer.models.attention import rectangular_attention
 
 HEADS, WIDTH = 12, 64
 SEGMENTS = ("64", "128", "256", "512", "mixed")

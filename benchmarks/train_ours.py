@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from benchmarks.train_sides import Figures, Job, Side, Window, figures_of
-from trainer.batches import ArrowBatches
 from trainer.hardware import measured_peak, peak_memory_gib, stated_peak
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.open_corpus import open_local_corpus
 from trainer.loop import Loop
-from trainer.models import load_model
-from trainer.open_corpus import open_local_corpus
+from trainer.models.load import load_model
 from trainer.options import TrainOptions
 from trainer.prepare import prepare
 from trainer.processes import Processes, choose_device, joined

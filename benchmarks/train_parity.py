@@ -18,7 +18,7 @@ from benchmarks.train_ours import open_loop
 from benchmarks.train_peers import load_padded
 from benchmarks.train_rows import exported_rows
 from benchmarks.train_sides import Job, Parity, Side
-from trainer.batches import ArrowBatches
+from trainer.loader.batches import ArrowBatches
 from trainer.loop import Loop
 from trainer.optim import adamw, parameter_groups
 from trainer.options import TrainOptions

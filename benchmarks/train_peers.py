@@ -12,8 +12,8 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from benchmarks.train_rows import TrainRows, open_rows
 from benchmarks.train_sides import Figures, Job, Side, Window, figures_of
-from trainer.batches import ArrowBatches
 from trainer.hardware import peak_memory_gib
+from trainer.loader.batches import ArrowBatches
 from trainer.optim import BETAS, EPS
 from trainer.options import TrainOptions
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import transformers
 
 from schemas.shards import as_dataset
-from transforms.corpus import Corpus
+from transforms.build.corpus import Corpus
 
 _SPECIAL = "special_tokens_mask"
 _MULTIPLE = 8

@@ -6,17 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from pipelines.annotators import annotator_of, estimate
 from pipelines.build import missing_of, owned, run_waves
-from pipelines.finish import (
-    NothingMadeError,
-    count_documents,
-    documents_line,
-    refuse_contradictions,
-    software_of,
-)
-from pipelines.locks import Locks
-from pipelines.options import (
+from pipelines.folder.locks import Locks
+from pipelines.folder.output import join, read_annotations_manifest
+from pipelines.folder.owned import REJECTED
+from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.planning.annotators import annotator_of, estimate
+from pipelines.planning.options import (
     RunOptions,
     add_annotator_options,
     add_run_options,
@@ -24,11 +20,15 @@ from pipelines.options import (
     parse_run_options,
     shards_option,
 )
-from pipelines.output import join, read_annotations_manifest
-from pipelines.owned import REJECTED
-from pipelines.plan import Plan, find_text, ranges_of, wave_shards
-from pipelines.prepare import Wanted, discard, end_work, prepare, remove_leftovers
-from pipelines.runners import Runner, choose_runner
+from pipelines.planning.plan import Plan, find_text, ranges_of, wave_shards
+from pipelines.report.finish import (
+    NothingMadeError,
+    count_documents,
+    documents_line,
+    refuse_contradictions,
+    software_of,
+)
+from pipelines.running.runners import Runner, choose_runner
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
@@ -42,14 +42,14 @@ from schemas.manifest import (
     sealed,
 )
 from schemas.software import software_versions
-from transforms.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
-from transforms.annotator import load_annotator
-from transforms.atomic_files import write_atomically
-from transforms.inputs import InputFile
-from transforms.shards import plan_shards
-from transforms.stored_annotations import open_annotations
-from transforms.work_folder import files_of, read_notes, write_noted
-from transforms.write_shard import read_entries_as
+from transforms.annotate.annotator import load_annotator
+from transforms.annotate.stored_annotations import open_annotations
+from transforms.build.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
+from transforms.build.write_shard import read_entries_as
+from transforms.files.atomic_files import write_atomically
+from transforms.files.inputs import InputFile
+from transforms.files.work_folder import files_of, read_notes, write_noted
+from transforms.records.shard_text import plan_shards
 
 AnnotatePlan: TypeAlias = Plan[AnnotationBuilder]
 

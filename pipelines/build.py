@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.finish import NothingMadeError, finish, show_summary
-from pipelines.locks import Locks
-from pipelines.options import BuildOptions, RunOptions, parse_build_options
-from pipelines.output import read_text
-from pipelines.owned import REJECTED
-from pipelines.plan import BuildPlan, Plan, make_plan, show_plan
-from pipelines.prepare import Wanted, discard, end_work, prepare, remove_leftovers
-from pipelines.progress import ShardProgress
-from pipelines.runners import Runner, choose_runner
+from pipelines.folder.locks import Locks
+from pipelines.folder.output import read_text
+from pipelines.folder.owned import REJECTED
+from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.planning.options import BuildOptions, RunOptions, parse_build_options
+from pipelines.planning.plan import BuildPlan, Plan, make_plan, show_plan
+from pipelines.report.finish import NothingMadeError, finish, show_summary
+from pipelines.running.progress import ShardProgress
+from pipelines.running.runners import Runner, choose_runner
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
@@ -26,13 +26,19 @@ from schemas.errors import RunError, UsageError, one_sentence
 from schemas.lock import WORK_FOLDER
 from schemas.manifest import MANIFEST
 from schemas.records import ShardId
-from transforms.build_shards import BuildShards, ShardBuilder
-from transforms.paths import delete_files, real_path
-from transforms.read import ReadDocuments
-from transforms.record_reading import RecordReading
-from transforms.shard_documents import ShardDocuments
-from transforms.work_folder import digest_of, entry_path, error_path, failure_path, reading_is_whole
-from transforms.write_shard import Entry, file_sizes, read_entries
+from transforms.build.build_shards import BuildShards, ShardBuilder
+from transforms.build.write_shard import Entry, file_sizes, read_entries
+from transforms.files.paths import delete_files, real_path
+from transforms.files.work_folder import (
+    digest_of,
+    entry_path,
+    error_path,
+    failure_path,
+    reading_is_whole,
+)
+from transforms.read.read_documents import ReadDocuments
+from transforms.read.reading_record import RecordReading
+from transforms.read.shard_documents import ShardDocuments
 
 
 @one_sentence

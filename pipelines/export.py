@@ -10,23 +10,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.error import BeamError
 
-from pipelines.corpus import open_corpus, open_shard
-from pipelines.locks import Locks
-from pipelines.mixture_folder import member_folders
-from pipelines.output import join
-from pipelines.prepare import Wanted, end_work, prepare
-from pipelines.progress import track_shards
+from pipelines.folder.corpus import open_corpus, open_shard
+from pipelines.folder.locks import Locks
+from pipelines.folder.output import join
+from pipelines.folder.prepare import Wanted, end_work, prepare
+from pipelines.report.mixture_folder import member_folders
+from pipelines.running.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.exported import EXPORT, EXPORT_VERSION, Export, ExportedFile, ExportIdentity
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.sealed import sealed_json
-from transforms.atomic_files import write_atomically
-from transforms.checks.stored import StoredBatch
-from transforms.corpus import Corpus
-from transforms.standard_columns import standard_columns, standard_schema
-from transforms.work_folder import Note, digest_of, intact_notes, write_note, write_noted
-from transforms.write_shard import HashingFile, write_hashed
+from transforms.build.corpus import Corpus
+from transforms.build.standard_columns import standard_columns, standard_schema
+from transforms.build.write_shard import HashingFile, write_hashed
+from transforms.contract.stored import StoredBatch
+from transforms.files.atomic_files import write_atomically
+from transforms.files.work_folder import Note, digest_of, intact_notes, write_note, write_noted
 
 _ROW_GROUP = 8192
 

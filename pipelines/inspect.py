@@ -10,10 +10,10 @@ from string import ascii_uppercase
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.corpus import open_corpus
-from pipelines.mixture_folder import member_folders
-from pipelines.report import render_report
-from pipelines.rows import (
+from pipelines.folder.corpus import open_corpus
+from pipelines.report.mixture_folder import member_folders
+from pipelines.report.page import render_report
+from pipelines.report.rows import (
     KEPT,
     KINDS,
     MASKED,
@@ -30,10 +30,10 @@ from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.terminal import write_json
-from transforms.atomic_files import write_atomically
-from transforms.corpus import Corpus
-from transforms.paths import status
-from transforms.work_folder import read_bytes
+from transforms.build.corpus import Corpus
+from transforms.files.atomic_files import write_atomically
+from transforms.files.paths import status
+from transforms.files.work_folder import read_bytes
 
 STYLES = {
     MASKED: "bold white on blue",

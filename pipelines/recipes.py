@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.describe import describe, summarize
-from pipelines.example_row import SAMPLE, example_row
-from pipelines.members import find_mixture
-from pipelines.mixtures import (
+from pipelines.planning.members import find_mixture
+from pipelines.report.describe import describe, summarize
+from pipelines.report.example_row import SAMPLE, example_row
+from pipelines.report.mixtures import (
     STEPS_OF_A_MEMBER,
     explain_mixture,
     mixture_markdown,

@@ -10,18 +10,18 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.corpus import described_corpus
-from pipelines.locks import refuse_while_written
-from pipelines.mixture_folder import member_problem
-from pipelines.output import join, read_any_manifest
-from pipelines.progress import track_shards
-from pipelines.verify_files import (
+from pipelines.folder.corpus import described_corpus
+from pipelines.folder.locks import refuse_while_written
+from pipelines.folder.output import join, read_any_manifest
+from pipelines.folder.verify_files import (
     export_problems,
     file_problems,
     form_problems,
     rejected_problems,
     strangers,
 )
+from pipelines.report.mixture_folder import member_problem
+from pipelines.running.progress import track_shards
 from schemas.checked_json import DamagedError
 from schemas.entities import ENTITIES, entities_sha256
 from schemas.errors import Parser, UsageError, one_sentence
@@ -36,14 +36,14 @@ from schemas.manifest import (
 )
 from schemas.manifest_checks import ANNOTATIONS_SPLIT, contradictions
 from schemas.terminal import write_json
-from transforms.build_examples import BuildSettings
-from transforms.checks.annotation_file import check_annotations
-from transforms.checks.examine import judge
-from transforms.checks.oracle import Oracle
+from transforms.build.build_examples import BuildSettings
+from transforms.build.check_annotations import check_annotations
+from transforms.build.check_shard import Problem, check_shard
+from transforms.build.corpus import checked_members
+from transforms.build.examine import judge
 from transforms.checks.pairs import LEFT_OUT
-from transforms.checks.shard_file import Problem, check_shard
-from transforms.corpus import checked_members
-from transforms.work_folder import read_bytes
+from transforms.contract.oracle import Oracle
+from transforms.files.work_folder import read_bytes
 
 CHECKS: Mapping[str, str] = {
     "manifest": "valid, and its totals, documents and shards add up",

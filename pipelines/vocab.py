@@ -15,24 +15,24 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
-from pipelines.locks import hold_output_file, refuse_while_written
-from pipelines.owned import find
+from pipelines.folder.locks import hold_output_file, refuse_while_written
+from pipelines.folder.owned import find
 from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
-from transforms.atomic_files import is_local, named_by_temporary, write_atomically
-from transforms.encodings import check_encoding
-from transforms.formats import read_range
-from transforms.inputs import FORMATS, FileRange, InputFile, plan_ranges
-from transforms.looks import checks_of
-from transforms.paths import delete_files, exists, list_folder
-from transforms.planned_file import LookError, ReadError
-from transforms.query_titles import record_fields
-from transforms.read import check_heads, check_unchanged, match_inputs
-from transforms.sample_documents import DocumentSample
-from transforms.train_tokenizer import Training, measure_coverage, train_tokenizer
-from transforms.work_folder import read_bytes
+from transforms.detect.encodings import check_encoding
+from transforms.detect.looks import checks_of
+from transforms.files.atomic_files import is_local, named_by_temporary, write_atomically
+from transforms.files.inputs import FORMATS, FileRange, InputFile, plan_ranges
+from transforms.files.paths import delete_files, exists, list_folder
+from transforms.files.planned_file import LookError, ReadError
+from transforms.files.work_folder import read_bytes
+from transforms.read.formats import read_range
+from transforms.read.read_documents import check_heads, check_unchanged, match_inputs
+from transforms.records.query_titles import record_fields
+from transforms.tokens.sample_documents import DocumentSample
+from transforms.tokens.train_tokenizer import Training, measure_coverage, train_tokenizer
 
 _MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
 MAX_MIB = 1 << 20

@@ -179,7 +179,7 @@ class EntitiesRecord:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardCounts:
-    """How documents were dealt out; see `transforms.shards.ShardPlan`."""
+    """How documents were dealt out; see `transforms.records.shard_text.ShardPlan`."""
 
     train: PositiveCount
     eval: Count
@@ -197,7 +197,7 @@ class ShardCounts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InputRecord:
-    """An input file as it was when the build was planned; see `transforms.inputs.InputFile`."""
+    """An input file as it was when the build was planned; see `transforms.files.inputs`."""
 
     path: str
     size: Count

@@ -76,7 +76,7 @@ class ShardText:
       sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
       spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`, and of
-        `transforms.openings.opening_name`; no span holds a line end.
+        `transforms.text.openings.opening_name`; no span holds a line end.
     """
 
     data: Bytes
@@ -108,8 +108,8 @@ class Tokens:
       special: bool[T]; a special token that packing put into the stream. None where it put none.
       annotations: What else is known of tokens: name to uint8[T] marks of spans, or 0 and 1 for
         single tokens, uint32[T] one more than a value, or codes of openings; see
-        `schemas.columns.ANNOTATIONS`, `transforms.annotations` and `transforms.openings`. Special
-        tokens have 0.
+        `schemas.columns.ANNOTATIONS`, `transforms.annotate.annotations` and
+        `transforms.text.openings`. Special tokens have 0.
     """
 
     ids: Array

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from pipelines.build import main as build
 from tests.recipes import varied
-from transforms.normalize import normalize_texts
 from transforms.objectives import OBJECTIVES
-from transforms.train_tokenizer import Training, train_tokenizer
+from transforms.text.normalize import normalize_texts
+from transforms.tokens.train_tokenizer import Training, train_tokenizer
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 MODELS = {"roberta": "bpe"}

@@ -21,18 +21,18 @@ from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary
 from tests.oracles.openings import opened_lines
 from tests.oracles.spans import with_spans
-from transforms.annotator import Annotator
-from transforms.build_examples import BuildSettings, arrange_examples, tokenize_shard
-from transforms.checks.examine import examine
-from transforms.checks.oracle import gather
+from transforms.annotate.annotator import Annotator
+from transforms.annotate.gazetteer import Gazetteer
+from transforms.arrays.randomness import rng_for
+from transforms.build.build_examples import BuildSettings, arrange_examples, tokenize_shard
+from transforms.build.corrupt import corrupt
+from transforms.build.examine import examine
+from transforms.build.write_shard import write_shard
 from transforms.checks.pairs import LEFT_OUT
-from transforms.corrupt import corrupt
-from transforms.gazetteer import Gazetteer
+from transforms.contract.oracle import gather
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import settings_of
-from transforms.randomness import rng_for
-from transforms.shards import join_documents
-from transforms.write_shard import write_shard
+from transforms.records.shard_text import join_documents
 
 CHINESE = ("我们", "中国", "研究", "学习", "的", "是", "机器", "语言", "模型", "方法", "图书馆")
 Rows = list[dict[str, Any]]

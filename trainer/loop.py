@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.batches import ArrowBatches
-from trainer.layouts import Batch
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.layouts import Batch
+from trainer.loader.mixed_batches import MixedBatches
+from trainer.loader.prefetch import Prefetch
 from trainer.meter import Meter
-from trainer.mixed_batches import MixedBatches
-from trainer.model import total_loss
-from trainer.prefetch import Prefetch
+from trainer.models.model import total_loss
 from trainer.processes import Processes
 from trainer.seeding import seed_torch
 
@@ -28,7 +28,7 @@ class Loop:
 
     Attributes:
       model: What is called for the parts of the loss; compiled and distributed, if it is.
-      plain: The `trainer.model.TrainableModel` in it.
+      plain: The `trainer.models.model.TrainableModel` in it.
       optimizer: Of its parameters.
       rate: Learning rate of a step.
       batches: The training split, of a build or a mixture.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer.hardware import measured_peak, peak_memory_gib, stated_peak
-from trainer.model import Part
+from trainer.models.model import Part
 from trainer.processes import Processes
 
 _Key = tuple[str, str]

@@ -13,17 +13,23 @@ from torch.nn.parallel import DistributedDataParallel
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from trainer.batches import ArrowBatches
 from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.checkpoint_files import checksum
-from trainer.data import Data, open_data
-from trainer.family import configuration
-from trainer.loaders import Loaders, check_shards, held_out_loaders, scheduled, training_loaders
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.data import Data, open_data
+from trainer.loader.loaders import (
+    Loaders,
+    check_shards,
+    held_out_loaders,
+    scheduled,
+    training_loaders,
+)
+from trainer.loader.mixed_batches import MixedBatches
+from trainer.loader.objective import read_settings, untaught
 from trainer.loop import Loop
 from trainer.meter import Meter
-from trainer.mixed_batches import MixedBatches
-from trainer.models import load_model
-from trainer.objective import read_settings, untaught
+from trainer.models.family import configuration
+from trainer.models.load import load_model
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
@@ -31,7 +37,7 @@ from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
 from trainer.tasks import tasks_of
-from transforms.saved_tokenizer import tokenizer_files
+from transforms.build.saved_tokenizer import tokenizer_files
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
 """Options that are, if not given, what the run that goes on began with."""

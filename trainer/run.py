@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.software import software_versions
-from trainer.batches import ArrowBatches
 from trainer.checkpoint import LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL
 from trainer.evaluate import evaluate
+from trainer.loader.batches import ArrowBatches
 from trainer.log import JsonLines, Lines, Log, TensorBoard
 from trainer.loop import Loop, State, Timer
 from trainer.options import TrainOptions

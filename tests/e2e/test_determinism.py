@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipelines.plan
+import pipelines.planning.plan
 from tests.corpus_fixtures import (
     RECIPES,
     SAMPLE,
@@ -21,7 +21,7 @@ from tests.corpus_fixtures import (
     records_file,
     takes_records,
 )
-from transforms.inputs import plan_ranges
+from transforms.files.inputs import plan_ranges
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
@@ -183,7 +183,7 @@ def test_ranges_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small = functools.partial(small_ranges, range_bytes=3000)
-    monkeypatch.setattr(pipelines.plan, "plan_ranges", small)
+    monkeypatch.setattr(pipelines.planning.plan, "plan_ranges", small)
     assert build(tmp_path / "out") == 0
     assert digests(tmp_path / "out") == reference
 
@@ -202,7 +202,7 @@ def test_waves_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(pipelines.plan, "wave_shards", lambda *_: 2)
+    monkeypatch.setattr(pipelines.planning.plan, "wave_shards", lambda *_: 2)
     assert build(tmp_path / "out", "--dry-run") == 0
     assert "waves    3" in capsys.readouterr().out
     assert build(tmp_path / "out") == 0

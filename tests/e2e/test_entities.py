@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from pipelines.cli import main as shardmill
 from tests.corpus_fixtures import corpus, entities_file, manifest_of, shard_paths, stored_rows
 from tests.e2e.train_runs import records, tiny_config, train
-from transforms.randomness import rng_for
+from transforms.arrays.randomness import rng_for
 
 Captured = pytest.CaptureFixture[str]
 

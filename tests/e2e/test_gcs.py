@@ -14,13 +14,13 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 import pipelines.build
-from pipelines import remote_lock
 from pipelines.cli import main
-from pipelines.runners import Runner
+from pipelines.folder import remote_lock
+from pipelines.running.runners import Runner
 from schemas.errors import RunError, UsageError
 from schemas.lock import this_process
 from schemas.manifest import parse_manifest
-from transforms.paths import delete_files, exists, is_folder, list_folder, match, status
+from transforms.files.paths import delete_files, exists, is_folder, list_folder, match, status
 
 storage = pytest.importorskip("google.cloud.storage")
 PreconditionFailed = pytest.importorskip("google.api_core.exceptions").PreconditionFailed

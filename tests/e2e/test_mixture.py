@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipelines.members
+import pipelines.planning.members
 from pipelines.cli import main
-from pipelines.runners import Runner
+from pipelines.running.runners import Runner
 from schemas.errors import RunError
 from tests.corpus_fixtures import manifest_of, stored_rows
 from transforms.objectives import OBJECTIVES
@@ -145,7 +145,7 @@ def test_a_split_without_rows_is_told(build: Build, tmp_path: Path, capsys: Capt
 
 def test_a_wrong_objective_is_found(mixture: Path, tmp_path: Path) -> None:
     from schemas.vocabulary import read_vocabulary
-    from transforms.checks.examine import examine
+    from transforms.build.examine import examine
     from transforms.objectives.settings import recipe_from
 
     manifest = manifest_of(mixture / "bert")
@@ -279,7 +279,7 @@ def test_killed_between_the_manifests(
         raise RunError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.finish.write_mixture", killed)
+        patch.setattr("pipelines.report.finish.write_mixture", killed)
         assert build(out, *options, recipe="mixture") == 1
     assert len(list(out.rglob("manifest.json"))) == 2
     assert main(["verify", str(out)]) == 2
@@ -301,7 +301,7 @@ def test_a_full_disk_leaves_nothing_half_written(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("transforms.write_shard.HashingFile.write", full)
+        patch.setattr("transforms.build.write_shard.HashingFile.write", full)
         assert build(out, *options, recipe="mixture") == 1
     assert "No space left on device" in capsys.readouterr().err
     assert not list(out.rglob("shard*.arrow"))
@@ -373,7 +373,7 @@ def test_a_mixture_with_a_name(
         source="a paper",
         members=(Member(OBJECTIVES["bert"]), Member(OBJECTIVES["albert"], 3)),
     )
-    monkeypatch.setattr(pipelines.members, "MIXTURES", {"two": named})
+    monkeypatch.setattr(pipelines.planning.members, "MIXTURES", {"two": named})
     assert build(tmp_path / "out", "--copies", "1", recipe="two") == 0
     manifest = manifest_of(tmp_path / "out")
     assert manifest["mixture"] == {"name": "two", "order": ["bert", "albert"]}

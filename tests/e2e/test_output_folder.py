@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import pipelines.build
-import pipelines.places
-import transforms.build_shards
-from pipelines.runners import Runner
+import pipelines.folder.places
+import transforms.build.build_shards
+from pipelines.running.runners import Runner
 from schemas.software import software_versions
 
 Digests = Callable[[Path], dict[str, str]]
@@ -115,7 +115,7 @@ def test_overwrite_that_is_killed_leaves_nothing_that_looks_finished(
     build: Build, digests: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deleted: list[str] = []
-    delete_files = pipelines.places.delete_files
+    delete_files = pipelines.folder.places.delete_files
 
     def killed(paths: list[str]) -> None:
         deleted.extend(paths)
@@ -126,7 +126,7 @@ def test_overwrite_that_is_killed_leaves_nothing_that_looks_finished(
     out = tmp_path / "out"
     assert build(out, "--shards", "3") == 0
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.places, "delete_files", killed)
+        patch.setattr(pipelines.folder.places, "delete_files", killed)
         assert build(out, "--overwrite") == 130
     assert deleted[0] == f"{out}/manifest.json"
     assert not (out / "manifest.json").exists()
@@ -253,7 +253,7 @@ def test_workers_with_other_versions_are_refused(
     def elsewhere(*more: str) -> dict[str, str]:
         return {**software_versions(*more), "numpy": "1.0"}
 
-    monkeypatch.setattr(transforms.build_shards, "software_versions", elsewhere)
+    monkeypatch.setattr(transforms.build.build_shards, "software_versions", elsewhere)
     assert build(tmp_path / "out") == 1
     message = told(capsys)
     assert message.startswith("a worker has numpy 1.0, but the program that sent it work has numpy")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import pipelines.build
-from pipelines.runners import Runner
+from pipelines.running.runners import Runner
 from schemas.errors import RunError
 from schemas.manifest import parse_manifest
 
@@ -159,7 +159,7 @@ def test_full_disk_leaves_nothing_half_written(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("transforms.write_shard.HashingFile.write", full)
+        patch.setattr("transforms.build.write_shard.HashingFile.write", full)
         assert build(tmp_path / "out") == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("shardmill: the pipeline failed: cannot write ")

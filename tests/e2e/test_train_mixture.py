@@ -24,7 +24,7 @@ from tests.e2e.train_runs import (
     tiny_config,
     train,
 )
-from trainer.mixed_batches import drawn_steps
+from trainer.loader.mixed_batches import drawn_steps
 from transforms.objectives.schedule import continual, proportional
 
 Captured = pytest.CaptureFixture[str]
@@ -284,7 +284,7 @@ def test_a_member_that_was_built_anew_is_refused(tmp_path: Path, capsys: Capture
 OWN = """
 import torch
 from torch.nn.functional import cross_entropy
-from trainer.model import Part
+from trainer.models.model import Part
 
 
 class Own(torch.nn.Module):

@@ -17,7 +17,13 @@ import pipelines.export
 import pipelines.verify
 from pipelines.cli import main
 from schemas.lock import hold, holder
-from transforms.work_folder import LostFolderError, Record, check_owner, digest_of, write_record
+from transforms.files.work_folder import (
+    LostFolderError,
+    Record,
+    check_owner,
+    digest_of,
+    write_record,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 Build = Callable[..., int]

@@ -9,12 +9,12 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from tests.corpus_fixtures import corpus
-from trainer.attention import packed_attention, rectangular_attention
-from trainer.batches import ArrowBatches
-from trainer.layouts import Batch
-from trainer.model import Encoder, mean_losses
-from trainer.models import load_model
-from trainer.open_corpus import open_local_corpus
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.layouts import Batch
+from trainer.loader.open_corpus import open_local_corpus
+from trainer.models.attention import packed_attention, rectangular_attention
+from trainer.models.load import load_model
+from trainer.models.model import Encoder, mean_losses
 from trainer.optim import adamw, parameter_groups
 from trainer.seeding import seed_torch
 

@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from schemas.records import Array
-from trainer.layouts import Packed, Padded
-from trainer.plan import Limits
+from trainer.loader.batch_plan import Limits
+from trainer.loader.layouts import Packed, Padded
 from trainer.tasks.masked import MaskedTask
-from transforms.dialogues import DialogueReality
 from transforms.objectives.recipe import Recipe
-from transforms.pair_segments import Pair
+from transforms.pairs.pair_segments import Pair
+from transforms.windows.dialogues import DialogueReality
 
 Row = Mapping[str, Any]
 """A row of a shard, as pyarrow makes plain Python of it."""

@@ -8,9 +8,9 @@ import rjieba
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from schemas.records import ShardText
-from transforms.normalize import normalize_texts
-from transforms.sentences import sentence_starts
-from transforms.words import Segmenter, annotate_words
+from transforms.text.normalize import normalize_texts
+from transforms.text.sentences import sentence_starts
+from transforms.text.words import Segmenter, annotate_words
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 IDEOGRAPHS = "中国我们的集群大学生好卡拉恤倍"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.records import Bytes, Tokens
-from transforms.randomness import rng_for
+from transforms.arrays.randomness import rng_for
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 

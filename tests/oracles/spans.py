@@ -7,8 +7,8 @@ import numpy as np
 from schemas.annotations import KINDS
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS
 from schemas.records import Array, Bytes, Tokens
-from transforms.annotations import BEGINS, INSIDE
-from transforms.randomness import rng_for
+from transforms.annotate.annotations import BEGINS, INSIDE
+from transforms.arrays.randomness import rng_for
 
 
 def made_up_marks(count: int, seed: int, kind: str) -> Bytes:

@@ -15,18 +15,18 @@ from schemas.ownership import OwnershipError, check_ownership
 
 ROOT = Path(__file__).resolve().parents[2]
 BEAM = {
-    "transforms.annotate_shards",
-    "transforms.build_shards",
-    "transforms.checks.annotation_file",
-    "transforms.checks.shard_file",
-    "transforms.paths",
-    "transforms.read",
-    "transforms.record_reading",
-    "transforms.shard_documents",
-    "transforms.stored_annotations",
-    "transforms.atomic_files",
-    "transforms.work_folder",
-    "transforms.write_shard",
+    "transforms.build.annotate_shards",
+    "transforms.build.build_shards",
+    "transforms.build.check_annotations",
+    "transforms.build.check_shard",
+    "transforms.files.paths",
+    "transforms.read.read_documents",
+    "transforms.read.reading_record",
+    "transforms.read.shard_documents",
+    "transforms.annotate.stored_annotations",
+    "transforms.files.atomic_files",
+    "transforms.files.work_folder",
+    "transforms.build.write_shard",
 }
 """The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""
 
@@ -68,9 +68,11 @@ def imported(names: list[str]) -> set[str]:
 
 def test_pure_modules_import_no_beam_and_no_torch() -> None:
     names = pure_modules()
-    assert {"transforms.corruption.select", "transforms.pack_windows", "schemas.columns"} <= {
-        *names
-    }
+    assert {
+        "transforms.corruption.select",
+        "transforms.windows.pack_windows",
+        "schemas.columns",
+    } <= {*names}
     loaded = imported(names)
     assert "numpy" in loaded
     assert not loaded & {"apache_beam", "datasets", "pipelines", "torch", "transformers"}
@@ -146,9 +148,9 @@ def globbing_of(path: Path) -> Iterator[str]:
 def test_only_one_module_matches_the_paths_of_users() -> None:
     for package in ALLOWED:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if name_of(path) != "transforms.paths":
+            if name_of(path) != "transforms.files.paths":
                 assert not set(globbing_of(path)), path
-    assert set(globbing_of(ROOT / "transforms" / "paths.py")) == {
+    assert set(globbing_of(ROOT / "transforms" / "files" / "paths.py")) == {
         "FileSystems.match",
         "FileSystems.delete",
     }

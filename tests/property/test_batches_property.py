@@ -32,14 +32,15 @@ from tests.oracles.batches import (
 )
 from tests.oracles.boundaries import packed_boundaries, padded_boundaries
 from tests.recipes import varied
-from trainer.batches import COPIES, LAYOUTS, ArrowBatches
-from trainer.layouts import Packed, Padded
-from trainer.open_corpus import open_local_corpus
+from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.loader.layouts import Packed, Padded
+from trainer.loader.open_corpus import open_local_corpus
 from trainer.tasks.boundary import BoundaryTask
-from transforms.checks.examine import examine, judge
-from transforms.checks.oracle import Findings
+from transforms.arrays.randomness import rng_for
+from transforms.build.corpus import Corpus
+from transforms.build.examine import examine, judge
 from transforms.checks.pairs import LEFT_OUT
-from transforms.corpus import Corpus
+from transforms.contract.oracle import Findings
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import (
     CappedBudget,
@@ -51,11 +52,10 @@ from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.rewrite import MaskRandomKeep, MaskRandomKeepRuns
 from transforms.corruption.select import BudgetedUnits
+from transforms.corruption.targets import MaskedTokens
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pair_segments import Pair
-from transforms.randomness import rng_for
-from transforms.targets import MaskedTokens
+from transforms.pairs.pair_segments import Pair
 
 NAMES = pytest.mark.parametrize("name", MASKED)
 EPOCHS = 8

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.locks import Locks
-from pipelines.owned import REJECTED
-from pipelines.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.folder.locks import Locks
+from pipelines.folder.owned import REJECTED
+from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ManifestError, parse_manifest, seal
 from schemas.sealed import sealed_json
 from tests.manifests import annotations_manifest, build_manifest, mixture_manifest
-from transforms.atomic_files import make_folder, write_atomically
-from transforms.paths import PathError
-from transforms.work_folder import files_of, write_noted
+from transforms.files.atomic_files import make_folder, write_atomically
+from transforms.files.paths import PathError
+from transforms.files.work_folder import files_of, write_noted
 
 NAMES = (
     "_build/build.json",
@@ -407,7 +407,7 @@ def test_an_unreadable_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     def failing(*_: object) -> list[str]:
         raise PathError("cannot be listed: Input/output error")
 
-    monkeypatch.setattr("pipelines.places._Local.names", failing)
+    monkeypatch.setattr("pipelines.folder.places._Local.names", failing)
     assert run(tmp_path / "out", "build", overwrite=True) is None
 
 

@@ -7,12 +7,12 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import formats
-from transforms.encodings import Transcoded, check_encoding
-from transforms.formats import check_head, read_range
-from transforms.inputs import FORMATS, FileRange, input_file, plan_ranges
-from transforms.looks import checks_of
-from transforms.planned_file import ReadError
+from transforms.detect.encodings import Transcoded, check_encoding
+from transforms.detect.looks import checks_of
+from transforms.files.inputs import FORMATS, FileRange, input_file, plan_ranges
+from transforms.files.planned_file import ReadError
+from transforms.read import formats
+from transforms.read.formats import check_head, read_range
 
 ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "utf-7", "hz", "utf-8")
 SEVEN_BITS = ("iso2022_jp", "big5", "shift_jis", "euc_kr", "cp1252")

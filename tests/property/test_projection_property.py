@@ -15,9 +15,9 @@ from schemas.records import ByteSpans, ShardText
 from tests.oracles.encoding import byte_level_bpe, shard_of, unigram, word_level, word_piece
 from tests.oracles.projection import project_slowly
 from tests.property.test_tokenize_property import SHARDS
-from transforms import tokenize_text
-from transforms.randomness import rng_for
-from transforms.tokenize_text import TextEncoder
+from transforms.arrays.randomness import rng_for
+from transforms.tokens import tokenize_text
+from transforms.tokens.tokenize_text import TextEncoder
 
 
 def with_added_tokens() -> Tokenizer:

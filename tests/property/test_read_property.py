@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import formats
-from transforms.formats import read_range
-from transforms.inputs import InputFile, plan_ranges
-from transforms.normalize import normalize_texts
+from transforms.files.inputs import InputFile, plan_ranges
+from transforms.read import formats
+from transforms.read.formats import read_range
+from transforms.text.normalize import normalize_texts
 
 LIMIT = 64
 

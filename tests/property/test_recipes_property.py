@@ -16,15 +16,15 @@ from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.recipes import varied
-from transforms import ragged
-from transforms.annotations import mark_sentences
-from transforms.build_examples import BuildSettings, arrange_examples
-from transforms.checks.examine import examine
-from transforms.corrupt import corrupt
+from transforms.annotate.annotations import mark_sentences
+from transforms.arrays import ragged
+from transforms.arrays.randomness import rng_for
+from transforms.build.build_examples import BuildSettings, arrange_examples
+from transforms.build.corrupt import corrupt
+from transforms.build.examine import examine
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
-from transforms.pack_windows import FullSentences
-from transforms.randomness import rng_for
+from transforms.windows.pack_windows import FullSentences
 
 SHARD = ShardId("train", 0, 1)
 VOCABULARY = vocabulary(5000)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.sentence_rules import CONTINUING, NUMBERED, TITLES
-from transforms.sentences import line_starts, sentence_starts
+from transforms.text.sentence_rules import CONTINUING, NUMBERED, TITLES
+from transforms.text.sentences import line_starts, sentence_starts
 
 EXCLAMATIONS = set("!?‼⁇⁈⁉")
 ELLIPSES = set("…⋯‥︙")

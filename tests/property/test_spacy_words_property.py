@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import spacy_words
-from transforms.gazetteer import Gazetteer
-from transforms.spacy_words import LinearTokenizer
+from transforms.annotate import spacy_words
+from transforms.annotate.gazetteer import Gazetteer
+from transforms.annotate.spacy_words import LinearTokenizer
 
 SHORT = 16
 FRAGMENTS = [

@@ -16,9 +16,9 @@ from tests.oracles.encoding import (
     word_level,
     word_piece,
 )
-from transforms import tokenize_text
-from transforms.randomness import rng_for
-from transforms.tokenize_text import TextEncoder
+from transforms.arrays.randomness import rng_for
+from transforms.tokens import tokenize_text
+from transforms.tokens.tokenize_text import TextEncoder
 
 # Runs of stops, white space of all kinds, characters that normalizers drop, widen, compose or turn
 # into spaces, scripts with marks, and what looks like a special token.

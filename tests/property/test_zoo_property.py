@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemas.records import ShardText
 from tests.oracles.encoding import sentences_of, shard_of
 from tests.oracles.zoo import LINES, animal, zoo
-from transforms.randomness import rng_for
-from transforms.tokenize_text import TextEncoder
+from transforms.arrays.randomness import rng_for
+from transforms.tokens.tokenize_text import TextEncoder
 
 WORDS = ["the", "of", "cat", "warehouse", "xylophone", "2016", "7", "DSD版本", "TiDB集群", "3倍"]
 WORDS += ["北京大学学习", "我们", "卡拉OK", "中国人民", "𠀀国"]

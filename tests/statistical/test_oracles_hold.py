@@ -8,15 +8,15 @@ from schemas.manifest import add_up
 from schemas.records import ShardId
 from tests.folders import build_batches, lines_of_documents, settings_for
 from tests.recipes import varied
-from transforms.checks.examine import examine, judge
-from transforms.checks.oracle import gather
+from transforms.build.examine import examine, judge
+from transforms.contract.oracle import gather
 from transforms.corruption.budgets import RandomizedBudget
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.units import TokenUnits, WordUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.objectives.settings import recipe_from
-from transforms.pack_windows import FullSentences, WholeDocuments
+from transforms.windows.pack_windows import FullSentences, WholeDocuments
 
 
 def check(recipe: Recipe, seed: int, documents: int = 250) -> None:

@@ -11,12 +11,12 @@ from schemas.counts import read_counts
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from tests.oracles.streams import ROLES, vocabulary
-from transforms.checks.oracle import rate, uniformity
+from transforms.arrays.randomness import rng_for
+from transforms.arrays.spans import Spans
+from transforms.contract.oracle import rate, uniformity
 from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.rewrite import MaskRandomKeepRuns
-from transforms.randomness import rng_for
-from transforms.spans import Spans
 
 TEXT, ROWS = 510, 3000
 QUANTILE = 6.0

@@ -13,9 +13,9 @@ from trainer.tasks.masked import MaskedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
-from transforms.entity_alignment import EntityAlignment
+from transforms.corruption.targets import ContrastedRun, FreshTokens, MaskedSpans, MaskedTokens
+from transforms.labels.entity_alignment import EntityAlignment
 from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
-from transforms.targets import ContrastedRun, FreshTokens, MaskedSpans, MaskedTokens
 
 
 def _masked(corruption: Corruption, _recipe: Recipe, *, first: bool) -> Sequence[Task]:

@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.nn.functional import gelu, linear
 
 from schemas.records import Array, Int64
-from trainer.family import Family
-from trainer.layouts import Batch, Packed, Padded
-from trainer.masks import MaskedRows
-from trainer.model import Part, cross_entropy_part
+from trainer.loader.layouts import Batch, Packed, Padded
+from trainer.loader.masks import MaskedRows
+from trainer.models.family import Family
+from trainer.models.model import Part, cross_entropy_part
 from trainer.tasks.task import Head
-from transforms.lay_out import Layout
-from transforms.standard_columns import IGNORED
+from transforms.build.standard_columns import IGNORED
+from transforms.windows.lay_out import Layout
 
 MOST_OFFSETS = 20
 """Tokens of a span that are predicted so; those behind are not.

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from schemas.records import Array, Int64
-from trainer.family import Family
-from trainer.layouts import Batch, Packed, Padded
-from trainer.masks import MaskedRows
-from trainer.model import Part, cross_entropy_part, task_types
+from trainer.loader.layouts import Batch, Packed, Padded
+from trainer.loader.masks import MaskedRows
+from trainer.models.family import Family
+from trainer.models.model import Part, cross_entropy_part, task_types
 from trainer.tasks.task import Head
-from transforms.ragged import offsets_of, positions_in_row, range_indices, row_numbers
-from transforms.standard_columns import IGNORED
+from transforms.arrays.ragged import offsets_of, positions_in_row, range_indices, row_numbers
+from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)

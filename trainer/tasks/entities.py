@@ -10,15 +10,15 @@ from torch import Tensor
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
-from trainer.family import Family
-from trainer.fusion import Fusion, fused_layers
-from trainer.layouts import Batch, Packed, Padded
-from trainer.masks import MaskedRows
-from trainer.model import Part, cross_entropy_part
+from trainer.loader.layouts import Batch, Packed, Padded
+from trainer.loader.masks import MaskedRows
+from trainer.models.family import Family
+from trainer.models.fusion import Fusion, fused_layers
+from trainer.models.model import Part, cross_entropy_part
 from trainer.tasks.task import Head
-from transforms.ragged import positions_in_row, row_numbers
-from transforms.randomness import random_below
-from transforms.standard_columns import IGNORED
+from transforms.arrays.ragged import positions_in_row, row_numbers
+from transforms.arrays.randomness import random_below
+from transforms.build.standard_columns import IGNORED
 
 REPLACED, REMOVED = 5, 15
 """Percent of aligned tokens for which the model sees another entity of the batch, and none."""

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from schemas.records import Array
-from trainer.family import Family
-from trainer.layouts import Batch, Packed, Padded
-from trainer.masks import MaskedRows
-from trainer.model import Part, cross_entropy_part
+from trainer.loader.layouts import Batch, Packed, Padded
+from trainer.loader.masks import MaskedRows
+from trainer.models.family import Family
+from trainer.models.model import Part, cross_entropy_part
 from trainer.tasks.task import Head
-from transforms.pair_segments import PairTask
-from transforms.standard_columns import IGNORED
+from transforms.build.standard_columns import IGNORED
+from transforms.pairs.pair_segments import PairTask
 
 
 @dataclasses.dataclass(frozen=True)

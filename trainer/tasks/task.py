@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from schemas.records import Array
-from trainer.family import Family
-from trainer.layouts import Batch, Packed, Padded
-from trainer.masks import MaskedRows
-from trainer.model import Part
+from trainer.loader.layouts import Batch, Packed, Padded
+from trainer.loader.masks import MaskedRows
+from trainer.models.family import Family
+from trainer.models.model import Part
 
 
 class Head(torch.nn.Module):
@@ -34,7 +34,7 @@ class Head(torch.nn.Module):
         Args:
           hf: The model of Hugging Face that the encoder is.
           hidden: float[T, d]; what it makes of the tokens.
-          batch: Of `trainer.layouts.Packed`.
+          batch: Of `trainer.loader.layouts.Packed`.
         """
         raise NotImplementedError
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.records import Bool, Int64
-from transforms.checks.oracle import ALPHA, Findings, Oracle, breach, rate
-from transforms.checks.stored import StoredBatch
-from transforms.ragged import offsets_of
+from transforms.arrays.ragged import offsets_of
+from transforms.contract.oracle import ALPHA, Findings, Oracle, breach, rate
+from transforms.contract.stored import StoredBatch
 
 if TYPE_CHECKING:
     from transforms.corruption.units import UnitTable

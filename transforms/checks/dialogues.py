@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from transforms.checks.oracle import Findings, breach, gather
-from transforms.checks.stored import StoredBatch
-from transforms.ragged import offsets_of
+from transforms.arrays.ragged import offsets_of
+from transforms.contract.oracle import Findings, breach, gather
+from transforms.contract.stored import StoredBatch
 
 
 def examine_turns(batch: StoredBatch, separator: int, least: int, most: int) -> Findings:

@@ -7,11 +7,11 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Array, Bool
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, breach, gather
-from transforms.checks.stored import StoredBatch
+from transforms.arrays.ragged import offsets_of
 from transforms.checks.words import examine_word_starts
-from transforms.ragged import offsets_of
-from transforms.text_rows import text_tokens
+from transforms.contract.oracle import Findings, breach, gather
+from transforms.contract.stored import StoredBatch
+from transforms.windows.text_rows import text_tokens
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -60,7 +60,7 @@ def _segments(batch: StoredBatch, recipe: "Recipe") -> Findings:
 
 
 def _text(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> list[Findings]:
-    """Checks that rows, and both their segments, have text; see `transforms.text_rows`."""
+    """Checks that rows, and both their segments, have text; see `transforms.windows.text_rows`."""
     says = recipe.pair.segments_say
     text = text_tokens(batch.ids, batch.special, vocabulary.kinds, says=says)
     if text is None:

@@ -5,10 +5,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from transforms.checks.oracle import Findings, Oracle, at_least, at_most, breach, gather, uniformity
-from transforms.checks.stored import StoredBatch, any_copy
+from transforms.arrays.ragged import offsets_of
 from transforms.checks.words import partly_selected
-from transforms.ragged import offsets_of
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    at_least,
+    at_most,
+    breach,
+    gather,
+    uniformity,
+)
+from transforms.contract.stored import StoredBatch, any_copy
 
 _EIGHTHS = 8
 _LONG = 96

@@ -6,8 +6,8 @@ import numpy as np
 
 from schemas.columns import NO_SECOND
 from schemas.records import Array, Int64
-from transforms.checks.oracle import Findings, Oracle, breach, exactly, rate, uniformity
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle, breach, exactly, rate, uniformity
+from transforms.contract.stored import StoredBatch
 
 _TWO = 2
 Counts = dict[str, int]

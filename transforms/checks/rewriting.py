@@ -7,8 +7,8 @@ import numpy as np
 
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
+from transforms.contract.stored import StoredBatch
 
 if TYPE_CHECKING:
     from transforms.corruption.rewrite import MaskRandomKeep

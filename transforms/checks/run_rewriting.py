@@ -7,10 +7,10 @@ import numpy as np
 
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle, between, breach, gather, uniformity
+from transforms.arrays.ragged import offsets_of
 from transforms.checks.rewriting import BUCKETS, buckets, mask_in_text
-from transforms.checks.stored import StoredBatch
-from transforms.ragged import offsets_of
+from transforms.contract.oracle import Findings, Oracle, between, breach, gather, uniformity
+from transforms.contract.stored import StoredBatch
 
 if TYPE_CHECKING:
     from transforms.corruption.rewrite import MaskRandomKeepRuns

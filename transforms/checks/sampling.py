@@ -7,11 +7,11 @@ import numpy as np
 
 from schemas.columns import WORDS
 from schemas.records import Bool, Int64
-from transforms.checks.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
-from transforms.checks.stored import StoredBatch, take_rows
+from transforms.arrays.ragged import offsets_of, positions_in_row
+from transforms.arrays.randomness import rng_for
 from transforms.checks.words import selection_matrix, word_units
-from transforms.ragged import offsets_of, positions_in_row
-from transforms.randomness import rng_for
+from transforms.contract.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
+from transforms.contract.stored import StoredBatch, take_rows
 
 if TYPE_CHECKING:
     from transforms.corruption.budgets import Budget

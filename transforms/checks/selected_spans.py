@@ -7,10 +7,10 @@ import numpy as np
 
 from schemas.columns import WORDS
 from schemas.records import Bool
-from transforms.checks.oracle import Findings, Oracle, breach, gather
 from transforms.checks.sampling import inner_sample_oracles, sample
 from transforms.checks.selection import candidates_of, examine_tokens, filled
-from transforms.checks.stored import StoredBatch, any_copy
+from transforms.contract.oracle import Findings, Oracle, breach, gather
+from transforms.contract.stored import StoredBatch, any_copy
 
 if TYPE_CHECKING:
     from transforms.corruption.budgets import Budget

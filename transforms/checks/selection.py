@@ -7,10 +7,10 @@ import numpy as np
 
 from schemas.columns import WORDS
 from schemas.records import Int64
-from transforms.checks.oracle import Findings, Oracle, breach, deviation
 from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
-from transforms.checks.stored import StoredBatch, any_copy
 from transforms.checks.words import examine_words
+from transforms.contract.oracle import Findings, Oracle, breach, deviation
+from transforms.contract.stored import StoredBatch, any_copy
 
 if TYPE_CHECKING:
     from transforms.corruption.budgets import Budget

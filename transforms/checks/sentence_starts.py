@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.columns import SENTENCES
-from transforms.checks.oracle import Findings, breach
-from transforms.checks.stored import StoredBatch
-from transforms.ragged import offsets_of
+from transforms.arrays.ragged import offsets_of
+from transforms.contract.oracle import Findings, breach
+from transforms.contract.stored import StoredBatch
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from schemas.records import Bool
-from transforms.checks.oracle import Findings, Oracle, breach, uniformity
-from transforms.checks.stored import StoredBatch
-from transforms.spans import PERMUTATIONS, TRIGRAM
+from transforms.arrays.spans import PERMUTATIONS, TRIGRAM
+from transforms.contract.oracle import Findings, Oracle, breach, uniformity
+from transforms.contract.stored import StoredBatch
 
 
 def examine_shuffling(batch: StoredBatch, *, identity: bool) -> Findings:

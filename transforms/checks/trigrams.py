@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.records import Bool, Int64
-from transforms.checks.oracle import Findings, Oracle, breach, gather, uniformity
+from transforms.arrays.ragged import Ragged, offsets_of, positions_in_row, row_numbers
+from transforms.arrays.spans import TRIGRAM, trigram_starts
 from transforms.checks.selection import examine_special
-from transforms.checks.stored import StoredBatch, any_copy, take_rows
-from transforms.ragged import Ragged, offsets_of, positions_in_row, row_numbers
-from transforms.spans import TRIGRAM, trigram_starts
+from transforms.contract.oracle import Findings, Oracle, breach, gather, uniformity
+from transforms.contract.stored import StoredBatch, any_copy, take_rows
 
 if TYPE_CHECKING:
     from transforms.corruption.trigrams import ShuffledTrigrams

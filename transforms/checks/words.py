@@ -7,9 +7,9 @@ import numpy as np
 from schemas.records import Bool, Int64
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, breach, gather
-from transforms.checks.stored import StoredBatch, any_copy, take_rows
-from transforms.ragged import offsets_of
+from transforms.arrays.ragged import offsets_of
+from transforms.contract.oracle import Findings, breach, gather
+from transforms.contract.stored import StoredBatch, any_copy, take_rows
 
 if TYPE_CHECKING:
     from transforms.corruption.budgets import Budget

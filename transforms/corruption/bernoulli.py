@@ -8,15 +8,15 @@ import numpy as np
 
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.randomness import random_bits
+from transforms.arrays.spans import Spans
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
-from transforms.checks.oracle import Findings, Oracle, gather
-from transforms.checks.part import Part
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle, gather
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import check_rate
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.units import TokenUnits, Units, UnitTable
-from transforms.randomness import random_bits
-from transforms.spans import Spans
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

@@ -9,8 +9,8 @@ import numpy as np
 
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Oracle, bounded_sum
-from transforms.checks.part import Part
+from transforms.contract.oracle import Oracle, bounded_sum
+from transforms.contract.part import Part
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

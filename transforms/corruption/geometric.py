@@ -8,15 +8,15 @@ import numpy as np
 
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.part import Part
+from transforms.arrays.ragged import offsets_of, range_indices
+from transforms.arrays.randomness import random_bits, scaled_bits
+from transforms.arrays.spans import Spans, merge_adjacent
 from transforms.checks.selected_spans import examine_spans, span_oracles
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import Budget, CeiledBudget
 from transforms.corruption.units import Units, UnitTable, WordUnits
-from transforms.ragged import offsets_of, range_indices
-from transforms.randomness import random_bits, scaled_bits
-from transforms.spans import Spans, merge_adjacent
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

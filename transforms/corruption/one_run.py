@@ -8,14 +8,14 @@ import numpy as np
 
 from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.ragged import offsets_of, range_indices
+from transforms.arrays.randomness import random_below, random_bits
+from transforms.arrays.spans import Spans
 from transforms.checks.one_run import examine_one_run, one_run_oracles
-from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.part import Part
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.units import UnitTable, WordUnits
-from transforms.ragged import offsets_of, range_indices
-from transforms.randomness import random_below, random_bits
-from transforms.spans import Spans
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

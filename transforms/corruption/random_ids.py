@@ -8,8 +8,8 @@ import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary, check_roles
-from transforms.checks.part import Part
-from transforms.randomness import random_below, random_bits
+from transforms.arrays.randomness import random_below, random_bits
+from transforms.contract.part import Part
 
 
 class RandomIds(Protocol):

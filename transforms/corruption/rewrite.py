@@ -8,15 +8,15 @@ import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary, check_roles
-from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.part import Part
+from transforms.arrays.randomness import random_below, random_bits
+from transforms.arrays.spans import PERMUTATIONS, Spans, merge_adjacent
 from transforms.checks.rewriting import examine_rewriting, rewriting_oracles
 from transforms.checks.run_rewriting import examine_run_rewriting, run_rewriting_oracles
 from transforms.checks.shuffling import examine_shuffling, shuffling_oracles
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds, RandomIds, UnigramIds
-from transforms.randomness import random_below, random_bits
-from transforms.spans import PERMUTATIONS, Spans, merge_adjacent
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Corruption, Recipe

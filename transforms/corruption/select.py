@@ -9,15 +9,15 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.part import Part
+from transforms.arrays.ragged import offsets_of
+from transforms.arrays.randomness import random_bits
+from transforms.arrays.spans import Spans
 from transforms.checks.selection import examine_selection, selection_oracles
-from transforms.checks.stored import StoredBatch
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import Budget, RoundedBudget
 from transforms.corruption.units import TokenUnits, Units, UnitTable
-from transforms.ragged import offsets_of
-from transforms.randomness import random_bits
-from transforms.spans import Spans
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

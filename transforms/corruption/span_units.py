@@ -8,12 +8,12 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotations import marked_spans
-from transforms.checks.oracle import Findings
-from transforms.checks.part import Part
+from transforms.annotate.annotations import marked_spans
 from transforms.checks.selection import examine_special
-from transforms.checks.stored import StoredBatch
 from transforms.checks.words import examine_word_starts
+from transforms.contract.oracle import Findings
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.units import UnitTable, WordUnits
 
 if TYPE_CHECKING:

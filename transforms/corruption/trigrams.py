@@ -8,15 +8,15 @@ import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.part import Part
-from transforms.checks.stored import StoredBatch
+from transforms.arrays.ragged import offsets_of
+from transforms.arrays.spans import TRIGRAM, Spans, disjoint_trigrams, trigram_starts
 from transforms.checks.trigrams import examine_trigrams, trigram_oracles
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import check_rate
 from transforms.corruption.select import in_random_order
 from transforms.corruption.units import TokenUnits, UnitTable
-from transforms.ragged import offsets_of
-from transforms.spans import TRIGRAM, Spans, disjoint_trigrams, trigram_starts
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

@@ -10,13 +10,13 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.checks.oracle import Findings, Oracle
-from transforms.checks.part import Part
+from transforms.arrays.ragged import offsets_of, range_indices
+from transforms.arrays.spans import Spans, spans_of_units
 from transforms.checks.selection import examine_special, special_oracles
-from transforms.checks.stored import StoredBatch
 from transforms.checks.words import examine_word_starts
-from transforms.ragged import offsets_of, range_indices
-from transforms.spans import Spans, spans_of_units
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe

@@ -2,8 +2,8 @@
 
 from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.order_segments import SentenceOrder
-from transforms.pack_windows import SentenceChunks
+from transforms.pairs.order_segments import SentenceOrder
+from transforms.windows.pack_windows import SentenceChunks
 
 ALBERT = Recipe(
     name="albert",

@@ -2,7 +2,7 @@
 
 from schemas.columns import SENTENCES, WORDS
 from transforms.objectives.recipe import Recipe
-from transforms.pack_windows import FullSentences
+from transforms.windows.pack_windows import FullSentences
 
 ANNOTATED = Recipe(
     name="annotated",

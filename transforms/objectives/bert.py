@@ -1,8 +1,8 @@
 """BERT: masked tokens and next-sentence pairs."""
 
 from transforms.objectives.recipe import Recipe
-from transforms.pack_windows import SentenceChunks
-from transforms.pair_segments import NextSentence
+from transforms.pairs.pair_segments import NextSentence
+from transforms.windows.pack_windows import SentenceChunks
 
 BERT = Recipe(
     name="bert",

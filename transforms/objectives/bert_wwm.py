@@ -6,7 +6,7 @@ from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.units import WordUnits
 from transforms.objectives.bert import BERT
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pack_windows import FullSentences
+from transforms.windows.pack_windows import FullSentences
 
 WHOLE_WORDS = Corruption(select=BudgetedUnits(units=WordUnits()))
 

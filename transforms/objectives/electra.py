@@ -3,10 +3,10 @@
 from transforms.corruption.budgets import CappedBudget
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.select import BudgetedUnits
-from transforms.drawn_chunks import DrawnChunks
-from transforms.halve_segments import HalvedChunk
+from transforms.corruption.targets import FreshTokens
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.targets import FreshTokens
+from transforms.pairs.halve_segments import HalvedChunk
+from transforms.windows.drawn_chunks import DrawnChunks
 
 ELECTRA = Recipe(
     name="electra",

@@ -2,11 +2,11 @@
 
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep
-from transforms.dialogues import DialogueReality, DialogueTurns
-from transforms.lay_out import Layout
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pack_windows import SentenceChunks
-from transforms.pair_segments import NextSentence
+from transforms.pairs.pair_segments import NextSentence
+from transforms.windows.dialogues import DialogueReality, DialogueTurns
+from transforms.windows.lay_out import Layout
+from transforms.windows.pack_windows import SentenceChunks
 
 KNOWLEDGE = Corruption(select=StagedUnits(), rewrite=MaskRandomKeep(exclude=("pad",)))
 

@@ -1,15 +1,15 @@
 """The tasks of ERNIE 2.0, each with masked words in the same examples."""
 
-from transforms.discourse import DiscourseMarkers
+from transforms.labels.token_labels import CapitalLetters, OtherSegments
 from transforms.objectives.bert_wwm import WHOLE_WORDS
 from transforms.objectives.ernie1 import KNOWLEDGE
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
-from transforms.pack_windows import FullSentences, SentenceChunks
-from transforms.relevance import QueryTitles
-from transforms.reorder_parts import SentenceReordering
-from transforms.sentence_distance import SentenceDistance
-from transforms.token_labels import CapitalLetters, OtherSegments
+from transforms.pairs.discourse import DiscourseMarkers
+from transforms.pairs.relevance import QueryTitles
+from transforms.pairs.reorder_parts import SentenceReordering
+from transforms.pairs.sentence_distance import SentenceDistance
+from transforms.windows.pack_windows import FullSentences, SentenceChunks
 
 ERNIE2_KNOWLEDGE = Recipe(
     name="ernie2-knowledge",

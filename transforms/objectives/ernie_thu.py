@@ -4,7 +4,7 @@ import dataclasses
 
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import BudgetedUnits
-from transforms.entity_alignment import EntityAlignment
+from transforms.labels.entity_alignment import EntityAlignment
 from transforms.objectives.bert import BERT
 from transforms.objectives.recipe import Corruption
 

@@ -2,10 +2,10 @@
 
 from transforms.corruption.one_run import OneRun
 from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.corruption.targets import ContrastedRun
 from transforms.objectives.bert_wwm import WHOLE_WORDS
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pack_windows import FullSentences
-from transforms.targets import ContrastedRun
+from transforms.windows.pack_windows import FullSentences
 
 INFOWORD = Recipe(
     name="infoword",

@@ -9,17 +9,17 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
-from transforms.checks.part import Part
+from transforms.contract.part import Part
 from transforms.corruption.bernoulli import StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
 from transforms.corruption.select import BudgetedUnits, Select
-from transforms.dialogues import DialogueTurns
-from transforms.lay_out import Layout
-from transforms.openings import opening_name
-from transforms.pack_windows import Segment
-from transforms.pair_segments import Pair, SingleSegment
-from transforms.targets import MaskedTokens, Targets
-from transforms.token_labels import TokenLabels
+from transforms.corruption.targets import MaskedTokens, Targets
+from transforms.labels.token_labels import TokenLabels
+from transforms.pairs.pair_segments import Pair, SingleSegment
+from transforms.text.openings import opening_name
+from transforms.windows.dialogues import DialogueTurns
+from transforms.windows.lay_out import Layout
+from transforms.windows.pack_windows import Segment
 
 MAX_LENGTH = (1 << 16) - 1
 """Positions are stored as uint16."""

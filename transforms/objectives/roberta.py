@@ -4,9 +4,9 @@ from transforms.corruption.budgets import RandomizedBudget
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.units import TokenUnits
-from transforms.lay_out import Layout
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pack_windows import FullSentences
+from transforms.windows.lay_out import Layout
+from transforms.windows.pack_windows import FullSentences
 
 ROBERTA = Recipe(
     name="roberta",

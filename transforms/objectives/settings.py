@@ -11,7 +11,7 @@ from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
-from transforms.pack_windows import WholeDocuments
+from transforms.windows.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
 

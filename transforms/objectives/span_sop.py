@@ -3,8 +3,8 @@
 from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.rewrite import MaskRandomKeepRuns
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.order_segments import SentenceOrder
-from transforms.pack_windows import SentenceChunks
+from transforms.pairs.order_segments import SentenceOrder
+from transforms.windows.pack_windows import SentenceChunks
 
 # Runs share their fate: a token left in sight inside a span would help to guess its neighbours.
 SPAN_SOP = Recipe(

@@ -1,11 +1,11 @@
 """StructBERT: masked tokens, shuffled windows of three, and three relations of segments."""
 
 from transforms.corruption.rewrite import ShuffleTokens
+from transforms.corruption.targets import MaskedTokens
 from transforms.corruption.trigrams import ShuffledTrigrams
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pack_windows import SentenceChunks
-from transforms.structure_pairs import SentenceStructure
-from transforms.targets import MaskedTokens
+from transforms.pairs.structure_pairs import SentenceStructure
+from transforms.windows.pack_windows import SentenceChunks
 
 STRUCTBERT = Recipe(
     name="structbert",

@@ -1,0 +1,117 @@
+"""Opens a finished build to look at its rows, on any of Beam's file systems."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+
+import pyarrow as pa
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.folder.output import join, read_manifest
+from schemas.checked_json import DamagedError
+from schemas.errors import UsageError
+from schemas.manifest import AnyManifest
+from schemas.manifest_parts import ShardEntry
+from transforms.build.check_batch import check_batch
+from transforms.build.check_shard import UnreadableError, read_file
+from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.files.work_folder import read_bytes
+
+ADVICE = "shardmill verify tells what else is wrong"
+
+
+def open_corpus(folder: str) -> Corpus:
+    """Opens a finished build.
+
+    Raises:
+      UsageError: if there is none, or it is none of one recipe.
+      DamagedError: if its manifest, recipe or tokenizer cannot be understood.
+    """
+    try:
+        manifest = read_manifest(folder)
+        check_agreement(manifest)
+        return described_corpus(folder, manifest)
+    except CorpusError as error:
+        raise UsageError(f"{folder}: {error}") from error
+    except DamagedError as error:
+        raise DamagedError(f"{folder}: {error}; {ADVICE}") from error
+
+
+def described_corpus(folder: str, manifest: AnyManifest) -> Corpus:
+    """Returns the corpus of a folder whose manifest was read.
+
+    Raises:
+      CorpusError: if it is none of one recipe.
+      DamagedError: if its recipe or tokenizer cannot be understood, or a file cannot be read.
+    """
+
+    def read(name: str) -> bytes:
+        try:
+            return read_bytes(join(folder, name))
+        except Exception as error:
+            raise DamagedError(f"{name} cannot be read: {error}") from error
+
+    return corpus_of(folder, manifest, read)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """An open shard.
+
+    Attributes:
+      corpus: Its build.
+      path: Of the file.
+      reader: Of its record batches.
+    """
+
+    corpus: Corpus
+    path: str
+    reader: pa.ipc.RecordBatchFileReader
+
+    @property
+    def num_record_batches(self) -> int:
+        return int(self.reader.num_record_batches)
+
+    def get_batch(self, number: int) -> pa.RecordBatch:
+        """Returns a record batch whose rows can be decoded.
+
+        Raises:
+          DamagedError: if they cannot.
+        """
+        try:
+            batch = self.reader.get_batch(number)
+        except (pa.ArrowException, OSError, IndexError, ValueError) as error:
+            told = " ".join(str(error).split())
+            raise DamagedError(f"{self.path} is damaged: {told}; {ADVICE}") from error
+        check_batch(batch, self.path, self.corpus.stored_as, self.corpus.vocabulary)
+        return batch
+
+
+@contextlib.contextmanager
+def open_shard(corpus: Corpus, shard: ShardEntry, *, whole: bool = False) -> Iterator[Shard]:
+    """Opens a shard, and makes sure that it is the one of the manifest.
+
+    Args:
+      corpus: The build.
+      shard: Its entry in the manifest.
+      whole: All of it will be read. Else only the batches that are asked for are read from other
+        file systems, and only its size is compared.
+
+    Raises:
+      DamagedError: if it is gone or damaged.
+    """
+    path = join(corpus.folder, *shard.path.split("/"))
+    try:
+        if whole or os.path.isfile(path):
+            content = read_file(path, path, shard.bytes, shard.sha256)
+            yield Shard(corpus, path, pa.ipc.open_file(pa.BufferReader(content)))
+        else:
+            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+                yield Shard(corpus, path, pa.ipc.open_file(pa.PythonFile(file, mode="r")))
+    except UnreadableError as error:
+        raise DamagedError(f"{error.args[1]}; {ADVICE}") from error
+    except (pa.ArrowException, OSError) as error:
+        told = " ".join(str(error).split())
+        raise DamagedError(f"{path} cannot be read: {told}; {ADVICE}") from error

@@ -1,0 +1,299 @@
+"""What a folder holds of ours: a manifest or a record says so and lists the files, nothing else."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.folder.places import Place, in_the_way, place_of
+from schemas.checked_json import DamagedError
+from schemas.counts import COUNTS
+from schemas.entities import ENTITIES
+from schemas.errors import UsageError
+from schemas.exported import EXPORT, Export
+from schemas.lock import LOCK, WORK_FOLDER
+from schemas.manifest import (
+    MANIFEST,
+    AnnotationsManifest,
+    ManifestError,
+    member_names,
+    parse_manifest,
+    shard_entries,
+)
+from schemas.sealed import open_sealed
+from transforms.files.atomic_files import named_by_temporary
+from transforms.files.work_folder import (
+    RECORD,
+    ROOT_NAMES,
+    Record,
+    failure_name,
+    note_name,
+    note_of,
+    read_bytes,
+    read_record,
+)
+from transforms.objectives import OBJECTIVES
+from transforms.read.reading_record import PARTS, rejected_name
+
+REJECTED = tuple(rejected_name(part) for part in range(PARTS))
+_BUILT_NAMES = frozenset(
+    {MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS, ENTITIES, *REJECTED}
+)
+_SHARD = re.compile(r"(train|eval|annotations)/shard-\d{5,}-of-\d{5,}\.arrow")
+OLD_WORK_FOLDER = "_build"
+_MOST_TOLD = 12
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a folder holds of ours.
+
+    Attributes:
+      place: The folder.
+      command: That made it.
+      identity: What was made; empty if it was about to be cleared away.
+      finished: Whether it was finished.
+      files: What is listed, and so is ours; where it is known, what each must be.
+      members: Of a mixture: what the folders of its members hold, None if nothing yet.
+    """
+
+    place: Place
+    command: str
+    identity: Mapping[str, Any]
+    finished: bool
+    files: Mapping[str, tuple[int, str] | None]
+    members: Mapping[str, "Found | None"]
+
+
+def find(folder: str, *, is_member: bool = False) -> Found | None:
+    """Looks at a folder for what one of our commands left there, None if none did.
+
+    Args:
+      folder: The folder.
+      is_member: It is a mixture's, so it is no mixture itself.
+
+    Raises:
+      UsageError: if what should say so is damaged, of the first release, or none of ours.
+    """
+    place = place_of(folder)
+    record, sealed = _record(place), _sealed(place)
+    if record is None and sealed is None:
+        return None
+    if sealed is not None and (record is None or record.identity):
+        found = sealed
+    else:
+        assert record is not None
+        done = {} if sealed is None else sealed.files
+        files = {**done, **dict.fromkeys(record.files)}
+        found = Found(
+            place=place,
+            command=record.command,
+            identity=record.identity,
+            finished=False,
+            files=files,
+            members=dict.fromkeys(record.members),
+        )
+    _check_members(folder, found.members, is_member=is_member)
+    members = {name: find(_join(folder, name), is_member=True) for name in found.members}
+    return dataclasses.replace(found, members=members)
+
+
+def _check_members(folder: str, names: Iterable[str], *, is_member: bool) -> None:
+    """Refuses members that a mixture cannot have: they would be folders that are not ours."""
+    for name in names:
+        if is_member or name not in OBJECTIVES:
+            raise UsageError(
+                f"{folder} tells of a member {name!r}, and that is no recipe; nothing is touched "
+                "there, name another folder"
+            )
+
+
+def _record(place: Place) -> Record | None:
+    """Returns the record of work in progress, if there is one."""
+    path = f"{WORK_FOLDER}/{RECORD}"
+    if place.look(path) is None:
+        return None
+    _refuse_in_the_way(place, [path])
+    try:
+        record = read_record(place.folder)
+        if record is not None and record.command != "export":
+            _check_names(record.files)
+    except DamagedError as error:
+        raise UsageError(_advise(f"{_join(place.folder, path)}: {error}")) from error
+    return record
+
+
+def _check_names(files: Iterable[str]) -> None:
+    """Refuses names that no build writes: whoever wrote them may have had a checksum too."""
+    for name in files:
+        if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
+            raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")
+
+
+def _sealed(place: Place) -> Found | None:
+    """Returns what a manifest, or what is one to an export, says of a folder."""
+    for name, read in ((MANIFEST, _by_manifest), (EXPORT, _by_export)):
+        if place.look(name) is not None:
+            _refuse_in_the_way(place, [name])
+            path = _join(place.folder, name)
+            try:
+                return read(place, path)
+            except (DamagedError, ManifestError) as error:
+                raise UsageError(_advise(f"{path}: {error}")) from error
+    return None
+
+
+def _advise(problem: str) -> str:
+    return (
+        f"{problem}; so nothing says which files there are Shardmill's, and none is touched: name "
+        "another folder, or delete this one yourself"
+    )
+
+
+def _by_manifest(place: Place, path: str) -> Found:
+    manifest = parse_manifest(read_bytes(path))
+    files = {name: (each.bytes, each.sha256) for name, each in manifest.files.items()}
+    files |= {each.path: (each.bytes, each.sha256) for each in shard_entries(manifest)}
+    _check_names(files)
+    return Found(
+        place=place,
+        command="annotate" if isinstance(manifest, AnnotationsManifest) else "build",
+        identity=manifest.to_json(),
+        finished=True,
+        files={**files, MANIFEST: None},
+        members=dict.fromkeys(member_names(manifest)),
+    )
+
+
+def _by_export(place: Place, path: str) -> Found:
+    export = open_sealed(read_bytes(path), Export, path)
+    return Found(
+        place=place,
+        command="export",
+        identity=dataclasses.asdict(export.identity),
+        finished=True,
+        files={**{each.path: (each.bytes, each.sha256) for each in export.files}, EXPORT: None},
+        members={},
+    )
+
+
+def refuse_foreign(folder: str) -> None:
+    """Refuses a folder that is not empty and holds nothing of ours.
+
+    Raises:
+      UsageError: naming what lies there.
+    """
+    place = place_of(folder)
+    names = [name for name in place.names() if name != WORK_FOLDER]
+    names += [f"{WORK_FOLDER}/{name}" for name in place.names(WORK_FOLDER) if not _is_start(name)]
+    if OLD_WORK_FOLDER in names and "build.json" in place.names(OLD_WORK_FOLDER):
+        raise UsageError(
+            f"{folder} holds an unfinished build of the first release ({OLD_WORK_FOLDER}), which "
+            "this one cannot finish: name another folder, or delete this one yourself"
+        )
+    if names:
+        raise UsageError(
+            f"{folder} is not empty and holds no Shardmill build or export ({listed(names)}); name "
+            "a new or empty folder"
+        )
+
+
+def _is_start(name: str) -> bool:
+    """Returns whether a file of the work folder may be there before there is a record."""
+    return name == LOCK or named_by_temporary(name) == RECORD
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns the first of some names, and how many there are more."""
+    more = len(names) - _MOST_TOLD
+    shown = ", ".join(names[:_MOST_TOLD])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def whole_paths(found: Found) -> Iterator[str]:
+    """Yields the paths of all files that are listed, those of members included."""
+    for path in found.files:
+        yield _join(found.place.folder, *path.split("/"))
+    for member in found.members.values():
+        if member is not None:
+            yield from whole_paths(member)
+
+
+def changed_files(found: Found, *, every: bool = False) -> Iterator[str]:
+    """Yields the listed files that are not what was written: somebody's work may be in them.
+
+    Args:
+      found: What a folder holds.
+      every: Look at the content of all files. Else shards are held to their size alone: they are
+        large, and nobody writes in them.
+    """
+    place = found.place
+    for path, stored in found.files.items():
+        problem = in_the_way(place, path)
+        thing = place.look(path)
+        if problem is not None:
+            yield _join(place.folder, problem)
+        elif thing is not None and stored is not None:
+            size, sha256 = stored
+            whole = _join(place.folder, *path.split("/"))
+            trusted = not every and _SHARD.fullmatch(path)
+            if thing.bytes != size or not (trusted or _has(whole, sha256)):
+                yield whole
+    for member in found.members.values():
+        if member is not None:
+            yield from changed_files(member)
+
+
+def lost_files(found: Found) -> Iterator[str]:
+    """Yields the listed files that are missing or of another size."""
+    for path, stored in found.files.items():
+        thing = found.place.look(path)
+        if thing is None or (stored is not None and thing.bytes != stored[0]):
+            yield _join(found.place.folder, *path.split("/"))
+    for name, member in found.members.items():
+        yield from [_join(found.place.folder, name)] if member is None else lost_files(member)
+
+
+def _has(path: str, sha256: str) -> bool:
+    return note_of(path, read_bytes(path)).sha256 == sha256
+
+
+def work_names(files: Iterable[str]) -> set[str]:
+    """Returns the files of the work folder that belong to these files, the lock left out."""
+    names = set(ROOT_NAMES) - {LOCK}
+    for path in files:
+        names |= {note_name(path), failure_name(path)}
+    return names
+
+
+def leftovers(place: Place, files: Iterable[str]) -> Iterator[str]:
+    """Yields what runs that were killed left half written of these files, and of work in progress.
+
+    Paths are relative to the folder.
+    """
+    paths = {*files, *(f"{WORK_FOLDER}/{name}" for name in work_names(files))}
+    by_folder: dict[str, set[str]] = {}
+    for path in paths:
+        above, _, name = path.rpartition("/")
+        by_folder.setdefault(above, set()).add(name)
+    for above, names in by_folder.items():
+        thing = place.look(above) if above else None
+        if above and (thing is None or thing.kind != "folder"):
+            continue
+        for name in place.names(above):
+            if named_by_temporary(name) in names:
+                path = f"{above}/{name}".lstrip("/")
+                if (half := place.look(path)) is not None and half.kind == "file":
+                    yield path
+
+
+def _refuse_in_the_way(place: Place, paths: Iterable[str]) -> None:
+    for path in paths:
+        if problem := in_the_way(place, path):
+            raise UsageError(f"{_join(place.folder, problem)} is in the way; nothing is touched")
+
+
+def _join(folder: str, *names: str) -> str:
+    return FileSystems.join(folder, *names)

@@ -1,0 +1,123 @@
+"""A lock in an object store: an object that only one of several can put there.
+
+Google Cloud Storage puts an object only if none is there. Of other stores Beam says nothing like
+it, so there the object is put, and read again after a while: of two commands that begin within
+that while both may be refused, and a store that shows old content for longer may let both go on.
+No store tells whether the process that put the object still lives, unless it was on this machine.
+"""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.errors import UsageError
+from schemas.lock import UNKNOWN, Holder, parse_holder, this_process
+from transforms.files.paths import delete_files, exists
+
+_SETTLE_SECONDS = 1.0
+
+
+@contextlib.contextmanager
+def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
+    """Holds something in a store by an object.
+
+    Args:
+      path: What is held, for messages.
+      lock: The object.
+      command: Who holds it, for others to be told.
+
+    Raises:
+      UsageError: if another process holds it, or the store cannot be written.
+    """
+    mine = f"{this_process(command).to_json()}\n{uuid.uuid4().hex}\n".encode()
+    try:
+        taken = _put(lock, mine)
+    except ValueError as error:
+        raise UsageError(f"--output {path}: {error}") from error
+    except Exception as error:
+        raise UsageError(f"cannot write to {path}: {error}") from error
+    if not taken:
+        found = remote_holder(lock) or UNKNOWN
+        raise UsageError(
+            f"{path} is being written by {found}; wait until it has ended. If it was killed, "
+            f"delete {lock}, and run this command again"
+        )
+    try:
+        yield
+    finally:
+        # Somebody may have deleted the lock by hand and taken it.
+        with contextlib.suppress(Exception):
+            if _read(lock) == mine:
+                delete_files([lock])
+
+
+def remote_holder(lock: str) -> Holder | None:
+    """Returns who holds a lock, None if nobody does or its process is known to be dead."""
+    if not exists(lock):
+        return None
+    try:
+        found = _parse(_read(lock))
+    except Exception:  # noqa: BLE001 - stores disagree on what a missing object raises
+        # It was removed just now, or cannot be read.
+        return UNKNOWN if exists(lock) else None
+    return None if found is not None and found.dead else found or UNKNOWN
+
+
+def _put(lock: str, mine: bytes) -> bool:
+    """Puts the object, unless that of a process is there that may live."""
+    there = _there(lock)
+    if there is not None:
+        found = _parse(there)
+        if found is None or not found.dead:
+            return False
+    if FileSystems.get_scheme(lock) == "gs":
+        return _put_on_condition(lock, mine, there)
+    with FileSystems.create(lock, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        file.write(mine)
+    time.sleep(_SETTLE_SECONDS)
+    return _read(lock) == mine
+
+
+def _there(lock: str) -> bytes | None:
+    return _read(lock) if exists(lock) else None
+
+
+def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
+    """Puts the object if what is there is still what was read."""
+    from google.api_core.exceptions import PreconditionFailed
+
+    blob = _blob(lock)
+    generation = 0
+    if there is not None:
+        blob.reload()
+        generation = blob.generation
+        if _read(lock) != there:
+            return False
+    # What is there then may still be ours: an answer was lost, and the object sent again.
+    with contextlib.suppress(PreconditionFailed):
+        blob.upload_from_string(mine, if_generation_match=generation)
+    return _read(lock) == mine
+
+
+def _blob(path: str) -> Any:
+    from apache_beam.io.gcp.gcsio import GcsIO, parse_gcs_path
+
+    bucket, name = parse_gcs_path(path)
+    filesystem = FileSystems.get_filesystem(path)
+    client = GcsIO(pipeline_options=getattr(filesystem, "_pipeline_options", None)).client
+    return client.bucket(bucket).blob(name)
+
+
+def _parse(content: bytes) -> Holder | None:
+    return parse_holder(content.partition(b"\n")[0])
+
+
+def _read(lock: str) -> bytes:
+    with FileSystems.open(lock, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        content: bytes = file.read()
+    return content

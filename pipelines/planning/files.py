@@ -1,0 +1,43 @@
+"""Reads small files that options name."""
+
+from collections.abc import Mapping
+
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.errors import UsageError
+from transforms.files.paths import PathError, is_folder, status
+
+_MOST_MIB: Mapping[str, int] = {"--tokenizer": 256}
+_OTHERS_MOST_MIB = 1024
+
+
+def read_file(path: str, option: str) -> str:
+    """Reads a small text file that an option names.
+
+    Raises:
+      UsageError: if it is not there, is no regular file, is too large or is not UTF-8.
+    """
+    try:
+        return _read(path, option)
+    except UsageError:
+        raise
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{option} {path}: not UTF-8 text: {error}") from error
+    except PathError as error:
+        raise UsageError(f"{option}: {error}") from error
+    except Exception as error:
+        raise UsageError(f"{option} {path}: cannot be read: {error}") from error
+
+
+def _read(path: str, option: str) -> str:
+    # Reading a pipe would wait, and reading a device never end.
+    if not path or status(path) is None:
+        state = "is a folder; name a file" if path and is_folder(path) else "there is no such file"
+        raise UsageError(f"{option} {path}: {state}")
+    most = _MOST_MIB.get(option, _OTHERS_MOST_MIB)
+    with FileSystems.open(path) as file:
+        # What is compressed may be longer than its file.
+        content = file.read((most << 20) + 1)
+    if len(content) > most << 20:
+        raise UsageError(f"{option} {path}: longer than {most} MiB; is this the right file?")
+    return content.decode("utf-8-sig")

@@ -1,0 +1,114 @@
+"""A real row of a recipe, made of the bundled sample, as the documentation shows it."""
+
+import dataclasses
+import functools
+import io
+import itertools
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.inspect import show
+from pipelines.report.rows import Row, RowDecoder
+from schemas.columns import ENTITY_IDS
+from schemas.documents import document_batch
+from schemas.records import ShardId
+from schemas.vocabulary import read_vocabulary
+from transforms.annotate.annotator import Annotator
+from transforms.annotate.gazetteer import Gazetteer
+from transforms.build.build_examples import BuildSettings, build_examples
+from transforms.build.corpus import Corpus
+from transforms.objectives.recipe import Recipe
+from transforms.records.query_titles import record_text
+from transforms.records.shard_text import join_documents
+from transforms.text.normalize import normalize_texts
+from transforms.tokens.train_tokenizer import Training, train_tokenizer
+
+SAMPLE = Path(__file__).resolve().parents[2] / "sample"
+_SEED = 12345
+_LENGTH = 64
+_COPIES = 3
+_ROWS = 200
+_WIDTH = 110
+
+
+def example_row(recipe: Recipe) -> str:
+    """Returns one row as `shardmill inspect` shows it: short, and one that shows much.
+
+    The sample must be beside this package, as it is where the project is, but not where it is
+    installed.
+    """
+    recipe = dataclasses.replace(
+        recipe,
+        max_seq_length=min(recipe.max_seq_length, _LENGTH),
+        copies=_COPIES if recipe.stored else 1,
+    )
+    aligned = ENTITY_IDS in recipe.needs
+    entities = _annotator().entities() if aligned else ()
+    vocabulary = read_vocabulary(_tokenizer())
+    corpus = Corpus(
+        folder=str(SAMPLE),
+        manifest=None,
+        recipe=recipe,
+        tokenizer_json=_tokenizer(),
+        vocabulary=dataclasses.replace(vocabulary, entities=len(entities)),
+        entities=entities,
+    )
+    page = io.StringIO()
+    show([_telling_row(corpus)], Console(file=page, width=_WIDTH, color_system=None))
+    return page.getvalue().rstrip()
+
+
+def _telling_row(corpus: Corpus) -> Row:
+    """Returns that of the first rows of which most is to be told."""
+    settings = BuildSettings(
+        recipe=corpus.recipe,
+        seed=_SEED,
+        tokenizer_json=corpus.tokenizer_json,
+        vocabulary=corpus.vocabulary,
+        annotations=_annotator() if corpus.entities else Annotator(),
+    )
+    documents = _records() if corpus.recipe.pair.records else _documents()
+    text = join_documents([document_batch(documents)], deduplicate=True)
+    batch = next(build_examples(text, settings, ShardId("train", 0, 1)))
+    decoder, copy = RowDecoder(corpus), corpus.recipe.copies - 1
+    rows = [
+        decoder.decode("sample", number, batch.slice(number, 1), copy)
+        for number in range(min(_ROWS, batch.num_rows))
+    ]
+    return max(rows, key=_told)
+
+
+def _told(row: Row) -> tuple[int, int]:
+    labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
+    return len(row.selected) + labels + spans + len(row.entities or ()), len(row.segments)
+
+
+@functools.cache
+def _annotator() -> Annotator:
+    """Finds the entities that are listed beside the sample."""
+    surfaces = (SAMPLE / "entities.tsv").read_text("utf-8")
+    return Annotator(kinds=(ENTITY_IDS,), gazetteer=Gazetteer(surfaces=surfaces))
+
+
+@functools.cache
+def _documents() -> list[bytes]:
+    texts = [path.read_bytes() for path in sorted(SAMPLE.glob("*.txt"))]
+    return normalize_texts([part for text in texts for part in text.split(b"\n\n")])
+
+
+def _records() -> list[bytes]:
+    """Returns headings of the sample with a line of their own document, and of the next one."""
+    lines = [document.decode().split("\n") for document in _documents()]
+    fields = ("query", "title", "label")
+    records = [
+        {"query": own[0], "title": title, "label": label}
+        for own, following in itertools.pairwise(lines)
+        for title, label in ((own[1], 0), (following[1], 2))
+    ]
+    return [record_text(record, fields)[0].encode() for record in records]
+
+
+@functools.cache
+def _tokenizer() -> str:
+    return train_tokenizer(_documents(), Training(model="wordpiece", size=5000, lowercase=True))

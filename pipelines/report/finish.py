@@ -1,0 +1,297 @@
+"""Writes what tells of a whole build: tokenizer, report, dataset card, last the manifest."""
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.folder.output import join, read_manifest
+from pipelines.folder.owned import REJECTED
+from pipelines.planning.options import BuildOptions, RunOptions
+from pipelines.planning.plan import BuildPlan, Plan
+from pipelines.report.mixture_folder import write_mixture
+from pipelines.report.page import render_card, render_report
+from pipelines.report.rows import example_rows
+from schemas.columns import ENTITY_IDS
+from schemas.counts import COUNTS
+from schemas.entities import ENTITIES, entities_text
+from schemas.errors import RunError, UsageError
+from schemas.lock import WORK_FOLDER
+from schemas.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    AnyManifest,
+    Manifest,
+    add_up,
+    manifest_text,
+    sealed,
+)
+from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
+from schemas.manifest_parts import Documents, ShardEntry, Split
+from schemas.version import VERSION
+from transforms.build.build_shards import ShardBuilder
+from transforms.build.corpus import Corpus
+from transforms.build.write_shard import read_entries
+from transforms.files.atomic_files import write_atomically
+from transforms.files.work_folder import Note, files_of, read_notes, read_reading, write_noted
+from transforms.read.read_documents import check_unchanged
+
+Entries = Mapping[str, Sequence[ShardEntry]]
+
+
+class NothingMadeError(UsageError):
+    """There is nothing to make examples of; what was written can be cleared away."""
+
+
+def finish(plan: BuildPlan, options: BuildOptions) -> None:
+    """Checks the counts and writes the manifest; those of a mixture's members come first.
+
+    Raises:
+      NothingMadeError: if there was no document, or none of which a row could be made.
+      RunError: if more records were set aside than allowed.
+    """
+    entries = [_entries(builder) for builder in plan.builders]
+    documents = count_documents(plan, options, _duplicates(entries[0]))
+    _check_rows(plan, entries, documents["read"])
+    heads = [
+        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *_empty_splits(splits)]}
+        for identity, splits in zip(plan.identities, entries, strict=True)
+    ]
+    for builder, splits in zip(plan.builders, entries, strict=True):
+        for note in _empty_splits(splits):
+            sys.stderr.write(f"{builder.settings.recipe.name}: {note}\n")
+    rejected = read_notes(plan.output, REJECTED)
+    manifests = [
+        _write(builder, head, plan.entities, [] if plan.mixture else rejected)
+        for builder, head in zip(plan.builders, heads, strict=True)
+    ]
+    if plan.mixture:
+        head = {"format_version": FORMAT_VERSION, **plan.identity}
+        told = {"software": heads[0]["software"], "documents": documents}
+        tokenizer_json = plan.builders[0].settings.tokenizer_json
+        head = {**head, **told}
+        write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
+
+
+def _entries(builder: ShardBuilder) -> Entries:
+    """Returns the entries of all shards of one recipe, by split."""
+    entries: dict[str, list[ShardEntry]] = {"train": [], "eval": []}
+    shards = builder.plan.shards
+    for shard, entry in zip(shards, read_entries(builder.output, shards), strict=True):
+        if entry is None:
+            missing = join(builder.output, shard.name)
+            raise RunError(f"{missing} is missing; run the same command again")
+        entries[shard.split].append(entry)
+    return entries
+
+
+def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> None:
+    """Tells which recipes found nothing that they could make examples of.
+
+    Raises:
+      NothingMadeError: if all of them did.
+    """
+    empty = [
+        builder.settings.recipe
+        for builder, splits in zip(plan.builders, entries, strict=True)
+        if not any(entry.rows for shards in splits.values() for entry in shards)
+    ]
+    told = [
+        f"{recipe.name} made no examples of {documents:,} document(s): "
+        + (
+            recipe.pair.wants
+            or f"nothing in them makes a row; `shardmill recipes {recipe.name}` says what does"
+        )
+        for recipe in empty
+    ]
+    if len(told) == len(plan.builders):
+        raise NothingMadeError("; ".join(told))
+    sys.stderr.write("".join(f"{line}\n" for line in told))
+
+
+def _empty_splits(entries: Entries) -> list[str]:
+    """Tells which splits have shards and not a single row."""
+    return [
+        f"the split {split} has no rows: none of its documents made one; hold out "
+        f"{'less' if split == 'train' else 'more'} with --eval-fraction, or nothing with "
+        "--eval-fraction 0"
+        for split, shards in entries.items()
+        if shards and not any(entry.rows for entry in shards)
+    ]
+
+
+def _manifest(
+    identity: Mapping[str, Any], documents: Mapping[str, Any], entries: Entries
+) -> dict[str, Any]:
+    """Returns what the manifest of one recipe's shards says besides its files, as JSON values."""
+    return {
+        "format_version": FORMAT_VERSION,
+        **identity,
+        "software": software_of(identity["software"]),
+        "documents": documents,
+        "splits": {split: _split(shards) for split, shards in entries.items() if shards},
+        "statistics": {
+            split: add_up(shard.statistics for shard in shards)
+            for split, shards in entries.items()
+            if shards
+        },
+    }
+
+
+def _write(
+    builder: ShardBuilder,
+    head: Mapping[str, Any],
+    entities: Sequence[str],
+    rejected: Sequence[Note],
+) -> Manifest:
+    """Writes tokenizer, entities, report and dataset card, and last the manifest.
+
+    Returns:
+      The manifest, which lists all of them and the files of records that were set aside.
+    """
+    output, settings = builder.output, builder.settings
+    aligned = ENTITY_IDS in settings.recipe.needs
+    corpus = Corpus(
+        folder=output,
+        manifest=sealed({**head, "files": {}}, Manifest),
+        recipe=settings.recipe,
+        tokenizer_json=settings.tokenizer_json,
+        vocabulary=settings.vocabulary,
+        entities=tuple(entities) if aligned else (),
+    )
+    counts = settings.vocabulary.counts
+    contents = {
+        TOKENIZER: settings.tokenizer_json,
+        **({COUNTS: counts.json} if counts else {}),
+        **({ENTITIES: entities_text(entities)} if aligned else {}),
+        REPORT: render_report(head, [row.to_json() for row in example_rows(corpus)]),
+        CARD: render_card(head),
+    }
+    notes = [
+        write_noted(output, name, content.encode(), builder.owner)
+        for name, content in contents.items()
+    ]
+    manifest = sealed({**head, "files": files_of([*rejected, *notes])}, Manifest)
+    refuse_contradictions(output, manifest)
+    write_atomically(join(output, MANIFEST), manifest_text(manifest).encode())
+    return manifest
+
+
+def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
+    """Refuses to finish what is told wrongly: files of work in progress were lost or edited."""
+    told = list(contradictions(manifest))
+    if told:
+        raise RunError(
+            f"{output} cannot be finished, since what {WORK_FOLDER} in it tells does not agree "
+            f"({told[0]}); name another folder, or delete this one yourself"
+        )
+
+
+def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
+    """Raises RunError if more records were set aside than allowed."""
+    reasons = _reasons(reading)
+    count = sum(reasons.values())
+    if count > options.max_rejected:
+        listed = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
+        raise RunError(
+            f"{count} record(s) were set aside ({listed}), and --max-rejected is "
+            f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
+            f"the same command with --max-rejected {count}{_other_encoding(reasons)}"
+        )
+
+
+def _other_encoding(reasons: Mapping[str, int]) -> str:
+    """Returns what else may be done about text that is not UTF-8."""
+    if "invalid_utf8" not in reasons:
+        return ""
+    return "; text that is in another encoding is read with --encoding and --overwrite"
+
+
+def _left_out(content: Split) -> str:
+    """Tells how many rows of a split the recipe left out."""
+    count = sum(shard.left_out for shard in content.shards)
+    return f", {count:,} rows left out" if count else ""
+
+
+def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
+    prefix = "rejected."
+    return {
+        name.removeprefix(prefix): number
+        for name, number in reading.items()
+        if name.startswith(prefix)
+    }
+
+
+def _duplicates(entries: Entries) -> int:
+    """Returns how many documents were dropped."""
+    return sum(entry.duplicates for shards in entries.values() for entry in shards)
+
+
+def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> dict[str, Any]:
+    """Returns what the manifest says of the documents.
+
+    Raises:
+      NothingMadeError: if there was no document at all.
+      RunError: if more records were set aside than allowed.
+    """
+    check_unchanged([*plan.files, *plan.annotated])
+    reading = read_reading(plan.output)
+    if reading is None:
+        raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")
+    _check_rejected(reading, options)
+    if not reading.get("documents", 0):
+        raise NothingMadeError(
+            f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)"
+        )
+    return {
+        "read": reading["documents"],
+        "bytes": reading.get("bytes", 0),
+        "empty": reading.get("empty", 0),
+        "split": reading.get("split", 0),
+        "duplicates": duplicates,
+        "rejected": _reasons(reading),
+    }
+
+
+def _split(shards: Sequence[ShardEntry]) -> dict[str, Any]:
+    return {
+        "rows": sum(shard.rows for shard in shards),
+        "tokens": sum(shard.tokens for shard in shards),
+        "shards": [shard.to_json() for shard in shards],
+    }
+
+
+def software_of(identity: Mapping[str, str]) -> dict[str, str]:
+    """Returns the versions that the manifest names."""
+    return {
+        **identity,
+        "shardmill": VERSION,
+        "apache-beam": importlib.metadata.version("apache-beam"),
+        "python": platform.python_version(),
+    }
+
+
+def show_summary(plan: BuildPlan, seconds: float) -> None:
+    """Prints what a finished build holds."""
+    manifest = read_manifest(plan.output)
+    lines = [documents_line(manifest.documents)]
+    for builder in plan.builders:
+        whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
+        own = read_manifest(builder.output)
+        for split, content in own.splits.items() if isinstance(own, Manifest) else ():
+            lines.append(
+                f"{whose}{split}: {content.rows:,} rows, {content.tokens:,} tokens "
+                f"in {len(content.shards)} shard(s)" + _left_out(content)
+            )
+    lines.append(f"{plan.output}: done in {seconds:.1f} s")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def documents_line(documents: Documents) -> str:
+    """Returns what a summary says of the documents of a manifest."""
+    return (
+        f"{documents.read:,} documents, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{documents.duplicates:,} duplicates dropped, "
+        f"{sum(documents.rejected.values()):,} rejected"
+    )

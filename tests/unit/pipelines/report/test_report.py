@@ -1,0 +1,222 @@
+import json
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from pipelines.folder.corpus import open_corpus
+from pipelines.report.charts import charts_of
+from pipelines.report.page import cells_of, changed_settings, render_card, render_report
+from pipelines.report.rows import example_rows
+from tests.corpus_fixtures import RECIPES, corpus, manifest_of
+from transforms.objectives.settings import recipe_from
+
+yaml = pytest.importorskip("yaml")
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """Holds a page to be well nested and to stand alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.marks: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in {"script", "link", "img", "iframe"}
+        assert not {"src", "href"} & {name for name, _ in attrs}
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag == "mark":
+            self.marks.append(dict(attrs)["class"] or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def parse(page: str) -> Page:
+    parsed = Page()
+    parsed.feed(page)
+    parsed.close()
+    assert not parsed.open
+    return parsed
+
+
+def report_of(recipe: str) -> str:
+    built = open_corpus(str(corpus(recipe)))
+    assert built.manifest is not None
+    return render_report(built.manifest.to_json(), [row.to_json() for row in example_rows(built)])
+
+
+def example(**changes: Any) -> dict[str, Any]:
+    row = {
+        "shard": "train/shard-00000-of-00001.arrow",
+        "row": 7,
+        "ids": [2, 5, 6, 7, 3],
+        "tokens": ["[CLS]", "a", "b", "c", "[SEP]"],
+        "pieces": ["[CLS]", "a", " b", "c", "[SEP]"],
+        "special": [0, 4],
+        "segments": [[0, 5]],
+        "relation": None,
+        "words": [[1, 2], [2, 3], [3, 4]],
+        "selected": [],
+    }
+    return {**row, **changes}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_report_stands_alone_and_shows_the_build(recipe: str) -> None:
+    page = report_of(recipe)
+    assert "http" not in page
+    assert "url(" not in page
+    text = "".join(parse(page).text)
+    manifest = manifest_of(corpus(recipe))
+    assert f"{manifest['splits']['train']['rows']:,}" in text
+    assert f"{manifest['splits']['eval']['tokens']:,}" in text
+    assert str(manifest["seed"]) in text
+    assert recipe in text
+
+
+def test_a_report_marks_every_selected_token() -> None:
+    rows = [row.to_json() for row in example_rows(open_corpus(str(corpus("bert-wwm"))))]
+    assert len(rows) == 12
+    # Three marks explain the others.
+    marks = parse(render_report(manifest_of(corpus("bert-wwm")), rows)).marks[3:]
+    assert marks == [each["kind"] for row in rows for each in row["selected"]]
+
+
+def test_a_report_explains_shuffled_windows_where_there_are_some() -> None:
+    page = parse(report_of("structbert"))
+    rows = [row.to_json() for row in example_rows(open_corpus(str(corpus("structbert"))))]
+    assert page.marks[3] == "shuffled"
+    shown = sum(
+        each["kind"] == "shuffled" and each["position"] < 600
+        for row in rows
+        for each in row["selected"]
+    )
+    assert page.marks.count("shuffled") == 1 + shown > 1
+    assert "within a shuffled window" in "".join(page.text)
+    assert "shuffled window" not in "".join(parse(report_of("bert")).text)
+
+
+def test_a_report_is_the_same_again() -> None:
+    assert report_of("bert") == report_of("bert")
+
+
+def test_text_cannot_break_the_page() -> None:
+    selected = {"position": 3, "copy": 0, "kind": "random", "original": "c"}
+    selected |= {"seen": "<b>", "seen_text": '"<b>'}
+    row = example(pieces=["[CLS]", "<script>x", " &b", "c", "[SEP]"], selected=[selected])
+    text = "".join(parse(render_report(manifest_of(corpus("bert")), [row])).text)
+    assert "<script>x" in text
+    assert " &b" in text
+    assert '"<b>' in text
+
+
+def test_long_rows_are_cut() -> None:
+    many = example(ids=[5] * 700, pieces=[" a"] * 700, special=[], words=None, segments=[[0, 700]])
+    text = "".join(parse(render_report(manifest_of(corpus("bert")), [many])).text)
+    assert "100 more tokens" in text
+
+
+def test_a_report_of_unknown_statistics_shows_them_in_a_table() -> None:
+    manifest = manifest_of(corpus("bert"))
+    manifest["statistics"]["train"]["moon.full"] = 987_654
+    assert "987,654" in "".join(parse(render_report(manifest, [])).text)
+
+
+def test_cells_are_tokens_with_words_apart() -> None:
+    kinds = [(cell["kind"], cell["text"]) for cell in cells_of(example())]
+    assert kinds == [
+        ("segment", "A"),
+        ("special", "[CLS]"),
+        ("text", "a b"),
+        ("word", ""),
+        ("text", "c"),
+        ("special", "[SEP]"),
+    ]
+
+
+def test_charts_take_every_statistic_once() -> None:
+    statistics = {
+        "mask.selected": 10,
+        "mask.masked": 8,
+        "mask.random": 1,
+        "mask.kept": 1,
+        "mask.random_ids_01": 1,
+        "mask.random_ids_02": 3,
+        "pair.next": 3,
+        "pair.random": 1,
+        "length.eighth_1": 0,
+        "length.eighth_2": 4,
+        "length.rows": 4,
+        "alone_1": 5,
+        "other": 6,
+    }
+    found = charts_of(statistics, 9)
+    shares = {
+        chart.title: [(b.label, b.count, b.share) for b in chart.bars] for chart in found.shares
+    }
+    assert shares == {
+        "What the model sees at selected tokens": [
+            ("masked", 8, 0.8),
+            ("random", 1, 0.1),
+            ("kept", 1, 0.1),
+        ],
+        "How segment B relates to A": [("next", 3, 0.75), ("random", 1, 0.25)],
+    }
+    bars = {
+        chart.title: [(b.label, b.count, b.height) for b in chart.bars]
+        for chart in found.histograms
+    }
+    assert bars == {
+        "Random tokens by sixteenths of the vocabulary": [("1", 1, 1 / 3), ("2", 3, 1.0)],
+        "Rows by length in tokens": [("0–4", 0, 0.0), ("5–9", 4, 1.0)],
+    }
+    assert found.rest == [("alone_1", 5), ("length.rows", 4), ("mask.selected", 10), ("other", 6)]
+
+
+@pytest.mark.parametrize("longest", [128, 100, 13])
+def test_lengths_are_labelled_with_their_classes(longest: int) -> None:
+    counts = {f"length.eighth_{number}": 1 for number in range(1, 9)}
+    labels = [bar.label for bar in charts_of(counts, longest).histograms[0].bars]
+    for length in range(longest + 1):
+        low, high = labels[min(length * 8 // longest, 7)].split("–")
+        assert int(low) <= length <= int(high)
+
+
+def test_changed_settings_are_told() -> None:
+    assert changed_settings(recipe_from("bert", {})) == {}
+    assert changed_settings(recipe_from("bert", {"copies": 3})) == {"copies": 3}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_card_says_what_is_known(recipe: str) -> None:
+    manifest = manifest_of(corpus(recipe))
+    card = render_card(manifest)
+    assert card.startswith("---\n")
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["configs"][0]["data_files"] == [
+        {"split": "train", "path": "train/*.arrow"},
+        {"split": "eval", "path": "eval/*.arrow"},
+    ]
+    assert not {"language", "license"} & set(front)
+    assert recipe in front["tags"]
+    assert front["size_categories"] in (["n<1K"], ["1K<n<10K"])
+    assert f"{manifest['splits']['train']['rows']:,}" in card
+    assert json.dumps(manifest["seed"]) in card
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**9, "n>1B"), (10**8, "100M<n<1B")]
+)
+def test_the_card_tells_the_size(rows: int, size: str) -> None:
+    manifest = manifest_of(corpus("bert"))
+    manifest["splits"] = {"train": {**manifest["splits"]["train"], "rows": rows}}
+    assert yaml.safe_load(render_card(manifest).split("---\n")[1])["size_categories"] == [size]

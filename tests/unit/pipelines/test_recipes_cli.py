@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.recipes import main
+from pipelines.report.describe import attributes_of, describe, sections_of
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.settings import recipe_from, settings_of
+
+RECIPES = sorted(OBJECTIVES)
+
+
+class Example:
+    """Says one thing.
+
+    And more of it.
+
+    Attributes:
+      first: In [0, 1], that is
+        a rate.
+      second: Another.
+
+    Source: a paper; somebody's
+      code.
+    Differs: not at all.
+    """
+
+
+def test_the_sections_of_a_docstring_are_found() -> None:
+    sections = sections_of(Example)
+    assert sections["Summary"] == "Says one thing."
+    assert sections["Source"].split() == ["a", "paper;", "somebody's", "code."]
+    assert sections["Differs"].strip() == "not at all."
+    assert attributes_of(Example) == {"first": "In [0, 1], that is a rate.", "second": "Another."}
+
+
+def test_the_table_lists_every_objective(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[1:2].strip()]
+    assert set(RECIPES) <= set(names)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_everything_about_a_recipe_is_explained(name: str) -> None:
+    recipe = OBJECTIVES[name]
+    description = describe(recipe)
+    assert {f["path"]: f["default"] for f in description["fields"]} == settings_of(recipe)
+    for entry in [*description["fields"], *description["columns"], *description["parity"]]:
+        assert entry["meaning"].endswith("."), entry
+    for part in description["parts"]:
+        assert part["summary"].endswith("."), part
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_shown_with_every_field_and_column(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main([name]) == 0
+    shown = capsys.readouterr().out.split()
+    description = describe(OBJECTIVES[name])
+    for entry in description["fields"]:
+        assert entry["path"] in shown
+    for entry in [*description["columns"], *description["parts"]]:
+        assert entry["name"] in shown
+
+
+def test_json_is_the_description(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bert-wwm", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == describe(OBJECTIVES["bert-wwm"])
+    assert main(["--json"]) == 0
+    everything = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in everything] == list(OBJECTIVES)
+
+
+def test_special_tokens_inside_segments_are_needed_too() -> None:
+    recipe = recipe_from("roberta", {"layout.between": ""})
+    assert "sep" not in recipe.layout.roles
+    assert describe(recipe)["tokens"]["sep"] == ["[SEP]", "<sep>", "</s>"]
+
+
+def test_parity_is_told_with_its_values() -> None:
+    restored = {f["path"]: f["value"] for f in describe(OBJECTIVES["bert"])["parity"]}
+    assert restored == dict(OBJECTIVES["bert"].parity)
+
+
+def test_an_unknown_recipe_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bert-wm"]) == 2
+    assert "did you mean bert-wwm" in capsys.readouterr().err
+
+
+def test_the_committed_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--markdown"]) == 0
+    page = Path(__file__).resolve().parents[3] / "docs" / "objectives.md"
+    assert capsys.readouterr().out == page.read_text("utf-8"), "run `make docs`"

@@ -1,0 +1,95 @@
+"""One run of words a row."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import Bool
+from tests.oracles.streams import examples_of
+from transforms.arrays.randomness import random_bits, rng_for
+from transforms.contract.oracle import uniformity
+from transforms.corruption.one_run import OneRun
+
+
+def select(
+    rows: list[str], how: OneRun, seed: int = 0, taken: Bool | None = None
+) -> list[list[int]]:
+    """Returns the positions in each row that are selected."""
+    examples = examples_of(rows)
+    spans = how.select(examples, how.prepare(examples), 512, rng_for(seed, "run"), taken)
+    found: list[list[int]] = [[] for _ in rows]
+    for position in spans.positions().tolist():
+        row = int(np.searchsorted(examples.offsets, position, "right")) - 1
+        found[row].append(position - int(examples.offsets[row]))
+    return found
+
+
+def places(row: str, words: int, longest: int, taken: set[int]) -> list[list[int]]:
+    """Returns every run of so many words that there is room for, the slow way."""
+    starts = [at for at, sign in enumerate(row) if sign == "W"]
+    found = []
+    for at in range(len(starts) - words + 1):
+        end = starts[at + words - 1] + 1
+        while end < len(row) and row[end] == "w":
+            end += 1
+        run = list(range(starts[at], end))
+        whole = all(row[each] in "Ww" for each in run)
+        if whole and len(run) <= longest and not taken & set(run):
+            found.append(run)
+    return found
+
+
+def test_literal_runs() -> None:
+    assert select(["^WwwW^"], OneRun(most_words=1, longest=2)) == [[4]]
+    assert select(["^WwwW^", "^Www^"], OneRun(most_words=1, longest=3), 1)[1] == [1, 2, 3]
+    assert select(["^Wwww^", "^^"], OneRun(longest=3)) == [[], []]
+
+
+@given(
+    rows=st.lists(st.text("Ww", min_size=0, max_size=12), min_size=1, max_size=5),
+    most_words=st.integers(1, 4),
+    longest=st.integers(1, 8),
+    seed=st.integers(0, 1 << 20),
+    data=st.data(),
+)
+def test_runs_are_those_of_a_slow_selector(
+    rows: list[str], most_words: int, longest: int, seed: int, data: st.DataObject
+) -> None:
+    drawn = [f"^W{row}^" for row in rows]
+    flags = data.draw(
+        st.lists(st.booleans(), min_size=sum(map(len, drawn)), max_size=sum(map(len, drawn)))
+    )
+    found = select(drawn, OneRun(most_words=most_words, longest=longest), seed, np.array(flags))
+    rng, base = rng_for(seed, "run"), 0
+    wanted, where = (random_bits(rng, len(rows)).tolist() for _ in range(2))
+    for row, run, bits, place in zip(drawn, found, wanted, where, strict=True):
+        taken = {at for at in range(len(row)) if flags[base + at]}
+        base += len(row)
+        sizes = range((bits * most_words >> 32) + 1, 0, -1)
+        allowed = next(filter(None, (places(row, size, longest, taken) for size in sizes)), [[]])
+        assert run == allowed[place * len(allowed) >> 32]
+
+
+@pytest.mark.slow
+def test_words_and_places_are_drawn_evenly() -> None:
+    rows = ["^" + "Ww" * 20 + "^"] * 40_000
+    runs = select(rows, OneRun(most_words=4))
+    sizes = np.bincount([len(run) // 2 for run in runs], minlength=5)
+    assert uniformity("sizes", sizes[1:].tolist(), [1] * 4).holds
+    for words in range(1, 5):
+        starts = np.bincount([run[0] for run in runs if len(run) == 2 * words])[1::2]
+        assert len(starts) == 21 - words
+        assert uniformity("starts", starts.tolist(), [1] * len(starts)).holds
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"most_words": 0}, r"most_words must be in \[1, 32\], got 0"),
+        ({"longest": 0}, "longest must be at least 1, got 0"),
+    ],
+)
+def test_wrong_fields(fields: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OneRun(**fields)

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from schemas.records import Array, Examples
+from tests.oracles.streams import ROLES, vocabulary
+from transforms.arrays.randomness import random_below, random_bits, rng_for
+from transforms.arrays.spans import Spans
+from transforms.contract.oracle import rate, uniformity
+from transforms.corruption.rewrite import MaskRandomKeep
+
+MASK = ROLES["mask"]
+SIZE = 300
+TOKENS = 120_000
+
+
+def row(length: int, size: int = SIZE, id_type: str = "uint16") -> Examples:
+    """One row of ordinary ids that never repeat next to each other."""
+    return Examples(
+        ids=(10 + np.arange(length) % (size - 10)).astype(id_type),
+        offsets=np.array([0, length]),
+        second_segment_start=np.array([length]),
+        special=np.zeros(length, np.bool_),
+    )
+
+
+def everywhere(length: int) -> Spans:
+    return Spans(np.arange(length), np.arange(length) + 1)
+
+
+def rewrite(how: MaskRandomKeep, length: int = TOKENS) -> tuple[Array, Array]:
+    """Returns what was there and what is seen."""
+    examples = row(length)
+    seen = how.rewrite(examples, everywhere(length), vocabulary(SIZE), rng_for(0, "rewrite"))
+    return examples.ids, seen
+
+
+def test_eighty_ten_ten() -> None:
+    ids, seen = rewrite(MaskRandomKeep())
+    assert seen.dtype == ids.dtype
+    # A random token may be the mask, or the token itself.
+    assert rate("masked", int((seen == MASK).sum()), TOKENS, 0.8 + 0.1 / SIZE).holds
+    assert rate("kept", int((seen == ids).sum()), TOKENS, 0.1 + 0.1 / SIZE).holds
+    random = seen[(seen != MASK) & (seen != ids)]
+    counts = np.bincount(random, minlength=SIZE)
+    others = [i for i in range(10) if i != MASK]
+    assert uniformity("special too", counts[others].tolist(), [1] * 9).holds
+    assert uniformity("id", counts[10:].tolist(), [1] * (SIZE - 10)).holds
+
+
+def test_only_the_mask() -> None:
+    _, seen = rewrite(MaskRandomKeep(mask=1.0, random=0.0))
+    assert (seen == MASK).all()
+
+
+def test_only_keeping() -> None:
+    how = MaskRandomKeep(mask=0.0, random=0.0)
+    ids, seen = rewrite(how)
+    assert (seen == ids).all()
+    assert how.roles == frozenset()
+
+
+def test_only_random_tokens_of_the_allowed() -> None:
+    how = MaskRandomKeep(mask=0.0, random=1.0, exclude=("cls", "sep", "pad", "unk"))
+    _, seen = rewrite(how)
+    counts = np.bincount(seen, minlength=SIZE)
+    assert counts[:4].tolist() == [0, 0, 0, 0]
+    assert uniformity("allowed", counts[4:].tolist(), [1] * (SIZE - 4)).holds
+    assert how.replacements(vocabulary(SIZE)).tolist() == list(range(4, SIZE))
+
+
+def test_tokens_of_a_word_are_decided_apart() -> None:
+    spans = Spans(np.arange(0, TOKENS, 2), np.arange(2, TOKENS + 2, 2))
+    examples = row(TOKENS)
+    how = MaskRandomKeep(mask=0.5, random=0.0)
+    seen = how.rewrite(examples, spans, vocabulary(SIZE), rng_for(0, "rewrite"))
+    masked = (seen == MASK).reshape(-1, 2).sum(axis=1)
+    assert uniformity("masked of two", np.bincount(masked).tolist(), [1, 2, 1]).holds
+
+
+def test_only_positions_inside_spans_are_returned() -> None:
+    how = MaskRandomKeep(mask=0.0, random=0.0)
+    spans = Spans(np.array([1, 5]), np.array([3, 6]))
+    seen = how.rewrite(row(8), spans, vocabulary(SIZE), rng_for(0, "rewrite"))
+    assert seen.tolist() == [11, 12, 15]
+    nothing = Spans(np.empty(0, np.int64), np.empty(0, np.int64))
+    for how in (MaskRandomKeep(), MaskRandomKeep(random=0.0)):
+        assert len(how.rewrite(row(8), nothing, vocabulary(SIZE), rng_for(0, "rewrite"))) == 0
+
+
+def test_the_examples_stay_as_they_are() -> None:
+    examples = row(100)
+    before = examples.ids.copy()
+    MaskRandomKeep().rewrite(examples, everywhere(100), vocabulary(SIZE), rng_for(0, "rewrite"))
+    assert (examples.ids == before).all()
+
+
+def test_wide_ids() -> None:
+    how = MaskRandomKeep(mask=0.0, random=1.0)
+    examples = row(1000, 200_000, "uint32")
+    seen = how.rewrite(examples, everywhere(1000), vocabulary(200_000), rng_for(0, "rewrite"))
+    assert seen.max() > 1 << 16
+
+
+@pytest.mark.parametrize(
+    ("mask", "random"), [(-0.1, 0.1), (0.8, -0.1), (0.8, 0.3), (float("nan"), 0.1), (0.1, np.nan)]
+)
+def test_shares_must_be_shares(mask: float, random: float) -> None:
+    with pytest.raises(ValueError, match="mask and random must be at least 0 and at most 1"):
+        MaskRandomKeep(mask=mask, random=random)
+
+
+def test_excluded_roles_must_exist() -> None:
+    with pytest.raises(
+        ValueError, match="role must be one of cls, sep, mask, pad, unk, got 'clss'"
+    ):
+        MaskRandomKeep(exclude=("clss",))
+
+
+def test_random_bits_and_numbers() -> None:
+    bits = random_bits(rng_for(0, "bits"), 9)
+    assert (bits.dtype, len(bits)) == (np.uint32, 9)
+    assert bits[:4].tolist() == random_bits(rng_for(0, "bits"), 4).tolist()
+    assert len(random_bits(rng_for(0, "bits"), 0)) == 0
+    ones = np.unpackbits(random_bits(rng_for(1, "bits"), 100_000).view(np.uint8)).reshape(-1, 8)
+    assert all(rate("bit", int(n), len(ones), 0.5).holds for n in ones.sum(axis=0))
+    numbers = random_below(rng_for(2, "bits"), 7, 70_000)
+    assert uniformity("number", np.bincount(numbers).tolist(), [1] * 7).holds
+    assert random_below(rng_for(3, "bits"), 1, 100).tolist() == [0] * 100
+
+
+def test_paths_of_generators_do_not_run_into_each_other() -> None:
+    paths: list[tuple[str | int, ...]] = [
+        *((), ("a",), ("b",), ("ab",), ("a", "b"), ("a", ""), ("", "a"), ("a", 1), ("a", "1")),
+        *((1,), ("1",), (1, 1), (11,), ("a,b",)),
+    ]
+    drawn = {tuple(random_bits(rng_for(seed, *path), 4)) for path in paths for seed in (0, 1, -1)}
+    assert len(drawn) == 3 * len(paths)

@@ -1,0 +1,189 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import Array, Examples, Int64
+from tests.oracles.streams import SEP, examples_of, vocabulary
+from tests.oracles.trigrams import places_of, select_windows, side_by_side, wanted
+from transforms.arrays.randomness import rng_for
+from transforms.arrays.spans import Spans, disjoint_trigrams, trigram_starts
+from transforms.contract.oracle import uniformity
+from transforms.corruption.rewrite import ShuffleTokens
+from transforms.corruption.select import BudgetedUnits, in_random_order
+from transforms.corruption.trigrams import UNITS, ShuffledTrigrams
+from transforms.objectives.recipe import Corruption
+from transforms.objectives.settings import recipe_from
+from transforms.objectives.structbert import STRUCTBERT
+
+
+def rows_of(drawn: list[str]) -> tuple[Examples, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+    """Returns rows from a drawing, see `examples_of`; "x" is a token that is taken already."""
+    taken = np.array([sign == "x" for sign in "".join(drawn)], np.bool_)
+    return examples_of([row.replace("x", "W") for row in drawn]), taken
+
+
+USUAL = ShuffledTrigrams()
+
+
+def select(drawn: list[str], seed: int = 0, how: ShuffledTrigrams = USUAL) -> list[list[int]]:
+    """Returns where the windows of each row begin."""
+    examples, taken = rows_of(drawn)
+    spans = how.select(examples, how.prepare(examples), 512, rng_for(seed, "select"), taken)
+    assert (spans.ends - spans.starts == 3).all()
+    borders = np.searchsorted(spans.starts, examples.offsets)
+    return [
+        (spans.starts[a:b] - examples.offsets[row]).tolist()
+        for row, (a, b) in enumerate(itertools.pairwise(borders))
+    ]
+
+
+HALF = ShuffledTrigrams(rate=0.5)
+
+
+def test_windows_hold_nothing_special_and_nothing_taken() -> None:
+    assert select(["^WWW^WWxWWW^WW^"], how=HALF) == [[1, 8]]
+    assert select(["^WWxWW^", "^WWxWWW^"], how=HALF) == [[], [4]]
+
+
+def test_windows_end_with_their_row() -> None:
+    # Rows without special tokens, one right behind the other.
+    assert select(["WW", "WWWW", "W", "WW"], how=HALF) in ([[], [0], [], []], [[], [1], [], []])
+    assert select(["WWW", "xWW", "WWW"], how=HALF) == [[0], [], [0]]
+
+
+def test_a_row_without_room_has_no_window() -> None:
+    assert select(["^WW^W^", "^^"], how=HALF) == [[], []]
+    assert select([], how=HALF) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "windows"), [(9, 0), (10, 0), (11, 1), (30, 2), (50, 2), (70, 4)]
+)
+def test_as_many_windows_as_the_length_says(length: int, windows: int) -> None:
+    """Half to even: 0.05 * 10 are no window, 0.05 * 30 are two, 0.05 * 50 are two, 70 are four."""
+    [starts] = select(["^" + "W" * (length - 2) + "^"])
+    assert len(starts) == windows
+
+
+@pytest.mark.parametrize(("trigrams", "windows"), [(1, 1), (20, 1), (21, 2), (140, 7), (141, 8)])
+def test_as_many_windows_as_fit_side_by_side_say(trigrams: int, windows: int) -> None:
+    how = ShuffledTrigrams(unit="disjoint_trigrams")
+    [starts] = select(["^" + "WWW^" * trigrams], how=how)
+    assert len(starts) == windows
+
+
+FREE = st.lists(st.lists(st.booleans(), max_size=30), max_size=5)
+
+
+@given(rows=FREE)
+def test_places_and_room_are_those_that_are_found_slowly(rows: list[list[bool]]) -> None:
+    free = np.array([each for row in rows for each in row], np.bool_)
+    offsets = np.append(0, np.cumsum([len(row) for row in rows])).astype(np.int64)
+    starts = np.flatnonzero(trigram_starts(free, offsets))
+    expected = [
+        begin + place
+        for begin, row in zip(offsets.tolist(), rows, strict=False)
+        for place in places_of(row)
+    ]
+    assert starts.tolist() == expected
+    assert disjoint_trigrams(free, offsets).tolist() == [side_by_side(row) for row in rows]
+
+
+@given(
+    drawn=st.lists(st.text("^xWWWWWW", min_size=1, max_size=60), min_size=1, max_size=6),
+    rate=st.sampled_from([0.05, 0.1, 0.3, 0.9]),
+    unit=st.sampled_from(UNITS),
+    seed=st.integers(0, 1 << 30),
+)
+def test_rows_together_are_rows_one_by_one(
+    drawn: list[str], rate: float, unit: str, seed: int
+) -> None:
+    free = [[sign == "W" for sign in row] for row in drawn]
+    counts: Int64 = np.array([len(places_of(row)) for row in free], np.int64)
+    expected: list[list[int]] = [[] for _ in drawn]
+    # The same draws, in the same order.
+    for numbers, order in in_random_order(counts, rng_for(seed, "select")):
+        for row, tried in zip(numbers.tolist(), order.tolist(), strict=True):
+            windows = wanted(free[row], rate, unit)
+            expected[row] = select_windows(free[row], tried[: counts[row]], windows)
+    assert select(drawn, seed, ShuffledTrigrams(rate=rate, unit=unit)) == expected
+
+
+@given(
+    drawn=st.lists(st.text("^xWWWW", min_size=1, max_size=60), min_size=1, max_size=6),
+    rate=st.floats(0.01, 0.99),
+    unit=st.sampled_from(UNITS),
+)
+def test_no_row_loses_more_than_is_told(drawn: list[str], rate: float, unit: str) -> None:
+    how = ShuffledTrigrams(rate=rate, unit=unit)
+    most = how.most_tokens(np.array([len(row) for row in drawn], np.int64), 512)
+    for windows, bound in zip(select(drawn, how=how), most.tolist(), strict=True):
+        assert 3 * len(windows) <= bound
+
+
+def test_the_first_window_may_begin_anywhere() -> None:
+    found = select(["^" + "W" * 12 + "^"] * 8000, how=ShuffledTrigrams(rate=0.05))
+    counts = np.bincount([row[0] for row in found], minlength=11)[1:11]
+    assert {len(row) for row in found} == {1}
+    assert uniformity("every place", counts.tolist(), [1] * 10).holds
+
+
+def shuffle(windows: int, *, identity: bool = True, seed: int = 0) -> Array:
+    """Returns what is seen of windows that stand two tokens apart."""
+    examples = examples_of(["WWWWW"] * windows)
+    starts = examples.offsets[:-1] + 1
+    how = ShuffleTokens(identity=identity)
+    spans = Spans(starts, starts + 3)
+    seen = how.rewrite(examples, spans, vocabulary(1 << 16), rng_for(seed, "rewrite"))
+    return seen.reshape(-1, 3).astype(np.int64) - examples.ids[starts][:, None]
+
+
+@pytest.mark.parametrize("identity", [True, False])
+def test_every_order_is_as_likely(identity: bool) -> None:
+    orders = shuffle(9000, identity=identity)
+    assert (np.sort(orders, axis=1) == [0, 1, 2]).all()
+    found = [tuple(row) for row in orders.tolist()]
+    every = list(itertools.permutations(range(3)))[0 if identity else 1 :]
+    counts = [found.count(order) for order in every]
+    assert sum(counts) == 9000
+    assert uniformity("orders", counts, [1] * len(every)).holds
+
+
+def test_labels_are_what_stood_there() -> None:
+    """Two windows that touch are shuffled apart."""
+    examples = examples_of(["^WWWWWW^"])
+    spans = Spans(np.array([1, 4]), np.array([4, 7]))
+    for seed in range(20):
+        seen = ShuffleTokens().rewrite(examples, spans, vocabulary(), rng_for(seed, "x"))
+        assert SEP not in seen
+        assert sorted(seen[:3].tolist()) == [101, 102, 103]
+        assert sorted(seen[3:].tolist()) == [104, 105, 106]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rate": 0.0}, r"rate must be in \(0, 1\), got 0.0"),
+        ({"unit": "words"}, "unit must be windows_per_token or disjoint_trigrams, got 'words'"),
+    ],
+)
+def test_settings_are_checked(fields: dict[str, float | str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ShuffledTrigrams(**fields)  # type: ignore[arg-type]
+
+
+def test_only_windows_can_be_shuffled() -> None:
+    corruption = Corruption(select=BudgetedUnits(), rewrite=ShuffleTokens())
+    with pytest.raises(ValueError, match="ShuffleTokens needs windows of three"):
+        dataclasses.replace(STRUCTBERT, corrupt=(corruption,))
+
+
+def test_settings_are_reached_by_path() -> None:
+    settings = {"corrupt.1.select.unit": "disjoint_trigrams", "corrupt.1.rewrite.identity": False}
+    second = recipe_from("structbert", settings).corrupt[1]
+    assert second.select == ShuffledTrigrams(unit="disjoint_trigrams")
+    assert second.rewrite == ShuffleTokens(identity=False)

@@ -1,0 +1,94 @@
+import pytest
+
+from transforms.files.inputs import (
+    FileRange,
+    codec_of,
+    detect_format,
+    estimated_text_bytes,
+    input_file,
+    plan_ranges,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a.txt", "text"),
+        ("a", "text"),
+        ("folder.jsonl/a", "text"),
+        ("gs://bucket/a.jsonl", "jsonl"),
+        ("a.ndjson.gz", "jsonl"),
+        ("A.JSON.BZ2", "jsonl"),
+        ("a.lines.zst", "lines"),
+        ("a.parquet", "parquet"),
+        ("a.gz", "text"),
+    ],
+)
+def test_detects_format_by_name(path: str, found: str) -> None:
+    assert detect_format(path, "auto") == found
+
+
+def test_requested_format_wins() -> None:
+    assert detect_format("a.jsonl.gz", "lines") == "lines"
+
+
+def test_refuses_unknown_format() -> None:
+    with pytest.raises(ValueError, match="auto, text, lines, jsonl, parquet, got 'csv'"):
+        detect_format("a.csv", "csv")
+
+
+@pytest.mark.parametrize("path", ["a.zip", "a.txt.xz", "a.tar.gz", "a.TGZ"])
+def test_refuses_archives_that_cannot_be_read(path: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot be read; plain files and \.gz, \.bz2, \.zst can"):
+        detect_format(path, "text")
+
+
+@pytest.mark.parametrize("path", ["a.csv", "A.TSV.gz", "a.html", "a.xml.bz2"])
+def test_tables_and_markup_are_prose_only_on_demand(path: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{path} is named as .*, or give --format lines or text"
+    ):
+        detect_format(path)
+    assert detect_format(path, "lines") == "lines"
+
+
+def test_refuses_compressed_parquet() -> None:
+    with pytest.raises(ValueError, match="decompress the file first"):
+        input_file("a.parquet.gz", 1)
+
+
+def test_codecs() -> None:
+    paths = ["a.gz", "a.txt.bz2", "a.ZST", "a.txt"]
+    assert [codec_of(path) for path in paths] == ["gzip", "bz2", "zstd", None]
+
+
+def test_plans_ranges_ordered_by_path() -> None:
+    files = [input_file("b.txt", 25), input_file("a.jsonl.gz", 99), input_file("c.txt", 0)]
+    assert plan_ranges(files, 10) == [
+        FileRange(path="a.jsonl.gz", format="jsonl", begin=0, end=None, size=99),
+        FileRange(path="b.txt", format="text", begin=0, end=10, size=25),
+        FileRange(path="b.txt", format="text", begin=10, end=20, size=25),
+        FileRange(path="b.txt", format="text", begin=20, end=25, size=25),
+        FileRange(path="c.txt", format="text", begin=0, end=0, size=0),
+    ]
+
+
+def test_files_in_another_encoding_are_not_cut() -> None:
+    file = input_file("a.txt", 30, encoding="gb18030")
+    assert plan_ranges([file], 10) == [
+        FileRange(path="a.txt", format="text", begin=0, end=None, size=30, encoding="gb18030")
+    ]
+    assert estimated_text_bytes([file]) == 45
+    with pytest.raises(ValueError, match=r"a\.parquet: Parquet holds UTF-8"):
+        input_file("a.parquet", 30, encoding="gb18030")
+
+
+def test_refuses_empty_ranges() -> None:
+    with pytest.raises(ValueError, match="range_bytes must be at least 1, got 0"):
+        plan_ranges([], 0)
+
+
+def test_estimates_text() -> None:
+    names = ["a.txt", "a.txt.gz", "a.txt.bz2", "a.txt.zst", "a.parquet"]
+    assert [estimated_text_bytes([input_file(name, 10)]) for name in names] == [10, 30, 40, 30, 20]
+    assert estimated_text_bytes([input_file(name, 10) for name in names]) == 130

@@ -1,0 +1,4 @@
+"""From finished shards to batches.
+
+Imports: transforms without Beam, schemas.
+"""

@@ -1,0 +1,94 @@
+"""Which rows make a batch: a pure function of the rows' lengths and a generator."""
+
+import dataclasses
+
+import numpy as np
+
+from schemas.records import Array, Int64
+from transforms.arrays.ragged import offsets_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What fits into one batch.
+
+    Attributes:
+      rows: Most rows.
+      tokens: Most tokens of all rows.
+      targets: Most tokens to predict.
+      aligned: Most tokens that are aligned with entities; None if that does not matter.
+    """
+
+    rows: int
+    tokens: int
+    targets: int
+    aligned: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """The batches of one epoch.
+
+    Attributes:
+      order: [R]; all rows in the order in which they are taken.
+      starts: int64[M + 1]; batch m takes order[starts[m]:starts[m + 1]].
+    """
+
+    order: Array
+    starts: Int64
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def rows(self, batch: int) -> Int64:
+        """Returns the rows of a batch, ascending; none for a batch after the last."""
+        if batch >= len(self):
+            return np.empty(0, np.int64)
+        taken: Array = self.order[self.starts[batch] : self.starts[batch + 1]]
+        return np.sort(taken.astype(np.int64))
+
+
+def shuffled(count: int, rng: np.random.Generator) -> Array:
+    """Returns a random order of `count` rows.
+
+    Random keys are sorted that have the row in their low bits: they differ, so every machine sorts
+    them alike, and the stream of a bit generator stays the same from version to version.
+    """
+    bits = np.uint64(max(count - 1, 1).bit_length())
+    low = (np.uint64(1) << bits) - np.uint64(1)
+    keys = rng.bit_generator.random_raw(count) & ~low
+    keys |= np.arange(count, dtype=np.uint64)
+    keys.sort()
+    keys &= low
+    return keys.astype(np.uint32 if count <= 1 << 32 else np.uint64)
+
+
+def pack_batches(
+    order: Array, tokens: Array, targets: Array, limits: Limits, aligned: Array | None = None
+) -> Plan:
+    """Fills one batch after the other with the next rows, as long as they fit.
+
+    Args:
+      order: [R]; the rows as they are to be taken.
+      tokens: [R]; tokens of each row, by number; none has more than `limits.tokens`.
+      targets: [R]; bounds from above how many tokens of each row are to be predicted.
+      limits: What fits.
+      aligned: [R]; tokens of each row that are aligned with entities, if that matters.
+
+    Returns:
+      Every row exactly once.
+    """
+    borders = [
+        (offsets_of(tokens[order]), limits.tokens),
+        (offsets_of(targets[order]), limits.targets),
+    ]
+    if aligned is not None and limits.aligned is not None:
+        borders.append((offsets_of(aligned[order]), limits.aligned))
+    starts = [0]
+    while starts[-1] < len(order):
+        begin = starts[-1]
+        ends = (
+            int(np.searchsorted(sums, sums[begin] + most, "right")) - 1 for sums, most in borders
+        )
+        starts.append(min(begin + limits.rows, *ends))
+    return Plan(order, np.array(starts, np.int64))

@@ -1,0 +1,120 @@
+"""What a run trains on: one finished build, or the members of a mixture."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from schemas.checked_json import DamagedError
+from schemas.errors import UsageError
+from schemas.manifest import MixtureManifest
+from schemas.manifest_parts import ShardEntry, split_totals
+from trainer.loader.objective import with_objective
+from trainer.loader.open_corpus import open_local_corpus, read_local_manifest
+from transforms.build.corpus import Corpus, checked_members
+from transforms.objectives.settings import Scalar, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """A folder that can be trained on.
+
+    Attributes:
+      folder: Where it lies.
+      checksum: Of the manifest of the build or the mixture.
+      corpora: The members of a mixture by name; one build alone has the name "".
+      weights: Of the members, by the same names.
+    """
+
+    folder: str
+    checksum: str
+    corpora: Mapping[str, Corpus]
+    weights: Mapping[str, float]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it is a mixture."""
+        return "" not in self.corpora
+
+    @property
+    def first(self) -> Corpus:
+        """The build, or the first member."""
+        return next(iter(self.corpora.values()))
+
+    @property
+    def others(self) -> list[Corpus]:
+        """The other members."""
+        return list(self.corpora.values())[1:]
+
+    @property
+    def shards(self) -> list[tuple[str, ShardEntry]]:
+        """All shards, each with the folder of its build."""
+        return [
+            (corpus.folder, shard)
+            for corpus in self.corpora.values()
+            for split in corpus.splits.values()
+            for shard in split
+        ]
+
+    def told(self) -> str:
+        """Returns the members with their weights, as a run is known by them."""
+        return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
+
+
+def open_data(
+    folder: str | os.PathLike[str],
+    weights: str | None = None,
+    objective: str | None = None,
+    settings: Mapping[str, Scalar] | None = None,
+) -> Data:
+    """Opens a finished build or mixture.
+
+    Args:
+      folder: Of it.
+      weights: For a mixture: other weights than it was built with, as in "albert=2,bert-wwm=1".
+      objective: For a build: the recipe whose masks are drawn from its rows.
+      settings: Fields of the objective to change, by path.
+
+    Raises:
+      UsageError: if there is none.
+      DamagedError: if something in it cannot be understood.
+    """
+    manifest = read_local_manifest(folder)
+    if not isinstance(manifest, MixtureManifest):
+        if weights is not None:
+            raise UsageError(f"--weights is for mixtures, and {folder} is none")
+        corpus = open_local_corpus(folder)
+        if objective is not None:
+            corpus = with_objective(corpus, objective, settings)
+        return Data(os.fspath(folder), corpus.checksum, {"": corpus}, {"": 1.0})
+    names = checked_members(manifest)
+    if objective is not None:
+        raise UsageError(
+            f"--objective is for a build, and {folder} is a mixture; name the folder of a member, "
+            f"such as {Path(folder, names[0])}"
+        )
+    corpora = {name: open_local_corpus(Path(folder, name)) for name in names}
+    for name, corpus in corpora.items():
+        told = manifest.members[name]
+        if corpus.checksum != told.checksum or (
+            corpus.manifest and split_totals(corpus.manifest.splits) != told.splits
+        ):
+            raise DamagedError(
+                f"{corpus.folder} is another build than when {folder} was made; shardmill verify "
+                "tells what else is wrong"
+            )
+    own = {name: manifest.members[name].weight for name in names}
+    return Data(os.fspath(folder), manifest.checksum, corpora, {**own, **_given(weights, names)})
+
+
+def _given(text: str | None, names: list[str]) -> dict[str, float]:
+    """Reads --weights."""
+    found: dict[str, float] = {}
+    for part in text.split(",") if text else []:
+        name, _, weight = part.partition("=")
+        if name not in names:
+            raise UsageError(f"--weights {part}: no such member; {nearest(name, names)}")
+        if not weight.replace(".", "", 1).isdigit() or not float(weight) > 0:
+            raise UsageError(f"--weights takes MEMBER=W,... with numbers above 0, got {part!r}")
+        found[name] = float(weight)
+    return found

@@ -1,0 +1,107 @@
+"""Opens the loaders of a run, for a build alone and for the members of a mixture."""
+
+import functools
+import sys
+from typing import Any
+
+from schemas.checked_json import DamagedError
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.data import Data
+from trainer.loader.mixed_batches import MemberBatches, MixedBatches
+from trainer.loader.open_corpus import shard_problem
+from trainer.options import TrainOptions
+from trainer.processes import Processes
+from transforms.build.corpus import Corpus
+from transforms.objectives.schedule import SCHEDULES
+
+Loaders = dict[str, ArrowBatches]
+"""By the member's name; one build alone has the name ""."""
+
+
+def check_shards(data: Data, options: TrainOptions, processes: Processes) -> None:
+    """Holds the shards to the manifest; every process reads its share of them.
+
+    Raises:
+      DamagedError: if one is not what it should be, in all processes.
+    """
+    if processes.first and options.checksums:
+        size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
+        sys.stderr.write(f"reading {count} shards ({size / 1e6:,.1f} MB) for their sha256\n")
+    share = data.shards[processes.rank :: processes.size]
+    problems = (
+        shard_problem(
+            corpus.folder,
+            [shard for folder, shard in share if folder == corpus.folder],
+            checksums=options.checksums,
+        )
+        for corpus in data.corpora.values()
+    )
+    problem = next(filter(None, problems), None)
+    processes.agree(DamagedError(problem) if problem else None)
+
+
+def training_loaders(
+    data: Data, options: TrainOptions, processes: Processes, layout: str
+) -> Loaders:
+    """Opens the training split of every member."""
+    step = options.batches_per_step
+    return {
+        name: _open(data, corpus, "train", options, processes, layout, step)
+        for name, corpus in data.corpora.items()
+    }
+
+
+def held_out_loaders(
+    data: Data, options: TrainOptions, processes: Processes, layout: str
+) -> Loaders:
+    """Opens the evaluation split of every member that has one."""
+    return {
+        name: _open(data, corpus, "eval", options, processes, layout, processes.size)
+        for name, corpus in data.corpora.items()
+        if any(shard.rows for shard in corpus.splits.get("eval", ()))
+    }
+
+
+def _open(
+    data: Data,
+    corpus: Corpus,
+    split: str,
+    options: TrainOptions,
+    processes: Processes,
+    layout: str,
+    batches_per_step: int | None,
+) -> ArrowBatches:
+    training = split == "train"
+    kind: Any = ArrowBatches
+    if data.mixed:
+        member = list(data.corpora.values()).index(corpus)
+        kind = functools.partial(MemberBatches, member=member)
+    batches: ArrowBatches = kind(
+        corpus,
+        split=split,
+        batch_tokens=options.batch_tokens or 0,
+        layout=layout,
+        copies=options.copies if training else "cycle",
+        seed=options.seed,
+        shuffle=training,
+        rank=processes.rank,
+        world_size=processes.size,
+        batches_per_step=batches_per_step,
+        checksums=False,
+    )
+    return batches
+
+
+def scheduled(
+    data: Data, loaders: Loaders, options: TrainOptions, processes: Processes
+) -> ArrowBatches | MixedBatches:
+    """Returns the batches of the steps: those of the build, or of the members as scheduled."""
+    if not data.mixed:
+        return loaders[""]
+    schedule = SCHEDULES[options.mix or "proportional"]
+    return MixedBatches(
+        loaders,
+        schedule(list(data.weights.values()), options.steps or 1),
+        seed=options.seed,
+        accumulation=(options.batches_per_step or 1) // processes.size,
+    )

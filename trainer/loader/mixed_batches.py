@@ -1,0 +1,157 @@
+"""Batches of a mixture: every step is one member's, which the schedule draws."""
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from schemas.errors import UsageError
+from schemas.records import Array
+from trainer.loader.batch_plan import shuffled
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.layouts import Batch
+from trainer.models.model import MEMBER, mark
+from transforms.arrays.randomness import rng_for
+from transforms.build.corpus import Corpus
+from transforms.objectives.schedule import Stages
+
+
+class MemberBatches(ArrowBatches):
+    """Batches of one member of a mixture, marked with the tasks that they are for.
+
+    They have `member`, int64[], besides: the number of the member in the order of the mixture.
+
+    Attributes:
+      member: That number.
+    """
+
+    def __init__(
+        self, data: str | os.PathLike[str] | Corpus, *, member: int = 0, **options: Any
+    ) -> None:
+        """Opens the shards; see `ArrowBatches` for the options."""
+        super().__init__(data, **options)
+        self.member = member
+
+    def __iter__(self) -> Iterator[Batch]:
+        marks = {mark(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
+        marks[MEMBER] = torch.tensor(self.member)
+        for batch in super().__iter__():
+            yield {**batch, **marks}
+
+
+def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:
+    """Draws whose batches each step takes.
+
+    The steps of a stage stand in a random order. That is the same as to draw each step's member
+    with probability proportional to what is left of its budget, and needs no step before it.
+
+    Args:
+      stages: Steps of each member in each stage.
+      seed: Of the draws.
+
+    Returns:
+      uint8[steps] members and uint8[steps] stages, from 0.
+
+    Source: StephAO/olfmlm pretrain_bert.py:228-293 (draws by what is left of the budgets).
+    """
+    members = [np.repeat(np.arange(len(budget), dtype=np.uint8), budget) for budget in stages]
+    orders = [
+        shuffled(len(steps), rng_for(seed, "schedule", number))
+        for number, steps in enumerate(members)
+    ]
+    drawn = [steps[order] for steps, order in zip(members, orders, strict=True)]
+    numbers = np.repeat(np.arange(len(stages), dtype=np.uint8), list(map(len, members)))
+    return np.concatenate(drawn), numbers
+
+
+class MixedBatches:
+    """The training split of a mixture: a loader for each member, and the schedule's order.
+
+    Attributes:
+      members: Their loaders, by name; the same on all ranks but for the rank.
+      stages: Steps of each member in each stage.
+    """
+
+    def __init__(
+        self, members: Mapping[str, ArrowBatches], stages: Stages, *, seed: int, accumulation: int
+    ) -> None:
+        """Draws the schedule.
+
+        Args:
+          members: Loaders by name.
+          stages: Steps of each member in each stage.
+          seed: Of the draws.
+          accumulation: Batches of a step on this rank.
+        """
+        self.members, self.stages = members, stages
+        self._names, self._accumulation = list(members), accumulation
+        self._drawn, self._stage = drawn_steps(stages, seed)
+        self._step = 0
+        self._state = self._told(0)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields the batches of all steps that are left, those of one step together."""
+        endless = {name: _endless(batches) for name, batches in self.members.items()}
+        while self._step < len(self._drawn):
+            name = self._names[self._drawn[self._step]]
+            taken = list(itertools.islice(endless[name], self._accumulation))
+            self._step += 1
+            self._state = self._told(self._step - 1)
+            yield from taken
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the steps done, where every loader stands, and what the last step was."""
+        return self._state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes where another one stood, also one of another number of ranks.
+
+        Raises:
+          UsageError: if the state is of other members, or one of theirs does not fit.
+        """
+        there = state.get("members", {})
+        if list(there) != self._names:
+            raise UsageError(
+                f"this state was saved with other members: {', '.join(there) or 'none'} there, "
+                f"{', '.join(self._names)} here"
+            )
+        for name, batches in self.members.items():
+            batches.load_state_dict(there[name])
+        self._step = int(state["step"])
+        self._state = self._told(max(self._step - 1, 0))
+
+    def _told(self, step: int) -> dict[str, Any]:
+        """Returns the state; what is said of a step is that of this one."""
+        step = min(step, len(self._drawn) - 1)
+        name = self._names[self._drawn[step]]
+        members = {each: batches.state_dict() for each, batches in self.members.items()}
+        return {
+            "step": self._step,
+            "objective": name,
+            "stage": int(self._stage[step]) + 1,
+            "epoch": members[name]["epoch"],
+            "members": members,
+        }
+
+    @property
+    def context(self) -> float:
+        """Tokens that a token attends to, on average over all steps."""
+        return self._mean({name: each.context for name, each in self.members.items()})
+
+    @property
+    def target_share(self) -> float:
+        """Share of the tokens that is to be predicted, at most, on average over all steps."""
+        return self._mean({name: each.target_share for name, each in self.members.items()})
+
+    def _mean(self, values: Mapping[str, float]) -> float:
+        steps = np.sum(self.stages, axis=0)
+        return float(np.dot(steps, [values[name] for name in self._names]) / steps.sum())
+
+
+def _endless(batches: ArrowBatches) -> Iterator[Batch]:
+    """Yields epoch after epoch."""
+    while True:
+        yield from batches

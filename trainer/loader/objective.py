@@ -1,0 +1,127 @@
+"""Draws the masks of another objective than the build's from its rows."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from schemas.columns import column_of
+from schemas.errors import UsageError
+from transforms.build.corpus import Corpus
+from transforms.objectives import OBJECTIVES
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
+
+_OWN = ("corrupt", "copies")
+"""The fields that rows leave open: how tokens are masked, and for how many epochs."""
+
+
+def with_objective(
+    corpus: Corpus, name: str, settings: Mapping[str, Scalar] | None = None
+) -> Corpus:
+    """Returns a build as if its rows were made for another objective, whose masks are not stored.
+
+    Packing, lengths, segments, the relation of pairs and labels of tokens stay those of the rows.
+
+    Args:
+      corpus: Of any recipe.
+      name: Of the objective.
+      settings: Its fields to change, by path, as `shardmill recipes` lists them; those that say
+        how it masks.
+
+    Raises:
+      UsageError: if there is no such objective, or the rows lack what it needs to know of tokens.
+    """
+    built = corpus.stored_as
+    for path in settings or {}:
+        if path.partition(".")[0] not in _OWN:
+            raise UsageError(
+                f"--set {path}: the rows of {corpus.folder} are made; of an objective that is "
+                f"drawn from them only {' and '.join(_OWN)} can be set"
+            )
+    try:
+        objective = changed(find_recipe(name), settings or {})
+    except ValueError as error:
+        raise UsageError(f"--objective {name}: {error}") from error
+    if not objective.corrupt:
+        raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
+    if lacking := sorted(_needs(objective) - _known(built)):
+        raise UsageError(
+            f"--objective {name} needs {_columns(lacking)}, which the rows of {corpus.folder} do "
+            f"not have: build the recipe annotated, which stores all of them, or {built.name} with "
+            f"--set store={','.join(sorted({*built.store, *lacking}))}; these rows are enough for "
+            f"{', '.join(_fitting(built))}"
+        )
+    try:
+        recipe = dataclasses.replace(
+            built,
+            name=objective.name,
+            summary=objective.summary,
+            source=objective.source,
+            corrupt=objective.corrupt,
+            copies=objective.copies,
+            store=(),
+        )
+        recipe.check_vocabulary(corpus.vocabulary)
+    except ValueError as error:
+        raise UsageError(f"{corpus.folder}: {error}") from error
+    return dataclasses.replace(corpus, recipe=recipe, built=built, objective=_told(objective))
+
+
+def untaught(corpus: Corpus) -> str:
+    """Says what of an objective is not learned from rows of another recipe; "" if all of it is."""
+    if corpus.objective is None:
+        return ""
+    rows, objective = corpus.stored_as, OBJECTIVES[corpus.recipe.name]
+    found = []
+    if objective.pair.task is not None and objective.pair.task != rows.pair.task:
+        found.append(f"{objective.pair.task.name} ({', '.join(objective.pair.relations)})")
+    found += [each.name for each in objective.labels if each not in rows.labels]
+    if not found:
+        return ""
+    return (
+        f"only the masks of {objective.name} are learned: rows of {rows.name} do not tell "
+        f"{' and '.join(found)}"
+    )
+
+
+def _needs(objective: Recipe) -> frozenset[str]:
+    """Returns what must be known of tokens to mask them."""
+    parts = (part for corruption in objective.corrupt for part in corruption.parts)
+    return frozenset[str]().union(*(part.needs for part in parts))
+
+
+def _known(built: Recipe) -> frozenset[str]:
+    """Returns what the rows of a recipe know of tokens."""
+    return built.needs.union(built.annotations)
+
+
+def _fitting(built: Recipe) -> list[str]:
+    """Returns the objectives whose masks can be drawn from rows of a recipe."""
+    known = _known(built)
+    return [name for name, each in OBJECTIVES.items() if each.corrupt and _needs(each) <= known]
+
+
+def _columns(needs: Sequence[str]) -> str:
+    return " and ".join(f"{need} (column {column_of(need).name})" for need in needs)
+
+
+def _told(objective: Recipe) -> str:
+    """Returns an objective's name and those of its fields that are not what they are by default."""
+    default = settings_of(OBJECTIVES[objective.name])
+    fields = settings_of(objective).items()
+    other = [f"{path}={value}" for path, value in fields if default.get(path) != value]
+    return ", ".join([objective.name, *other])
+
+
+def read_settings(assignments: Sequence[str]) -> dict[str, Scalar]:
+    """Reads the values of --set.
+
+    Raises:
+      UsageError: if one is not PATH=VALUE.
+    """
+    found: dict[str, Scalar] = {}
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes PATH=VALUE, got {assignment!r}")
+        found[path.strip()] = value
+    return found

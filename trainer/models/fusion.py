@@ -1,0 +1,155 @@
+"""Entities inside the layers of an encoder: where tokens and entities learn of each other."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from trainer.loader.layouts import Batch
+
+HEADS = 4
+"""Of the attention between the entities of a row. Source: thunlp/ERNIE."""
+
+
+def fused_layers(layers: int) -> int:
+    """Returns how many of the last layers entities are mixed into: 7 of 12, at least one."""
+    return max(round(layers * 7 / 12), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """The entities of a batch on their way through the layers.
+
+    Attributes:
+      states: float[K, d].
+      present: bool[K, 1]; there is an entity.
+      positions: int64[K]; of its token in the sequence.
+      grid: int64[R, E]; the entities of each row, then -1.
+      cells: int64[K]; where each entity stands in the grid laid flat.
+    """
+
+    states: Tensor
+    present: Tensor
+    positions: Tensor
+    grid: Tensor
+    cells: Tensor
+
+
+class Fusion(torch.nn.Module):
+    """One layer's part in it: the layer's own feed-forward part, with entities as a second input.
+
+    Entities of a row attend to each other first. Then, with the weights W_t, b, W_t' of the layer
+    for what attention made of a token, w, and for its entity e:
+
+        h = gelu(W_t w + W_e e + b)    (without W_e e where the token has no entity)
+        w' = W_t' h + b_t'             (in the layer, which adds w and normalises, as ever)
+        e' = norm(e + W_e' h + b_e')   (what the next layer's fusion begins with)
+
+    The layer itself stays as it is, and computes what it always does where no entity is.
+
+    Attributes:
+      stream: What the batch's entities are in front of this layer; None if there are none.
+
+    Source: Zhang et al. 2019, 3.3, equations 1, 3 and 4; thunlp/ERNIE code/knowledge_bert
+      modeling.py (BertLayerMix, BertLayer).
+    Differs: entities that are neither seen nor aligned do not exist, where the reference computes
+      an entity for each token and masks it.
+    """
+
+    def __init__(self, config: Any, *, attends: bool, returns: bool) -> None:
+        """Makes the weights.
+
+        Args:
+          config: Of the model.
+          attends: Entities attend to each other; those of the first such layer do not.
+          returns: A layer behind this one wants the entities.
+        """
+        super().__init__()
+        width, inner = config.entity_emb_size, config.intermediate_size
+        self.stream: Stream | None = None
+        self._following: Fusion | None = None
+        self.attention = EntityAttention(config) if attends else None
+        self.enter = torch.nn.Linear(width, inner, bias=False)
+        self.leave = torch.nn.Linear(inner, width) if returns else None
+        self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps) if returns else None
+        self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
+        for layer in filter(None, (self.enter, self.leave)):
+            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
+            if layer.bias is not None:
+                torch.nn.init.zeros_(layer.bias)
+
+    def attach(self, layer: Any, following: "Fusion | None") -> None:
+        """Lets a layer of the model call this.
+
+        Args:
+          layer: With `intermediate`, and in it `dense`.
+          following: The fusion of the next layer.
+        """
+        # Not a child of this module, whose weights would be there twice.
+        self.__dict__["_following"] = following
+        layer.intermediate.dense.register_forward_hook(self._enter)
+        layer.intermediate.register_forward_hook(self._leave)
+
+    def begin(self, batch: Batch, candidates: Tensor) -> None:
+        """Takes the entities of a batch, given the embeddings of its candidates [K, d]."""
+        inputs = batch["entity_inputs"]
+        present = (inputs >= 0)[:, None]
+        self.stream = Stream(
+            states=candidates[inputs.clamp(min=0)] * present,
+            present=present,
+            positions=batch["entity_input_positions"],
+            grid=batch["entity_grid"],
+            cells=batch["entity_cells"],
+        )
+
+    def _enter(self, _module: torch.nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        """Adds W_e e to what the layer makes of tokens, [1, T, I]."""
+        if self.stream is None:
+            return output
+        if self.attention is not None:
+            states = self.attention(self.stream)
+            self.stream = dataclasses.replace(self.stream, states=states)
+        added = self.enter(self.stream.states) * self.stream.present
+        return output.index_add(1, self.stream.positions, added.to(output.dtype)[None])
+
+    def _leave(self, _module: torch.nn.Module, _inputs: Any, output: Tensor) -> None:
+        """Hands the entities on to the next layer, given h, [1, T, I]."""
+        if self.stream is None or self._following is None:
+            return
+        assert self.leave is not None
+        assert self.norm is not None
+        gained = self.dropout(self.leave(output[0, self.stream.positions]))
+        states = self.norm(self.stream.states + gained) * self.stream.present
+        self._following.stream = dataclasses.replace(self.stream, states=states)
+
+
+class EntityAttention(torch.nn.Module):
+    """Self-attention between the entities of each row, added and normalised."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        width = config.entity_emb_size
+        self._heads = HEADS if width % HEADS == 0 else 1
+        self.qkv = torch.nn.Linear(width, 3 * width)
+        self.out = torch.nn.Linear(width, width)
+        self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
+        for layer in (self.qkv, self.out):
+            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
+            torch.nn.init.zeros_(layer.bias)
+
+    def forward(self, stream: Stream) -> Tensor:
+        """Returns float[K, d]."""
+        rows, most = stream.grid.shape
+        inside = stream.grid >= 0
+        # The first cell of a row without entities is attended to, so that no softmax is empty.
+        inside = inside | (torch.arange(most, device=inside.device) == 0)
+        laid = self.qkv(stream.states)[stream.grid.clamp(min=0)]
+        # [R, E, 3, H, d / H] -> 3 x [R, H, E, d / H]
+        query, key, value = laid.view(rows, most, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        found = scaled_dot_product_attention(query, key, value, attn_mask=inside[:, None, None])
+        found = found.transpose(1, 2).reshape(rows * most, -1)[stream.cells]
+        states: Tensor = self.norm(stream.states + self.dropout(self.out(found)))
+        return states * stream.present

@@ -1,0 +1,4 @@
+"""Numbers in columns: ragged arrays, spans, random draws, permutations. Knows nothing of language.
+
+Imports: schemas.
+"""

@@ -1,0 +1,57 @@
+"""What must hold of record batches before anything is read from them by index."""
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.checked_json import DamagedError
+from schemas.records import Array, Bool
+from schemas.vocabulary import Vocabulary
+from transforms.contract.stored import StoredBatch, structure
+from transforms.objectives.recipe import Recipe
+
+
+def check_batch(batch: pa.RecordBatch, name: str, recipe: Recipe, vocabulary: Vocabulary) -> None:
+    """Makes sure that rows can be decoded: every index in them points to something.
+
+    Args:
+      batch: Rows of a shard.
+      name: The file, for messages.
+      recipe: That the shard was built by.
+      vocabulary: Of the tokenizer.
+
+    Raises:
+      DamagedError: if they cannot.
+    """
+    if not batch.schema.equals(recipe.schema(vocabulary)):
+        raise DamagedError(f"{name} is damaged: it has other columns than the recipe {recipe.name}")
+    try:
+        batch.validate(full=True)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DamagedError(f"{name} is damaged: {' '.join(str(error).split())}") from error
+    if any(column.null_count for column in batch.columns):
+        raise DamagedError(f"{name} is damaged: there are nulls in it")
+    found = structure(batch, recipe)
+    breaches = list(found.breaches)
+    if not breaches and batch.num_rows:
+        rows = StoredBatch.of(batch, recipe, vocabulary)
+        views = [rows, *(rows.view(batch, recipe, each) for each in range(1, len(recipe.stored)))]
+        wrong = {
+            "a segment B begins outside its row": rows.second_segment_start > rows.lengths,
+            "an id is not in the vocabulary": _too_large(rows.ids, vocabulary.size),
+        }
+        for view in views:
+            wrong["a selected position lies outside its row"] = view.overrun
+            wrong["an id that is seen is not in the vocabulary"] = _too_large(
+                view.seen, vocabulary.size
+            )
+            breaches += [problem for problem, where in wrong.items() if where.any()]
+        if rows.word_starts is not None:
+            limits = np.repeat(rows.lengths, rows.word_starts.lengths)
+            if (rows.word_starts.values >= limits).any():
+                breaches.append("a word begins outside its row")
+    if breaches:
+        raise DamagedError(f"{name} is damaged: {breaches[0]}")
+
+
+def _too_large(ids: Array, size: int) -> Bool:
+    return np.array([len(ids) > 0 and int(ids.max()) >= size])

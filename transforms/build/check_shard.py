@@ -1,0 +1,204 @@
+"""Reads one shard file and checks everything that can be told from it."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.manifest_parts import ShardEntry
+from schemas.records import ShardId
+from schemas.shards import map_file
+from transforms.build.build_examples import BuildSettings
+from transforms.build.examine import examine
+from transforms.build.replay import replay
+from transforms.contract.oracle import Findings, gather
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Something that is wrong.
+
+    Attributes:
+      check: Name of the check that found it.
+      sentence: What is wrong, where.
+    """
+
+    check: str
+    sentence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReport:
+    """What one shard holds.
+
+    Attributes:
+      problems: What is wrong with it.
+      counts: Its statistics; empty if it could not be read.
+      readable: Whether its rows were examined.
+    """
+
+    problems: Sequence[Problem]
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    readable: bool = False
+
+
+class UnreadableError(ValueError):
+    """A shard whose rows cannot be examined; the arguments are check and sentence."""
+
+
+def check_shard(
+    folder: str, entry: ShardEntry, settings: BuildSettings, *, replayed: bool
+) -> ShardReport:
+    """Checks a shard file against its entry in the manifest, and its rows against the recipe.
+
+    Args:
+      folder: Of the build.
+      entry: What the manifest says of the shard.
+      settings: Recipe, seed and tokenizer of the build.
+      replayed: Draw the masks again and compare.
+    """
+    recipe, vocabulary = settings.recipe, settings.vocabulary
+    try:
+        path = FileSystems.join(folder, *entry.path.split("/"))
+        content = read_file(path, entry.path, entry.bytes, entry.sha256)
+        batches = open_batches(content, entry.path, recipe.schema(vocabulary))
+    except UnreadableError as error:
+        return ShardReport([Problem(*error.args)])
+    found: list[Findings] = []
+    begin = 0
+    for batch in batches:
+        found.append(examine(batch, recipe, vocabulary).from_row(begin))
+        begin += batch.num_rows
+    findings = gather(found)
+    problems = [*_counts(batches, findings.counts, entry), *_breaches(findings, entry)]
+    if replayed and not findings.breaches:
+        stream = settings.stream(shard_id(entry.path))
+        differences = replay(batches, recipe, vocabulary, stream)
+        problems.extend(Problem("replay", f"{entry.path}: {each}") for each in differences)
+    return ShardReport(problems, findings.counts, readable=True)
+
+
+def shard_id(path: str) -> ShardId:
+    """Returns the shard that a path such as "train/shard-00003-of-00032.arrow" names."""
+    split, name = path.split("/")
+    _, index, _, count = name.removesuffix(".arrow").split("-")
+    return ShardId(split, int(index), int(count))
+
+
+def read_file(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
+    """Returns the content of a file that has the size and checksum it should have.
+
+    Args:
+      path: Of the file.
+      name: What it is called in its folder.
+      size: In bytes.
+      sha256: Of the content.
+
+    Raises:
+      UnreadableError: if it cannot be read, or is another.
+    """
+    try:
+        if os.path.isfile(path):
+            with map_file(path) as file:
+                content = file.read_buffer() if file.size() else pa.py_buffer(b"")
+        elif FileSystems.exists(path):
+            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+                content = pa.py_buffer(file.read())
+        else:
+            raise UnreadableError("files", f"{name} is missing")
+    except OSError as error:
+        raise UnreadableError("files", f"{name} cannot be read: {error}") from error
+    if content.size != size:
+        change = "was cut off" if content.size < size else "has grown"
+        raise UnreadableError(
+            "checksums", f"{name} {change}: it has {content.size} bytes, not {size}"
+        )
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UnreadableError("checksums", f"{name} was changed: its sha256 is not the manifest's")
+    return content
+
+
+def open_batches(content: pa.Buffer, name: str, schema: pa.Schema) -> list[pa.RecordBatch]:
+    """Returns the record batches of a file, which are views of it, after a look at every value.
+
+    Args:
+      content: Of the file.
+      name: What it is called in its folder.
+      schema: That it must have.
+
+    Raises:
+      UnreadableError: if it is no valid Arrow file of this schema, or has nulls.
+    """
+    try:
+        reader = pa.ipc.open_file(pa.BufferReader(content))
+        if not reader.schema.equals(schema):
+            raise UnreadableError("schema", f"{name}: {_schema_difference(reader, schema)}")
+        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+        for batch in batches:
+            batch.validate(full=True)
+            if any(column.null_count for column in batch.columns):
+                raise UnreadableError("schema", f"{name}: there are nulls in it")
+            if not all(_lies_in(content, column) for column in batch.columns):
+                problem = "it is compressed; shards are mapped into memory, and must not be"
+                raise UnreadableError("schema", f"{name}: {problem}")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        problem = f"it is not a valid Arrow file: {' '.join(str(error).split())}"
+        raise UnreadableError("schema", f"{name}: {problem}") from error
+    return batches
+
+
+def _lies_in(content: pa.Buffer, column: pa.Array) -> bool:
+    """Returns whether all that a column consists of is a view of a file's content."""
+    indices = column.indices if isinstance(column, pa.DictionaryArray) else column
+    return all(
+        0 <= buffer.address - content.address <= content.size - buffer.size
+        for buffer in indices.buffers()
+        if buffer is not None and buffer.size
+    )
+
+
+def _schema_difference(reader: pa.ipc.RecordBatchFileReader, schema: pa.Schema) -> str:
+    """Says where a file's schema departs from the recipe's."""
+    if reader.schema.names != schema.names:
+        return f"its columns are {reader.schema.names}, the recipe's {schema.names}"
+    fields = zip(reader.schema, schema, strict=True)
+    found, wanted = next(pair for pair in fields if not pair[0].equals(pair[1]))
+    return f"column {found.name} is {found.type}, the recipe's is {wanted.type}"
+
+
+def _counts(
+    batches: Sequence[pa.RecordBatch], statistics: Mapping[str, int], entry: ShardEntry
+) -> list[Problem]:
+    """Compares rows, tokens, the longest row and the statistics with the entry."""
+    offsets = [batch.column("input_ids").offsets.to_numpy() for batch in batches]
+    found = {
+        "rows": sum(batch.num_rows for batch in batches),
+        "tokens": sum(int(each[-1]) - int(each[0]) for each in offsets),
+        "max_length": max((int(np.diff(each).max(initial=0)) for each in offsets), default=0),
+    }
+    problems = [
+        Problem("counts", f"{entry.path}: {name} is {count}, the manifest says {wanted}")
+        for name, count in found.items()
+        if count != (wanted := getattr(entry, name))
+    ]
+    for name in sorted({*statistics, *entry.statistics}):
+        count, wanted = statistics.get(name), entry.statistics.get(name)
+        if count != wanted:
+            sentence = f"{entry.path}: statistic {name} is {count}, the manifest says {wanted}"
+            problems.append(Problem("statistics", sentence))
+    return problems
+
+
+def _breaches(findings: Findings, entry: ShardEntry) -> list[Problem]:
+    return [
+        Problem(
+            "invariants",
+            f"{entry.path}: {name}, in {count} row(s), first row {findings.first_rows[name]}",
+        )
+        for name, count in findings.breaches.items()
+    ]

@@ -1,0 +1,72 @@
+"""Examines the rows of a shard, and judges the sums of what was counted."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from schemas.vocabulary import Vocabulary
+from transforms.contract.oracle import Findings, Oracle, gather
+from transforms.contract.stored import StoredBatch, structure
+from transforms.objectives.recipe import Corruption, Recipe
+
+_SLICE_TOKENS = 1 << 18
+"""So few that the arrays stay in the cache."""
+
+
+def examine(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Findings:
+    """Counts what every part of a recipe has to say of some rows.
+
+    Args:
+      batch: Rows of a shard; its schema is the recipe's.
+      recipe: What they were built by.
+      vocabulary: Of the tokenizer.
+
+    Returns:
+      Statistics, and the rows that break an invariant.
+    """
+    damaged = structure(batch, recipe)
+    if damaged.breaches or not batch.num_rows:
+        return damaged
+    offsets = batch.column("input_ids").offsets
+    tokens = offsets[-1].as_py() - offsets[0].as_py()
+    step = max(batch.num_rows * _SLICE_TOKENS // max(tokens, 1), 1)
+    found = (
+        _examine_slice(batch.slice(begin, step), recipe, vocabulary).from_row(begin)
+        for begin in range(0, batch.num_rows, step)
+    )
+    return gather(found)
+
+
+def _examine_slice(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Findings:
+    rows = StoredBatch.of(batch, recipe, vocabulary)
+    found = [part.examine(rows, recipe, vocabulary) for part in recipe.shared_parts]
+    for number, corruption in enumerate(recipe.stored):
+        view = rows.view(batch, recipe, number) if number else rows
+        counted = gather(part.examine(view, recipe, vocabulary) for part in corruption.parts)
+        found.append(counted.under(_prefix(corruption, number)))
+    return gather(found)
+
+
+def judge(totals: Mapping[str, int], recipe: Recipe, vocabulary: Vocabulary) -> list[Oracle]:
+    """Judges the summed statistics of many rows: every part's oracles."""
+    found: list[Oracle] = []
+    for part in recipe.shared_parts:
+        found.extend(part.oracles(totals, recipe, vocabulary))
+    for number, corruption in enumerate(recipe.stored):
+        prefix = _prefix(corruption, number)
+        own = {
+            name.removeprefix(prefix): value
+            for name, value in totals.items()
+            if name.startswith(prefix)
+        }
+        for part in corruption.parts:
+            for oracle in part.oracles(own, recipe, vocabulary):
+                name = f"{corruption.targets.name}: {oracle.name}" if prefix else oracle.name
+                found.append(dataclasses.replace(oracle, name=name))
+    return found
+
+
+def _prefix(corruption: Corruption, number: int) -> str:
+    """Returns what the statistics of a corruption begin with: nothing for the first."""
+    return f"{corruption.targets.name}." if number else ""

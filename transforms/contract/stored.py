@@ -1,0 +1,386 @@
+"""The rows of a shard as they were stored, as NumPy views."""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
+from schemas.records import Array, Bool, Bytes, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.annotate.annotations import column_positions, column_spans, span_marks
+from transforms.arrays.ragged import Ragged, range_indices
+from transforms.arrays.spans import Spans
+from transforms.contract.oracle import Findings, breach, gather
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredBatch:
+    """Consecutive rows of a masked-LM shard.
+
+    Attributes:
+      ids: uint16[T] or uint32[T].
+      offsets: int64[R + 1]; row r is ids[offsets[r]:offsets[r + 1]].
+      second_segment_start: int64[R].
+      special: bool[T]; a special token stands here, by the recipe's layout and packing.
+      relation: Name of the relation of each row, by code, and int64[R] codes; None without pairs.
+      word_starts: Positions in the row where words begin, or None.
+      copies: Lists a row.
+      selected: Positions in the row that the corruption in view selects, uint16, a list for each
+        row and copy.
+      seen: uint16[P] or uint32[P]; what the model sees there.
+      earlier: The same positions of the corruptions before it.
+      annotations: The marks of annotated tokens, by name; see `transforms.annotate.annotations`.
+      turn_end: The separator after turns; None where rows are no dialogues.
+    """
+
+    ids: Array
+    offsets: Int64
+    second_segment_start: Int64
+    special: Bool
+    relation: tuple[list[str], Int64] | None
+    word_starts: Ragged | None
+    copies: int
+    selected: Ragged
+    seen: Array
+    earlier: tuple[Ragged, ...] = ()
+    annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
+    turn_end: int | None = None
+
+    @classmethod
+    def of(
+        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary, number: int = 0
+    ) -> "StoredBatch":
+        """Takes the columns of a batch, whose structure must be sound (see `structure`).
+
+        Args:
+          batch: The rows.
+          recipe: That they were built by.
+          vocabulary: Of the tokenizer.
+          number: Of the corruption in view, among those that are stored.
+        """
+        ids = _ragged(batch.column("input_ids"))
+        starts = batch.column("second_segment_start").to_numpy().astype(np.int64)
+        names = batch.schema.names
+        relation = None
+        if "pair_relation" in names:
+            codes = batch.column("pair_relation")
+            relation = codes.dictionary.to_pylist(), codes.indices.to_numpy().astype(np.int64)
+        return cls(
+            ids=ids.values,
+            offsets=ids.offsets,
+            second_segment_start=starts,
+            special=special_tokens(ids, starts, recipe, vocabulary),
+            relation=relation,
+            word_starts=_ragged(batch.column("word_starts")) if "word_starts" in names else None,
+            copies=recipe.copies,
+            **_selection(batch, recipe, number),
+            annotations={name: _marks(name, batch, ids.offsets) for name in recipe.annotations},
+            turn_end=vocabulary.sep if recipe.turns else None,
+        )
+
+    def view(self, batch: pa.RecordBatch, recipe: "Recipe", number: int) -> "StoredBatch":
+        """Returns the same rows with another corruption in view."""
+        return dataclasses.replace(self, **_selection(batch, recipe, number))
+
+    @classmethod
+    def views(
+        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary
+    ) -> tuple["StoredBatch", ...]:
+        """Returns the rows once for each corruption that is stored, or once if none is."""
+        first = cls.of(batch, recipe, vocabulary)
+        others = range(1, len(recipe.stored))
+        return first, *(first.view(batch, recipe, number) for number in others)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @functools.cached_property
+    def lengths(self) -> Int64:
+        """int64[R]; tokens of each row."""
+        return np.diff(self.offsets)
+
+    @functools.cached_property
+    def selected_counts(self) -> Int64:
+        """int64[R, C]; tokens selected in each row and copy."""
+        return self.selected.lengths.reshape(-1, self.copies)
+
+    @functools.cached_property
+    def flat(self) -> Int64:
+        """int64[P]; index into `ids` of each selected token; the last one where it is outside."""
+        starts = np.repeat(self.offsets[:-1], self.copies)
+        flat = np.repeat(starts, self.selected.lengths)
+        flat += self.selected.values
+        return np.minimum(flat, len(self.ids) - 1) if self.overrun.any() else flat
+
+    @functools.cached_property
+    def overrun(self) -> Bool:
+        """bool[R]; a selected position lies outside its row."""
+        filled = self.selected.lengths > 0
+        last = np.full(len(filled), -1)
+        if len(self.selected.values):
+            # Positions are ascending where all is well, so the greatest is the last. Where they are
+            # not, that is a breach of its own, and the greatest may be any.
+            values = self.selected.values
+            last[filled] = values[self.selected.offsets[1:][filled] - 1]
+            if not self.ascending.all():
+                starts = self.selected.offsets[:-1][filled]
+                last[filled] = np.maximum.reduceat(values, starts)
+        return any_copy(last.reshape(-1, self.copies) >= self.lengths[:, None])
+
+    @functools.cached_property
+    def ascending(self) -> Bool:
+        """bool[R]; positions ascend strictly in every list of the row."""
+        values = self.selected.values
+        falls = values[1:] <= values[:-1]
+        begins = self.selected.offsets[1:-1]
+        falls[begins[(begins > 0) & (begins < len(values))] - 1] = False
+        return ~self.rows_with(np.flatnonzero(falls))
+
+    @functools.cached_property
+    def run_borders(self) -> tuple[Bool, Bool]:
+        """bool[P + 1] and bool[P]; where runs of neighbouring positions begin, and their ends.
+
+        The first array is true at its end too.
+        """
+        values = self.selected.values
+        begins = np.ones(len(values) + 1, np.bool_)
+        begins[1:-1] = values[1:] != values[:-1] + 1
+        begins[self.selected.offsets] = True
+        return begins, begins[1:]
+
+    @functools.cached_property
+    def original(self) -> Array:
+        """[P]; the tokens that were selected."""
+        return self.ids[self.flat]
+
+    @functools.cached_property
+    def word_flags(self) -> Bool:
+        """bool[T]; a word begins here. Positions outside their row are left out."""
+        flags = np.zeros(len(self.ids), np.bool_)
+        if self.word_starts is not None:
+            counts = self.word_starts.lengths
+            at = np.repeat(self.offsets[:-1], counts) + self.word_starts.values
+            ends = np.repeat(self.offsets[1:], counts)
+            inside: Bool = at < ends
+            flags[at if inside.all() else at[inside]] = True
+        return flags
+
+    def rows_with(self, chosen: Int64) -> Bool:
+        """Returns bool[R]: the rows that some of the selected tokens, given by index, belong to."""
+        found = np.zeros(len(self), np.bool_)
+        if len(chosen):
+            lists = np.searchsorted(self.selected.offsets, chosen, "right") - 1
+            found[lists // self.copies] = True
+        return found
+
+    def rows_of_tokens(self, chosen: Bool) -> Bool:
+        """Returns bool[R]: the rows that have one of these tokens, given as bool[T]."""
+        found = np.zeros(len(self), np.bool_)
+        tokens = np.flatnonzero(chosen)
+        if len(tokens):
+            found[np.searchsorted(self.offsets, tokens, "right") - 1] = True
+        return found
+
+    def examples(self, recipe: "Recipe") -> Examples:
+        """Returns the rows as they were before they were corrupted."""
+        relation = None
+        if self.relation is not None:
+            names, codes = self.relation
+            # A relation that the recipe does not know is told elsewhere; here it may be any.
+            known = {name: number for number, name in enumerate(recipe.pair.relations)}
+            numbers = np.array([known.get(name, 0) for name in names])
+            relation = numbers[codes].astype(np.uint8)
+        return Examples(
+            ids=self.ids,
+            offsets=self.offsets,
+            second_segment_start=self.second_segment_start,
+            special=self.special,
+            word_starts=None if self.word_starts is None else self.word_flags,
+            relation=relation,
+            annotations=self.annotations,
+        )
+
+
+def _selection(batch: pa.RecordBatch, recipe: "Recipe", number: int) -> dict[str, Any]:
+    """Returns the fields that depend on the corruption in view."""
+    columns = [each.targets.columns("uint16") for each in recipe.stored[: number + 1]]
+    if not columns:
+        nothing = Ragged.from_lengths(np.empty(0, np.uint16), np.zeros(batch.num_rows, np.int64))
+        return {"selected": nothing, "seen": nothing.values}
+    lists = [_ragged_copies(batch.column(positions.name)) for positions, *_ in columns]
+    return {
+        "selected": lists[-1],
+        "seen": _ragged_copies(batch.column(columns[-1][1].name)).values,
+        "earlier": tuple(lists[:-1]),
+    }
+
+
+def _marks(name: str, batch: pa.RecordBatch, offsets: Int64) -> Array:
+    """Returns [T]: the marks of an annotation; what lies outside its row is left out."""
+    column = batch.column(ANNOTATIONS[name].name)
+    if has_spans(name):
+        return _marks_of_spans(column, offsets)
+    positions, rows = column_positions(column)
+    base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
+    inside = base + positions < limit
+    if name in ANNOTATION_VALUES:
+        values = _ragged(batch.column(ANNOTATION_VALUES[name].name)).values + 1
+    else:
+        values = np.ones(len(positions), np.uint8)
+    marks = np.zeros(offsets[-1], values.dtype)
+    marks[(base + positions)[inside]] = values[inside]
+    return marks
+
+
+def _marks_of_spans(column: pa.ListArray, offsets: Int64) -> Bytes:
+    starts, ends, rows = column_spans(column)
+    base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
+    spans = Spans(base + starts, np.maximum(np.minimum(base + ends, limit), base + starts))
+    inside = spans.starts < limit
+    return span_marks(Spans(spans.starts[inside], spans.ends[inside]), int(offsets[-1]))
+
+
+def any_copy(found: Bool) -> Bool:
+    """Returns bool[R]: the rows where something was found in a copy, from bool[R, C]."""
+    rows: Bool = np.logical_or.reduce(found, axis=1)
+    return rows
+
+
+def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
+    """Checks that every row has a list a copy, with as many positions as ids, and some tokens."""
+    copies, names = recipe.copies, [each.targets.columns("uint16") for each in recipe.stored]
+    pairs = [(batch.column(one.name), batch.column(other.name)) for one, other in names]
+    wrong = np.zeros(batch.num_rows, np.bool_)
+    for column in itertools.chain(*pairs):
+        wrong |= np.diff(column.offsets.to_numpy()) != copies
+    if wrong.any():
+        return breach("a row has another number of copies than the recipe", wrong)
+    found = []
+    for (one, other), (positions, seen) in zip(names, pairs, strict=True):
+        differ = _ragged_copies(positions).lengths != _ragged_copies(seen).lengths
+        name = f"{one.name} and {other.name} differ in length"
+        found.append(breach(name, any_copy(differ.reshape(-1, copies))))
+    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+    for name in recipe.annotations:
+        column = ANNOTATIONS[name].name
+        wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
+        found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
+        if name in ANNOTATION_VALUES:
+            values = ANNOTATION_VALUES[name].name
+            differ = _ragged(batch[column]).lengths != _ragged(batch[values]).lengths
+            if differ.any():
+                return breach(f"{column} and {values} differ in length", differ)
+    for corruption in recipe.stored:
+        if stages := corruption.stages(copies):
+            name = f"{corruption.targets.name}_stages"
+            wrong = _wrong_lists(batch.column(name), stages)
+            found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
+    if recipe.objective_column:
+        told = np.array(batch.column("objective").to_pylist(), np.str_)
+        found.append(breach("objective is not the name of the recipe", told != recipe.name))
+    return gather([*found, breach("a row is empty", lengths == 0)])
+
+
+def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:
+    """Returns bool[R]: rows whose list is another one."""
+    lists = _ragged(column)
+    wrong = lists.lengths != len(expected)
+    if not wrong.any():
+        wrong = (lists.values.reshape(-1, len(expected)) != expected).any(axis=1)
+    return wrong
+
+
+def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
+    """Returns bool[R]: rows with a span that is empty, outside, or not behind the last one."""
+    starts, ends, offsets = column_spans(column)
+    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
+    wrong = (starts >= ends) | (ends > lengths[row])
+    wrong[1:] |= (starts[1:] < ends[:-1]) & (row[1:] == row[:-1])
+    return np.bincount(row[wrong], minlength=len(lengths)) > 0
+
+
+def _wrong_positions(column: pa.ListArray, lengths: Int64) -> Bool:
+    """Returns bool[R]: rows with a position that is outside, or not behind the last one."""
+    positions, offsets = column_positions(column)
+    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
+    wrong = positions >= lengths[row]
+    wrong[1:] |= (positions[1:] <= positions[:-1]) & (row[1:] == row[:-1])
+    return np.bincount(row[wrong], minlength=len(lengths)) > 0
+
+
+def special_tokens(
+    ids: Ragged, second_starts: Int64, recipe: "Recipe", vocabulary: Vocabulary
+) -> Bool:
+    """Returns bool[T]: where the recipe puts special tokens, whatever stands there."""
+    layout = recipe.layout
+    special = np.zeros(len(ids.values), np.bool_)
+    begins, ends = ids.offsets[:-1], ids.offsets[1:]
+    paired = np.full(len(begins), recipe.segments == 2)
+    if recipe.least_segments < recipe.segments:
+        paired = second_starts < ends - begins
+    borders = [
+        (begins, len(layout.prefix), begins, ends),
+        (ends - len(layout.suffix), len(layout.suffix), begins, ends),
+    ]
+    between = begins + second_starts - len(layout.between)
+    borders.append((between[paired], len(layout.between), begins[paired], ends[paired]))
+    for first, count, low, high in borders:
+        for step in range(count):
+            special[np.clip(first + step, low, high - 1)] = True
+    for role in {role for part in recipe.parts for role in part.inner_roles}:
+        special |= ids.values == vocabulary.roles[role]
+    return special
+
+
+def _ragged(column: pa.ListArray) -> Ragged:
+    """Views a list column."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    values = column.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+    return Ragged(values, offsets - offsets[0])
+
+
+def _ragged_copies(column: pa.ListArray) -> Ragged:
+    """Views a column of lists of lists as one list for each row and copy."""
+    rows = column.offsets.to_numpy()
+    return _ragged(column.values.slice(rows[0], rows[-1] - rows[0]))
+
+
+def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
+    """Returns some rows, copied."""
+    lengths = batch.lengths[rows]
+    tokens = range_indices(batch.offsets[rows], lengths)
+    lists = (rows[:, None] * batch.copies + np.arange(batch.copies)).ravel()
+    chosen = range_indices(batch.selected.offsets[lists], batch.selected.lengths[lists])
+    earlier = [
+        each.values[range_indices(each.offsets[lists], each.lengths[lists])]
+        for each in batch.earlier
+    ]
+    words = batch.word_starts
+    if words is not None:
+        at = range_indices(words.offsets[rows], words.lengths[rows])
+        words = Ragged.from_lengths(words.values[at], words.lengths[rows])
+    return StoredBatch(
+        ids=batch.ids[tokens],
+        offsets=Ragged.from_lengths(tokens, lengths).offsets,
+        second_segment_start=batch.second_segment_start[rows],
+        special=batch.special[tokens],
+        relation=None,
+        word_starts=words,
+        copies=batch.copies,
+        selected=Ragged.from_lengths(batch.selected.values[chosen], batch.selected.lengths[lists]),
+        seen=batch.seen[chosen],
+        earlier=tuple(
+            Ragged.from_lengths(values, each.lengths[lists])
+            for values, each in zip(earlier, batch.earlier, strict=True)
+        ),
+        annotations={name: marks[tokens] for name, marks in batch.annotations.items()},
+        turn_end=batch.turn_end,
+    )

@@ -1,0 +1,215 @@
+"""Target columns: what the model has to predict."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import Column, seen_ids, selected_positions
+from schemas.records import Array, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.arrays.ragged import offsets_of, range_indices
+from transforms.arrays.spans import Spans
+from transforms.checks.selection import examine_lists
+from transforms.contract.oracle import Findings
+from transforms.contract.part import Part
+from transforms.contract.stored import StoredBatch
+
+if TYPE_CHECKING:
+    from transforms.objectives.recipe import Recipe
+
+RESERVED = frozenset(
+    """
+    add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda
+    dea double dump_patches entity entity_input eval extra_repr float forward get_buffer
+    get_extra_state get_parameter get_submodule half ipu items keys load_state_dict
+    modules mtia named_buffers named_children named_modules named_parameters parameters
+    pop register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ rtd
+    set_extra_state set_submodule share_memory smart_apply state_dict target to to_empty
+    train training type update values xpu zero_grad
+    """.split()  # noqa: SIM905 - a list would have a line for every name
+)
+"""Names that batches use otherwise, and those of the methods that torch and transformers give to
+modules, which cannot be names of modules in them."""
+
+Copy = tuple[Spans, Array]
+"""One corruption of a batch: its spans, and the ids seen at their positions."""
+
+
+class Targets(Protocol):
+    """Columns that are made of the copies of a batch.
+
+    Attributes:
+      name: Of what is predicted, for columns, statistics and losses.
+      stored: Whether there are columns; else the trainer draws the corruption anew.
+      standard: Whether the originals of its tokens are to be predicted from the vocabulary, which
+        is all that the standard columns of an export can say.
+      leads: Whether a recipe's first corruption may have it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stored(self) -> bool: ...
+
+    @property
+    def standard(self) -> bool: ...
+
+    @property
+    def leads(self) -> bool: ...
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        """Returns the names of its losses; `first` says that its corruption is the first."""
+        ...
+
+    def columns(self, id_type: str) -> tuple[Column, ...]: ...
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedTokens(Part):
+    """Positions and seen ids of every copy; labels are the ids that stand in `input_ids`.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: google-research/bert create_pretraining_data.py:335-415 (masked_lm_positions, _ids).
+    Differs: labels are not stored again, and the rows are not padded.
+    """
+
+    stored: ClassVar[bool] = True
+    standard: ClassVar[bool] = True
+    leads: ClassVar[bool] = True
+
+    name: str = "mlm"
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return (self.name,)
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        return selected_positions(self.name), seen_ids(self.name, id_type)
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
+        flat = [spans.positions() for spans, _ in copies]
+        counts = [np.diff(np.searchsorted(positions, examples.offsets)) for positions in flat]
+        starts = examples.offsets[:-1]
+        in_row = [
+            (positions - np.repeat(starts, count)).astype(np.uint16)
+            for positions, count in zip(flat, counts, strict=True)
+        ]
+        seen = [ids for _, ids in copies]
+        return interleave(in_row, counts), interleave(seen, counts)
+
+    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+        return examine_lists(batch)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ContrastedRun(MaskedTokens):
+    """A run of tokens in each row, to be told apart from the runs of other rows.
+
+    It is stored as masked tokens are, and the model sees it masked; what it learns of it is which
+    of the runs of a batch belongs into the row's gap.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: Kong et al. 2020, 4.
+    """
+
+    standard: ClassVar[bool] = False
+    leads: ClassVar[bool] = False
+
+    name: str = "ngram"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedSpans(MaskedTokens):
+    """The same, and each token is also to be told from the two tokens around its run.
+
+    A run is all that is selected without a gap, so nothing more is stored. Of a run that touches
+    the beginning or the end of a segment nothing is told in this second way.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: Joshi et al. 2020, 3.2, span boundary objective; facebookresearch/SpanBERT
+      pretraining/fairseq/data/no_nsp_span_bert_dataset.py.
+    Differs: pairs of boundaries are not stored.
+    """
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return self.name, "sbo" if first else f"{self.name}_sbo"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FreshTokens(Part):
+    """Nothing is stored: the trainer draws this corruption anew in every epoch.
+
+    Attributes:
+      name: What losses of this corruption are called.
+
+    Source: Liu et al. 2019, 4.1, dynamic masking; google-research/electra pretrain_helpers.py.
+    """
+
+    stored: ClassVar[bool] = False
+    standard: ClassVar[bool] = False
+    leads: ClassVar[bool] = True
+
+    name: str = "mlm"
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return (self.name,)
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        return ()
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
+        return ()
+
+
+def check_name(name: str) -> None:
+    """Raises ValueError unless a name can be part of a column's."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(f"name must be of lower-case letters, digits and _, got {name!r}")
+    if name in RESERVED:
+        raise ValueError(f"name cannot be {name!r}, which means something else in training")
+
+
+def interleave(copies: Sequence[Array], counts: Sequence[Int64]) -> pa.Array:
+    """Turns one ragged array a copy into a list of copies a row.
+
+    Args:
+      copies: For each copy the values of all rows, one row after the other.
+      counts: For each copy int64[R], the values of each row.
+
+    Returns:
+      Arrow list<list<T>>[R], each row with one list a copy.
+    """
+    offsets = offsets_of(np.stack(counts, axis=1).ravel())
+    values = np.empty(offsets[-1], copies[0].dtype)
+    for number, (copy, count) in enumerate(zip(copies, counts, strict=True)):
+        values[range_indices(offsets[number : -1 : len(copies)], count)] = copy
+    rows = np.arange(len(counts[0]) + 1) * len(copies)
+    return arrow_list(rows, arrow_list(offsets, pa.array(values)))
+
+
+def arrow_list(offsets: Int64, values: pa.Array) -> pa.ListArray:
+    """Returns a list array whose items and lists are never null."""
+    item = pa.field("item", values.type, nullable=False)
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values, type=pa.list_(item))

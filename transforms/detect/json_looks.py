@@ -1,0 +1,103 @@
+"""JSON under the name of text, and text under the name of JSON."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from transforms.records.json_values import SEPARATORS
+
+LINES, OBJECTS, NO_OBJECTS = "JSON lines", "JSON", "JSON without objects"
+
+_MOST_LINES = 50
+# What may be missing at the end of a value that is cut.
+_CUT = 200
+_OPENING = re.compile(r'\[\s*["\[{]|\{\s*"(?:[^"\\\n]|\\.)*"\s*:')
+
+
+def json_of(text: str, *, whole: bool) -> str | None:
+    """Returns what kind of JSON the beginning of a text looks like, None if like none.
+
+    Args:
+      text: The beginning of a file.
+      whole: Whether the file has no more.
+
+    Returns:
+      `LINES`, `OBJECTS`, or `NO_OBJECTS`, which no format reads.
+    """
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    lines = lines[:_MOST_LINES] if whole or len(lines) > _MOST_LINES else lines[:-1]
+    kinds = list(map(_kind_of_line, lines))
+    if _are_most(kinds, dict):
+        return LINES
+    escaped = any("\\" in line for line in lines)
+    if len(lines) > 1 and (_are_most(kinds, list) or (escaped and _are_most(kinds, str))):
+        return NO_OBJECTS
+    body = text.lstrip()
+    return _values_of(body, whole=whole) if _OPENING.match(body) else None
+
+
+def _are_most(kinds: Sequence[type | None], kind: type) -> bool:
+    """Whether all lines hold this type, or several and nearly all: a line or two may be broken."""
+    count = kinds.count(kind)
+    return count == len(kinds) > 0 or (count > 1 and count * 5 >= len(kinds) * 4)
+
+
+def has_json(text: str) -> bool:
+    """Whether any line begins as an object or array does."""
+    return any(
+        line.lstrip()[:1] in ("{", "[") for line in re.split(r"[\r\n]+", text) if line.strip()
+    )
+
+
+def objects_in(text: str) -> list[dict[str, Any]]:
+    """Returns the first objects of JSON lines, of an array, or one after the other."""
+    body = text.lstrip()
+    decoder, found = json.JSONDecoder(), list[dict[str, Any]]()
+    place = _after_space(body, 1) if body.startswith("[") else 0
+    while place < len(body) and len(found) < _MOST_LINES:
+        try:
+            value, place = decoder.raw_decode(body, place)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(value, dict):
+            break
+        found.append(value)
+        place = _after_space(body, place)
+    return found
+
+
+def _kind_of_line(line: str) -> type | None:
+    """Returns the type of a line's value, for arrays only if there is text in it."""
+    if line[0] not in '{["':
+        return None
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list):
+        return list if any(isinstance(item, (str, dict)) for item in value) else None
+    return type(value) if value else None
+
+
+def _values_of(text: str, *, whole: bool) -> str | None:
+    """Tells whether this is one value, or objects one after the other, as far as it goes."""
+    decoder, place, found = json.JSONDecoder(), 0, 0
+    objects = text.startswith("{") or re.match(r"\[\s*\{", text) is not None
+    name = OBJECTS if objects else NO_OBJECTS
+    while place < len(text):
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (json.JSONDecodeError, RecursionError) as error:
+            at_end = getattr(error, "pos", 0) > len(text) - _CUT or "Unterminated" in str(error)
+            return name if not whole and at_end else None
+        if found and not isinstance(value, dict):
+            return None
+        found += 1
+        place = _after_space(text, place)
+    return name
+
+
+def _after_space(text: str, place: int) -> int:
+    found = SEPARATORS.match(text, place)
+    return found.end() if found else place

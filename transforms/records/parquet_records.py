@@ -1,0 +1,124 @@
+"""Rows of Parquet files: a row group belongs to the range that holds its middle byte."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from transforms.files.planned_file import LookError
+from transforms.records.json_fields import text_of
+from transforms.records.raw_records import RawRecords
+
+_ROWS_BYTES = 4 << 20
+_MOST_ROWS = 1 << 16
+
+
+def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
+    """Opens a file of which a column is to be read.
+
+    Args:
+      file: It must be seekable.
+      path: Its name.
+      column: The name of a column, or a path into columns of structs, such as `meta.text`.
+
+    Raises:
+      LookError: If the column is not there, or is neither text nor a dialogue.
+      pyarrow.ArrowException: If this is no Parquet file.
+    """
+    parquet = pq.ParquetFile(file, buffer_size=1 << 20)
+    schema = parquet.schema_arrow
+    kind = _kind_of(schema, column)
+    if kind is None or not (_is_text(kind) or _is_dialogue(kind)):
+        found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+        raise LookError(
+            f"{path} has no text column {column!r}; its columns are {found}: name one of them with "
+            "--text-field"
+        )
+    return parquet
+
+
+def read_parquet(
+    parquet: pq.ParquetFile, begin: int, end: int, column: str, records: RawRecords
+) -> Iterator[None]:
+    """Collects the rows of the groups that belong to a range, and yields now and then."""
+    first_row = 0
+    for index in range(parquet.num_row_groups):
+        group = parquet.metadata.row_group(index)
+        if begin <= _middle(group) < end:
+            # Rows are decoded a few at a time, so that a batch is about a block.
+            rows = group.num_rows * _ROWS_BYTES // max(group.total_byte_size, 1)
+            batches = parquet.iter_batches(
+                min(max(rows, 1), _MOST_ROWS), row_groups=[index], columns=[column]
+            )
+            row = first_row
+            for batch in batches:
+                for text in _texts(batch, column):
+                    if isinstance(text, bytes):
+                        records.add(row, text)
+                    elif text is None:
+                        records.reject(row, "missing_field", b"null")
+                    else:
+                        _add_dialogue(row, text, records)
+                    row += 1
+                yield
+        first_row += group.num_rows
+
+
+def _texts(batch: pa.RecordBatch, column: str) -> list[Any]:
+    """Returns the rows of a column: bytes, None, or the turns of dialogues."""
+    if batch.schema.get_field_index(column) >= 0:
+        values = batch.column(column)
+    else:
+        first, *rest = column.split(".")
+        values = pc.struct_field(batch.column(first), rest)
+    if _is_text(values.type):
+        values = values.cast(pa.large_binary())
+    rows: list[Any] = values.to_pylist()
+    return rows
+
+
+def _add_dialogue(row: int, turns: object, records: RawRecords) -> None:
+    text, reason = text_of(turns)
+    if reason:
+        records.reject(row, reason, repr(turns).encode("utf-8", "replace"))
+    else:
+        records.add(row, text.encode())
+
+
+def _kind_of(schema: pa.Schema, column: str) -> pa.DataType | None:
+    """Returns the type of a column, or of a field of a column of structs; None if there is none."""
+    if schema.get_field_index(column) >= 0:
+        return schema.field(column).type
+    first, *rest = column.split(".")
+    if schema.get_field_index(first) < 0:
+        return None
+    kind = schema.field(first).type
+    for name in rest:
+        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return None
+        kind = kind.field(name).type
+    return kind
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    views = (pa.string_view(), pa.binary_view())
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), *views)
+
+
+def _is_dialogue(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not lists:
+        return False
+    strings = (pa.string(), pa.large_string(), pa.string_view())
+    return kind.value_type in strings or pa.types.is_struct(kind.value_type)
+
+
+def _middle(group: pq.RowGroupMetaData) -> int:
+    """Returns the middle of the bytes of a row group in its file."""
+    columns = [group.column(index) for index in range(group.num_columns)]
+    begin = min(column.dictionary_page_offset or column.data_page_offset for column in columns)
+    return int(begin + sum(column.total_compressed_size for column in columns) // 2)

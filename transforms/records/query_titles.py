@@ -1,0 +1,82 @@
+"""Records of a query, a title and how the title was met: documents of two lines.
+
+The first line of a document is the query. The second is the label's sign, a space, and the title,
+so that documents are sharded, made unique and split into sentences as any others are.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from schemas.records import Bool, Tokens
+from transforms.arrays.ragged import offsets_of
+from transforms.text.openings import opening_name
+
+CLICKED, SHOWN, RANDOM = "clicked", "shown", "random"
+RELEVANCES = (CLICKED, SHOWN, RANDOM)
+"""What labels 0, 1 and 2 mean: clicked, shown and not clicked, taken at random."""
+SIGNS = tuple(f"␟{label}" for label in range(len(RELEVANCES)))
+"""What title lines begin with, by label."""
+_FIELDS = 3
+
+
+@functools.cache
+def record_fields(text_field: str) -> tuple[str, str, str] | None:
+    """Returns the names of query, title and label in a record; None for the name of one text.
+
+    Args:
+      text_field: One name, or three with commas between them.
+
+    Raises:
+      ValueError: if it is another number of names.
+    """
+    names = text_field.split(",")
+    if len(names) == 1:
+        return None
+    if len(names) != _FIELDS or not all(names):
+        raise ValueError(
+            "--text-field takes the name of one field, or those of a query, a title and a label, "
+            f"as in query,title,label; got {text_field!r}"
+        )
+    query, title, label = names
+    return query, title, label
+
+
+def record_text(record: Mapping[str, object], names: tuple[str, str, str]) -> tuple[str, str]:
+    """Returns the document that a record is, and why there is none or ""."""
+    query, title, label = (record.get(name) for name in names)
+    if not isinstance(query, str) or not isinstance(title, str):
+        return "", "missing_field"
+    lines = " ".join(query.split()), " ".join(title.split())
+    if not all(lines):
+        return "", "missing_field"
+    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < len(SIGNS):
+        return "", "missing_field" if label is None else "unknown_label"
+    return f"{lines[0]}\n{SIGNS[label]} {lines[1]}", ""
+
+
+def without_signs(tokens: Tokens) -> Tokens:
+    """Returns tokens without those of labels' signs, if any were looked for."""
+    signs = tokens.annotations.get(opening_name(SIGNS))
+    if signs is None:
+        return tokens
+    return _kept(tokens, signs == 0)
+
+
+def _kept(tokens: Tokens, kept: Bool) -> Tokens:
+    """Returns some of the tokens, and the sentences and documents that still have any."""
+    offsets = offsets_of(kept)[tokens.sentence_offsets]
+    filled = np.flatnonzero(np.diff(offsets))
+    borders = offsets_of(np.diff(offsets) > 0)[tokens.document_offsets]
+    words = tokens.word_starts
+    return dataclasses.replace(
+        tokens,
+        ids=tokens.ids[kept],
+        sentence_offsets=np.append(offsets[filled], offsets[-1]),
+        document_offsets=np.unique(borders),
+        ends_line=tokens.ends_line[filled],
+        word_starts=None if words is None else words[kept],
+        annotations={name: marks[kept] for name, marks in tokens.annotations.items()},
+    )

@@ -1,0 +1,162 @@
+"""Raw records are collected here, and become batches of normalised documents."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.documents import Rejected, excerpt_of
+from transforms.records.anchors import AnchorError, RawAnchors, normalized_anchors, read_anchors
+from transforms.records.line_blocks import EXCERPT_BYTES
+from transforms.text.normalize import normalize_texts
+
+_BATCH_BYTES = 8 << 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadBatch:
+    """Some documents of a range.
+
+    Attributes:
+      texts: Normalised texts, none of them empty.
+      anchors: Of each text, see `schemas.documents.ANCHORED_SCHEMA`; empty if none were given.
+      rejected: Records set aside.
+      tally: "documents" (texts), "bytes" (of them), "empty" (records of nothing but white space)
+        and "split" (cuts made in documents that were too long).
+    """
+
+    texts: list[bytes]
+    rejected: list[Rejected]
+    tally: dict[str, int]
+    anchors: list[bytes] = dataclasses.field(default_factory=list)
+
+
+class RawRecords:
+    """Collects raw records until a batch is made of them.
+
+    Args:
+      source: The file they come from.
+      limit: The longest document.
+      in_place: The text stands in the file as it is, so a piece of it has an offset of its own.
+      encoding: What it was stored in.
+    """
+
+    def __init__(self, source: str, limit: int, *, in_place: bool, encoding: str = "utf-8") -> None:
+        self.limit = limit
+        self._source = source
+        self.undecodable = "invalid_utf8" if encoding == "utf-8" else "undecodable"
+        self._stride = int(in_place)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._offsets: list[int] = []
+        self._texts: list[bytes] = []
+        self._rejected: list[Rejected] = []
+        self._anchors: dict[int, RawAnchors] = {}
+        self._cuts = 0
+
+    def extend(self, offsets: Sequence[int], texts: Sequence[bytes]) -> None:
+        """Adds texts that are known to be within the limit."""
+        self._offsets += offsets
+        self._texts += texts
+
+    def add(self, offset: int, text: bytes) -> None:
+        """Adds a text of any length."""
+        start = self.add_pieces(offset, text)
+        if not start or start < len(text):
+            self.extend([offset + start * self._stride], [text[start:]])
+
+    def add_anchored(self, offset: int, text: str, found: object) -> None:
+        """Adds a text with what its record has for anchors; bad ones are set aside, and only they.
+
+        So are those of a text that is too long, whose pieces are documents of their own.
+        """
+        content, anchors = text.encode(), None
+        try:
+            anchors = read_anchors(text, found)
+        except AnchorError as error:
+            self.reject(offset, str(error), content)
+        if anchors is not None and len(content) > self.limit:
+            self.reject(offset, "anchors_of_long_text", content)
+            anchors = None
+        if anchors is not None:
+            self._anchors[len(self._texts)] = anchors
+        self.add(offset, content)
+
+    def add_pieces(self, offset: int, text: bytes) -> int:
+        """Adds pieces of a text that is too long; returns where the rest begins that is not."""
+        start = 0
+        while len(text) - start > self.limit:
+            cut = text.rfind(b"\n", start, start + self.limit + 1)
+            if cut < 0:
+                cut = text.find(b"\n", start)
+                cut = len(text) if cut < 0 else cut
+                excerpt = text[start : start + min(self.limit, EXCERPT_BYTES)]
+                self.reject(offset + start * self._stride, "line_too_long", excerpt)
+            else:
+                self.extend([offset + start * self._stride], [text[start:cut]])
+                self._cuts += 1
+            start = cut + 1
+        return start
+
+    def reject(self, offset: int, reason: str, record: bytes) -> None:
+        rejected = Rejected(
+            source=self._source,
+            offset=offset,
+            stage="read",
+            reason=reason,
+            excerpt=excerpt_of(record),
+        )
+        self._rejected.append(rejected)
+
+    def drain(self) -> Iterator[ReadBatch]:
+        """Yields what was collected, in batches, and forgets it."""
+        starts = np.cumsum([0, *map(len, self._texts)])
+        bounds = np.searchsorted(starts[:-1], np.arange(0, starts[-1] + 1, _BATCH_BYTES)).tolist()
+        for first, last in itertools.pairwise([*bounds, len(self._texts)]):
+            texts = self._texts[first:last]
+            if not _is_utf8(b"\n".join(texts)):
+                texts = self._decodable(first, texts)
+            every = normalize_texts(texts)
+            normalized = [text for text in every if text]
+            anchors = self._anchors_of(first, every)
+            tally = {
+                "documents": len(normalized),
+                "empty": len(texts) - len(normalized),
+                "split": self._cuts,
+                "bytes": sum(map(len, normalized)),
+            }
+            yield ReadBatch(texts=normalized, rejected=self._rejected, tally=tally, anchors=anchors)
+            self._rejected, self._cuts = [], 0
+        self._clear()
+
+    def _anchors_of(self, first: int, texts: Sequence[bytes]) -> list[bytes]:
+        """Returns the anchors of those normalised texts that are not empty; [] if none has any."""
+        if not self._anchors:
+            return []
+        given = [n for n in range(len(texts)) if first + n in self._anchors]
+        raw = [self._anchors[first + n] for n in given]
+        found = dict(zip(given, normalized_anchors(raw, [texts[n] for n in given]), strict=True))
+        for number in (number for number, places in found.items() if places is None):
+            self.reject(self._offsets[first + number], "anchor_not_on_text", texts[number])
+        return [found.get(number) or b"" for number, text in enumerate(texts) if text]
+
+    def _decodable(self, first: int, texts: list[bytes]) -> list[bytes]:
+        decodable = []
+        for index, text in enumerate(texts, first):
+            if _is_utf8(text):
+                decodable.append(text)
+            else:
+                self.reject(self._offsets[index], self.undecodable, text)
+        return decodable
+
+
+def _is_utf8(text: bytes) -> bool:
+    offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
+    try:
+        pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(text)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

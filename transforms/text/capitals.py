@@ -1,0 +1,58 @@
+"""Upper-case letters in UTF-8 text."""
+
+import functools
+import sys
+
+import numpy as np
+
+from schemas.records import Bool, Bytes, Int64
+from transforms.arrays.ragged import offsets_of
+
+_ASCII = 0x80
+
+
+def capital_marks(data: Bytes) -> Bool:
+    """Returns bool[N]: an upper-case letter begins at this byte.
+
+    Args:
+      data: uint8[N]; valid UTF-8.
+    """
+    marks = (data >= ord("A")) & (data <= ord("Z"))
+    letters, leads = _upper_case()
+    at = np.flatnonzero(leads[data])
+    if len(at):
+        marks[at] = np.isin(_code_points(data, at), letters)
+    return marks
+
+
+def any_marked(begins: Int64, ends: Int64, marks: Bool) -> Bool:
+    """Returns bool[R]: whether some byte of a range is marked.
+
+    Args:
+      begins: int64[R]; first byte of each range.
+      ends: int64[R]; the byte behind it.
+      marks: bool[N].
+    """
+    before = offsets_of(marks)
+    return before[ends] > before[begins]
+
+
+@functools.cache
+def _upper_case() -> tuple[Int64, Bool]:
+    """Returns the upper-case letters beyond ASCII, and the bytes that their UTF-8 begins with."""
+    found = [point for point in range(_ASCII, sys.maxunicode + 1) if chr(point).isupper()]
+    leads = np.zeros(1 << 8, np.bool_)
+    leads[[chr(point).encode()[0] for point in found]] = True
+    return np.array(found, np.int64), leads
+
+
+def _code_points(data: Bytes, starts: Int64) -> Int64:
+    """Returns the characters of two to four bytes that begin at these bytes."""
+    lead = data[starts].astype(np.int64)
+    more = 1 + (lead >= 0xE0).astype(np.int64) + (lead >= 0xF0)
+    points = lead & (0x3F >> more)
+    for step in range(1, 4):
+        longer = more >= step
+        following = data[starts[longer] + step] & 0x3F
+        points[longer] = (points[longer] << 6) | following
+    return points

@@ -1,0 +1,50 @@
+"""Which characters go on with the word that the character before them is of."""
+
+import functools
+import unicodedata
+
+import numpy as np
+
+from schemas.records import Array, Bytes, Int64
+from transforms.text.sentence_rules import CJK, LAST_POINT, character_classes
+
+LETTER, NUMBER, MARK = 1, 2, 3
+
+
+@functools.cache
+def letter_classes() -> Bytes:
+    """Returns uint8[LAST_POINT + 1]: LETTER, NUMBER, MARK or 0 for each code point.
+
+    Ideographs and kana are none of them, because words of theirs are the segmenter's. As in
+    `character_classes`, characters are those of Unicode 3.2, whatever Python it is.
+    """
+    kinds = {"L": LETTER, "N": NUMBER, "M": MARK}
+    classes = np.zeros(LAST_POINT + 1, np.uint8)
+    category = unicodedata.ucd_3_2_0.category
+    classes[:0x10000] = [kinds.get(category(chr(point))[0], 0) for point in range(0x10000)]
+    classes[(character_classes() & CJK) > 0] = 0
+    return classes
+
+
+def letter_runs(characters: Array) -> Int64:
+    """Numbers the runs of characters: letters, digits, or one other character.
+
+    A combining mark is of the run of the character before it, whatever that is.
+
+    Examples:
+      "né2-的" has the runs 0 0 1 2 3.
+
+    Args:
+      characters: [N] code points.
+
+    Returns:
+      int64[N], ascending.
+    """
+    classes = letter_classes()[np.minimum(characters, LAST_POINT)]
+    marks = classes == MARK
+    if marks.any():
+        base = np.maximum.accumulate(np.where(marks, 0, np.arange(len(classes))))
+        classes = classes[base]
+    runs = np.zeros(len(characters), np.int64)
+    np.cumsum(~marks[1:] & ((classes[1:] != classes[:-1]) | (classes[1:] == 0)), out=runs[1:])
+    return runs
