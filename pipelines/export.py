@@ -202,7 +202,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
 
 def _standard_views(corpus: Corpus, batch: pa.RecordBatch) -> list[StoredBatch]:
     """Returns rows once for each corruption that standard columns can say, or once if none can."""
-    views = StoredBatch.views(batch, corpus.recipe, corpus.vocabulary)
+    views = StoredBatch.views(batch, corpus.recipe.rules, corpus.vocabulary)
     stored = corpus.recipe.stored
     standard = [view for view, each in zip(views, stored, strict=False) if each.targets.standard]
     return standard or list(views[:1])

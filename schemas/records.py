@@ -1,7 +1,7 @@
 """What one shard is between two transforms: flat arrays, picklable, never written to disk."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,17 +95,14 @@ WORD_INSIDE = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tokens:
-    """The tokens of a shard. Sentences and documents without a token are gone.
+class TokenColumns:
+    """What is known of T tokens, an array each. A new column of tokens is added here alone.
 
     Attributes:
       ids: uint16[T] or uint32[T].
-      sentence_offsets: int64[S + 1]; sentence s is ids[offsets[s]:offsets[s + 1]].
-      document_offsets: int64[D + 1]; document d is sentences [offsets[d], offsets[d + 1]).
-      ends_line: bool[S]; the sentence is the last of its line.
+      special: bool[T]; a special token that packing or the layout put here. None where they put
+        none.
       word_starts: bool[T]; the token begins a whole word. None when no recipe asks for it.
-      exact_path: "word_table" or "library": how the ids were found.
-      special: bool[T]; a special token that packing put into the stream. None where it put none.
       annotations: What else is known of tokens: name to uint8[T] marks of spans, or 0 and 1 for
         single tokens, uint32[T] one more than a value, or codes of openings; see
         `schemas.columns.ANNOTATIONS`, `transforms.annotate.annotations` and
@@ -113,13 +110,79 @@ class Tokens:
     """
 
     ids: Array
+    special: Bool | None = dataclasses.field(default=None, kw_only=True)
+    word_starts: Bool | None = dataclasses.field(default=None, kw_only=True)
+    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict, kw_only=True)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns by name, to be given to another value of tokens."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(TokenColumns)}
+
+    def take(self, at: Int64 | Bool | slice) -> "TokenColumns":
+        """Returns the columns of some tokens, by index, mask or slice."""
+        return TokenColumns(
+            self.ids[at],
+            special=None if self.special is None else self.special[at],
+            word_starts=None if self.word_starts is None else self.word_starts[at],
+            annotations={name: each[at] for name, each in self.annotations.items()},
+        )
+
+    def specials(self, count: int, token: int = 0) -> "TokenColumns":
+        """Returns columns of the same kinds for so many special tokens, which others may replace.
+
+        Words and annotations are known of them where they are of these tokens.
+        """
+        return TokenColumns(
+            np.full(count, token, self.ids.dtype),
+            special=np.ones(count, np.bool_),
+            word_starts=None if self.word_starts is None else np.zeros(count, np.bool_),
+            annotations={
+                name: np.zeros(count, each.dtype) for name, each in self.annotations.items()
+            },
+        )
+
+    def pairs_with(self, other: "TokenColumns") -> list[tuple[Array, Array]]:
+        """Returns each column beside the same column of tokens made by `specials`."""
+        special = np.zeros(len(self.ids), np.bool_) if self.special is None else self.special
+        pairs: list[tuple[Array, Array]] = [(self.ids, other.ids)]
+        for one, two in ((special, other.special), (self.word_starts, other.word_starts)):
+            if one is not None and two is not None:
+                pairs.append((one, two))
+        pairs.extend((each, other.annotations[name]) for name, each in self.annotations.items())
+        return pairs
+
+    @staticmethod
+    def concat(parts: Sequence["TokenColumns"]) -> "TokenColumns":
+        """Puts tokens one after the other; all have the same columns."""
+        special = [part.special for part in parts if part.special is not None]
+        words = [part.word_starts for part in parts if part.word_starts is not None]
+        return TokenColumns(
+            np.concatenate([part.ids for part in parts]),
+            special=np.concatenate(special) if special else None,
+            word_starts=np.concatenate(words) if words else None,
+            annotations={
+                name: np.concatenate([part.annotations[name] for part in parts])
+                for name in parts[0].annotations
+            },
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tokens(TokenColumns):
+    """The tokens of a shard. Sentences and documents without a token are gone.
+
+    Attributes:
+      sentence_offsets: int64[S + 1]; sentence s is ids[offsets[s]:offsets[s + 1]].
+      document_offsets: int64[D + 1]; document d is sentences [offsets[d], offsets[d + 1]).
+      ends_line: bool[S]; the sentence is the last of its line.
+      exact_path: "word_table" or "library": how the ids were found.
+    """
+
     sentence_offsets: Int64
     document_offsets: Int64
     ends_line: Bool
-    word_starts: Bool | None
     exact_path: str
-    special: Bool | None = None
-    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,28 +223,21 @@ class Windows:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Examples:
-    """Laid-out sequences, not corrupted yet.
+class Examples(TokenColumns):
+    """Laid-out sequences, row after row, not corrupted yet. `special` is always known.
 
     Attributes:
-      ids: uint16[T] or uint32[T], row after row, special tokens included.
       offsets: int64[R + 1].
       second_segment_start: int64[R]; the row's length where there is no second segment.
-      special: bool[T]; the layout put this token here.
-      word_starts: bool[T]; never at a token of the layout. None when no recipe asks for it.
       relation: uint8[R] or None.
-      annotations: As those of `Tokens`.
       left_out: Rows that there would be, but that they have no text, or less than labels ask for.
       drawn: As that of `Windows`, of the rows that were left out too.
     """
 
-    ids: Array
     offsets: Int64
     second_segment_start: Int64
-    special: Bool
-    word_starts: Bool | None = None
+    special: Bool = dataclasses.field(kw_only=True)
     relation: Bytes | None = None
-    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     left_out: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -192,11 +248,8 @@ class Examples:
         """Returns rows [begin, end) as views."""
         low, high = self.offsets[begin], self.offsets[end]
         return Examples(
-            ids=self.ids[low:high],
+            **self.take(slice(low, high)).columns,
             offsets=self.offsets[begin : end + 1] - low,
             second_segment_start=self.second_segment_start[begin:end],
-            special=self.special[low:high],
-            word_starts=None if self.word_starts is None else self.word_starts[low:high],
             relation=None if self.relation is None else self.relation[begin:end],
-            annotations={name: each[low:high] for name, each in self.annotations.items()},
         )

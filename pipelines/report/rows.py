@@ -111,7 +111,7 @@ class RowDecoder:
           batch: A batch of this row alone.
           copy: The only copy to decode, or None for all.
         """
-        views = StoredBatch.views(batch, self._recipe, self._vocabulary)
+        views = StoredBatch.views(batch, self._recipe.rules, self._vocabulary)
         stored = views[0]
         ids = stored.ids.tolist()
         tokens = self._tokens(ids)
@@ -123,7 +123,7 @@ class RowDecoder:
             stages=[
                 each
                 for corruption in self._recipe.stored
-                for each in corruption.stage_names(self._recipe.copies)
+                for each in corruption.select.stage_names(self._recipe.copies)
             ],
             ids=ids,
             tokens=tokens,

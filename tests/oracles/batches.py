@@ -10,9 +10,9 @@ from schemas.records import Array
 from trainer.loader.batch_plan import Limits
 from trainer.loader.layouts import Packed, Padded
 from trainer.tasks.masked import MaskedTask
+from transforms.contract.axes import Pair
 from transforms.objectives.recipe import Recipe
-from transforms.pairs.pair_segments import Pair
-from transforms.windows.dialogues import DialogueReality
+from transforms.pairs.dialogue_reality import DialogueReality
 
 Row = Mapping[str, Any]
 """A row of a shard, as pyarrow makes plain Python of it."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Examples, Tokens
+from schemas.records import Bool, Examples, Tokens
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.spans import Spans
+from transforms.contract.axes import Batch, Select
 
 ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 SEP = ROLES["sep"]
@@ -65,3 +67,14 @@ def examples_of(rows: Sequence[str], first_id: int = 100) -> Examples:
         special=special,
         word_starts=np.array([sign == "W" for sign in drawn], np.bool_),
     )
+
+
+def select_once(
+    how: Select,
+    examples: Examples,
+    rng: np.random.Generator,
+    taken: Bool | None = None,
+    max_seq_length: int = 512,
+) -> Spans:
+    """Selects once, as the build does for each copy."""
+    return how.select(Batch(examples, how.prepare(examples), max_seq_length, taken), rng)

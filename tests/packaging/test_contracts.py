@@ -12,8 +12,8 @@ import pytest
 from pipelines.cli import main
 from schemas import ownership
 from schemas.ownership import OwnershipError, check_ownership
+from tests.packaging.imports import ROOT, imports_of, name_of
 
-ROOT = Path(__file__).resolve().parents[2]
 BEAM = {
     "transforms.build.annotate_shards",
     "transforms.build.build_shards",
@@ -37,10 +37,6 @@ ALLOWED = {
     "pipelines": {"schemas", "transforms", "pipelines"},
     "trainer": {"schemas", "transforms", "trainer"},
 }
-
-
-def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def modules(package: str) -> list[str]:
@@ -97,16 +93,6 @@ def test_programs_import_no_torch() -> None:
     loaded = imported([*modules("pipelines"), *modules("transforms")])
     assert "apache_beam" in loaded
     assert not loaded & {"datasets", "tests", "torch", "transformers"}
-
-
-def imports_of(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yields each imported module, with the names taken from it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield node.module or "", [alias.name for alias in node.names]
 
 
 @pytest.mark.parametrize("package", sorted(ALLOWED))

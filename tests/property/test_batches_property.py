@@ -40,6 +40,7 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 from transforms.build.examine import examine, judge
 from transforms.checks.pairs import LEFT_OUT
+from transforms.contract.axes import Pair
 from transforms.contract.oracle import Findings
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import (
@@ -55,7 +56,6 @@ from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.targets import MaskedTokens
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Corruption, Recipe
-from transforms.pairs.pair_segments import Pair
 
 NAMES = pytest.mark.parametrize("name", MASKED)
 EPOCHS = 8
@@ -79,7 +79,7 @@ def large(name: str) -> Build:
     """Returns a build with enough tokens for statistics."""
     recipe = OBJECTIVES[name]
     # Epochs take the stages that copies have.
-    staged = any(corruption.stages(1) for corruption in recipe.corrupt)
+    staged = any(corruption.select.stage_numbers(1) for corruption in recipe.corrupt)
     recipe = varied(recipe, copies=EPOCHS if staged else 1)
     return opened(Path(_root().name) / f"{name}-large", recipe, documents=250)
 

@@ -11,7 +11,10 @@ from tests.recipes import varied
 from transforms.build.examine import examine, judge
 from transforms.contract.oracle import gather
 from transforms.corruption.budgets import RandomizedBudget
+from transforms.corruption.geometric import GeometricSpans
+from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.select import BudgetedUnits
+from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.units import TokenUnits, WordUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Corruption, Recipe
@@ -90,3 +93,13 @@ def test_other_compositions(
         max_seq_length=64,
     )
     check(recipe, 1)
+
+
+@pytest.mark.parametrize("units", [PhraseUnits(), EntityUnits()])
+@pytest.mark.parametrize("select", [BudgetedUnits, BudgetedNgrams, GeometricSpans])
+def test_budgets_of_annotated_spans(
+    select: type[BudgetedUnits | BudgetedNgrams | GeometricSpans], units: PhraseUnits | EntityUnits
+) -> None:
+    """A span may begin or end inside a word: what is selected whole are units, not words."""
+    corruption = Corruption(select=select(units=units))
+    check(dataclasses.replace(OBJECTIVES["roberta-wwm-ext"], corrupt=(corruption,)), 1)

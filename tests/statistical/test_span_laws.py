@@ -10,7 +10,7 @@ import pytest
 from schemas.counts import read_counts
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from tests.oracles.streams import ROLES, vocabulary
+from tests.oracles.streams import ROLES, select_once, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans
 from transforms.contract.oracle import rate, uniformity
@@ -46,7 +46,7 @@ def rows(continued: float) -> Examples:
 @functools.cache
 def spans(continued: float) -> Spans:
     examples, how = rows(continued), GeometricSpans()
-    return how.select(examples, how.prepare(examples), 512, rng_for(1, "select"))
+    return select_once(how, examples, rng_for(1, "select"))
 
 
 @pytest.mark.parametrize(("continued", "runs", "tokens"), [(0.0, 19.6, 3.94), (0.25, 14.2, 5.43)])

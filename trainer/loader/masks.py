@@ -13,7 +13,6 @@ from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import draw_copies
 from transforms.contract.stored import special_tokens
-from transforms.corruption.bernoulli import StagedUnits
 from transforms.objectives.recipe import Corruption, Recipe
 
 
@@ -109,7 +108,7 @@ class FreshMasks:
             ids=tokens.values,
             offsets=tokens.offsets,
             second_segment_start=second,
-            special=special_tokens(tokens, second, self.recipe, self.vocabulary),
+            special=special_tokens(tokens, second, self.recipe.rules, self.vocabulary),
             word_starts=_flags(tokens, words),
             annotations={
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
@@ -119,7 +118,7 @@ class FreshMasks:
 
 def _cycle(corruption: Corruption) -> int:
     """Returns the number of epochs in which every stage of a corruption has its share."""
-    return corruption.select.cycle if isinstance(corruption.select, StagedUnits) else 1
+    return corruption.select.cycle
 
 
 def _masked(

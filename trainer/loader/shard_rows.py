@@ -87,7 +87,7 @@ class MappedShards:
         # The kinds of tokens are for checks; without them the shards travel to a worker lightly.
         self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
         self._copies = recipe.copies
-        self._turn_end = vocabulary.sep if recipe.turns else None
+        self._turn_end = vocabulary.sep if recipe.rules.turns else None
         schema = recipe.schema(vocabulary)
         self._files = [_map(path) for path in paths]
         batches = [
@@ -154,7 +154,7 @@ class MappedShards:
         _, recipe, vocabulary = self._arguments
         if not recipe.labels:
             return {}
-        special = special_tokens(tokens, second, recipe, vocabulary)
+        special = special_tokens(tokens, second, recipe.rules, vocabulary)
         return {
             labels.name: labels.told(self.marks(rows, labels.name, tokens), special, IGNORED)
             for labels in recipe.labels

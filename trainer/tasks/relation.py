@@ -13,7 +13,7 @@ from trainer.models.family import Family
 from trainer.models.model import Part, cross_entropy_part
 from trainer.tasks.task import Head
 from transforms.build.standard_columns import IGNORED
-from transforms.pairs.pair_segments import PairTask
+from transforms.contract.axes import PairTask
 
 
 @dataclasses.dataclass(frozen=True)

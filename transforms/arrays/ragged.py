@@ -55,6 +55,20 @@ def offsets_of(lengths: Array) -> Int64:
     return offsets
 
 
+def flagged_positions(flags: Bool, offsets: Int64) -> Ragged:
+    """Returns the positions within their rows of the flagged tokens, uint16.
+
+    Example: flags [1 0 1 | 0 1] with offsets [0, 3, 5] give the rows [0, 2] and [1].
+
+    Args:
+      flags: bool[T].
+      offsets: int64[R + 1] of rows of at most 65,535 tokens.
+    """
+    counts = np.diff(offsets_of(flags)[offsets])
+    positions = positions_in_row(np.diff(offsets))[flags].astype(np.uint16)
+    return Ragged.from_lengths(positions, counts)
+
+
 def range_indices(starts: Array, lengths: Array) -> Int64:
     """Returns the concatenation of arange(start, start + length) over all ranges.
 

@@ -26,6 +26,15 @@ def rng_for(seed: int, *path: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(entropy))
 
 
+DRAWS = 1 << 32
+"""How many values 32 random bits have."""
+
+
+def threshold(probability: float) -> int:
+    """Returns the number that 32 random bits are below with this probability."""
+    return round(probability * DRAWS)
+
+
 def random_bits(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint32]:
     """Returns 32 random bits each, straight from the bit generator.
 

@@ -22,7 +22,8 @@ from transforms.text.openings import find_openings
 from transforms.text.sentences import SENTENCE_RULES
 from transforms.text.words import Segmenter, annotate_words
 from transforms.tokens.tokenize_text import TextEncoder
-from transforms.windows.lay_out import cut_lone, join_examples, lay_out
+from transforms.windows.examples import join_examples
+from transforms.windows.lay_out import cut_lone, lay_out
 from transforms.windows.text_rows import keep_text
 
 

@@ -30,11 +30,11 @@ def check_batch(batch: pa.RecordBatch, name: str, recipe: Recipe, vocabulary: Vo
         raise DamagedError(f"{name} is damaged: {' '.join(str(error).split())}") from error
     if any(column.null_count for column in batch.columns):
         raise DamagedError(f"{name} is damaged: there are nulls in it")
-    found = structure(batch, recipe)
+    found = structure(batch, recipe.rules)
     breaches = list(found.breaches)
     if not breaches and batch.num_rows:
-        rows = StoredBatch.of(batch, recipe, vocabulary)
-        views = [rows, *(rows.view(batch, recipe, each) for each in range(1, len(recipe.stored)))]
+        views = StoredBatch.views(batch, recipe.rules, vocabulary)
+        rows = views[0]
         wrong = {
             "a segment B begins outside its row": rows.second_segment_start > rows.lengths,
             "an id is not in the vocabulary": _too_large(rows.ids, vocabulary.size),

@@ -1,6 +1,5 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -10,13 +9,11 @@ from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
 from transforms.annotate.annotations import annotation_arrays
-from transforms.arrays.ragged import offsets_of, positions_in_row
+from transforms.arrays.arrow_lists import arrow_list
+from transforms.arrays.ragged import flagged_positions
 from transforms.arrays.spans import Spans
-from transforms.corruption.bernoulli import StagedUnits
-from transforms.corruption.select import Select
-from transforms.corruption.targets import Copy, arrow_list
-from transforms.corruption.units import UnitTable
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.contract.axes import Batch, Copy, Rewrite, Select
+from transforms.objectives.recipe import Recipe
 
 Generators = tuple[np.random.Generator, np.random.Generator]
 """Of one corruption and copy: one to select, one to rewrite."""
@@ -54,7 +51,7 @@ def corrupt(
             drawn = draw_copies(batch, recipe, vocabulary, generators)
             for corruption, copies in zip(recipe.corrupt, drawn, strict=True):
                 arrays.extend(corruption.targets.build(batch, copies))
-                if stages := corruption.stages(recipe.copies):
+                if stages := corruption.select.stage_numbers(recipe.copies):
                     arrays.append(_stages(stages, len(batch)))
         if recipe.objective_column:
             codes = pa.array(np.zeros(len(batch), np.int8))
@@ -87,21 +84,19 @@ def draw_copies(
     drawn = []
     for corruption, pairs in zip(recipe.corrupt, generators, strict=True):
         selects = [
-            _select_of(corruption.select, first + number, total or recipe.copies)
+            corruption.select.of_copy(first + number, total or recipe.copies)
             for number in range(len(pairs))
         ]
         tables = {select: select.prepare(examples) for select in dict.fromkeys(selects)}
         copies = [
             _draw(
-                examples,
-                tables[select],
-                dataclasses.replace(corruption, select=select),
-                recipe.max_seq_length,
+                Batch(examples, tables[select], recipe.max_seq_length, taken),
+                select,
+                corruption.rewrite,
                 vocabulary,
                 pair,
-                each,
             )
-            for select, pair, each in zip(selects, pairs, before, strict=True)
+            for select, pair, taken in zip(selects, pairs, before, strict=True)
         ]
         drawn.append(copies)
         if len(drawn) < len(recipe.corrupt):
@@ -112,24 +107,17 @@ def draw_copies(
     return drawn
 
 
-def _select_of(select: Select, copy: int, copies: int) -> Select:
-    """Returns what selects in one of so many copies."""
-    return select.of_copy(copy, copies) if isinstance(select, StagedUnits) else select
-
-
 def _draw(
-    examples: Examples,
-    units: UnitTable,
-    corruption: Corruption,
-    max_seq_length: int,
+    batch: Batch,
+    select: Select,
+    rewrite: Rewrite,
     vocabulary: Vocabulary,
     generators: Generators,
-    taken: Bool | None,
 ) -> Copy:
     """Selects and rewrites once."""
     select_rng, rewrite_rng = generators
-    spans = corruption.select.select(examples, units, max_seq_length, select_rng, taken)
-    return spans, corruption.rewrite.rewrite(examples, spans, vocabulary, rewrite_rng)
+    spans = select.select(batch, select_rng)
+    return spans, rewrite.rewrite(batch.examples, spans, vocabulary, rewrite_rng)
 
 
 def _taken(spans: Spans, count: int, before: Bool | None) -> Bool:
@@ -157,9 +145,8 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
         codes = pa.array(batch.relation, column.type.index_type)
         arrays.append(pa.DictionaryArray.from_arrays(codes, names))
     if recipe.needs_words and batch.word_starts is not None:
-        counts = np.diff(offsets_of(batch.word_starts)[batch.offsets])
-        positions = positions_in_row(np.diff(batch.offsets))[batch.word_starts]
-        arrays.append(arrow_list(offsets_of(counts), pa.array(positions.astype(np.uint16))))
+        starts = flagged_positions(batch.word_starts, batch.offsets)
+        arrays.append(arrow_list(starts.offsets, pa.array(starts.values)))
     for name in recipe.annotations:
         arrays.extend(annotation_arrays(name, batch.annotations[name], batch.offsets))
     return arrays

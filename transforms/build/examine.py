@@ -25,7 +25,7 @@ def examine(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Fi
     Returns:
       Statistics, and the rows that break an invariant.
     """
-    damaged = structure(batch, recipe)
+    damaged = structure(batch, recipe.rules)
     if damaged.breaches or not batch.num_rows:
         return damaged
     offsets = batch.column("input_ids").offsets
@@ -39,11 +39,12 @@ def examine(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Fi
 
 
 def _examine_slice(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Findings:
-    rows = StoredBatch.of(batch, recipe, vocabulary)
-    found = [part.examine(rows, recipe, vocabulary) for part in recipe.shared_parts]
+    rules = recipe.rules
+    rows = StoredBatch.of(batch, rules, vocabulary)
+    found = [part.examine(rows, rules, vocabulary) for part in recipe.shared_parts]
     for number, corruption in enumerate(recipe.stored):
-        view = rows.view(batch, recipe, number) if number else rows
-        counted = gather(part.examine(view, recipe, vocabulary) for part in corruption.parts)
+        view = rows.view(batch, rules, number) if number else rows
+        counted = gather(part.examine(view, rules, vocabulary) for part in corruption.parts)
         found.append(counted.under(_prefix(corruption, number)))
     return gather(found)
 
@@ -52,7 +53,7 @@ def judge(totals: Mapping[str, int], recipe: Recipe, vocabulary: Vocabulary) -> 
     """Judges the summed statistics of many rows: every part's oracles."""
     found: list[Oracle] = []
     for part in recipe.shared_parts:
-        found.extend(part.oracles(totals, recipe, vocabulary))
+        found.extend(part.oracles(totals, recipe.rules, vocabulary))
     for number, corruption in enumerate(recipe.stored):
         prefix = _prefix(corruption, number)
         own = {
@@ -61,7 +62,7 @@ def judge(totals: Mapping[str, int], recipe: Recipe, vocabulary: Vocabulary) -> 
             if name.startswith(prefix)
         }
         for part in corruption.parts:
-            for oracle in part.oracles(own, recipe, vocabulary):
+            for oracle in part.oracles(own, recipe.rules, vocabulary):
                 name = f"{corruption.targets.name}: {oracle.name}" if prefix else oracle.name
                 found.append(dataclasses.replace(oracle, name=name))
     return found

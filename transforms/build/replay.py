@@ -9,7 +9,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.build.corrupt import Stream, corrupt
 from transforms.contract.stored import StoredBatch, structure
 from transforms.objectives.recipe import Recipe
-from transforms.windows.lay_out import join_examples
+from transforms.windows.examples import join_examples
 
 
 def replay(
@@ -29,9 +29,10 @@ def replay(
     filled = [batch for batch in batches if batch.num_rows]
     if not filled:
         return []
-    if any(structure(batch, recipe).breaches for batch in filled):
+    if any(structure(batch, recipe.rules).breaches for batch in filled):
         return ["the rows are too damaged to draw their masks again"]
-    rows = [StoredBatch.of(batch, recipe, vocabulary).examples(recipe) for batch in filled]
+    rules = recipe.rules
+    rows = [StoredBatch.of(batch, rules, vocabulary).examples(rules) for batch in filled]
     stored = pa.Table.from_batches(filled)
     drawn = [
         column.name

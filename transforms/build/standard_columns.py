@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from schemas.columns import Column, list_of, schema_of
 from schemas.records import Array, Int64
+from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import range_indices
+from transforms.contract.axes import Pair
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.targets import arrow_list
 from transforms.labels.token_labels import TokenLabels
-from transforms.pairs.pair_segments import Pair
 from transforms.windows.token_types import token_types
 
 IGNORED = -100

@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from schemas.records import Bool, Int64
 from transforms.arrays.ragged import offsets_of
+from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import ALPHA, Findings, Oracle, breach, rate
 from transforms.contract.stored import StoredBatch
-
-if TYPE_CHECKING:
-    from transforms.corruption.units import UnitTable
 
 _LENGTHS = 5
 """Units are looked at by their length; the last class holds the longer ones."""
@@ -22,7 +19,7 @@ _MILLION = 1_000_000
 
 
 def examine_bernoulli(
-    batch: StoredBatch, table: "UnitTable", copies: Int64, p: float, name: str
+    batch: StoredBatch, table: UnitTable, copies: Int64, p: float, name: str
 ) -> Findings:
     """Checks that some copies select whole units, and counts which.
 
@@ -56,7 +53,7 @@ def examine_bernoulli(
     )
 
 
-def _hits(batch: StoredBatch, table: "UnitTable", copies: Int64) -> Int64:
+def _hits(batch: StoredBatch, table: UnitTable, copies: Int64) -> Int64:
     """Returns int64[C, U]: how many tokens of each unit a copy selects."""
     unit = np.zeros(len(batch.ids), np.int64)
     sizes = np.diff(np.append(table.starts, len(table.candidates)))

@@ -1,34 +1,29 @@
 """Checks of the layout: special tokens, segments, lengths."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from schemas.columns import WORDS
 from schemas.records import Array, Bool
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.checks.words import examine_word_starts
 from transforms.contract.oracle import Findings, breach, gather
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.windows.text_rows import text_tokens
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.tokens.text_tokens import text_tokens
 
 _LENGTH_CLASSES = 8
 
 
-def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+def examine_layout(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
     """Checks that rows have the recipe's lengths, segments and special tokens."""
     lengths, ids = batch.lengths, batch.ids
-    too_long = lengths > recipe.max_seq_length
+    too_long = lengths > rules.max_seq_length
     found = [
         breach("a row is longer than max_seq_length", too_long),
-        breach("a row has no text", lengths < recipe.layout.overhead(recipe.least_segments) + 1),
-        _segments(batch, recipe),
-        *_text(batch, recipe, vocabulary),
-        *_special_tokens(batch, recipe, vocabulary),
+        breach("a row has no text", lengths < rules.layout.overhead(rules.min_segments) + 1),
+        _segments(batch, rules),
+        *_text(batch, rules, vocabulary),
+        *_special_tokens(batch, rules, vocabulary),
     ]
     if len(ids) and int(ids.max()) >= vocabulary.size:
         outside = batch.rows_of_tokens(ids >= vocabulary.size)
@@ -36,55 +31,55 @@ def examine_layout(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary)
     for name, marks in batch.annotations.items():
         marked = batch.rows_of_tokens((marks > 0) & batch.special)
         found.append(breach(f"a special token is among the {name}", marked))
-    if WORDS in recipe.store:
-        found.append(examine_word_starts(batch, recipe, vocabulary))
-    classes = np.minimum(lengths * _LENGTH_CLASSES // recipe.max_seq_length, _LENGTH_CLASSES - 1)
+    if rules.words_stored:
+        found.append(examine_word_starts(batch, rules, vocabulary))
+    classes = np.minimum(lengths * _LENGTH_CLASSES // rules.max_seq_length, _LENGTH_CLASSES - 1)
     counts = {"length.rows": len(lengths), "length.tokens": len(ids)}
     for number, rows in enumerate(np.bincount(classes, minlength=_LENGTH_CLASSES)):
         counts[f"length.eighth_{number + 1}"] = int(rows)
     return gather([Findings(counts), *found])
 
 
-def _segments(batch: StoredBatch, recipe: "Recipe") -> Findings:
+def _segments(batch: StoredBatch, rules: RowRules) -> Findings:
     """Checks that `second_segment_start` leaves both segments a token, or is the length."""
-    layout, starts = recipe.layout, batch.second_segment_start
-    if recipe.segments == 1:
+    layout, starts = rules.layout, batch.second_segment_start
+    if rules.segments == 1:
         name = "second_segment_start is not the length of a row without segment B"
         return breach(name, starts != batch.lengths)
     first = starts - len(layout.prefix) - len(layout.between)
     second = batch.lengths - starts - len(layout.suffix)
-    lone = lone_rows(batch, recipe)
+    lone = lone_rows(batch, rules)
     first = np.where(lone, starts - layout.overhead(1), first)
     second = np.where(lone, 1, second)
     return breach("a segment is empty", (first < 1) | (second < 1))
 
 
-def _text(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> list[Findings]:
-    """Checks that rows, and both their segments, have text; see `transforms.windows.text_rows`."""
-    says = recipe.pair.segments_say
+def _text(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> list[Findings]:
+    """Checks that rows, and both their segments, have text; see `transforms.tokens.text_tokens`."""
+    says = rules.segments_say
     text = text_tokens(batch.ids, batch.special, vocabulary.kinds, says=says)
     if text is None:
         return []
     before, begins, ends = offsets_of(text), batch.offsets[:-1], batch.offsets[1:]
     found = [breach("a row is without text", before[ends] == before[begins])]
-    if recipe.segments == 2:
+    if rules.segments == 2:
         middles = np.minimum(begins + batch.second_segment_start, ends)
-        lone = lone_rows(batch, recipe)
+        lone = lone_rows(batch, rules)
         empty = (before[middles] == before[begins]) | ((before[ends] == before[middles]) & ~lone)
         name = "a segment has no letter, digit or ideograph" if says else "a segment has no text"
         found.append(breach(name, empty))
     return found
 
 
-def lone_rows(batch: StoredBatch, recipe: "Recipe") -> Bool:
+def lone_rows(batch: StoredBatch, rules: RowRules) -> Bool:
     """Returns bool[R]: rows without segment B, where the recipe allows them."""
     lone: Bool = batch.second_segment_start == batch.lengths
-    return lone & (recipe.least_segments == 1)
+    return lone & (rules.min_segments == 1)
 
 
-def _special_tokens(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> list[Findings]:
+def _special_tokens(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> list[Findings]:
     """Checks that special tokens stand where the layout puts them, and nowhere else."""
-    layout = recipe.layout
+    layout = rules.layout
     begins, ends = batch.offsets[:-1], batch.offsets[1:]
     middles = begins + batch.second_segment_start - len(layout.between)
 
@@ -103,9 +98,9 @@ def _special_tokens(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary
             absent(ends - len(layout.suffix), layout.suffix),
         ),
     ]
-    if recipe.segments == 2:
+    if rules.segments == 2:
         name = "no separator stands before second_segment_start"
-        found.append(breach(name, absent(middles, layout.between) & ~lone_rows(batch, recipe)))
+        found.append(breach(name, absent(middles, layout.between) & ~lone_rows(batch, rules)))
     stray = np.zeros(len(batch.ids), np.bool_)
     for role in layout.roles:
         stray |= batch.ids == vocabulary.roles[role]
@@ -115,14 +110,14 @@ def _special_tokens(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary
     return found
 
 
-def examine_filling(batch: StoredBatch, recipe: "Recipe") -> Findings:
+def examine_filling(batch: StoredBatch, rules: RowRules) -> Findings:
     """Checks that no row could have taken in what the next one begins with.
 
     The next row begins with a sentence that did not fit, so two rows in a row hold more text than
     one can. This is lost where one pass of the corpus ends and the next begins.
     """
-    text = batch.lengths - recipe.layout.overhead(recipe.segments)
+    text = batch.lengths - rules.layout.overhead(rules.segments)
     room = np.zeros(len(batch), np.bool_)
-    if recipe.passes == 1 and recipe.segments == 1:
-        room[:-1] = text[:-1] + text[1:] <= recipe.capacity
+    if rules.passes == 1 and rules.segments == 1:
+        room[:-1] = text[:-1] + text[1:] <= rules.capacity
     return breach("a row has room for the whole of the next one", room)

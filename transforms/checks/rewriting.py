@@ -1,7 +1,7 @@
 """Checks of what the model sees at selected tokens."""
 
+import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,15 +10,25 @@ from schemas.vocabulary import Vocabulary
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
 from transforms.contract.stored import StoredBatch
 
-if TYPE_CHECKING:
-    from transforms.corruption.rewrite import MaskRandomKeep
-
 BUCKETS = 16
 
 
-def examine_rewriting(
-    batch: StoredBatch, rewrite: "MaskRandomKeep", vocabulary: Vocabulary
-) -> Findings:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shares:
+    """What becomes of selected tokens.
+
+    Attributes:
+      mask: Probability of the mask token.
+      random: Probability of a random token; what remains is kept.
+      allowed: The ids that a random token may be, ascending.
+    """
+
+    mask: float
+    random: float
+    allowed: Int64
+
+
+def examine_rewriting(batch: StoredBatch, shares: Shares, vocabulary: Vocabulary) -> Findings:
     """Counts masked, random and kept tokens, and which ids came in at random.
 
     The ids that came in at random are counted by sixteenths of the vocabulary, and so are the
@@ -28,7 +38,7 @@ def examine_rewriting(
     kept = batch.seen == batch.original
     changed = ~kept
     masked = 0
-    if rewrite.mask:
+    if shares.mask:
         is_mask = batch.seen == vocabulary.mask
         masked = int(np.count_nonzero(is_mask))
         changed &= ~is_mask
@@ -36,7 +46,7 @@ def examine_rewriting(
     replaced = np.flatnonzero(changed)
     ids, originals = batch.seen[replaced], batch.original[replaced]
     allowed = np.zeros(max(vocabulary.size, int(ids.max(initial=0)) + 1), np.bool_)
-    allowed[rewrite.replacements(vocabulary)] = True
+    allowed[shares.allowed] = True
     if not allowed[ids].all():
         name = "a token was replaced by one that is never drawn"
         found.append(breach(name, batch.rows_with(replaced[~allowed[ids]])))
@@ -67,7 +77,7 @@ def buckets(ids: Int64, size: int) -> Int64:
 
 
 def rewriting_oracles(
-    totals: Mapping[str, int], rewrite: "MaskRandomKeep", vocabulary: Vocabulary
+    totals: Mapping[str, int], shares: Shares, vocabulary: Vocabulary
 ) -> list[Oracle]:
     """Judges the shares of masked, random and kept tokens, and the random ids.
 
@@ -75,13 +85,13 @@ def rewriting_oracles(
     share of kept or masked tokens, where A is how many ids may be drawn.
     """
     selected = totals.get("mask.selected", 0)
-    allowed = rewrite.replacements(vocabulary)
-    same = rewrite.random / max(len(allowed), 1)
-    to_mask = same if rewrite.mask and vocabulary.mask in allowed else 0.0
-    keep = 1 - rewrite.mask - rewrite.random
+    allowed = shares.allowed
+    same = shares.random / max(len(allowed), 1)
+    to_mask = same if shares.mask and vocabulary.mask in allowed else 0.0
+    keep = 1 - shares.mask - shares.random
     ids = [totals.get(f"mask.random_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
     replaced = [totals.get(f"mask.replaced_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
-    drawable = np.setdiff1d(allowed, [vocabulary.mask] if rewrite.mask else [])
+    drawable = np.setdiff1d(allowed, [vocabulary.mask] if shares.mask else [])
     expected = sum(ids) * buckets(drawable, vocabulary.size) - np.array(replaced)
     kept = totals.get("mask.kept", 0)
     return [
@@ -89,14 +99,14 @@ def rewriting_oracles(
             "selected tokens become the mask token",
             totals.get("mask.masked", 0),
             selected,
-            rewrite.mask + to_mask,
+            shares.mask + to_mask,
         ),
         between(
             "selected tokens become random tokens",
             totals.get("mask.random", 0),
             selected,
-            rewrite.random - same - to_mask,
-            rewrite.random - to_mask,
+            shares.random - same - to_mask,
+            shares.random - to_mask,
         ),
         between("selected tokens are kept", kept, selected, keep, keep + same),
         uniformity("random tokens are drawn evenly from the vocabulary", ids, expected.tolist()),

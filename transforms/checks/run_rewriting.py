@@ -1,19 +1,16 @@
 """Checks of what the model sees where runs of tokens share their fate."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
-from transforms.checks.rewriting import BUCKETS, buckets, mask_in_text
+from transforms.checks.rewriting import BUCKETS, Shares, buckets, mask_in_text
+from transforms.contract.axes import RandomIds
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, uniformity
 from transforms.contract.stored import StoredBatch
-
-if TYPE_CHECKING:
-    from transforms.corruption.rewrite import MaskRandomKeepRuns
 
 _MILLION = 1_000_000
 _PARTIAL_TEXT = 0.02
@@ -22,7 +19,7 @@ from: rows with longer runs have a little more random tokens than their share.""
 
 
 def examine_run_rewriting(
-    batch: StoredBatch, rewrite: "MaskRandomKeepRuns", vocabulary: Vocabulary
+    batch: StoredBatch, shares: Shares, random_ids: RandomIds, vocabulary: Vocabulary
 ) -> Findings:
     """Counts masked, random and kept runs, and which ids came in at random.
 
@@ -32,7 +29,7 @@ def examine_run_rewriting(
     starts = np.flatnonzero(batch.run_borders[0][:-1])
     sizes = np.diff(np.append(starts, len(batch.seen)))
     is_mask = np.zeros(len(batch.seen), np.bool_)
-    if rewrite.mask:
+    if shares.mask:
         is_mask = batch.seen == vocabulary.mask
     same = batch.seen == batch.original
     masks, sames = (_sums(each, starts) for each in (is_mask, same))
@@ -40,9 +37,9 @@ def examine_run_rewriting(
     kept = (sames == sizes) & ~masked
     random = ~(masked | kept)
     allowed = np.zeros(max(vocabulary.size, int(batch.seen.max(initial=0)) + 1), np.bool_)
-    allowed[rewrite.random_ids.allowed(vocabulary)] = True
-    found = [mask_in_text(batch, vocabulary)] if rewrite.mask else []
-    if rewrite.mask and not allowed[vocabulary.mask]:
+    allowed[shares.allowed] = True
+    found = [mask_in_text(batch, vocabulary)] if shares.mask else []
+    if shares.mask and not allowed[vocabulary.mask]:
         partly = (masks > 0) & ~masked
         found.append(breach("a run is masked in part", batch.rows_with(starts[partly])))
     drawn = np.repeat(random, sizes)
@@ -53,7 +50,7 @@ def examine_run_rewriting(
     for fate, runs in (("masked", masked), ("random", random), ("kept", kept)):
         counts[f"mask.{fate}"] = int(sizes[runs].sum())
         counts[f"mask.{fate}_runs"] = int(np.count_nonzero(runs))
-    weights = rewrite.random_ids.weights(batch.ids, batch.special, vocabulary)
+    weights = random_ids.weights(batch.ids, batch.special, vocabulary)
     counts["mask.same_runs_millionths"] = _unseen(batch.original[starts[sizes == 1]], weights)
     behind = drawn & _behind_a_change(same, starts, sizes)
     counts |= _ids(batch.seen[behind], weights, vocabulary.size)
@@ -98,7 +95,7 @@ def _ids(ids: Array, weights: Int64, size: int) -> dict[str, int]:
 
 
 def run_rewriting_oracles(
-    totals: Mapping[str, int], rewrite: "MaskRandomKeepRuns", vocabulary: Vocabulary
+    totals: Mapping[str, int], shares: Shares, random_ids: RandomIds, vocabulary: Vocabulary
 ) -> list[Oracle]:
     """Judges the shares of masked, random and kept runs, and the random ids.
 
@@ -110,20 +107,20 @@ def run_rewriting_oracles(
         totals.get(f"mask.{fate}_runs", 0) for fate in ("masked", "random", "kept")
     )
     unseen = totals.get("mask.same_runs_millionths", 0) / _MILLION / max(runs, 1)
-    same = min(2 * unseen, 1.0) * rewrite.random
-    allowed = rewrite.random_ids.allowed(vocabulary)
-    drawn = rewrite.mask > 0 and vocabulary.mask in allowed
-    to_mask = rewrite.random / len(allowed) if drawn else 0.0
-    keep = 1 - rewrite.mask - rewrite.random
+    same = min(2 * unseen, 1.0) * shares.random
+    allowed = shares.allowed
+    drawn = shares.mask > 0 and vocabulary.mask in allowed
+    to_mask = shares.random / len(allowed) if drawn else 0.0
+    keep = 1 - shares.mask - shares.random
     numbers = [f"{n + 1:02d}" for n in range(BUCKETS)]
     ids = [totals.get(f"mask.random_ids_{n}", 0) for n in numbers]
     expected = [totals.get(f"mask.expected_ids_millionths_{n}", 0) for n in numbers]
-    partial = rewrite.random_ids.follows_counts and vocabulary.counts is None
+    partial = random_ids.follows_counts and vocabulary.counts is None
     slack = _PARTIAL_TEXT if partial else 0.0
-    low = max(rewrite.random - same - to_mask, 0.0)
+    low = max(shares.random - same - to_mask, 0.0)
     return [
-        between("runs become mask tokens", masked, runs, rewrite.mask, rewrite.mask + to_mask),
-        between("runs become random tokens", random, runs, low, rewrite.random),
+        between("runs become mask tokens", masked, runs, shares.mask, shares.mask + to_mask),
+        between("runs become random tokens", random, runs, low, shares.random),
         between("runs are kept", kept, runs, keep, keep + same),
         uniformity("random tokens are as frequent as those drawn from", ids, expected, slack),
     ]

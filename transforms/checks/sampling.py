@@ -1,7 +1,6 @@
 """Statistics that look at every token of every copy, of a sample of the rows."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +9,9 @@ from schemas.records import Bool, Int64
 from transforms.arrays.ragged import offsets_of, positions_in_row
 from transforms.arrays.randomness import rng_for
 from transforms.checks.words import selection_matrix, word_units
+from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
 from transforms.contract.stored import StoredBatch, take_rows
-
-if TYPE_CHECKING:
-    from transforms.corruption.budgets import Budget
-    from transforms.corruption.units import Units
 
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""
@@ -38,7 +34,7 @@ _INNER = 0.02
 
 
 def sample(
-    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int, skip: int = 0
+    batch: StoredBatch, units: Units, budget: Budget, max_seq_length: int, skip: int = 0
 ) -> Findings:
     """Counts in a sample of the rows where units are selected, how long they are, and overlaps.
 

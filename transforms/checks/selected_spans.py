@@ -1,7 +1,6 @@
 """Checks of spans of whole words that use up a budget exactly."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,16 +8,13 @@ from schemas.columns import WORDS
 from schemas.records import Bool
 from transforms.checks.sampling import inner_sample_oracles, sample
 from transforms.checks.selection import candidates_of, examine_tokens, filled
+from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, gather
 from transforms.contract.stored import StoredBatch, any_copy
 
-if TYPE_CHECKING:
-    from transforms.corruption.budgets import Budget
-    from transforms.corruption.units import Units
-
 
 def examine_spans(
-    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int, most_words: int
+    batch: StoredBatch, units: Units, budget: Budget, max_seq_length: int, most_words: int
 ) -> Findings:
     """Checks how many tokens are selected and that runs are of whole words, and samples which."""
     text = candidates_of(batch, units.special)

@@ -1,7 +1,6 @@
 """Checks of which tokens were selected, and how many."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,12 +8,9 @@ from schemas.columns import WORDS
 from schemas.records import Int64
 from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
 from transforms.checks.words import examine_words
+from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, deviation
 from transforms.contract.stored import StoredBatch, any_copy
-
-if TYPE_CHECKING:
-    from transforms.corruption.budgets import Budget
-    from transforms.corruption.units import Units
 
 _MILLION = 1_000_000
 _WORDS_FILL = 0.9
@@ -22,7 +18,7 @@ _WORDS_FILL = 0.9
 
 
 def examine_selection(
-    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int
+    batch: StoredBatch, units: Units, budget: Budget, max_seq_length: int
 ) -> Findings:
     """Checks how many units are selected, and samples which."""
     if WORDS in units.needs:
@@ -33,7 +29,7 @@ def examine_selection(
 
 
 def examine_runs(
-    batch: StoredBatch, units: "Units", budget: "Budget", max_seq_length: int, most_words: int
+    batch: StoredBatch, units: Units, budget: Budget, max_seq_length: int, most_words: int
 ) -> Findings:
     """Checks how many words are selected in runs of up to `most_words`, and samples which."""
     found = examine_words(batch, budget, max_seq_length, most_words)
@@ -75,7 +71,7 @@ def candidates_of(batch: StoredBatch, special: bool) -> Int64:
 
 def examine_tokens(
     batch: StoredBatch,
-    budget: "Budget",
+    budget: Budget,
     special: bool,
     max_seq_length: int,
     lengths: Int64 | None = None,

@@ -1,19 +1,15 @@
 """Checks where sentences begin in rows of full sentences."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from schemas.columns import SENTENCES
 from transforms.arrays.ragged import offsets_of
 from transforms.contract.oracle import Findings, breach
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
 
-
-def examine_sentence_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
+def examine_sentence_starts(batch: StoredBatch, rules: RowRules) -> Findings:
     """Checks the sentence starts of rows that follow one another, where they are stored.
 
     A sentence begins behind every separator inside the text. Elsewhere a row may begin inside a
@@ -23,7 +19,7 @@ def examine_sentence_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
     """
     if SENTENCES not in batch.annotations:
         return Findings()
-    layout, begins, ends = recipe.layout, batch.offsets[:-1], batch.offsets[1:]
+    layout, begins, ends = rules.layout, batch.offsets[:-1], batch.offsets[1:]
     inner = np.ones(len(batch.ids), np.bool_)
     for step in range(len(layout.prefix)):
         inner[np.minimum(begins + step, ends - 1)] = False
@@ -49,7 +45,7 @@ def examine_sentence_starts(batch: StoredBatch, recipe: "Recipe") -> Findings:
     sentence = np.searchsorted(at, heads, "right") - 1
     known = (sentence >= 0) & (sentence < len(at) - 1)
     short = np.zeros(len(heads), np.bool_)
-    short[known] = np.diff(at)[sentence[known]] <= recipe.capacity
+    short[known] = np.diff(at)[sentence[known]] <= rules.capacity
     torn = np.zeros(len(batch.ids), np.bool_)
     torn[stream[heads[short]]] = True
     name = "a row begins inside a sentence that has room in a row"

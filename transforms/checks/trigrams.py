@@ -1,7 +1,6 @@
 """Checks of which windows of three tokens were selected, and how many."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -12,9 +11,6 @@ from transforms.checks.selection import examine_special
 from transforms.contract.oracle import Findings, Oracle, breach, gather, uniformity
 from transforms.contract.stored import StoredBatch, any_copy, take_rows
 
-if TYPE_CHECKING:
-    from transforms.corruption.trigrams import ShuffledTrigrams
-
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""
 _PARTS = 8
@@ -23,8 +19,14 @@ _EDGE = 2.0
 more often; by how much grows with the rate."""
 
 
-def examine_trigrams(batch: StoredBatch, select: "ShuffledTrigrams") -> Findings:
-    """Checks that windows are of three free tokens, and as many as there should be."""
+def examine_trigrams(batch: StoredBatch, windows: Callable[[Bool, Int64], Int64]) -> Findings:
+    """Checks that windows are of three free tokens, and as many as there should be.
+
+    Args:
+      batch: Rows.
+      windows: Returns int64[R], the number of windows of rows, from their free tokens, bool[T], and
+        the rows' offsets.
+    """
     apart = _broken_windows(batch)
     found = [
         breach("a window is not of three neighbouring tokens", apart),
@@ -34,7 +36,7 @@ def examine_trigrams(batch: StoredBatch, select: "ShuffledTrigrams") -> Findings
         return gather(found)
     free = _free(batch)
     layers = _layers(batch)
-    wanted = select.windows(free, layers).reshape(batch.copies, -1).T
+    wanted = windows(free, layers).reshape(batch.copies, -1).T
     chosen = _marks(batch, batch.selected)
     if not free[chosen].all():
         touched = np.flatnonzero(~free[_flat(batch, batch.selected)])

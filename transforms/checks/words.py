@@ -1,22 +1,18 @@
 """Checks of whole words: where they begin, and that they are selected whole."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from schemas.records import Bool, Int64
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
+from transforms.contract.axes import Budget
 from transforms.contract.oracle import Findings, breach, gather
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch, any_copy, take_rows
 
-if TYPE_CHECKING:
-    from transforms.corruption.budgets import Budget
-    from transforms.objectives.recipe import Recipe
 
-
-def examine_word_starts(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+def examine_word_starts(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
     """Checks the stored word starts of every row, against what tokens say by themselves, too."""
     words = batch.word_starts
     if words is None:
@@ -26,8 +22,8 @@ def examine_word_starts(batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabu
     falls = np.zeros(len(words.values), np.bool_)
     falls[1:] = (words.values[1:] <= words.values[:-1]) & (row[1:] == row[:-1])
     begun = batch.word_flags | batch.special
-    heads = [np.full(len(batch), len(recipe.layout.prefix))]
-    if recipe.segments == 2 and not recipe.layout.join_split_word:
+    heads = [np.full(len(batch), len(rules.layout.prefix))]
+    if rules.segments == 2 and not rules.layout.join_split_word:
         second = batch.second_segment_start
         heads.append(np.where(second < batch.lengths, second, heads[0]))
     inside = np.zeros(len(batch), np.bool_)
@@ -79,7 +75,7 @@ def _examine_kinds(batch: StoredBatch, kinds: TokenKinds) -> Findings:
 
 
 def examine_words(
-    batch: StoredBatch, budget: "Budget", max_seq_length: int, run: int = 1
+    batch: StoredBatch, budget: Budget, max_seq_length: int, run: int = 1
 ) -> Findings:
     """Checks that words are selected whole, and as many as fit into the budget.
 

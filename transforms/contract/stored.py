@@ -4,21 +4,19 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
-from schemas.records import Array, Bool, Bytes, Examples, Int64
+from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
 from transforms.annotate.annotations import column_positions, column_spans, span_marks
 from transforms.arrays.ragged import Ragged, range_indices
 from transforms.arrays.spans import Spans
 from transforms.contract.oracle import Findings, breach, gather
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.contract.rules import RowRules
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,13 +54,13 @@ class StoredBatch:
 
     @classmethod
     def of(
-        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary, number: int = 0
+        cls, batch: pa.RecordBatch, rules: RowRules, vocabulary: Vocabulary, number: int = 0
     ) -> "StoredBatch":
         """Takes the columns of a batch, whose structure must be sound (see `structure`).
 
         Args:
           batch: The rows.
-          recipe: That they were built by.
+          rules: Of the recipe that they were built by.
           vocabulary: Of the tokenizer.
           number: Of the corruption in view, among those that are stored.
         """
@@ -77,27 +75,27 @@ class StoredBatch:
             ids=ids.values,
             offsets=ids.offsets,
             second_segment_start=starts,
-            special=special_tokens(ids, starts, recipe, vocabulary),
+            special=special_tokens(ids, starts, rules, vocabulary),
             relation=relation,
             word_starts=_ragged(batch.column("word_starts")) if "word_starts" in names else None,
-            copies=recipe.copies,
-            **_selection(batch, recipe, number),
-            annotations={name: _marks(name, batch, ids.offsets) for name in recipe.annotations},
-            turn_end=vocabulary.sep if recipe.turns else None,
+            copies=rules.copies,
+            **_selection(batch, rules, number),
+            annotations={name: _marks(name, batch, ids.offsets) for name in rules.annotations},
+            turn_end=vocabulary.sep if rules.turns else None,
         )
 
-    def view(self, batch: pa.RecordBatch, recipe: "Recipe", number: int) -> "StoredBatch":
+    def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
         """Returns the same rows with another corruption in view."""
-        return dataclasses.replace(self, **_selection(batch, recipe, number))
+        return dataclasses.replace(self, **_selection(batch, rules, number))
 
     @classmethod
     def views(
-        cls, batch: pa.RecordBatch, recipe: "Recipe", vocabulary: Vocabulary
+        cls, batch: pa.RecordBatch, rules: RowRules, vocabulary: Vocabulary
     ) -> tuple["StoredBatch", ...]:
         """Returns the rows once for each corruption that is stored, or once if none is."""
-        first = cls.of(batch, recipe, vocabulary)
-        others = range(1, len(recipe.stored))
-        return first, *(first.view(batch, recipe, number) for number in others)
+        first = cls.of(batch, rules, vocabulary)
+        others = range(1, len(rules.corruptions))
+        return first, *(first.view(batch, rules, number) for number in others)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -189,13 +187,13 @@ class StoredBatch:
             found[np.searchsorted(self.offsets, tokens, "right") - 1] = True
         return found
 
-    def examples(self, recipe: "Recipe") -> Examples:
+    def examples(self, rules: RowRules) -> Examples:
         """Returns the rows as they were before they were corrupted."""
         relation = None
         if self.relation is not None:
             names, codes = self.relation
-            # A relation that the recipe does not know is told elsewhere; here it may be any.
-            known = {name: number for number, name in enumerate(recipe.pair.relations)}
+            # An unknown relation is reported by the checks of pairs; here it may be any.
+            known = {name: number for number, name in enumerate(rules.relations)}
             numbers = np.array([known.get(name, 0) for name in names])
             relation = numbers[codes].astype(np.uint8)
         return Examples(
@@ -209,16 +207,16 @@ class StoredBatch:
         )
 
 
-def _selection(batch: pa.RecordBatch, recipe: "Recipe", number: int) -> dict[str, Any]:
+def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str, Any]:
     """Returns the fields that depend on the corruption in view."""
-    columns = [each.targets.columns("uint16") for each in recipe.stored[: number + 1]]
-    if not columns:
+    chosen = rules.corruptions[: number + 1]
+    if not chosen:
         nothing = Ragged.from_lengths(np.empty(0, np.uint16), np.zeros(batch.num_rows, np.int64))
         return {"selected": nothing, "seen": nothing.values}
-    lists = [_ragged_copies(batch.column(positions.name)) for positions, *_ in columns]
+    lists = [_ragged_copies(batch.column(each.positions)) for each in chosen]
     return {
         "selected": lists[-1],
-        "seen": _ragged_copies(batch.column(columns[-1][1].name)).values,
+        "seen": _ragged_copies(batch.column(chosen[-1].seen)).values,
         "earlier": tuple(lists[:-1]),
     }
 
@@ -254,22 +252,22 @@ def any_copy(found: Bool) -> Bool:
     return rows
 
 
-def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
+def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
     """Checks that every row has a list a copy, with as many positions as ids, and some tokens."""
-    copies, names = recipe.copies, [each.targets.columns("uint16") for each in recipe.stored]
-    pairs = [(batch.column(one.name), batch.column(other.name)) for one, other in names]
+    copies, stored = rules.copies, rules.corruptions
+    pairs = [(batch.column(each.positions), batch.column(each.seen)) for each in stored]
     wrong = np.zeros(batch.num_rows, np.bool_)
     for column in itertools.chain(*pairs):
         wrong |= np.diff(column.offsets.to_numpy()) != copies
     if wrong.any():
         return breach("a row has another number of copies than the recipe", wrong)
     found = []
-    for (one, other), (positions, seen) in zip(names, pairs, strict=True):
+    for each, (positions, seen) in zip(stored, pairs, strict=True):
         differ = _ragged_copies(positions).lengths != _ragged_copies(seen).lengths
-        name = f"{one.name} and {other.name} differ in length"
+        name = f"{each.positions} and {each.seen} differ in length"
         found.append(breach(name, any_copy(differ.reshape(-1, copies))))
     lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
-    for name in recipe.annotations:
+    for name in rules.annotations:
         column = ANNOTATIONS[name].name
         wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
         found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
@@ -278,14 +276,14 @@ def structure(batch: pa.RecordBatch, recipe: "Recipe") -> Findings:
             differ = _ragged(batch[column]).lengths != _ragged(batch[values]).lengths
             if differ.any():
                 return breach(f"{column} and {values} differ in length", differ)
-    for corruption in recipe.stored:
-        if stages := corruption.stages(copies):
-            name = f"{corruption.targets.name}_stages"
-            wrong = _wrong_lists(batch.column(name), stages)
+    for each in stored:
+        if each.stages:
+            name = f"{each.name}_stages"
+            wrong = _wrong_lists(batch.column(name), each.stages)
             found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
-    if recipe.objective_column:
-        told = np.array(batch.column("objective").to_pylist(), np.str_)
-        found.append(breach("objective is not the name of the recipe", told != recipe.name))
+    if rules.objective_column:
+        names = np.array(batch.column("objective").to_pylist(), np.str_)
+        found.append(breach("objective is not the name of the recipe", names != rules.name))
     return gather([*found, breach("a row is empty", lengths == 0)])
 
 
@@ -317,14 +315,14 @@ def _wrong_positions(column: pa.ListArray, lengths: Int64) -> Bool:
 
 
 def special_tokens(
-    ids: Ragged, second_starts: Int64, recipe: "Recipe", vocabulary: Vocabulary
+    ids: Ragged, second_starts: Int64, rules: RowRules, vocabulary: Vocabulary
 ) -> Bool:
-    """Returns bool[T]: where the recipe puts special tokens, whatever stands there."""
-    layout = recipe.layout
+    """Returns bool[T]: where the layout puts special tokens, whatever stands there."""
+    layout = rules.layout
     special = np.zeros(len(ids.values), np.bool_)
     begins, ends = ids.offsets[:-1], ids.offsets[1:]
-    paired = np.full(len(begins), recipe.segments == 2)
-    if recipe.least_segments < recipe.segments:
+    paired = np.full(len(begins), rules.segments == 2)
+    if rules.min_segments < rules.segments:
         paired = second_starts < ends - begins
     borders = [
         (begins, len(layout.prefix), begins, ends),
@@ -335,7 +333,7 @@ def special_tokens(
     for first, count, low, high in borders:
         for step in range(count):
             special[np.clip(first + step, low, high - 1)] = True
-    for role in {role for part in recipe.parts for role in part.inner_roles}:
+    for role in rules.inner_roles:
         special |= ids.values == vocabulary.roles[role]
     return special
 
@@ -357,6 +355,7 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
     """Returns some rows, copied."""
     lengths = batch.lengths[rows]
     tokens = range_indices(batch.offsets[rows], lengths)
+    columns = TokenColumns(batch.ids, annotations=batch.annotations).take(tokens)
     lists = (rows[:, None] * batch.copies + np.arange(batch.copies)).ravel()
     chosen = range_indices(batch.selected.offsets[lists], batch.selected.lengths[lists])
     earlier = [
@@ -368,7 +367,7 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
         at = range_indices(words.offsets[rows], words.lengths[rows])
         words = Ragged.from_lengths(words.values[at], words.lengths[rows])
     return StoredBatch(
-        ids=batch.ids[tokens],
+        ids=columns.ids,
         offsets=Ragged.from_lengths(tokens, lengths).offsets,
         second_segment_start=batch.second_segment_start[rows],
         special=batch.special[tokens],
@@ -381,6 +380,6 @@ def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
             Ragged.from_lengths(values, each.lengths[lists])
             for values, each in zip(earlier, batch.earlier, strict=True)
         ),
-        annotations={name: marks[tokens] for name, marks in batch.annotations.items()},
+        annotations=columns.annotations,
         turn_end=batch.turn_end,
     )

@@ -2,26 +2,23 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from schemas.records import Bool, Examples, Int64
+from schemas.records import Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import random_bits
+from transforms.arrays.randomness import random_bits, threshold
 from transforms.arrays.spans import Spans
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
+from transforms.contract.axes import Batch, Units, UnitTable
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import check_rate
+from transforms.corruption.selector import Selector
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
-from transforms.corruption.units import TokenUnits, Units, UnitTable
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-_SCALE = 1 << 32
+from transforms.corruption.units import TokenUnits
 
 STAGE_UNITS: Mapping[str, Units] = {
     "basic": TokenUnits(),
@@ -32,7 +29,7 @@ STAGE_UNITS: Mapping[str, Units] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BernoulliUnits(Part):
+class BernoulliUnits(Selector):
     """Every unit with the same probability, whatever becomes of the others.
 
     The number of selected units of a row is binomial: there is no budget and no cap, and a short
@@ -46,8 +43,6 @@ class BernoulliUnits(Part):
     Source: PaddlePaddle/ERNIE, branch repro, ernie/batching.py:25-117.
     """
 
-    avoids_taken: ClassVar[bool] = False
-
     units: Units = TokenUnits()
     rate: float = 0.15
 
@@ -57,34 +52,28 @@ class BernoulliUnits(Part):
     def prepare(self, examples: Examples) -> UnitTable:
         return self.units.find(examples)
 
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
-        chosen = random_bits(rng, int(units.counts.sum())) < round(self.rate * _SCALE)
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        units = batch.units
+        chosen = random_bits(rng, int(units.counts.sum())) < threshold(self.rate)
         return units.spans(np.flatnonzero(chosen))
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return lengths
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        copies = np.arange(recipe.copies)
-        table = self.units.find(batch.examples(recipe))
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        copies = np.arange(rules.copies)
+        table = self.units.find(batch.examples(rules))
         return examine_bernoulli(batch, table, copies, self.rate, "unit")
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         found = bernoulli_oracles(totals, self.rate, "unit")
         return [all_units(totals, self.rate, ["unit"]), *found]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StagedUnits(Part):
+class StagedUnits(Selector):
     """Every unit with the same probability; what a unit is depends on the stage of the copy.
 
     Stage "basic" takes every token for itself (in Chinese a character, else a piece of a word),
@@ -107,8 +96,6 @@ class StagedUnits(Part):
     Differs: the reference leaves the units of a file to whoever made it, and the stages to the list
       of files; here every row has a selection for every stage.
     """
-
-    avoids_taken: ClassVar[bool] = False
 
     stages: tuple[str, ...] = ("basic=1", "phrase=1", "entity=1")
     rate: float = 0.15
@@ -161,24 +148,17 @@ class StagedUnits(Part):
     def prepare(self, examples: Examples) -> UnitTable:
         return self.of_copy(0, 1).prepare(examples)
 
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
-        return self.of_copy(0, 1).select(examples, units, max_seq_length, rng, taken)
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        return self.of_copy(0, 1).select(batch, rng)
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return lengths
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        examples = batch.examples(recipe)
-        names = np.array(self.stage_names(recipe.copies))
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        examples = batch.examples(rules)
+        names = np.array(self.stage_names(rules.copies))
         found = [
-            part.examine(batch, recipe, vocabulary)
+            part.examine(batch, rules, vocabulary)
             for part in {STAGE_UNITS[name] for name in names.tolist()}
             if isinstance(part, Part)
         ]
@@ -189,9 +169,9 @@ class StagedUnits(Part):
         return gather(found)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        names = list(dict.fromkeys(self.stage_names(recipe.copies)))
+        names = list(dict.fromkeys(self.stage_names(rules.copies)))
         found = [all_units(totals, self.rate, names)]
         for name in names:
             found.extend(bernoulli_oracles(totals, self.rate, name))

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,23 +10,7 @@ from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.contract.oracle import Oracle, bounded_sum
 from transforms.contract.part import Part
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-
-class Budget(Protocol):
-    """Answers how many tokens to select in each row.
-
-    The selector says what lengths are: of whole rows, or of their text without special tokens.
-    """
-
-    @property
-    def rate(self) -> float: ...
-
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64: ...
-
-    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]: ...
+from transforms.contract.rules import RowRules
 
 
 def check_rate(rate: float) -> None:
@@ -37,7 +20,32 @@ def check_rate(rate: float) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RoundedBudget(Part):
+class _ShareOfLength(Part):
+    """A budget that follows from the length of a row, without a draw.
+
+    Attributes:
+      rate: Fraction of the sequence, in (0, 1).
+    """
+
+    rate: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns the minimum and the maximum that rows of single-token units select."""
+        exact = self.exact(lengths, max_seq_length)
+        return exact, exact
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
+        return self.exact(lengths, max_seq_length)
+
+    def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RoundedBudget(_ShareOfLength):
     """min(max_predictions, max(1, round(length * rate))), length with special tokens.
 
     Rounding is half to even, on the IEEE double product, like Python's `round`.
@@ -49,26 +57,20 @@ class RoundedBudget(Part):
     Source: google-research/bert create_pretraining_data.py:372-373; README.md:886-906 for the cap.
     """
 
-    rate: float = 0.15
     max_predictions: int | None = None
 
     def __post_init__(self) -> None:
-        check_rate(self.rate)
+        super().__post_init__()
         if self.max_predictions is not None and self.max_predictions < 1:
             raise ValueError(f"max_predictions must be at least 1, got {self.max_predictions}")
 
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
-        return self.bounds(lengths, max_seq_length)[1]
-
-    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
-        """Returns the least and the most tokens a row of single-token units selects."""
+    def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
         cap = self.max_predictions or math.ceil(max_seq_length * self.rate)
-        exact = np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
-        return exact, exact
+        return np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CeiledBudget(Part):
+class CeiledBudget(_ShareOfLength):
     """ceil(length * rate), on the IEEE double product: at least one token of every row with text.
 
     Attributes:
@@ -77,22 +79,12 @@ class CeiledBudget(Part):
     Source: facebookresearch/SpanBERT pretraining/fairseq/data/masking.py (mask_num).
     """
 
-    rate: float = 0.15
-
-    def __post_init__(self) -> None:
-        check_rate(self.rate)
-
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
-        return self.bounds(lengths, max_seq_length)[1]
-
-    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
-        """Returns the least and the most tokens a row of single-token units selects."""
-        exact = np.ceil(lengths * self.rate).astype(np.int64)
-        return exact, exact
+    def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
+        return np.ceil(lengths * self.rate).astype(np.int64)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CappedBudget(Part):
+class CappedBudget(_ShareOfLength):
     """max(1, min(cap, round(length * rate))), length with special tokens.
 
     The cap is floor(max_seq_length * (rate + 0.005)): 19 at 128, 79 at 512. Rounding is half to
@@ -104,19 +96,9 @@ class CappedBudget(Part):
     Source: google-research/electra configure_pretraining.py:36-132, pretrain_helpers.py:130-213.
     """
 
-    rate: float = 0.15
-
-    def __post_init__(self) -> None:
-        check_rate(self.rate)
-
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
-        return self.bounds(lengths, max_seq_length)[1]
-
-    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
-        """Returns the least and the most tokens a row of single-token units selects."""
+    def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
         cap = max(int((self.rate + 0.005) * max_seq_length), 1)
-        exact = np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
-        return exact, exact
+        return np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,12 +120,12 @@ class RandomizedBudget(Part):
         return np.floor(lengths * self.rate + rng.random(len(lengths))).astype(np.int64)
 
     def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
-        """Returns the least and the most tokens a row of single-token units selects."""
+        """Returns the minimum and the maximum that rows of single-token units select."""
         exact = lengths * self.rate
         return np.floor(exact).astype(np.int64), np.ceil(exact).astype(np.int64)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         """Judges the mean: rows that cannot reach their budget, and whole words, are left out."""
         name = "budgets are rounded without bias"

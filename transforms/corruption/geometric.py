@@ -2,30 +2,26 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from schemas.records import Bool, Examples, Int64
+from schemas.records import Bool, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.arrays.randomness import random_bits, scaled_bits
+from transforms.arrays.randomness import DRAWS, random_bits, scaled_bits
 from transforms.arrays.spans import Spans, merge_adjacent
 from transforms.checks.selected_spans import examine_spans, span_oracles
+from transforms.contract.axes import Batch, Budget, Units, UnitTable
 from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.budgets import Budget, CeiledBudget
-from transforms.corruption.units import Units, UnitTable, WordUnits
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-_SCALE = 1 << 32
+from transforms.corruption.budgets import CeiledBudget
+from transforms.corruption.selector import BudgetedSelector
+from transforms.corruption.units import WordUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeometricSpans(Part):
+class GeometricSpans(BudgetedSelector):
     """Spans of whole words, drawn until the row's budget is used up exactly.
 
     Again and again a length in words and a token are drawn. If the token is selected already, both
@@ -47,8 +43,6 @@ class GeometricSpans(Part):
     Differs: masks follow from the seed; of two segments, a span lies in one.
     """
 
-    avoids_taken: ClassVar[bool] = False
-
     units: Units = WordUnits()
     budget: Budget = CeiledBudget()
     geometric_p: float = 0.2
@@ -60,33 +54,22 @@ class GeometricSpans(Part):
         if self.most_words < 1:
             raise ValueError(f"most_words must be at least 1, got {self.most_words}")
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.units.find(examples)
-
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        units = batch.units
         lengths = np.diff(units.row_offsets)
-        budgets = np.minimum(self.budget.tokens(lengths, max_seq_length, rng), lengths)
+        budgets = np.minimum(self.budget.tokens(lengths, batch.max_seq_length, rng), lengths)
         law = length_thresholds(self.geometric_p, self.most_words)
         chosen = units.candidates[_take_spans(units, budgets, law, rng)]
-        return merge_adjacent(Spans(chosen, chosen + 1), examples.offsets)
+        return merge_adjacent(Spans(chosen, chosen + 1), batch.examples.offsets)
 
-    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
-        return self.budget.bounds(lengths, max_seq_length)[1]
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_spans(batch, self.units, self.budget, recipe.max_seq_length, self.most_words)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        rows = self.units.as_words(batch, rules)
+        return examine_spans(rows, self.units, self.budget, rules.max_seq_length, self.most_words)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return span_oracles(totals, recipe.copies, self.most_words)
+        return span_oracles(totals, rules.copies, self.most_words)
 
 
 def length_thresholds(p: float, most: int) -> Int64:
@@ -95,8 +78,8 @@ def length_thresholds(p: float, most: int) -> Int64:
     Entries are out of 2**32, and made by products and sums in a fixed order.
     """
     weights = np.cumsum(np.cumprod(np.full(most, 1 - p)))
-    table = np.rint(weights / weights[-1] * _SCALE).astype(np.int64)
-    table[-1] = _SCALE
+    table = np.rint(weights / weights[-1] * DRAWS).astype(np.int64)
+    table[-1] = DRAWS
     return table
 
 

@@ -2,31 +2,27 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
-from transforms.arrays.randomness import random_bits
+from transforms.arrays.randomness import DRAWS, random_bits
 from transforms.arrays.spans import Spans
 from transforms.checks.selection import examine_runs, run_oracles
+from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.budgets import Budget, RoundedBudget
+from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import in_random_order
-from transforms.corruption.units import Units, UnitTable, WordUnits
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-_SCALE = 1 << 32
+from transforms.corruption.selector import BudgetedSelector
+from transforms.corruption.units import WordUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BudgetedNgrams(Part):
+class BudgetedNgrams(BudgetedSelector):
     """Runs of words that begin at words in random order, each taken if it still fits.
 
     At each word a run of n words is tried, n in {1..most_words} with probability proportional to
@@ -45,8 +41,6 @@ class BudgetedNgrams(Part):
     Differs: all draws come from the seed; the reference draws n from a generator of its own.
     """
 
-    avoids_taken: ClassVar[bool] = False
-
     units: Units = WordUnits()
     budget: Budget = RoundedBudget()
     most_words: int = 3
@@ -56,18 +50,9 @@ class BudgetedNgrams(Part):
         if not 1 <= self.most_words <= 32:
             raise ValueError(f"most_words must be in [1, 32], got {self.most_words}")
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.units.find(examples)
-
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
-        budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        units, offsets = batch.units, batch.examples.offsets
+        budgets = self.budget.tokens(np.diff(offsets), batch.max_seq_length, rng)
         lengths = units.lengths
         if lengths is None:
             lengths = np.ones(int(units.counts.sum()), np.int64)
@@ -80,16 +65,14 @@ class BudgetedNgrams(Part):
             _take_runs(chosen, order, draws, table, rows, lengths)
         return units.spans(np.flatnonzero(chosen))
 
-    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
-        return self.budget.bounds(lengths, max_seq_length)[1]
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_runs(batch, self.units, self.budget, recipe.max_seq_length, self.most_words)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        rows = self.units.as_words(batch, rules)
+        return examine_runs(rows, self.units, self.budget, rules.max_seq_length, self.most_words)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return run_oracles(totals, recipe.copies, self.most_words)
+        return run_oracles(totals, rules.copies, self.most_words)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,8 +94,8 @@ def run_thresholds(most: int, *, favor_short: bool) -> Int64:
         weights = 1 / np.arange(1, words + 1)
         if not favor_short:
             weights = weights[::-1]
-        table[words, :words] = np.rint(np.cumsum(weights) / weights.sum() * _SCALE)
-        table[words, words - 1 :] = _SCALE
+        table[words, :words] = np.rint(np.cumsum(weights) / weights.sum() * DRAWS)
+        table[words, words - 1 :] = DRAWS
     return table
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,17 +12,16 @@ from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import random_below, random_bits
 from transforms.arrays.spans import Spans
 from transforms.checks.one_run import examine_one_run, one_run_oracles
+from transforms.contract.axes import Batch, UnitTable
 from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.units import UnitTable, WordUnits
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.corruption.selector import Selector
+from transforms.corruption.units import WordUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneRun(Part):
+class OneRun(Selector):
     """One run of whole words a row, all of whose tokens are free.
 
     The number of words is uniform in {1..most_words}, and the run begins at a uniform one of the
@@ -60,19 +59,13 @@ class OneRun(Part):
             self.units.find(examples), len(examples.ids), self.most_words, self.longest
         )
 
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        units, examples = batch.units, batch.examples
         if not isinstance(units, WordRuns):
             raise TypeError("the units must be what `prepare` makes of these examples")
         words = random_below(rng, self.most_words, len(examples)) + 1
         places = random_bits(rng, len(examples)).astype(np.uint64)
-        room, offsets = units.room(taken), offsets_of(units.counts)
+        room, offsets = units.room(batch.taken), offsets_of(units.counts)
         found: list[Spans] = []
         rows = np.arange(len(examples))
         while len(rows):
@@ -94,11 +87,11 @@ class OneRun(Part):
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return np.minimum(lengths, self.longest)
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_one_run(batch, self.most_words, self.longest)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         return one_run_oracles(totals, self.most_words)
 

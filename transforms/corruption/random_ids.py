@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,27 +10,6 @@ from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary, check_roles
 from transforms.arrays.randomness import random_below, random_bits
 from transforms.contract.part import Part
-
-
-class RandomIds(Protocol):
-    """Draws ids, each on its own.
-
-    `follows_counts` says that they follow the counts of a vocabulary that has some.
-    """
-
-    follows_counts: ClassVar[bool]
-
-    def draw(
-        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
-    ) -> Array: ...
-
-    def allowed(self, vocabulary: Vocabulary) -> Int64:
-        """Returns the ids that can be drawn, ascending."""
-        ...
-
-    def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
-        """Returns int64[V]: how likely ids are against one another, where these are the rows."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

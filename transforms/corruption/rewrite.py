@@ -2,37 +2,23 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Examples
 from schemas.vocabulary import Vocabulary, check_roles
-from transforms.arrays.randomness import random_below, random_bits
-from transforms.arrays.spans import PERMUTATIONS, Spans, merge_adjacent
-from transforms.checks.rewriting import examine_rewriting, rewriting_oracles
+from transforms.arrays.randomness import random_below, random_bits, threshold
+from transforms.arrays.spans import PERMUTATIONS, TRIGRAM, Spans, merge_adjacent
+from transforms.checks.rewriting import Shares, examine_rewriting, rewriting_oracles
 from transforms.checks.run_rewriting import examine_run_rewriting, run_rewriting_oracles
 from transforms.checks.shuffling import examine_shuffling, shuffling_oracles
+from transforms.contract.axes import RandomIds
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.random_ids import EvenIds, RandomIds, UnigramIds
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Corruption, Recipe
-
-_SCALE = 1 << 32
-
-
-class Rewrite(Protocol):
-    """Returns the ids seen at the positions of spans. `roles` are the special tokens needed."""
-
-    @property
-    def roles(self) -> frozenset[str]: ...
-
-    def rewrite(
-        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
-    ) -> Array: ...
+from transforms.corruption.random_ids import EvenIds, UnigramIds
 
 
 def check_shares(mask: float, random: float) -> None:
@@ -43,10 +29,10 @@ def check_shares(mask: float, random: float) -> None:
         )
 
 
-def fates(bits: Array, mask: float, random: float) -> tuple[Bool, Bool]:
-    """Returns who is masked and who becomes random, from 32 random bits each."""
-    masked = bits < round(mask * _SCALE)
-    return masked, masked != (bits < round((mask + random) * _SCALE))
+def draw_shares(bits: Array, mask: float, random: float) -> tuple[Bool, Bool]:
+    """Returns what becomes the mask token and what a random one, from 32 random bits each."""
+    masked = bits < threshold(mask)
+    return masked, masked != (bits < threshold(mask + random))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +51,9 @@ class MaskRandomKeep(Part):
       fairseq data/mask_tokens_dataset.py:170-226 (all but <s> <pad> </s> <unk>).
     """
 
+    span_length: ClassVar[int | None] = None
+    reorders: ClassVar[bool] = False
+
     mask: float = 0.8
     random: float = 0.1
     exclude: tuple[str, ...] = ()
@@ -81,24 +70,25 @@ class MaskRandomKeep(Part):
         self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
     ) -> Array:
         seen = examples.ids[spans.positions()]
-        masked, replaced = fates(random_bits(rng, len(seen)), self.mask, self.random)
+        masked, replaced = draw_shares(random_bits(rng, len(seen)), self.mask, self.random)
         if self.mask:
             np.putmask(seen, masked, vocabulary.mask)
         at = np.flatnonzero(replaced)
         seen[at] = EvenIds(exclude=self.exclude).draw(examples, vocabulary, rng, len(at))
         return seen
 
-    def replacements(self, vocabulary: Vocabulary) -> Int64:
-        """Returns the ids a random token is drawn from, ascending."""
-        return EvenIds(exclude=self.exclude).allowed(vocabulary)
+    def shares(self, vocabulary: Vocabulary) -> Shares:
+        """Returns what becomes of selected tokens, with a vocabulary."""
+        allowed = EvenIds(exclude=self.exclude).allowed(vocabulary)
+        return Shares(self.mask, self.random, allowed)
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_rewriting(batch, self, vocabulary)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        return examine_rewriting(batch, self.shares(vocabulary), vocabulary)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return rewriting_oracles(totals, self, vocabulary)
+        return rewriting_oracles(totals, self.shares(vocabulary), vocabulary)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,18 +102,14 @@ class ShuffleTokens(Part):
     Source: Wang et al. 2020, 2.1 (StructBERT), with K = 3.
     """
 
+    span_length: ClassVar[int | None] = TRIGRAM
+    reorders: ClassVar[bool] = True
+
     identity: bool = True
 
     @property
     def roles(self) -> frozenset[str]:
         return frozenset()
-
-    def check(self, corruption: "Corruption") -> None:
-        if not getattr(corruption.select, "of_three", False):
-            raise ValueError(
-                "ShuffleTokens needs windows of three tokens, which ShuffledTrigrams selects; "
-                f"{type(corruption.select).__name__} selects something else"
-            )
 
     def rewrite(
         self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
@@ -133,11 +119,11 @@ class ShuffleTokens(Part):
         seen: Array = examples.ids[spans.starts[:, None] + PERMUTATIONS[drawn]].ravel()
         return seen
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_shuffling(batch, identity=self.identity)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         return shuffling_oracles(totals, identity=self.identity)
 
@@ -159,6 +145,9 @@ class MaskRandomKeepRuns(Part):
       (span_masking).
     """
 
+    span_length: ClassVar[int | None] = None
+    reorders: ClassVar[bool] = False
+
     mask: float = 0.8
     random: float = 0.1
     random_ids: RandomIds = UnigramIds()
@@ -176,17 +165,21 @@ class MaskRandomKeepRuns(Part):
         seen = examples.ids[spans.positions()]
         runs = merge_adjacent(spans, examples.offsets)
         sizes = runs.ends - runs.starts
-        masked, replaced = fates(random_bits(rng, len(runs)), self.mask, self.random)
+        masked, replaced = draw_shares(random_bits(rng, len(runs)), self.mask, self.random)
         if self.mask:
             np.putmask(seen, np.repeat(masked, sizes), vocabulary.mask)
         at = np.flatnonzero(np.repeat(replaced, sizes))
         seen[at] = self.random_ids.draw(examples, vocabulary, rng, len(at))
         return seen
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_run_rewriting(batch, self, vocabulary)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        return examine_run_rewriting(batch, self.shares(vocabulary), self.random_ids, vocabulary)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return run_rewriting_oracles(totals, self, vocabulary)
+        return run_rewriting_oracles(totals, self.shares(vocabulary), self.random_ids, vocabulary)
+
+    def shares(self, vocabulary: Vocabulary) -> Shares:
+        """Returns what becomes of selected tokens, with a vocabulary."""
+        return Shares(self.mask, self.random, self.random_ids.allowed(vocabulary))

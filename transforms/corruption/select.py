@@ -2,58 +2,29 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from schemas.columns import WORDS
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.randomness import random_bits
 from transforms.arrays.spans import Spans
 from transforms.checks.selection import examine_selection, selection_oracles
+from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.budgets import Budget, RoundedBudget
-from transforms.corruption.units import TokenUnits, Units, UnitTable
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.corruption.budgets import RoundedBudget
+from transforms.corruption.selector import BudgetedSelector
+from transforms.corruption.units import TokenUnits
 
 _CELLS = 1 << 20
 _SLAB = 32
 
 
-class Select(Protocol):
-    """Chooses spans of examples. `prepare` is called once for all copies of a batch.
-
-    `select` is given the tokens that the corruptions before it selected, bool[T], or None if it is
-    the first; a selector that leaves them alone says so by `avoids_taken`, and only such a one can
-    come behind another. `most_tokens` bounds from above how many tokens rows of these lengths can
-    lose.
-    """
-
-    @property
-    def avoids_taken(self) -> bool: ...
-
-    def prepare(self, examples: Examples) -> UnitTable: ...
-
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans: ...
-
-    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64: ...
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BudgetedUnits(Part):
+class BudgetedUnits(BudgetedSelector):
     """Units in random order, each taken if it still fits into the row's budget.
 
     Attributes:
@@ -64,35 +35,22 @@ class BudgetedUnits(Part):
       that would exceed it, go on with the next.
     """
 
-    avoids_taken: ClassVar[bool] = False
-
     units: Units = TokenUnits()
     budget: Budget = RoundedBudget()
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.units.find(examples)
-
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
-        budgets = self.budget.tokens(np.diff(examples.offsets), max_seq_length, rng)
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        lengths, units = np.diff(batch.examples.offsets), batch.units
+        budgets = self.budget.tokens(lengths, batch.max_seq_length, rng)
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
 
-    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
-        return self.budget.bounds(lengths, max_seq_length)[1]
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_selection(batch, self.units, self.budget, recipe.max_seq_length)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        rows = self.units.as_words(batch, rules)
+        return examine_selection(rows, self.units, self.budget, rules.max_seq_length)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return selection_oracles(totals, recipe.copies, WORDS in self.units.needs)
+        return selection_oracles(totals, rules.copies, self.units.words)
 
 
 def choose_units(

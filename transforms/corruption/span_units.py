@@ -1,7 +1,7 @@
 """What is selected as a whole: the phrases or entities of a text, and words elsewhere."""
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,15 +9,15 @@ from schemas.columns import WORDS
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
 from transforms.annotate.annotations import marked_spans
+from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts
+from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.units import UnitTable, WordUnits
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.corruption.units import WordUnits
 
 
 class _SpanUnits(Part):
@@ -28,6 +28,12 @@ class _SpanUnits(Part):
     """
 
     kind: ClassVar[str]
+
+    words: ClassVar[bool] = True
+
+    def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
+        begins = unit_starts(batch.examples(rules), self.kind)
+        return dataclasses.replace(batch, word_starts=flagged_positions(begins, batch.offsets))
 
     def find(self, examples: Examples) -> UnitTable:
         if examples.word_starts is None or self.kind not in examples.annotations:
@@ -42,8 +48,8 @@ class _SpanUnits(Part):
     def special(self) -> bool:
         return False
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_special(batch, self.special) + examine_word_starts(batch, recipe, vocabulary)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        return examine_special(batch, self.special) + examine_word_starts(batch, rules, vocabulary)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,23 +3,21 @@
 import dataclasses
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.columns import Column, seen_ids, selected_positions
-from schemas.records import Array, Examples, Int64
+from schemas.records import Examples
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.arrays.spans import Spans
+from transforms.arrays.arrow_lists import interleave
 from transforms.checks.selection import examine_lists
+from transforms.contract.axes import Copy
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
 
 RESERVED = frozenset(
     """
@@ -38,41 +36,6 @@ RESERVED = frozenset(
 )
 """Names that batches use otherwise, and those of the methods that torch and transformers give to
 modules, which cannot be names of modules in them."""
-
-Copy = tuple[Spans, Array]
-"""One corruption of a batch: its spans, and the ids seen at their positions."""
-
-
-class Targets(Protocol):
-    """Columns that are made of the copies of a batch.
-
-    Attributes:
-      name: Of what is predicted, for columns, statistics and losses.
-      stored: Whether there are columns; else the trainer draws the corruption anew.
-      standard: Whether the originals of its tokens are to be predicted from the vocabulary, which
-        is all that the standard columns of an export can say.
-      leads: Whether a recipe's first corruption may have it.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def stored(self) -> bool: ...
-
-    @property
-    def standard(self) -> bool: ...
-
-    @property
-    def leads(self) -> bool: ...
-
-    def losses(self, *, first: bool) -> tuple[str, ...]:
-        """Returns the names of its losses; `first` says that its corruption is the first."""
-        ...
-
-    def columns(self, id_type: str) -> tuple[Column, ...]: ...
-
-    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +75,7 @@ class MaskedTokens(Part):
         seen = [ids for _, ids in copies]
         return interleave(in_row, counts), interleave(seen, counts)
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_lists(batch)
 
 
@@ -189,27 +152,3 @@ def check_name(name: str) -> None:
         raise ValueError(f"name must be of lower-case letters, digits and _, got {name!r}")
     if name in RESERVED:
         raise ValueError(f"name cannot be {name!r}, which means something else in training")
-
-
-def interleave(copies: Sequence[Array], counts: Sequence[Int64]) -> pa.Array:
-    """Turns one ragged array a copy into a list of copies a row.
-
-    Args:
-      copies: For each copy the values of all rows, one row after the other.
-      counts: For each copy int64[R], the values of each row.
-
-    Returns:
-      Arrow list<list<T>>[R], each row with one list a copy.
-    """
-    offsets = offsets_of(np.stack(counts, axis=1).ravel())
-    values = np.empty(offsets[-1], copies[0].dtype)
-    for number, (copy, count) in enumerate(zip(copies, counts, strict=True)):
-        values[range_indices(offsets[number : -1 : len(copies)], count)] = copy
-    rows = np.arange(len(counts[0]) + 1) * len(copies)
-    return arrow_list(rows, arrow_list(offsets, pa.array(values)))
-
-
-def arrow_list(offsets: Int64, values: pa.Array) -> pa.ListArray:
-    """Returns a list array whose items and lists are never null."""
-    item = pa.field("item", values.type, nullable=False)
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values, type=pa.list_(item))

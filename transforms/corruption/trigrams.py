@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,22 +11,21 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.spans import TRIGRAM, Spans, disjoint_trigrams, trigram_starts
 from transforms.checks.trigrams import examine_trigrams, trigram_oracles
+from transforms.contract.axes import Batch, UnitTable
 from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import check_rate
 from transforms.corruption.select import in_random_order
-from transforms.corruption.units import TokenUnits, UnitTable
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.corruption.selector import Selector
+from transforms.corruption.units import TokenUnits
 
 PER_TOKEN, DISJOINT = UNITS = ("windows_per_token", "disjoint_trigrams")
 _DIGITS = 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ShuffledTrigrams(Part):
+class ShuffledTrigrams(Selector):
     """Windows of three neighbouring tokens that nothing else has touched.
 
     The places where three free tokens stand side by side are tried in random order, and a window is
@@ -49,7 +48,7 @@ class ShuffledTrigrams(Part):
     """
 
     avoids_taken: ClassVar[bool] = True
-    of_three: ClassVar[bool] = True
+    span_length: ClassVar[int | None] = TRIGRAM
 
     rate: float = 0.05
     unit: str = PER_TOKEN
@@ -62,14 +61,8 @@ class ShuffledTrigrams(Part):
     def prepare(self, examples: Examples) -> UnitTable:
         return TokenUnits().find(examples)
 
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: Bool | None = None,
-    ) -> Spans:
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        examples, taken = batch.examples, batch.taken
         free = ~examples.special if taken is None else ~(examples.special | taken)
         opens = trigram_starts(free, examples.offsets)
         wanted = self.windows(free, examples.offsets)
@@ -106,11 +99,11 @@ class ShuffledTrigrams(Part):
         # Rounded first: 5 % of 140 are 7, which is not quite what the product of doubles says.
         return np.ceil(np.round(trigrams * self.rate, _DIGITS)).astype(np.int64)
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_trigrams(batch, self)
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        return examine_trigrams(batch, self.windows)
 
     def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         return trigram_oracles(totals, self.rate)
 

@@ -1,7 +1,7 @@
 """Alignment of tokens with the entities that they name."""
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,10 @@ from schemas.records import Array, Bool, Examples
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.contract.oracle import Findings, breach, gather
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.labels.token_labels import TokenLabels
-from transforms.windows.lay_out import take_rows
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.windows.examples import take_rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,7 @@ class EntityAlignment(TokenLabels):
         """Returns int32[T]: the number of the entity, `ignored` where there is none."""
         return np.where(marks > 0, marks.astype(np.int64) - 1, ignored).astype(np.int32)
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         """Checks that enough tokens are aligned, and with entities that there are."""
         marks = batch.annotations[self.name]
         aligned = np.diff(offsets_of(marks > 0)[batch.offsets])

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +13,9 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import row_numbers
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.tokens.tokenize_text import load_tokenizer
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
 
 _PROBE = "A"
 
@@ -53,7 +51,7 @@ class TokenLabels(Part):
         """Returns int[T]: what is told of tokens, by their marks; `ignored` where nothing is."""
         return np.where(special, ignored, marks > 0).astype(np.int8)
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         """Checks that no special token is labelled, and counts."""
         marks = batch.annotations[self.name] > 0
         text = ~batch.special

@@ -3,8 +3,9 @@
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.objectives.recipe import Corruption, Recipe
+from transforms.pairs.dialogue_reality import DialogueReality
 from transforms.pairs.pair_segments import NextSentence
-from transforms.windows.dialogues import DialogueReality, DialogueTurns
+from transforms.windows.dialogues import DialogueTurns
 from transforms.windows.lay_out import Layout
 from transforms.windows.pack_windows import SentenceChunks
 

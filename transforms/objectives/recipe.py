@@ -9,17 +9,16 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
+from transforms.contract.axes import Pair, Rewrite, Segment, Select, Targets
 from transforms.contract.part import Part
-from transforms.corruption.bernoulli import StagedUnits
-from transforms.corruption.rewrite import MaskRandomKeep, Rewrite
-from transforms.corruption.select import BudgetedUnits, Select
-from transforms.corruption.targets import MaskedTokens, Targets
+from transforms.contract.rules import RowRules, StoredCorruption
+from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.corruption.select import BudgetedUnits
+from transforms.corruption.targets import MaskedTokens
 from transforms.labels.token_labels import TokenLabels
-from transforms.pairs.pair_segments import Pair, SingleSegment
+from transforms.pairs.pair_segments import SingleSegment
 from transforms.text.openings import opening_name
-from transforms.windows.dialogues import DialogueTurns
 from transforms.windows.lay_out import Layout
-from transforms.windows.pack_windows import Segment
 
 MAX_LENGTH = (1 << 16) - 1
 """Positions are stored as uint16."""
@@ -44,27 +43,33 @@ class Corruption:
     targets: Targets = MaskedTokens()
 
     def __post_init__(self) -> None:
-        if isinstance(self.select, StagedUnits) and not self.targets.stored:
+        if self.select.cycle > 1 and not self.targets.stored:
             raise ValueError(
                 "stages are shared out among stored copies; with targets that are not stored, "
                 "select BernoulliUnits of one kind"
+            )
+        length = self.rewrite.span_length
+        if length is not None and length != self.select.span_length:
+            raise ValueError(
+                f"{type(self.rewrite).__name__} needs windows of three tokens, which "
+                f"ShuffledTrigrams selects; {type(self.select).__name__} selects something else"
             )
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         """Returns what it stores, for ids of "uint16" or "uint32"."""
         stored = self.targets.columns(id_type)
-        staged = isinstance(self.select, StagedUnits)
+        staged = bool(self.select.stage_numbers(1))
         return (*stored, columns.stages(self.targets.name)) if staged else stored
 
-    def stage_names(self, copies: int) -> list[str]:
-        """Returns the name of each copy's stage; nothing if it has no stages."""
-        select = self.select
-        return select.stage_names(copies) if isinstance(select, StagedUnits) else []
-
-    def stages(self, copies: int) -> list[int]:
-        """Returns the number of each copy's stage; nothing if it has no stages."""
-        select = self.select
-        return select.stage_numbers(copies) if isinstance(select, StagedUnits) else []
+    def rules(self, copies: int) -> StoredCorruption:
+        """Returns the columns of a corruption that is stored so many times a row."""
+        positions, seen = self.targets.columns("uint16")
+        return StoredCorruption(
+            name=self.targets.name,
+            positions=positions.name,
+            seen=seen.name,
+            stages=tuple(self.select.stage_numbers(copies)),
+        )
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -111,10 +116,10 @@ class Recipe:
     parity: tuple[tuple[str, bool], ...] = ()
 
     def __post_init__(self) -> None:
-        least = self.layout.overhead(self.segments) + 2
-        if not least <= self.max_seq_length <= MAX_LENGTH:
+        minimum = self.layout.overhead(self.segments) + 2
+        if not minimum <= self.max_seq_length <= MAX_LENGTH:
             raise ValueError(
-                f"max_seq_length must be in [{least}, {MAX_LENGTH}] for {self.name}, "
+                f"max_seq_length must be in [{minimum}, {MAX_LENGTH}] for {self.name}, "
                 f"got {self.max_seq_length}"
             )
         for name, most in {"copies": MAX_COPIES, "passes": MAX_PASSES}.items():
@@ -140,9 +145,6 @@ class Recipe:
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
 
     def _check_corruptions(self) -> None:
-        for corruption in self.corrupt:
-            for part in corruption.parts:
-                part.check(corruption)
         for corruption in self.corrupt[1:]:
             if not corruption.select.avoids_taken:
                 raise ValueError(
@@ -194,18 +196,30 @@ class Recipe:
 
     @property
     def segments(self) -> int:
-        """Most segments of an example: 1 or 2."""
+        """Maximum number of segments of an example: 1 or 2."""
         return self.pair.segments
 
-    @property
-    def least_segments(self) -> int:
-        """Least segments of an example: 1 or 2."""
-        return 1 if columns.NO_SECOND in self.pair.relations else self.segments
-
-    @property
-    def turns(self) -> bool:
-        """Whether examples are turns of a dialogue, each with a separator after it."""
-        return isinstance(self.segment, DialogueTurns)
+    @functools.cached_property
+    def rules(self) -> RowRules:
+        """What its rows must hold."""
+        return RowRules(
+            name=self.name,
+            max_seq_length=self.max_seq_length,
+            copies=self.copies,
+            passes=self.passes,
+            layout=self.layout,
+            segments=self.segments,
+            min_segments=1 if columns.NO_SECOND in self.pair.relations else self.segments,
+            capacity=self.capacity,
+            relations=self.pair.relations,
+            segments_say=self.pair.segments_say,
+            turns=self.segment.dialogue,
+            inner_roles=frozenset(role for part in self.parts for role in part.inner_roles),
+            words_stored=columns.WORDS in self.store,
+            annotations=self.annotations,
+            corruptions=tuple(each.rules(self.copies) for each in self.stored),
+            objective_column=self.objective_column,
+        )
 
     @property
     def capacity(self) -> int:
@@ -264,7 +278,7 @@ class Recipe:
         """
         vocabulary.require(self.roles)
         roles = vocabulary.roles
-        if self.turns and roles["cls"] == roles["sep"]:
+        if self.segment.dialogue and roles["cls"] == roles["sep"]:
             raise ValueError(
                 f"{vocabulary.names['sep']!r} is the token of cls and of sep, and {self.name} "
                 "tells turns by their sep; name another with --cls-token TOKEN or --sep-token TOKEN"

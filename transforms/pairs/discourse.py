@@ -2,29 +2,23 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Packing, Windows
-from schemas.vocabulary import Vocabulary
-from transforms.checks.pairs import examine_relations
-from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
+from transforms.contract.axes import PairTask
 from transforms.pairs.linked_pairs import find_linked, without_openings
-from transforms.pairs.pair_segments import PairTask, excess_tokens
+from transforms.pairs.pair_segments import excess_tokens
+from transforms.pairs.pairing import Pairing
 from transforms.pairs.sentence_distance import document_borders
 from transforms.text.marker_lists import MARKER_LISTS
 from transforms.text.openings import MOST_OPENINGS
 
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DiscourseMarkers(Part):
+class DiscourseMarkers(Pairing):
     """Pairs whose B began with a discourse marker, which is left out and is to be told.
 
     Every sentence that begins with a marker of the list, and has another sentence of its document
@@ -49,7 +43,6 @@ class DiscourseMarkers(Part):
       no pairs without a marker. A is all the text that fits, not one clause.
     """
 
-    segments: ClassVar[int] = 2
     task: ClassVar[PairTask | None] = PairTask("discourse", "discourse_label")
     segments_say: ClassVar[bool] = True
     wants: ClassVar[str] = (
@@ -67,10 +60,6 @@ class DiscourseMarkers(Part):
         """The markers, those of built-in lists among them."""
         lists = (MARKER_LISTS.get(marker, (marker,)) for marker in self.markers)
         return tuple(marker for each in lists for marker in each)
-
-    @property
-    def labels(self) -> Mapping[str, int]:
-        return {name: label for label, name in enumerate(self.relations)}
 
     @property
     def openings(self) -> Sequence[str]:
@@ -91,9 +80,6 @@ class DiscourseMarkers(Part):
         first[:, 0] += off_first
         second[:, 1] -= off_second
         return Windows(without_openings(tokens, self.openings), first, second, linked.codes)
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)
 
 
 def check_markers(markers: Sequence[str]) -> None:

@@ -2,36 +2,33 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.columns import NO_SECOND
 from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import random_bits
+from transforms.arrays.randomness import DRAWS, random_bits, threshold
 from transforms.checks.pairs import (
     Cases,
-    drawn_oracles,
     drawn_pairs,
     examine_relations,
     without_second,
 )
-from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
+from transforms.contract.axes import PairTask
+from transforms.contract.oracle import Findings
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.pairs.pair_segments import PairTask, follow
+from transforms.pairs.pair_segments import follow
+from transforms.pairs.pairing import Pairing
 
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-_SCALE = 1 << 32
 _SPECIALS = 3
 """What the reference takes off a target for special tokens before it halves it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HalvedChunk(Part):
+class HalvedChunk(Pairing):
     """A chunk in two segments that follow one another, or in one.
 
     A chunk is left whole with probability `single_rate`. Else A is to have half of the chunk's
@@ -49,7 +46,6 @@ class HalvedChunk(Part):
       a short one can. No setting restores this.
     """
 
-    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("next", NO_SECOND)
     task: ClassVar[PairTask | None] = None
 
@@ -67,11 +63,11 @@ class HalvedChunk(Part):
         offsets, starts = packing.tokens.sentence_offsets, follow(packing.ends)
         ends, halves = packing.ends[starts], (packing.targets[starts] - _SPECIALS) // 2
         bits = random_bits(rng, 2 * len(starts)).reshape(-1, 2)
-        single = bits[:, 0] < round(self.single_rate * _SCALE)
+        single = bits[:, 0] < threshold(self.single_rate)
         # The sentence that would make A reach its half, and is not the first.
         border = np.searchsorted(offsets, offsets[starts] + halves, "left") - 1
         border = np.maximum(border, starts + 1)
-        joins = (bits[:, 1] < _SCALE // 2) & (offsets[border] - offsets[starts] < halves)
+        joins = (bits[:, 1] < DRAWS // 2) & (offsets[border] - offsets[starts] < halves)
         middles = np.where(single, ends, np.minimum(border + joins, ends))
         first = np.stack([offsets[starts], offsets[middles]], axis=1)
         room = np.maximum(capacity - (first[:, 1] - first[:, 0]), 0)
@@ -81,19 +77,13 @@ class HalvedChunk(Part):
         # What would be whole, if it were not left so.
         halved = np.minimum(border + joins, ends)
         whole = (halved == ends) | (offsets[halved] - offsets[starts] >= capacity)
-        drawn = drawn_pairs(whole.astype(np.int64), relation, self._cases, self.relations)
+        drawn = drawn_pairs(whole.astype(np.int64), relation, self.cases, self.relations)
         return Windows(packing.tokens, first, second, relation, drawn)
 
     @property
-    def _cases(self) -> Cases:
+    def cases(self) -> Cases:
         chances = {"next": 1 - self.single_rate, NO_SECOND: self.single_rate}
         return {"what_can_be_halved": chances, "what_cannot": {NO_SECOND: 1.0}}
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_relations(batch, self.relations) + without_second(batch)
-
-    def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        """Judges how many rows have no B, of those that could have one and of the others."""
-        return drawn_oracles(totals, self._cases, self.relations)

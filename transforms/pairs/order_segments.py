@@ -2,27 +2,22 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Packing, Windows
-from schemas.vocabulary import Vocabulary
-from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
-from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
+from transforms.checks.pairs import Cases, drawn_pairs
+from transforms.contract.axes import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors
-from transforms.pairs.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.pairs.pair_segments import LONE, SEVERAL, follow, truncate_pairs
+from transforms.pairs.pairing import Pairing
 
 _LONE = ("random", "drop")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SentenceOrder(Part):
+class SentenceOrder(Pairing):
     """Pairs of neighbours, in order or swapped.
 
     A is the first a_end sentences of a chunk of n, a_end uniform in {1..n-1}, and B the rest. With
@@ -41,7 +36,6 @@ class SentenceOrder(Part):
     Differs: the order of a pair is asked where there is one, unless random_is_swapped.
     """
 
-    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("in_order", "swapped", "random")
     task: ClassVar[PairTask | None] = PairTask("sop", "sentence_order_label")
 
@@ -81,19 +75,10 @@ class SentenceOrder(Part):
         offsets = packing.tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         relation = np.where(several, swapped, self.relations.index("random")).astype(np.uint8)
-        drawn = drawn_pairs((~several).astype(np.int64), relation, self._cases, self.relations)
+        drawn = drawn_pairs((~several).astype(np.int64), relation, self.cases, self.relations)
         return Windows(packing.tokens, first, second, relation, drawn)
 
     @property
-    def _cases(self) -> Cases:
+    def cases(self) -> Cases:
         chances = {"in_order": 1 - self.swap_rate, "swapped": self.swap_rate}
         return {SEVERAL: chances, **({LONE: {"random": 1.0}} if self.lone == "random" else {})}
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)
-
-    def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        """Judges how many pairs are swapped, and that those of one sentence are random."""
-        return drawn_oracles(totals, self._cases, self.relations)

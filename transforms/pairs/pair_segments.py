@@ -2,76 +2,23 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Bool, Int64, Packing, Windows
-from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import row_numbers
-from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
-from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
+from transforms.checks.pairs import Cases, drawn_pairs
+from transforms.contract.axes import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
+from transforms.pairs.pairing import Pairing
 
 SEVERAL, LONE = "several_sentences", "one_sentence"
 """What chunks are, which decides what can be made of them."""
 
 
-@dataclasses.dataclass(frozen=True)
-class PairTask:
-    """What a model learns of pairs.
-
-    Attributes:
-      name: Of this part of a loss.
-      label: What the models of Hugging Face call its labels.
-    """
-
-    name: str
-    label: str
-
-
-class Pair(Protocol):
-    """A way of pairing.
-
-    Attributes:
-      segments: Segments of an example: 1 or 2.
-      relations: What there is to tell of an example: names of the relations between two segments,
-        or of the orders of one; empty if nothing is. With `schemas.columns.NO_SECOND` among them,
-        an example may lack the second segment.
-      task: What is learned of them, if anything.
-      labels: Relation to label; relations that are not in it are not to be predicted.
-      records: The text is records of a query, a title and a label, see
-        `transforms.records.query_titles`.
-      wants: What the text lacks if there are no examples; empty if that is never so.
-      segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
-      needs_others: It may take text from another document, so a shard needs two.
-    """
-
-    segments: ClassVar[int]
-    task: ClassVar[PairTask | None]
-    records: ClassVar[bool]
-    wants: ClassVar[str]
-    segments_say: ClassVar[bool]
-
-    @property
-    def relations(self) -> Sequence[str]: ...
-    @property
-    def needs_others(self) -> bool: ...
-
-    @property
-    def labels(self) -> Mapping[str, int]: ...
-
-    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows: ...
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SingleSegment(Part):
+class SingleSegment(Pairing):
     """No second segment: windows follow one another."""
 
     segments: ClassVar[int] = 1
@@ -90,7 +37,7 @@ class SingleSegment(Part):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NextSentence(Part):
+class NextSentence(Pairing):
     """Next-sentence pairs: B follows A, or comes from another document.
 
     A is the first a_end sentences of a chunk of n, a_end uniform in {1..n-1}. With probability
@@ -110,7 +57,6 @@ class NextSentence(Part):
     Differs: a "random" segment never comes from its own document, unless same_document.
     """
 
-    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("next", "random")
     task: ClassVar[PairTask | None] = PairTask("nsp", "next_sentence_label")
 
@@ -153,22 +99,13 @@ class NextSentence(Part):
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         relation = random[starts].astype(np.uint8)
         lone = 1 - several[starts].astype(np.int64)
-        counts = drawn_pairs(lone, relation, self._cases, self.relations)
+        counts = drawn_pairs(lone, relation, self.cases, self.relations)
         return Windows(packing.tokens, first, second, relation, counts)
 
     @property
-    def _cases(self) -> Cases:
+    def cases(self) -> Cases:
         chances = {"next": 1 - self.random_rate, "random": self.random_rate}
         return {SEVERAL: chances, LONE: {"random": 1.0}}
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)
-
-    def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        """Judges how many B are random, of chunks of one sentence and of others."""
-        return drawn_oracles(totals, self._cases, self.relations)
 
 
 def follow(nexts: Int64) -> Int64:

@@ -1,28 +1,22 @@
 """Pairs of a query and a title, told by how the title was met."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Packing, Windows
-from schemas.vocabulary import Vocabulary
-from transforms.checks.pairs import examine_relations
-from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
+from transforms.contract.axes import PairTask
 from transforms.pairs.linked_pairs import find_linked, without_openings
-from transforms.pairs.pair_segments import PairTask, excess_tokens
+from transforms.pairs.pair_segments import excess_tokens
+from transforms.pairs.pairing import Pairing
 from transforms.pairs.sentence_distance import document_borders
 from transforms.records.query_titles import RELEVANCES, SIGNS
 
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class QueryTitles(Part):
+class QueryTitles(Pairing):
     """Pairs of a query (A) and a title (B) of a search engine's log; a record makes one pair.
 
     The records are JSON lines such as {"query": "...", "title": "...", "label": 0}, read with
@@ -38,7 +32,6 @@ class QueryTitles(Part):
       has none teaches two classes of three.
     """
 
-    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = RELEVANCES
     task: ClassVar[PairTask | None] = PairTask("relevance", "relevance_label")
     records: ClassVar[bool] = True
@@ -47,10 +40,6 @@ class QueryTitles(Part):
         "none of them is a query and a title; it needs JSON lines of a query, a title and a label, "
         "whose fields --text-field names, as in query,title,label"
     )
-
-    @property
-    def labels(self) -> Mapping[str, int]:
-        return {name: label for label, name in enumerate(self.relations)}
 
     @property
     def openings(self) -> Sequence[str]:
@@ -69,6 +58,3 @@ class QueryTitles(Part):
         first[:, 1] -= off_first
         second[:, 1] -= off_second
         return Windows(without_openings(tokens, SIGNS), first, second, linked.codes[chosen])
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)

@@ -4,28 +4,23 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Int64, Packing, Windows
-from schemas.vocabulary import Vocabulary
 from transforms.arrays.permutations import MOST_PARTS, first_class, order_names, orders
-from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
-from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
-from transforms.pairs.pair_segments import PairTask, follow
+from transforms.checks.pairs import Cases, drawn_pairs
+from transforms.contract.axes import PairTask
+from transforms.pairs.pair_segments import follow
+from transforms.pairs.pairing import Pairing
 from transforms.tokens.rearrange import take_ranges
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
 
 _COUNTS = ("uniform", "most")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SentenceReordering(Part):
+class SentenceReordering(Pairing):
     """A single segment whose parts are shuffled; their order is to be told.
 
     A chunk of sentences, cut at its end if it is too long, is divided into n parts of consecutive
@@ -82,11 +77,11 @@ class SentenceReordering(Part):
         taken = take_ranges(packing.tokens, begins[real], lengths[real], parts)
         rows = taken.sentence_offsets[taken.document_offsets]
         first = np.stack([rows[:-1], rows[1:]], axis=1)
-        drawn = drawn_pairs(most - 1, relation, self._cases, self.relations)
+        drawn = drawn_pairs(most - 1, relation, self.cases, self.relations)
         return Windows(taken, first, relation=relation.astype(np.uint8), drawn=drawn)
 
     @functools.cached_property
-    def _cases(self) -> Cases:
+    def cases(self) -> Cases:
         return {f"most_{most}_parts": self._chances(most) for most in range(1, self.max_parts + 1)}
 
     def _chances(self, most: int) -> dict[str, float]:
@@ -97,15 +92,6 @@ class SentenceReordering(Part):
             for parts in range(fewest, most + 1)
             for name in self.relations[first_class(parts) : first_class(parts + 1)]
         }
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)
-
-    def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        """Judges how often each order comes up, by how many parts there can be."""
-        return drawn_oracles(totals, self._cases, self.relations)
 
 
 def _borders(

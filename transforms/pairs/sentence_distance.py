@@ -1,29 +1,24 @@
 """Pairs that are neighbours, of the same document, or of two documents: sentence distance."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Int64, Packing, Windows
-from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import random_below
-from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
-from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
+from transforms.checks.pairs import Cases, drawn_pairs
+from transforms.contract.axes import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors, fill_up
-from transforms.pairs.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
+from transforms.pairs.pair_segments import LONE, SEVERAL, follow, truncate_pairs
+from transforms.pairs.pairing import Pairing
 
 ADJACENT, SAME_DOCUMENT, RANDOM = range(3)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SentenceDistance(Part):
+class SentenceDistance(Pairing):
     """Pairs of three distances, a third each as far as the text allows.
 
     A is the first a_end sentences of a chunk of n, a_end uniform in {1..n-1}. One of three
@@ -43,13 +38,8 @@ class SentenceDistance(Part):
       the next sentence of the corpus whatever it belongs to.
     """
 
-    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("adjacent", "same_document", "random")
     task: ClassVar[PairTask | None] = PairTask("distance", "sentence_distance_label")
-
-    @property
-    def labels(self) -> Mapping[str, int]:
-        return {name: label for label, name in enumerate(self.relations)}
 
     @property
     def needs_others(self) -> bool:
@@ -83,11 +73,11 @@ class SentenceDistance(Part):
         offsets = tokens.sentence_offsets
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         case = 2 * (~several[starts]).astype(np.int64) + (choices[starts] == 0)
-        drawn = drawn_pairs(case, distance, self._cases, self.relations)
+        drawn = drawn_pairs(case, distance, self.cases, self.relations)
         return Windows(tokens, first, second, distance.astype(np.uint8), drawn)
 
     @property
-    def _cases(self) -> Cases:
+    def cases(self) -> Cases:
         third = 1 / 3
         return {
             SEVERAL: {"adjacent": third, "same_document": third, "random": third},
@@ -95,15 +85,6 @@ class SentenceDistance(Part):
             LONE: {"same_document": 1 - third, "random": third},
             f"{LONE}_and_none_far": {"random": 1.0},
         }
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)
-
-    def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        """Judges the thirds, by what was possible."""
-        return drawn_oracles(totals, self._cases, self.relations)
 
 
 def document_borders(document_offsets: Int64) -> tuple[Int64, Int64]:

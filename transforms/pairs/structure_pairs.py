@@ -2,28 +2,21 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Packing, Windows
-from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import random_bits
-from transforms.checks.pairs import Cases, drawn_oracles, drawn_pairs, examine_relations
-from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
-from transforms.contract.stored import StoredBatch
+from transforms.arrays.randomness import DRAWS, random_bits, threshold
+from transforms.checks.pairs import Cases, drawn_pairs
+from transforms.contract.axes import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors
-from transforms.pairs.pair_segments import LONE, SEVERAL, PairTask, follow, truncate_pairs
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-_SCALE = 1 << 32
+from transforms.pairs.pair_segments import LONE, SEVERAL, follow, truncate_pairs
+from transforms.pairs.pairing import Pairing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SentenceStructure(Part):
+class SentenceStructure(Pairing):
     """Three kinds of pairs: B follows A, B goes before A, or B comes from another document.
 
     A chunk of n sentences is cut after the first a_end, a_end uniform in {1..n-1}. With probability
@@ -44,7 +37,6 @@ class SentenceStructure(Part):
       sentences of the same document that are no neighbours are left out.
     """
 
-    segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ("next", "previous", "random")
     task: ClassVar[PairTask | None] = PairTask("structure", "sentence_structure_label")
 
@@ -72,9 +64,9 @@ class SentenceStructure(Part):
         first_sizes = np.ones(len(sizes), np.int64)
         first_sizes[several] = rng.integers(1, sizes[several])
         draws = random_bits(rng, len(sizes))
-        random_below = round(self.random_rate * _SCALE)
+        random_below = threshold(self.random_rate)
         random = (draws < random_below) | ~several
-        previous = (draws >= random_below + (_SCALE - random_below) // 2) & ~random
+        previous = (draws >= random_below + (DRAWS - random_below) // 2) & ~random
         middles = begins + first_sizes
         starts = follow(np.where(random, middles, packing.ends))
         first = np.stack([starts, middles[starts]], axis=1)
@@ -87,20 +79,11 @@ class SentenceStructure(Part):
         following, before, other = range(len(self.relations))
         relation = np.where(drawn, other, np.where(swapped, before, following))
         lone = (~several[starts]).astype(np.int64)
-        counts = drawn_pairs(lone, relation, self._cases, self.relations)
+        counts = drawn_pairs(lone, relation, self.cases, self.relations)
         return Windows(packing.tokens, first, second, relation.astype(np.uint8), counts)
 
     @property
-    def _cases(self) -> Cases:
+    def cases(self) -> Cases:
         half = (1 - self.random_rate) / 2
         chances = {"next": half, "previous": half, "random": self.random_rate}
         return {SEVERAL: chances, LONE: {"random": 1.0}}
-
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        return examine_relations(batch, self.relations)
-
-    def oracles(
-        self, totals: Mapping[str, int], recipe: "Recipe", vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        """Judges how many pairs are random, and how many of the others are the wrong way round."""
-        return drawn_oracles(totals, self._cases, self.relations)

@@ -70,13 +70,10 @@ def _kept(tokens: Tokens, kept: Bool) -> Tokens:
     offsets = offsets_of(kept)[tokens.sentence_offsets]
     filled = np.flatnonzero(np.diff(offsets))
     borders = offsets_of(np.diff(offsets) > 0)[tokens.document_offsets]
-    words = tokens.word_starts
     return dataclasses.replace(
         tokens,
-        ids=tokens.ids[kept],
+        **tokens.take(kept).columns,
         sentence_offsets=np.append(offsets[filled], offsets[-1]),
         document_offsets=np.unique(borders),
         ends_line=tokens.ends_line[filled],
-        word_starts=None if words is None else words[kept],
-        annotations={name: marks[kept] for name, marks in tokens.annotations.items()},
     )

@@ -7,10 +7,8 @@ import numpy as np
 
 from schemas.records import Packing, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import random_below, random_bits
+from transforms.arrays.randomness import random_below, random_bits, threshold
 from transforms.contract.part import Part
-
-_SCALE = 1 << 32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +29,7 @@ class DrawnChunks(Part):
     """
 
     for_pairs: ClassVar[bool] = True
+    dialogue: ClassVar[bool] = False
 
     short_rate: float = 0.05
     shortest: int = 5
@@ -50,7 +49,7 @@ class DrawnChunks(Part):
         offsets = tokens.sentence_offsets
         count, longest = len(offsets) - 1, capacity + self.surplus
         shortest = min(self.shortest, longest)
-        short = random_bits(rng, count) < round(self.short_rate * _SCALE)
+        short = random_bits(rng, count) < threshold(self.short_rate)
         lengths = shortest + random_below(rng, longest - shortest + 1, count)
         targets = np.where(short, lengths, longest)
         ends = np.searchsorted(offsets, offsets[:-1] + targets, "left")

@@ -6,7 +6,7 @@ BERT's pairs give sentences back, so the next window may begin inside the last.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,24 +19,8 @@ from transforms.checks.layout import examine_filling
 from transforms.checks.sentence_starts import examine_sentence_starts
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-
-if TYPE_CHECKING:
-    from transforms.objectives.recipe import Recipe
-
-
-class Segment(Protocol):
-    """A way of packing. `capacity` is the number of tokens that the layout leaves for text.
-
-    Attributes:
-      for_pairs: Windows are sentences of one document, which a pairing can deal out.
-    """
-
-    for_pairs: ClassVar[bool]
-
-    def pack(
-        self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
-    ) -> Packing: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +35,7 @@ class SentenceChunks(Part):
     """
 
     for_pairs: ClassVar[bool] = True
+    dialogue: ClassVar[bool] = False
 
     short_rate: float = 0.1
 
@@ -92,6 +77,7 @@ class FullSentences(Part):
     """
 
     for_pairs: ClassVar[bool] = False
+    dialogue: ClassVar[bool] = False
 
     cross_documents: bool = True
     end_lines: bool = False
@@ -120,9 +106,9 @@ class FullSentences(Part):
         ended = self.end_lines or (self.end_documents and self.cross_documents)
         return ("sep",) if ended else ()
 
-    def examine(self, batch: StoredBatch, recipe: "Recipe", vocabulary: Vocabulary) -> Findings:
-        found = examine_sentence_starts(batch, recipe)
-        return found + examine_filling(batch, recipe) if self.cross_documents else found
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        found = examine_sentence_starts(batch, rules)
+        return found + examine_filling(batch, rules) if self.cross_documents else found
 
 
 KEEP_CHOICES = ("head", "tail", "head_tail")
@@ -141,6 +127,7 @@ class WholeDocuments(Part):
     """
 
     for_pairs: ClassVar[bool] = False
+    dialogue: ClassVar[bool] = False
 
     keep: str = "head_tail"
 
@@ -170,14 +157,13 @@ class WholeDocuments(Part):
             # What is inside a span here does not go on with what stands before it now.
             marks[resumed[marks[resumed] == INSIDE]] = BEGINS
         documents = np.arange(len(lengths) + 1, dtype=np.int64)
-        kept = Tokens(
-            ids=tokens.ids[chosen],
+        marked = dataclasses.replace(tokens, word_starts=words, annotations=annotations)
+        kept = dataclasses.replace(
+            tokens,
+            **marked.take(chosen).columns,
             sentence_offsets=offsets_of(head + tail),
             document_offsets=documents,
             ends_line=np.ones(len(lengths), np.bool_),
-            word_starts=None if words is None else words[chosen],
-            exact_path=tokens.exact_path,
-            annotations={name: each[chosen] for name, each in annotations.items()},
         )
         return Packing(kept, documents[1:], np.full(len(lengths), capacity, np.int64))
 
@@ -228,19 +214,18 @@ def insert_separators(
     ends_line[item] = tokens.ends_line
     separated = np.ones(len(item_counts), np.bool_)
     separated[item] = behind > 0
-    special = np.zeros(offsets[-1], np.bool_)
-    special[offsets[1:][separated] - 1] = True
-    ids = np.full(offsets[-1], separator, tokens.ids.dtype)
-    ids[~special] = tokens.ids
-    words = None
-    if tokens.word_starts is not None:
-        words = np.zeros(offsets[-1], np.bool_)
-        words[~special] = tokens.word_starts
-    annotations = {}
-    for name, values in tokens.annotations.items():
-        annotations[name] = np.zeros(offsets[-1], values.dtype)
-        annotations[name][~special] = values
-    return Tokens(ids, offsets, borders, ends_line, words, tokens.exact_path, special, annotations)
+    text = np.ones(offsets[-1], np.bool_)
+    text[offsets[1:][separated] - 1] = False
+    stream = tokens.specials(len(text), separator)
+    for old, new in tokens.pairs_with(stream):
+        new[text] = old
+    return dataclasses.replace(
+        tokens,
+        **stream.columns,
+        sentence_offsets=offsets,
+        document_offsets=borders,
+        ends_line=ends_line,
+    )
 
 
 def split_long_items(tokens: Tokens, capacity: int) -> Tokens:

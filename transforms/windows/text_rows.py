@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from schemas.columns import NO_SECOND
-from schemas.records import Array, Bool, Int64, Tokens, Windows
+from schemas.records import Bool, Int64, Tokens, Windows
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.pairs.pair_segments import Pair
+from transforms.contract.axes import Pair
+from transforms.tokens.text_tokens import text_tokens
 
 
 def keep_text(windows: Windows, pair: Pair, vocabulary: Vocabulary) -> tuple[Windows, int]:
@@ -29,25 +30,6 @@ def keep_text(windows: Windows, pair: Pair, vocabulary: Vocabulary) -> tuple[Win
     if kept.all():
         return windows, 0
     return take_windows(windows, np.flatnonzero(kept)), int(np.count_nonzero(~kept))
-
-
-def text_tokens(
-    ids: Array, special: Bool | None, kinds: TokenKinds | None, *, says: bool
-) -> Bool | None:
-    """Returns bool[T]: the tokens that are text, None if all are.
-
-    Args:
-      ids: [T].
-      special: bool[T]; None if no token is.
-      kinds: Of the tokenizer; None takes every token for text.
-      says: Only what has a letter, digit or ideograph is text.
-    """
-    text = None if special is None else ~special
-    if kinds is None or not (says or kinds.blank.any()):
-        return text
-    wanted = kinds.says if says else ~kinds.blank
-    found = wanted[np.minimum(ids, len(wanted) - 1)]
-    return found if text is None else found & text
 
 
 def take_windows(windows: Windows, rows: Int64) -> Windows:

@@ -15,10 +15,10 @@ from trainer.loader.mixed_batches import MemberBatches, MixedBatches, drawn_step
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.shared import shared_tasks
+from transforms.contract.axes import PairTask
 from transforms.contract.oracle import rate
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.schedule import Stages, continual
-from transforms.pairs.pair_segments import PairTask
 
 STAGES: Stages = ((3, 0), (2, 5), (0, 0), (1, 4))
 NAMES = ("bert-wwm", "albert")

@@ -105,7 +105,7 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             name = corruption.targets.name
             row[f"{name}_positions"] = [positions.row(at).tolist() for positions, _ in copies]
             row[f"{name}_input_ids"] = [ids.row(at).tolist() for ids in seen]
-            if stages := corruption.stages(recipe.copies):
+            if stages := corruption.select.stage_numbers(recipe.copies):
                 row[f"{name}_stages"] = stages
     return found
 

@@ -23,7 +23,7 @@ from trainer.models.load import FAMILIES, load_model
 from trainer.models.model import Encoder, Part, mean_losses
 from trainer.seeding import seed_torch
 from transforms.build.corpus import Corpus
-from transforms.pairs.pair_segments import PairTask
+from transforms.contract.axes import PairTask
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
 PAIRS_OF = {"albert": "albert"}

@@ -12,7 +12,8 @@ from tests.oracles.streams import tokens_of, vocabulary
 from transforms.annotate.annotations import column_spans, marked_spans, span_column, span_marks
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.randomness import rng_for
-from transforms.windows.lay_out import Layout, join_examples, lay_out
+from transforms.windows.examples import join_examples
+from transforms.windows.lay_out import Layout, lay_out
 from transforms.windows.pack_windows import FullSentences, WholeDocuments
 
 

@@ -294,7 +294,7 @@ def words_of(row: dict[str, Any]) -> list[set[int]]:
 
 @given(word_rows(), st.integers(0, 4))
 def test_word_checks_against_sets(batch: pa.RecordBatch, left: int) -> None:
-    stored = StoredBatch.of(batch, WWM, VOCABULARY)
+    stored = StoredBatch.of(batch, WWM.rules, VOCABULARY)
     rows = batch.to_pylist()
     partly = [
         any(0 < len(word & set(copy)) < len(word) for word in words_of(row) for copy in copies)
@@ -324,9 +324,9 @@ def test_word_checks_against_sets(batch: pa.RecordBatch, left: int) -> None:
 @given(word_rows())
 def test_take_rows(batch: pa.RecordBatch) -> None:
     rows = np.arange(0, batch.num_rows, 2)
-    taken = take_rows(StoredBatch.of(batch, WWM, VOCABULARY), rows)
+    taken = take_rows(StoredBatch.of(batch, WWM.rules, VOCABULARY), rows)
     chosen = batch.take(pa.array(rows))
-    expected = StoredBatch.of(chosen, WWM, VOCABULARY)
+    expected = StoredBatch.of(chosen, WWM.rules, VOCABULARY)
     for name in ("ids", "offsets", "second_segment_start", "special", "seen"):
         assert getattr(taken, name).tolist() == getattr(expected, name).tolist()
     assert taken.selected.offsets.tolist() == expected.selected.offsets.tolist()

@@ -14,11 +14,12 @@ from schemas.records import Bool, Examples, ShardId
 from tests.e2e.train_runs import records, tiny_config, train
 from tests.folders import build_batches, build_folder, lines_of_documents, settings_for
 from tests.oracles.spans import selected_units, units_of
-from tests.oracles.streams import examples_of
+from tests.oracles.streams import examples_of, select_once
 from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import random_bits, rng_for
 from transforms.build.examine import examine, judge
 from transforms.checks.bernoulli import bernoulli_oracles
+from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.bernoulli import STAGE_UNITS, BernoulliUnits, StagedUnits
@@ -26,7 +27,6 @@ from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.targets import FreshTokens
-from transforms.corruption.units import UnitTable
 from transforms.objectives.ernie1 import ERNIE1
 from transforms.objectives.recipe import Corruption, Recipe
 from transforms.objectives.settings import recipe_from, settings_of
@@ -103,7 +103,7 @@ def test_selections_are_those_of_rows_one_by_one(rows: list[tuple[str, str]], se
     words, marks = [each for each, _ in rows], [each for _, each in rows]
     examples = marked(words, marks)
     select = BernoulliUnits(units=EntityUnits(), rate=0.4)
-    spans = select.select(examples, select.prepare(examples), 512, rng_for(seed, "select"))
+    spans = select_once(select, examples, rng_for(seed, "select"))
     row_units = [
         units_of([s == "^" for s in text], [s == "W" for s in text], [int(s) for s in signs])
         for text, signs in rows
@@ -198,7 +198,7 @@ def test_every_copy_selects_the_units_of_its_stage() -> None:
     vocabulary = settings_for(recipe).vocabulary
     for batch in rows_of(recipe):
         assert set(map(tuple, batch.column("mlm_stages").to_pylist())) == {(0, 0, 1, 1, 2, 2)}
-        stored = StoredBatch.of(batch, recipe, vocabulary)
+        stored = StoredBatch.of(batch, recipe.rules, vocabulary)
         chosen = selections(stored)
         assert not chosen[:, stored.special].any()
         sizes = []

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.arrays.randomness import rng_for
+from transforms.contract.axes import Budget
 from transforms.contract.oracle import rate
 from transforms.corruption.budgets import (
-    Budget,
     CappedBudget,
     CeiledBudget,
     RandomizedBudget,

@@ -14,17 +14,18 @@ from transforms.arrays.spans import Spans
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine, judge
-from transforms.contract.part import Part
+from transforms.contract.axes import Batch, UnitTable
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.corruption.selector import Selector
 from transforms.corruption.targets import FreshTokens, MaskedTokens
-from transforms.corruption.units import TokenUnits, UnitTable
+from transforms.corruption.units import TokenUnits
 from transforms.objectives.bert_wwm import ROBERTA_WWM_EXT
 from transforms.objectives.recipe import Corruption, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FirstFree(Part):
+class FirstFree(Selector):
     """The first token of each row that is still free."""
 
     avoids_taken: ClassVar[bool] = True
@@ -32,14 +33,8 @@ class FirstFree(Part):
     def prepare(self, examples: Examples) -> UnitTable:
         return TokenUnits().find(examples)
 
-    def select(
-        self,
-        examples: Examples,
-        units: UnitTable,
-        max_seq_length: int,
-        rng: np.random.Generator,
-        taken: np.ndarray | None = None,
-    ) -> Spans:
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+        examples, taken = batch.examples, batch.taken
         assert taken is not None
         free = ~examples.special & ~taken
         rows = zip(examples.offsets[:-1].tolist(), examples.offsets[1:].tolist(), strict=True)
@@ -83,7 +78,7 @@ def test_a_second_corruption_leaves_the_first_alone() -> None:
     assert found.counts["first.mask.kept"] == 3 * batch.num_rows
     assert found.counts["mask.selected"] > found.counts["first.mask.selected"]
     assert all(oracle.holds for oracle in judge(found.counts, TWICE, VOCABULARY))
-    views = [StoredBatch.of(batch, TWICE, VOCABULARY, number) for number in range(2)]
+    views = [StoredBatch.of(batch, TWICE.rules, VOCABULARY, number) for number in range(2)]
     assert views[1].earlier[0].values.tolist() == views[0].selected.values.tolist()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.records import Examples
 from tests.oracles.geometric import SpanRow, length_law, runs_of
-from tests.oracles.streams import examples_of
+from tests.oracles.streams import examples_of, select_once
 from transforms.arrays.randomness import random_bits, rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption.budgets import CeiledBudget, RoundedBudget
@@ -22,7 +22,7 @@ LAW = [0.2241, 0.1792, 0.1434, 0.1147, 0.0918, 0.0734, 0.0587, 0.0470, 0.0376, 0
 
 def select(examples: Examples, how: GeometricSpans, seed: int = 0) -> list[list[int]]:
     """Returns the selected positions of each row."""
-    spans = how.select(examples, how.prepare(examples), 512, rng_for(seed, "select"))
+    spans = select_once(how, examples, rng_for(seed, "select"))
     positions = spans.positions()
     borders = np.searchsorted(positions, examples.offsets)
     found = [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.records import Array, Int64
 from tests.oracles.ngrams import select_runs
-from tests.oracles.streams import examples_of
+from tests.oracles.streams import examples_of, select_once
 from transforms.arrays.randomness import random_bits, rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption import ngrams
@@ -108,7 +108,7 @@ def select(rows: list[str], seed: int = 0, **fields: int | bool) -> list[list[in
     """Returns the selected positions of each row of a drawing, see `examples_of`."""
     examples = examples_of(rows)
     how = BudgetedNgrams(budget=RoundedBudget(rate=0.3), **fields)  # type: ignore[arg-type]
-    spans = how.select(examples, how.prepare(examples), 512, rng_for(seed, "select"))
+    spans = select_once(how, examples, rng_for(seed, "select"))
     positions: Int64 = spans.positions()
     borders = np.searchsorted(positions, examples.offsets)
     return [

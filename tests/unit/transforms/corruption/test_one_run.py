@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Bool
-from tests.oracles.streams import examples_of
+from tests.oracles.streams import examples_of, select_once
 from transforms.arrays.randomness import random_bits, rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption.one_run import OneRun
@@ -17,7 +17,7 @@ def select(
 ) -> list[list[int]]:
     """Returns the positions in each row that are selected."""
     examples = examples_of(rows)
-    spans = how.select(examples, how.prepare(examples), 512, rng_for(seed, "run"), taken)
+    spans = select_once(how, examples, rng_for(seed, "run"), taken)
     found: list[list[int]] = [[] for _ in rows]
     for position in spans.positions().tolist():
         row = int(np.searchsorted(examples.offsets, position, "right")) - 1

@@ -65,7 +65,7 @@ def test_only_random_tokens_of_the_allowed() -> None:
     counts = np.bincount(seen, minlength=SIZE)
     assert counts[:4].tolist() == [0, 0, 0, 0]
     assert uniformity("allowed", counts[4:].tolist(), [1] * (SIZE - 4)).holds
-    assert how.replacements(vocabulary(SIZE)).tolist() == list(range(4, SIZE))
+    assert how.shares(vocabulary(SIZE)).allowed.tolist() == list(range(4, SIZE))
 
 
 def test_tokens_of_a_word_are_decided_apart() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.columns import WORDS
 from schemas.records import Array, Bool, Int64
-from tests.oracles.streams import examples_of
+from tests.oracles.streams import examples_of, select_once
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption import select
@@ -155,8 +155,7 @@ def test_pairs_of_units_are_as_likely() -> None:
 def test_tokens_of_rows() -> None:
     examples = examples_of(["^WWWW^", "^W^", "^" + "Ww" * 10 + "^"])
     how = BudgetedUnits(units=TokenUnits(), budget=RoundedBudget(rate=0.5))
-    units = how.prepare(examples)
-    found = how.select(examples, units, 512, rng_for(0, "select"))
+    found = select_once(how, examples, rng_for(0, "select"))
     positions = found.positions()
     in_row = np.searchsorted(examples.offsets, positions, "right") - 1
     # Half of 6, of 3 (two, but there is one candidate) and of 22.
@@ -169,7 +168,7 @@ def test_words_of_rows() -> None:
     examples = examples_of(["^" + "Www" * 10 + "^"])
     how = BudgetedUnits(units=WordUnits(), budget=RoundedBudget(rate=0.25))
     assert WORDS in how.units.needs
-    found = how.select(examples, how.prepare(examples), 512, rng_for(0, "select"))
+    found = select_once(how, examples, rng_for(0, "select"))
     # A quarter of 32 is 8: two words of three, and none for the rest.
     assert (found.ends - found.starts).tolist() == [3, 3]
     assert ((found.starts - 1) % 3 == 0).all()

@@ -2,8 +2,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.records import Examples
+from transforms.arrays.arrow_lists import arrow_list, interleave
 from transforms.arrays.spans import Spans
-from transforms.corruption.targets import MaskedTokens, arrow_list, interleave
+from transforms.corruption.targets import MaskedTokens
 
 
 def spans(*pairs: tuple[int, int]) -> Spans:

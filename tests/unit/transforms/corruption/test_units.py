@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from schemas.records import Int64
 from tests.oracles.streams import examples_of
 from transforms.arrays.spans import Spans, spans_of_units
-from transforms.corruption.units import TokenUnits, UnitTable, WordUnits
+from transforms.contract.axes import UnitTable
+from transforms.corruption.units import TokenUnits, WordUnits
 
 
 def words_of(table: UnitTable) -> list[list[int]]:

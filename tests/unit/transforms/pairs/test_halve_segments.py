@@ -188,8 +188,8 @@ def test_rows_have_one_or_two_segments() -> None:
 
 def test_a_recipe_has_one_or_two_segments() -> None:
     electra = OBJECTIVES["electra"]
-    assert (electra.least_segments, electra.segments) == (1, 2)
-    assert (OBJECTIVES["bert"].least_segments, OBJECTIVES["roberta"].segments) == (2, 1)
+    assert (electra.rules.min_segments, electra.segments) == (1, 2)
+    assert (OBJECTIVES["bert"].rules.min_segments, OBJECTIVES["roberta"].segments) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_rows_of_one_segment_are_as_many_as_drawn(none: int, whole: int, holds: 
         "drawn.what_can_be_halved.next": 1000 - none,
         "drawn.what_cannot.none": whole,
     }
-    oracles = HalvedChunk().oracles(counts, electra, vocabulary())
+    oracles = HalvedChunk().oracles(counts, electra.rules, vocabulary())
     assert all(oracle.holds for oracle in oracles) == holds
 
 

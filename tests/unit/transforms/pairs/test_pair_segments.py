@@ -11,12 +11,7 @@ from tests.oracles.streams import sentences_of_ids, tokens_of, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import rate, uniformity
 from transforms.pairs.distractors import LoneDocumentError
-from transforms.pairs.pair_segments import (
-    NextSentence,
-    SingleSegment,
-    follow,
-    truncate_pairs,
-)
+from transforms.pairs.pair_segments import NextSentence, SingleSegment, follow, truncate_pairs
 from transforms.windows.pack_windows import FullSentences, SentenceChunks
 
 UNTRUNCATED = 10**9

@@ -93,7 +93,7 @@ def test_what_the_oracles_find(counts: tuple[int, int, int], lone: int, holds: l
     }
     totals = {**dict(zip(names, counts, strict=True)), **drawn}
     recipe = OBJECTIVES["structbert"]
-    oracles = SentenceStructure().oracles(totals, recipe, settings_for(recipe).vocabulary)
+    oracles = SentenceStructure().oracles(totals, recipe.rules, settings_for(recipe).vocabulary)
     assert [oracle.holds for oracle in oracles][:3] == holds
 
 

@@ -23,10 +23,11 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.examine import examine
 from transforms.objectives.ernie1 import ERNIE1_DLM
+from transforms.pairs.dialogue_reality import DialogueReality, share_room
 from transforms.pairs.distractors import LoneDocumentError
 from transforms.pairs.pair_segments import follow
 from transforms.records.json_fields import json_text
-from transforms.windows.dialogues import DialogueReality, DialogueTurns, share_room
+from transforms.windows.dialogues import DialogueTurns
 
 SHARD = ShardId("train", 0, 1)
 VOCABULARY = vocabulary(5000)

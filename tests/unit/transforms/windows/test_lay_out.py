@@ -5,7 +5,8 @@ import pytest
 
 from schemas.records import Examples, Windows
 from tests.oracles.streams import ROLES, SEP, tokens_of, vocabulary
-from transforms.windows.lay_out import Layout, join_examples, lay_out
+from transforms.windows.examples import join_examples
+from transforms.windows.lay_out import Layout, lay_out
 
 CLS = ROLES["cls"]
 # Sentences of 3 and 4 tokens; words begin at 0, 2, 3 and 5.

@@ -1,0 +1,63 @@
+"""What CONTRIBUTING.md says of adding an objective works, followed word for word."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.corpus_fixtures import tokenizer_file
+from tests.e2e.train_runs import tiny_config
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("schemas", "transforms", "pipelines", "trainer")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the file and the line that the page shows."""
+    folder = tmp_path_factory.mktemp("copy")
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    [path] = re.findall(r"(?m)^1\. Write `(\S+)`", page)
+    module, line = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    [(table_path, name)] = re.findall(r"table, `(\S+)`: import it and add `(\w+)`", page)
+    (folder / path).write_text(module, "utf-8")
+    table = (folder / table_path).read_text("utf-8")
+    end = table.index("\n)\n", table.index("OBJECTIVES:"))
+    table = f"{table[:end]}\n    {name},{table[end:]}"
+    first = table.index("from transforms.objectives.")
+    (folder / table_path).write_text(table[:first] + line + table[first:], "utf-8")
+    return folder
+
+
+def shardmill(copy: Path, *arguments: str | Path) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return run.stdout
+
+
+def test_a_file_and_a_line_make_an_objective(copy: Path, tmp_path: Path) -> None:
+    assert "suffix" in shardmill(copy, "recipes")
+    assert "CONTRIBUTING.md" in shardmill(copy, "recipes", "suffix")
+    text = ["--input", ROOT / "sample" / "*.txt", "--tokenizer", tokenizer_file("wordpiece")]
+    out, run = tmp_path / "out", tmp_path / "run"
+    set_count = ["--set", "corrupt.0.select.count=3", "--max-seq-length", "64", "--shards", "1"]
+    shardmill(copy, "build", "suffix", *text, "--output", out, *set_count)
+    shardmill(copy, "verify", out)
+    model = tiny_config(tmp_path)
+    steps = ["--steps", "3", "--device", "cpu", "--batch-tokens", "512"]
+    shardmill(copy, "train", "--data", out, "--model", model, "--output", run, *steps)
+    assert (run / "latest" / "hf" / "config.json").is_file()

@@ -1,0 +1,310 @@
+"""The axes that a recipe is composed of: one protocol each, and the values that pass between them.
+
+    tokens --Segment--> windows --Pair--> segments --RowLayout--> rows
+    rows --Select(Units, Budget)--> spans --Rewrite(RandomIds)--> ids --Targets--> columns
+
+A part of a recipe is a frozen dataclass that follows one of these protocols and extends
+`transforms.contract.part.Part`. Nothing here knows which parts there are.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import Column
+from schemas.records import Array, Bool, Examples, Int64, Packing, Tokens, Windows
+from schemas.vocabulary import Vocabulary
+from transforms.arrays.ragged import offsets_of, range_indices
+from transforms.arrays.spans import Spans, spans_of_units
+from transforms.contract.rules import RowRules
+from transforms.contract.stored import StoredBatch
+
+Copy = tuple[Spans, Array]
+"""One corruption of a batch: its spans, and the ids seen at their positions."""
+
+
+class Segment(Protocol):
+    """A way of packing sentences into windows.
+
+    Attributes:
+      for_pairs: Windows are sentences of one document, which a pairing can divide.
+      dialogue: Windows are turns of a dialogue, each with a separator after it.
+    """
+
+    for_pairs: ClassVar[bool]
+    dialogue: ClassVar[bool]
+
+    def pack(
+        self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
+    ) -> Packing:
+        """Packs tokens; `capacity` is the number of tokens that the layout leaves for text."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class PairTask:
+    """What a model learns of pairs.
+
+    Attributes:
+      name: Of this term of the loss.
+      label: What the models of Hugging Face call its labels.
+    """
+
+    name: str
+    label: str
+
+
+class Pair(Protocol):
+    """A way of pairing.
+
+    Attributes:
+      segments: Segments of an example: 1 or 2.
+      relations: Names of the relations between two segments, or of the orders of one; empty if
+        there is nothing to predict. With `schemas.columns.NO_SECOND` among them, an example may
+        lack the second segment.
+      task: What is learned of them, if anything.
+      labels: Relation to label; relations that are not in it are not predicted.
+      records: The text is labelled records of a query and a title, see
+        `transforms.records.query_titles`.
+      wants: What the text lacks if there are no examples; empty if that is never so.
+      segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
+      needs_others: It may take text from another document, so a shard needs two.
+    """
+
+    segments: ClassVar[int]
+    task: ClassVar[PairTask | None]
+    records: ClassVar[bool]
+    wants: ClassVar[str]
+    segments_say: ClassVar[bool]
+
+    @property
+    def relations(self) -> Sequence[str]: ...
+    @property
+    def needs_others(self) -> bool: ...
+    @property
+    def labels(self) -> Mapping[str, int]: ...
+
+    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows: ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UnitTable:
+    """The units of a batch of examples: what is selected as a whole.
+
+    Example: one row `[CLS] un ##happy cat [SEP]`, whole words. `candidates` are [1, 2, 3],
+    `starts` are [0, 2] and `lengths` are [2, 1]; `counts` is [2].
+
+    Attributes:
+      candidates: int64[M]; flat positions of the tokens that may be selected, ascending.
+      starts: int64[U]; index into `candidates` of each unit's first token.
+      lengths: int64[U]; tokens of each unit, or None where all have one.
+      counts: int64[R]; units of each row.
+    """
+
+    candidates: Int64
+    starts: Int64
+    lengths: Int64 | None
+    counts: Int64
+
+    @functools.cached_property
+    def row_offsets(self) -> Int64:
+        """int64[R + 1]; index into `candidates` where each row begins."""
+        return np.append(self.starts, len(self.candidates))[offsets_of(self.counts)]
+
+    @functools.cached_property
+    def stretches(self) -> Int64:
+        """int64[P + 1]; index into `candidates` where uninterrupted stretches begin.
+
+        A stretch ends with its row, and at every token that may not be selected.
+        """
+        begins = np.ones(len(self.candidates) + 1, np.bool_)
+        begins[1:-1] = self.candidates[1:] != self.candidates[:-1] + 1
+        begins[self.row_offsets] = True
+        return np.flatnonzero(begins)
+
+    @functools.cached_property
+    def unit_of(self) -> Int64:
+        """int64[M]; the unit that each candidate belongs to."""
+        if self.lengths is None:
+            return np.arange(len(self.candidates))
+        return np.repeat(np.arange(len(self.starts)), self.lengths)
+
+    def spans(self, selected: Int64) -> Spans:
+        """Returns the spans of some units, given by ascending index."""
+        if self.lengths is None:
+            positions = self.candidates[selected]
+            return Spans(positions, positions + 1)
+        starts, lengths = self.starts[selected], self.lengths[selected]
+        spans = Spans(self.candidates[starts], self.candidates[starts + lengths - 1] + 1)
+        if np.array_equal(spans.ends - spans.starts, lengths):
+            return spans
+        return spans_of_units(self.candidates[range_indices(starts, lengths)], lengths)
+
+
+class Units(Protocol):
+    """What is selected as a whole.
+
+    Attributes:
+      needs: What must be known of tokens.
+      special: Special tokens are units too.
+      words: Units have one token or more, and begin where the word starts of `as_words` are.
+    """
+
+    needs: ClassVar[frozenset[str]]
+    words: ClassVar[bool]
+
+    @property
+    def special(self) -> bool: ...
+
+    def find(self, examples: Examples) -> UnitTable: ...
+
+    def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
+        """Returns the rows with word starts where units begin."""
+        ...
+
+
+class Budget(Protocol):
+    """How many tokens are selected in each row.
+
+    The selector says what lengths are: of whole rows, or of their text without special tokens.
+    """
+
+    @property
+    def rate(self) -> float: ...
+
+    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64: ...
+
+    def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns the minimum and the maximum that rows of single-token units select."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batch:
+    """What a selector chooses from.
+
+    Attributes:
+      examples: Some rows.
+      units: Their units, as the selector's `prepare` found them.
+      max_seq_length: Of the recipe.
+      taken: bool[T]; tokens that the corruptions before selected, or None for the first.
+    """
+
+    examples: Examples
+    units: UnitTable
+    max_seq_length: int
+    taken: Bool | None = None
+
+
+class Select(Protocol):
+    """Chooses spans of examples.
+
+    Attributes:
+      avoids_taken: It leaves alone what corruptions before it selected. Only such a selector can
+        come after another.
+      span_length: Tokens of every span; None if spans differ in length.
+      cycle: The fewest copies in which every stage has its share; 1 without stages.
+    """
+
+    avoids_taken: ClassVar[bool]
+    span_length: ClassVar[int | None]
+
+    @property
+    def cycle(self) -> int: ...
+
+    def stage_names(self, copies: int) -> list[str]:
+        """Returns the name of the stage of each of so many copies; nothing without stages."""
+        ...
+
+    def stage_numbers(self, copies: int) -> list[int]:
+        """Returns the stored number of each copy's stage; nothing without stages."""
+        ...
+
+    def of_copy(self, copy: int, copies: int) -> "Select":
+        """Returns the selector of one of so many copies: of its stage, or itself."""
+        ...
+
+    def prepare(self, examples: Examples) -> UnitTable:
+        """Finds the units, once for all copies of a batch."""
+        ...
+
+    def select(self, batch: Batch, rng: np.random.Generator) -> Spans: ...
+
+    def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
+        """Returns int64[R]: the maximum number of tokens that rows of these lengths can lose."""
+        ...
+
+
+class RandomIds(Protocol):
+    """Draws ids, each on its own.
+
+    Attributes:
+      follows_counts: They follow the counts of a vocabulary that has some.
+    """
+
+    follows_counts: ClassVar[bool]
+
+    def draw(
+        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
+    ) -> Array: ...
+
+    def allowed(self, vocabulary: Vocabulary) -> Int64:
+        """Returns the ids that can be drawn, ascending."""
+        ...
+
+    def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
+        """Returns int64[V]: how likely ids are against one another, where these are the rows."""
+        ...
+
+
+class Rewrite(Protocol):
+    """Says what the model sees at the positions of spans.
+
+    Attributes:
+      roles: The special tokens that it needs.
+      span_length: Tokens that every span must have; None if any length will do.
+      reorders: The model sees the tokens of each span in another order.
+    """
+
+    span_length: ClassVar[int | None]
+    reorders: ClassVar[bool]
+
+    @property
+    def roles(self) -> frozenset[str]: ...
+
+    def rewrite(
+        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+    ) -> Array: ...
+
+
+class Targets(Protocol):
+    """Columns that are made of the copies of a batch.
+
+    Attributes:
+      name: Of what is predicted, for columns, statistics and losses.
+      stored: Whether there are columns; else the trainer draws the corruption anew.
+      standard: Whether the originals of its tokens are predicted from the vocabulary, which is all
+        that the standard columns of an export can say.
+      leads: Whether a recipe's first corruption may have it.
+    """
+
+    stored: ClassVar[bool]
+    standard: ClassVar[bool]
+    leads: ClassVar[bool]
+
+    @property
+    def name(self) -> str: ...
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        """Returns the names of its losses; `first` says that its corruption is the first."""
+        ...
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        """Returns nothing, or the columns of positions and of seen ids, in this order."""
+        ...
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]: ...

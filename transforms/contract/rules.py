@@ -1,0 +1,98 @@
+"""What rows must hold: the values of a recipe that its parts and their checks need."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from schemas.vocabulary import check_roles
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowLayout:
+    """Which special tokens stand around the segments, by role.
+
+    With the defaults a row is `[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]`.
+
+    Attributes:
+      prefix: Before segment A.
+      between: Between A and B, where there is a B.
+      suffix: After the last segment.
+      join_split_word: Let a B that lost the beginning of its first word continue A's last word,
+        across the separator, as the reference's whole-word masking does.
+    """
+
+    prefix: tuple[str, ...] = ("cls",)
+    between: tuple[str, ...] = ("sep",)
+    suffix: tuple[str, ...] = ("sep",)
+    join_split_word: bool = False
+
+    def __post_init__(self) -> None:
+        check_roles(self.prefix + self.between + self.suffix)
+
+    def overhead(self, segments: int) -> int:
+        """Special tokens in a row of one or two segments."""
+        between = len(self.between) if segments == 2 else 0
+        return len(self.prefix) + between + len(self.suffix)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.prefix + self.between + self.suffix)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredCorruption:
+    """The columns that hold one corruption.
+
+    Attributes:
+      name: Of its targets; other columns of it begin with this.
+      positions: The column of selected positions, a list for each row and copy.
+      seen: The column of the ids that the model sees there.
+      stages: Number of the stage of each copy; empty without stages.
+    """
+
+    name: str
+    positions: str
+    seen: str
+    stages: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowRules:
+    """What the rows of a recipe must hold. A recipe computes it once, see `Recipe.rules`.
+
+    Parts and checks are given these values, never the recipe itself.
+
+    Attributes:
+      name: Of the recipe.
+      max_seq_length: Longest row in tokens, special tokens included.
+      copies: Independent corruptions of each row.
+      passes: Times that the corpus is packed and paired anew.
+      layout: Special tokens around the segments.
+      segments: Maximum number of segments of a row: 1 or 2.
+      min_segments: Minimum number of segments of a row: 1 or 2.
+      capacity: Tokens of text that fit into a row that has all its segments.
+      relations: Names that `pair_relation` may have; empty without that column.
+      segments_say: Every segment has a letter, digit or ideograph.
+      turns: Rows are turns of a dialogue, each with a separator after it.
+      inner_roles: Roles of the special tokens that stand inside a segment.
+      words_stored: `word_starts` is stored for its own sake, so that it is checked in any case.
+      annotations: What else is stored of tokens, in the order of its columns.
+      corruptions: Those that are stored, in their order.
+      objective_column: Every row names the recipe.
+    """
+
+    name: str
+    max_seq_length: int
+    copies: int
+    passes: int
+    layout: RowLayout
+    segments: int
+    min_segments: int
+    capacity: int
+    relations: Sequence[str]
+    segments_say: bool
+    turns: bool
+    inner_roles: frozenset[str]
+    words_stored: bool
+    annotations: tuple[str, ...]
+    corruptions: tuple[StoredCorruption, ...]
+    objective_column: bool

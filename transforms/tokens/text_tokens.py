@@ -1,0 +1,25 @@
+"""Which tokens are text: neither special tokens nor white space."""
+
+import numpy as np
+
+from schemas.records import Array, Bool
+from schemas.token_kinds import TokenKinds
+
+
+def text_tokens(
+    ids: Array, special: Bool | None, kinds: TokenKinds | None, *, says: bool
+) -> Bool | None:
+    """Returns bool[T]: the tokens that are text, None if all are.
+
+    Args:
+      ids: [T].
+      special: bool[T]; None if no token is.
+      kinds: Of the tokenizer; None takes every token for text.
+      says: Only what has a letter, digit or ideograph is text.
+    """
+    text = None if special is None else ~special
+    if kinds is None or not (says or kinds.blank.any()):
+        return text
+    wanted = kinds.says if says else ~kinds.blank
+    found = wanted[np.minimum(ids, len(wanted) - 1)]
+    return found if text is None else found & text

@@ -1,0 +1,38 @@
+"""Rows of laid-out examples: some of them, and those of several passes together."""
+
+import numpy as np
+
+from schemas.manifest import add_up
+from schemas.records import Examples, Int64, TokenColumns
+from transforms.arrays.ragged import offsets_of, range_indices
+
+
+def take_rows(examples: Examples, rows: Int64) -> Examples:
+    """Returns some rows, and counts the others as left out."""
+    if len(rows) == len(examples):
+        return examples
+    lengths = np.diff(examples.offsets)[rows]
+    relation = examples.relation
+    return Examples(
+        **examples.take(range_indices(examples.offsets[rows], lengths)).columns,
+        offsets=offsets_of(lengths),
+        second_segment_start=examples.second_segment_start[rows],
+        relation=None if relation is None else relation[rows],
+        left_out=examples.left_out + len(examples) - len(rows),
+        drawn=examples.drawn,
+    )
+
+
+def join_examples(parts: list[Examples]) -> Examples:
+    """Puts the examples of several passes one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    relations = [part.relation for part in parts if part.relation is not None]
+    return Examples(
+        **TokenColumns.concat(parts).columns,
+        offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts])),
+        second_segment_start=np.concatenate([part.second_segment_start for part in parts]),
+        relation=np.concatenate(relations) if relations else None,
+        left_out=sum(part.left_out for part in parts),
+        drawn=add_up(part.drawn for part in parts),
+    )
