@@ -156,7 +156,7 @@ class MappedShards:
             return {}
         special = special_tokens(tokens, second, recipe.rules, vocabulary)
         return {
-            labels.name: labels.told(self.marks(rows, labels.name, tokens), special, IGNORED)
+            labels.name: labels.labels(self.marks(rows, labels.name, tokens), special, IGNORED)
             for labels in recipe.labels
         }
 

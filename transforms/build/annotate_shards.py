@@ -79,7 +79,7 @@ class AnnotationBuilder:
             batch = annotation_batch(text, spans)
             entries: list[AnnotationEntry] = []
 
-            def tell(sha256: str, size: int) -> None:
+            def before_rename(sha256: str, size: int) -> None:
                 entry = AnnotationEntry(
                     path=name,
                     documents=len(text.document_starts),
@@ -91,7 +91,7 @@ class AnnotationBuilder:
                 write_entry(self.output, shard, entry, self.owner)
                 entries.append(entry)
 
-            write_arrow([batch], annotation_schema(self.annotator.kinds), path, tell)
+            write_arrow([batch], annotation_schema(self.annotator.kinds), path, before_rename)
         except AnnotationError as error:
             raise BuildError(f"{shard.name}: {error}") from error
         except LostFolderError:

@@ -132,7 +132,7 @@ class ShardBuilder:
         path = FileSystems.join(self.output, *name.split("/"))
         entries: list[ShardEntry] = []
 
-        def tell(sha256: str, size: int, counts: Mapping[str, int]) -> None:
+        def before_rename(sha256: str, size: int, counts: Mapping[str, int]) -> None:
             entry = ShardEntry(
                 path=name,
                 **counts,
@@ -148,7 +148,7 @@ class ShardBuilder:
             write_entry(self.output, shard, entry, self.owner)
             entries.append(entry)
 
-        write_shard(examined(), recipe.schema(vocabulary), path, tell)
+        write_shard(examined(), recipe.schema(vocabulary), path, before_rename)
         return entries[0]
 
     def _advice(self, shard: ShardId) -> str:
@@ -238,7 +238,7 @@ class _BuildFn(beam.DoFn):
             self._tell(builders[0], number, error)
 
     def _tell(self, builder: Builder, number: int, error: BuildError) -> None:
-        # What the user can mend is told in a file; an exception would end the other shards too.
+        # What the user can fix is reported in a file; an exception would end the other shards too.
         path = failure_path(builder.output, builder.plan.shards[number])
         check_owner(builder.output, builder.owner)
         write_atomically(path, str(error).encode())
@@ -248,7 +248,7 @@ class _BuildFn(beam.DoFn):
 class BuildShards(beam.PTransform[Any, Any]):
     """Builds and writes the shards whose documents come in. Outputs the paths written.
 
-    A shard that cannot be built for a reason the user can mend leaves that reason at its
+    A shard that cannot be built for a reason the user can fix leaves that reason at its
     `failure_path`, and the others are built.
 
     Splitting, annotating, tokenizing, packing, pairing, laying out and corrupting are one step

@@ -1,4 +1,4 @@
-"""Reads one shard of annotations and checks everything that can be told from it."""
+"""Reads one shard of annotations and checks everything that its content shows."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence

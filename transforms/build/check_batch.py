@@ -6,7 +6,8 @@ import pyarrow as pa
 from schemas.checked_json import DamagedError
 from schemas.records import Array, Bool
 from schemas.vocabulary import Vocabulary
-from transforms.contract.stored import StoredBatch, structure
+from transforms.contract.stored import StoredBatch
+from transforms.contract.structure import structure
 from transforms.objectives.recipe import Recipe
 
 

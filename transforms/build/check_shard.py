@@ -1,4 +1,4 @@
-"""Reads one shard file and checks everything that can be told from it."""
+"""Reads one shard file and checks everything that its content shows."""
 
 import dataclasses
 import hashlib

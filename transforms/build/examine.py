@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from schemas.vocabulary import Vocabulary
 from transforms.contract.oracle import Findings, Oracle, gather
-from transforms.contract.stored import StoredBatch, structure
+from transforms.contract.stored import StoredBatch
+from transforms.contract.structure import structure
 from transforms.objectives.recipe import Corruption, Recipe
 
 _SLICE_TOKENS = 1 << 18

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from schemas.vocabulary import Vocabulary
 from transforms.build.corrupt import Stream, corrupt
-from transforms.contract.stored import StoredBatch, structure
+from transforms.contract.stored import StoredBatch
+from transforms.contract.structure import structure
 from transforms.objectives.recipe import Recipe
 from transforms.windows.examples import join_examples
 

@@ -45,7 +45,7 @@ def standard_schema(
 
     Args:
       pair: How the recipe pairs.
-      labels: What it tells of tokens.
+      labels: Its labels of tokens.
       masked: Whether masks are stored; there are no labels of masked tokens without.
     """
     found = [*COLUMNS, *([LABELS] if masked else [])]
@@ -53,7 +53,7 @@ def standard_schema(
         meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
         found.append(Column(pair.task.label, pa.int32(), f"{meaning}; else -100."))
     found.extend(
-        Column(token_label_column(each.name), list_of(each.told_type), each.meaning)
+        Column(token_label_column(each.name), list_of(each.label_type), each.meaning)
         for each in labels
     )
     return schema_of(found)
@@ -76,7 +76,7 @@ def standard_columns(
       views: The rows as they are stored, once for each corruption.
       copy: Which of their copies.
       pair: How the recipe pairs.
-      labels: What it tells of tokens.
+      labels: Its labels of tokens.
       masked: Whether masks are stored.
     """
     batch = views[0]
@@ -93,7 +93,7 @@ def standard_columns(
     if pair.task is not None:
         arrays.append(pa.array(_pair_labels(batch, pair)))
     for each in labels:
-        marks = each.told(batch.annotations[each.name], batch.special, IGNORED)
+        marks = each.labels(batch.annotations[each.name], batch.special, IGNORED)
         arrays.append(arrow_list(batch.offsets, pa.array(marks)))
     return pa.record_batch(arrays, schema=standard_schema(pair, labels, masked=masked))
 

@@ -19,8 +19,8 @@ from transforms.files.atomic_files import atomic_file, is_local, write_atomicall
 from transforms.files.paths import list_folder
 from transforms.files.work_folder import check_owner, entry_path, read_bytes
 
-Tell = Callable[[str, int], object]
-"""Told the sha256 and the size of a file that is about to get its name."""
+BeforeRename = Callable[[str, int], object]
+"""Is called with the sha256 and the size of a file that is about to get its name."""
 
 
 class HashingFile:
@@ -60,7 +60,7 @@ def write_shard(
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
     path: str,
-    tell: Callable[[str, int, Mapping[str, int]], object] | None = None,
+    before_rename: Callable[[str, int, Mapping[str, int]], object] | None = None,
 ) -> tuple[str, int, dict[str, int]]:
     """Writes record batches as an uncompressed Arrow IPC file.
 
@@ -68,7 +68,7 @@ def write_shard(
       batches: The rows, each batch of `schema`; taken one at a time.
       schema: Their schema.
       path: Final name of the file; it appears only when complete.
-      tell: Called with what is returned, before the name appears.
+      before_rename: Called with what is returned, before the name appears.
 
     Returns:
       sha256, size in bytes, and {"rows", "tokens", "max_length"}.
@@ -83,21 +83,24 @@ def write_shard(
             counts["tokens"] += int(lengths.sum())
             counts["max_length"] = max(counts["max_length"], int(lengths.max(initial=0)))
 
-    def told(sha256: str, size: int) -> None:
-        if tell is not None:
-            tell(sha256, size, counts)
+    def renaming(sha256: str, size: int) -> None:
+        if before_rename is not None:
+            before_rename(sha256, size, counts)
 
-    sha256, size = write_arrow(counted(), schema, path, told)
+    sha256, size = write_arrow(counted(), schema, path, renaming)
     return sha256, size, counts
 
 
 def write_arrow(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str, tell: Tell | None = None
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: str,
+    before_rename: BeforeRename | None = None,
 ) -> tuple[str, int]:
     """Writes record batches as an uncompressed Arrow IPC file that appears only when complete.
 
     Returns:
-      sha256, and size in bytes; `tell` is called with them before the name appears.
+      sha256, and size in bytes; `before_rename` is called with them before the name appears.
     """
 
     def write(sink: HashingFile) -> None:
@@ -105,29 +108,29 @@ def write_arrow(
             for batch in batches:
                 writer.write_batch(batch)
 
-    return write_hashed(write, path, tell)
+    return write_hashed(write, path, before_rename)
 
 
 def write_hashed(
-    write: Callable[[HashingFile], object], path: str, tell: Tell | None = None
+    write: Callable[[HashingFile], object], path: str, before_rename: BeforeRename | None = None
 ) -> tuple[str, int]:
     """Writes a file that appears only when complete.
 
     Args:
       write: Writes its content.
       path: Its final name.
-      tell: Called with what is returned, before the name appears.
+      before_rename: Called with what is returned, before the name appears.
 
     Returns:
       sha256, and size in bytes.
     """
     sinks: list[HashingFile] = []
 
-    def told() -> None:
-        if tell is not None:
-            tell(sinks[0].sha256, sinks[0].bytes)
+    def renaming() -> None:
+        if before_rename is not None:
+            before_rename(sinks[0].sha256, sinks[0].bytes)
 
-    with atomic_file(path, told) as file:
+    with atomic_file(path, renaming) as file:
         sinks.append(HashingFile(file))
         write(sinks[0])
     return sinks[0].sha256, sinks[0].bytes

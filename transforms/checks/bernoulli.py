@@ -7,9 +7,9 @@ import numpy as np
 
 from schemas.records import Bool, Int64
 from transforms.arrays.ragged import offsets_of
-from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import ALPHA, Findings, Oracle, breach, rate
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 
 _LENGTHS = 5
 """Units are looked at by their length; the last class holds the longer ones."""

@@ -1,4 +1,4 @@
-"""Checks of what the model sees where runs of tokens share their fate."""
+"""Checks of what the model sees where runs of tokens are masked, replaced or kept as a whole."""
 
 from collections.abc import Mapping
 
@@ -47,9 +47,9 @@ def examine_run_rewriting(
     name = "a token was replaced by one that is never drawn"
     found.append(breach(name, batch.rows_with(wrong)))
     counts = {"mask.selected": len(batch.seen), "mask.runs": len(starts)}
-    for fate, runs in (("masked", masked), ("random", random), ("kept", kept)):
-        counts[f"mask.{fate}"] = int(sizes[runs].sum())
-        counts[f"mask.{fate}_runs"] = int(np.count_nonzero(runs))
+    for action, runs in (("masked", masked), ("random", random), ("kept", kept)):
+        counts[f"mask.{action}"] = int(sizes[runs].sum())
+        counts[f"mask.{action}_runs"] = int(np.count_nonzero(runs))
     weights = random_ids.weights(batch.ids, batch.special, vocabulary)
     counts["mask.same_runs_millionths"] = _unseen(batch.original[starts[sizes == 1]], weights)
     behind = drawn & _behind_a_change(same, starts, sizes)
@@ -104,7 +104,7 @@ def run_rewriting_oracles(
     """
     runs = totals.get("mask.runs", 0)
     masked, random, kept = (
-        totals.get(f"mask.{fate}_runs", 0) for fate in ("masked", "random", "kept")
+        totals.get(f"mask.{action}_runs", 0) for action in ("masked", "random", "kept")
     )
     unseen = totals.get("mask.same_runs_millionths", 0) / _MILLION / max(runs, 1)
     same = min(2 * unseen, 1.0) * shares.random

@@ -11,7 +11,7 @@ from transforms.contract.stored import StoredBatch
 
 
 def examine_shuffling(batch: StoredBatch, *, identity: bool) -> Findings:
-    """Checks that every window holds its own tokens, and counts the orders that can be told.
+    """Checks that every window holds its own tokens, and counts the orders that can be recognized.
 
     Args:
       batch: Rows.

@@ -2,8 +2,7 @@
 
 import dataclasses
 import functools
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from schemas.vocabulary import Vocabulary
 from transforms.annotate.annotations import column_positions, column_spans, span_marks
 from transforms.arrays.ragged import Ragged, range_indices
 from transforms.arrays.spans import Spans
-from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules
 
 
@@ -64,7 +62,7 @@ class StoredBatch:
           vocabulary: Of the tokenizer.
           number: Of the corruption in view, among those that are stored.
         """
-        ids = _ragged(batch.column("input_ids"))
+        ids = ragged(batch.column("input_ids"))
         starts = batch.column("second_segment_start").to_numpy().astype(np.int64)
         names = batch.schema.names
         relation = None
@@ -77,7 +75,7 @@ class StoredBatch:
             second_segment_start=starts,
             special=special_tokens(ids, starts, rules, vocabulary),
             relation=relation,
-            word_starts=_ragged(batch.column("word_starts")) if "word_starts" in names else None,
+            word_starts=ragged(batch.column("word_starts")) if "word_starts" in names else None,
             copies=rules.copies,
             **_selection(batch, rules, number),
             annotations={name: _marks(name, batch, ids.offsets) for name in rules.annotations},
@@ -112,7 +110,11 @@ class StoredBatch:
 
     @functools.cached_property
     def flat(self) -> Int64:
-        """int64[P]; index into `ids` of each selected token; the last one where it is outside."""
+        """int64[P]; index into `ids` of each selected token; the last one where it is outside.
+
+        Example, rows of 4 and 3 tokens and two copies: [1, 3], [2] and [0], [2] become
+        [1, 3, 2, 4, 6].
+        """
         starts = np.repeat(self.offsets[:-1], self.copies)
         flat = np.repeat(starts, self.selected.lengths)
         flat += self.selected.values
@@ -120,12 +122,16 @@ class StoredBatch:
 
     @functools.cached_property
     def overrun(self) -> Bool:
-        """bool[R]; a selected position lies outside its row."""
+        """bool[R]; a selected position lies outside its row.
+
+        Example, rows of 4 and 3 tokens and a copy each that selects [1, 3] and [1, 3]: the last
+        positions are 3 and 3, so the second row is overrun.
+        """
         filled = self.selected.lengths > 0
         last = np.full(len(filled), -1)
         if len(self.selected.values):
-            # Positions are ascending where all is well, so the greatest is the last. Where they are
-            # not, that is a breach of its own, and the greatest may be any.
+            # Positions ascend in a valid row, so the greatest is the last. Where they do not, that
+            # is a breach of its own, and the greatest may be any.
             values = self.selected.values
             last[filled] = values[self.selected.offsets[1:][filled] - 1]
             if not self.ascending.all():
@@ -213,10 +219,10 @@ def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str,
     if not chosen:
         nothing = Ragged.from_lengths(np.empty(0, np.uint16), np.zeros(batch.num_rows, np.int64))
         return {"selected": nothing, "seen": nothing.values}
-    lists = [_ragged_copies(batch.column(each.positions)) for each in chosen]
+    lists = [ragged_copies(batch.column(each.positions)) for each in chosen]
     return {
         "selected": lists[-1],
-        "seen": _ragged_copies(batch.column(chosen[-1].seen)).values,
+        "seen": ragged_copies(batch.column(chosen[-1].seen)).values,
         "earlier": tuple(lists[:-1]),
     }
 
@@ -230,7 +236,7 @@ def _marks(name: str, batch: pa.RecordBatch, offsets: Int64) -> Array:
     base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
     inside = base + positions < limit
     if name in ANNOTATION_VALUES:
-        values = _ragged(batch.column(ANNOTATION_VALUES[name].name)).values + 1
+        values = ragged(batch.column(ANNOTATION_VALUES[name].name)).values + 1
     else:
         values = np.ones(len(positions), np.uint8)
     marks = np.zeros(offsets[-1], values.dtype)
@@ -250,68 +256,6 @@ def any_copy(found: Bool) -> Bool:
     """Returns bool[R]: the rows where something was found in a copy, from bool[R, C]."""
     rows: Bool = np.logical_or.reduce(found, axis=1)
     return rows
-
-
-def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
-    """Checks that every row has a list a copy, with as many positions as ids, and some tokens."""
-    copies, stored = rules.copies, rules.corruptions
-    pairs = [(batch.column(each.positions), batch.column(each.seen)) for each in stored]
-    wrong = np.zeros(batch.num_rows, np.bool_)
-    for column in itertools.chain(*pairs):
-        wrong |= np.diff(column.offsets.to_numpy()) != copies
-    if wrong.any():
-        return breach("a row has another number of copies than the recipe", wrong)
-    found = []
-    for each, (positions, seen) in zip(stored, pairs, strict=True):
-        differ = _ragged_copies(positions).lengths != _ragged_copies(seen).lengths
-        name = f"{each.positions} and {each.seen} differ in length"
-        found.append(breach(name, any_copy(differ.reshape(-1, copies))))
-    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
-    for name in rules.annotations:
-        column = ANNOTATIONS[name].name
-        wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)
-        found.append(breach(f"{column} are not ascending and disjoint within their row", wrong))
-        if name in ANNOTATION_VALUES:
-            values = ANNOTATION_VALUES[name].name
-            differ = _ragged(batch[column]).lengths != _ragged(batch[values]).lengths
-            if differ.any():
-                return breach(f"{column} and {values} differ in length", differ)
-    for each in stored:
-        if each.stages:
-            name = f"{each.name}_stages"
-            wrong = _wrong_lists(batch.column(name), each.stages)
-            found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
-    if rules.objective_column:
-        names = np.array(batch.column("objective").to_pylist(), np.str_)
-        found.append(breach("objective is not the name of the recipe", names != rules.name))
-    return gather([*found, breach("a row is empty", lengths == 0)])
-
-
-def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:
-    """Returns bool[R]: rows whose list is another one."""
-    lists = _ragged(column)
-    wrong = lists.lengths != len(expected)
-    if not wrong.any():
-        wrong = (lists.values.reshape(-1, len(expected)) != expected).any(axis=1)
-    return wrong
-
-
-def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
-    """Returns bool[R]: rows with a span that is empty, outside, or not behind the last one."""
-    starts, ends, offsets = column_spans(column)
-    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
-    wrong = (starts >= ends) | (ends > lengths[row])
-    wrong[1:] |= (starts[1:] < ends[:-1]) & (row[1:] == row[:-1])
-    return np.bincount(row[wrong], minlength=len(lengths)) > 0
-
-
-def _wrong_positions(column: pa.ListArray, lengths: Int64) -> Bool:
-    """Returns bool[R]: rows with a position that is outside, or not behind the last one."""
-    positions, offsets = column_positions(column)
-    row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
-    wrong = positions >= lengths[row]
-    wrong[1:] |= (positions[1:] <= positions[:-1]) & (row[1:] == row[:-1])
-    return np.bincount(row[wrong], minlength=len(lengths)) > 0
 
 
 def special_tokens(
@@ -338,17 +282,17 @@ def special_tokens(
     return special
 
 
-def _ragged(column: pa.ListArray) -> Ragged:
+def ragged(column: pa.ListArray) -> Ragged:
     """Views a list column."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     values = column.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
     return Ragged(values, offsets - offsets[0])
 
 
-def _ragged_copies(column: pa.ListArray) -> Ragged:
+def ragged_copies(column: pa.ListArray) -> Ragged:
     """Views a column of lists of lists as one list for each row and copy."""
     rows = column.offsets.to_numpy()
-    return _ragged(column.values.slice(rows[0], rows[-1] - rows[0]))
+    return ragged(column.values.slice(rows[0], rows[-1] - rows[0]))
 
 
 def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:

@@ -10,11 +10,12 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import random_bits, threshold
 from transforms.arrays.spans import Spans
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
-from transforms.contract.axes import Batch, Units, UnitTable
+from transforms.contract.axes import Batch, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import check_rate
 from transforms.corruption.selector import Selector
 from transforms.corruption.span_units import EntityUnits, PhraseUnits

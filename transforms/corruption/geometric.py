@@ -11,10 +11,11 @@ from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import DRAWS, random_bits, scaled_bits
 from transforms.arrays.spans import Spans, merge_adjacent
 from transforms.checks.selected_spans import examine_spans, span_oracles
-from transforms.contract.axes import Batch, Budget, Units, UnitTable
+from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import CeiledBudget
 from transforms.corruption.selector import BudgetedSelector
 from transforms.corruption.units import WordUnits
@@ -86,6 +87,11 @@ def length_thresholds(p: float, most: int) -> Int64:
 def _take_spans(units: UnitTable, budgets: Int64, law: Int64, rng: np.random.Generator) -> Bool:
     """Draws spans for all rows, a span each at a time, until their budgets are used up.
 
+    Example, a row of the words [A a] [B] [C c] with a budget of 3 tokens:
+      length 2, token `a`: from the word of `a` two words to the right, A a B, 3 tokens
+      length 1, token `c`: C c, but the budget is used up by the first span already
+      With a budget of 4 the second span is cut after C: a span may end inside a word.
+
     Returns:
       bool[M]; the candidates that are selected.
     """
@@ -111,7 +117,11 @@ def _take_spans(units: UnitTable, budgets: Int64, law: Int64, rng: np.random.Gen
 
 
 def _take_new(chosen: Bool, starts: Int64, sizes: Int64, most: Int64) -> Int64:
-    """Selects from the left as many new tokens of each range as are allowed; returns how many."""
+    """Selects from the left as many new tokens of each range as are allowed; returns how many.
+
+    Example: chosen [0 1 0 0], a range of all four tokens and most 2: tokens 0 and 2 are new and
+    fit, token 3 does not; returns [2].
+    """
     at = range_indices(starts, sizes)
     offsets = offsets_of(sizes)
     new = ~chosen[at]

@@ -102,7 +102,12 @@ def run_thresholds(most: int, *, favor_short: bool) -> Int64:
 def _take_runs(
     chosen: Bool, order: Array, draws: Array, table: Int64, rows: _Rows, lengths: Int64
 ) -> None:
-    """Walks each row's order, taking runs that fit; all rows take a step together."""
+    """Walks each row's order, taking runs that fit; all rows take a step together.
+
+    Example, words of 1, 2, 1 and 2 tokens, a budget of 3, runs of up to three words:
+      start at word 1, a run of 3 drawn: words 1-3 have 5 tokens, 1-2 have 3 and fit: taken
+      start at word 0: its run would touch word 1 if it had two words, and the budget is used up
+    """
     most = table.shape[1]
     rest = rows.budgets.copy()
     before = np.append(0, np.cumsum(lengths))

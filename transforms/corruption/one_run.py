@@ -12,10 +12,11 @@ from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import random_below, random_bits
 from transforms.arrays.spans import Spans
 from transforms.checks.one_run import examine_one_run, one_run_oracles
-from transforms.contract.axes import Batch, UnitTable
+from transforms.contract.axes import Batch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.selector import Selector
 from transforms.corruption.units import WordUnits
 
@@ -128,6 +129,9 @@ class WordRuns(UnitTable):
 
 def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> WordRuns:
     """Finds the runs of words, one behind the other in a row, of so many words and tokens at most.
+
+    Example, words of 1, 3 and 1 tokens side by side, at most 2 words and 4 tokens:
+      reach [2, 2, 1]: from word 0 the words 0-1 (4 tokens), from word 1 the words 1-2, then 2.
 
     Args:
       units: The words.

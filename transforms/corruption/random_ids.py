@@ -49,9 +49,9 @@ class EvenIds(Part):
 class UnigramIds(Part):
     """Ids as often as they come in text, special tokens left out.
 
-    The text is that of the rows that are spoiled together: a record batch of a shard, or a batch of
-    the trainer. With `--counts FILE` it is what was counted there: a JSON object {token: count}, or
-    lines of a token, a tab and its count.
+    The text is that of the rows that are corrupted together: a record batch of a shard, or a batch
+    of the trainer. With `--counts FILE` it is what was counted there: a JSON object
+    {token: count}, or lines of a token, a tab and its count.
 
     Randomness: 32 bits an id.
     Source: facebookresearch/SpanBERT pretraining/fairseq/data/masking.py (a random token of the

@@ -102,7 +102,15 @@ def in_random_order(counts: Int64, rng: np.random.Generator) -> Iterator[tuple[I
 
 
 def _random_order(counts: Int64, rng: np.random.Generator) -> Array:
-    """Returns [R, max(counts)]; the first counts[r] entries of row r are a random permutation."""
+    """Returns [R, max(counts)]; the first counts[r] entries of row r are a random permutation.
+
+    Each cell is a random number whose low bits are replaced by its column, so sorting a row sorts
+    its columns by random keys, and equal keys cannot occur.
+
+    Example, a row of 3 units (2 low bits), random bits 0b1101__, 0b0110__, 0b1011__:
+      keys   110100 011001 101110     the columns 0, 1, 2 in the low bits
+      sorted 011001 101110 110100     low bits: the permutation 1, 2, 0
+    """
     width = int(counts.max())
     bits = max(width - 1, 1).bit_length()
     kind = np.uint32 if bits <= 12 else np.uint64
@@ -129,7 +137,12 @@ def _take_first(chosen: Bool, order: Array, firsts: Int64, takes: Int64) -> None
 def _take_fitting(
     chosen: Bool, order: Array, firsts: Int64, counts: Int64, lengths: Int64, budgets: Int64
 ) -> None:
-    """Walks each row's order, choosing what still fits; all rows take a step together."""
+    """Walks each row's order, choosing what still fits; all rows take a step together.
+
+    Example, one row with a budget of 4 and units of 3, 2 and 1 tokens, in the order 0, 1, 2:
+      unit 0 has 3 tokens, 4 are left: chosen; unit 1 has 2, 1 is left: passed over;
+      unit 2 has 1, 1 is left: chosen.
+    """
     rows = np.arange(len(firsts))
     rest = budgets.copy()
     for slab in range(0, order.shape[1], _SLAB):

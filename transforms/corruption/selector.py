@@ -7,8 +7,9 @@ import numpy as np
 
 from schemas.records import Examples, Int64
 from transforms.arrays.spans import Spans
-from transforms.contract.axes import Batch, Budget, Select, Units, UnitTable
+from transforms.contract.axes import Batch, Budget, Select, Units
 from transforms.contract.part import Part
+from transforms.contract.unit_table import UnitTable
 
 
 class Selector(Part, abc.ABC):

@@ -12,11 +12,11 @@ from transforms.annotate.annotations import marked_spans
 from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts
-from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.units import WordUnits
 
 
@@ -81,6 +81,9 @@ class EntityUnits(_SpanUnits):
 
 def unit_starts(examples: Examples, kind: str) -> Bool:
     """Returns bool[T]: where units begin, besides the first token of a row.
+
+    Example, words [New] [York] [er ##s] and an entity on the tokens New York er:
+      units begin at New, where the entity does, and at ##s, behind its end inside a word.
 
     Args:
       examples: With word starts.

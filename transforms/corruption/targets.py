@@ -81,10 +81,10 @@ class MaskedTokens(Part):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ContrastedRun(MaskedTokens):
-    """A run of tokens in each row, to be told apart from the runs of other rows.
+    """A run of tokens in each row, to be distinguished from the runs of other rows.
 
-    It is stored as masked tokens are, and the model sees it masked; what it learns of it is which
-    of the runs of a batch belongs into the row's gap.
+    It is stored as masked tokens are, and the model sees it masked; the task is to identify, among
+    the runs of a batch, the one that was removed from the row.
 
     Attributes:
       name: What columns, statistics and losses of this corruption are called.
@@ -100,10 +100,10 @@ class ContrastedRun(MaskedTokens):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskedSpans(MaskedTokens):
-    """The same, and each token is also to be told from the two tokens around its run.
+    """Masked tokens that are also predicted from the two tokens around their run (SBO).
 
-    A run is all that is selected without a gap, so nothing more is stored. Of a run that touches
-    the beginning or the end of a segment nothing is told in this second way.
+    A run is all that is selected without a gap, so nothing more is stored. A run that
+    touches the beginning or the end of a segment has no boundary and no SBO target.
 
     Attributes:
       name: What columns, statistics and losses of this corruption are called.

@@ -1,4 +1,4 @@
-"""Selects windows of three tokens, whose order is to be told."""
+"""Selects windows of three tokens, which a rewriter shuffles."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,10 +11,11 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.spans import TRIGRAM, Spans, disjoint_trigrams, trigram_starts
 from transforms.checks.trigrams import examine_trigrams, trigram_oracles
-from transforms.contract.axes import Batch, UnitTable
+from transforms.contract.axes import Batch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import check_rate
 from transforms.corruption.select import in_random_order
 from transforms.corruption.selector import Selector

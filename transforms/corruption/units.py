@@ -12,11 +12,11 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.checks.selection import examine_special, special_oracles
 from transforms.checks.words import examine_word_starts
-from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ class EntityAlignment(TokenLabels):
     """
 
     name: ClassVar[str] = ENTITY_IDS
-    told_type: ClassVar[pa.DataType] = pa.int32()
+    label_type: ClassVar[pa.DataType] = pa.int32()
     needs: ClassVar[frozenset[str]] = frozenset({ENTITY_IDS})
 
     min_entities: int = 5
@@ -52,7 +52,7 @@ class EntityAlignment(TokenLabels):
         aligned = np.diff(offsets_of(examples.annotations[self.name] > 0)[examples.offsets])
         return take_rows(examples, np.flatnonzero(aligned >= self.min_entities))
 
-    def told(self, marks: Array, special: Bool, ignored: int) -> Array:
+    def labels(self, marks: Array, special: Bool, ignored: int) -> Array:
         """Returns int32[T]: the number of the entity, `ignored` where there is none."""
         return np.where(marks > 0, marks.astype(np.int64) - 1, ignored).astype(np.int32)
 

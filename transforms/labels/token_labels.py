@@ -25,15 +25,15 @@ class TokenLabels(Part):
 
     Attributes:
       name: A key of `schemas.columns.ANNOTATIONS`; what the part of a loss is called, too.
-      told_type: Of what `told` returns.
+      label_type: Of what `labels` returns.
     """
 
     name: ClassVar[str]
-    told_type: ClassVar[pa.DataType] = pa.int8()
+    label_type: ClassVar[pa.DataType] = pa.int8()
 
     @property
     def meaning(self) -> str:
-        """One sentence on what `told` returns."""
+        """One sentence on what `labels` returns."""
         return f"1 at {ANNOTATIONS[self.name].name}, 0 at other tokens, -100 at special ones."
 
     def check_tokenizer(self, tokenizer_json: str) -> None:
@@ -47,8 +47,8 @@ class TokenLabels(Part):
         """Makes the labels of what was prepared, in the rows of one pass; may leave out rows."""
         return examples
 
-    def told(self, marks: Array, special: Bool, ignored: int) -> Array:
-        """Returns int[T]: what is told of tokens, by their marks; `ignored` where nothing is."""
+    def labels(self, marks: Array, special: Bool, ignored: int) -> Array:
+        """Returns int[T]: the labels of tokens, by their marks; `ignored` where there is none."""
         return np.where(special, ignored, marks > 0).astype(np.int8)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
@@ -67,8 +67,8 @@ class TokenLabels(Part):
 class CapitalLetters(TokenLabels):
     """1 for tokens with an upper-case character in the text.
 
-    A token is that of a lower-casing tokenizer, so the letter is to be told from what stands around
-    it. Its characters are those from its first to the next token's. Characters count as upper-case
+    A token is that of a lower-casing tokenizer, so the case is predicted from the context.
+    Its characters are those from its first to the next token's. Characters count as upper-case
     as they do for Python's `str.isupper`, which Chinese ones never do.
 
     Source: Sun et al. 2020, ERNIE 2.0, 4.2.1, capitalization prediction task; StephAO/olfmlm
@@ -87,7 +87,7 @@ class CapitalLetters(TokenLabels):
         )
         if one != other:
             raise ValueError(
-                "the tokenizer keeps upper-case letters, so that there is nothing to tell of them: "
+                "the tokenizer keeps upper-case letters, so there is nothing to predict: "
                 f"{_PROBE!r} becomes {json.dumps(one)}; give one that lower-cases text, or build "
                 "another recipe"
             )
@@ -126,6 +126,9 @@ class OtherSegments(TokenLabels):
 
 def in_several_rows(documents: Int64, ids: Int64, rows: Int64) -> Bool:
     """Returns bool[T]: whether a token's document has the same token in another row.
+
+    Example: documents [1 1 1 2], ids [7 8 7 7], rows [0 0 1 2] give [1 0 1 0]: id 7 is in two rows
+    of document 1, and in one row of document 2.
 
     Args:
       documents: int[T].

@@ -7,7 +7,7 @@ from transforms.windows.pack_windows import SentenceChunks
 
 ALBERT = Recipe(
     name="albert",
-    summary="Masked runs of one to three words, and pairs whose order is to be told.",
+    summary="Masked runs of one to three words, and sentence-order prediction.",
     source="Lan et al. 2020, 3.1; google-research/albert create_pretraining_data.py",
     segment=SentenceChunks(),
     pair=SentenceOrder(),

@@ -30,7 +30,7 @@ ERNIE2_DISTANCE = Recipe(
 
 ERNIE2_REORDERING = Recipe(
     name="ernie2-reordering",
-    summary="ERNIE 2.0: texts whose parts are shuffled, and whose order is told; masked words.",
+    summary="ERNIE 2.0: sentence reordering: texts with permuted parts; masked words.",
     source="Sun et al. 2020, ERNIE 2.0, 4.2.2; its code is not public",
     segment=SentenceChunks(),
     pair=SentenceReordering(),
@@ -58,7 +58,7 @@ ERNIE2_DOCUMENT = Recipe(
 
 ERNIE2_DISCOURSE = Recipe(
     name="ernie2-discourse",
-    summary="ERNIE 2.0: pairs without the discourse marker between them, to be told; masked words.",
+    summary="ERNIE 2.0: pairs whose discourse marker is removed and predicted; masked words.",
     source="Sun et al. 2020, ERNIE 2.0, 4.2.3; its code is not public",
     segment=SentenceChunks(),
     pair=DiscourseMarkers(),

@@ -1,4 +1,4 @@
-"""InfoWord: masked words, and n-grams told apart from those of other rows. Experimental."""
+"""InfoWord: masked words, and n-grams contrasted with those of other rows. Experimental."""
 
 from transforms.corruption.one_run import OneRun
 from transforms.corruption.rewrite import MaskRandomKeep
@@ -9,7 +9,7 @@ from transforms.windows.pack_windows import FullSentences
 
 INFOWORD = Recipe(
     name="infoword",
-    summary="Experimental: masked words, and the n-gram that belongs into a row's gap.",
+    summary="Experimental: masked words, and identifying the n-gram that was removed from a row.",
     source="Kong et al. 2020, 4 (InfoWord); no reference code was published",
     segment=FullSentences(cross_documents=False),
     corrupt=(

@@ -30,7 +30,7 @@ MAX_PASSES = 1000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Corruption:
-    """One way in which examples are spoiled for the model to mend.
+    """One corruption of examples, which the model learns to undo.
 
     Attributes:
       select: Chooses spans.
@@ -89,7 +89,7 @@ class Recipe:
       pair: Finds the second segment, if there is one, or shuffles the only one.
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
-      labels: What is told of single tokens.
+      labels: Labels of single tokens.
       store: What else is stored of tokens, so that training may draw the masks of objectives that
         read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
@@ -169,7 +169,7 @@ class Recipe:
         self._check_losses()
 
     def _check_losses(self) -> None:
-        """Refuses losses that cannot be told from each other."""
+        """Refuses losses with the same name."""
         names = [
             name
             for number, corruption in enumerate(self.corrupt)
@@ -281,7 +281,7 @@ class Recipe:
         if self.segment.dialogue and roles["cls"] == roles["sep"]:
             raise ValueError(
                 f"{vocabulary.names['sep']!r} is the token of cls and of sep, and {self.name} "
-                "tells turns by their sep; name another with --cls-token TOKEN or --sep-token TOKEN"
+                "separates turns by sep; name another with --cls-token TOKEN or --sep-token TOKEN"
             )
 
     def columns(self, id_type: str) -> tuple[Column, ...]:

@@ -33,7 +33,7 @@ _UNUSED: Mapping[str, tuple[type, ...]] = {
 }
 _ITSELF = ""
 _NUMBERED = frozenset({"corrupt", "labels"})
-"""Fields that hold several parts, told by their number."""
+"""Fields that hold several parts, addressed by number."""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 
 
@@ -148,8 +148,10 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
         return dataclasses.replace(part, **new)
     except ValueError as error:
         given = " and ".join(f"{prefix}{name}" for name in new)
-        told = str(error)
-        raise ValueError(told if told.startswith(given) else f"{given}: {told}") from error
+        message = str(error)
+        if not message.startswith(given):
+            message = f"{given}: {message}"
+        raise ValueError(message) from error
 
 
 def _changed_members(members: tuple[Any, ...], changes: Mapping[str, Any], path: str) -> Any:

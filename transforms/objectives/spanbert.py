@@ -1,4 +1,4 @@
-"""SpanBERT: masked spans, told from their context and from the tokens around them.
+"""SpanBERT: masked spans, predicted from their context and from their boundaries (SBO).
 
 Differs: a sentence longer than a window is cut and kept, and the last document counts like others.
 """
@@ -11,7 +11,7 @@ from transforms.windows.pack_windows import FullSentences
 
 SPANBERT = Recipe(
     name="spanbert",
-    summary="Masked spans of one to ten words, and the same words from the tokens around the span.",
+    summary="Masked spans of one to ten words, also predicted from the span's boundaries (SBO).",
     source="Joshi et al. 2020, 3; facebookresearch/SpanBERT no_nsp_span_bert_dataset.py",
     segment=FullSentences(cross_documents=False),
     corrupt=(

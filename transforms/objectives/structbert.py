@@ -9,7 +9,7 @@ from transforms.windows.pack_windows import SentenceChunks
 
 STRUCTBERT = Recipe(
     name="structbert",
-    summary="Masked tokens, windows of three tokens to put in order, and pairs of three relations.",
+    summary="Masked tokens, shuffled trigrams to be restored, and three relations of segments.",
     source="Wang et al. 2020, 2.1-2.2; alibaba/AliceMind data_plug.py make_structbert_loaders",
     segment=SentenceChunks(),
     pair=SentenceStructure(),

@@ -115,6 +115,9 @@ def _take_turns(tokens: Tokens, turns: Int64, rows: Int64, capacity: int) -> Tok
 def share_room(lengths: Int64, rows: Int64, room: Int64) -> Int64:
     """Shortens the longest items of each row until the row fits its room.
 
+    Example: items of 2, 7 and 5 tokens in a room of 9: the level is 3, which leaves 2 + 3 + 3, and
+    the first item above the level gets the token that is left: [2, 4, 3].
+
     Args:
       lengths: int64[T]; tokens of each item.
       rows: int64[W + 1]; row w is lengths[rows[w]:rows[w + 1]], which is not empty.

@@ -19,7 +19,7 @@ from transforms.text.openings import MOST_OPENINGS
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DiscourseMarkers(Pairing):
-    """Pairs whose B began with a discourse marker, which is left out and is to be told.
+    """Pairs whose B began with a discourse marker, which is removed and predicted.
 
     Every sentence that begins with a marker of the list, and has another sentence of its document
     before it, makes a pair. B is that sentence without its marker, the comma behind it and the

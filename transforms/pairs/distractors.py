@@ -34,6 +34,9 @@ def draw_distractors(
 def fill_up(packing: Packing, first: Int64, begins: Int64, limits: Int64) -> Int64:
     """Lets second segments run until they and the first ones reach the window's target.
 
+    Example, sentences of 4 tokens each and a target of 10: a first segment of one sentence leaves
+    6, so a second segment that begins at sentence 7 is [7, 9), two sentences of 8 tokens.
+
     Args:
       packing: The windows.
       first: int64[W, 2] first segments, in sentences.

@@ -1,4 +1,4 @@
-"""Pairs that a text at the beginning of a sentence tells apart: that text is B's label."""
+"""Pairs labelled by the text that their second sentence begins with."""
 
 import dataclasses
 from collections.abc import Sequence

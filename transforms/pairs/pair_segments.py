@@ -111,6 +111,8 @@ class NextSentence(Pairing):
 def follow(nexts: Int64) -> Int64:
     """Returns 0, nexts[0], nexts[nexts[0]], ... while inside the array.
 
+    Example: nexts [2, 3, 4, 4, 5] give [0, 2, 4].
+
     Each step needs the one before, so this is the one loop over windows: 0.1 us a step, where
     the array form (pointer doubling) gathers all items once per power of two.
 
@@ -144,7 +146,11 @@ def truncate_pairs(
 
 
 def excess_tokens(first: Int64, second: Int64, capacity: int | Int64) -> tuple[Int64, Int64]:
-    """Returns how many tokens A and B must lose, int64[W] each; see `truncate_pairs`."""
+    """Returns how many tokens A and B must lose, int64[W] each; see `truncate_pairs`.
+
+    Example: A has 9 tokens, B has 5, and the capacity is 7. Seven must go: four from A until both
+    have 5, then in turn two from B and one from A: [5] and [2].
+    """
     lengths = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
     excess = np.maximum(lengths[0] + lengths[1] - capacity, 0)
     uneven = np.minimum(excess, np.abs(lengths[0] - lengths[1]))

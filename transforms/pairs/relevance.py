@@ -1,4 +1,4 @@
-"""Pairs of a query and a title, told by how the title was met."""
+"""Query-title pairs labelled by relevance: clicked, shown, random."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Texts whose parts stand in another order, which is to be told: sentence reordering."""
+"""Sentence reordering: the parts of a text are permuted, and the permutation is predicted."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ _COUNTS = ("uniform", "most")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SentenceReordering(Pairing):
-    """A single segment whose parts are shuffled; their order is to be told.
+    """A single segment whose parts are permuted; the permutation is predicted.
 
     A chunk of sentences, cut at its end if it is too long, is divided into n parts of consecutive
     sentences, whose numbers of sentences differ by one at most. The parts are put into an order
@@ -98,6 +98,9 @@ def _borders(
     packing: Packing, starts: Int64, ends: Int64, parts: Int64, most: int, capacity: int
 ) -> Int64:
     """Returns the tokens where the parts of each window begin.
+
+    Example, five sentences of 2 tokens in two parts, most 3: two and three sentences, so the
+    borders are [0, 4, 10, 10], the third part is empty.
 
     Args:
       packing: The windows.

@@ -98,6 +98,9 @@ def distant_starts(
 ) -> tuple[Int64, Int64]:
     """Returns how many sentences before and behind A may begin a B that is not next to it.
 
+    Example, a document of the sentences 0-9 with A = [3, 5): B may begin at 0 or 1 (sentence 2 is
+    next to A) and at 6-9 (5 is): 2 before and 4 behind.
+
     Args:
       starts: int64[W]; first sentence of A.
       middles: int64[W]; the sentence behind A.

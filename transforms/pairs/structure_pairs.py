@@ -1,4 +1,4 @@
-"""Pairs whose second segment follows, goes before, or is of another document: three relations."""
+"""Three relations: the second segment follows, precedes, or is from another document."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -52,6 +52,11 @@ def lay_out(windows: Windows, layout: RowLayout, vocabulary: Vocabulary) -> Exam
 
     A window whose second segment is empty is laid out as one of a single segment.
 
+    Example, tokens [a b c d e] and two windows, of which the second has no segment B:
+      first [[0, 2], [3, 5]], second [[2, 3], [5, 5]]
+      ids [CLS a b SEP c SEP | CLS d e SEP], offsets [0, 6, 10]
+      second_segment_start [4, 4]: the length of the row where there is no segment B
+
     Returns:
       Examples in the order of the windows.
     """

@@ -195,6 +195,11 @@ def insert_separators(
 ) -> Tokens:
     """Puts a separator at the end of lines, and an item with one after documents.
 
+    Example, a document of the lines "a b." and "c." (sentences [a b .] and [c .]), SEP as `/`:
+      after_lines only       items [a b . /] [c . /]
+      after_documents only   items [a b .] [c .] [/]
+      both                   items [a b . /] [c . /] [/]
+
     Returns:
       Tokens whose items are the sentences and, with `after_documents`, a separator behind each
       document; `special` marks the separators.

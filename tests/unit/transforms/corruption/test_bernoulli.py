@@ -19,9 +19,9 @@ from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import random_bits, rng_for
 from transforms.build.examine import examine, judge
 from transforms.checks.bernoulli import bernoulli_oracles
-from transforms.contract.axes import UnitTable
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.bernoulli import STAGE_UNITS, BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import BudgetedUnits

@@ -14,8 +14,9 @@ from transforms.arrays.spans import Spans
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine, judge
-from transforms.contract.axes import Batch, UnitTable
+from transforms.contract.axes import Batch
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.selector import Selector
 from transforms.corruption.targets import FreshTokens, MaskedTokens

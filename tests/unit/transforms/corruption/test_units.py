@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schemas.records import Int64
 from tests.oracles.streams import examples_of
 from transforms.arrays.spans import Spans, spans_of_units
-from transforms.contract.axes import UnitTable
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.units import TokenUnits, WordUnits
 
 

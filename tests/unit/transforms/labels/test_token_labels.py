@@ -124,7 +124,7 @@ def test_positions_as_a_column_and_back() -> None:
 
 def test_special_tokens_have_no_label() -> None:
     special = np.array([1, 0, 0, 1], np.bool_)
-    found = OtherSegments().told(np.array([0, 1, 0, 0]), special, IGNORED)
+    found = OtherSegments().labels(np.array([0, 1, 0, 0]), special, IGNORED)
     assert found.tolist() == [-100, 1, 0, -100]
 
 
