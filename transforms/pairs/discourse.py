@@ -17,7 +17,7 @@ from transforms.pairs.linked_pairs import find_linked, without_openings
 from transforms.pairs.pair_segments import PairTask, excess_tokens
 from transforms.pairs.sentence_distance import document_borders
 from transforms.text.marker_lists import MARKER_LISTS
-from transforms.text.openings import MOST_OPENINGS
+from transforms.text.openings import MAX_OPENINGS
 
 if TYPE_CHECKING:
     from transforms.objectives.recipe import Recipe
@@ -98,8 +98,8 @@ class DiscourseMarkers(Part):
 
 def check_markers(markers: Sequence[str]) -> None:
     """Raises ValueError, saying which and why, if these cannot be the markers of a recipe."""
-    if not 2 <= len(markers) <= MOST_OPENINGS:
-        raise ValueError(f"there must be 2 to {MOST_OPENINGS} markers, got {len(markers)}")
+    if not 2 <= len(markers) <= MAX_OPENINGS:
+        raise ValueError(f"there must be 2 to {MAX_OPENINGS} markers, got {len(markers)}")
     seen: set[str] = set()
     for marker in markers:
         if marker != " ".join(marker.split()) or not marker or "," in marker:

@@ -42,7 +42,7 @@ from schemas.records import (
 from schemas.token_kinds import token_kinds
 from transforms.annotate.annotations import project_codes, project_entities, project_spans
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.text.capitals import any_marked, capital_marks
+from transforms.text.capitals import any_in_range, upper_case_mask
 from transforms.text.ideographs import ideographs
 from transforms.tokens.splitting import Splitting, find_splitting
 from transforms.tokens.whole_words import head_of_group, word_starts
@@ -246,7 +246,7 @@ class TextEncoder:
             for name, spans in block.spans.items()
         }
         if self._capitals:
-            capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
+            capitals = any_in_range(begins, np.maximum(begins, ends), upper_case_mask(block.data))
             annotations[CAPITALS] = capitals.astype(np.uint8)
         return dataclasses.replace(encoded, word_starts=starts, annotations=annotations)
 
