@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from transforms.detect.encodings import contradicting_encoding, guess_encoding, is_misread
-from transforms.detect.json_kinds import NO_OBJECTS, first_objects, json_kind
+from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, json_kind
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
 from transforms.detect.tables import table_kind
 from transforms.files.inputs import CODEC_OF_SUFFIX
