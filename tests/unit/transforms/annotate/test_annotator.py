@@ -123,7 +123,7 @@ def test_the_gazetteer_wins_over_the_model() -> None:
 
 
 def test_rules_that_the_model_has_not() -> None:
-    with pytest.raises(AnnotationError, match="has not a parser and noun chunks"):
+    with pytest.raises(AnnotationError, match="lacks a parser and noun chunks"):
         load_annotator(Annotator(spacy_model=trained_model(), phrases="noun-chunks"))
     with pytest.raises(AnnotationError, match="phrases by 'pos' need a spaCy model"):
         load_annotator(Annotator(phrases="pos"))
