@@ -1,7 +1,7 @@
 """Annotations of tokens: as one mark per token, and as columns of a shard.
 
-Marks of spans are IOB tags: `BEGINS` at the first token of a span, `INSIDE` at its other tokens, and
-0 outside. Other annotations have one number per token, 0 for none.
+Marks of spans are IOB tags: `BEGINS` at the first token of a span, `INSIDE` at its other tokens,
+and 0 outside. Other annotations have one number per token, 0 for none.
 
 `project_spans` and its variants project spans of bytes onto tokens. Of the text "New York" and the
 tokens "New", " ", "York", a span of the bytes [0, 8) covers all three tokens.

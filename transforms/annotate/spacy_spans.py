@@ -201,7 +201,7 @@ class SpanCollector:
         self._ids.extend(ids)
 
     def spans(self) -> LabelledSpans:
-        """Returns the spans in order, except any that crosses a line end or overlaps an earlier one."""
+        """Returns the spans in order, without those across line ends or over earlier spans."""
         nowhere = np.empty(0, np.int64)
         starts = np.concatenate([nowhere, *self._starts])
         ends = np.concatenate([nowhere, *self._ends])

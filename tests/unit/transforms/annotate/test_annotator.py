@@ -81,7 +81,7 @@ def test_surface_forms(ignore_case: bool, names: set[tuple[str, str, str]]) -> N
     [
         (Gazetteer(patterns='{"label": "X"}'), "line 1 is not a pattern such as"),
         (Gazetteer(patterns="\nno json"), "line 2 is not a pattern such as"),
-        (Gazetteer(patterns='{"label":"X","pattern":[{"POS":"NOUN"}]}'), "asks for POS, which"),
+        (Gazetteer(patterns='{"label":"X","pattern":[{"POS":"NOUN"}]}'), "uses POS, which"),
         (Gazetteer(surfaces="a\tQ1\nb Q2"), "line 2 is not a surface form, a tab and an id: 'b Q"),
     ],
 )
