@@ -15,8 +15,8 @@ def word_starts(
     belongs to another segmented word than the group of tokens before it; but never if it continues
     a group.
 
-    jieba segments DSD版本 into DS|D版|本, WordPiece into ds, ##d, 版, 本. The token ##d continues the
-    group of ds, so it does not belong to D版. So 版, which does, begins a word:
+    jieba segments DSD版本 into DS|D版|本, WordPiece into ds, ##d, 版, 本. As ##d continues the
+    group of ds, it does not belong to D版. So 版, which does, begins a word:
 
     >>> marks = np.array([0, 0, 1, 2, 0, 0, 1, 0, 0], np.uint8)
     >>> cut, continues = np.array([1, 0, 1, 1], np.bool_), np.array([0, 1, 0, 0], np.bool_)
