@@ -169,6 +169,7 @@ def noun_runs_of(doc: "Doc") -> Found:
         kinds, where = np.unique(doc.to_array("TAG"), return_inverse=True)
         names = [doc.vocab.strings[int(kind)] if kind else "" for kind in kinds]
         nouns = np.array([name.startswith("N") for name in names], np.bool_)[where]
+    # A run of nouns begins and ends where the flag changes, with a 0 added at both ends.
     padded = np.zeros(len(doc) + 2, np.int8)
     padded[1:-1] = nouns & (is_space == 0)
     edges = np.flatnonzero(np.diff(padded))
@@ -206,6 +207,7 @@ class SpanCollector:
         starts = np.concatenate([nowhere, *self._starts])
         ends = np.concatenate([nowhere, *self._ends])
         white = (self._data == _SPACE) | (self._data == _LF)
+        # Each pass trims one byte of white space from all spans that have any.
         while (moved := (starts < ends) & white[np.minimum(starts, len(white) - 1)]).any():
             starts = starts + moved
         while (moved := (starts < ends) & white[ends - 1]).any():
@@ -214,6 +216,7 @@ class SpanCollector:
         kept = np.flatnonzero(starts < ends)
         kept = kept[lines[starts[kept]] == lines[ends[kept] - 1]]
         kept = kept[np.lexsort((ends[kept], starts[kept]))]
+        # The maximum end of all spans before each one.
         before = np.maximum.accumulate(np.append(0, ends[kept]))[:-1]
         kept = kept[starts[kept] >= before]
         return LabelledSpans(starts, ends, self._labels, self._ids).take(kept)

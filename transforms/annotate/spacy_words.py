@@ -66,7 +66,7 @@ class LinearTokenizer:
     def _parts(self, stretch: str) -> Iterator[str]:
         """Yields the words of a stretch without white space."""
         begin, end = 0, len(stretch)
-        behind: list[str] = []
+        suffixes: list[str] = []
         while end - begin > LONG:
             before = begin, end
             if head := self._head.match(stretch, begin, end):
@@ -78,16 +78,16 @@ class LinearTokenizer:
             if end - begin <= LONG:
                 break
             tail = self._tail(stretch, begin, end)
-            behind.extend(reversed(stretch[tail:end]))
+            suffixes.extend(reversed(stretch[tail:end]))
             if tail == end and (suffix := self._suffix(stretch, begin, end)):
-                behind.append(suffix)
+                suffixes.append(suffix)
                 tail -= len(suffix)
             end = tail
             if (begin, end) == before:
                 break
         if begin < end:
             yield from (token.text for token in self._words(stretch[begin:end]))
-        yield from reversed(behind)
+        yield from reversed(suffixes)
 
     def _tail(self, stretch: str, begin: int, end: int) -> int:
         """Returns the start of the run of isolated characters at the end of the stretch."""

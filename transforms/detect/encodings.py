@@ -97,7 +97,11 @@ class Transcoded:
 
 
 def guess_encoding(head: bytes) -> str | None:
-    """Returns the likely encoding of the beginning of a text that is not UTF-8, None if unknown."""
+    """Returns the likely encoding of the beginning of a text that is not UTF-8, None if unknown.
+
+    >>> [guess_encoding("今天是好日子。".encode(name)) for name in ("gb18030", "big5", "utf-16")]
+    ['gb18030', 'big5', 'utf-16']
+    """
     if head.isascii() and b"\0" not in head:
         return _seven_bit_encoding(head)
     for mark, name in _DETECTED_MARKS:

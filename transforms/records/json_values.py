@@ -46,6 +46,10 @@ def holds_values(head: bytes) -> bool:
 def read_values(stream: Any, path: str, limit: int) -> Iterator[tuple[int, bytes]]:
     """Yields the records of an array or sequence of JSON values, each with its offset in bytes.
 
+    >>> import io
+    >>> list(read_values(io.BytesIO(b'[{"a": 1}, {"b": 2}]'), "file.json", 99))
+    [(1, b'{"a": 1}'), (11, b'{"b": 2}')]
+
     Args:
       stream: UTF-8, at its beginning.
       path: The name of the file.

@@ -93,6 +93,7 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
     table = pa.Table.from_batches(batches, DOCUMENT_SCHEMA)
     keys = table.column("key").combine_chunks()
     halves = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16).reshape(-1, 2)
+    # Keys are ordered as strings of 16 bytes: by the first big-endian half, then by the second.
     order = np.lexsort((halves[:, 1], halves[:, 0]))
     if deduplicate:
         ordered = halves[order]

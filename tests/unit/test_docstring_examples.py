@@ -1,4 +1,4 @@
-"""Runs the examples in docstrings of the transforms, so that none of them is wrong."""
+"""Runs the examples in docstrings, so that none of them is wrong."""
 
 import doctest
 import importlib
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("benchmarks", "pipelines", "schemas", "trainer", "transforms")
 WITH_EXAMPLES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for path in sorted((ROOT / "transforms").rglob("*.py"))
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
     if ">>> " in path.read_text("utf-8")
 ]
 
