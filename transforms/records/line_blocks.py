@@ -33,7 +33,7 @@ def line_blocks(file: BinaryIO, begin: int, end: int, limit: int) -> Iterator[Li
     r"""Yields the lines that begin at `begin` or later, up to the end of the file.
 
     A range owns the lines that begin in it, so a line that begins before `begin` is skipped. The
-    reader of a range stops taking blocks once they begin after `end`; see `lines_before`.
+    reader of a range stops at the first block that begins at or after `end`; see `lines_before`.
 
     >>> import io
     >>> [block.data for block in line_blocks(io.BytesIO(b"one\ntwo\nthree"), 2, 8, limit=80)]

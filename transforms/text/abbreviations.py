@@ -59,11 +59,9 @@ def _is_initial(text: Bytes, dots: Int64) -> Bool:
     letter = character_before(text, dots)
     previous = character_before(text, letter)
     earlier = character_before(text, previous)
+    first = character_before(text, earlier)
     letter_class, previous_class = classes_at(text, letter), classes_at(text, previous)
-    earlier_class, first_class = (
-        classes_at(text, earlier),
-        classes_at(text, character_before(text, earlier)),
-    )
+    earlier_class, first_class = classes_at(text, earlier), classes_at(text, first)
 
     dotted = text[previous] == _DOT
     alone = dotted | (text[previous] == _SPACE) | (text[previous] == ord("-"))

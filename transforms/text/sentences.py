@@ -229,10 +229,7 @@ def _ends_sentence(text: Bytes, runs: _Runs) -> Bool:
         (rules.EXCLAMATION, np.where(spaced, not_lower, cjk) & ~placeholder),
         (rules.ELLIPSIS, np.where(spaced, opens, cjk) & ~stutter & ~omission),
         (rules.FULL_STOP, True),
-        (
-            rules.WIDE_PERIOD,
-            np.where(spaced, opens, cjk) & ~in_number,
-        ),
+        (rules.WIDE_PERIOD, np.where(spaced, opens, cjk) & ~in_number),
         (rules.SEMICOLON, bare & ((next_ & before & CJK) > 0)),
     ):
         ends |= (runs.kinds == kind) & rule
