@@ -105,7 +105,7 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
         reader = pa.ipc.open_file(source)
         kinds = [name for name in reader.schema.names if name != "key"]
         if reader.num_record_batches != 1 or not reader.schema.equals(annotation_schema(kinds)):
-            raise AnnotationError(f"{whole} is damaged: it holds no annotations as they are stored")
+            raise AnnotationError(f"{whole} is damaged: it is not a shard of annotations")
         batch = reader.get_batch(0)
         batch.validate(full=True)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:

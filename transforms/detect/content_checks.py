@@ -113,7 +113,7 @@ def check_decoded(head: bytes, stored: bytes, encoding: str) -> Mismatch | None:
     # Text said to be Latin-1 is mostly cp1252, which has symbols in place of control characters.
     found = guess_encoding(stored) or ("cp1252" if encoding == "iso8859-1" else None)
     if found in (None, encoding):
-        return Mismatch(f"cannot be read as {encoding}", "give the --encoding that it is stored in")
+        return Mismatch(f"cannot be read as {encoding}", "give the --encoding of the file")
     return Mismatch(
         f"cannot be read as {encoding} and looks like {found}", f"give --encoding {found}"
     )
@@ -237,11 +237,11 @@ def _not_utf8(name: str | None) -> Mismatch:
     if name is None:
         return Mismatch(
             "is not UTF-8",
-            "give its --encoding, or --encoding utf-8 to set aside the records that are not",
+            "give its --encoding, or --encoding utf-8 to reject the records that are not",
         )
     return Mismatch(
         f"is not UTF-8 and looks like {name}",
-        f"give --encoding {name}, or --encoding utf-8 to set aside the records that are not",
+        f"give --encoding {name}, or --encoding utf-8 to reject the records that are not",
     )
 
 

@@ -144,8 +144,7 @@ class TextEncoder:
     ) -> EncodedBlock:
         """Gathers the tokens of a block from rows of the table."""
         index, offsets = table.gather(rows)
-        # The first word of each sentence; between the tokens at which two of these begin lie the
-        # tokens of a sentence.
+        # The first word of each sentence. Its first token is the first of the sentence.
         word_of_sentence = np.searchsorted(words, block.borders)
         counts = np.diff(offsets[word_of_sentence])
         ids = self._text_ids[table.pieces.ids][index]

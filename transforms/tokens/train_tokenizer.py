@@ -82,7 +82,7 @@ def train_tokenizer(documents: Sequence[bytes], training: Training) -> str:
     text = MODELS[training.model](documents, training).to_str(pretty=True)
     size = Tokenizer.from_str(text).get_vocab_size(with_added_tokens=True)
     if size > training.size:
-        raise ValueError(f"the text needs {size} tokens at least, and size is {training.size}")
+        raise ValueError(f"the text needs at least {size} tokens, but size is {training.size}")
     return str(text)
 
 
