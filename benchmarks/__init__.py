@@ -1,1 +1,1 @@
-"""Speed and memory, measured beside a floor and beside what people use today, in one run."""
+"""Speed and memory, compared with lower bounds and common alternatives in the same run."""

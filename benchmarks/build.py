@@ -1,7 +1,7 @@
-"""Measures `shardmill build`, whole processes on pinned cores, beside the floor of the same run.
+"""Measures `shardmill build`: whole processes on pinned cores, and a floor in the same run.
 
-Every repeat measures the floor first and then each build, so that their ratios compare what ran
-within minutes of each other. The figures are medians; nothing is left out, not even start-up.
+Every repeat measures the floor and then each build, so that ratios compare measurements within
+minutes of each other. The figures are medians, and include everything, even start-up.
 """
 
 import argparse
@@ -56,17 +56,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "accept": "memory within 15 % and below 2 GB, time for each MB within 10 %",
     },
 }
-"""What is measured under one name: other defaults for the options, and what is good enough."""
+"""Named measurements: defaults for the options, and the criterion for acceptance."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Runs:
-    """Where and how everything runs.
+    """The environment of all measurements.
 
     Attributes:
       given: The options.
-      folder: Holds the corpora and, for a while, what is built.
-      cpus: The cores that may be used; the first is for all that runs on one.
+      folder: Scratch folder for the corpora and, temporarily, the output of builds.
+      cpus: The cores to use; the first is for everything that runs on a single core.
     """
 
     given: argparse.Namespace
@@ -77,7 +77,7 @@ class Runs:
         return self.folder / f"corpus-{size_mb:g}.txt"
 
     def build(self, case: Case) -> Usage:
-        """Runs one build and deletes what it made."""
+        """Runs one build and deletes its output."""
         given, output = self.given, self.folder / "out"
         command = [sys.executable, "-m", "pipelines.cli", "build", given.recipe]
         command += ["--input", str(self.corpus(case.size_mb)), "--output", str(output)]
@@ -90,7 +90,7 @@ class Runs:
             shutil.rmtree(output, ignore_errors=True)
 
     def beside(self, module: str, sample_mb: float, *options: str) -> tuple[Any, Usage]:
-        """Runs another program of this folder on the same text; returns what it printed last."""
+        """Runs another program of this folder on the same text; returns its last line, parsed."""
         command = [sys.executable, "-m", f"benchmarks.{module}", "--sample-mb", f"{sample_mb:g}"]
         command += ["--text", str(self.corpus(self.given.size_mb[0]))]
         command += ["--tokenizer", str(self.given.tokenizer), *options]
@@ -99,7 +99,7 @@ class Runs:
 
 
 def measure(runs: Runs) -> Measured:
-    """Measures everything as often as asked."""
+    """Measures all cases, as often as the options say."""
     given = runs.given
     grid = itertools.product(given.size_mb, given.copies, given.workers)
     cases = [Case(size_mb=size, copies=copies, workers=n) for size, copies, n in grid]
@@ -109,7 +109,7 @@ def measure(runs: Runs) -> Measured:
     for repeat in range(given.repeat):
         _say(f"repeat {repeat + 1} of {given.repeat}: the floor")
         floors.append(runs.beside("floors", given.sample_mb)[0])
-        # Every other time backwards, so that a machine that slows down favours nobody.
+        # Every other repeat in reverse order, so that a machine that slows down favours no case.
         for case in cases if repeat % 2 == 0 else reversed(cases):
             _say(f"repeat {repeat + 1} of {given.repeat}: {case}")
             usages[case].append(runs.build(case))

@@ -1,9 +1,9 @@
-"""Makes a corpus of any size from a little text.
+"""Generates a corpus of any size from a small text.
 
-Repeating a text would flatter whatever remembers words or documents. So lines of the given
+Repeating a text would favour programs that cache words or documents. So the lines of the given
 documents are recombined into documents that all differ, and a small share of the words is replaced
-by coined ones. Their numbers follow Zipf's law, so the vocabulary grows with the text by Heaps' law
-(and new words come back as rare words do).
+by generated ones. The numbers of these follow Zipf's law, so the vocabulary grows with the text by
+Heaps' law, and generated words recur like rare words do.
 """
 
 import argparse
@@ -23,21 +23,21 @@ from transforms.arrays.ragged import Array, Bool, Int64, offsets_of, positions_i
 from transforms.arrays.randomness import rng_for
 
 HEAPS_EXPONENT = 0.6
-"""The vocabulary of coined words grows as this power of the text."""
+"""The vocabulary of generated words grows with this power of the size of the text."""
 
-COINED_SHARE = 0.02
+GENERATED_SHARE = 0.02
 """Share of the words that are replaced."""
 
 _CHUNK_BYTES = 16 << 20
-# Coined words with numbers well below this are about equally frequent.
+# Generated words with numbers well below this are about equally frequent.
 _HEAD = 20_000
-_MOST = 1 << 40
+_MAX_NUMBER = 1 << 40
 _FIRST_TITLE = 1 << 41
 _TITLE_BITS = 20
 _TITLE_BYTES = 16
 _SYLLABLES = [c + v for c, v in itertools.product("bcdfghjklmnprstvwxyz", "aeiou")]
 _IDEOGRAPHS = 1000
-# What may be replaced: a word of Latin letters, or two ideographs (U+4000 to U+9FFF).
+# What can be replaced: a word of Latin letters, or two ideographs (U+4000 to U+9FFF).
 _SLOT = re.compile(rb"[A-Za-z]{2,}|(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
 _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
@@ -48,17 +48,17 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """The text that corpora are made of.
+    """The text that corpora are generated from. A slot is a word that can be replaced.
 
     Attributes:
       lines: Every line that is not blank, with its line end.
       line_bytes: int64[N].
-      document_lines: int64[D]; lines of each document.
-      slot_offsets: int64[N + 1]; the words of each line that may be replaced.
-      slot_begins: int64[S]; first byte of the word in its line.
+      document_lines: int64[D]; number of lines of each document.
+      slot_offsets: int64[N + 1]; line n has the slots slot_offsets[n] to slot_offsets[n + 1].
+      slot_begins: int64[S]; first byte of each slot in its line.
       slot_bytes: int64[S].
-      slot_chinese: bool[S]; it is of ideographs, not of letters.
-      ideographs: uint8[B, 3]; what coined Chinese words are made of.
+      slot_chinese: bool[S]; the slot consists of ideographs, not of letters.
+      ideographs: uint8[B, 3]; the ideographs of generated Chinese words, in UTF-8.
     """
 
     lines: list[bytes]
@@ -81,10 +81,10 @@ def read_source(paths: Sequence[str | Path]) -> Source:
 
 
 def source_of(text: str) -> Source:
-    """Takes a text apart.
+    """Parses a text.
 
     Raises:
-      ValueError: if there is no line in it.
+      ValueError: If there is no line in it.
     """
     parts = [part.splitlines() for part in _BLANK_LINE.split(text)]
     documents = [kept for lines in parts if (kept := [line for line in lines if line.strip()])]
@@ -112,12 +112,12 @@ def source_of(text: str) -> Source:
 
 
 def corpus_chunks(source: Source, size: int, seed: int = 0) -> Iterator[bytes]:
-    """Yields a corpus piece by piece: documents separated by blank lines.
+    """Yields a corpus in chunks: documents separated by blank lines.
 
     Args:
-      source: What it is made of.
+      source: The text to generate it from.
       size: Bytes; the corpus is longer by up to a document.
-      seed: Two seeds give different corpora, one seed always the same.
+      seed: Different seeds give different corpora, the same seed always the same.
     """
     written = 0
     for number in itertools.count():
@@ -145,12 +145,14 @@ def _chunk(source: Source, size: int, seed: int, number: int) -> bytes:
     positions, lengths, chinese = _draw_slots(source, lines, line_starts, rng)
     words = [
         *_titles(source, number, len(documents)),
-        *_coin(source, _zipf_numbers(len(positions), rng), chinese),
+        *_generate_words(source, _zipf_numbers(len(positions), rng), chinese),
     ]
-    # Titles stand before the first word of the document, so they come first in a stable sort.
+    # A title is inserted at the first line of its document; a stable sort puts it before a word
+    # that is replaced at the same position.
     positions = np.concatenate([line_starts[documents], positions])
     lengths = np.concatenate([np.zeros(len(documents), np.int64), lengths])
     order = np.argsort(positions, kind="stable")
+    # Pieces of the text that are kept alternate with inserted words.
     begins = np.append(0, (positions + lengths)[order]).tolist()
     ends = np.append(positions[order], len(stream)).tolist()
     kept = [stream[begin:end] for begin, end in zip(begins, ends, strict=True)]
@@ -173,10 +175,10 @@ def _draw_lines(source: Source, size: int, rng: np.random.Generator) -> tuple[In
 def _draw_slots(
     source: Source, lines: Int64, line_starts: Int64, rng: np.random.Generator
 ) -> tuple[Int64, Int64, Bool]:
-    """Draws the words to replace: first byte in the joined lines, bytes, and the script."""
+    """Draws the slots to replace: first byte in the joined lines, number of bytes, script."""
     offsets = offsets_of(np.diff(source.slot_offsets)[lines])
     total = int(offsets[-1])
-    chosen = np.unique(rng.integers(0, max(total, 1), round(COINED_SHARE * total)))
+    chosen = np.unique(rng.integers(0, max(total, 1), round(GENERATED_SHARE * total)))
     line = np.searchsorted(offsets, chosen, "right") - 1
     slots = source.slot_offsets[lines[line]] + chosen - offsets[line]
     return (
@@ -187,23 +189,23 @@ def _draw_slots(
 
 
 def _zipf_numbers(count: int, rng: np.random.Generator) -> Int64:
-    """Draws numbers of coined words; the chance of k falls as k ** (-1 / HEAPS_EXPONENT)."""
+    """Draws numbers of generated words; the chance of k falls as k ** (-1 / HEAPS_EXPONENT)."""
     tail = HEAPS_EXPONENT / (1 - HEAPS_EXPONENT)
     numbers = _HEAD * ((1 - rng.random(count)) ** -tail - 1)
-    return np.minimum(numbers, _MOST).astype(np.int64)
+    return np.minimum(numbers, _MAX_NUMBER).astype(np.int64)
 
 
 def _titles(source: Source, number: int, count: int) -> list[bytes]:
-    """Returns the lines that begin the documents of a chunk; no two of a corpus are the same."""
+    """Returns the first lines of the documents of a chunk, unique within a corpus."""
     numbers = _FIRST_TITLE + (number << _TITLE_BITS) + np.arange(count)
     chinese = np.full(
         count, source.slot_chinese.mean() > 0.5 if len(source.slot_chinese) else False
     )
-    return [b"\n%s\n" % title for title in _coin(source, numbers, chinese)]
+    return [b"\n%s\n" % title for title in _generate_words(source, numbers, chinese)]
 
 
-def _coin(source: Source, numbers: Int64, chinese: Bool) -> list[bytes]:
-    """Spells numbers as words: in syllables, or in ideographs where `chinese`."""
+def _generate_words(source: Source, numbers: Int64, chinese: Bool) -> list[bytes]:
+    """Spells numbers as words of syllables, or of ideographs where `chinese`."""
     syllables = np.frombuffer("".join(_SYLLABLES).encode(), np.uint8).reshape(-1, 2)
     words = np.empty(len(numbers), np.object_)
     for which, units in ((~chinese, syllables), (chinese, source.ideographs)):
@@ -212,9 +214,13 @@ def _coin(source: Source, numbers: Int64, chinese: Bool) -> list[bytes]:
 
 
 def _spell(numbers: Int64, units: Array) -> list[bytes]:
-    """Writes numbers in the base len(units), in two digits or more; units is uint8[B, W]."""
+    """Writes numbers in base B, with at least two digits; units is uint8[B, W].
+
+    >>> _spell(np.array([0, 1, 4]), np.frombuffer(b"baze", np.uint8).reshape(2, 2))
+    [b'zeba', b'zeze', b'zezeba']
+    """
     base, width = units.shape
-    # With `base` added every number has two digits, and different numbers stay different.
+    # With `base` added, every number has at least two digits, and numbers remain distinct.
     numbers = numbers + base
     powers = base ** np.arange(int(np.log(2.0**62) / np.log(base)), dtype=np.int64)
     digits = np.searchsorted(powers, numbers, "right")

@@ -1,4 +1,4 @@
-"""Measures what a build cannot do without: each step alone, by the library that does it.
+"""Measures lower bounds: each step that no build can avoid, with the library for it alone.
 
 Run as a program, it prints one JSON object: name of the step to MB of text a second.
 """
@@ -22,13 +22,13 @@ from tokenizers import Tokenizer
 from transforms.tokens.tokenize_text import load_tokenizer
 
 ENCODE = "`encode_batch_fast` alone, whole lines"
-"""The step that all else is compared with."""
+"""The step that all others are compared with."""
 
 _BATCH_LINES = 2000
 _JIEBA_BYTES = 2_000_000
 _ROW_TOKENS = 512
 _BATCH_ROWS = 1024
-# From this share of text in three-byte characters on, words are segmented.
+# With at least this share of bytes that begin an ideograph, the text is Chinese.
 _CHINESE_SHARE = 0.1
 
 
@@ -94,7 +94,7 @@ def _rows_of_ids() -> pa.RecordBatch:
 
 
 def _write(batch: pa.RecordBatch, times: int, path: Path) -> None:
-    """Writes one and the same batch again and again."""
+    """Writes the same batch several times."""
     with pa.ipc.new_file(path, batch.schema) as file:
         for _ in range(times):
             file.write_batch(batch)

@@ -1,8 +1,8 @@
-"""Asks a GPU what the trainer's design rests on; run it first on a new kind of machine.
+"""Measures what the trainer's design assumes about a GPU; run it first on a new kind of machine.
 
-In order: (a) signatures and flags, (b) attention within segments, three ways, (c) the training step
-compiled and not, ours and theirs, (d) the Trainer of Hugging Face for 100 steps beside ours, and
-(e) where our step spends its time. Without --data it stops after (b).
+In order: (a) signatures and flags, (b) three implementations of attention within segments, (c) the
+training step, compiled and not, ours and that of Hugging Face, (d) 100 steps of the Trainer of
+Hugging Face and of ours, and (e) a profile of our step. Without --data it stops after (b).
 """
 
 import argparse
@@ -32,12 +32,12 @@ _KINDS: Mapping[str, Sequence[str]] = {
     "optimizer": ("multi_tensor", "adam"),
     "copies": ("memcpy", "memset"),
 }
-"""Kinds of kernels by parts of their names; the first kind that fits. The rest is "other"."""
+"""Kinds of kernels by parts of their names; the first match counts. All others are "other"."""
 _PROFILED, _SHOWN = 5, 15
 
 
 def describe_software() -> Iterator[str]:
-    """Yields (a): the signature that we call, versions, and which attention is allowed."""
+    """Yields (a): the signature of `varlen_attn`, versions, and the enabled SDPA backends."""
     yield f"* varlen_attn{train_attention.signature()}"
     yield f"* torch {torch.__version__}, CUDA {torch.version.cuda}"
     yield f"* cuDNN {torch.backends.cudnn.version()}"
@@ -50,20 +50,20 @@ def describe_device(device: torch.device) -> Iterator[str]:
     """Yields the rest of (a): name, memory and peaks of a GPU."""
     found = torch.cuda.get_device_properties(device)
     stated, measured = (peak(device, torch.bfloat16) for peak in (stated_peak, measured_peak))
-    told = f"{stated / 1e12:.0f}" if stated else "unknown"
+    peak_text = f"{stated / 1e12:.0f}" if stated else "unknown"
     memory = f"{found.total_memory / 2**30:.0f} GiB"
     yield f"* {found.name}, {memory}, compute capability {found.major}.{found.minor}"
-    yield f"* bf16 TFLOP/s: stated {told}, measured {measured / 1e12:.0f}"
+    yield f"* bf16 TFLOP/s: stated {peak_text}, measured {measured / 1e12:.0f}"
 
 
 def kernel_kind(name: str) -> str:
-    """Returns what a kernel does, by its name."""
+    """Returns the kind of a kernel, by its name."""
     low = name.lower()
     return next((kind for kind, parts in _KINDS.items() if any(p in low for p in parts)), "other")
 
 
 def kernel_table(kernels: Mapping[str, float]) -> Iterator[str]:
-    """Yields (e): the share of each kind, then the kernels that take longest.
+    """Yields (e): the share of each kind, then the slowest kernels.
 
     Args:
       kernels: Name to microseconds.
@@ -84,7 +84,7 @@ def _longest_first(times: Mapping[str, float]) -> Iterator[tuple[str, float]]:
 
 
 def profile_ours(job: Job, side: str) -> dict[str, float]:
-    """Returns what the kernels of some of our steps take, in microseconds by name."""
+    """Returns the microseconds that each kernel takes in some of our steps, by name."""
     kinds = [torch.profiler.ProfilerActivity.CPU]
     on_gpu = job.device == "cuda"
     if on_gpu:
@@ -99,7 +99,7 @@ def profile_ours(job: Job, side: str) -> dict[str, float]:
             if step == job.warmup_steps:
                 profiler.start()
         profiler.stop()
-    # A CPU has no kernels: there the operators stand for them.
+    # On a CPU operators are listed, as there are no kernels.
     wanted = torch.autograd.DeviceType.CUDA if on_gpu else torch.autograd.DeviceType.CPU
     found: dict[str, float] = {}
     for event in profiler.key_averages():
@@ -110,12 +110,12 @@ def profile_ours(job: Job, side: str) -> dict[str, float]:
 
 
 def _train(given: argparse.Namespace) -> bool:
-    """Prints (c), (d) and (e); returns whether all went well."""
+    """Prints (c), (d) and (e); returns whether losses agree and no side failed."""
     options = ["--data", str(given.data), "--model", given.model, "--device", "cuda"]
     options += ["--repeat", "1", "--batch-tokens", str(given.batch_tokens)]
     short = parse_options([*options, "--warmup-steps", "20", "--steps", "30"])
     hundred = parse_options([*options, "--warmup-steps", "20", "--steps", "100"])
-    well = True
+    passed = True
     with tempfile.TemporaryDirectory(prefix="shardmill-probe-") as folder:
         make_work(job_of(short, Path(folder)), given.model)
         for title, parsed, sides in (
@@ -124,42 +124,42 @@ def _train(given: argparse.Namespace) -> bool:
         ):
             measured = measure(job_of(parsed, Path(folder)), sides)
             print(f"## {title}\n\n{train_report(given.model, measured)}", flush=True)
-            well = well and measured.agrees and not measured.failed
+            passed = passed and measured.agrees and not measured.failed
         print("## (e) our step, compiled\n")
         print("\n".join(kernel_table(profile_ours(job_of(short, Path(folder)), "ours-compiled"))))
-    return well
+    return passed
 
 
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints Markdown; returns 2 without a GPU, 1 if something differs or fails."""
+    """Prints Markdown; returns 2 without a GPU, 1 if losses differ or a side fails."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_probe", description=__doc__)
     parser.add_argument("--data", type=Path, metavar="DIR", help="a finished build, for (c) to (e)")
     parser.add_argument("--model", default="bert-base", metavar="M", help="(bert-base)")
     parser.add_argument("--batch-tokens", type=int, default=65536, metavar="N", help="(65536)")
     given = parser.parse_args(argv)
     if not torch.cuda.is_available():
-        print(f"torch {torch.__version__} finds no GPU here, and this asks one.", file=sys.stderr)
+        print(f"torch {torch.__version__} finds no GPU here, and this needs one.", file=sys.stderr)
         return 2
     device = torch.device("cuda", 0)
     print("## (a) software and device\n")
     print("\n".join([*describe_software(), *describe_device(device)]), flush=True)
     print("\n## (b) attention within segments, forward and backward\n")
     print("\n".join(train_attention.attention_table(device, given.batch_tokens)), flush=True)
-    error = train_attention.largest_error(train_attention.WAYS["varlen_attn"], device)
-    well = error <= train_attention.LIMIT
-    word = "within" if well else "NOT within"
+    error = train_attention.largest_error(train_attention.IMPLEMENTATIONS["varlen_attn"], device)
+    passed = error <= train_attention.LIMIT
+    word = "within" if passed else "NOT within"
     print(
         f"\nvarlen_attn in bf16 against float64, with empty segments: {error:.2g} of the largest "
         f"value, {word} {train_attention.LIMIT:g}.\n",
         flush=True,
     )
-    # What was measured so far leaves the memory to the other processes.
+    # Leave the memory of the GPU to the processes that follow.
     torch.cuda.empty_cache()
     if given.data is None:
         print("(c) to (e) need --data.")
-        return int(not well)
-    return int(not (_train(given) and well))
+        return int(not passed)
+    return int(not (_train(given) and passed))
 
 
 if __name__ == "__main__":

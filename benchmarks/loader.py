@@ -1,8 +1,8 @@
-"""Measures the trainer's loader on one pinned core, beside the floor and the usual path.
+"""Measures the trainer's data loader on one pinned core, a floor, and the usual alternative.
 
-Every repeat is a process of its own that measures the floor, our batches of every kind, and what
-people use today, so that ratios compare what ran within a minute. Only tokens of rows are counted,
-padding never is. The files are read once before, so that none has to wait for the disk.
+Every repeat is a separate process that measures the floor, all kinds of our batches and the
+alternative, so that ratios compare measurements within a minute. Only real tokens are counted, not
+padding. All files are read once before, so that none has to wait for the disk.
 """
 
 import argparse
@@ -35,22 +35,22 @@ PEER = "`datasets`, `DataCollatorForLanguageModeling`, `DataLoader`"
 AIM = "20 Mtok/s a core or more, better 40; less than 1 s to the middle of an epoch"
 
 Measured = Mapping[str, Mapping[str, float]]
-"""What one repeat found: "Mtok/s" and "seconds", each by what was measured."""
+"""The result of one repeat: "Mtok/s" and "seconds", each by the name of the measurement."""
 
 
 def kind_of(layout: str, copies: str) -> str:
-    """Returns what a kind of batches is called."""
+    """Returns the name of a kind of batches."""
     return f"ours, {layout}, {copies}"
 
 
-def measure(folder: Path, batch_tokens: int, most: float, peer_most: float) -> Measured:
+def measure(folder: Path, batch_tokens: int, max_mtok: float, peer_max_mtok: float) -> Measured:
     """Measures everything once.
 
     Args:
-      folder: Of a finished build.
-      batch_tokens: Tokens of a batch.
-      most: Tokens to read of each kind, 10^6; no more than there are in an epoch.
-      peer_most: The same of the usual path, which is slow.
+      folder: Output of a finished build.
+      batch_tokens: Tokens per batch.
+      max_mtok: Maximum tokens to read for each kind, 10^6; at most an epoch is read.
+      peer_max_mtok: The same for the usual alternative, which is slow.
     """
     corpus = open_local_corpus(folder)
     paths = [folder / entry.path for entry in corpus.shards("train")]
@@ -65,12 +65,12 @@ def measure(folder: Path, batch_tokens: int, most: float, peer_most: float) -> M
         "open, files held to their sizes": opened,
         "go to the middle of an epoch and take a batch": _seek(loader),
     }
-    batches = _rows_of_batches(open_loader(checksums=False), most)
-    rates = {FLOOR: _rate(lambda: _gather(paths, len(batches[0]), most))}
+    batches = _rows_of_batches(open_loader(checksums=False), max_mtok)
+    rates = {FLOOR: _rate(lambda: _gather(paths, len(batches[0]), max_mtok))}
     for layout, copies in itertools.product(LAYOUTS, COPIES):
         loader = open_loader(layout, copies, checksums=False)
-        rates[kind_of(layout, copies)] = _rate(functools.partial(_read, loader, most))
-    rates[PEER] = _peer(paths, folder / "tokenizer.json", batches, loader.lengths, peer_most)
+        rates[kind_of(layout, copies)] = _rate(functools.partial(_read, loader, max_mtok))
+    rates[PEER] = _peer(paths, folder / "tokenizer.json", batches, loader.lengths, peer_max_mtok)
     return {"Mtok/s": rates, "seconds": seconds}
 
 
@@ -81,23 +81,23 @@ def _timed(step: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _rate(step: Callable[[], int]) -> float:
-    """Returns the 10^6 tokens a second of a step that tells how many tokens it read."""
+    """Returns 10^6 tokens per second of a step that returns the number of tokens it read."""
     seconds, tokens = _timed(step)
     return tokens / 1e6 / seconds
 
 
-def _read(loader: ArrowBatches, most: float) -> int:
-    """Makes batches; the order of the epoch is drawn here as well."""
+def _read(loader: ArrowBatches, max_mtok: float) -> int:
+    """Makes batches, including the shuffle of the epoch; returns the number of tokens."""
     tokens = 0
     for batch in loader:
         tokens += int(batch["num_tokens"])
-        if tokens >= most * 1e6:
+        if tokens >= max_mtok * 1e6:
             break
     return tokens
 
 
 def _seek(loader: ArrowBatches) -> float:
-    """Returns the seconds that a resumed run waits for its first batch."""
+    """Returns the seconds until a resumed run has its first batch."""
     state = loader.state_dict()
     middle = {**state, "epoch": 1, "batch": len(loader) // 2}
 
@@ -108,20 +108,20 @@ def _seek(loader: ArrowBatches) -> float:
     return _timed(go)[0]
 
 
-def _rows_of_batches(loader: ArrowBatches, most: float) -> list[Array]:
-    """Returns the rows that the first batches hold."""
+def _rows_of_batches(loader: ArrowBatches, max_mtok: float) -> list[Array]:
+    """Returns the rows of the first batches."""
     found, tokens = [], 0
     for batch in loader:
         rows = batch["row_ids"].numpy()
         found.append(rows[rows >= 0])
         tokens += int(batch["num_tokens"])
-        if tokens >= most * 1e6:
+        if tokens >= max_mtok * 1e6:
             break
     return found
 
 
-def _gather(paths: Sequence[Path], rows_a_batch: int, most: float) -> int:
-    """Copies the ids of rows in random order, out of one record batch after the other."""
+def _gather(paths: Sequence[Path], rows_a_batch: int, max_mtok: float) -> int:
+    """Copies the ids of the rows of each record batch in random order; returns the tokens."""
     tokens = 0
     for number, batch in enumerate(_record_batches(paths)):
         column = batch.column("input_ids")
@@ -131,7 +131,7 @@ def _gather(paths: Sequence[Path], rows_a_batch: int, most: float) -> int:
         for begin in range(0, len(order), rows_a_batch):
             rows = order[begin : begin + rows_a_batch]
             tokens += len(values[range_indices(starts[rows], lengths[rows])])
-        if tokens >= most * 1e6:
+        if tokens >= max_mtok * 1e6:
             break
     return tokens
 
@@ -142,17 +142,21 @@ def _record_batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
 
 
 def _peer(
-    paths: Sequence[Path], tokenizer: Path, batches: Sequence[Array], lengths: Array, most: float
+    paths: Sequence[Path],
+    tokenizer: Path,
+    batches: Sequence[Array],
+    lengths: Array,
+    max_mtok: float,
 ) -> float:
-    """Reads the rows of our first batches, in our order and as many at a time."""
-    # What is imported here takes seconds, and is not needed by the process that reports.
+    """Measures the usual alternative on the rows of our first batches, in the same order."""
+    # These imports take seconds, and the process that writes the report does not need them.
     from torch.utils.data import DataLoader
     from transformers import DataCollatorForLanguageModeling
 
     from benchmarks.peers import load_fast_tokenizer
 
     sums = np.cumsum([lengths[rows].sum() for rows in batches])
-    rows = np.concatenate(batches[: int(np.searchsorted(sums, most * 1e6)) + 1])
+    rows = np.concatenate(batches[: int(np.searchsorted(sums, max_mtok * 1e6)) + 1])
     dataset: Any = as_dataset(paths).select_columns(["input_ids"]).select(rows)
     collator: Any = DataCollatorForLanguageModeling(tokenizer=load_fast_tokenizer(tokenizer))
     loader = DataLoader(dataset, batch_size=len(batches[0]), collate_fn=collator)
@@ -166,8 +170,8 @@ def report(title: str, repeats: Sequence[Measured]) -> str:
     lines.append(_line("---", "---:", "---:", "---:"))
     for step in rates[0]:
         ratios = (statistics.median(each[step] / each[base] for each in rates) for base in BASES)
-        told = (f"{ratio:.3g}" for ratio in ratios)
-        lines.append(_line(step, f"{statistics.median(each[step] for each in rates):.3g}", *told))
+        cells = (f"{ratio:.3g}" for ratio in ratios)
+        lines.append(_line(step, f"{statistics.median(each[step] for each in rates):.3g}", *cells))
     lines += ["", _line("once", "seconds"), _line("---", "---:")]
     for step in repeats[0]["seconds"]:
         seconds = statistics.median(found["seconds"][step] for found in repeats)
@@ -176,7 +180,7 @@ def report(title: str, repeats: Sequence[Measured]) -> str:
 
 
 BASES = (FLOOR, PEER)
-"""What everything is compared with."""
+"""The measurements that all others are compared with."""
 
 
 def _line(*cells: str) -> str:

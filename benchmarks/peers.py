@@ -1,8 +1,8 @@
-"""Measures what people use today on the same text and tokenizer: `datasets` and its collator.
+"""Measures the usual alternative on the same text and tokenizer: `datasets` and a collator.
 
-The path of Hugging Face's own `run_mlm.py`: tokenize every line, join the ids and cut them into
-blocks, save; then a collator that draws masks, again in every epoch. Run as a program, it prints
-one JSON object: step to {"MB/s": of text, "Mtok/s": of tokens}.
+This follows `run_mlm.py` of Hugging Face: tokenize every line, concatenate the ids and split them
+into blocks, save; then a collator that samples masks, again in every epoch. Run as a program, it
+prints one JSON object: step to {"MB/s": of text, "Mtok/s": of tokens}.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from benchmarks.floors import read_sample
 from schemas.vocabulary import read_vocabulary
 
 BATCH_ROWS = 256
-"""Rows that the collator gets at a time."""
+"""Batch size of the collator."""
 
 
 def prepare(text: Path, tokenizer: Any, length: int, folder: Path) -> Any:
-    """Tokenizes, joins, cuts and saves; returns the saved dataset."""
+    """Tokenizes, concatenates, splits and saves; returns the saved dataset."""
 
     def tokenize(batch: Mapping[str, list[str]]) -> Any:
         return tokenizer(batch["text"], return_special_tokens_mask=True)
@@ -49,14 +49,14 @@ def prepare(text: Path, tokenizer: Any, length: int, folder: Path) -> Any:
 
 
 def collate(rows: Any, tokenizer: Any) -> int:
-    """Draws masks for every row once, as an epoch of training does; returns the tokens."""
+    """Samples masks for every row once, like an epoch of training; returns the number of tokens."""
     collator = DataCollatorForLanguageModeling(tokenizer=tokenizer)
     loader = DataLoader(rows, batch_size=BATCH_ROWS, shuffle=True, collate_fn=collator)
     return sum(batch["input_ids"].numel() for batch in loader)
 
 
 def load_fast_tokenizer(path: Path) -> Any:
-    """Loads a tokenizer file as transformers wants it, with its special tokens."""
+    """Loads a tokenizer file for transformers, with its special tokens."""
     names = read_vocabulary(path.read_text("utf-8")).names
     named = {f"{role}_token": token for role, token in names.items()}
     fast: Any = PreTrainedTokenizerFast
@@ -66,7 +66,7 @@ def load_fast_tokenizer(path: Path) -> Any:
 def measure(
     text: Path, tokenizer: Any, length: int, epochs: int, folder: Path
 ) -> dict[str, dict[str, float]]:
-    """Measures the preparation, an epoch of masks, and both for as many epochs as asked."""
+    """Measures preparation, one epoch of masks, and both together for `epochs` epochs."""
     megabytes = text.stat().st_size / 1e6
     began = time.perf_counter()
     rows = prepare(text, tokenizer, length, folder)

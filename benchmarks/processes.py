@@ -1,4 +1,4 @@
-"""Runs a command on chosen cores and measures all of its processes (Linux only)."""
+"""Runs a command on given cores and measures all of its processes (Linux only)."""
 
 import contextlib
 import dataclasses
@@ -14,21 +14,21 @@ from typing import BinaryIO
 ROOT = Path(__file__).resolve().parents[1]
 
 _POLL_SECONDS = 0.2
-# Shells and other small helpers are not worth a figure.
+# Shells and other small helper processes are not reported.
 _SMALLEST_BYTES = 64 << 20
 _TAIL_CHARACTERS = 2000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a command took.
+    """Resources that a command used.
 
     Attributes:
-      wall: Seconds from its start to its end.
-      cpu: Seconds of processor time, of all its processes.
-      launcher_bytes: Peak resident memory of the process that was started.
-      worker_bytes: The same of each process that it started, largest first.
-      output: What it wrote to standard output.
+      wall: Wall-clock seconds.
+      cpu: CPU seconds of all its processes.
+      launcher_bytes: Peak resident memory of the main process.
+      worker_bytes: The same of each of its child processes, largest first.
+      output: Its standard output.
     """
 
     wall: float
@@ -39,15 +39,15 @@ class Usage:
 
     @property
     def peak_bytes(self) -> int:
-        """Peak of the largest process."""
+        """Peak resident memory of the largest process."""
         return max(self.launcher_bytes, *self.worker_bytes, 0)
 
 
 def run_pinned(command: Sequence[str], cpus: Collection[int]) -> Usage:
-    """Runs a command on these cores, in the folder of the project.
+    """Runs a command on these cores, in the root folder of the project.
 
     Raises:
-      RuntimeError: if it fails; the message ends with what it wrote.
+      RuntimeError: If it fails; the message ends with its output.
     """
     environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -61,32 +61,32 @@ def run_pinned(command: Sequence[str], cpus: Collection[int]) -> Usage:
                 stdout=output,
                 stderr=errors,
             )
-        with _Watch(process.pid) as watch:
+        with _Sampler(process.pid) as sampler:
             _, status, rusage = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        told = [_content(file) for file in (output, errors)]
+        written = [_content(file) for file in (output, errors)]
     if process.returncode:
-        tail = "".join(told)[-_TAIL_CHARACTERS:]
+        tail = "".join(written)[-_TAIL_CHARACTERS:]
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
-    launcher = watch.peaks.pop(process.pid, 0)
+    launcher = sampler.peaks.pop(process.pid, 0)
     workers = sorted(
-        (peak for peak in watch.peaks.values() if peak > _SMALLEST_BYTES), reverse=True
+        (peak for peak in sampler.peaks.values() if peak > _SMALLEST_BYTES), reverse=True
     )
-    # The first figure lacks processes that nobody waited for, the second the last moments.
-    cpu = max(rusage.ru_utime + rusage.ru_stime, sum(watch.cpu.values()))
+    # rusage lacks processes that were not waited for, and the samples lack the last moments.
+    cpu = max(rusage.ru_utime + rusage.ru_stime, sum(sampler.cpu.values()))
     return Usage(
         wall=wall,
         cpu=cpu,
         launcher_bytes=launcher,
         worker_bytes=tuple(workers),
-        output=told[0],
+        output=written[0],
     )
 
 
 @contextlib.contextmanager
 def _on_cores(cpus: Collection[int]) -> Iterator[None]:
-    """Lets a process that is started here inherit these cores."""
+    """Pins this process, so that processes started here inherit the affinity."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:
@@ -100,12 +100,12 @@ def _content(file: BinaryIO) -> str:
     return file.read().decode(errors="replace")
 
 
-class _Watch:
-    """Follows the processes of a session; the kernel keeps their peaks, so seldom is enough.
+class _Sampler:
+    """Samples the processes of a session. The kernel keeps peaks, so a low rate is enough.
 
     Attributes:
-      peaks: Process to bytes.
-      cpu: Process to seconds.
+      peaks: Peak resident bytes by process id.
+      cpu: CPU seconds by process id.
     """
 
     def __init__(self, session: int) -> None:
@@ -115,7 +115,7 @@ class _Watch:
         self.peaks: dict[int, int] = {}
         self.cpu: dict[int, float] = {}
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> "_Sampler":
         self._thread.start()
         return self
 
@@ -126,11 +126,11 @@ class _Watch:
     def _run(self) -> None:
         while not self._stop.wait(_POLL_SECONDS):
             for folder in Path("/proc").glob("[0-9]*"):
-                # A process may end while it is looked at.
+                # A process may end while it is sampled.
                 with contextlib.suppress(OSError):
-                    self._look(folder)
+                    self._sample(folder)
 
-    def _look(self, folder: Path) -> None:
+    def _sample(self, folder: Path) -> None:
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
         if int(fields[3]) != self._session:
             return

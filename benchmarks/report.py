@@ -1,4 +1,4 @@
-"""Puts measurements into Markdown: medians, and ratios taken within each repeat."""
+"""Formats measurements as Markdown: medians, and medians of the ratios within each repeat."""
 
 import dataclasses
 import importlib.metadata
@@ -21,7 +21,7 @@ PACKAGES = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """One way to build: size of the text in MB (10^6 bytes), copies, workers."""
+    """A configuration of a build: size of the text in MB (10^6 bytes), copies, workers."""
 
     size_mb: float
     copies: int
@@ -33,11 +33,11 @@ class Case:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Peers:
-    """What people use today.
+    """Measurements of the usual alternative.
 
     Attributes:
-      rates: Step to {"MB/s": of text, "Mtok/s": of tokens}.
-      peak_bytes: Of the whole process.
+      rates: {"MB/s": of text, "Mtok/s": of tokens} by step.
+      peak_bytes: Peak resident memory of the process.
     """
 
     rates: Mapping[str, Mapping[str, float]]
@@ -46,12 +46,12 @@ class Peers:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What was measured; every list holds one member for each repeat.
+    """All measurements; every list has one item per repeat.
 
     Attributes:
-      cases: What each build took.
-      floors: Step to MB of text a second.
-      peers: Empty if they were not asked for.
+      cases: Resources of each build.
+      floors: MB of text per second by step.
+      peers: Empty if they were not requested.
     """
 
     cases: Mapping[Case, Sequence[Usage]]
@@ -59,7 +59,7 @@ class Measured:
     peers: Sequence[Peers]
 
     def speeds(self, case: Case) -> list[float]:
-        """Returns MB of text a second."""
+        """Returns MB of text per second, for each repeat."""
         return [case.size_mb / usage.wall for usage in self.cases[case]]
 
 
@@ -111,32 +111,34 @@ def _beside(measured: Measured) -> Iterator[str]:
 
 
 def _compared(measured: Measured) -> Iterator[str]:
-    """Yields what two cases that differ in one thing say of it."""
+    """Yields comparisons of cases that differ in one option only."""
     for one, other in itertools.permutations(measured.cases, 2):
         before, after = measured.cases[one], measured.cases[other]
         slower = _ratio([usage.wall for usage in after], [usage.wall for usage in before])
         if other == dataclasses.replace(one, copies=other.copies) and other.copies > one.copies:
             share = (slower - 1) / (other.copies - one.copies)
-            told = f"each further copy takes {share:.1%} of the time of the first build"
-            yield f"* {one} -> {other}: {told}"
+            comparison = f"each further copy takes {share:.1%} of the time of the first build"
+            yield f"* {one} -> {other}: {comparison}"
         if other == dataclasses.replace(one, workers=other.workers) and other.workers > one.workers:
             yield f"* {one} -> {other}: {1 / slower:.2f}x as fast"
         if other == dataclasses.replace(one, size_mb=other.size_mb) and other.size_mb > one.size_mb:
             each = slower * one.size_mb / other.size_mb
             peaks = _ratio([use.peak_bytes for use in after], [use.peak_bytes for use in before])
-            told = f"time for each MB x {each:.2f}, peak RSS of the largest process x {peaks:.2f}"
-            yield f"* {one} -> {other}: {told}"
+            comparison = (
+                f"time for each MB x {each:.2f}, peak RSS of the largest process x {peaks:.2f}"
+            )
+            yield f"* {one} -> {other}: {comparison}"
 
 
 def describe_machine(
     cores: Sequence[int], packages: Sequence[str] = PACKAGES, where: str | None = None
 ) -> str:
-    """Returns one line on the machine and one on the versions.
+    """Returns one line about the machine and one about the versions.
 
     Args:
-      cores: That may be used.
-      packages: Whose versions matter.
-      where: What ran where; by default that the first core ran what runs on one.
+      cores: The cores that were used.
+      packages: Packages whose versions matter.
+      where: What ran on which cores; by default that single-core programs ran on the first one.
     """
     cpus = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     models = {line.partition(":")[2].strip() for line in cpus if line.startswith("model name")}
@@ -159,12 +161,12 @@ def _version(package: str) -> str | None:
 
 
 def row(*cells: object) -> str:
-    """Returns a row of a table."""
+    """Returns a row of a Markdown table."""
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def figure(rate: float) -> str:
-    """Returns three digits, or all before the point."""
+    """Formats a number with three significant digits, or all digits before the decimal point."""
     return f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
 
 

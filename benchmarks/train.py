@@ -1,8 +1,8 @@
-"""Measures our training step beside the Trainer of Hugging Face `transformers`, on the same rows.
+"""Compares our training step with the Trainer of Hugging Face `transformers`, on the same rows.
 
-All sides begin with the same weights, and take the same number of real tokens a step in the same
-precision, without dropout of attention. Each runs in a process of its own. The figures are medians
-of measurements after a warm-up, and count real tokens: padding is left out.
+All sides start from the same weights, and train on the same number of real tokens per step in the
+same precision, without attention dropout. Each side runs in a separate process. The figures are
+medians of measurements after a warm-up, and count real tokens, not padding.
 """
 
 import argparse
@@ -35,15 +35,15 @@ _DEFAULTS = {
     "cuda": {"batch_tokens": 65536, "warmup_steps": 50, "steps": 200, "precision": "bf16"},
     "cpu": {"batch_tokens": 8192, "warmup_steps": 3, "steps": 10, "precision": "fp32"},
 }
-"""What a GPU does in minutes, and what a CPU does."""
+"""Defaults by device, with which a measurement takes minutes."""
 _PACKAGES = ("torch", "transformers", "accelerate", "datasets", "pyarrow", "numpy")
 
 
 def make_work(job: Job, model: str) -> None:
-    """Writes what all sides share: first weights, and the rows in the columns of Hugging Face.
+    """Writes what all sides share: initial weights, and the rows in the columns of Hugging Face.
 
     Raises:
-      UsageError: if the model is not one of `transformers`, or does not fit the data.
+      UsageError: If the model is not one of `transformers`, or does not fit the data.
     """
     from trainer.loader.open_corpus import open_local_corpus
     from trainer.models.load import load_model
@@ -55,7 +55,9 @@ def make_work(job: Job, model: str) -> None:
     longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
     made = load_model(model, corpus, longest)
     if not isinstance(made, Encoder):
-        raise UsageError(f"--model {model} is none of transformers; its Trainer cannot train it")
+        raise UsageError(
+            f"--model {model} is not a model of transformers, so its Trainer cannot train it"
+        )
     made.save_pretrained(job.weights)
     command = [sys.executable, "-m", "pipelines.cli", "export", str(job.data), "--to", "stream"]
     command += ["--copies", "first", "--split", "train", "--output", str(job.exported)]
@@ -86,11 +88,11 @@ def run_side(job: Job, name: str) -> dict[str, Any]:
 
 
 def measure(job: Job, names: Sequence[str]) -> TrainMeasured:
-    """Measures every side in processes of its own; one that fails is told and left out.
+    """Measures every side in separate processes. A side that fails is reported and left out.
 
-    A GPU is ours alone, and compiling for it takes long: there a process does all measurements of
-    a side. On a CPU each does one, and the sides take turns, every other time backwards, so that
-    a machine that is slow for a while favours nobody.
+    On a GPU, one process makes all measurements of a side, because the GPU has no other load and
+    compiling takes long. On a CPU, a process makes one measurement, and the sides alternate, in
+    reverse order every other time, so that a machine that is temporarily slow favours no side.
     """
     rounds = 1 if job.device == "cuda" else job.repeat
     each = dataclasses.replace(job, repeat=job.repeat // rounds)
@@ -101,8 +103,8 @@ def measure(job: Job, names: Sequence[str]) -> TrainMeasured:
     found: dict[str, list[Figures]] = {name: [] for name in sides}
     for number in range(rounds):
         for name in sides if number % 2 == 0 else reversed(sides):
-            if name not in failed and (told := _measure_one(each, name, failed)):
-                found[name].append(Figures(**told))
+            if name not in failed and (figures := _measure_one(each, name, failed)):
+                found[name].append(Figures(**figures))
     return TrainMeasured(
         job=job,
         about=about,
@@ -113,7 +115,7 @@ def measure(job: Job, names: Sequence[str]) -> TrainMeasured:
 
 
 def _measure_one(job: Job, name: str, failed: dict[str, str]) -> dict[str, Any]:
-    """Returns what a process of its own measured; if it fails, notes why and returns nothing."""
+    """Returns the figures of one process, or nothing after adding its error to `failed`."""
     print(f"measures {name}", file=sys.stderr, flush=True)
     try:
         output = run_pinned(_side_command(job, name), os.sched_getaffinity(0)).output
@@ -126,7 +128,7 @@ def _measure_one(job: Job, name: str, failed: dict[str, str]) -> dict[str, Any]:
 
 
 def _side_command(job: Job, name: str) -> list[str]:
-    # The Trainer of transformers would take all GPUs that it sees.
+    # The Trainer of transformers uses all GPUs that are visible.
     device = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     command = ["env", f"CUDA_VISIBLE_DEVICES={device}", sys.executable]
     command += ["-m", "benchmarks.train", "--side", name]
@@ -169,10 +171,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parses the command line; what was not given is as suits the device.
+    """Parses the command line; other defaults depend on the device.
 
     Raises:
-      UsageError: if there is no such device.
+      UsageError: If there is no such device.
     """
     parser = _parser()
     given = parser.parse_args(argv)
@@ -194,7 +196,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def job_of(given: argparse.Namespace, work: Path) -> Job:
-    """Returns what the sides are given."""
+    """Returns the job that all sides get."""
     return Job(
         data=given.data.resolve(),
         work=work,

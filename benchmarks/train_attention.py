@@ -1,4 +1,4 @@
-"""Attention within the segments of one long sequence, three ways: how fast, and how exact."""
+"""Speed and accuracy of three implementations of attention within segments of a long sequence."""
 
 import functools
 import inspect
@@ -20,23 +20,23 @@ HEADS, WIDTH = 12, 64
 SEGMENTS = ("64", "128", "256", "512", "mixed")
 """Tokens of every segment; "mixed" has lengths from 16 to 512, and empty segments."""
 LIMIT = 0.02
-"""How far bf16 may lie from float64, by the largest value."""
+"""Maximum error of bf16 against float64, relative to the largest value."""
 _LONGEST_MIXED, _SHORTEST_MIXED = 512, 16
 _WARMUP, _TIMES = 3, 10
 
-Way = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
+Attention = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
 """Takes query, key, value [T, H, D], borders int32[S + 1] and the longest length: [T, H, D]."""
 
 
 def varlen(query: Tensor, key: Tensor, value: Tensor, borders: Tensor, longest: int) -> Tensor:
-    """The kernel that the trainer uses on a GPU."""
+    """Applies `varlen_attn`, which the trainer uses on a GPU."""
     found = varlen_attn(query, key, value, borders, borders, longest, longest)
     assert isinstance(found, Tensor)
     return found
 
 
 def sdpa(query: Tensor, key: Tensor, value: Tensor, borders: Tensor, longest: int) -> Tensor:
-    """SDPA over [S, H, L, D], without a mask if all segments are of one length, else padded."""
+    """Applies SDPA to [S, H, L, D]; segments of different lengths are padded and masked."""
     total, heads, width = query.shape
     if total != (len(borders) - 1) * longest:
         return rectangular_attention(query, key, value, borders, longest, None)
@@ -46,7 +46,7 @@ def sdpa(query: Tensor, key: Tensor, value: Tensor, borders: Tensor, longest: in
 
 
 def flex(query: Tensor, key: Tensor, value: Tensor, borders: Tensor, _longest: int) -> Tensor:
-    """flex_attention with a mask of documents; blocks of the mask are made anew every time."""
+    """Applies flex_attention with a document mask, whose block mask is made in every call."""
     total = len(query)
     tokens = torch.arange(total, device=query.device)
     document = torch.searchsorted(borders[1:].contiguous(), tokens, right=True)
@@ -65,7 +65,7 @@ def flex(query: Tensor, key: Tensor, value: Tensor, borders: Tensor, _longest: i
 
 @functools.cache
 def _compiled_mask() -> Callable[..., object]:
-    # Dense evaluation would take memory in the square of the tokens.
+    # Without compilation the memory would be quadratic in the number of tokens.
     return torch.compile(create_block_mask)
 
 
@@ -74,23 +74,27 @@ def _compiled_flex() -> Callable[..., Tensor]:
     return torch.compile(flex_attention, dynamic=False)
 
 
-WAYS: Mapping[str, Way] = {"varlen_attn": varlen, "SDPA": sdpa, "flex_attention": flex}
+IMPLEMENTATIONS: Mapping[str, Attention] = {
+    "varlen_attn": varlen,
+    "SDPA": sdpa,
+    "flex_attention": flex,
+}
 
 
 def signature() -> inspect.Signature:
-    """Returns how `varlen_attn` is called here."""
+    """Returns the signature of the installed `varlen_attn`."""
     return inspect.signature(varlen_attn)
 
 
 def borders_of(kind: str, total: int) -> tuple[Tensor, int]:
-    """Cuts a sequence.
+    """Splits a sequence into segments.
 
     Args:
       kind: One of `SEGMENTS`.
-      total: Tokens.
+      total: Number of tokens.
 
     Returns:
-      int32[S + 1] where segments begin, and the longest length.
+      int32[S + 1] borders of the segments, and the maximum length.
     """
     if kind != "mixed":
         length = int(kind)
@@ -98,17 +102,17 @@ def borders_of(kind: str, total: int) -> tuple[Tensor, int]:
     rng = np.random.Generator(np.random.PCG64(0))
     most = total // _SHORTEST_MIXED + 1
     ends = np.cumsum(rng.integers(_SHORTEST_MIXED, _LONGEST_MIXED + 1, most)).clip(max=total)
-    # What lies beyond the end is empty; so is one segment near the beginning.
+    # Segments past the end are empty, and so is the first one.
     borders = np.concatenate([[0, 0], ends]).astype(np.int32)
     return torch.from_numpy(borders), _LONGEST_MIXED
 
 
 def forward_and_backward(
-    way: Way, tensors: tuple[Tensor, Tensor, Tensor], borders: Tensor, longest: int
+    attention: Attention, tensors: tuple[Tensor, Tensor, Tensor], borders: Tensor, longest: int
 ) -> list[Tensor]:
     """Returns the output and the gradients of query, key and value, for a fixed gradient of it."""
     leaves = [tensor.detach().requires_grad_() for tensor in tensors]
-    found = way(leaves[0], leaves[1], leaves[2], borders, longest)
+    found = attention(leaves[0], leaves[1], leaves[2], borders, longest)
     gradients = torch.autograd.grad(found, leaves, tensors[0].detach())
     return [found.detach(), *gradients]
 
@@ -123,12 +127,15 @@ def make_tensors(
 
 
 def largest_error(
-    way: Way, device: torch.device, dtype: torch.dtype = torch.bfloat16, total: int = 4096
+    attention: Attention,
+    device: torch.device,
+    dtype: torch.dtype = torch.bfloat16,
+    total: int = 4096,
 ) -> float:
-    """Returns how far outputs and gradients lie from float64, by the largest value of each."""
+    """Returns the maximum error of outputs and gradients, relative to the largest value of each."""
     borders, longest = borders_of("mixed", total)
     tensors = make_tensors(total, dtype, device)
-    found = forward_and_backward(way, tensors, borders.to(device), longest)
+    found = forward_and_backward(attention, tensors, borders.to(device), longest)
     exact = (tensors[0].double(), tensors[1].double(), tensors[2].double())
     truth = forward_and_backward(sdpa, exact, borders.to(device), longest)
     gaps = [
@@ -138,15 +145,15 @@ def largest_error(
     return max(gaps)
 
 
-def milliseconds(way: Way, device: torch.device, kind: str, total: int) -> float:
-    """Returns what forward and backward take: the median of several."""
+def milliseconds(attention: Attention, device: torch.device, kind: str, total: int) -> float:
+    """Returns the median milliseconds of a forward and backward pass."""
     borders, longest = borders_of(kind, total)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     tensors, borders = make_tensors(total, dtype, device), borders.to(device)
     taken = []
     for number in range(_WARMUP + _TIMES):
         began = _now(device)
-        forward_and_backward(way, tensors, borders, longest)
+        forward_and_backward(attention, tensors, borders, longest)
         if number >= _WARMUP:
             taken.append(1000 * (_now(device) - began))
     return statistics.median(taken)
@@ -159,17 +166,19 @@ def _now(device: torch.device) -> float:
 
 
 def attention_table(
-    device: torch.device, total: int, ways: Mapping[str, Way] = WAYS
+    device: torch.device, total: int, implementations: Mapping[str, Attention] = IMPLEMENTATIONS
 ) -> Iterator[str]:
-    """Yields milliseconds by length of segments and way; a way that fails says why."""
-    yield row(f"tokens a segment, of {total:,}", *(f"{name}, ms" for name in ways))
-    yield row("---", *["---:"] * len(ways))
+    """Yields a table of milliseconds by length of segments and implementation, or of errors."""
+    yield row(f"tokens a segment, of {total:,}", *(f"{name}, ms" for name in implementations))
+    yield row("---", *["---:"] * len(implementations))
     for kind in SEGMENTS:
-        yield row(kind, *(_cell(way, device, kind, total) for way in ways.values()))
+        yield row(
+            kind, *(_cell(attention, device, kind, total) for attention in implementations.values())
+        )
 
 
-def _cell(way: Way, device: torch.device, kind: str, total: int) -> str:
+def _cell(attention: Attention, device: torch.device, kind: str, total: int) -> str:
     try:
-        return f"{milliseconds(way, device, kind, total):.2f}"
+        return f"{milliseconds(attention, device, kind, total):.2f}"
     except RuntimeError as error:
         return f"failed: {str(error).splitlines()[0][:80]}"

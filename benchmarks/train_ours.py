@@ -1,4 +1,4 @@
-"""Measures our training step, our loader alone, and the device, through the trainer's own parts."""
+"""Measures our training step, our data loader alone, and the device."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _WARMUP_SHARE = 0.1
 
 
 def open_loop(job: Job, side: Side, processes: Processes) -> Loop:
-    """Returns the loop that `shardmill train` would run."""
+    """Returns the training loop of `shardmill train`."""
     options = TrainOptions(
         data=str(job.data),
         model=str(job.weights),
@@ -41,13 +41,15 @@ def open_loop(job: Job, side: Side, processes: Processes) -> Loop:
 
 
 def measure_ours(job: Job, side: Side) -> Figures:
-    """Takes all steps, and looks at the clock at the ends of warm-up and measurements."""
+    """Runs all steps; returns the figures of the warm-up and the measurements."""
     with joined(job.device) as processes:
         loop = open_loop(job, side, processes)
         windows = list(_windows(job, loop))
         attention = "varlen_attn" if (job.device, job.precision) == ("cuda", "bf16") else "SDPA"
-        told = f"packed sequence of {job.batch_tokens:,} places, attention within rows: {attention}"
-        return figures_of(job, windows, peak_memory_gib(processes.device), told)
+        notes = (
+            f"packed sequence of {job.batch_tokens:,} places, attention within rows: {attention}"
+        )
+        return figures_of(job, windows, peak_memory_gib(processes.device), notes)
 
 
 def _windows(job: Job, loop: Loop) -> Iterator[Window]:
@@ -55,7 +57,7 @@ def _windows(job: Job, loop: Loop) -> Iterator[Window]:
     began, taken, waited_before = time.perf_counter(), 0, 0.0
     for step, _, waited in loop.run(0, job.last):
         if job.ends_window(step):
-            # The record reads sums from the device, and so waits for it.
+            # Recording reads sums from the device, which synchronises with it.
             tokens = loop.meter.record(slots, waited)["tokens"]
             now = time.perf_counter()
             yield Window(
@@ -68,7 +70,7 @@ def _windows(job: Job, loop: Loop) -> Iterator[Window]:
 
 
 def describe(job: Job) -> dict[str, Any]:
-    """Returns what all sides share: the rows, the model, the device, and the loader's speed."""
+    """Describes what all sides share: rows, model and device; also the speed of our loader."""
     device = choose_device(job.device, 0)
     corpus = open_local_corpus(job.data)
     longest = max(shard.max_length for shard in corpus.shards("train"))
@@ -96,9 +98,9 @@ def describe(job: Job) -> dict[str, Any]:
 
 
 def loader_rate(batches: ArrowBatches, seconds: float = _LOADER_SECONDS) -> float:
-    """Returns real tokens a second of batches that are made and not used, in this thread."""
+    """Returns real tokens per second of making batches in this thread, without using them."""
     stream = _forever(batches)
-    # The first batch comes with the plan of the epoch.
+    # The first batch includes planning the epoch.
     next(stream)
     tokens, began, now = 0, time.perf_counter(), 0.0
     while now < began + seconds:

@@ -1,8 +1,8 @@
-"""Holds our losses to those of the padded model of `transformers`, step by step on the same rows.
+"""Compares our losses with those of the padded model of `transformers`, on the same rows.
 
-Ours are packed by our loader and taken through our loop; theirs are the columns of
-`shardmill export`, padded by their collator, with the model's own loss. Only the recipe of the
-optimizer is shared. Dropout is off in both.
+Our rows are packed by our loader and trained by our loop. Theirs are the columns of
+`shardmill export`, padded by their collator, with the loss of the model itself. Only the optimizer
+settings are shared. Dropout is off in both.
 """
 
 import dataclasses
@@ -26,15 +26,15 @@ from trainer.processes import joined
 
 STEPS = 5
 LIMITS: Mapping[str, float] = {"bf16": 1e-3, "fp32": 1e-5}
-"""How far the losses of a step may lie apart, by precision."""
+"""Maximum difference between the losses of a step, by precision."""
 
 
 def measure_parity(job: Job, theirs: Path | None = None) -> Parity:
-    """Trains both for a few steps.
+    """Trains both models for a few steps.
 
     Args:
-      job: Names data, weights and precision.
-      theirs: Other weights for the padded model, to see that the comparison notices.
+      job: Data, weights and precision.
+      theirs: Other weights for the padded model, to test that the comparison detects this.
     """
     job = dataclasses.replace(job, warmup_steps=STEPS, steps=1, repeat=1)
     with joined(job.device) as processes:
@@ -52,7 +52,7 @@ def measure_parity(job: Job, theirs: Path | None = None) -> Parity:
 
 
 def _again(job: Job, batches: ArrowBatches) -> ArrowBatches:
-    """Returns a loader of the same batches, so that looking at them takes none."""
+    """Returns a loader of the same batches, so that reading them does not advance the original."""
     found = ArrowBatches(
         job.data,
         batch_tokens=job.batch_tokens,
@@ -75,7 +75,7 @@ def _our_losses(loop: Loop) -> Iterator[float]:
 
 
 def _their_losses(job: Job, loop: Loop, model: Any, rows: list[torch.Tensor]) -> Iterator[float]:
-    """Yields the losses of the padded model, trained at the rates of our loop."""
+    """Yields the losses of the padded model, trained with the learning rates of our loop."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.exported)
     collate = transformers.DataCollatorForTokenClassification(tokenizer)
     dataset = exported_rows(job.exported)

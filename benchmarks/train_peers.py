@@ -1,4 +1,4 @@
-"""Measures the same training with the Trainer of Hugging Face `transformers`."""
+"""Measures training with the Trainer of Hugging Face `transformers`."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -19,21 +19,21 @@ from trainer.options import TrainOptions
 
 _NEARLY_FULL = 0.95
 _WORKERS = 8
-_TOLD = (
+_REPORTED_ARGUMENTS = (
     *("bf16", "optim", "torch_compile", "dataloader_num_workers"),
     "remove_unused_columns",
 )
-"""Arguments that a reader wants to know."""
+"""Arguments of the Trainer that the report shows."""
 _GROUPED = "rows grouped by length (50 steps' rows at a time, the longest first)"
 
 
 class TimedLoader:
-    """A DataLoader that tells how long it was waited for, and what it gave.
+    """A DataLoader that records waiting times and sizes of batches.
 
     Attributes:
-      waited: Seconds.
+      waited: Seconds that the trainer waited for batches.
       tokens: Real tokens of each batch.
-      slots: Places for tokens of each batch.
+      slots: Positions of each batch, including padding.
     """
 
     def __init__(self, loader: Any) -> None:
@@ -62,11 +62,11 @@ class TimedLoader:
 
 
 class MeasuredTrainer(transformers.Trainer):
-    """The Trainer, with its DataLoader timed.
+    """The Trainer, with a timed DataLoader.
 
     Attributes:
       loader: The `TimedLoader`, once training has begun.
-      lengths: Of the rows, to bring those of like length together; None takes them as they come.
+      lengths: Lengths of the rows, to group rows of similar length; None for random order.
     """
 
     lengths: list[int] | None = None
@@ -74,22 +74,22 @@ class MeasuredTrainer(transformers.Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.lengths is None:
             return super()._get_train_sampler(train_dataset)
-        # What `train_sampling_strategy="group_by_length"` makes, which reads a column of lengths
+        # As with `train_sampling_strategy="group_by_length"`. But that reads a column of lengths
         # row by row: 246,000 rows took minutes with `datasets` 5.2, before the first step.
         return LengthGroupedSampler(self.args.train_batch_size, lengths=self.lengths)
 
     def get_train_dataloader(self) -> Any:
         found: Any = super().get_train_dataloader()
-        # Below what `accelerate` adds, which copies to the device and may wait for it.
+        # Inside the wrapper of `accelerate`, which copies to the device and may wait for it.
         found.base_dataloader = self.loader = TimedLoader(found.base_dataloader)
         return found
 
 
 class Clock(transformers.TrainerCallback):
-    """Looks at the clock at the ends of warm-up and measurements.
+    """Records the time at the ends of warm-up and measurements.
 
     Attributes:
-      marks: Steps done, the time, and seconds waited for data.
+      marks: Number of steps, time, and seconds waited for data.
     """
 
     def __init__(self, job: Job) -> None:
@@ -145,20 +145,20 @@ def measure_peer(job: Job, side: Side) -> Figures:
     trainer.lengths = batches.lengths.tolist() if grouped else None
     clock.trainer = trainer
     trainer.train()
-    told = ", ".join(
+    notes = ", ".join(
         [
             f"{count} rows a step",
             f"attention {model.config._attn_implementation}",
-            rows.told,
+            rows.description,
             _GROUPED if grouped else "rows at random",
-            *(f"`{name}={arguments[name]}`" for name in _TOLD if name in arguments),
+            *(f"`{name}={arguments[name]}`" for name in _REPORTED_ARGUMENTS if name in arguments),
         ]
     )
-    return figures_of(job, list(clock.windows()), peak_memory_gib(trainer.args.device), told)
+    return figures_of(job, list(clock.windows()), peak_memory_gib(trainer.args.device), notes)
 
 
 def load_padded(folder: Path, attention: str | None) -> Any:
-    """Loads the class that the folder's weights belong to, for padded rows."""
+    """Loads the model of a folder in its own class, for padded rows."""
     config = transformers.AutoConfig.from_pretrained(folder)
     kind = getattr(transformers, config.architectures[0])
     chosen = {"attn_implementation": attention} if attention else {}
@@ -166,7 +166,7 @@ def load_padded(folder: Path, attention: str | None) -> Any:
 
 
 def _arguments(job: Job, side: Side, count: int, rows: TrainRows) -> Mapping[str, Any]:
-    """Returns the arguments of the Trainer: what our side does too, then what differs."""
+    """Returns the arguments of the Trainer: first those that match our side, then others."""
     ours = TrainOptions(data="", model="", output="")
     found: dict[str, Any] = {
         "output_dir": str(job.work / "peer"),

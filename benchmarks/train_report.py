@@ -1,4 +1,4 @@
-"""Puts the figures of training into Markdown, beside the aims where there are any."""
+"""Formats the figures of training as Markdown, with the targets if there are any."""
 
 import dataclasses
 import statistics
@@ -15,26 +15,26 @@ _SPEEDS = {
     (12, 768, 128): (0.65, 0.78),
     (24, 1024, 512): (0.20, 0.23),
 }
-"""Layers, width and tokens of a row: Mtok/s to accept and to reach on one H200."""
+"""Mtok/s to accept and to reach on one H200, by layers, hidden size and tokens of a row."""
 _RATIOS = {
     ("hf-careful", True): (1.5, 1.8),
     ("hf-defaults", True): (2.5, 3.5),
     ("hf-careful", False): (1.7, 2.2),
     ("hf-defaults", False): (5.0, 7.0),
 }
-"""Side, and whether rows are full: how many times as fast ours shall be, to accept, to reach."""
+"""Speedups over a side to accept and to reach, by side and whether rows are full."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainMeasured:
-    """What was measured.
+    """All measurements.
 
     Attributes:
-      job: What every side was given.
-      about: What `benchmarks.train_ours.describe` returned; empty if it failed.
+      job: The job of every side.
+      about: The result of `benchmarks.train_ours.describe`; empty if that failed.
       parity: The losses, if they were compared.
       sides: Figures by side.
-      failed: Side to its last words.
+      failed: The last line of the error, by side.
     """
 
     job: Job
@@ -45,17 +45,17 @@ class TrainMeasured:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing speaks against our losses."""
+        """Whether our losses agree, or were not compared."""
         return self.parity is None or self.parity.holds
 
     @property
     def reference(self) -> str | None:
-        """The side of ours that others are compared with: compiled on a GPU, where aims are."""
+        """Our side that others are compared with: on a GPU the compiled one, which has targets."""
         order = ["ours-compiled", "ours"] if self.job.device == "cuda" else ["ours"]
         return next((name for name in [*order, *self.sides] if name in self.sides), None)
 
     def ratio(self, name: str) -> float:
-        """Returns how many times as fast the reference is: the median within the repeats."""
+        """Returns the speedup of the reference over a side: the median over the repeats."""
         assert self.reference is not None
         pairs = zip(
             self.sides[self.reference].tokens_per_second,
@@ -70,8 +70,8 @@ def train_report(model: str, measured: TrainMeasured) -> str:
     parts = [list(_title(model, measured))]
     if measured.sides:
         parts.append(list(_table(measured)))
-        parts.append([f"* {name}: {side.told}" for name, side in measured.sides.items()])
-    parts.append(list(_told(measured)))
+        parts.append([f"* {name}: {side.notes}" for name, side in measured.sides.items()])
+    parts.append(list(_notes(measured)))
     if measured.job.device == "cuda":
         parts.append(list(_aims(measured)))
     else:
@@ -114,12 +114,12 @@ def _table(measured: TrainMeasured) -> Iterator[str]:
 
 
 def _use(measured: TrainMeasured, side: Figures, peak: str) -> str:
-    """Returns the share of a peak that the model's own operations make up."""
+    """Returns the share of a peak that the operations of the model use (MFU)."""
     most = measured.about.get(peak)
     return f"{side.rate * measured.about['flops_per_token'] / most:.1%}" if most else "-"
 
 
-def _told(measured: TrainMeasured) -> Iterator[str]:
+def _notes(measured: TrainMeasured) -> Iterator[str]:
     about = measured.about
     if about:
         yield (

@@ -1,8 +1,8 @@
 """The rows as users of Hugging Face `transformers` read them, and their collator.
 
-Rows with pairs are the columns of `shardmill export`, whose masks are stored, and are padded by
-`DataCollatorForTokenClassification`; others are the shards themselves, and
-`DataCollatorForLanguageModeling` draws masks: what people do with either.
+Rows of pairs are the columns of `shardmill export`, with stored masks, and are padded by
+`DataCollatorForTokenClassification`. Other rows are those of the shards, and
+`DataCollatorForLanguageModeling` samples masks.
 """
 
 import dataclasses
@@ -20,34 +20,34 @@ from transforms.build.corpus import Corpus
 
 _SPECIAL = "special_tokens_mask"
 _MULTIPLE = 8
-"""Units of a GPU like lengths that this divides; the documentation of `transformers` advises it."""
+"""Padded lengths are multiples of this, as the documentation of `transformers` recommends."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainRows:
-    """What a Trainer reads.
+    """The training data of a Trainer.
 
     Attributes:
       dataset: Rows, not padded.
-      collate: Makes a batch of them.
-      told: How, for a reader.
+      collate: Makes a batch of rows.
+      description: Collator and data, for the report.
       keep_columns: Whether the collator needs columns that the model does not take.
     """
 
     dataset: Any
     collate: Callable[[Sequence[Mapping[str, Any]]], Any]
-    told: str
+    description: str
     keep_columns: bool = False
 
 
 def open_rows(corpus: Corpus, exported: Path, tokenizer: Any, *, careful: bool) -> TrainRows:
-    """Chooses data set and collator as the recipe calls for.
+    """Chooses dataset and collator for a recipe.
 
     Args:
       corpus: The build.
-      exported: What `shardmill export --to stream --copies first` made of it.
-      tokenizer: Of the build.
-      careful: Spare the collator what can be done once: finding special tokens.
+      exported: Output of `shardmill export --to stream --copies first` for it.
+      tokenizer: The tokenizer of the build.
+      careful: Find special tokens once, in advance, instead of in the collator.
     """
     multiple = _MULTIPLE if careful else None
     if corpus.recipe.pair.relations:
@@ -69,13 +69,13 @@ def open_rows(corpus: Corpus, exported: Path, tokenizer: Any, *, careful: bool) 
 
 
 def exported_rows(folder: Path) -> Any:
-    """Opens what `shardmill export --to stream` wrote, in the order of the shards."""
+    """Opens the output of `shardmill export --to stream`, in the order of the shards."""
     files = sorted((folder / "train").glob("*.arrow"))
     return datasets.concatenate_datasets([datasets.Dataset.from_file(str(each)) for each in files])
 
 
 def _with_special_tokens(rows: TrainRows, tokenizer: Any) -> TrainRows:
-    """Adds the column that tells the collator which tokens are special."""
+    """Adds the mask of special tokens, which the collator needs, as a column."""
     special = np.array(tokenizer.all_special_ids)
     flags = []
     for ids in _id_chunks(rows.dataset):
@@ -86,7 +86,7 @@ def _with_special_tokens(rows: TrainRows, tokenizer: Any) -> TrainRows:
     return dataclasses.replace(
         rows,
         dataset=rows.dataset.add_column(_SPECIAL, column, new_fingerprint="special"),
-        told=f"{rows.told}, with `{_SPECIAL}`",
+        description=f"{rows.description}, with `{_SPECIAL}`",
         keep_columns=True,
     )
 

@@ -1,4 +1,4 @@
-"""What is measured side by side: who trains, how and on what, and the figures that come back."""
+"""The sides of a comparison of trainers, the job that they share, and their figures."""
 
 import dataclasses
 import statistics
@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Side:
-    """One way to train.
+    """A trainer with its settings.
 
     Attributes:
-      ours: With this project's trainer; else with that of `transformers`.
-      compile: Mode of `torch.compile`; None leaves the model as it is.
-      careful: With the flags of a careful user of `transformers`; else with its defaults.
-      attention: Implementation that is asked for by name; None leaves the choice to `transformers`.
-      grouped: Rows of like length come together; None: where rows are not nearly full.
+      ours: The trainer of this project; else that of `transformers`.
+      compile: Mode of `torch.compile`; None for no compilation.
+      careful: The settings of an experienced user of `transformers`; else its defaults.
+      attention: Implementation of attention; None for the default of `transformers`.
+      grouped: Group rows of similar length; None to do so unless rows are nearly full.
     """
 
     ours: bool = False
@@ -39,13 +39,13 @@ SIDES: Mapping[str, Side] = {
 }
 COMPILED = ("ours", "ours-compiled", "hf-careful", "hf-defaults")
 UNCOMPILED = ("ours", "hf-careful-uncompiled", "hf-defaults")
-"""Sides that are measured if none is named, with compiling and without."""
+"""Sides that are measured by default, with and without compilation."""
 PARITY, LOADER = "parity", "loader"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-    """What every side is given.
+    """The job of every side.
 
     Attributes:
       data: Output folder of `shardmill build`.
@@ -53,10 +53,10 @@ class Job:
       device: "cpu" or "cuda".
       precision: "bf16" or "fp32".
       batch_tokens: Tokens of a packed batch; other layouts get as many real tokens a step.
-      warmup_steps: Steps before the first measurement.
-      steps: Steps of a measurement.
-      repeat: Measurements.
-      threads: Of torch on the CPU, the same for all sides.
+      warmup_steps: Number of steps before the first measurement.
+      steps: Number of steps of a measurement.
+      repeat: Number of measurements.
+      threads: Number of threads of torch on the CPU, the same for all sides.
     """
 
     data: Path
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def weights(self) -> Path:
-        """Folder of the model that every side begins with, for `from_pretrained`."""
+        """Folder of the initial model of all sides, for `from_pretrained`."""
         return self.work / "weights"
 
     @property
@@ -81,7 +81,7 @@ class Job:
 
     @property
     def last(self) -> int:
-        """Steps in all."""
+        """Total number of steps."""
         return self.warmup_steps + self.repeat * self.steps
 
     def ends_window(self, step: int) -> bool:
@@ -91,13 +91,13 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Window:
-    """The steps from one look at the clock to the next; the device had finished at both.
+    """The steps between two readings of the clock; the device was synchronised at both.
 
     Attributes:
-      seconds: Of all its steps.
-      tokens: Real tokens, padding left out.
-      slots: Places for tokens.
-      waited: Seconds in which the training thread waited for data.
+      seconds: Duration of all steps.
+      tokens: Real tokens, without padding.
+      slots: Positions, including padding.
+      waited: Seconds that the training thread waited for data.
     """
 
     seconds: float
@@ -108,17 +108,17 @@ class Window:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a side returns; the lists hold one member for each measurement.
+    """The figures of a side; lists have one item per measurement.
 
     Attributes:
-      tokens_per_second: Real tokens.
-      step_ms: Milliseconds a step.
-      tokens_per_step: Real tokens of a step, the mean.
-      padding: Share of the places that hold no real token.
-      data_wait: Share of the time in which the training thread waited for data.
-      overhead: Seconds of the warm-up beyond its steps' usual time: compiling, sorting rows.
-      memory_gib: Peak, of the GPU or of the process.
-      told: What else a reader should know.
+      tokens_per_second: Real tokens per second.
+      step_ms: Milliseconds per step.
+      tokens_per_step: Mean number of real tokens per step.
+      padding: Share of the positions that are padding.
+      data_wait: Share of the time that the training thread waited for data.
+      overhead: Seconds of the warm-up beyond the usual time of its steps: compiling, sorting rows.
+      memory_gib: Peak memory of the GPU or of the process.
+      notes: Further information for the report.
     """
 
     tokens_per_second: Sequence[float]
@@ -128,14 +128,14 @@ class Figures:
     data_wait: Sequence[float]
     overhead: float
     memory_gib: float
-    told: str
+    notes: str
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @property
     def rate(self) -> float:
-        """Real tokens a second: the median."""
+        """Median of real tokens per second."""
         return statistics.median(self.tokens_per_second)
 
 
@@ -144,9 +144,9 @@ class Parity:
     """The losses of both models on the same rows.
 
     Attributes:
-      ours: Loss of every step.
+      ours: Our loss of every step.
       theirs: The same of the padded model.
-      limit: How far they may lie apart.
+      limit: Maximum difference.
     """
 
     ours: Sequence[float]
@@ -155,7 +155,7 @@ class Parity:
 
     @property
     def difference(self) -> float:
-        """The largest one; not a number if a loss is none."""
+        """The largest difference; NaN if any loss is."""
         gaps = [abs(a - b) for a, b in zip(self.ours, self.theirs, strict=True)]
         return max(gaps, key=lambda gap: (gap != gap, gap))
 
@@ -164,8 +164,8 @@ class Parity:
         return self.difference <= self.limit
 
 
-def figures_of(job: Job, windows: Sequence[Window], memory_gib: float, told: str) -> Figures:
-    """Puts the warm-up and the measurements that follow it into figures."""
+def figures_of(job: Job, windows: Sequence[Window], memory_gib: float, notes: str) -> Figures:
+    """Computes the figures of the warm-up and the measurements after it."""
     warmup, *measured = windows
     tokens = sum(window.tokens for window in measured)
     slots = sum(window.slots for window in measured)
@@ -179,12 +179,12 @@ def figures_of(job: Job, windows: Sequence[Window], memory_gib: float, told: str
         data_wait=[window.waited / window.seconds for window in measured],
         overhead=max(warmup.seconds - usual, 0.0),
         memory_gib=memory_gib,
-        told=told,
+        notes=notes,
     )
 
 
 def joined_figures(rounds: Sequence[Figures]) -> Figures:
-    """Puts the figures of one side from several processes together."""
+    """Combines the figures of one side from several processes."""
     return Figures(
         tokens_per_second=[rate for each in rounds for rate in each.tokens_per_second],
         step_ms=[taken for each in rounds for taken in each.step_ms],
@@ -193,5 +193,5 @@ def joined_figures(rounds: Sequence[Figures]) -> Figures:
         data_wait=[share for each in rounds for share in each.data_wait],
         overhead=statistics.median(each.overhead for each in rounds),
         memory_gib=max(each.memory_gib for each in rounds),
-        told=rounds[0].told,
+        notes=rounds[0].notes,
     )

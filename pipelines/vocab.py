@@ -21,8 +21,8 @@ from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
+from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.detect.looks import checks_of
 from transforms.files.atomic_files import is_local, named_by_temporary, write_atomically
 from transforms.files.inputs import FORMATS, FileRange, InputFile, plan_ranges
 from transforms.files.paths import delete_files, exists, list_folder
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         encoding = check_encoding(options.encoding or "utf-8")
         with about("--input"):
             files = match_inputs(options.input, options.format, encoding)
-        check_heads(files, checks_of(options.format, options.encoding), options.text_field)
+        check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
     except (LookError, ValueError) as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
@@ -139,7 +139,7 @@ def _train(
 ) -> int:
     """Trains a tokenizer into a file that is held."""
     corpus = read_corpus(
-        plan_ranges(files, checks=checks_of(options.format, options.encoding)),
+        plan_ranges(files, checks=enabled_checks(options.format, options.encoding)),
         options.text_field,
         max_mib << 20,
     )

@@ -20,8 +20,8 @@ from schemas.vocabulary import read_vocabulary
 from transforms.annotate.annotator import Annotator
 from transforms.build.build_examples import BuildSettings
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
+from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.detect.looks import checks_of
 from transforms.files.inputs import (
     RANGE_BYTES,
     FileRange,
@@ -197,7 +197,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     if not text_bytes:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
     try:
-        check_heads(files, checks_of(options.format, options.encoding), options.text_field)
+        check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
     except LookError as error:
         raise ValueError(str(error)) from error
     return files, text_bytes
@@ -205,7 +205,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
 
 def ranges_of(files: Sequence[InputFile], text_bytes: int, options: RunOptions) -> list[FileRange]:
     """Returns how the files are read in parallel."""
-    checks = checks_of(options.format, options.encoding)
+    checks = enabled_checks(options.format, options.encoding)
     return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks)
 
 

@@ -7,8 +7,8 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import Transcoded, check_encoding
-from transforms.detect.looks import checks_of
 from transforms.files.inputs import FORMATS, FileRange, input_file, plan_ranges
 from transforms.files.planned_file import ReadError
 from transforms.read import formats
@@ -55,7 +55,7 @@ def test_nothing_but_one_sentence(
         file = input_file(name, len(data), requested, encoding=check_encoding(encoding or "utf-8"))
     except ValueError:
         return
-    [part] = plan_ranges([file], 1 << 20, checks_of(requested, encoding))
+    [part] = plan_ranges([file], 1 << 20, enabled_checks(requested, encoding))
     with mock.patch.object(formats, "HEAD_BYTES", head):
         told = told_of(data, part)
     assert told is None or (told.startswith(name) and "\n" not in told)

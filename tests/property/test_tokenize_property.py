@@ -18,6 +18,7 @@ from tests.oracles.encoding import (
 )
 from transforms.arrays.randomness import rng_for
 from transforms.tokens import tokenize_text
+from transforms.tokens.sentence_blocks import sentence_blocks
 from transforms.tokens.tokenize_text import TextEncoder
 
 # Runs of stops, white space of all kinds, characters that normalizers drop, widen, compose or turn
@@ -98,7 +99,7 @@ def test_both_roads_give_the_same_tokens(
     make: Callable[[], Tokenizer], documents: list[str]
 ) -> None:
     _, encoder = encoder_of(make)
-    blocks = list(tokenize_text._blocks(shard_of(*documents)))
+    blocks = list(sentence_blocks(shard_of(*documents), tokenize_text.BLOCK_BYTES))
     fast = encoder._through_table(blocks)
     assert fast is not None
     for block, encoded in zip(blocks, fast, strict=True):

@@ -1,4 +1,5 @@
-"""Entities and phrases of a text: found by spaCy, jieba or a list, or read from storage.
+"""Annotations: entities and phrases, found by spaCy, jieba or a gazetteer, or read from storage.
 
-Imports: read, files, text, arrays, schemas.
+For code that finds spans in text, stores them, or projects them onto tokens.
+May import: records, files, text, arrays, schemas.
 """

@@ -1,4 +1,11 @@
-"""Spans of tokens, and single ones, that are annotated: as marks, and as columns of a shard."""
+"""Annotations of tokens: as one mark per token, and as columns of a shard.
+
+Marks of spans are IOB tags: `BEGINS` at the first token of a span, `INSIDE` at its other tokens,
+and 0 outside. Other annotations have one number per token, 0 for none.
+
+`project_spans` and its variants project spans of bytes onto tokens. Of the text "New York" and the
+tokens "New", " ", "York", a span of the bytes [0, 8) covers all three tokens.
+"""
 
 import dataclasses
 
@@ -13,16 +20,24 @@ from transforms.arrays.spans import Spans
 BEGINS = 1
 """The token is the first of a span."""
 INSIDE = 2
-"""The token is a further one of a span; behind a token outside, or in front of a row, its first."""
+"""The token is inside a span; after a token outside, or first in a row, it begins one."""
 
 
 def marked_spans(marks: Bytes, offsets: Int64) -> Spans:
-    """Returns the flat spans that marks stand for.
+    """Returns the flat spans that marks denote.
+
+    Rows of three and two tokens. The span at the end of the first row ends there:
+
+    >>> spans = marked_spans(np.array([1, 1, 2, 2, 0], np.uint8), np.array([0, 3, 5]))
+    >>> spans.starts.tolist(), spans.ends.tolist()
+    ([0, 1, 3], [1, 3, 4])
 
     Args:
       marks: uint8[T]; 0, BEGINS or INSIDE.
-      offsets: int64[R + 1]; rows, which no span crosses.
+      offsets: int64[R + 1] of the rows, which no span crosses.
     """
+    # outside[i]: the token before i is outside, or a row begins at i. ends[i]: no span covers both
+    # i - 1 and i.
     outside = np.zeros(len(marks) + 1, np.bool_)
     outside[1:] = marks == 0
     outside[offsets] = True
@@ -34,7 +49,11 @@ def marked_spans(marks: Bytes, offsets: Int64) -> Spans:
 
 
 def span_marks(spans: Spans, count: int) -> Bytes:
-    """Returns uint8[count]: the marks of flat spans."""
+    """Returns uint8[count]: the marks of flat spans, the inverse of `marked_spans`.
+
+    >>> span_marks(Spans(np.array([0, 1]), np.array([1, 3])), 4).tolist()
+    [1, 1, 2, 0]
+    """
     marks = np.zeros(count, np.uint8)
     marks[spans.positions()] = INSIDE
     marks[spans.starts] = BEGINS
@@ -49,7 +68,7 @@ def mark_sentences(tokens: Tokens) -> Tokens:
 
 
 def annotation_arrays(name: str, marks: Array, offsets: Int64) -> list[pa.Array]:
-    """Returns the columns of an annotation, by positions in the row."""
+    """Returns the columns of an annotation. Positions are relative to the row."""
     if has_spans(name):
         return [span_column(marks, offsets)]
     positions = position_column(marks, offsets)
@@ -61,7 +80,11 @@ def annotation_arrays(name: str, marks: Array, offsets: Int64) -> list[pa.Array]
 
 
 def position_column(marks: Array, offsets: Int64) -> pa.Array:
-    """Returns the marked positions of each row as an Arrow list."""
+    """Returns the positions of marked tokens in each row, as an Arrow list.
+
+    >>> position_column(np.array([0, 1, 1, 0, 1], np.uint8), np.array([0, 2, 5])).to_pylist()
+    [[1], [0, 2]]
+    """
     positions = positions_in_row(np.diff(offsets))[marks > 0].astype(np.uint16)
     rows = offsets_of(marks > 0)[offsets].astype(np.int32)
     return pa.ListArray.from_arrays(
@@ -72,14 +95,18 @@ def position_column(marks: Array, offsets: Int64) -> pa.Array:
 
 
 def column_positions(column: pa.ListArray) -> tuple[Array, Int64]:
-    """Returns a column's positions, uint16 in the row, and row offsets."""
+    """Returns the positions of a column, uint16 relative to the row, and the row offsets."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     values = column.values.to_numpy()[offsets[0] : offsets[-1]]
     return values, offsets - offsets[0]
 
 
 def span_column(marks: Bytes, offsets: Int64) -> pa.Array:
-    """Returns the spans of each row as an Arrow list, by positions in the row."""
+    """Returns the spans of each row, with positions relative to the row, as an Arrow list.
+
+    >>> span_column(np.array([0, 1, 2, 1], np.uint8), np.array([0, 2, 4])).to_pylist()
+    [[{'start': 1, 'end': 2}], [{'start': 0, 'end': 1}, {'start': 1, 'end': 2}]]
+    """
     spans = marked_spans(marks, offsets)
     counts = np.diff(np.searchsorted(spans.starts, offsets))
     base = offsets[row_numbers(counts)]
@@ -92,7 +119,7 @@ def span_column(marks: Bytes, offsets: Int64) -> pa.Array:
 
 
 def column_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
-    """Returns starts and ends of a column's spans, uint16 positions in the row, and row offsets."""
+    """Returns starts and ends of a column's spans, uint16 relative to the row, and row offsets."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     starts, ends = (values.field(number).to_numpy() for number in range(2))
@@ -100,38 +127,53 @@ def column_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
 
 
 def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
-    """Returns uint8[T]: the marks of the tokens that byte spans are made of.
+    """Projects spans of bytes onto tokens; returns uint8[T]: the marks of the tokens.
 
-    A token is of a span if one of the bytes it stands for is; if it stands for bytes of several
-    spans it is of the first. A span is cut where a row ends.
+    A token belongs to a span if any of its bytes does; if its bytes belong to several spans, to the
+    first of these. Spans are cut where a row ends.
+
+    Tokens "Fox", "es", " ", "in" and a span of the bytes [0, 5), "Foxes":
+
+    >>> begins, ends = np.array([0, 3, 6, 6]), np.array([3, 5, 6, 8])
+    >>> spans = ByteSpans(np.array([0]), np.array([5]))
+    >>> project_spans(spans, begins, ends, np.array([0, 4])).tolist()
+    [1, 2, 0, 0]
 
     Args:
-      spans: In the text that the tokens were made of.
-      begins: int64[T]; the byte of the token's first visible character.
-      ends: int64[T]; the byte behind its last one. At `begins` if the token is a space, which is
-        the byte before; less than `begins` if it stands for nothing.
-      offsets: int64[R + 1]; rows (sentences) of tokens.
+      spans: Spans in the text that was tokenized; ascending and disjoint.
+      begins: int64[T]; first byte of the first visible character of each token.
+      ends: int64[T]; the byte after its last visible character. Equal to `begins` if the token is a
+        space, which is then the byte before; less than `begins` if it represents no text.
+      offsets: int64[R + 1] of the rows (sentences) of tokens.
     """
     if not len(spans) or not len(begins):
         return np.zeros(len(begins), np.uint8)
     found, owner = _owners(spans, begins, ends)
-    goes_on = np.zeros(len(begins) + 1, np.bool_)
-    goes_on[1:-1] = found[1:] & found[:-1] & (owner[1:] == owner[:-1])
-    goes_on[offsets] = False
-    return np.where(found, np.where(goes_on[:-1], INSIDE, BEGINS), 0).astype(np.uint8)
+    # Whether a token has the same span as the token before it, in the same row.
+    continues = np.zeros(len(begins) + 1, np.bool_)
+    continues[1:-1] = found[1:] & found[:-1] & (owner[1:] == owner[:-1])
+    continues[offsets] = False
+    return np.where(found, np.where(continues[:-1], INSIDE, BEGINS), 0).astype(np.uint8)
 
 
 def project_codes(spans: CodedSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:
-    """Returns uint8[T]: the code of the span that a token is of, 0 if it is of none.
+    """Projects coded spans onto tokens; returns uint8[T]: the code of each token's span, or 0.
 
-    A span whose end lies inside a token has no tokens. At the beginning of a row, a token that
-    stands for nothing is of the span of the next one.
+    A span that ends inside a token is dropped. At the beginning of a row, a token that represents
+    no text belongs to the span of the next token.
+
+    Tokens "But", ",", " it" and a span of the bytes [0, 5) with code 7:
+
+    >>> begins, ends = np.array([0, 3, 5]), np.array([3, 4, 7])
+    >>> spans = CodedSpans(np.array([0]), np.array([5]), np.array([7], np.uint8))
+    >>> project_codes(spans, begins, ends, np.array([0, 3])).tolist()
+    [7, 7, 0]
 
     Args:
-      spans: In the text that the tokens were made of.
+      spans: Spans in the text that was tokenized.
       begins: int64[T]; see `project_spans`.
-      ends: int64[T].
-      offsets: int64[R + 1]; rows (sentences) of tokens.
+      ends: int64[T]; see `project_spans`.
+      offsets: int64[R + 1] of the rows (sentences) of tokens.
     """
     codes = np.zeros(len(begins), np.uint8)
     if not len(spans) or not len(begins):
@@ -143,21 +185,26 @@ def project_codes(spans: CodedSpans, begins: Int64, ends: Int64, offsets: Int64)
     at = at[whole[owner[at]]]
     codes[at] = spans.codes[owner[at]]
     firsts = offsets[:-1][np.diff(offsets) > 1]
-    silent = firsts[begins[firsts] > ends[firsts]]
-    codes[silent] = codes[silent + 1]
+    without_text = firsts[begins[firsts] > ends[firsts]]
+    codes[without_text] = codes[without_text + 1]
     return codes
 
 
 def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
-    """Returns uint32[T]: at the first token of each span one more than its entity, else 0.
+    """Returns uint32[T]: the entity plus one at the first token of each span, else 0.
 
-    Which token is of a span is as in `project_spans`.
+    Tokens belong to spans as in `project_spans`.
+
+    >>> begins, ends = np.array([0, 3, 6, 6]), np.array([3, 5, 6, 8])
+    >>> spans = EntitySpans(np.array([0]), np.array([5]), np.array([40], np.uint32))
+    >>> project_entities(spans, begins, ends).tolist()
+    [41, 0, 0, 0]
 
     Args:
-      spans: In the text that the tokens were made of; those that begin before it have their first
-        token elsewhere.
-      begins: int64[T]; as in `project_spans`.
-      ends: int64[T]; as in `project_spans`.
+      spans: Spans in the text that was tokenized. A span that begins before this text (at a
+        negative byte) has its first token elsewhere.
+      begins: int64[T]; see `project_spans`.
+      ends: int64[T]; see `project_spans`.
     """
     numbers = np.zeros(len(begins), np.uint32)
     if not len(spans) or not len(begins):
@@ -171,7 +218,12 @@ def project_entities(spans: EntitySpans, begins: Int64, ends: Int64) -> Array:
 
 
 def _owners(spans: ByteSpans, begins: Int64, ends: Int64) -> tuple[Bool, Int64]:
-    """Returns which tokens are of a span, and the number of the span."""
+    """Returns which tokens belong to a span, and the index of the span.
+
+    The candidate of a token is the first span that ends after its first byte. The token belongs to
+    it if that span begins before the token ends.
+    """
+    # A token that is a space begins where it ends; its byte is the one before.
     first = np.minimum(begins, ends - 1)
     owner = np.searchsorted(spans.ends, first, "right")
     found = spans.starts[np.minimum(owner, len(spans) - 1)] < ends

@@ -56,16 +56,16 @@ _NEEDED: Mapping[str, frozenset[str]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Annotator:
-    """Which entities and phrases are found, and how.
+    """How to find entities and phrases.
 
     Attributes:
-      kinds: What is found, of `KINDS` and `schemas.columns.ENTITY_IDS`: the entities of the
-        gazetteer, if they have an id.
+      kinds: What to find: members of `KINDS`, and `schemas.columns.ENTITY_IDS` for entities of the
+        gazetteer that have an id.
       spacy_model: Name or folder of a spaCy pipeline, "" for none.
-      gazetteer: Entities by name. Where one overlaps what else was found, the gazetteer's stays.
-      phrases: "noun-chunks" (spaCy's), "pos" (maximal runs of nouns by spaCy's tagger), "jieba"
-        (maximal runs of nouns by jieba's), "none", or "auto": the first of these that model and
-        language have; jieba's only without a model, or with one of Chinese.
+      gazetteer: Entities by name. They take precedence over other entities that overlap them.
+      phrases: "noun-chunks" (of spaCy), "pos" (maximal runs of nouns by spaCy's tagger), "jieba"
+        (maximal runs of nouns by jieba's tagger), "none", or "auto": the first of these that model
+        and language support; jieba only without a model, or with a Chinese one.
     """
 
     kinds: tuple[str, ...] = KINDS
@@ -80,7 +80,7 @@ class Annotator:
             )
 
     def entities(self) -> tuple[str, ...]:
-        """Returns the ids of the gazetteer, in the order of their numbers.
+        """Returns the ids of the gazetteer, sorted; their indices are the entity numbers.
 
         Raises:
           GazetteerError: if it cannot be read.
@@ -99,25 +99,25 @@ class Annotator:
 
 @functools.lru_cache(maxsize=2)
 def load_annotator(annotator: Annotator) -> "LoadedAnnotator":
-    """Loads model and gazetteer once a process.
+    """Loads model and gazetteer, once per process.
 
     Raises:
-      ModelError: if the model cannot be loaded, or has not what is asked for.
-      GazetteerError: if the gazetteer cannot be read.
+      ModelError: If the model cannot be loaded, or lacks a component that is needed.
+      GazetteerError: If the gazetteer cannot be read.
     """
     return LoadedAnnotator(annotator)
 
 
 class LoadedAnnotator:
-    """Model and gazetteer, ready for use.
+    """A loaded model and gazetteer.
 
     Attributes:
-      sources: For each kind what finds it: "ner", "noun-chunks", "pos", "jieba", "gazetteer" or
+      sources: What finds each kind: "ner", "noun-chunks", "pos", "jieba", "gazetteer" or
         "none".
     """
 
     def __init__(self, annotator: Annotator) -> None:
-        """Loads what the annotator names."""
+        """Loads the model and the gazetteer of an annotator."""
         self._annotator = annotator
         self._nlp = load_model(annotator.spacy_model) if annotator.spacy_model else None
         self._list = annotator.gazetteer.load() if annotator.gazetteer else None
@@ -154,7 +154,7 @@ class LoadedAnnotator:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that decides what is found."""
+        """Everything that the result depends on, for the manifest."""
         gazetteer, model = self._annotator.gazetteer, None
         if self._nlp is not None:
             meta = self._nlp.meta
@@ -182,30 +182,30 @@ class LoadedAnnotator:
         }
 
     def describe(self) -> str:
-        """Returns one line that says what finds what."""
+        """Returns one line for the user: what finds each kind."""
         parts = []
         for kind, source in self.sources.items():
-            told = _TOLD[source]
+            name = _SOURCE_NAMES[source]
             if kind == ENTITY_IDS:
-                parts.append(f"entities with ids by {told}")
+                parts.append(f"entities with ids by {name}")
                 continue
             if kind == "entities" and self._list is not None:
-                told = "the gazetteer" if source == "none" else f"the gazetteer and {told}"
+                name = "the gazetteer" if source == "none" else f"the gazetteer and {name}"
             if source == "jieba":
                 rest = "the gazetteer alone" if kind == "entities" and self._list else "none"
-                told += f" in lines with Chinese (elsewhere {rest})"
-            parts.append(f"{kind} by {told}")
+                name += f" in lines with Chinese (elsewhere {rest})"
+            parts.append(f"{kind} by {name}")
         model = "" if self._nlp else "no spaCy model: "
         return model + "; ".join(parts)
 
     def annotate(self, data: Bytes) -> dict[str, LabelledSpans]:
-        """Finds everything in some documents.
+        """Finds all kinds of spans in the documents of a shard.
 
         Args:
           data: uint8[N]; normalised UTF-8, every line ended by LF.
 
         Returns:
-          For each kind its spans; none crosses a line end.
+          The spans of each kind; none crosses a line end.
         """
         borders = piece_borders(data)
         found = {kind: join_spans([]) for kind in self.sources}
@@ -224,11 +224,11 @@ class LoadedAnnotator:
         return found
 
     def numbered(self, spans: LabelledSpans) -> EntitySpans:
-        """Returns the spans with an id of the gazetteer."""
+        """Returns the spans that have an id of the gazetteer, as entity numbers."""
         return spans.numbered(self._numbers)
 
 
-_TOLD: Mapping[str, str] = {
+_SOURCE_NAMES: Mapping[str, str] = {
     "ner": "the model's named entities",
     "noun-chunks": "the model's noun chunks",
     "pos": "runs of nouns, by the model's tags",
@@ -242,8 +242,9 @@ def _lacks(rule: str, model: str, nlp: "Language | None") -> str:
     if nlp is None:
         return f"phrases by {rule!r} need a spaCy model; use 'jieba' or 'none' without one"
     what = "a parser and noun chunks of its language" if rule == "noun-chunks" else "a tagger"
+    found = ", ".join(nlp.pipe_names) or "words"
     return (
-        f"the spaCy model {model!r} has not {what}, only {', '.join(nlp.pipe_names) or 'words'}; "
+        f"the spaCy model {model!r} lacks {what}, it has only {found}; "
         "use another rule for phrases: auto, jieba, none"
     )
 
@@ -264,7 +265,16 @@ def _collect(
 
 
 def prefer(kept: LabelledSpans, others: LabelledSpans) -> LabelledSpans:
-    """Returns the spans of both, without those of `others` that overlap one that is kept."""
+    """Returns the union of two sets of spans, without those of `others` that overlap one of `kept`.
+
+    >>> def spans(*pairs):
+    ...     starts, ends = np.array(pairs).T
+    ...     return LabelledSpans(starts, ends, ["X"] * len(pairs), [""] * len(pairs))
+    >>> both = prefer(spans((4, 8)), spans((0, 3), (6, 9), (9, 10)))
+    >>> both.starts.tolist(), both.ends.tolist()
+    ([0, 4, 9], [3, 8, 10])
+    """
+    # The first kept span that ends after another one begins must not begin before that one ends.
     after = np.searchsorted(kept.ends, others.starts, "right")
     starts = np.append(kept.starts, np.iinfo(np.int64).max)
     free = np.flatnonzero(others.ends <= starts[after])

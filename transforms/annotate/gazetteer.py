@@ -1,4 +1,4 @@
-"""Finds the entities of a list in text: patterns of spaCy's EntityRuler, and surface forms."""
+"""Finds the entities of a gazetteer: patterns of spaCy's EntityRuler, and surface forms."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 ENTITY = "ENTITY"
-"""Label of entities that are given by their surface forms."""
+"""Label of entities that are given by surface forms."""
 
 _LEXICAL = frozenset(
     {
@@ -24,12 +24,12 @@ _LEXICAL = frozenset(
         *("IS_CURRENCY", "LIKE_NUM", "LIKE_URL", "LIKE_EMAIL"),
     }
 )
-# Every ideograph, kana, and mark of Chinese and typographic punctuation is a token.
+# Every ideograph, kana, and Chinese or typographic punctuation mark is a token of its own.
 _ALONE = (
     r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f\u3001-\u30ff\uff01-\uff65"
     r"\u2014\u2018-\u201f\u2026\u00b7]"
 )
-# Of these, those that are part of no longer prefix or suffix.
+# Those of them that are never part of a longer prefix or suffix.
 _SINGLE = _ALONE.replace(r"\u2014\u2018-\u201f\u2026\u00b7", "")
 
 
@@ -41,15 +41,15 @@ class GazetteerError(AnnotationError):
 class Gazetteer:
     """A list of entities.
 
-    Text is cut into words as spaCy cuts English, and every ideograph is a word of its own: so a
-    surface form is found wherever it stands in Chinese, and never inside a longer Latin word. Of
-    matches that overlap the longest stays, then the first.
+    Text is tokenized with spaCy's rules for English, and every ideograph is a token of its own. So
+    a surface form matches anywhere in Chinese text, but never inside a longer Latin word. Of
+    overlapping matches the longest is kept, of equally long ones the first.
 
     Attributes:
-      patterns: Content of a JSON lines file: patterns of spaCy's EntityRuler, whose "pattern" is a
-        surface form or a list of words with lexical attributes (TEXT, LOWER, IS_DIGIT, OP, ...).
-      surfaces: Content of a text file: a surface form, a tab and an id a line. Where a form has
-        several ids the first counts.
+      patterns: Content of a JSON lines file of patterns for spaCy's EntityRuler. A "pattern" is a
+        surface form, or a list of words with lexical attributes (TEXT, LOWER, IS_DIGIT, OP, ...).
+      surfaces: Content of a text file with a surface form, a tab and an id per line. If a form has
+        several ids, the first one is used.
       ignore_case: Whether surface forms match in any letter case.
     """
 
@@ -58,7 +58,7 @@ class Gazetteer:
     ignore_case: bool = False
 
     def ids(self) -> frozenset[str]:
-        """Returns the ids that it gives.
+        """Returns the ids of the entities.
 
         Raises:
           GazetteerError: if a line cannot be read.
@@ -95,7 +95,7 @@ class Gazetteer:
         except (ValueError, TypeError) as error:
             raise GazetteerError(f"--gazetteer: spaCy refuses a pattern: {error}") from error
         nlp.tokenizer = LinearTokenizer(words, _SINGLE)
-        # The limit is for parsers, which this pipeline has not.
+        # The limit protects parsers, and this pipeline has none.
         nlp.max_length = sys.maxsize
         return nlp
 
@@ -116,14 +116,14 @@ def _read_patterns(content: str) -> Iterator[dict[str, Any]]:
         unknown = {name.upper() for word in words for name in word} - _LEXICAL
         if unknown:
             raise GazetteerError(
-                f"--gazetteer: line {number} asks for {', '.join(sorted(unknown))}, which is not "
-                f"known of a word alone; allowed are {', '.join(sorted(_LEXICAL))}"
+                f"--gazetteer: line {number} uses {', '.join(sorted(unknown))}, which is not a "
+                f"lexical attribute of a word; allowed are {', '.join(sorted(_LEXICAL))}"
             )
         name = str(entry.get("id", ""))
         if name and not is_entity_id(name):
             raise GazetteerError(
-                f"--gazetteer: line {number}: an id has no line break, and no white space around "
-                f"it: {name!r}"
+                f"--gazetteer: line {number}: an id must not contain a line break, or begin or end "
+                f"with white space, got {name!r}"
             )
         yield {"label": str(label), "pattern": pattern, "id": name}
 
@@ -141,7 +141,7 @@ def _read_surfaces(content: str) -> Iterator[dict[str, Any]]:
 
 
 def _first_of_each(patterns: list[dict[str, Any]], ignore_case: bool) -> list[dict[str, Any]]:
-    """Drops surface forms that were given before, and ids of nothing."""
+    """Drops repeated surface forms, and empty ids."""
     kept: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(patterns):
         form = entry["pattern"]

@@ -1,4 +1,4 @@
-"""Entities and phrases of Chinese text by jieba's parts of speech, without any model."""
+"""Finds entities and phrases of Chinese text by jieba's parts of speech, without a model."""
 
 import numpy as np
 import rjieba
@@ -9,15 +9,15 @@ from transforms.arrays.ragged import offsets_of
 from transforms.text.words import chinese_runs
 
 NAMES = {"nr": "PERSON", "ns": "PLACE", "nt": "ORGANIZATION", "nz": "NAME"}
-"""Parts of speech that are entities, by their first two letters, and the label of each."""
+"""Labels of the parts of speech that are entities, by their first two letters."""
 PHRASE = "NP"
 
 
 def jieba_spans(data: Bytes) -> dict[str, LabelledSpans]:
     """Finds names (nr, ns, nt, nz) and maximal runs of nouns (n...) in the lines with ideographs.
 
-    The words are those of the segmenter "rjieba". Its parts of speech are those of jieba's
-    dictionary; a word that is not in it has the one jieba's Markov model gives it.
+    Words and parts of speech are those of "rjieba": from the dictionary of jieba, or from its
+    hidden Markov model for words that are not in it.
 
     Args:
       data: uint8[N]; normalised text.
@@ -40,23 +40,24 @@ def _of_lines(data: Bytes) -> dict[str, LabelledSpans]:
     names = np.flatnonzero(np.fromiter(map(bool, labels), np.bool_, len(labels)))
     nouns = np.zeros(len(tagged) + 2, np.int8)
     nouns[1:-1] = np.fromiter((tag[:1] == "n" for _, tag in tagged), np.bool_, len(tagged))
+    # A run of nouns begins and ends where the flag changes, with a 0 added at both ends.
     edges = np.flatnonzero(np.diff(nouns))
     runs = ByteSpans(borders[edges[::2]], borders[edges[1::2]])
     return {
-        "entities": unnamed(
+        "entities": without_ids(
             ByteSpans(borders[names], borders[names + 1]), [labels[each] for each in names.tolist()]
         ),
-        "phrases": unnamed(runs, [PHRASE] * len(runs)),
+        "phrases": without_ids(runs, [PHRASE] * len(runs)),
     }
 
 
-def unnamed(spans: ByteSpans, labels: list[str]) -> LabelledSpans:
-    """Returns spans with labels and without ids."""
+def without_ids(spans: ByteSpans, labels: list[str]) -> LabelledSpans:
+    """Returns labelled spans without ids."""
     return LabelledSpans(spans.starts, spans.ends, labels, [""] * len(labels))
 
 
 def join_spans(parts: list[LabelledSpans]) -> LabelledSpans:
-    """Returns all spans, one part after the other."""
+    """Concatenates spans."""
     nowhere = np.empty(0, np.int64)
     return LabelledSpans(
         np.concatenate([nowhere, *(part.starts for part in parts)]),

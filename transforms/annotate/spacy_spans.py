@@ -1,4 +1,4 @@
-"""Entities and phrases as a spaCy pipeline finds them."""
+"""Finds entities and phrases with a spaCy pipeline."""
 
 import hashlib
 import itertools
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 PIECE_BYTES = 1 << 15
-"""A line of more than twice this is given to spaCy in pieces of this size."""
+"""A line of more than twice this size is split into pieces of this size for spaCy."""
 BATCH_BYTES = 1 << 17
 ZONE_BYTES = 1 << 22
-"""After so much text spaCy forgets the words it has seen, so that its memory is bounded."""
+"""After this much text spaCy's vocabulary cache is cleared, so that memory is bounded."""
 _LF, _SPACE = 0x0A, 0x20
 _SEARCHED = 1 << 10
 
@@ -38,7 +38,7 @@ def load_model(name: str) -> "Language":
     """Loads a spaCy pipeline by name or path.
 
     Raises:
-      ModelError: if it is not there or cannot be loaded.
+      ModelError: If it is missing or cannot be loaded.
     """
     import spacy
 
@@ -53,7 +53,7 @@ def load_model(name: str) -> "Language":
 
 
 def model_sha256(nlp: "Language") -> str:
-    """Returns the sha256 over names and contents of all files of a loaded pipeline."""
+    """Returns the sha256 of the names and contents of all files of a loaded pipeline."""
     digest = hashlib.sha256()
     root = Path(nlp.path or "")
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
@@ -64,32 +64,35 @@ def model_sha256(nlp: "Language") -> str:
 
 
 def factories(nlp: "Language") -> dict[str, str]:
-    """Returns the kind of each component of a pipeline, by the component's name."""
+    """Returns the factory of each component of a pipeline, by the name of the component."""
     return {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
 
 
 def keep_only(nlp: "Language", kinds: Iterable[str]) -> None:
-    """Disables all components of a pipeline but those of these kinds."""
+    """Disables all components of a pipeline except those with these factories."""
     wanted = frozenset(kinds)
     nlp.select_pipes(enable=[name for name, kind in factories(nlp).items() if kind in wanted])
 
 
 def has_noun_chunks(nlp: "Language") -> bool:
-    """Whether a pipeline parses, and spaCy knows the noun chunks of its language."""
+    """Whether a pipeline has a parser, and spaCy supports noun chunks in its language."""
     parses = bool(PARSES & set(factories(nlp).values()))
     return parses and "noun_chunks" in nlp.Defaults.syntax_iterators
 
 
 def has_tags(nlp: "Language") -> bool:
-    """Whether a pipeline finds parts of speech."""
+    """Whether a pipeline has a tagger."""
     return bool(TAGS & set(factories(nlp).values()))
 
 
 def piece_borders(data: Bytes) -> Int64:
-    """Returns int64[P + 1]: borders of what is given to spaCy at a time.
+    r"""Returns int64[P + 1]: the borders of the pieces of text that spaCy processes one by one.
 
-    A piece is a line. Only a line of far more than `PIECE_BYTES` is cut, behind a space or at least
-    between characters.
+    A piece is a line. Only a line of more than twice `PIECE_BYTES` is split: after a space if there
+    is one nearby, else between two characters.
+
+    >>> piece_borders(np.frombuffer(b"One line.\nAnother.\n", np.uint8)).tolist()
+    [0, 10, 19]
 
     Args:
       data: uint8[N]; documents whose lines end with LF.
@@ -101,7 +104,7 @@ def piece_borders(data: Bytes) -> Int64:
 
 
 def _cuts(data: Bytes, begin: int, end: int) -> Iterator[int]:
-    """Yields where a long line is cut."""
+    """Yields the positions at which a long line is split."""
     for at in range(begin + PIECE_BYTES, end - PIECE_BYTES, PIECE_BYTES):
         spaces = np.flatnonzero(data[at : at + _SEARCHED] == _SPACE)
         heads = np.flatnonzero((data[at : at + 4] & 0xC0) != 0x80)
@@ -109,11 +112,11 @@ def _cuts(data: Bytes, begin: int, end: int) -> Iterator[int]:
 
 
 Found = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[str]]
-"""Of one piece: where spans begin and end, in characters; their labels and ids."""
+"""Spans of one piece: starts and ends in characters, labels, ids."""
 
 
 def documents(nlp: "Language", data: Bytes, borders: Int64) -> Iterator[tuple["Doc", int]]:
-    """Yields the pieces of a text as spaCy sees them, with the byte where each begins."""
+    """Yields the pieces of a text as processed by spaCy, each with its first byte in the text."""
     for zone in _groups(borders, ZONE_BYTES):
         with nlp.memory_zone():
             for group in _groups(zone, BATCH_BYTES):
@@ -126,7 +129,11 @@ def documents(nlp: "Language", data: Bytes, borders: Int64) -> Iterator[tuple["D
 
 
 def _groups(borders: Int64, size: int) -> Iterator[Int64]:
-    """Yields the borders of consecutive pieces that together have about `size` bytes."""
+    """Yields the borders of groups of consecutive pieces with about `size` bytes together.
+
+    >>> [group.tolist() for group in _groups(np.array([0, 3, 9, 12, 30]), 10)]
+    [[0, 3, 9, 12], [12, 30]]
+    """
     places = (borders[:-1] - borders[:1]) // size
     firsts = np.flatnonzero(np.diff(places, prepend=-1)).tolist()
     for first, last in itertools.pairwise([*firsts, len(places)]):
@@ -152,7 +159,7 @@ def noun_chunks_of(doc: "Doc") -> Found:
 
 
 def noun_runs_of(doc: "Doc") -> Found:
-    """Returns the maximal runs of nouns of a piece: by universal part of speech, else by N tags."""
+    """Returns maximal runs of nouns of a piece: by universal part of speech, else by N tags."""
     columns: Any = doc.to_array(["POS", "IDX", "LENGTH", "IS_SPACE"]).reshape(-1, 4)
     pos, at, length, is_space = columns.astype(np.int64).T
     if pos.any():
@@ -162,6 +169,7 @@ def noun_runs_of(doc: "Doc") -> Found:
         kinds, where = np.unique(doc.to_array("TAG"), return_inverse=True)
         names = [doc.vocab.strings[int(kind)] if kind else "" for kind in kinds]
         nouns = np.array([name.startswith("N") for name in names], np.bool_)[where]
+    # A run of nouns begins and ends where the flag changes, with a 0 added at both ends.
     padded = np.zeros(len(doc) + 2, np.int8)
     padded[1:-1] = nouns & (is_space == 0)
     edges = np.flatnonzero(np.diff(padded))
@@ -171,7 +179,7 @@ def noun_runs_of(doc: "Doc") -> Found:
 
 
 class SpanCollector:
-    """Collects what was found in pieces, and turns characters into bytes."""
+    """Collects the spans of all pieces, converted from characters to bytes."""
 
     def __init__(self, data: Bytes) -> None:
         self._data = data
@@ -181,10 +189,11 @@ class SpanCollector:
         self._ids: list[str] = []
 
     def add(self, found: Found, begin: int, size: int) -> None:
-        """Adds what was found in the piece of `size` characters that begins at a byte."""
+        """Adds the spans of the piece of `size` characters that begins at byte `begin`."""
         starts, ends, labels, ids = found
         if not starts:
             return
+        # A character has at most four bytes; the piece may thus reach into the next one.
         piece = self._data[begin : begin + 4 * size]
         characters = np.append(np.flatnonzero((piece & 0xC0) != 0x80), len(piece)) + begin
         self._starts.append(characters[np.asarray(starts, np.int64)])
@@ -193,11 +202,12 @@ class SpanCollector:
         self._ids.extend(ids)
 
     def spans(self) -> LabelledSpans:
-        """Returns the spans in order; what crosses a line end or overlaps the one before is out."""
+        """Returns the spans in order, without those across line ends or over earlier spans."""
         nowhere = np.empty(0, np.int64)
         starts = np.concatenate([nowhere, *self._starts])
         ends = np.concatenate([nowhere, *self._ends])
         white = (self._data == _SPACE) | (self._data == _LF)
+        # Each pass trims one byte of white space from all spans that have any.
         while (moved := (starts < ends) & white[np.minimum(starts, len(white) - 1)]).any():
             starts = starts + moved
         while (moved := (starts < ends) & white[ends - 1]).any():
@@ -206,6 +216,7 @@ class SpanCollector:
         kept = np.flatnonzero(starts < ends)
         kept = kept[lines[starts[kept]] == lines[ends[kept] - 1]]
         kept = kept[np.lexsort((ends[kept], starts[kept]))]
+        # The maximum end of all spans before each one.
         before = np.maximum.accumulate(np.append(0, ends[kept]))[:-1]
         kept = kept[starts[kept] >= before]
         return LabelledSpans(starts, ends, self._labels, self._ids).take(kept)

@@ -1,9 +1,9 @@
-"""Cuts text into words as spaCy's tokenizer does, in time linear in its length.
+"""Tokenizes text like spaCy, in time linear in its length.
 
-spaCy takes prefixes and suffixes off a stretch without spaces one by one, and looks at all that is
-left each time: text without spaces costs the square of its length. Here a long stretch loses them
-by a look at its ends; only what is left is given to spaCy. The words are the same, but that an
-emoticon (":)") which such a stretch begins or ends with comes apart.
+spaCy removes prefixes and suffixes from a stretch without spaces one at a time, and each time
+searches all of the rest, so the time is quadratic in the length of the stretch. Here only the ends
+of a long stretch are searched, and spaCy gets what is left. The words are the same, except that an
+emoticon (":)") at the beginning or end of such a stretch is split.
 """
 
 import itertools
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 LONG = 64
-"""A stretch of more characters than this is taken apart here."""
-# Looks at so many characters at either end; no rule but that of runs of dots needs more.
+"""Stretches of more characters than this are tokenized here, shorter ones by spaCy."""
+# Number of characters searched at either end; only the rule for runs of dots needs more.
 _WINDOW = 32
 
 
 class LinearTokenizer:
-    """spaCy's tokenizer for one whose single characters `alone` are prefixes and suffixes."""
+    """Wraps a spaCy tokenizer that isolates certain single characters wherever they occur."""
 
     def __init__(self, words: "Tokenizer", alone: str) -> None:
         """Wraps a tokenizer.
 
         Args:
-          words: It cuts around each of these characters, wherever they stand.
-          alone: They, as a class of a regular expression, such as "[a-z]". None of them is part of
-            a prefix or suffix of several characters.
+          words: The tokenizer.
+          alone: The characters that it isolates, as a class of a regular expression such as
+            "[a-z]". None of them is part of a prefix or suffix of several characters.
         """
         self._words: Any = words
         self.vocab = self._words.vocab
@@ -66,7 +66,7 @@ class LinearTokenizer:
     def _parts(self, stretch: str) -> Iterator[str]:
         """Yields the words of a stretch without white space."""
         begin, end = 0, len(stretch)
-        behind: list[str] = []
+        suffixes: list[str] = []
         while end - begin > LONG:
             before = begin, end
             if head := self._head.match(stretch, begin, end):
@@ -78,19 +78,19 @@ class LinearTokenizer:
             if end - begin <= LONG:
                 break
             tail = self._tail(stretch, begin, end)
-            behind.extend(reversed(stretch[tail:end]))
+            suffixes.extend(reversed(stretch[tail:end]))
             if tail == end and (suffix := self._suffix(stretch, begin, end)):
-                behind.append(suffix)
+                suffixes.append(suffix)
                 tail -= len(suffix)
             end = tail
             if (begin, end) == before:
                 break
         if begin < end:
             yield from (token.text for token in self._words(stretch[begin:end]))
-        yield from reversed(behind)
+        yield from reversed(suffixes)
 
     def _tail(self, stretch: str, begin: int, end: int) -> int:
-        """Returns where the run of single characters begins that the stretch ends with."""
+        """Returns the start of the run of isolated characters at the end of the stretch."""
         at = end
         for at in range(end, begin, -1):
             if self._outside.match(stretch, at - 1):
@@ -98,7 +98,7 @@ class LinearTokenizer:
         return begin
 
     def _suffix(self, stretch: str, begin: int, end: int) -> str:
-        """Returns the suffix that the stretch ends with, or ""."""
+        """Returns the suffix at the end of the stretch, or ""."""
         for size in itertools.takewhile(
             lambda size: size < 2 * len(stretch), (_WINDOW << step for step in range(0, 99, 3))
         ):

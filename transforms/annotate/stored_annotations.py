@@ -1,4 +1,4 @@
-"""Looks up annotations that `shardmill annotate` stored."""
+"""Looks up annotations in the output of `shardmill annotate`."""
 
 import dataclasses
 import functools
@@ -29,13 +29,13 @@ from transforms.records.shard_text import ShardPlan
 class StoredAnnotations:
     """A folder of annotations.
 
-    Of a folder's shards only those are opened that have documents of the text, one at a time, and
-    only the annotations of these documents are held.
+    Only shards with documents of the text are opened, one at a time, and only the annotations of
+    these documents are held in memory.
 
     Attributes:
-      folder: Output of `shardmill annotate`.
-      paths: Its shards, relative to the folder.
-      entities_sha256: Of its file of entities, "" if entities with ids are not asked for.
+      folder: Output folder of `shardmill annotate`.
+      paths: The shards, relative to the folder.
+      entities_sha256: Of the file of entities, "" if entities with ids are not requested.
     """
 
     folder: str
@@ -43,10 +43,10 @@ class StoredAnnotations:
     entities_sha256: str = ""
 
     def entities(self) -> tuple[str, ...]:
-        """Returns the ids that its entities have, in the order of their numbers.
+        """Returns the ids of the entities, in the order of their numbers.
 
         Raises:
-          AnnotationError: if they cannot be read, or were changed.
+          AnnotationError: If they cannot be read, or have changed.
         """
         return _read_entities(self.folder, self.entities_sha256)
 
@@ -54,7 +54,7 @@ class StoredAnnotations:
         """Returns the spans of these kinds in a shard's text.
 
         Raises:
-          AnnotationError: if documents are not there, or a shard cannot be read.
+          AnnotationError: If documents are missing, or a shard cannot be read.
         """
         kinds = list(kinds)
         plan = ShardPlan(train=len(self.paths), eval=0, eval_below=0)
@@ -76,7 +76,7 @@ class StoredAnnotations:
                 if _leaves_documents(column, sizes):
                     raise AnnotationError(
                         f"{self.folder}: {self.paths[number]} is damaged: {stored} are empty, or "
-                        "leave their document"
+                        "extend past their document"
                     )
                 if kind == ENTITY_IDS:
                     known = _numbers(self.folder, self.entities_sha256)
@@ -105,12 +105,12 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
         reader = pa.ipc.open_file(source)
         kinds = [name for name in reader.schema.names if name != "key"]
         if reader.num_record_batches != 1 or not reader.schema.equals(annotation_schema(kinds)):
-            raise AnnotationError(f"{whole} is damaged: it holds no annotations as they are stored")
+            raise AnnotationError(f"{whole} is damaged: it is not a shard of annotations")
         batch = reader.get_batch(0)
         batch.validate(full=True)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())
-        raise AnnotationError(f"{whole} cannot be read: {told}") from error
+        reason = " ".join(str(error).split())
+        raise AnnotationError(f"{whole} cannot be read: {reason}") from error
     if any(column.null_count for column in batch.columns):
         raise AnnotationError(f"{whole} is damaged: there are nulls in it")
     return batch
@@ -131,12 +131,12 @@ def _read_entities(folder: str, sha256: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=2)
 def _numbers(folder: str, sha256: str) -> Mapping[str, int]:
-    """Returns the number of each id; read once a process."""
+    """Returns the number of each id; read once per process."""
     return {name: number for number, name in enumerate(_read_entities(folder, sha256))}
 
 
 def _leaves_documents(column: pa.ListArray, sizes: Int64) -> bool:
-    """Returns whether a span is empty or ends behind its document, of so many bytes."""
+    """Whether any span is empty or ends after its document; `sizes` are bytes of documents."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     spans = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     starts, ends = (spans.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
@@ -144,7 +144,7 @@ def _leaves_documents(column: pa.ListArray, sizes: Int64) -> bool:
 
 
 def _find(table: pa.RecordBatch, keys: Array) -> tuple[Int64, Int64]:
-    """Returns the rows of the keys that are there, and which keys these are."""
+    """Returns the rows of the keys that are stored, and the indices of these keys."""
     stored = table.column("key")
     if not len(stored):
         return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -1,4 +1,5 @@
-"""Numbers in columns: ragged arrays, spans, random draws, permutations. Knows nothing of language.
+"""Columnar building blocks: ragged arrays, spans, permutations, random generators.
 
-Imports: schemas.
+For code that computes on flat NumPy arrays and knows nothing about text or tokenizers.
+May import: schemas.
 """

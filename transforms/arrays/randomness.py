@@ -1,4 +1,4 @@
-"""The only place where a random generator is made."""
+"""Random generators, each keyed by a seed and a path; no other module of transforms makes one."""
 
 import hashlib
 import json
@@ -8,17 +8,22 @@ import numpy.typing as npt
 
 
 def rng_for(seed: int, *path: str | int) -> np.random.Generator:
-    """Returns the generator that belongs to one step of one shard.
+    """Returns the random generator of one step of one shard.
 
-    The path is hashed with the seed, so two different paths give independent streams however alike
-    they look, and no stream depends on the order in which others were used.
+    The generator is seeded by a hash of seed and path. So different paths have independent streams,
+    however similar the paths are, and no stream depends on the order in which others are used.
+
+    >>> random_bits(rng_for(7, "bert", "pair", "train", 3, 0), 3).tolist()
+    [2249568586, 2925095706, 3746816483]
+    >>> random_bits(rng_for(7, "bert", "pair", "train", 3, 1), 3).tolist()
+    [764226019, 1085988142, 3706802228]
 
     Args:
       seed: The seed of the build.
-      path: Names and numbers that say what the draws are for, such as
-        ("bert", "pair", "train", 3, 0): recipe, step, split, shard, copy.
+      path: Names and numbers of what the random numbers are for: recipe, step, split, shard, copy.
 
-    Source: NumPy, "Parallel random number generation": one keyed seed a stream, never seed + index.
+    Source: NumPy, "Parallel random number generation": one keyed seed per stream, never seed +
+      index.
     """
     text = json.dumps([seed, *path])
     key = hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -36,22 +41,28 @@ def threshold(probability: float) -> int:
 
 
 def random_bits(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint32]:
-    """Returns 32 random bits each, straight from the bit generator.
+    """Returns uint32[count] of random bits, taken directly from the bit generator.
 
-    NumPy promises that a bit generator's stream stays the same, which it does not of the methods of
-    `Generator`, and the raw stream takes two thirds of their time.
+    NumPy guarantees that the stream of a bit generator never changes, but not what the methods of
+    `Generator` make of it. The raw stream also takes two thirds of their time.
     """
     raw = rng.bit_generator.random_raw((count + 1) // 2)
     return raw.astype("<u8", copy=False).view("<u4")[:count]
 
 
 def random_below(rng: np.random.Generator, bound: int, count: int) -> npt.NDArray[np.int64]:
-    """Returns numbers in [0, bound), uniform to within bound / 2**32."""
+    """Returns int64[count] of random integers in [0, bound), uniform to within bound / 2**32."""
     return scaled_bits(random_bits(rng, count), np.uint64(bound))
 
 
 def scaled_bits(
     bits: npt.NDArray[np.uint32], bounds: np.uint64 | npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.int64]:
-    """Turns 32 random bits each into numbers in [0, bound), uniform to within bound / 2**32."""
+    """Scales random bits to integers in [0, bound), uniform to within bound / 2**32.
+
+    A 32-bit number is read as a fraction of 2**32, so half of that gives half of the bound:
+
+    >>> scaled_bits(np.array([0, 1 << 31, (1 << 32) - 1], np.uint32), np.uint64(10)).tolist()
+    [0, 5, 9]
+    """
     return ((bits.astype(np.uint64) * bounds) >> np.uint64(32)).astype(np.int64)

@@ -1,4 +1,6 @@
-"""What a file is, by its first bytes: its encoding, a table, JSON, something binary.
+"""Content detection: what the first bytes of a file are, so that no file is read as something else.
 
-Imports: records, files, text, schemas.
+`content_checks` decides whether a file is what its name and the options say. The other modules each
+detect one kind of content: binary formats, encodings, JSON, tables.
+May import: records, files, text, schemas.
 """

@@ -1,32 +1,39 @@
-"""Tells the encodings of Chinese, Japanese and Korean apart by their common characters.
+"""Detects encodings of Chinese, Japanese and Korean text by the share of common characters.
 
-Statistics of bytes need a page of text for that. Common characters need a few words: each of these
-encodings has them in rows of their own, and a text read in another one is full of rare ones.
+Byte statistics need a page of text for this; common characters need a few words. Each of these
+encodings has its common characters in certain rows of its code table. Text that is decoded with a
+wrong encoding is full of rare characters.
 """
 
 import codecs
 import functools
 from collections.abc import Callable
 
-_LEAST_SHARE = 0.9
-_LEAST_CHARACTERS = 2
-_MOST_BYTES = 8 << 10
-_LEAST_KANA = 0.15
+_MIN_SHARE = 0.9
+_MIN_CHARACTERS = 2
+_MAX_BYTES = 8 << 10
+_MIN_KANA = 0.15
 _KOREAN_RUN = 8
 
 
 def east_asian_encoding(data: bytes) -> str | None:
-    """Returns the encoding in which nearly all characters are common ones, None if in none.
+    """Returns the encoding in which nearly all characters are common, None if there is none.
+
+    >>> [east_asian_encoding("今天是好日子。".encode(name)) for name in ("gb18030", "big5")]
+    ['gb18030', 'big5']
+    >>> east_asian_encoding("Grüße aus München".encode("cp1252")) is None
+    True
 
     Args:
-      data: Text that is not UTF-8; its end may be cut.
+      data: Text that is not UTF-8. It may end inside a character.
     """
-    scores = {name: _score(data[:_MOST_BYTES], name, common) for name, common in _COMMON.items()}
+    scores = {name: _score(data[:_MAX_BYTES], name, common) for name, common in _COMMON.items()}
     best = max(scores, key=lambda name: scores[name])
-    if scores[best] < _LEAST_SHARE:
+    if scores[best] < _MIN_SHARE:
         return None
     if scores["euc-kr"] == scores[best] == scores["gb18030"]:
-        # All Hangul of the common rows is common Chinese in GB 2312, and only half of the reverse.
+        # All bytes of common Hangul are common Chinese in GB 2312, but only half of the reverse. So
+        # several words, or a long text, that could be either are Korean.
         wide = [part for part in data.split() if not part.isascii()]
         several = len(wide) > 1 or len(data) >= 2 * _KOREAN_RUN
         return "euc-kr" if several else "gb18030"
@@ -34,20 +41,20 @@ def east_asian_encoding(data: bytes) -> str | None:
 
 
 def _score(data: bytes, encoding: str, common: Callable[[str], bool]) -> float:
-    """Returns the share of common characters among those beyond ASCII; 0 if it is not decoded."""
+    """Returns the share of common characters among non-ASCII ones; 0 if decoding fails."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
         return 0.0
     wide = [character for character in text if not character.isascii()]
-    if len(wide) < _LEAST_CHARACTERS:
+    if len(wide) < _MIN_CHARACTERS:
         return 0.0
-    # Western text has a letter of ASCII behind most of what is not.
-    behind = [character.encode(encoding)[-1:] for character in wide]
-    if sum(map(bytes.isascii, behind)) * 10 > 7 * len(behind):
+    # In western text read as East Asian, the second byte of most characters is an ASCII letter.
+    last_bytes = [character.encode(encoding)[-1:] for character in wide]
+    if sum(map(bytes.isascii, last_bytes)) * 10 > 7 * len(last_bytes):
         return 0.0
     kana = sum("\u3040" <= character <= "\u30ff" for character in wide)
-    if encoding in _JAPANESE and kana < _LEAST_KANA * len(wide):
+    if encoding in _JAPANESE and kana < _MIN_KANA * len(wide):
         return 0.0
     return sum(map(common, wide)) / len(wide)
 
@@ -60,7 +67,7 @@ def _is_punctuation(character: str) -> bool:
 
 @functools.lru_cache(maxsize=1 << 15)
 def _row(character: str, encoding: str) -> int:
-    """Returns the first of the two bytes of a character, 0 if it has no two."""
+    """Returns the row of a character: the first of its two bytes, 0 if it has not two."""
     try:
         data = character.encode(encoding)
     except UnicodeEncodeError:

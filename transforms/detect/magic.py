@@ -1,4 +1,4 @@
-"""Binary formats by the bytes that they begin with."""
+"""Detects binary formats by the magic number that their files begin with."""
 
 import re
 
@@ -33,11 +33,11 @@ _MAGIC = (
     (0, b"{\\rtf", "RTF"),
     (0, b"%!PS", "PostScript"),
 )
-# A magic of letters could begin a text; what follows it in these formats is no text.
-_WORDS = frozenset({b"PAR1", b"FEA1", b"ORC", b"GGUF", b"GIF8", b"PK\x03\x04", b"ARROW1"})
+# A text may begin with one of these. In the binary formats, what follows is not text.
+_PRINTABLE_MAGIC = frozenset({b"PAR1", b"FEA1", b"ORC", b"GGUF", b"GIF8", b"PK\x03\x04", b"ARROW1"})
 _PATTERNS = (
     (re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)"), "bz2"),
-    # Frames that are skipped come before the first one that is not.
+    # Skippable frames may come before the first data frame.
     (re.compile(rb"[\x50-\x5f]\x2a\x4d\x18"), "Zstandard"),
     # Protocols 2 and later, then 1 and 0, of a collection or a string.
     (re.compile(rb"\x80[\x02-\x05](\x95|[\]\}\(ccX\x8c])"), "a Python pickle"),
@@ -45,7 +45,7 @@ _PATTERNS = (
         re.compile(rb"[\]})]q\x00|X.{3}\x00|\([ldti]p0\r?\n|V[^\n]*\np0\n", re.DOTALL),
         "a Python pickle",
     ),
-    # The length of a record or header in eight bytes.
+    # The length of a header or record in eight bytes.
     (re.compile(rb".{3}[\x00-\x7f]\0{4}\{\"", re.DOTALL), "safetensors"),
     (re.compile(rb".{3}[\x00-\x7f]\0{4}", re.DOTALL), "TFRecord or another binary format"),
     (re.compile(rb"\s*%PDF-\d\.\d\s"), "PDF"),
@@ -55,24 +55,28 @@ _HEADER_BYTES = 1024
 _NULS = b"\0" * 4
 
 
-def binary_of(head: bytes) -> str | None:
-    """Returns the name of the binary format that a file begins like, None if of none known."""
+def binary_format(head: bytes) -> str | None:
+    r"""Returns the name of the binary format that begins so, None if it is none of the known ones.
+
+    >>> binary_format(b"PAR1\x15\x04"), binary_format(b"PAR1 is where we meet.\n")
+    ('Parquet', None)
+    """
     for place, magic, name in _MAGIC:
         if head[place : place + len(magic)] == magic and not (
-            magic in _WORDS and is_utf8(head) and not _CONTROLS.search(head)
+            magic in _PRINTABLE_MAGIC and is_utf8(head) and not _CONTROLS.search(head)
         ):
             return name
     return next((name for pattern, name in _PATTERNS if pattern.match(head)), None)
 
 
 def looks_binary(head: bytes) -> bool:
-    """Whether bytes have more controls than text has, or NULs in a row near their beginning."""
+    """Whether bytes have more control characters than text has, or consecutive NULs at first."""
     many = len(_CONTROLS.findall(head)) * 20 > len(head)
     return many or _NULS in head[:_HEADER_BYTES]
 
 
 def is_utf8(head: bytes) -> bool:
-    """Whether these bytes are UTF-8, of which the last character may be cut."""
+    """Whether bytes are UTF-8; they may end inside a character."""
     try:
         head.decode()
     except UnicodeDecodeError as error:

@@ -69,7 +69,8 @@ class FileRange:
       end: The byte behind the last.
       size: Bytes of the whole file when the run was planned; None if that does not matter.
       encoding: See `InputFile`.
-      checks: What the beginning of the file is held to, see `transforms.detect.looks.checks_of`.
+      checks: What the beginning of the file is checked for, see
+        `transforms.detect.content_checks.enabled_checks`.
     """
 
     path: str

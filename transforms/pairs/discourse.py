@@ -14,7 +14,7 @@ from transforms.pairs.pair_segments import excess_tokens
 from transforms.pairs.pairing import Pairing
 from transforms.pairs.sentence_distance import document_borders
 from transforms.text.marker_lists import MARKER_LISTS
-from transforms.text.openings import MOST_OPENINGS
+from transforms.text.openings import MAX_OPENINGS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,8 @@ class DiscourseMarkers(Pairing):
 
 def check_markers(markers: Sequence[str]) -> None:
     """Raises ValueError, saying which and why, if these cannot be the markers of a recipe."""
-    if not 2 <= len(markers) <= MOST_OPENINGS:
-        raise ValueError(f"there must be 2 to {MOST_OPENINGS} markers, got {len(markers)}")
+    if not 2 <= len(markers) <= MAX_OPENINGS:
+        raise ValueError(f"there must be 2 to {MAX_OPENINGS} markers, got {len(markers)}")
     seen: set[str] = set()
     for marker in markers:
         if marker != " ".join(marker.split()) or not marker or "," in marker:

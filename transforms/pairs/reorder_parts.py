@@ -9,7 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.records import Int64, Packing, Windows
-from transforms.arrays.permutations import MOST_PARTS, first_class, order_names, orders
+from transforms.arrays.permutations import (
+    MAX_PARTS,
+    identity_index,
+    permutation_names,
+    permutation_table,
+)
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.contract.axes import PairTask
 from transforms.pairs.pair_segments import follow
@@ -48,14 +53,14 @@ class SentenceReordering(Pairing):
     parts: str = "uniform"
 
     def __post_init__(self) -> None:
-        if not 2 <= self.max_parts <= MOST_PARTS:
-            raise ValueError(f"max_parts must be in [2, {MOST_PARTS}], got {self.max_parts}")
+        if not 2 <= self.max_parts <= MAX_PARTS:
+            raise ValueError(f"max_parts must be in [2, {MAX_PARTS}], got {self.max_parts}")
         if self.parts not in _COUNTS:
             raise ValueError(f"parts must be {' or '.join(_COUNTS)}, got {self.parts!r}")
 
     @property
     def relations(self) -> Sequence[str]:
-        return order_names(self.max_parts)
+        return permutation_names(self.max_parts)
 
     @functools.cached_property
     def labels(self) -> Mapping[str, int]:
@@ -67,10 +72,10 @@ class SentenceReordering(Pairing):
         most = np.minimum(ends - starts, self.max_parts)
         parts = rng.integers(1, most, endpoint=True) if self.parts == "uniform" else most
         counts = np.array([math.factorial(each) for each in range(self.max_parts + 1)])
-        firsts = np.array([first_class(each) for each in range(self.max_parts + 1)])
+        firsts = np.array([identity_index(each) for each in range(self.max_parts + 1)])
         relation = firsts[parts] + rng.integers(0, counts[parts])
         borders = _borders(packing, starts, ends, parts, self.max_parts, capacity)
-        order = orders(self.max_parts)[relation]
+        order = permutation_table(self.max_parts)[relation]
         begins = np.take_along_axis(borders[:, :-1], order, axis=1)
         lengths = np.take_along_axis(np.diff(borders, axis=1), order, axis=1)
         real = lengths > 0
@@ -90,7 +95,7 @@ class SentenceReordering(Pairing):
         return {
             name: 1 / (most - fewest + 1) / math.factorial(parts)
             for parts in range(fewest, most + 1)
-            for name in self.relations[first_class(parts) : first_class(parts + 1)]
+            for name in self.relations[identity_index(parts) : identity_index(parts + 1)]
         }
 
 

@@ -20,16 +20,16 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from transforms.detect.encodings import Transcoded
-from transforms.detect.looks import (
+from transforms.detect.content_checks import (
     HEAD_BYTES,
-    Look,
-    look_at_decoded,
-    look_at_encoded,
-    look_at_records,
-    look_at_stored,
-    look_at_text,
+    Mismatch,
+    check_decoded,
+    check_encoded,
+    check_fields,
+    check_stored,
+    check_text,
 )
+from transforms.detect.encodings import Transcoded
 from transforms.files.inputs import FileRange, codec_of
 from transforms.files.planned_file import LookError, Peeked, PlannedFile, ReadError
 from transforms.records.json_fields import field_of, json_object, json_text
@@ -110,7 +110,8 @@ def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> Non
       text_field: As for `read_range`.
 
     Raises:
-      ReadError: If it looks like something else, see `transforms.detect.looks`, or is damaged.
+      ReadError: If it looks like something else, see `transforms.detect.content_checks`, or is
+        damaged.
     """
     codec = codec_of(part.path)
     try:
@@ -130,22 +131,22 @@ def _opened(file: BinaryIO, part: FileRange, codec: str | None, text_field: str)
     if not part.checks or part.begin:
         return _decoded(_decompressed(stream, codec), part)
     stream = Peeked(stream)
-    _refuse(look_at_stored(stream.peek(HEAD_BYTES), part.format, codec), part)
+    _refuse(check_stored(stream.peek(HEAD_BYTES), part.format, codec), part)
     if part.format == "parquet":
         return stream
     if codec:
         stream = Peeked(_decompressed(stream, codec))
     stored = stream.peek(HEAD_BYTES)
     if part.encoding != "utf-8":
-        _refuse(look_at_encoded(stored, part.encoding), part)
+        _refuse(check_encoded(stored, part.encoding), part)
         stream = Peeked(_decoded(stream, part))
     head = stream.peek(HEAD_BYTES)
     if part.encoding != "utf-8":
-        _refuse(look_at_decoded(head, stored, part.encoding), part)
+        _refuse(check_decoded(head, stored, part.encoding), part)
     whole = len(head) < HEAD_BYTES
-    _refuse(look_at_text(head, part.format, part.checks, whole=whole), part)
+    _refuse(check_text(head, part.format, part.checks, whole=whole), part)
     if part.format == "jsonl" and "format" in part.checks:
-        _refuse(look_at_records(head, text_field), part)
+        _refuse(check_fields(head, text_field), part)
     return stream
 
 
@@ -157,9 +158,9 @@ def _decoded(stream: Any, part: FileRange) -> Any:
     return stream if part.encoding == "utf-8" else Transcoded(stream, part.encoding)
 
 
-def _refuse(look: Look | None, part: FileRange) -> None:
-    if look:
-        raise LookError(f"{part.path} {look.what}; {look.advice}")
+def _refuse(mismatch: Mismatch | None, part: FileRange) -> None:
+    if mismatch:
+        raise LookError(f"{part.path} {mismatch.problem}; {mismatch.advice}")
 
 
 def _steps(

@@ -95,7 +95,7 @@ def check_heads(
     Of very many files every nth is looked at; whoever reads a file holds it to the same.
 
     Raises:
-      ReadError: If one looks like something else, see `transforms.detect.looks`.
+      ReadError: If one looks like something else, see `transforms.detect.content_checks`.
     """
     step = -(-len(files) // _MOST_HEADS)
     with ThreadPoolExecutor(_LOOKING) as pool:

@@ -1,4 +1,5 @@
-"""From the bytes of a file to records, and from records to documents and the text of a shard.
+"""Records: from the bytes of a file to raw records, normalised documents, and the text of a shard.
 
-Imports: text, files, arrays, schemas.
+For code that knows how a format stores documents, and how documents are assigned to shards.
+May import: text, files, arrays, schemas.
 """

@@ -1,4 +1,4 @@
-"""Anchors: entities that a record itself gives, by characters of its text as it was found."""
+"""Anchors: entities that are annotated in the record itself, by characters of its original text."""
 
 import dataclasses
 import itertools
@@ -17,14 +17,14 @@ from transforms.records.shard_text import join_documents
 from transforms.text.normalize import LINE_ENDS, WHITE, normalize_texts
 
 ANCHOR = "ANCHOR"
-"""Label of entities that a record gives."""
+"""Label of entities that come from a record."""
 _MARKERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
-"""Noncharacters of Unicode, which text for interchange has not, and which normalising leaves."""
+"""Unicode noncharacters: not for use in text interchange, and kept by normalisation."""
 _Anchor = tuple[int, int, str]
 
 
 class AnchorError(ValueError):
-    """Anchors that cannot be understood; the message is a short name that is counted."""
+    """Invalid anchors; the message is the short reason that is counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,10 @@ class RawAnchors:
     """The anchors of a text.
 
     Attributes:
-      anchors: First character, the one behind the last, and entity of each; ascending, disjoint,
+      anchors: Start, end (exclusive) and entity of each, in characters; ascending, disjoint,
         without white space at the ends.
       marked: The text in UTF-8, with a marker at each end of each anchor.
-      marker: The character that marks; the text has it nowhere else.
+      marker: The marker, a character that does not occur in the text.
     """
 
     anchors: Sequence[_Anchor]
@@ -46,15 +46,18 @@ class RawAnchors:
 def read_anchors(text: str, found: object) -> RawAnchors | None:
     """Returns the anchors of a text, None if it has none.
 
+    >>> raw = read_anchors("Ada  wrote.", [{"start": 0, "end": 4, "entity": "Q7259"}])
+    >>> raw.anchors, raw.marked.decode().replace(raw.marker, "|")
+    ([(0, 3, 'Q7259')], '|Ada|  wrote.')
+
     Args:
-      text: As it was found.
-      found: What stands in the record: None, or a list of {"start", "end", "entity"}, in any order;
-        the first character, the one behind the last, and an id.
+      text: The original text.
+      found: The value of the record: None, or a list of {"start", "end", "entity"} in any order:
+        the first character, the one after the last, and an id.
 
     Raises:
-      AnchorError: "broken_anchors" if they are of another form; "anchor_out_of_range";
-        "anchors_overlap"; "anchor_not_on_text" if one has nothing but white space, or text of two
-        lines.
+      AnchorError: "broken_anchors" if the value has another form; "anchor_out_of_range";
+        "anchors_overlap"; "anchor_not_on_text" if one covers only white space, or several lines.
     """
     if found is None or found == []:
         return None
@@ -87,7 +90,7 @@ def _anchor(found: object) -> _Anchor:
 
 
 def _trimmed(text: str, anchor: _Anchor) -> _Anchor:
-    """Returns an anchor without the white space at its ends."""
+    """Returns an anchor without white space at its ends."""
     start, end, entity = anchor
     named = text[start:end].strip(WHITE)
     if not named or any(each in named for each in LINE_ENDS):
@@ -97,18 +100,23 @@ def _trimmed(text: str, anchor: _Anchor) -> _Anchor:
 
 
 def normalized_anchors(raw: Sequence[RawAnchors], texts: Sequence[bytes]) -> list[bytes | None]:
-    """Returns where anchors are in normalised texts, as `anchored_batch` takes it.
+    """Returns the positions of anchors in normalised texts, as `anchored_batch` takes them.
 
-    The marked text is normalised too. Markers stand beside text that is no white space, so they
-    keep nothing from being collapsed; but where one stands between characters that are composed to
-    one, the two texts differ, and there is no such place.
+    The marked text is normalised as well, and the positions are read from its markers. Markers are
+    adjacent to text that is not white space, so white space is collapsed as without them. But if a
+    marker is between characters that compose to one, the two texts differ, and the anchor has no
+    position.
+
+    >>> raw = read_anchors("So  Ada", [{"start": 4, "end": 7, "entity": "Q7259"}])
+    >>> normalized_anchors([raw], [b"So Ada"])
+    [b'[[3,6,"Q7259"]]']
 
     Args:
-      raw: Anchors.
-      texts: The normalised text of each, without markers.
+      raw: Anchors of each text.
+      texts: The normalised texts, without markers.
 
     Returns:
-      JSON of [begin, end, entity] in bytes for each text, None where an anchor cuts a character.
+      JSON of [begin, end, entity] in bytes for each text; None if an anchor splits a character.
     """
     marked = normalize_texts([each.marked for each in raw])
     return [_places(*each) for each in zip(raw, marked, texts, strict=True)]
@@ -126,15 +134,15 @@ def _places(raw: RawAnchors, marked: bytes, text: bytes) -> bytes | None:
 
 
 def join_anchored(batches: Iterable[pa.RecordBatch]) -> tuple[ShardText, LabelledSpans]:
-    """Puts the documents of one shard in the order of their keys, without duplicates.
+    """Joins the documents of one shard in the order of their keys, without duplicates.
 
-    Of documents with the same text one with anchors stays, the same one in any order.
+    Of duplicates, one with anchors is kept: the same one, whatever the order of the input.
 
     Args:
       batches: Batches of `ANCHORED_SCHEMA`, in any order.
 
     Returns:
-      The text, and the anchors in it.
+      The text of the shard, and the anchors in it.
     """
     table = pa.Table.from_batches(batches, ANCHORED_SCHEMA)
     table = table.sort_by([("key", "ascending"), ("anchors", "descending")]).combine_chunks()

@@ -1,4 +1,4 @@
-"""The text of a JSON record, or of a nested value of another format: a field, or a dialogue."""
+"""The text of a JSON record: a field, or a dialogue. Nested values of other formats work alike."""
 
 import itertools
 import json
@@ -7,17 +7,17 @@ from typing import Any
 
 from transforms.records.query_titles import record_fields, record_text
 
-# What the turns of a dialogue say, and who says it: as ShareGPT, OpenAI and others name them.
-_SAID = ("value", "content", "text", "utterance")
-_SPEAKER = ("from", "role", "speaker")
+# Fields of a turn of a dialogue, as ShareGPT, OpenAI and others name them.
+_TEXT_FIELDS = ("value", "content", "text", "utterance")
+_SPEAKER_FIELDS = ("from", "role", "speaker")
 _NO_SPEAKERS = frozenset({"system", "developer"})
 
 
 def json_object(line: bytes, undecodable: str) -> tuple[dict[str, Any], str]:
-    """Returns a JSON object, and why there is none or "".
+    """Returns a JSON object, and the reason for rejecting it or "".
 
     Args:
-      line: UTF-8. A byte order mark, as files that were joined have, is no part of it.
+      line: UTF-8. A leading byte order mark, as in concatenated files, is ignored.
       undecodable: The reason if it is not UTF-8.
     """
     try:
@@ -30,11 +30,11 @@ def json_object(line: bytes, undecodable: str) -> tuple[dict[str, Any], str]:
 
 
 def json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, str]:
-    """Returns the text of a record in UTF-8, and why there is none or "".
+    """Returns the text of a record in UTF-8, and the reason for rejecting it or "".
 
     Args:
       record: A JSON object.
-      field: See `field_of`; or those of a query, a title and a label, see `query_titles`.
+      field: See `field_of`; or the names of a query, a title and a label, see `query_titles`.
     """
     if names := record_fields(field):
         values = {name: field_of(record, name) for name in names}
@@ -48,7 +48,11 @@ def json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, str]:
 
 
 def field_of(record: Mapping[str, Any], name: str) -> Any:
-    """Returns the field of this name, or that a path such as `meta.text` leads to; None if none."""
+    """Returns the field with this name or, for a path such as `meta.text`, the nested field.
+
+    >>> field_of({"meta": {"text": "a"}}, "meta.text"), field_of({"meta": "b"}, "meta.text")
+    ('a', None)
+    """
     if name in record or "." not in name:
         return record.get(name)
     first, _, rest = name.partition(".")
@@ -57,7 +61,7 @@ def field_of(record: Mapping[str, Any], name: str) -> Any:
 
 
 def text_of(value: object) -> tuple[str, str]:
-    """Returns the text that a value is, and why it is none or ""."""
+    """Returns the text of a string or dialogue, and the reason for rejecting it or ""."""
     if isinstance(value, str):
         return value, ""
     if not isinstance(value, list):
@@ -67,22 +71,28 @@ def text_of(value: object) -> tuple[str, str]:
 
 
 def dialogue_text(turns: Sequence[object]) -> str:
-    """Returns the turns of a dialogue, a line each, or "" if these are not two turns or more.
+    r"""Returns the turns of a dialogue, one per line, or "" if there are fewer than two.
+
+    >>> dialogue_text(["Hi.", "Hello!"])
+    'Hi.\nHello!'
+    >>> turns = [("system", "Be kind."), ("user", "Hi."), ("user", "You there?"), ("bot", "Yes.")]
+    >>> dialogue_text([{"role": role, "content": content} for role, content in turns])
+    'Hi. You there?\nYes.'
 
     Args:
-      turns: Texts, or objects that say who speaks and what: {"from", "value"}, {"role", "content"},
-        {"speaker", "text"}. Instructions of a "system" are no turn of a speaker and are left out;
-        what one says in several turns after each other is one turn.
+      turns: Texts, or objects with a speaker and a text: {"from", "value"}, {"role", "content"},
+        {"speaker", "text"}. Instructions of a "system" are dropped, as they are not a turn.
+        Consecutive turns of one speaker are joined.
     """
     if turns and all(isinstance(turn, Mapping) for turn in turns):
-        spoken = [turn for turn in turns if _speaker_of(turn) not in _NO_SPEAKERS]
+        kept = [turn for turn in turns if _speaker_of(turn) not in _NO_SPEAKERS]
     else:
-        spoken = list(turns)
-    said = [(index, _speaker_of(turn), _said(turn)) for index, turn in enumerate(spoken)]
-    if not all(text for _, _, text in said) or len({type(turn) for turn in spoken}) > 1:
+        kept = list(turns)
+    texts = [(index, _speaker_of(turn), _turn_text(turn)) for index, turn in enumerate(kept)]
+    if not all(text for _, _, text in texts) or len({type(turn) for turn in kept}) > 1:
         return ""
-    # Turns of nobody known are turns of their own.
-    groups = itertools.groupby(said, lambda turn: turn[0] if turn[1] is None else turn[1])
+    # Turns without a speaker are not joined.
+    groups = itertools.groupby(texts, lambda turn: turn[0] if turn[1] is None else turn[1])
     lines = [" ".join(text for _, _, text in group) for _, group in groups]
     return "\n".join(lines) if len(lines) > 1 else ""
 
@@ -90,16 +100,16 @@ def dialogue_text(turns: Sequence[object]) -> str:
 def _speaker_of(turn: object) -> str | None:
     if not isinstance(turn, Mapping):
         return None
-    found = next((turn[name] for name in _SPEAKER if name in turn), None)
+    found = next((turn[name] for name in _SPEAKER_FIELDS if name in turn), None)
     return found if isinstance(found, str) else None
 
 
-def _said(turn: object) -> str:
-    """Returns what a turn says, on one line; "" if that cannot be told."""
+def _turn_text(turn: object) -> str:
+    """Returns the text of a turn on one line, "" if it has none or not only text."""
     if isinstance(turn, Mapping):
-        turn = next((turn[name] for name in _SAID if turn.get(name) is not None), None)
+        turn = next((turn[name] for name in _TEXT_FIELDS if turn.get(name) is not None), None)
     if isinstance(turn, list):
-        # A message of parts: with an image among them it is not all text.
+        # A message of several parts. If one is an image, the message is not only text.
         parts = [part.get("text") if isinstance(part, Mapping) else None for part in turn]
         texts = [part for part in parts if isinstance(part, str)]
         turn = " ".join(texts) if len(texts) == len(parts) else None

@@ -1,4 +1,4 @@
-"""Rows of Parquet files: a row group belongs to the range that holds its middle byte."""
+"""Reads rows of Parquet files: a row group belongs to the range that contains its middle byte."""
 
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -12,20 +12,20 @@ from transforms.records.json_fields import text_of
 from transforms.records.raw_records import RawRecords
 
 _ROWS_BYTES = 4 << 20
-_MOST_ROWS = 1 << 16
+_MAX_ROWS = 1 << 16
 
 
 def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
-    """Opens a file of which a column is to be read.
+    """Opens a Parquet file and checks the column that will be read.
 
     Args:
       file: It must be seekable.
-      path: Its name.
+      path: The name of the file.
       column: The name of a column, or a path into columns of structs, such as `meta.text`.
 
     Raises:
-      LookError: If the column is not there, or is neither text nor a dialogue.
-      pyarrow.ArrowException: If this is no Parquet file.
+      LookError: If the column is missing, or is neither text nor a dialogue.
+      pyarrow.ArrowException: If this is not a Parquet file.
     """
     parquet = pq.ParquetFile(file, buffer_size=1 << 20)
     schema = parquet.schema_arrow
@@ -42,15 +42,15 @@ def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
 def read_parquet(
     parquet: pq.ParquetFile, begin: int, end: int, column: str, records: RawRecords
 ) -> Iterator[None]:
-    """Collects the rows of the groups that belong to a range, and yields now and then."""
+    """Adds the rows of the row groups of a range to `records`, and yields after each batch."""
     first_row = 0
     for index in range(parquet.num_row_groups):
         group = parquet.metadata.row_group(index)
         if begin <= _middle(group) < end:
-            # Rows are decoded a few at a time, so that a batch is about a block.
+            # Batches of about `_ROWS_BYTES`, however large the row group is.
             rows = group.num_rows * _ROWS_BYTES // max(group.total_byte_size, 1)
             batches = parquet.iter_batches(
-                min(max(rows, 1), _MOST_ROWS), row_groups=[index], columns=[column]
+                min(max(rows, 1), _MAX_ROWS), row_groups=[index], columns=[column]
             )
             row = first_row
             for batch in batches:
@@ -88,7 +88,7 @@ def _add_dialogue(row: int, turns: object, records: RawRecords) -> None:
 
 
 def _kind_of(schema: pa.Schema, column: str) -> pa.DataType | None:
-    """Returns the type of a column, or of a field of a column of structs; None if there is none."""
+    """Returns the type of a column or nested field, None if there is none."""
     if schema.get_field_index(column) >= 0:
         return schema.field(column).type
     first, *rest = column.split(".")
@@ -118,7 +118,7 @@ def _is_dialogue(kind: pa.DataType) -> bool:
 
 
 def _middle(group: pq.RowGroupMetaData) -> int:
-    """Returns the middle of the bytes of a row group in its file."""
+    """Returns the position of the middle byte of a row group in the file."""
     columns = [group.column(index) for index in range(group.num_columns)]
     begin = min(column.dictionary_page_offset or column.data_page_offset for column in columns)
     return int(begin + sum(column.total_compressed_size for column in columns) // 2)

@@ -1,7 +1,7 @@
-"""Records of a query, a title and how the title was met: documents of two lines.
+"""Records of a query, a title and a relevance label, as documents of two lines.
 
-The first line of a document is the query. The second is the label's sign, a space, and the title,
-so that documents are sharded, made unique and split into sentences as any others are.
+The first line of a document is the query. The second is a sign for the label, a space, and the
+title. So these documents are sharded, deduplicated and split into sentences like all others.
 """
 
 import dataclasses
@@ -16,21 +16,21 @@ from transforms.text.openings import opening_name
 
 CLICKED, SHOWN, RANDOM = "clicked", "shown", "random"
 RELEVANCES = (CLICKED, SHOWN, RANDOM)
-"""What labels 0, 1 and 2 mean: clicked, shown and not clicked, taken at random."""
+"""The meaning of labels 0, 1 and 2: clicked; shown but not clicked; sampled at random."""
 SIGNS = tuple(f"␟{label}" for label in range(len(RELEVANCES)))
-"""What title lines begin with, by label."""
+"""The sign at the beginning of the title line, by label."""
 _FIELDS = 3
 
 
 @functools.cache
 def record_fields(text_field: str) -> tuple[str, str, str] | None:
-    """Returns the names of query, title and label in a record; None for the name of one text.
+    """Returns the field names of query, title and label; None if there is one field, of a text.
 
     Args:
-      text_field: One name, or three with commas between them.
+      text_field: One name, or three separated by commas.
 
     Raises:
-      ValueError: if it is another number of names.
+      ValueError: If it is another number of names.
     """
     names = text_field.split(",")
     if len(names) == 1:
@@ -45,7 +45,11 @@ def record_fields(text_field: str) -> tuple[str, str, str] | None:
 
 
 def record_text(record: Mapping[str, object], names: tuple[str, str, str]) -> tuple[str, str]:
-    """Returns the document that a record is, and why there is none or ""."""
+    r"""Returns the document of a record, and the reason for rejecting it or "".
+
+    >>> record_text({"q": "red shoes", "t": "Shoes,  red", "l": 0}, ("q", "t", "l"))
+    ('red shoes\n␟0 Shoes, red', '')
+    """
     query, title, label = (record.get(name) for name in names)
     if not isinstance(query, str) or not isinstance(title, str):
         return "", "missing_field"
@@ -58,7 +62,7 @@ def record_text(record: Mapping[str, object], names: tuple[str, str, str]) -> tu
 
 
 def without_signs(tokens: Tokens) -> Tokens:
-    """Returns tokens without those of labels' signs, if any were looked for."""
+    """Returns tokens without those of the labels' signs, if the signs were annotated."""
     signs = tokens.annotations.get(opening_name(SIGNS))
     if signs is None:
         return tokens
@@ -66,7 +70,8 @@ def without_signs(tokens: Tokens) -> Tokens:
 
 
 def _kept(tokens: Tokens, kept: Bool) -> Tokens:
-    """Returns some of the tokens, and the sentences and documents that still have any."""
+    """Returns the tokens to keep, without sentences and documents that become empty."""
+    # The number of kept tokens before each sentence is its new offset.
     offsets = offsets_of(kept)[tokens.sentence_offsets]
     filled = np.flatnonzero(np.diff(offsets))
     borders = offsets_of(np.diff(offsets) > 0)[tokens.document_offsets]

@@ -1,4 +1,4 @@
-"""Raw records are collected here, and become batches of normalised documents."""
+"""Collects raw records, and makes batches of normalised documents of them."""
 
 import dataclasses
 import itertools
@@ -17,14 +17,14 @@ _BATCH_BYTES = 8 << 20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReadBatch:
-    """Some documents of a range.
+    """A batch of documents.
 
     Attributes:
       texts: Normalised texts, none of them empty.
-      anchors: Of each text, see `schemas.documents.ANCHORED_SCHEMA`; empty if none were given.
-      rejected: Records set aside.
-      tally: "documents" (texts), "bytes" (of them), "empty" (records of nothing but white space)
-        and "split" (cuts made in documents that were too long).
+      anchors: Of each text, see `schemas.documents.ANCHORED_SCHEMA`; empty if no record had any.
+      rejected: Rejected records.
+      tally: Counts: "documents" (texts), "bytes" (of the texts), "empty" (records of only white
+        space) and "split" (cuts in documents that were too long).
     """
 
     texts: list[bytes]
@@ -34,13 +34,13 @@ class ReadBatch:
 
 
 class RawRecords:
-    """Collects raw records until a batch is made of them.
+    """Collects raw records and rejected ones, until `drain` makes batches of them.
 
     Args:
       source: The file they come from.
-      limit: The longest document.
-      in_place: The text stands in the file as it is, so a piece of it has an offset of its own.
-      encoding: What it was stored in.
+      limit: The longest document, in bytes.
+      in_place: Whether the file contains the text verbatim, so that pieces have their own offsets.
+      encoding: The encoding of the file.
     """
 
     def __init__(self, source: str, limit: int, *, in_place: bool, encoding: str = "utf-8") -> None:
@@ -69,9 +69,10 @@ class RawRecords:
             self.extend([offset + start * self._stride], [text[start:]])
 
     def add_anchored(self, offset: int, text: str, found: object) -> None:
-        """Adds a text with what its record has for anchors; bad ones are set aside, and only they.
+        """Adds a text with the anchors of its record.
 
-        So are those of a text that is too long, whose pieces are documents of their own.
+        Invalid anchors are rejected, but not the text. So are the anchors of a text that is too
+        long, because its pieces become separate documents.
         """
         content, anchors = text.encode(), None
         try:
@@ -86,7 +87,7 @@ class RawRecords:
         self.add(offset, content)
 
     def add_pieces(self, offset: int, text: bytes) -> int:
-        """Adds pieces of a text that is too long; returns where the rest begins that is not."""
+        """Adds pieces of a text that is too long; returns the start of the last, which fits."""
         start = 0
         while len(text) - start > self.limit:
             cut = text.rfind(b"\n", start, start + self.limit + 1)
@@ -112,7 +113,7 @@ class RawRecords:
         self._rejected.append(rejected)
 
     def drain(self) -> Iterator[ReadBatch]:
-        """Yields what was collected, in batches, and forgets it."""
+        """Yields the collected records in batches, and clears the collection."""
         starts = np.cumsum([0, *map(len, self._texts)])
         bounds = np.searchsorted(starts[:-1], np.arange(0, starts[-1] + 1, _BATCH_BYTES)).tolist()
         for first, last in itertools.pairwise([*bounds, len(self._texts)]):
@@ -133,7 +134,7 @@ class RawRecords:
         self._clear()
 
     def _anchors_of(self, first: int, texts: Sequence[bytes]) -> list[bytes]:
-        """Returns the anchors of those normalised texts that are not empty; [] if none has any."""
+        """Returns the anchors of the non-empty normalised texts; [] if there are none at all."""
         if not self._anchors:
             return []
         given = [n for n in range(len(texts)) if first + n in self._anchors]

@@ -1,4 +1,4 @@
-"""Which shard a document belongs to, and the text of one shard."""
+"""Assigns documents to shards, and joins the documents of one shard."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -15,15 +15,16 @@ SHARD_BYTES = 64 << 20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardPlan:
-    """How many shards each split has, and how documents are dealt out to them.
+    """The number of shards of each split, and the assignment of documents to them.
 
-    A document's place depends on its content key alone: the upper half of the key decides the
-    split, the lower half the shard.
+    The assignment depends only on the content key of a document: the upper half of the key decides
+    the split, the lower half the shard.
 
     Attributes:
       train: Number of training shards.
       eval: Number of evaluation shards; 0 if there is no evaluation split.
-      eval_below: A document is for evaluation if the upper 64 bits of its key are below this.
+      eval_below: A document is in the evaluation split if the upper 64 bits of its key are below
+        this.
     """
 
     train: int
@@ -37,7 +38,14 @@ class ShardPlan:
         return train + [ShardId("eval", index, self.eval) for index in range(self.eval)]
 
     def assign(self, keys: Array) -> Int64:
-        """Returns the number of each document's shard.
+        """Returns the shard of each document.
+
+        A key of 16 bytes is two little-endian numbers. With lower half 5 of three training shards
+        the shard is 5 mod 3 = 2; a key with an upper half below 10 goes to the evaluation shard, 3:
+
+        >>> plan = ShardPlan(train=3, eval=1, eval_below=10)
+        >>> plan.assign(np.array([[5, 99], [5, 9]], "<u8").view(np.uint8)).tolist()
+        [2, 3]
 
         Args:
           keys: uint8[D, 16] content keys.
@@ -59,11 +67,11 @@ def plan_shards(text_bytes: int, shards: int | None, eval_fraction: float) -> Sh
 
     Args:
       text_bytes: Estimated size of the corpus.
-      shards: Training shards, or None for a power of two with 32 to 64 MiB of text each.
-      eval_fraction: Share of the documents held out, in [0, 1).
+      shards: Number of training shards, or None for a power of two with 32 to 64 MiB of text each.
+      eval_fraction: Share of the documents that are held out, in [0, 1).
 
     Raises:
-      ValueError: if a value is out of range.
+      ValueError: If a value is out of range.
     """
     if shards is not None and not 1 <= shards < 100_000:
         raise ValueError(f"--shards must be 'auto' or in [1, 99999], got {shards}")
@@ -76,15 +84,16 @@ def plan_shards(text_bytes: int, shards: int | None, eval_fraction: float) -> Sh
 
 
 def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> ShardText:
-    """Puts the documents of one shard in the order of their keys.
+    """Joins the documents of one shard in the order of their keys, each ended by LF.
 
     Args:
       batches: Batches of `DOCUMENT_SCHEMA`, in any order.
-      deduplicate: Keep one of documents with the same key.
+      deduplicate: Whether to keep only one of the documents with the same key.
     """
     table = pa.Table.from_batches(batches, DOCUMENT_SCHEMA)
     keys = table.column("key").combine_chunks()
     halves = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16).reshape(-1, 2)
+    # Keys are ordered as strings of 16 bytes: by the first big-endian half, then by the second.
     order = np.lexsort((halves[:, 1], halves[:, 0]))
     if deduplicate:
         ordered = halves[order]

@@ -1,4 +1,5 @@
-"""Strings and bytes: normalised text, sentences, Chinese words, capitals, openings of sentences.
+"""Operations on UTF-8 text: normalisation, sentences, Chinese words, letters, sentence openings.
 
-Imports: arrays, schemas.
+For code that finds places in text, given as an array of bytes. Tokens come later.
+May import: arrays, schemas.
 """

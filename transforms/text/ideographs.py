@@ -1,14 +1,14 @@
-"""Finds CJK ideographs in UTF-8 bytes."""
+"""Finds CJK ideographs in UTF-8 text."""
 
 import numpy as np
 
 from schemas.records import Bool, Bytes, Int64
 
 FIRST_LEAD = 0xE3
-"""The first byte of every ideograph is at least this; no byte of Latin text is."""
+"""The lead byte of every ideograph is at least this; every byte of Latin text is less."""
 
-# As the BertNormalizer of `tokenizers`, which has those of google-research/bert tokenization.py:
-# 251-284 but for U+2B820-2B91F: to cut around these would change the ids.
+# The ranges of the BertNormalizer of `tokenizers`. They are those of google-research/bert
+# tokenization.py:251-284 without U+2B820-2B91F: to cut around these would change the ids.
 THREE_BYTE_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
 FOUR_BYTE_RANGES = (
     (0x20000, 0x2A6DF),
@@ -20,10 +20,14 @@ FOUR_BYTE_RANGES = (
 
 
 def ideographs(data: Bytes) -> tuple[Int64, Int64]:
-    """Returns where the ideographs of valid UTF-8 text begin, and how many bytes each has.
+    """Returns where the ideographs begin, and the number of bytes of each.
+
+    >>> starts, lengths = ideographs(np.frombuffer("a我éb𠀀".encode(), np.uint8))
+    >>> starts.tolist(), lengths.tolist()
+    ([1, 7], [3, 4])
 
     Args:
-      data: uint8[N].
+      data: uint8[N]; valid UTF-8.
 
     Returns:
       int64[I] ascending first bytes, and int64[I] lengths, 3 or 4.

@@ -1,4 +1,4 @@
-"""Which characters go on with the word that the character before them is of."""
+"""Runs of letters and digits, inside which no word begins."""
 
 import functools
 import unicodedata
@@ -15,8 +15,8 @@ LETTER, NUMBER, MARK = 1, 2, 3
 def letter_classes() -> Bytes:
     """Returns uint8[LAST_POINT + 1]: LETTER, NUMBER, MARK or 0 for each code point.
 
-    Ideographs and kana are none of them, because words of theirs are the segmenter's. As in
-    `character_classes`, characters are those of Unicode 3.2, whatever Python it is.
+    Ideographs and kana are 0, because the segmenter decides where their words begin. As in
+    `character_classes`, categories are those of Unicode 3.2 in every version of Python.
     """
     kinds = {"L": LETTER, "N": NUMBER, "M": MARK}
     classes = np.zeros(LAST_POINT + 1, np.uint8)
@@ -27,22 +27,23 @@ def letter_classes() -> Bytes:
 
 
 def letter_runs(characters: Array) -> Int64:
-    """Numbers the runs of characters: letters, digits, or one other character.
+    """Numbers the runs of characters: consecutive letters, consecutive digits, any other character.
 
-    A combining mark is of the run of the character before it, whatever that is.
+    A combining mark belongs to the run of the character before it, whatever that is.
 
-    Examples:
-      "né2-的" has the runs 0 0 1 2 3.
+    >>> letter_runs(np.array([ord(character) for character in "né2-的"])).tolist()
+    [0, 0, 1, 2, 3]
 
     Args:
       characters: [N] code points.
 
     Returns:
-      int64[N], ascending.
+      int64[N]; the number of the run of each character, ascending from 0.
     """
     classes = letter_classes()[np.minimum(characters, LAST_POINT)]
     marks = classes == MARK
     if marks.any():
+        # Each mark takes the class of the last character before it that is no mark.
         base = np.maximum.accumulate(np.where(marks, 0, np.arange(len(classes))))
         classes = classes[base]
     runs = np.zeros(len(characters), np.int64)

@@ -138,17 +138,17 @@ MARKER_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def read_markers(text: str) -> tuple[str, ...]:
-    """Reads markers, one a line, and writes them as normalised text does.
+    """Reads markers, one per line, and normalises them as text is normalised.
 
     Raises:
-      ValueError: if one has a comma.
+      ValueError: if a marker contains a comma.
     """
     [normalized] = normalize_texts([text.encode()])
     markers = tuple(normalized.decode().split("\n")) if normalized else ()
     for marker in markers:
         if "," in marker:
             raise ValueError(
-                f"the marker {marker!r} has a comma; write one marker a line, and no comma: one "
-                "that follows a marker in the text is left out by itself"
+                f"the marker {marker!r} has a comma; write one marker per line, without commas: a "
+                "comma that follows a marker in the text is removed with it"
             )
     return markers

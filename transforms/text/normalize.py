@@ -1,6 +1,6 @@
-"""What normalised text is, and the function that makes it.
+"""Defines normalised text, and normalises.
 
-Normalised text is the text as it was found, except that
+Normalised text is the original text, except that
 
 1. every line end (LF, CR, CR LF, U+0085, U+2028, U+2029) is one LF;
 2. every other control character (U+0000-001F with tab, U+007F, U+0080-009F) is a space;
@@ -9,9 +9,9 @@ Normalised text is the text as it was found, except that
 5. empty lines are dropped, and there is no LF at the end;
 6. characters are composed (Unicode normalisation form C).
 
-Nothing else is touched: letter case, width, punctuation, zero-width characters (U+200B, joiners,
-U+FEFF inside the text) stay. The function is idempotent, because composing never makes white space
-or control characters and never looks across them.
+Nothing else changes: letter case, width, punctuation and zero-width characters (U+200B, joiners,
+U+FEFF inside the text) are kept. The function is idempotent, because composing never makes white
+space or control characters and never looks across them.
 """
 
 import functools
@@ -32,15 +32,15 @@ _SPACES = (0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
 LINE_ENDS = "\n\r" + "".join(map(chr, _LINE_ENDS))
 """The characters that end a line."""
 WHITE = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA0), *_LINE_ENDS, *_SPACES)))
-"""The characters that become white space."""
+"""The characters that become a space or a line end."""
 
-# 0xFF is in no UTF-8 text, so it separates texts before their controls are gone; afterwards NUL
-# does: it is less than LF and LF is less than space, which `_collapse` needs.
+# 0xFF never occurs in UTF-8, so it separates texts while they may still contain control characters.
+# Then NUL does: `_collapse` relies on NUL < LF < space.
 _OUTER, _SEPARATOR = b"\xff", b"\x00"
 
 
 def _single_bytes() -> bytes:
-    """Returns the translation of every byte: controls to LF or space, separator to NUL."""
+    """Returns the translation table of bytes: controls to LF or space, the separator to NUL."""
     table = bytearray(range(256))
     table[:_SPACE] = b" " * _SPACE
     table[0x7F] = _SPACE
@@ -51,11 +51,11 @@ def _single_bytes() -> bytes:
 
 @functools.cache
 def _actions() -> Bytes:
-    """Returns what is done with each code point below U+10000.
+    """Returns uint8[0x10000]: the action for each code point below U+10000.
 
-    Either the byte that takes its place, or `_COMPOSE` if a text with it may change when composed,
-    or 0. A text of other characters only is composed already: they are starters, do not decompose,
-    and are not the later part of a composition.
+    The action is the byte that replaces the character; or `_COMPOSE` if composing may change a text
+    that contains it; or 0. A text of characters with action 0 is in form C: they are starters, do
+    not decompose, and are not the second part of a composition.
     """
     table = np.zeros(0x10000, np.uint8)
     for code in range(0x80, 0x10000):
@@ -76,16 +76,18 @@ _SINGLE_BYTES = _single_bytes()
 
 
 def normalize_texts(texts: Sequence[bytes]) -> list[bytes]:
-    """Normalises texts, as the module's description defines.
+    r"""Normalises texts as defined above.
 
-    The texts are handled as one array of bytes, which is what makes it fast; no text has an
-    influence on another.
+    All texts are processed as one array of bytes, which makes it fast; no text affects another.
+
+    >>> normalize_texts([b" a\tb \r\n\r\n c", "e\u0301".encode(), b" \n "])
+    [b'a b\nc', b'\xc3\xa9', b'']
 
     Args:
       texts: Valid UTF-8.
 
     Returns:
-      The normalised texts in the same order; b"" for one of nothing but white space.
+      The normalised texts in the same order; b"" for a text that is only white space.
     """
     joined = bytearray(_OUTER).join([b"", *texts, b""]).translate(_SINGLE_BYTES)
     characters = np.frombuffer(joined, np.uint8)
@@ -100,25 +102,25 @@ def normalize_texts(texts: Sequence[bytes]) -> list[bytes]:
 
 
 def _blank_wide_spaces(characters: Bytes) -> Positions:
-    """Overwrites white space and controls beyond ASCII, byte for byte, with spaces or LFs.
+    """Overwrites each byte of non-ASCII white space and controls with a space or LF, in place.
 
     Returns:
-      Where the characters are that composing may change.
+      Positions of the characters that composing may change.
     """
     two = np.flatnonzero((characters - np.uint8(0xC2)) <= 0xDF - 0xC2)
-    # The three-byte sequences with other first bytes are ideographs, Hangul syllables, private use.
+    # Three-byte sequences with other lead bytes are ideographs, Hangul syllables or private use.
     wanted = (characters - np.uint8(0xE0)) <= 0xE3 - 0xE0
     wanted |= (characters == 0xEA) | (characters == 0xEF)
     three = np.flatnonzero(wanted)
     four = np.flatnonzero(characters >= 0xF0)
     beyond = _code_points(characters, four, 4)
-    # In between are pictographs, and ideographs up to the compatibility ideographs.
+    # Between these are pictographs, and ideographs up to the compatibility ideographs.
     unsafe = four[(beyond < 0x1F000) | (beyond >= 0x2F800)]
     return np.concatenate([_act(characters, two, 2), _act(characters, three, 3), unsafe])
 
 
 def _act(characters: Bytes, positions: Positions, width: int) -> Positions:
-    """Overwrites the white space among these sequences; returns where those to be composed are."""
+    """Overwrites white space among these sequences; returns the positions that need composing."""
     action = _actions()[_code_points(characters, positions, width)]
     acting = np.flatnonzero(action)
     positions, action = positions[acting], action[acting]
@@ -137,7 +139,11 @@ def _code_points(characters: Bytes, positions: Positions, width: int) -> npt.NDA
 
 
 def _collapse(characters: Bytes) -> Bytes:
-    """Keeps of each run of white space its separators, or else one LF, or else one space."""
+    r"""Reduces each run of white space to its separators, or else one LF, or else one space.
+
+    >>> _collapse(np.frombuffer(b"\0 a  b \n c \0", np.uint8).copy()).tobytes()
+    b'\x00a b\nc\x00'
+    """
     white = characters <= _SPACE
     paired = white[1:] & white[:-1]
     if not paired.any():
@@ -148,6 +154,7 @@ def _collapse(characters: Bytes) -> Bytes:
     positions = np.flatnonzero(in_run)
     first = np.diff(positions, prepend=-2) != 1
     values = characters[positions]
+    # NUL < LF < space, so the minimum of a run is what it is reduced to.
     strongest = np.minimum.reduceat(values, np.flatnonzero(first))[np.cumsum(first) - 1]
     kept = np.where(strongest == 0, values == 0, first)
     characters[positions] = strongest
@@ -156,7 +163,7 @@ def _collapse(characters: Bytes) -> Bytes:
 
 
 def _compose(text: bytes) -> bytes:
-    """Composes line by line: a line that is composed already is only looked at."""
-    # Nothing is composed across LF: it is a starter without compositions.
+    """Composes line by line, because checking a line that is in form C already is fast."""
+    # LF is a starter without compositions, so nothing is composed across lines.
     compose = functools.partial(unicodedata.normalize, "NFC")
     return "\n".join(map(compose, text.decode().split("\n"))).encode()

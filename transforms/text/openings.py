@@ -1,4 +1,4 @@
-"""Finds the sentences that begin with one of some texts."""
+"""Finds sentences that begin with one of a list of openings, such as discourse markers."""
 
 import functools
 import hashlib
@@ -8,38 +8,46 @@ import numpy as np
 
 from schemas.records import Bool, Bytes, CodedSpans, Int64
 
-MOST_OPENINGS = 255
-"""As many as an annotation of tokens can tell apart."""
+MAX_OPENINGS = 255
+"""The codes of an annotation are one byte, and 0 means none."""
 _SPACE, _COMMA = b" ,"
 _WIDE_COMMA = tuple("，".encode())
 _HEAD = 3
 
 
 def opening_name(openings: Sequence[str]) -> str:
-    """Returns what the annotation of tokens is called that tells of these openings."""
+    """Returns the name of the annotation of tokens for these openings: it depends on the list."""
     text = "\n".join(openings).encode()
     return f"openings.{hashlib.blake2b(text, digest_size=8).hexdigest()}"
 
 
 def find_openings(data: Bytes, starts: Int64, openings: Sequence[str]) -> CodedSpans:
-    """Finds what sentences begin with.
+    r"""Finds the opening that each sentence begins with.
 
-    The letters A to Z are found in either case. Behind an opening there must be a space or a comma,
-    unless it ends in an ideograph or kana. Where several fit, the longest counts.
+    ASCII letters match in either case. After an opening there must be a space or a comma, unless it
+    ends in an ideograph or kana. If several openings match, the longest is taken.
+
+    The first sentence begins with the second opening, "but, then "; the other begins with none:
+
+    >>> data = np.frombuffer(b"But, then it rained.\n Buttons\n", np.uint8)
+    >>> found = find_openings(data, np.array([0, 21]), ["so", "but"])
+    >>> found.starts.tolist(), found.ends.tolist(), found.codes.tolist()
+    ([0], [5], [2])
 
     Args:
       data: uint8[N]; normalised text, every line ended by LF.
-      starts: int64[S]; bytes where sentences begin.
-      openings: At most `MOST_OPENINGS`, each not empty and without LF.
+      starts: int64[S]; first byte of each sentence.
+      openings: At most `MAX_OPENINGS`, each not empty and without LF.
 
     Returns:
-      Spans from the beginning of the sentence to the end of the opening, with a space before it, a
-      comma behind it and the space behind that; `codes` are the number in `openings`, from 1.
+      Spans from the beginning of the sentence to the end of the opening. They include a space
+      before it, a comma after it and the space after that. `codes` are indices into `openings`,
+      counted from 1.
     """
     begins = starts + (data[starts] == _SPACE)
     codes, ends = np.zeros(len(starts), np.uint8), begins.copy()
     heads = _heads(data, begins)
-    # The longest is written last.
+    # In order of length, so that a longer match overwrites a shorter one.
     for code, text in sorted(enumerate(openings, 1), key=lambda each: len(each[1].encode())):
         rows = _rows_with(data, begins, heads, text)
         codes[rows], ends[rows] = code, begins[rows] + len(text.encode())
@@ -48,7 +56,13 @@ def find_openings(data: Bytes, starts: Int64, openings: Sequence[str]) -> CodedS
 
 
 def _heads(data: Bytes, begins: Int64) -> Int64:
-    """Returns the first three bytes behind each place as one number."""
+    """Returns the three bytes at each position as one number, ASCII letters in lower case.
+
+    Comparing these numbers rules out nearly all sentences before any other byte is read.
+
+    >>> [hex(head) for head in _heads(np.frombuffer(b"But so", np.uint8), np.array([0, 4]))]
+    ['0x627574', '0x736f6f']
+    """
     heads = np.zeros(len(begins), np.int64)
     for step in range(_HEAD):
         heads = (heads << 8) | _byte(data, begins + step)
@@ -56,7 +70,7 @@ def _heads(data: Bytes, begins: Int64) -> Int64:
 
 
 def _rows_with(data: Bytes, begins: Int64, heads: Int64, text: str) -> Int64:
-    """Returns which of the places have a text, and a border behind it."""
+    """Returns the indices of the positions with this text and a word boundary after it."""
     wanted = _folded_bytes()[np.frombuffer(text.encode(), np.uint8)]
     head = wanted[:_HEAD]
     key = int.from_bytes(head.tobytes(), "big")
@@ -65,12 +79,12 @@ def _rows_with(data: Bytes, begins: Int64, heads: Int64, text: str) -> Int64:
         rows = rows[_byte(data, begins[rows] + step) == byte]
     if "\u3040" <= text[-1] <= "\u9fff":
         return rows
-    behind = begins[rows] + len(wanted)
-    return rows[(data[behind] == _SPACE) | (data[behind] == _COMMA) | _wide_comma(data, behind)]
+    after = begins[rows] + len(wanted)
+    return rows[(data[after] == _SPACE) | (data[after] == _COMMA) | _wide_comma(data, after)]
 
 
 def _pass_comma(data: Bytes, at: Int64) -> Int64:
-    """Moves places behind a comma, and behind the spaces around it."""
+    """Moves positions past a comma, and past a space before and after it."""
     at = at + (data[at] == _SPACE)
     at = at + (data[at] == _COMMA) + len(_WIDE_COMMA) * _wide_comma(data, at)
     return at + (data[at] == _SPACE)
@@ -84,7 +98,7 @@ def _wide_comma(data: Bytes, at: Int64) -> Bool:
 
 
 def _byte(data: Bytes, at: Int64) -> Bytes:
-    """Returns the bytes at these places, letters in lower case; the last one beyond the end."""
+    """Returns the bytes at positions, ASCII letters in lower case; past the end the last byte."""
     folded: Bytes = _folded_bytes()[data[np.minimum(at, len(data) - 1)]]
     return folded
 

@@ -1,13 +1,13 @@
-"""Finds where sentences begin in English and Chinese text, by rules over UTF-8 bytes.
+"""Splits English and Chinese text into sentences, by rules over UTF-8 bytes.
 
 The text is normalised: every line ends with a line feed, none is empty, and white space inside a
-line is single spaces. The sentences of a line tile it: a sentence that follows a space begins at
-that space, so the tokens of its pieces are the tokens of the line.
+line is single spaces. The sentences of a line cover all of it: a sentence after a space begins with
+that space, so the tokens of the sentences are the tokens of the line.
 
-A *run* is adjacent stops, of those in the table. Up to four closing quotes and brackets after it
-belong to the sentence it ends. Then comes a space or nothing, then the *next* character. A * says
-that up to three opening quotes and brackets are passed over to find it. The last stop of the run
-decides:
+A *run* is a sequence of adjacent stops. Up to four closing quotes and brackets after it belong to
+the sentence that it ends. Then follow an optional space and the *next* character. Where the table
+has a *, up to three opening quotes and brackets before the next character are skipped. The last
+stop of the run decides:
 
 | stop        | before a space, ends a sentence if next is   | without a space, if next is |
 |-------------|----------------------------------------------|-----------------------------|
@@ -19,8 +19,8 @@ decides:
 | ;           | CJK, if CJK stands right before and no closing mark after, in both cases   ||
 
 ｡ ︒ ﹗ ﹖ ﹔ ︕ ︖ ︔ are as 。 ！ ？ ；, and ．． is as "..". Closing marks are those of Unicode,
-and straight quotes of half or full width. CJK is an ideograph or kana. In these places the
-sentence goes on all the same:
+and straight quotes of half or full width. CJK is an ideograph or kana. In these cases the sentence
+continues nevertheless:
 
 | where                                                     | for example                     |
 |-----------------------------------------------------------|---------------------------------|
@@ -28,28 +28,29 @@ sentence goes on all the same:
 | the run begins a line                                     | ... and then / ……他             |
 | the run is alone in quotes or brackets                    | “？”是问号 / (!) / '!'          |
 | … or .. after an opening mark                             | “……我知道                       |
-| … or .. after a space or comma: something is left out     | SELECT ... FROM / 甲、……都      |
-| … or .. between the same character twice: stammering      | 我……我不 / I... I see           |
+| … or .. after a space or comma: words are omitted         | SELECT ... FROM / 甲、……都      |
+| … or .. between the same character twice: stuttering      | 我……我不 / I... I see           |
 | ! or ? after a space and before CJK: a placeholder        | 用 ? 代替                       |
-| . after a title, or an abbreviation that goes on          | Mr. Fox / vs. Ohio / Fig. A     |
+| . after a title, or an abbreviation before a continuation | Mr. Fox / vs. Ohio / Fig. A     |
 | . after an abbreviation, before a digit                   | No. 5 / Jan. 3 / pp. 7          |
-| . after initials, but for "I" alone after a word          | J. K. Rowling / U.S. Army       |
-| . after dotted small letters but a.m. and p.m.            | e.g. Rome / i.e. Rome           |
+| . after initials, except "I" alone after a word           | J. K. Rowling / U.S. Army       |
+| . after dotted small letters, except a.m. and p.m.        | e.g. Rome / i.e. Rome           |
 | ． after a digit or cased letter                          | ３．１４ / １．引言 / Ｊ．罗琳  |
 | ． after a line's first character or Chinese number       | 一．引言 / 二十一．结论         |
 | . after a line's first number, Roman number or character  | 1. Start / IV. THE END / a. Red |
 
-These rules for . hold before a space or bracket, not before a closing quote. "etc.", "Inc.", "Co."
-and "p.m." need none: they end a sentence unless lower case follows.
+The exceptions for . apply before a space or bracket, not before a closing quote. "etc.", "Inc.",
+"Co." and "p.m." need no exception: they end a sentence unless lower case follows.
 
-What this does not do: it knows no grammar.
+Limitations, as the rules know no grammar:
 
-* It goes on after a sentence that ends in a title or initials: "in the U.S. The", "plan B. We".
-* It ends one between a quotation and its speaker, if he has a capital letter (“Stop!” Anna said)
-  or is Chinese (“站住！”他说); at ； inside brackets; at numbers inside a line ("1. Red 2. Blue"
-  ends after "2."); before a "Ltd." that follows "Co."
-* Text in lower case or without stops stays whole, and "." never ends a sentence without a space
-  after it, in Chinese either. Other scripts' stops (। ؟ ።) are not known.
+* There is no boundary after a sentence that ends in a title or initials: "in the U.S. The",
+  "plan B. We".
+* There is a boundary between a quotation and its speaker, if the speaker is capitalised (“Stop!”
+  Anna said) or Chinese (“站住！”他说); at ； inside brackets; after numbers inside a line ("1. Red
+  2. Blue" is split after "2."); before "Ltd." after "Co."
+* Text in lower case or without stops is not split. "." never ends a sentence without a space after
+  it, not in Chinese either. Stops of other scripts (। ؟ ።) are not recognised.
 """
 
 import dataclasses
@@ -59,24 +60,35 @@ import numpy as np
 
 from schemas.records import Bool, Bytes, Int64
 from transforms.text import sentence_rules as rules
-from transforms.text.sentence_rules import CJK, CLOSER, JOINER, LINE_END, OPENER, Flags
+from transforms.text.abbreviations import is_abbreviation, is_full_width_number
+from transforms.text.characters import (
+    character_before,
+    classes_at,
+    classes_of,
+    code_points_at,
+    skip_characters,
+)
+from transforms.text.sentence_rules import CJK, CLOSER, JOINER, LINE_END, OPENER
 
-# More than any look backward or forward from a stop can reach.
+# No rule reads further back or ahead from a stop than this.
 MARGIN = 32
 BLOCK_BYTES = 1 << 20
 MAX_CLOSERS = 4
 MAX_OPENERS = 3
-SPACE, LINE_FEED, DOT = b" \n."
+SPACE, LINE_FEED = b" \n"
 
 
 def line_starts(data: Bytes) -> Int64:
-    """Returns where the lines begin: each line is one sentence.
+    r"""Returns the first byte of each line: each line is one sentence.
+
+    >>> line_starts(np.frombuffer(b"One. Two.\nThree.\n", np.uint8)).tolist()
+    [0, 10]
 
     Args:
-      data: uint8[N], text whose every line ends with a line feed.
+      data: uint8[N]; text of which every line ends with a line feed.
 
     Returns:
-      int64[L], ascending.
+      int64[L]; ascending.
 
     Raises:
       ValueError: The last line has no line feed.
@@ -94,15 +106,19 @@ def line_starts(data: Bytes) -> Int64:
 
 
 def sentence_starts(data: Bytes) -> Int64:
-    """Returns where the sentences begin, by the rules of this module.
+    r"""Returns the first byte of each sentence, by the rules of this module.
+
+    "One.", " Mr. Two!" and "Three.":
+
+    >>> sentence_starts(np.frombuffer(b"One. Mr. Two!\nThree.\n", np.uint8)).tolist()
+    [0, 4, 14]
 
     Args:
-      data: uint8[N], valid UTF-8, normalised as this module expects.
+      data: uint8[N]; valid UTF-8, normalised as described above.
 
     Returns:
-      int64[S], ascending: every line start, and inside lines the first byte of each further
-      sentence, which is its space if it follows one. What a line says does not change where
-      another is cut.
+      int64[S]; ascending: every line start, and the first byte of each further sentence of a line,
+      which is the space before it if there is one. Lines do not affect one another.
 
     Raises:
       ValueError: The last line has no line feed.
@@ -121,9 +137,9 @@ SENTENCE_RULES: dict[str, Callable[[Bytes], Int64]] = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Runs:
-    """Adjacent stops as bytes [begins, ends), and the kind of each run's last stop.
+    """Runs of adjacent stops: bytes [begins, ends) of each, and the kind of its last stop.
 
-    The closing marks that follow a run end at `after`, which is where a sentence would begin.
+    The closing marks that follow a run end at `after`, where the next sentence would begin.
     """
 
     begins: Int64
@@ -136,29 +152,37 @@ class _Runs:
 
 
 def _boundaries(text: Bytes) -> Int64:
-    """Returns the boundaries inside the lines of text that has a margin of line feeds."""
+    """Returns the sentence boundaries inside the lines of a text with a margin of line feeds."""
     runs = _stop_runs(text)
     spaced = text[runs.after] == SPACE
     runs = runs.where((spaced | (runs.kinds != rules.PERIOD)) & (text[runs.ends] != LINE_FEED))
     runs = runs.where(_ends_sentence(text, runs))
-    # A quotation that ends in an abbreviation ends: "from the U.S.A." Then
+    # Before a closing quote an abbreviation does end the sentence: "from the U.S.A." Then
     unquoted = np.isin(text[runs.ends], np.frombuffer(b" )]}", np.uint8))
     single = runs.ends - runs.begins == 1
     dots = np.flatnonzero((runs.kinds == rules.PERIOD) & single & unquoted)
-    return np.delete(runs.after, dots[_abbreviates(text, runs.begins[dots])])
+    return np.delete(runs.after, dots[is_abbreviation(text, runs.begins[dots])])
 
 
 def _stop_runs(text: Bytes) -> _Runs:
+    r"""Returns the runs of stops.
+
+    Of `Why?!" No.` the runs are `?!`, with a closing mark after it, and `.`:
+
+    >>> runs = _stop_runs(np.frombuffer(b'Why?!" No.' + MARGIN * b"\n", np.uint8))
+    >>> runs.begins.tolist(), runs.ends.tolist(), runs.after.tolist()
+    ([3, 9], [5, 10], [6, 10])
+    """
     starts, kinds = _stops(text)
     ends = starts + np.where(text[starts] < 0x80, 1, 3)
-    apart = starts[1:] != ends[:-1]
-    first = np.concatenate([[True], apart])[: len(starts)]
-    last = np.concatenate([apart, [True]])[: len(starts)]
+    separate = starts[1:] != ends[:-1]
+    first = np.concatenate([[True], separate])[: len(starts)]
+    last = np.concatenate([separate, [True]])[: len(starts)]
     is_dot = np.isin(kinds, [rules.PERIOD, rules.WIDE_PERIOD])
     # Two dots are an ellipsis.
-    kinds[1:][is_dot[1:] & is_dot[:-1] & ~apart] = rules.ELLIPSIS
+    kinds[1:][is_dot[1:] & is_dot[:-1] & ~separate] = rules.ELLIPSIS
     begins, ends, kinds = starts[first], ends[last], kinds[last]
-    return _Runs(begins, ends, kinds, _skip(text, ends, CLOSER, MAX_CLOSERS))
+    return _Runs(begins, ends, kinds, skip_characters(text, ends, CLOSER, MAX_CLOSERS))
 
 
 def _stops(text: Bytes) -> tuple[Int64, Bytes]:
@@ -173,7 +197,7 @@ def _stops(text: Bytes) -> tuple[Int64, Bytes]:
             is_lead |= block == lead
         found.append(np.flatnonzero(is_lead) + begin)
     starts = np.concatenate(found)
-    points, _ = _code_points(text, starts)
+    points, _ = code_points_at(text, starts)
     kinds = np.zeros(len(starts), np.uint8)
     for stop, kind in rules.STOP_KINDS.items():
         kinds[points == ord(stop)] = kind
@@ -181,143 +205,39 @@ def _stops(text: Bytes) -> tuple[Int64, Bytes]:
 
 
 def _ends_sentence(text: Bytes, runs: _Runs) -> Bool:
-    """Says which runs end a sentence, abbreviations aside."""
+    """Returns bool[R]: whether each run ends a sentence, if it is no abbreviation."""
     spaced = text[runs.after] == SPACE
     following = runs.after + spaced
-    next_points, _ = _code_points(text, following)
-    before_points, _ = _code_points(text, _before(text, runs.begins))
-    opened = _classes(text, _skip(text, following, OPENER, MAX_OPENERS))
-    next_, before = _flags(next_points), _flags(before_points)
+    next_points, _ = code_points_at(text, following)
+    before_points, _ = code_points_at(text, character_before(text, runs.begins))
+    opened = classes_at(text, skip_characters(text, following, OPENER, MAX_OPENERS))
+    next_, before = classes_of(next_points), classes_of(before_points)
 
     cjk, opens = (opened & CJK) > 0, (opened & rules.OPENS_SENTENCE) > 0
     not_lower = (opened & (rules.LOWER | JOINER | CLOSER)) == 0
     placeholder = cjk & (before_points == SPACE)
     bare = runs.after == runs.ends
-    begin_points, _ = _code_points(text, runs.begins)
-    pure = np.isin(begin_points, [ord(dot) for dot in rules.DOTS])
-    stammer = pure & (before_points == next_points)
-    left_out = ((before & JOINER) > 0) | ((before & (OPENER | CLOSER)) == OPENER)
+    begin_points, _ = code_points_at(text, runs.begins)
+    dots_only = np.isin(begin_points, [ord(dot) for dot in rules.DOTS])
+    stutter = dots_only & (before_points == next_points)
+    omission = ((before & JOINER) > 0) | ((before & (OPENER | CLOSER)) == OPENER)
+    # The first table of the module, row by row.
+    in_number = is_full_width_number(text, runs.begins)
     ends = np.zeros(len(spaced), np.bool_)
     for kind, rule in (
         (rules.PERIOD, spaced & opens),
         (rules.EXCLAMATION, np.where(spaced, not_lower, cjk) & ~placeholder),
-        (rules.ELLIPSIS, np.where(spaced, opens, cjk) & ~stammer & ~left_out),
+        (rules.ELLIPSIS, np.where(spaced, opens, cjk) & ~stutter & ~omission),
         (rules.FULL_STOP, True),
-        (rules.WIDE_PERIOD, np.where(spaced, opens, cjk) & ~_counts(text, runs.begins)),
+        (rules.WIDE_PERIOD, np.where(spaced, opens, cjk) & ~in_number),
         (rules.SEMICOLON, bare & ((next_ & before & CJK) > 0)),
     ):
         ends |= (runs.kinds == kind) & rule
 
+    # The exceptions of the second table.
     closes = ((next_ & CLOSER) > 0) & ~(spaced & ((next_ & OPENER) > 0))
     joined = ((next_ & (rules.STOP | JOINER)) > 0) | ((opened & LINE_END) > 0)
-    closing_points, _ = _code_points(text, runs.ends)
+    closing_points, _ = code_points_at(text, runs.ends)
     pair = ((before & CLOSER) == 0) | (before_points == closing_points)
     quoted = ((before & OPENER) > 0) & ~bare & pair
     return ends & ~(closes | joined | quoted) & ((before & LINE_END) == 0)
-
-
-def _counts(text: Bytes, dots: Int64) -> Bool:
-    """Says which full-width dots belong to a number, an abbreviation or an enumeration."""
-    at = _before(text, dots)
-    found = (_classes(text, at) & (rules.UPPER | rules.LOWER | rules.DIGIT)) > 0
-    found |= text[at - 1] == LINE_FEED
-    only_numerals = np.ones(len(dots), np.bool_)
-    for _ in range(rules.MOST_NUMERALS):
-        only_numerals &= (_classes(text, at) & rules.NUMERAL) > 0
-        found |= only_numerals & (text[at - 1] == LINE_FEED)
-        at = _before(text, at)
-    return found
-
-
-def _abbreviates(text: Bytes, dots: Int64) -> Bool:
-    """Says which single dots before a space belong to an abbreviation, initial or enumeration."""
-    window = text[dots[:, None] - np.arange(1, rules.KEY_BYTES + 1)]  # uint8[D, 8], backwards
-    is_letter = ((window | 0x20) >= ord("a")) & ((window | 0x20) <= ord("z"))
-    in_word = np.logical_and.accumulate(is_letter, axis=1)
-    before_word = _classes(text, _before(text, dots - in_word.sum(axis=1)))
-    whole = (before_word & rules.IN_WORD) == 0
-    keys = rules.word_keys(window * in_word)
-    never, numbered = rules.abbreviation_keys()
-    has_digit = (_classes(text, dots + 2) & rules.DIGIT) > 0
-    listed = _is_in(keys, never) | (_is_in(keys, numbered) & has_digit)
-    return (whole & listed) | _is_initial(text, dots) | _enumerates(text, dots, window)
-
-
-def _is_initial(text: Bytes, dots: Int64) -> Bool:
-    """Says which dots follow a single letter: an initial, or the last of "e.g."."""
-    letter = _before(text, dots)
-    previous = _before(text, letter)
-    earlier = _before(text, previous)
-    letter_class, previous_class = _classes(text, letter), _classes(text, previous)
-    earlier_class, first_class = _classes(text, earlier), _classes(text, _before(text, earlier))
-
-    dotted = text[previous] == DOT
-    alone = dotted | (text[previous] == SPACE) | (text[previous] == ord("-"))
-    alone |= (previous_class & (LINE_END | OPENER)) > 0
-    pronoun = (text[letter] == ord("I")) & (text[previous] == SPACE) & (text[earlier] != DOT)
-    capital = ((letter_class & rules.UPPER) > 0) & alone & ~pronoun
-
-    pair = ((earlier_class & (rules.UPPER | rules.LOWER)) > 0) & (
-        (first_class & rules.IN_WORD) == 0
-    )
-    half_day = (text[letter] == ord("m")) & np.isin(text[earlier], [ord("a"), ord("p")])
-    small = ((letter_class & rules.LOWER) > 0) & dotted & pair & ~half_day
-    return capital | small
-
-
-def _enumerates(text: Bytes, dots: Int64, window: Bytes) -> Bool:
-    """Says which dots end a number, Roman number or single character that begins a line."""
-    in_line = np.logical_and.accumulate(window != LINE_FEED, axis=1)
-    begins_line = ~in_line[:, -1]
-    number = ((window >= ord("0")) & (window <= ord("9"))) | (window == DOT)
-    roman = np.isin(window, np.frombuffer(b"IVXLCDM", np.uint8))
-    only = (number | ~in_line).all(axis=1) | (roman | ~in_line).all(axis=1)
-    return (begins_line & only) | (text[_before(text, dots) - 1] == LINE_FEED)
-
-
-def _is_in(keys: rules.Keys, table: rules.Keys) -> Bool:
-    at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    return table[at] == keys
-
-
-def _skip(text: Bytes, at: Int64, flag: int, limit: int) -> Int64:
-    """Moves each position past up to `limit` characters that have the flag."""
-    at = at.copy()
-    moving = np.arange(len(at))
-    for _ in range(limit):
-        points, lengths = _code_points(text, at[moving])
-        has_flag = (_flags(points) & flag) > 0
-        moving = moving[has_flag]
-        at[moving] += lengths[has_flag]
-    return at
-
-
-def _before(text: Bytes, at: Int64) -> Int64:
-    """Returns the first byte of the character that ends before each position."""
-    previous = at - 1
-    for _ in range(3):
-        previous -= (text[previous] & 0xC0) == 0x80
-    return previous
-
-
-def _code_points(text: Bytes, at: Int64) -> tuple[Int64, Int64]:
-    """Decodes the character at each position; returns its code point and length in bytes."""
-    points = text[at].astype(np.int64)
-    lengths = np.ones(len(at), np.int64)
-    wide = np.flatnonzero(points >= 0xC0)
-    lead, wide_at = points[wide], at[wide]
-    more = (lead >= 0xC0).astype(np.int64) + (lead >= 0xE0) + (lead >= 0xF0)
-    value = lead & (0x3F >> more)
-    for step in range(1, 4):
-        value = np.where(more >= step, (value << 6) | (text[wide_at + step] & 0x3F), value)
-    points[wide] = value
-    lengths[wide] += more
-    return points, lengths
-
-
-def _classes(text: Bytes, at: Int64) -> Flags:
-    return _flags(_code_points(text, at)[0])
-
-
-def _flags(points: Int64) -> Flags:
-    return rules.character_classes()[np.minimum(points, rules.LAST_POINT)]

@@ -1,4 +1,4 @@
-"""Marks the words of Chinese text, as a segmenter sees them in the text as written."""
+"""Marks the words of Chinese text, which a segmenter finds in the text as written."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ from transforms.text.ideographs import FIRST_LEAD, ideographs
 SEGMENTERS = ("auto", "rjieba", "jieba")
 BLOCK_BYTES = 1 << 18
 GAP_BYTES = 1 << 12
-"""Less text than this between Chinese lines is segmented with them: one call costs as much."""
+"""Shorter gaps between Chinese lines are segmented too: that costs no more than another call."""
 
 Segment = Callable[[str], list[str]]
 
@@ -29,7 +29,7 @@ class Segmenter:
     Attributes:
       name: "rjieba" (the Rust port), "jieba" (the original), or "auto": the port, or the original
         when there is a user dictionary, which the port does not read.
-      user_dict: Content of a jieba dictionary (a word a line, then optionally its frequency and
+      user_dict: Content of a jieba dictionary (one word per line, then optionally its frequency and
         tag), or "".
     """
 
@@ -51,7 +51,7 @@ class Segmenter:
 
 @functools.lru_cache(maxsize=4)
 def load_segmenter(segmenter: Segmenter) -> Segment:
-    """Loads a segmenter once a process; the pieces it returns concatenate to the text."""
+    """Loads a segmenter, once per process; the words it returns concatenate to the text."""
     if segmenter.resolved == "rjieba":
         return rjieba.cut
     jieba.setLogLevel(logging.WARNING)
@@ -65,15 +65,15 @@ def load_segmenter(segmenter: Segmenter) -> Segment:
 
 
 def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
-    """Marks where segmented words with an ideograph begin, and what lies inside them.
+    """Marks the first byte and the inside of each segmented word that contains an ideograph.
 
-    Only lines with an ideograph, and lines near them, are segmented: elsewhere there is nothing to
-    mark, and whole words are the tokenizer's.
-    A word of the segmenter without an ideograph ("3.5", "TiDB") leaves no mark either.
+    Only lines with an ideograph, and lines near them, are segmented. Elsewhere there is nothing to
+    mark: there the pre-tokens of the tokenizer are the words. Segmented words without an ideograph
+    ("3.5", "TiDB") are not marked either.
 
     Source: Chinese-BERT-wwm issues 13 and 17 (words come from the sentence as written).
-    Differs: the authors segment with LTP; jieba is what can be installed everywhere. Where a word
-      mixes scripts ("T恤") the authors join only its non-initial ideographs; here all of it is one.
+    Differs: The authors segment with LTP; jieba can be installed everywhere. In a word of mixed
+      scripts ("T恤") the authors join only the non-initial ideographs; here it is one whole word.
     """
     marks = np.zeros(len(text.data), np.uint8)
     segment = load_segmenter(segmenter)
@@ -83,18 +83,23 @@ def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
 
 
 def chinese_runs(data: Bytes) -> list[tuple[int, int]]:
-    """Returns runs of lines that cover all lines with an ideograph, of about `BLOCK_BYTES`."""
+    r"""Returns byte ranges of whole lines, of about `BLOCK_BYTES`, that cover all ideographs.
+
+    >>> chinese_runs(np.frombuffer("ab\n电影\ncd\n".encode(), np.uint8))
+    [(3, 10)]
+    """
     if not len(data):
         return []
     lines = np.concatenate([[0], np.flatnonzero(data == ord("\n")) + 1])
+    # A line is Chinese if its largest byte may begin an ideograph; runs begin and end at changes.
     chinese = np.zeros(len(lines) + 1, np.int8)
     chinese[1:-1] = np.maximum.reduceat(data, lines[:-1]) >= FIRST_LEAD
     edges = lines[np.flatnonzero(np.diff(chinese))]
     begins, ends = edges[::2], edges[1::2]
-    apart = np.ones(len(begins) + 1, np.bool_)
-    apart[1:-1] = begins[1:] - ends[:-1] > GAP_BYTES
+    separate = np.ones(len(begins) + 1, np.bool_)
+    separate[1:-1] = begins[1:] - ends[:-1] > GAP_BYTES
     runs: list[tuple[int, int]] = []
-    for begin, end in zip(begins[apart[:-1]].tolist(), ends[apart[1:]].tolist(), strict=True):
+    for begin, end in zip(begins[separate[:-1]].tolist(), ends[separate[1:]].tolist(), strict=True):
         inner = lines[np.searchsorted(lines, np.arange(begin + BLOCK_BYTES, end, BLOCK_BYTES))]
         cuts = np.unique(np.concatenate([[begin], inner, [end]])).tolist()
         runs.extend(itertools.pairwise(cuts))
@@ -102,7 +107,16 @@ def chinese_runs(data: Bytes) -> list[tuple[int, int]]:
 
 
 def _mark(data: Bytes, marks: Bytes, segment: Segment) -> None:
-    """Segments some lines and writes their marks."""
+    """Segments some lines and writes their marks.
+
+    The words of "看a电影" begin at bytes 0, 3 and 4. Of these 看 and 电影 contain an ideograph: the
+    byte after each is marked WORD_BEGINS (1) too. Inside of 电影, 影 is WORD_INSIDE (2):
+
+    >>> marks = np.zeros(10, np.uint8)
+    >>> _mark(np.frombuffer("看a电影".encode(), np.uint8), marks, lambda _: ["看", "a", "电影"])
+    >>> marks.tolist()
+    [1, 0, 0, 1, 1, 0, 0, 2, 0, 0]
+    """
     words = segment(data.tobytes().decode())
     characters = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
     borders = characters[offsets_of(np.fromiter(map(len, words), np.int64, len(words)))]
@@ -110,6 +124,7 @@ def _mark(data: Bytes, marks: Bytes, segment: Segment) -> None:
     begins, ends = borders[:-1][holds], borders[1:][holds]
     marks[begins] = WORD_BEGINS
     marks[ends[ends < len(marks)]] = WORD_BEGINS
+    # +1 after the first byte of a word and -1 at its end: the cumulative sum is 1 inside of words.
     inside = np.zeros(len(data) + 1, np.int8)
     inside[begins + 1] += 1
     inside[ends] -= 1
@@ -119,7 +134,7 @@ def _mark(data: Bytes, marks: Bytes, segment: Segment) -> None:
 
 
 def _holds_ideograph(data: Bytes, borders: Int64) -> np.ndarray:
-    """Says of each word [borders[w], borders[w + 1]) whether it holds an ideograph."""
+    """Returns bool[W]: whether each word [borders[w], borders[w + 1]) contains an ideograph."""
     owners = np.searchsorted(borders, ideographs(data)[0], "right") - 1
     holds = np.zeros(len(borders) - 1, np.bool_)
     holds[owners] = True

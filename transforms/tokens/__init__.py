@@ -1,4 +1,5 @@
-"""From text to token ids, exactly as the tokenizer gives them; and the training of tokenizers.
+"""Tokenization: from text to token ids, exactly as the tokenizer has them; training of tokenizers.
 
-Imports: annotate, text, arrays, schemas.
+For code that calls the `tokenizers` library, or relates its tokens to words and spans of text.
+May import: annotate, text, arrays, schemas.
 """

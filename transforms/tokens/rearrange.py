@@ -1,4 +1,4 @@
-"""Streams of tokens that are put together from ranges of another one."""
+"""Assembles token streams from ranges of another stream."""
 
 import dataclasses
 
@@ -11,15 +11,23 @@ from transforms.arrays.ragged import copy_ranges, offsets_of
 
 
 def take_ranges(tokens: Tokens, begins: Int64, lengths: Int64, counts: Int64) -> Tokens:
-    """Returns ranges of tokens, one after the other, each a sentence.
+    """Returns ranges of tokens, in the given order, each as a sentence.
 
-    A range begins a whole word, and a span of its own where it begins within one.
+    The first token of a range begins a whole word. If it is inside a span, it begins a new span.
+
+    Of tokens 0 to 5, a document of the ranges [4, 6) and [0, 1) has these tokens and sentences:
+
+    >>> one_line = np.ones(1, np.bool_)
+    >>> stream = Tokens(np.arange(6), np.array([0, 6]), np.array([0, 1]), one_line, None, "library")
+    >>> taken = take_ranges(stream, np.array([4, 0]), np.array([2, 1]), np.array([2]))
+    >>> taken.ids.tolist(), taken.sentence_offsets.tolist()
+    ([4, 5, 0], [0, 2, 3])
 
     Args:
-      tokens: Where from.
+      tokens: The stream to take from.
       begins: int64[R]; first token of each range.
-      lengths: int64[R]; none is 0.
-      counts: int64[D]; ranges of each document.
+      lengths: int64[R]; none of them 0.
+      counts: int64[D]; number of ranges of each document.
     """
     offsets = offsets_of(lengths)
     taken = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""A sample of a corpus that depends on its documents alone, not on files or their order."""
+"""Samples documents of a corpus, independently of files and their order."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,13 +9,13 @@ _SLACK = 0.25
 
 
 class DocumentSample:
-    """Keeps the documents of least rank, as many as fit into a size.
+    """Keeps the documents with the smallest hashes, up to a total size.
 
-    The rank is a keyed hash of the text. So equal documents count once, and the sample is the same
-    in whatever order documents come. At least one is kept, however long.
+    The hash is a keyed hash of the text. So duplicates count once, and the sample does not depend
+    on the order of documents. At least one document is kept, whatever its size.
 
     Args:
-      max_bytes: Size of the sample; while it is collected, a quarter more is held.
+      max_bytes: Maximum size of the sample. A quarter more is held while it is collected.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -28,11 +28,11 @@ class DocumentSample:
 
     @property
     def complete(self) -> bool:
-        """Whether no document had to be left out so far."""
+        """Whether the sample still has all documents."""
         return self._below is None
 
     def add(self, texts: Iterable[bytes]) -> None:
-        """Adds documents, and lets go of those that can no longer be in the sample."""
+        """Adds documents, and drops those that can no longer be in the sample."""
         for text in texts:
             rank = hashlib.blake2b(text, digest_size=_RANK_BYTES, key=_KEY).digest()
             if rank not in self._texts and (self._below is None or rank < self._below):
@@ -42,12 +42,12 @@ class DocumentSample:
             self._prune()
 
     def documents(self) -> list[bytes]:
-        """Returns the sample, in the order of the ranks."""
+        """Returns the sample, in the order of the hashes."""
         self._prune()
         return [self._texts[rank] for rank in sorted(self._texts)]
 
     def _prune(self) -> None:
-        """Keeps documents up to the first, by rank, that does not fit any more."""
+        """Keeps the documents before the first one, in the order of hashes, that does not fit."""
         held, total = self._texts, 0
         self._texts = {}
         for rank in sorted(held):

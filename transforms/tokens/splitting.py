@@ -1,10 +1,9 @@
-"""Where a text may be cut so that a tokenizer gives the same ids to the parts as to the whole.
+"""Where a text can be split so that a tokenizer gives the parts the same ids as the whole.
 
-A tokenizer normalises, cuts the text into pre-tokens, and looks at each pre-token alone. If a place
-is always a border between two pre-tokens, and normalisation never looks across it, cutting there
-changes nothing. `find_splitting` reads the tokenizer's own description and answers only for the
-combinations of steps for which this can be shown; every other tokenizer is called on whole
-sentences.
+A tokenizer normalises text, splits it into pre-tokens, and encodes each pre-token independently. If
+a position is always a border between two pre-tokens, and normalisation never looks across it,
+splitting there changes nothing. `find_splitting` reads the tokenizer's JSON description and accepts
+only combinations of steps for which this can be proved. Other tokenizers encode whole sentences.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from tokenizers import Tokenizer
 
 Step = dict[str, Any]
 
-# Each looks at one character (or at a character and its combining marks) at a time.
+# Each of these handles one character (with its combining marks) at a time.
 _LOCAL_NORMALIZERS = frozenset(
     {
         "BertNormalizer",
@@ -31,9 +30,9 @@ _LOCAL_NORMALIZERS = frozenset(
         "StripAccents",
     }
 )
-# Each of these alone always cuts at white space.
+# Each of these always splits at white space.
 _CUT_AT_SPACE = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
-# Each cuts at characters of its own, and lets the next step see the spaces.
+# Each of these splits at other characters, and leaves spaces to the next step.
 _CUT_ELSEWHERE = frozenset({"Digits", "Punctuation"})
 _CUT_BEFORE_SPACE = frozenset({"ByteLevel", "Metaspace"})
 _MODELS = frozenset({"BPE", "Unigram", "WordLevel", "WordPiece"})
@@ -41,12 +40,12 @@ _MODELS = frozenset({"BPE", "Unigram", "WordLevel", "WordPiece"})
 
 @dataclasses.dataclass(frozen=True)
 class Splitting:
-    """Where to cut besides before every space and around every line end.
+    """Where to split, in addition to before every space and around every line end.
 
     Attributes:
-      isolate_ideographs: Every CJK ideograph is a pre-token of its own.
-      space_counts: The number of spaces matters, so a word whose normalised form has other white
-        space than the one before it cannot be encoded apart from its sentence.
+      isolate_ideographs: Every CJK ideograph is a pre-token.
+      space_counts: The number of spaces matters. So a word whose normalised form has white space
+        other than the space before it cannot be encoded without its sentence.
     """
 
     isolate_ideographs: bool
@@ -54,10 +53,10 @@ class Splitting:
 
 
 def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
-    """Returns where this tokenizer's input may be cut, or None when that cannot be shown.
+    """Returns where the input of a tokenizer can be split, None if that cannot be proved.
 
-    A cut is always made *before* a space, so the space stays with the word that follows: that is
-    how byte-level BPE and SentencePiece-like tokenizers see words.
+    Splits are *before* spaces, so a space stays with the word after it: in byte-level BPE and
+    SentencePiece-like tokenizers it is part of that word.
     """
     description = json.loads(tokenizer.to_str())
     normalizers = list(_flatten(description["normalizer"], "normalizers"))
@@ -86,8 +85,8 @@ def _flatten(step: Step | None, members: str) -> Iterator[Step]:
 
 def _is_local(step: Step) -> bool:
     if step["type"] == "Replace":
-        # The only pattern with a space that is known to be harmless: runs of spaces become one,
-        # and there are no runs of spaces in normalised text.
+        # The only pattern with a space that is known to be safe: it collapses runs of spaces, which
+        # normalised text does not have.
         pattern = step["pattern"]
         if pattern == {"Regex": " {2,}"}:
             return step["content"] == " "
@@ -97,7 +96,7 @@ def _is_local(step: Step) -> bool:
 
 
 def _cuts_before_spaces(steps: list[Step]) -> bool:
-    """Holds if the first step to see the spaces always cuts before one."""
+    """Whether the first step that handles spaces always splits before them."""
     known = _CUT_AT_SPACE | _CUT_BEFORE_SPACE | _CUT_ELSEWHERE
     if not all(step["type"] in known for step in steps):
         return False
@@ -110,12 +109,12 @@ def _cuts_before_spaces(steps: list[Step]) -> bool:
 
 
 def _first_at_space(steps: list[Step]) -> Step:
-    """Returns the step that meets the spaces; it may leave other signs in their place."""
+    """Returns the first step that handles spaces; it may replace them."""
     return next((step for step in steps if step["type"] not in _CUT_ELSEWHERE), {})
 
 
 def _cuts_every_word(metaspace: Step, steps: list[Step]) -> bool:
-    """Holds if Metaspace treats a word alike wherever in the sentence it stands."""
+    """Whether Metaspace treats a word alike at every position in a sentence."""
     always = metaspace.get("prepend_scheme", "always") == "always"
     return bool(metaspace.get("split", True)) and (always or len(steps) == 1)
 
@@ -125,7 +124,7 @@ def _is_exact(model: Step) -> bool:
 
 
 def _isolates_ideographs(normalizers: list[Step]) -> bool:
-    """Holds if ideographs get their spaces before a step could turn them into something else."""
+    """Whether ideographs are surrounded by spaces before any step that could change them."""
     for step in normalizers:
         if step["type"] in {"Precompiled", "Replace"}:
             return False
@@ -135,7 +134,7 @@ def _isolates_ideographs(normalizers: list[Step]) -> bool:
 
 
 def _within_word(token: Step, tokenizer: Tokenizer) -> bool:
-    """Holds if no cut can go through this added token; special ones are not looked for in text."""
+    """Whether an added token is never split; special ones are never searched for in text."""
     forms = [token["content"]]
     if token["normalized"] and tokenizer.normalizer:
         forms.append(tokenizer.normalizer.normalize_str(token["content"]))
@@ -143,6 +142,6 @@ def _within_word(token: Step, tokenizer: Tokenizer) -> bool:
 
 
 def _may_be_cut(text: str) -> bool:
-    # Not even a space in front is harmless: normalisation may make the one that it needs.
+    # Even a leading space is unsafe: normalisation of a word may produce it.
     spaced = not text or any(map(str.isspace, text))
     return spaced or any(ord(character) >= 0x2E80 for character in text)

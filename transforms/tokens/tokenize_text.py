@@ -1,68 +1,58 @@
-"""Turns the sentences of a shard into tokens, exactly as the tokenizer itself would.
+"""Tokenizes the sentences of a shard, with exactly the ids of the tokenizer itself.
 
-Words are those of the text, whatever the tokenizer. In the text as it was normalised,
+Whole words are defined on the normalised text, for all tokenizers alike:
 
-1. white space separates words;
-2. where a segmenter found words with an ideograph (`transforms.text.words`), they are words, and
-   what stands between two of them is none of theirs;
-3. elsewhere the tokenizer's own pre-tokens are words: BERT cuts around every punctuation mark,
-   GPT-2 between letters, digits and runs of other characters, SentencePiece at white space; but
-4. no word begins inside a run of letters (ideographs and kana aside) or of digits, with their
-   combining marks, nor at a "##" piece, unless that begins with an ideograph. A border of the
-   segmenter in such a place moves to the end of the run or of the group of pieces, which is of
-   the word that it began in: jieba's DS|D版|本 are the words DSD, 版 and 本. A border of the
-   pre-tokenizer is dropped: 2|0|1|6, of a tokenizer that cuts numbers into digits, is one word.
+1. White space separates words.
+2. Where a segmenter found words with an ideograph (`transforms.text.words`), these are the words,
+   and text between two of them belongs to neither.
+3. Elsewhere the pre-tokens of the tokenizer are the words: BERT splits around every punctuation
+   mark, GPT-2 between letters, digits and runs of other characters, SentencePiece at white space.
+4. But no word begins inside a run of letters (other than ideographs and kana) or digits, with their
+   combining marks, nor at a "##" piece that does not begin with an ideograph. A border of the
+   segmenter in such a place moves to the end of the run, or of the group of pieces, all of which
+   belongs to the word in which it began: jieba's DS|D版|本 becomes the words DSD, 版 and 本. A
+   border of the pre-tokenizer is dropped: 2|0|1|6, of a tokenizer that splits digits, is one word.
 
-A token is of the word that its first visible character is of, and a token begins a word if its word
-is not that of the token before it: of the tokens "cat", "s▁th" and "e", the first two are the word
-"cats" and the third is what is left of "the". A piece that is a space and text ("▁the", "Ġthe")
-always begins a word. The first token of a sentence does, too.
+A token belongs to the word of its first visible character, and begins a word if that is not the
+word of the token before it: of the tokens "cat", "s▁th" and "e", the first two are the word "cats"
+and the third is the rest of "the". A piece of a space and text ("▁the", "Ġthe") always begins a
+word, and so does the first token of a sentence.
 """
 
 import dataclasses
 import itertools
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from schemas.columns import CAPITALS
-from schemas.records import (
-    Array,
-    Bool,
-    Bytes,
-    ByteSpans,
-    CodedSpans,
-    EntitySpans,
-    Int64,
-    ShardText,
-    Tokens,
-)
+from schemas.records import Array, Bool, Int64, ShardText, Tokens
 from schemas.token_kinds import token_kinds
-from transforms.annotate.annotations import project_codes, project_entities, project_spans
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.text.capitals import any_marked, capital_marks
-from transforms.text.ideographs import ideographs
-from transforms.tokens.splitting import Splitting, find_splitting
-from transforms.tokens.whole_words import head_of_group, word_starts
+from transforms.text.capitals import any_in_range, upper_case_mask
+from transforms.tokens.encoded_block import EncodedBlock, project_onto_tokens, replace_sentences
+from transforms.tokens.sentence_blocks import SentenceBlock, sentence_blocks, word_borders
+from transforms.tokens.splitting import find_splitting
+from transforms.tokens.whole_words import word_starts
 from transforms.tokens.word_encoder import pieces_of
 from transforms.tokens.word_table import WordTable
 
 BLOCK_BYTES = 4 << 20
 CHECKED_SENTENCES = 256
-# Above this share of bytes in words never seen before, the table is slower than the library.
+# If more than this share of the bytes is in new words, the table is slower than the library.
 _MOSTLY_NEW = 0.5
-_LF, _SPACE = 0x0A, 0x20
+_LF = 0x0A
 
 _log = logging.getLogger(__name__)
 
 
 def load_tokenizer(tokenizer_json: str) -> Tokenizer:
-    """Loads a tokenizer such that it encodes text as text.
+    """Loads a tokenizer so that it never finds special tokens in text.
 
-    Special tokens that stand in a document are ordinary characters, as in google-research/bert:
-    only the layout places special tokens. Truncation and padding are off.
+    The name of a special token in a document is ordinary text, as in google-research/bert: only the
+    layout places special tokens. Truncation and padding are disabled.
     """
     tokenizer = Tokenizer.from_str(tokenizer_json)
     tokenizer.no_truncation()
@@ -71,35 +61,12 @@ def load_tokenizer(tokenizer_json: str) -> Tokenizer:
     return tokenizer
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Sentences:
-    """Consecutive sentences: their bytes, local starts (int64[S + 1]), word marks and spans."""
-
-    data: Bytes
-    borders: Int64
-    marks: Bytes | None
-    spans: Mapping[str, ByteSpans]
-
-    def texts(self, which: Int64) -> list[str]:
-        raw = self.data.tobytes()
-        begins, ends = self.borders[which].tolist(), self.borders[which + 1].tolist()
-        return [
-            raw[begin:end].rstrip(b"\n").decode() for begin, end in zip(begins, ends, strict=True)
-        ]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Encoded:
-    """Tokens of consecutive sentences: ids, tokens a sentence, and what is known of tokens."""
-
-    ids: Array
-    counts: Int64
-    word_starts: Bool | None = None
-    annotations: Mapping[str, Array] = dataclasses.field(default_factory=dict)
-
-
 class TextEncoder:
-    """Encodes sentences, through a table of words where the tokenizer allows it."""
+    """Tokenizes sentences, through a table of words if the tokenizer allows that.
+
+    The table has the tokens of the words seen so far, so the tokenizer encodes each distinct word
+    once. `transforms.tokens.splitting` decides whether this gives the same ids.
+    """
 
     def __init__(
         self,
@@ -114,10 +81,10 @@ class TextEncoder:
 
         Args:
           tokenizer_json: The content of its JSON file.
-          positions: Encode texts with word marks or spans, too.
-          unknown: Takes the place of special tokens that the model itself finds in text: one of
-            SentencePiece may have "</s>" among its pieces. None leaves them.
-          special: Tokens that are special to the rows, though the tokenizer may not say so.
+          positions: Keep the positions of tokens, which texts with word marks or spans need.
+          unknown: Replaces special tokens that the model itself produces from text: a SentencePiece
+            model may have "</s>" among its pieces. None keeps them.
+          special: Further tokens that the layout uses as special tokens.
           capitals: Annotate the tokens that have an upper-case character in the text.
         """
         self.tokenizer = load_tokenizer(tokenizer_json)
@@ -140,32 +107,31 @@ class TextEncoder:
     def encode(self, text: ShardText, rng: np.random.Generator) -> Tokens:
         """Encodes every sentence of a shard.
 
-        A sample of the sentences is encoded by the library as well. Should one differ, all of
-        them are encoded by the library, and a warning says so.
+        A sample of the sentences is also encoded by the library. If any differs, all sentences are
+        encoded by the library, with a warning.
 
         Args:
           text: A shard with its sentences, and with word marks if whole words are wanted. Spans are
             cut where sentences end.
-          rng: Chooses the sample.
+          rng: Draws the sample.
 
         Returns:
-          Tokens; `ids` are those of `Tokenizer.encode` on each sentence as written, the space
-          before it included where it is not the first of its line; see `unknown` for the one
-          exception.
+          Tokens. `ids` are those of `Tokenizer.encode` on each sentence as written, including the
+          space before it if it is not the first of its line. The one exception is `unknown`.
         """
-        blocks = list(_blocks(text))
+        blocks = list(sentence_blocks(text, BLOCK_BYTES))
         encoded, path = self._through_table(blocks), "word_table"
         if encoded is None or not self._agrees(blocks, encoded, rng):
             encoded, path = [self._through_library(block) for block in blocks], "library"
         return self._assemble(text, [self._without_blanks(each) for each in encoded], path)
 
-    def _through_table(self, blocks: list[_Sentences]) -> list[_Encoded] | None:
+    def _through_table(self, blocks: list[SentenceBlock]) -> list[EncodedBlock] | None:
         if self._table is None or self._splitting is None:
             return None
-        encoded: list[_Encoded] = []
+        encoded: list[EncodedBlock] = []
         seen = new = 0
         for block in blocks:
-            words = _cut_words(block, self._splitting)
+            words = word_borders(block, self._splitting)
             rows, fresh = self._table.look_up(block.data, words)
             seen, new = seen + len(block.data), new + fresh
             if seen > 2 * BLOCK_BYTES and new > _MOSTLY_NEW * seen:
@@ -173,87 +139,94 @@ class TextEncoder:
             encoded.append(self._gather(self._table, block, words, rows))
         return encoded
 
-    def _gather(self, table: WordTable, block: _Sentences, words: Int64, rows: Int64) -> _Encoded:
-        """Puts a block's tokens together from the table's rows."""
+    def _gather(
+        self, table: WordTable, block: SentenceBlock, words: Int64, rows: Int64
+    ) -> EncodedBlock:
+        """Gathers the tokens of a block from rows of the table."""
         index, offsets = table.gather(rows)
+        # The first word of each sentence. Its first token is the first of the sentence.
         word_of_sentence = np.searchsorted(words, block.borders)
         counts = np.diff(offsets[word_of_sentence])
         ids = self._text_ids[table.pieces.ids][index]
-        encoded = _Encoded(ids, counts)
-        if not self._ids_alone(block):
+        encoded = EncodedBlock(ids, counts)
+        if not self._needs_ids_only(block):
             pieces, base = table.pieces, np.repeat(words[:-1], np.diff(offsets))
             begins, ends = base + pieces.byte_starts[index], base + pieces.byte_ends[index]
-            encoded = self._located(
-                encoded, block, pieces.opens[index], pieces.joined[index], begins, ends
+            encoded = self._annotated(
+                encoded,
+                block,
+                pieces.may_begin_word[index],
+                pieces.continues_group[index],
+                begins,
+                ends,
             )
-        whole = offsets_of(table.whole_sentence[rows])[word_of_sentence]
-        apart = np.flatnonzero(np.diff(whole))
-        if len(apart):
-            encoded = _replace(encoded, apart, self._library(block, apart))
+        # Sentences with a word that cannot be encoded alone are encoded as a whole.
+        unsafe_before = offsets_of(table.needs_sentence[rows])[word_of_sentence]
+        unsafe = np.flatnonzero(np.diff(unsafe_before))
+        if len(unsafe):
+            encoded = replace_sentences(encoded, unsafe, self._library(block, unsafe))
         return encoded
 
-    def _through_library(self, block: _Sentences) -> _Encoded:
+    def _through_library(self, block: SentenceBlock) -> EncodedBlock:
         return self._library(block, np.arange(len(block.borders) - 1))
 
-    def _library(self, block: _Sentences, which: Int64) -> _Encoded:
+    def _library(self, block: SentenceBlock, which: Int64) -> EncodedBlock:
         """Encodes some sentences of a block by calling the tokenizer on each."""
         texts = block.texts(which)
-        if self._ids_alone(block):
+        if self._needs_ids_only(block):
             lists = [
                 e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
             ]
             counts = np.fromiter(map(len, lists), np.int64, len(lists))
             ids = np.fromiter(itertools.chain.from_iterable(lists), np.int32, int(counts.sum()))
-            return _Encoded(self._text_ids[ids], counts)
+            return EncodedBlock(self._text_ids[ids], counts)
         encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
         pieces = pieces_of(texts, encodings, self._kinds)
         counts = np.diff(pieces.offsets)
         base = np.repeat(block.borders[which], counts)
-        encoded = _Encoded(self._text_ids[pieces.ids], counts)
+        encoded = EncodedBlock(self._text_ids[pieces.ids], counts)
         begins, ends = base + pieces.byte_starts, base + pieces.byte_ends
-        return self._located(encoded, block, pieces.opens, pieces.joined, begins, ends)
+        return self._annotated(
+            encoded, block, pieces.may_begin_word, pieces.continues_group, begins, ends
+        )
 
-    def _ids_alone(self, block: _Sentences) -> bool:
-        """Whether nobody asks where in the text a token stands."""
+    def _needs_ids_only(self, block: SentenceBlock) -> bool:
+        """Whether the positions of tokens are not needed."""
         return block.marks is None and not block.spans and not self._capitals
 
-    def _located(
+    def _annotated(
         self,
-        encoded: _Encoded,
-        block: _Sentences,
-        opens: Bool,
-        joined: Bool,
+        encoded: EncodedBlock,
+        block: SentenceBlock,
+        may_begin_word: Bool,
+        continues: Bool,
         begins: Int64,
         ends: Int64,
-    ) -> _Encoded:
-        """Adds what is known of tokens, by the bytes of the block that they stand for.
+    ) -> EncodedBlock:
+        """Adds word starts and annotations, by the bytes of the block that tokens represent.
 
         Args:
           encoded: Ids and counts.
-          block: The sentences that they are of.
-          opens: bool[T]; see `Pieces`.
-          joined: bool[T]; see `Pieces`.
+          block: The sentences.
+          may_begin_word: bool[T]; see `Pieces`.
+          continues: bool[T]; see `Pieces.continues_group`.
           begins: int64[T]; bytes of the block, see `Pieces.byte_starts`.
           ends: int64[T]; see `Pieces.byte_ends`.
         """
         starts = None
         if block.marks is not None:
-            starts = word_starts(opens, joined, begins, encoded.counts, block.marks)
+            starts = word_starts(may_begin_word, continues, begins, encoded.counts, block.marks)
         rows = offsets_of(encoded.counts)
-        groups = _whole_groups(joined, begins, ends) if block.spans else (begins, ends)
-        annotations = {
-            name: _project(spans, (begins, ends), groups, rows)
-            for name, spans in block.spans.items()
-        }
+        annotations = project_onto_tokens(block.spans, begins, ends, continues, rows)
         if self._capitals:
-            capitals = any_marked(begins, np.maximum(begins, ends), capital_marks(block.data))
+            capitals = any_in_range(begins, np.maximum(begins, ends), upper_case_mask(block.data))
             annotations[CAPITALS] = capitals.astype(np.uint8)
         return dataclasses.replace(encoded, word_starts=starts, annotations=annotations)
 
     def _agrees(
-        self, blocks: list[_Sentences], encoded: list[_Encoded], rng: np.random.Generator
+        self, blocks: list[SentenceBlock], encoded: list[EncodedBlock], rng: np.random.Generator
     ) -> bool:
-        """Encodes a sample of the sentences both ways."""
+        """Whether the library encodes a sample of the sentences alike."""
         sentences = offsets_of(np.array([len(block.borders) - 1 for block in blocks]))
         sample = np.unique(rng.integers(0, max(sentences[-1], 1), CHECKED_SENTENCES))
         for block, tokens, first, last in zip(
@@ -272,8 +245,8 @@ class TextEncoder:
                 return False
         return True
 
-    def _without_blanks(self, encoded: _Encoded) -> _Encoded:
-        """Takes all tokens from sentences that have white space alone, such as "▁" for U+200B."""
+    def _without_blanks(self, encoded: EncodedBlock) -> EncodedBlock:
+        """Removes the tokens of sentences with only white-space tokens, such as "▁" for U+200B."""
         blank, filled = self._kinds.blank, np.flatnonzero(encoded.counts)
         starts = offsets_of(encoded.counts)
         which = filled[blank[encoded.ids[starts[filled]]]]
@@ -284,9 +257,11 @@ class TextEncoder:
         nothing = np.zeros(len(which), np.int64)
         names = {name: each[:0] for name, each in encoded.annotations.items()}
         words = None if encoded.word_starts is None else encoded.word_starts[:0]
-        return _replace(encoded, which, _Encoded(encoded.ids[:0], nothing, words, names))
+        return replace_sentences(
+            encoded, which, EncodedBlock(encoded.ids[:0], nothing, words, names)
+        )
 
-    def _assemble(self, text: ShardText, blocks: list[_Encoded], path: str) -> Tokens:
+    def _assemble(self, text: ShardText, blocks: list[EncodedBlock], path: str) -> Tokens:
         """Joins the blocks and drops sentences and documents without a token."""
         counts = np.concatenate([np.empty(0, np.int64), *(block.counts for block in blocks)])
         kept = np.flatnonzero(counts)
@@ -309,7 +284,7 @@ class TextEncoder:
             annotations=self._annotations(text, blocks),
         )
 
-    def _annotations(self, text: ShardText, blocks: list[_Encoded]) -> dict[str, Array]:
+    def _annotations(self, text: ShardText, blocks: list[EncodedBlock]) -> dict[str, Array]:
         names = [*text.spans, *([CAPITALS] if self._capitals else [])]
         return {
             name: np.concatenate(
@@ -317,84 +292,3 @@ class TextEncoder:
             )
             for name in names
         }
-
-
-def _blocks(text: ShardText) -> Iterator[_Sentences]:
-    """Cuts a shard into runs of whole sentences of about `BLOCK_BYTES`."""
-    starts = np.append(text.sentence_starts, len(text.data))
-    marks = np.arange(BLOCK_BYTES, len(text.data), BLOCK_BYTES)
-    cuts = np.unique(np.concatenate([[0], np.searchsorted(starts, marks), [len(starts) - 1]]))
-    for first, last in itertools.pairwise(cuts):
-        low, high = starts[first], starts[last]
-        yield _Sentences(
-            data=text.data[low:high],
-            borders=starts[first : last + 1] - low,
-            marks=None if text.word_marks is None else text.word_marks[low:high],
-            spans={name: _within(spans, low, high) for name, spans in text.spans.items()},
-        )
-
-
-def _within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
-    """Returns the spans that reach into [low, high), counted from `low`."""
-    first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
-    starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
-    if isinstance(spans, CodedSpans):
-        return CodedSpans(starts, ends, spans.codes[first:last])
-    if isinstance(spans, EntitySpans):
-        return EntitySpans(starts, ends, spans.entities[first:last])
-    return ByteSpans(starts, ends)
-
-
-def _whole_groups(joined: Bool, begins: Int64, ends: Int64) -> tuple[Int64, Int64]:
-    """Returns for every token the bytes of the whole group of tokens that go on with one another.
-
-    Of "ware", "##house" each has the bytes of "warehouse": a span has both or neither.
-    """
-    if not joined.any():
-        return begins, ends
-    head = head_of_group(joined)
-    group = np.cumsum(~joined) - 1
-    last = np.append(np.flatnonzero(~joined)[1:], len(joined)) - 1
-    return begins[head], np.maximum(ends[last[group]], ends[head])
-
-
-_Ranges = tuple[Int64, Int64]
-
-
-def _project(spans: ByteSpans, tokens: _Ranges, groups: _Ranges, offsets: Int64) -> Array:
-    """Brings spans to tokens. Openings end at a token, all else with a group of tokens."""
-    if isinstance(spans, CodedSpans):
-        return project_codes(spans, *tokens, offsets)
-    if isinstance(spans, EntitySpans):
-        return project_entities(spans, *groups)
-    return project_spans(spans, *groups, offsets)
-
-
-def _cut_words(block: _Sentences, splitting: Splitting) -> Int64:
-    """Returns int64[W + 1]: borders of the words that are looked up in the table."""
-    cut = np.zeros(len(block.data) + 1, np.bool_)
-    cut[:-1] = (block.data == _SPACE) | (block.data == _LF)
-    cut[block.borders] = True
-    line_ends = np.flatnonzero(block.data == _LF)
-    cut[line_ends + 1] = True
-    if splitting.isolate_ideographs:
-        starts, lengths = ideographs(block.data)
-        cut[starts] = True
-        cut[starts + lengths] = True
-    return np.flatnonzero(cut)
-
-
-def _replace(encoded: _Encoded, which: Int64, other: _Encoded) -> _Encoded:
-    """Puts other tokens in the place of some sentences."""
-    starts, counts = offsets_of(encoded.counts)[:-1], encoded.counts.copy()
-    starts[which] = len(encoded.ids) + offsets_of(other.counts)[:-1]
-    counts[which] = other.counts
-    index = range_indices(starts, counts)
-    words = None
-    if encoded.word_starts is not None and other.word_starts is not None:
-        words = np.concatenate([encoded.word_starts, other.word_starts])[index]
-    annotations = {
-        name: np.concatenate([each, other.annotations[name]])[index]
-        for name, each in encoded.annotations.items()
-    }
-    return _Encoded(np.concatenate([encoded.ids, other.ids])[index], counts, words, annotations)

@@ -1,13 +1,13 @@
 """Trains tokenizers with the `tokenizers` library, on lines of documents.
 
-The result depends on the documents alone. The library by itself does not promise that: it walks
-through words in the order of a hash table with a random seed. So
+The result depends only on the documents. The library itself does not guarantee that, because it
+iterates over words in the order of a randomly seeded hash table. Therefore:
 
-* WordPiece: all continuing characters ("##a") are given to the trainer beforehand, sorted. They
-  would get their ids, by which the trainer breaks ties, in the table's order.
-* Unigram: the table's order decides the order in which floats are added up. Scores are rounded far
-  above the differences seen (1e-10), and pieces sorted by score and text.
-* BPE: ties are broken by ids that are sorted already; nothing needs to be done.
+* WordPiece: all continuing characters ("##a") are passed to the trainer in advance, sorted. Else
+  their ids, which break ties, would depend on the order of the table.
+* Unigram: the order of the table decides the order in which floats are summed. Scores are rounded
+  to far more than the observed differences (1e-10), and pieces are sorted by score and text.
+* BPE: ties are broken by ids that are sorted already, so nothing needs to be done.
 """
 
 import dataclasses
@@ -42,10 +42,10 @@ class Training:
 
     Attributes:
       model: One of `MODELS`.
-      size: Tokens in the vocabulary, special tokens included.
-      lowercase: Make text lower case; for WordPiece this takes accents away too.
-      min_frequency: Least count of a character, and of a pair to be merged.
-      show_progress: Let the library draw its bars.
+      size: Size of the vocabulary, including special tokens.
+      lowercase: Convert text to lower case; for WordPiece this also strips accents.
+      min_frequency: Minimum count of a character, and of a pair to be merged.
+      show_progress: Show the progress bars of the library.
     """
 
     model: str
@@ -70,19 +70,19 @@ def train_tokenizer(documents: Sequence[bytes], training: Training) -> str:
     """Trains a tokenizer.
 
     Args:
-      documents: Normalised texts, in an order of their own.
+      documents: Normalised texts, in an order that does not depend on the files.
       training: What to train.
 
     Returns:
       The content of a `tokenizers` JSON file.
 
     Raises:
-      ValueError: if the text needs more tokens than `training.size` allows.
+      ValueError: If the text needs more tokens than `training.size` allows.
     """
     text = MODELS[training.model](documents, training).to_str(pretty=True)
     size = Tokenizer.from_str(text).get_vocab_size(with_added_tokens=True)
     if size > training.size:
-        raise ValueError(f"the text needs {size} tokens at least, and size is {training.size}")
+        raise ValueError(f"the text needs at least {size} tokens, but size is {training.size}")
     return str(text)
 
 
@@ -107,7 +107,7 @@ def _train_wordpiece(documents: Sequence[bytes], training: Training) -> Tokenize
         show_progress=training.show_progress,
     )
     tokenizer.train_from_iterator(lines_of(documents, kept), trainer)
-    # The trainer made special tokens of the continuing characters too.
+    # For the trainer the continuing characters were special tokens, and now they are not.
     vocabulary = json.loads(tokenizer.to_str())["model"]["vocab"]
     finished = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     finished.normalizer, finished.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
@@ -123,7 +123,7 @@ def _with_bert_special(tokenizer: Tokenizer) -> Tokenizer:
 
 
 class _Continuing:
-    """Returns the characters that a character becomes when it stands inside a word."""
+    """Returns what normalisation makes of a character inside a word."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -143,7 +143,7 @@ def _train_bpe(documents: Sequence[bytes], training: Training) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=training.size,
         min_frequency=training.min_frequency,
-        # As in RoBERTa, the mask takes the space before it in.
+        # As in RoBERTa, the mask token strips the space before it.
         special_tokens=[*ROBERTA_SPECIAL[:-1], AddedToken("<mask>", lstrip=True, special=True)],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=training.show_progress,
@@ -171,7 +171,9 @@ def _train_unigram(documents: Sequence[bytes], training: Training) -> Tokenizer:
     kept = frequent_characters(documents, training.size, training.min_frequency)
     tokenizer.train_from_iterator(lines_of(documents, kept), trainer)
     scored = json.loads(tokenizer.to_str())["model"]["vocab"]
-    pieces = _settled([(piece, score) for piece, score in scored if piece not in BERT_SPECIAL])
+    pieces = _deterministic(
+        [(piece, score) for piece, score in scored if piece not in BERT_SPECIAL]
+    )
     special = [(piece, 0.0) for piece in BERT_SPECIAL]
     finished = Tokenizer(models.Unigram([*special, *pieces], BERT_SPECIAL.index("[UNK]")))
     finished.normalizer, finished.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
@@ -179,18 +181,18 @@ def _train_unigram(documents: Sequence[bytes], training: Training) -> Tokenizer:
     return _with_bert_special(finished)
 
 
-def _settled(scored: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Returns pieces and scores without what the trainer left to chance, the best first.
+def _deterministic(scored: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Returns pieces with deterministic scores, the best first.
 
-    Characters that did not survive as pieces get the least score, and steps of 0.0001 upwards, in
-    the order of a hash table. The same scores are dealt out to them in their own order instead.
+    The trainer assigns the lowest score, and steps of 0.0001 upwards, to characters that it pruned
+    as pieces, in the order of a hash table. Here the same scores are assigned in sorted order.
     """
     single = [item for item in scored if len(item[0]) == 1]
     ceiling = min(score for _, score in scored) + _STEP * (len(single) + 0.5)
     low = [item for item in single if item[1] <= ceiling]
     descending = sorted((score for _, score in low), reverse=True)
-    dealt = dict(zip(sorted(piece for piece, _ in low), descending, strict=True))
-    rounded = [(piece, round(dealt.get(piece, score), _SCORE_DIGITS)) for piece, score in scored]
+    assigned = dict(zip(sorted(piece for piece, _ in low), descending, strict=True))
+    rounded = [(piece, round(assigned.get(piece, score), _SCORE_DIGITS)) for piece, score in scored]
     return sorted(rounded, key=lambda item: (-item[1], item[0]))
 
 
@@ -203,12 +205,12 @@ MODELS: Mapping[str, Callable[[Sequence[bytes], Training], Tokenizer]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """How a tokenizer does on some text.
+    """How well a tokenizer covers a text.
 
     Attributes:
-      characters: Of the text, without white space.
-      tokens: That it becomes.
-      unknown: Characters inside unknown tokens.
+      characters: Number of characters of the text, without white space.
+      tokens: Number of tokens.
+      unknown: Number of characters in unknown tokens.
     """
 
     characters: int
@@ -217,12 +219,12 @@ class Coverage:
 
 
 def measure_coverage(tokenizer_json: str, documents: Sequence[bytes], unk: str) -> Coverage:
-    """Encodes documents and counts.
+    """Encodes documents and counts characters, tokens and unknown characters.
 
     Args:
-      tokenizer_json: The tokenizer.
-      documents: Texts to try it on.
-      unk: Name of the unknown token.
+      tokenizer_json: The content of the tokenizer's JSON file.
+      documents: Texts to encode.
+      unk: The unknown token.
     """
     tokenizer = load_tokenizer(tokenizer_json)
     unknown_id = tokenizer.token_to_id(unk)

@@ -1,4 +1,4 @@
-"""The text that tokenizers are trained on: lines of documents, without rare characters."""
+"""The training text of tokenizers: lines of documents, without rare characters."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -17,19 +17,22 @@ _SPACE = 0x20
 def frequent_characters(
     documents: Sequence[bytes], size: int, min_frequency: int, cost: Callable[[str], int] = len
 ) -> str:
-    """Returns the characters that the vocabulary should know, without white space.
+    """Returns the characters that the vocabulary should contain, without white space.
 
-    These are all of `min_frequency` or more; but if they would take more than half the vocabulary,
-    the most frequent of them.
+    These are all characters with at least `min_frequency` occurrences, or only the most frequent of
+    them if all would take more than half the vocabulary.
+
+    >>> frequent_characters([b"abba cab"], 10, 2)
+    'ab'
 
     Args:
       documents: Texts.
-      size: Of the vocabulary.
-      min_frequency: Least count of a character.
-      cost: Tokens that a character takes, by default one.
+      size: Size of the vocabulary.
+      min_frequency: Minimum number of occurrences of a character.
+      cost: Number of tokens that a character takes, by default one.
 
     Raises:
-      ValueError: if there is no such character, or room for none.
+      ValueError: If there is no such character, or no room for any.
     """
     counts = np.zeros(_CODE_POINTS, np.int64)
     for block in blocks_of(documents):
@@ -42,18 +45,21 @@ def frequent_characters(
     fitting = int(np.searchsorted(taken, size * _ALPHABET_SHARE, "right")) - 1
     if not fitting:
         raise ValueError(
-            f"a vocabulary of {size} has room for none of the {len(characters)} characters that "
-            f"the text has {min_frequency} times or more"
+            f"a vocabulary of {size} has no room for any of the {len(characters)} characters that "
+            f"occur {min_frequency} times or more"
         )
     return "".join(characters[:fitting])
 
 
 def lines_of(documents: Sequence[bytes], characters: str | None = None) -> Iterator[str]:
-    """Yields the lines of documents.
+    r"""Yields the lines of documents.
+
+    >>> list(lines_of([b"a cab\nab", b"b"], "ab"))
+    ['a  ab', 'ab', 'b']
 
     Args:
       documents: Texts.
-      characters: Those to keep, if not all; any other becomes a space.
+      characters: The characters to keep; all others become spaces. None keeps all.
     """
     known = np.ones(_CODE_POINTS, np.bool_)
     if characters is not None:
@@ -67,7 +73,7 @@ def lines_of(documents: Sequence[bytes], characters: str | None = None) -> Itera
 
 
 def blocks_of(documents: Sequence[bytes]) -> Iterator[bytes]:
-    """Yields documents joined to a few megabytes, to be worked on as one array."""
+    """Yields blocks of a few megabytes of documents, joined by line ends."""
     ends = offsets_of(np.array([len(text) for text in documents], np.int64))
     cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]), _BLOCK_BYTES))
     for begin, end in itertools.pairwise(np.unique([*cuts, len(documents)]).tolist()):

@@ -1,4 +1,4 @@
-"""Which tokens begin a whole word; `transforms.tokens.tokenize_text` says what a word is."""
+"""Finds tokens that begin a whole word, as `transforms.tokens.tokenize_text` defines words."""
 
 import numpy as np
 
@@ -6,32 +6,40 @@ from schemas.records import WORD_BEGINS, WORD_INSIDE, Bool, Bytes, Int64
 from transforms.arrays.ragged import offsets_of
 
 
-def word_starts(opens: Bool, joined: Bool, at: Int64, counts: Int64, marks: Bytes) -> Bool:
-    """Says which tokens begin a whole word.
+def word_starts(
+    may_begin_word: Bool, continues: Bool, at: Int64, counts: Int64, marks: Bytes
+) -> Bool:
+    """Returns bool[T]: whether each token begins a whole word.
 
-    A token does if something was cut before it, unless that is inside a segmented word; or if it is
-    of another segmented word than the group of tokens before it; never if it goes on with a group.
+    A token begins a word if there is a cut before it that is not inside a segmented word, or if it
+    belongs to another segmented word than the group of tokens before it; but never if it continues
+    a group.
 
-    Examples:
-      jieba cuts DSD版本 into DS|D版|本, WordPiece into ds, ##d, 版, 本. The group of ds is of DS,
-      so ##d is, and 版, which is of D版, begins a word.
+    jieba segments DSD版本 into DS|D版|本, WordPiece into ds, ##d, 版, 本. As ##d continues the
+    group of ds, it does not belong to D版. So 版, which does, begins a word:
+
+    >>> marks = np.array([0, 0, 1, 2, 0, 0, 1, 0, 0], np.uint8)
+    >>> cut, continues = np.array([1, 0, 1, 1], np.bool_), np.array([0, 1, 0, 0], np.bool_)
+    >>> word_starts(cut, continues, np.array([0, 2, 3, 6]), np.array([4]), marks).tolist()
+    [True, False, True, True]
 
     Args:
-      opens: bool[T]; see `transforms.tokens.word_encoder.Pieces`.
-      joined: bool[T]; the same.
-      at: int64[T]; byte of the token's first visible character.
-      counts: int64[S]; tokens a sentence.
+      may_begin_word: bool[T]; see `transforms.tokens.word_encoder.Pieces`.
+      continues: bool[T]; see `Pieces.continues_group`.
+      at: int64[T]; byte of the first visible character of each token.
+      counts: int64[S]; number of tokens of each sentence.
       marks: uint8[N]; see `ShardText.word_marks`.
     """
     if not len(at):
-        return opens
-    starts = opens
+        return may_begin_word
+    starts = may_begin_word
     if marks.any():
         place = np.minimum(at, len(marks) - 1)
-        starts = opens & ((marks[place] & WORD_INSIDE) == 0)
-        # How many segmented words began up to here.
+        starts = may_begin_word & ((marks[place] & WORD_INSIDE) == 0)
+        # The number of segmented words that begin at or before each token; a token that continues
+        # a group gets the number of the first token of the group.
         begun = np.cumsum((marks & WORD_BEGINS) > 0, dtype=np.int32)[place]
-        later = np.flatnonzero(joined)
+        later = np.flatnonzero(continues)
         begun[later] = begun[_heads(later)]
         starts[1:] |= begun[1:] != begun[:-1]
         starts[later] = False
@@ -43,20 +51,26 @@ def word_starts(opens: Bool, joined: Bool, at: Int64, counts: Int64, marks: Byte
 
 
 def _heads(later: Int64) -> Int64:
-    """Returns int64[J]: the token that each of these goes on with.
+    """Returns int64[J]: the first token of the group of each token that continues one.
 
-    Examples:
-      Of the tokens 3, 4 and 7 that go on with the one before them, 3 and 4 go on with 2, 7 with 6.
+    Tokens 3, 4 and 7 continue a group: 3 and 4 that of token 2, and 7 that of token 6.
+
+    >>> _heads(np.array([3, 4, 7])).tolist()
+    [2, 2, 6]
 
     Args:
-      later: int64[J]; ascending, none is the first of all.
+      later: int64[J]; ascending. Token 0 is not among them.
     """
     first = np.flatnonzero(np.diff(later, prepend=-1) != 1)
     return np.repeat(later[first] - 1, np.diff(first, append=len(later)))
 
 
-def head_of_group(joined: Bool) -> Int64:
-    """Returns int64[T]: the token that each token goes on with, itself if with none."""
-    head, later = np.arange(len(joined)), np.flatnonzero(joined)
+def head_of_group(continues: Bool) -> Int64:
+    """Returns int64[T]: the first token of the group of each token.
+
+    >>> head_of_group(np.array([False, False, True, True, False])).tolist()
+    [0, 1, 1, 1, 4]
+    """
+    head, later = np.arange(len(continues)), np.flatnonzero(continues)
     head[later] = _heads(later)
     return head

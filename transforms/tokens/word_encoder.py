@@ -1,4 +1,4 @@
-"""Asks the tokenizer for the tokens of single words, many at a time."""
+"""Encodes single words with the tokenizer, many per call."""
 
 import dataclasses
 import itertools
@@ -12,40 +12,41 @@ from schemas.token_kinds import TokenKinds, token_kinds
 from transforms.arrays.ragged import offsets_of
 from transforms.text.letters import letter_runs
 
+# Words that are joined to one text; each call of the library has a fixed cost per text.
 _JOINED = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pieces:
-    """Tokens of many texts, one after the other.
+    """The tokens of many texts.
 
     Attributes:
       ids: int32[T].
-      offsets: int64[R + 1]; the tokens of each text.
-      byte_starts: int64[T]; where the token's first visible character begins, in bytes of its text.
-      byte_ends: int64[T]; where its last visible character ends: at `byte_starts` if the token is a
-        space, before it if the token stands for no character of the text.
-      opens: bool[T]; what the tokenizer cut, or a space, lies between this token and the one
-        before it, and neither is inside a run of letters: a word may begin here.
-      joined: bool[T]; the token goes on with a run of letters, or with a number, that the token
-        before it is of, or is a "##" piece: neither a word nor a span begins here.
+      offsets: int64[R + 1]; text r has the tokens offsets[r] to offsets[r + 1].
+      byte_starts: int64[T]; first byte of the token's first visible character, in its text.
+      byte_ends: int64[T]; the byte after its last visible character: equal to `byte_starts` if the
+        token is a space, less than that if it represents no character of the text.
+      may_begin_word: bool[T]; the tokenizer splits, or there is a space, between this token and the
+        one before it, and that is not inside a run of letters or digits.
+      continues_group: bool[T]; the token continues a run of letters or digits of the token before
+        it, or is a "##" piece: neither a word nor a span begins here.
     """
 
     ids: Array
     offsets: Int64
     byte_starts: Int64
     byte_ends: Int64
-    opens: Bool
-    joined: Bool
+    may_begin_word: Bool
+    continues_group: Bool
 
 
 def pieces_of(texts: list[str], encodings: list[Encoding], kinds: TokenKinds) -> Pieces:
-    """Collects what the library says of each text.
+    """Converts the encodings of texts to arrays.
 
     Args:
-      texts: What was encoded.
-      encodings: Of each text.
-      kinds: Of the tokenizer.
+      texts: The texts that were encoded.
+      encodings: The encoding of each text.
+      kinds: The kinds of the tokenizer's tokens.
     """
     counts = np.fromiter(map(len, encodings), np.int64, len(encodings))
     total = int(counts.sum())
@@ -58,7 +59,7 @@ def pieces_of(texts: list[str], encodings: list[Encoding], kinds: TokenKinds) ->
     cut = np.ones(total, np.bool_)
     cut[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
     owner, ids = np.repeat(np.arange(len(texts)), counts), ids_of(encodings)
-    # A line end behind each, so that no run of letters goes on into the next text.
+    # A line end after each text, so that no run of letters continues in the next one.
     characters = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le"), np.uint32)
     first = offsets_of(1 + np.fromiter(map(len, texts), np.int64, len(texts)))[owner]
     begins, ends = first + ranges[:, 0], first + ranges[:, 1]
@@ -82,7 +83,16 @@ def ids_of(encodings: list[Encoding]) -> Array:
 def _bytes(
     characters: Array, first: Int64, begins: Int64, ends: Int64, silent: Bool
 ) -> tuple[Int64, Int64]:
-    """Turns ranges of visible characters into bytes, counted from the first of each text."""
+    r"""Converts ranges of characters to bytes, relative to the first byte of each text.
+
+    In "é中b" the characters begin at bytes 0, 2 and 5. A token without text ends before it begins:
+
+    >>> characters = np.frombuffer("é中b\n".encode("utf-32-le"), np.uint32)
+    >>> first, begins, ends = np.zeros(3, np.int64), np.array([0, 1, 3]), np.array([1, 3, 3])
+    >>> starts, ends = _bytes(characters, first, begins, ends, np.array([False, False, True]))
+    >>> starts.tolist(), ends.tolist()
+    ([0, 2, 6], [2, 6, 5])
+    """
     widths = 1 + (characters >= 0x80).astype(np.int64)
     widths += (characters >= 0x800).astype(np.int64) + (characters >= 0x10000)
     bytes_before = offsets_of(widths)
@@ -94,53 +104,55 @@ def _bytes(
 def _borders(
     characters: Array, begins: Int64, ids: Array, cut: Bool, firsts: Int64, kinds: TokenKinds
 ) -> tuple[Bool, Bool]:
-    """Returns which tokens may begin a word, and which go on with the token before them.
+    """Returns which tokens may begin a word, and which continue the group of the token before them.
 
-    Of "2016 cats" cut into "20|16| cat|s" the second and the last token go on. Of "s the|re" the
-    last one does not: its run of letters began inside the token before it, which is of another
-    word.
+    Of "2016 cats" split into "20|16| cat|s", the second and the last token continue a group. Of
+    "s the|re" the last one does not: its run of letters begins inside the token before it, which
+    belongs to another word.
 
     Args:
-      characters: uint32[N]; all texts, one after the other.
+      characters: uint32[N]; all texts, concatenated.
       begins: int64[T]; the first visible character of each token.
       ids: [T].
-      cut: bool[T]; the tokenizer's own step cut before the token.
-      firsts: int64[X]; the tokens that are the first of a text.
-      kinds: Of the tokenizer.
+      cut: bool[T]; whether the pre-tokenizer splits before the token.
+      firsts: int64[X]; the first tokens of texts.
+      kinds: The kinds of the tokenizer's tokens.
 
     Returns:
-      `Pieces.opens` and `Pieces.joined`, bool[T] each.
+      `Pieces.may_begin_word` and `Pieces.continues_group`, bool[T] each.
     """
     spaces = offsets_of(characters == ord(" "))[begins]
     spaced = kinds.after_space[ids]
     spaced[1:] |= (spaces[1:] > spaces[:-1]) | kinds.before_space[ids[:-1]]
     runs = letter_runs(characters)
-    joined = kinds.continues[ids] & ~kinds.ideograph[ids]
-    # Bytes of one character, and what normalising made of one, have the same first character.
-    joined[1:] |= runs[begins[1:]] == runs[begins[:-1]]
-    # A token may end inside of a run that it does not begin with: "a1", "2".
-    joined[1:] |= runs[begins[1:]] == runs[np.maximum(begins[1:] - 1, 0)]
-    joined &= ~spaced
-    joined[firsts] = False
-    opens = (cut | spaced) & ~joined
-    opens[firsts] = True
-    return opens, joined
+    continues = kinds.continues[ids] & ~kinds.ideograph[ids]
+    # Tokens of single bytes of a character, and those of what normalisation expands one character
+    # to, have the same first character.
+    continues[1:] |= runs[begins[1:]] == runs[begins[:-1]]
+    # A token may end inside a run that it does not begin with: "a1", "2".
+    continues[1:] |= runs[begins[1:]] == runs[np.maximum(begins[1:] - 1, 0)]
+    continues &= ~spaced
+    continues[firsts] = False
+    may_begin = (cut | spaced) & ~continues
+    may_begin[firsts] = True
+    return may_begin, continues
 
 
 class WordEncoder:
-    """Encodes words apart from one another, at the price of fewer calls.
+    """Encodes words independently of one another, with few calls of the library.
 
-    A special token between two texts keeps them apart: the library cuts there before it does
-    anything else. So many words make one text, in a tokenizer that does look for special tokens.
+    Many words are joined to one text, with a special token after each, and encoded by a copy of the
+    tokenizer that finds special tokens in text. The library splits there before all else, so the
+    words do not affect one another.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, positions: bool) -> None:
-        """Prepares to encode.
+        """Prepares the encoder.
 
         Args:
-          tokenizer: One that takes special tokens in a text for text.
-          positions: Find where tokens stand and what they go on with, which costs as much again;
-            else these fields are empty.
+          tokenizer: A tokenizer that never finds special tokens in text.
+          positions: Whether to fill the fields of `Pieces` other than ids and offsets, which takes
+            as long again; else these are empty.
         """
         self._tokenizer = tokenizer
         self._kinds = token_kinds(tokenizer.to_str())
@@ -155,7 +167,7 @@ class WordEncoder:
         self._joining.encode_special_tokens = False
 
     def encode(self, words: list[bytes]) -> Pieces:
-        """Returns the tokens of each word, as if it stood alone."""
+        """Returns the tokens of each word encoded alone."""
         texts = [word.decode() for word in words]
         if self._separator is not None and not self._holds_special(texts):
             pieces = self._encode_joined(texts, words, self._separator)
@@ -165,7 +177,7 @@ class WordEncoder:
         return pieces_of(texts, encodings, self._kinds)
 
     def _encode_joined(self, texts: list[str], words: list[bytes], separator: str) -> Pieces | None:
-        """Encodes words many in a text; None if the separators do not tell them apart."""
+        """Encodes many words per text; None if separators and words do not correspond."""
         groups = [texts[begin : begin + _JOINED] for begin in range(0, len(texts), _JOINED)]
         lines = [separator.join([*group, ""]) for group in groups]
         encode = self._joining.encode_batch if self._positions else self._joining.encode_batch_fast
@@ -173,11 +185,11 @@ class WordEncoder:
         ids = ids_of(encodings)
         separates = ids == self._tokenizer.token_to_id(separator)
         tokens = offsets_of(np.fromiter(map(len, encodings), np.int64, len(encodings)))
-        # The model may have made a separator of a word, once that was normalised.
+        # The model may have produced the separator from a normalised word.
         if np.diff(offsets_of(separates)[tokens]).tolist() != list(map(len, groups)):
             return None
         if self._positions:
-            return self._apart(pieces_of(lines, encodings, self._kinds), separates, words)
+            return self._split_by_word(pieces_of(lines, encodings, self._kinds), separates, words)
         offsets = _offsets(np.flatnonzero(separates))
         nowhere, none = np.empty(0, np.int64), np.empty(0, np.bool_)
         return Pieces(ids[~separates], offsets, nowhere, nowhere, none, none)
@@ -186,35 +198,42 @@ class WordEncoder:
         joined = "".join(texts)
         return any(special in joined for special in self._specials)
 
-    def _apart(self, lines: Pieces, separates: Bool, words: list[bytes]) -> Pieces:
-        """Turns the tokens of joined words into tokens of each word."""
+    def _split_by_word(self, lines: Pieces, separates: Bool, words: list[bytes]) -> Pieces:
+        """Splits the tokens of joined words into tokens of each word, without the separators."""
         kept = ~separates
         offsets = _offsets(np.flatnonzero(separates))
         counts = np.diff(offsets)
         sizes = np.fromiter(map(len, words), np.int64, len(words)) + len(
             str(self._separator).encode()
         )
+        # First byte of each word in its text, which has `_JOINED` words.
         begins = offsets_of(sizes)[:-1]
         begins -= np.repeat(begins[::_JOINED], _JOINED)[: len(words)]
-        opens, joined = lines.opens[kept], lines.joined[kept]
+        may_begin, continues = lines.may_begin_word[kept], lines.continues_group[kept]
         firsts = offsets[:-1][counts > 0]
-        opens[firsts], joined[firsts] = True, False
+        may_begin[firsts], continues[firsts] = True, False
         base = np.repeat(begins, counts)
         byte_starts, byte_ends = lines.byte_starts[kept] - base, lines.byte_ends[kept] - base
-        return Pieces(lines.ids[kept], offsets, byte_starts, byte_ends, opens, joined)
+        return Pieces(lines.ids[kept], offsets, byte_starts, byte_ends, may_begin, continues)
 
 
 def _offsets(ends: Int64) -> Int64:
-    """Returns the offsets of words whose separators stand at `ends`, the separators left out."""
+    """Returns the offsets of words after removing the separators, which are the tokens `ends`.
+
+    Of tokens a b | c | | the separators are 2, 4 and 5, and the words "a b", "c" and "":
+
+    >>> _offsets(np.array([2, 4, 5])).tolist()
+    [0, 2, 3, 3]
+    """
     return np.append(0, ends - np.arange(len(ends)))
 
 
 def find_separator(tokenizer: Tokenizer) -> str | None:
-    """Returns a special token that keeps what stands around it apart, or None if none surely does.
+    """Returns a special token that separates texts reliably, None if there is none.
 
-    It must not take white space with it nor stand for unknown words, and no special token may be
-    looked for in normalised text, where it could not be told beforehand. Metaspace must treat every
-    part like the first.
+    It must not strip white space or be the unknown token. No special token may be searched for in
+    normalised text, because the words cannot be checked for it beforehand. Metaspace must treat
+    every part of a text like the first.
     """
     description = json.loads(tokenizer.to_str())
     model = description["model"]
@@ -228,7 +247,7 @@ def find_separator(tokenizer: Tokenizer) -> str | None:
         content = token["content"]
         edges = content[:1] + content[-1:]
         plain = not (token["lstrip"] or token["rstrip"] or token["single_word"])
-        # One that begins as it ends could be found too early, behind a word that ends so.
+        # If its end is also its beginning, it could be found too early, after a word with that end.
         plain &= not any(content.startswith(content[at:]) for at in range(1, len(content)))
         plain &= content not in unknown
         if plain and not any(character.isalnum() or character == "_" for character in edges):

@@ -1,4 +1,4 @@
-"""A table of words and their ids, so that the tokenizer sees every word once."""
+"""A table of words and their tokens, so that the tokenizer encodes every word once."""
 
 import itertools
 
@@ -16,9 +16,13 @@ MAX_WORD_BYTES = 64 << 20
 
 
 class WordTable:
-    """Maps words (cut as `Splitting` says, with the space before them) to their tokens.
+    """Maps words, including the space before them, to their tokens.
 
-    The table is bounded: when it is full it is emptied, which costs time and changes no result.
+    The size is bounded: a full table is cleared, which takes time but does not change results.
+
+    Attributes:
+      pieces: The tokens of all words; row r has the tokens of one word.
+      needs_sentence: bool[R]; the word cannot be encoded alone, only within its sentence.
     """
 
     def __init__(
@@ -27,9 +31,9 @@ class WordTable:
         """Makes an empty table.
 
         Args:
-          tokenizer: Asked once for every word.
-          splitting: How the words will be cut; see `find_splitting`.
-          positions: Keep where in its word each token stands; see `WordEncoder`.
+          tokenizer: Encodes the words.
+          splitting: How text is split into words; see `find_splitting`.
+          positions: Keep the positions of tokens in their words; see `WordEncoder`.
         """
         self._encoder = WordEncoder(tokenizer, positions=positions)
         self._normalizer = tokenizer.normalizer if splitting.space_counts else None
@@ -48,17 +52,20 @@ class WordTable:
             np.empty(0, np.bool_),
             np.empty(0, np.bool_),
         )
-        self.whole_sentence = np.zeros(1, np.bool_)
+        self.needs_sentence = np.zeros(1, np.bool_)
 
     def look_up(self, data: Bytes, borders: Int64) -> tuple[Int64, int]:
-        """Returns the table row of each word, adding the words never seen before.
+        """Returns the table row of each word, and adds new words.
+
+        Words are deduplicated by Arrow, so the Python loop runs over distinct words only. Of the
+        words "the", " cat", " the", " cat", row 0 being the line end, the rows are 1, 2, 3, 2.
 
         Args:
           data: uint8[N].
           borders: int64[W + 1]; word w is data[borders[w]:borders[w + 1]].
 
         Returns:
-          int64[W] rows, and the bytes of the words that were new.
+          int64[W] rows, and the number of bytes of the new words.
         """
         if len(self._rows) > MAX_WORDS or self._bytes > MAX_WORD_BYTES:
             self.clear()
@@ -90,18 +97,18 @@ class WordTable:
             np.concatenate([old.offsets, new.offsets[1:] + old.offsets[-1]]),
             np.concatenate([old.byte_starts, new.byte_starts]),
             np.concatenate([old.byte_ends, new.byte_ends]),
-            np.concatenate([old.opens, new.opens]),
-            np.concatenate([old.joined, new.joined]),
+            np.concatenate([old.may_begin_word, new.may_begin_word]),
+            np.concatenate([old.continues_group, new.continues_group]),
         )
         unsafe = self._holds_added_token(new) | self._makes_spaces(fresh)
-        self.whole_sentence = np.concatenate([self.whole_sentence, unsafe])
+        self.needs_sentence = np.concatenate([self.needs_sentence, unsafe])
 
     def _holds_added_token(self, pieces: Pieces) -> Bool:
-        """Marks words with an added token: it may have taken the white space around it too."""
+        """Returns bool[R]: whether a word has an added token: it may strip spaces around it."""
         return np.diff(offsets_of(np.isin(pieces.ids, self._added))[pieces.offsets]) > 0
 
     def _makes_spaces(self, words: list[bytes]) -> Bool:
-        """Marks words whose normalised form has white space that the tokenizer would count."""
+        """Returns bool[R]: whether a normalised word has white space that affects its tokens."""
         if self._normalizer is None:
             return np.zeros(len(words), np.bool_)
         normalized = map(self._normalizer.normalize_str, map(bytes.decode, words))
@@ -112,7 +119,11 @@ class WordTable:
         return np.fromiter(unsafe, np.bool_, len(words))
 
     def gather(self, rows: Int64) -> tuple[Int64, Int64]:
-        """Returns indices into `pieces` for words in order, and the offsets of each word."""
+        """Returns indices into `pieces` of the tokens of words, and the offsets of the words.
+
+        If row 4 has the tokens 10 and 11, and row 7 the token 20, then rows 4, 7, 4 have the
+        indices 10, 11, 20, 10, 11 and the offsets 0, 2, 3, 5.
+        """
         first = self.pieces.offsets[rows]
         counts = self.pieces.offsets[rows + 1] - first
         return range_indices(first, counts), offsets_of(counts)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks import corpus
 from benchmarks.corpus import (
-    COINED_SHARE,
+    GENERATED_SHARE,
     Source,
     corpus_chunks,
     read_source,
@@ -94,7 +94,9 @@ def test_lines_are_those_of_the_text_but_for_a_few_words() -> None:
     assert {re.sub("[A-Za-z]{2,}", "w", line) for line in lines} == shapes
     words = list(itertools.chain.from_iterable(re.findall("[A-Za-z]{2,}", line) for line in lines))
     old = set(re.findall("[A-Za-z]{2,}", ENGLISH))
-    assert 0.5 * COINED_SHARE < np.mean([word not in old for word in words]) < 1.2 * COINED_SHARE
+    assert (
+        0.5 * GENERATED_SHARE < np.mean([word not in old for word in words]) < 1.2 * GENERATED_SHARE
+    )
 
 
 def test_chinese_words_are_coined_of_the_characters_there_are() -> None:

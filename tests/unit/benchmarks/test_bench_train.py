@@ -86,7 +86,7 @@ def side(rate: float, **changes: Any) -> Figures:
         "data_wait": [0.001, 0.002, 0.003],
         "overhead": 12.34,
         "memory_gib": 40.0,
-        "told": "as told",
+        "notes": "notes of a side",
     }
     return Figures(**{**usual, **changes})
 
@@ -122,8 +122,8 @@ def test_every_side_trains_with_as_many_tokens_a_step(recipe: str, tmp_path: Pat
         assert each.rate > 0
         assert 0 <= each.padding < 0.5
         assert 0.6 * 1536 < each.tokens_per_step < 1.4 * 1536
-    assert "attention eager" in found["hf-eager"].told
-    assert ("LanguageModeling" in found["hf-defaults"].told) == (recipe == "roberta")
+    assert "attention eager" in found["hf-eager"].notes
+    assert ("LanguageModeling" in found["hf-defaults"].notes) == (recipe == "roberta")
     assert about["loader_tokens_per_second"] > 0
     shown = train_report(
         "tiny", TrainMeasured(job=work, about=about, parity=parity, sides=found, failed={})
@@ -324,7 +324,7 @@ def test_segments_fill_the_sequence(kind: str) -> None:
 
 
 def test_attention_by_sdpa_is_exact() -> None:
-    way = train_attention.WAYS["SDPA"]
+    way = train_attention.IMPLEMENTATIONS["SDPA"]
     assert train_attention.largest_error(way, torch.device("cpu"), torch.float32, 256) < 1e-5
 
 
@@ -335,14 +335,14 @@ def test_attention_by_flex_keeps_segments_apart(kind: str) -> None:
     tensors = train_attention.make_tensors(total, torch.float32, torch.device("cpu"))
     with torch.no_grad():
         found, true = (
-            train_attention.WAYS[name](*tensors, borders, longest)
+            train_attention.IMPLEMENTATIONS[name](*tensors, borders, longest)
             for name in ("flex_attention", "SDPA")
         )
     torch.testing.assert_close(found, true, rtol=1e-4, atol=1e-5)
 
 
 def test_a_way_without_a_kernel_says_so() -> None:
-    ways = {"varlen_attn": train_attention.WAYS["varlen_attn"]}
+    ways = {"varlen_attn": train_attention.IMPLEMENTATIONS["varlen_attn"]}
     lines = list(train_attention.attention_table(torch.device("cpu"), 512, ways))
     assert len(lines) == 2 + len(train_attention.SEGMENTS)
     assert "failed: " in lines[-1]

@@ -81,7 +81,7 @@ def test_surface_forms(ignore_case: bool, names: set[tuple[str, str, str]]) -> N
     [
         (Gazetteer(patterns='{"label": "X"}'), "line 1 is not a pattern such as"),
         (Gazetteer(patterns="\nno json"), "line 2 is not a pattern such as"),
-        (Gazetteer(patterns='{"label":"X","pattern":[{"POS":"NOUN"}]}'), "asks for POS, which"),
+        (Gazetteer(patterns='{"label":"X","pattern":[{"POS":"NOUN"}]}'), "uses POS, which"),
         (Gazetteer(surfaces="a\tQ1\nb Q2"), "line 2 is not a surface form, a tab and an id: 'b Q"),
     ],
 )
@@ -123,7 +123,7 @@ def test_the_gazetteer_wins_over_the_model() -> None:
 
 
 def test_rules_that_the_model_has_not() -> None:
-    with pytest.raises(AnnotationError, match="has not a parser and noun chunks"):
+    with pytest.raises(AnnotationError, match="lacks a parser and noun chunks"):
         load_annotator(Annotator(spacy_model=trained_model(), phrases="noun-chunks"))
     with pytest.raises(AnnotationError, match="phrases by 'pos' need a spaCy model"):
         load_annotator(Annotator(phrases="pos"))

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding, guess_encoding
-from transforms.detect.looks import checks_of
 from transforms.files.inputs import input_file, plan_ranges
 from transforms.files.planned_file import ReadError
 from transforms.read.formats import read_range
@@ -66,7 +66,7 @@ def test_ascii_is_ascii(text: str) -> None:
 def read(data: bytes, name: str, encoding: str) -> list[str]:
     encoding = check_encoding(encoding)
     file = input_file(name, len(data), encoding=encoding)
-    [part] = plan_ranges([file], checks=checks_of("auto", encoding))
+    [part] = plan_ranges([file], checks=enabled_checks("auto", encoding))
     batches = list(read_range(io.BytesIO(data), part))
     assert not any(batch.rejected for batch in batches)
     return [text.decode() for batch in batches for text in batch.texts]

@@ -72,7 +72,7 @@ def test_numbers_are_those_of_sorted_ids() -> None:
 @pytest.mark.parametrize("name", ["Q1\nQ2", " Q1", "Q1\u2028"])
 def test_an_id_must_fit_on_a_line(name: str) -> None:
     pattern = {"label": "X", "pattern": "moon", "id": name}
-    with pytest.raises(GazetteerError, match="an id has no line break"):
+    with pytest.raises(GazetteerError, match="an id must not contain a line break"):
         Gazetteer(patterns=json.dumps(pattern)).ids()
 
 

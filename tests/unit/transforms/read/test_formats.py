@@ -255,11 +255,11 @@ def test_json_arrays_and_objects_over_lines(
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b'[{"text": "a"}, {"text": ', "the record at byte 16 is no JSON"),
-        (b'[{"text": "a"}, oops]', "the record at byte 16 is no JSON"),
-        (b'[{"text": "a"}', "breaks off inside its JSON array"),
-        (b'[{"text": "a"}]\n[{"text": "b"}]', "goes on behind the end of its JSON array"),
-        (b'{\n"text": "a",\n"b": ', "the record at byte 0 is no JSON"),
+        (b'[{"text": "a"}, {"text": ', "the record at byte 16 is not JSON"),
+        (b'[{"text": "a"}, oops]', "the record at byte 16 is not JSON"),
+        (b'[{"text": "a"}', "ends inside its JSON array"),
+        (b'[{"text": "a"}]\n[{"text": "b"}]', "continues after the end of its JSON array"),
+        (b'{\n"text": "a",\n"b": ', "the record at byte 0 is not JSON"),
     ],
 )
 def test_a_broken_json_array_is_no_record(data: bytes, told: str) -> None:

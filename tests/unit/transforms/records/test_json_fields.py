@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transforms.detect.looks import checks_of
+from transforms.detect.content_checks import enabled_checks
 from transforms.files.inputs import input_file, plan_ranges
 from transforms.files.planned_file import LookError
 from transforms.read.formats import check_head, read_range
@@ -82,7 +82,9 @@ def test_records_of_three_fields_may_be_nested() -> None:
 def read(data: bytes, name: str, field: str, checks: bool = True) -> tuple[list[str], list[str]]:
     file = input_file(name, len(data))
     texts, reasons = [], []
-    for part in plan_ranges([file], 1 << 20, checks_of("auto", None) if checks else frozenset()):
+    for part in plan_ranges(
+        [file], 1 << 20, enabled_checks("auto", None) if checks else frozenset()
+    ):
         for batch in read_range(io.BytesIO(data), part, field):
             texts += [text.decode() for text in batch.texts]
             reasons += [record.reason for record in batch.rejected]
@@ -151,6 +153,6 @@ def test_nested_columns(field: str, texts: list[str], reasons: list[str]) -> Non
 )
 def test_columns_that_hold_no_text_are_told_before_a_run(field: str) -> None:
     data = parquet(NESTED)
-    [part] = plan_ranges([input_file("a.parquet", len(data))], checks=checks_of("auto", None))
+    [part] = plan_ranges([input_file("a.parquet", len(data))], checks=enabled_checks("auto", None))
     with pytest.raises(LookError, match=rf"^a\.parquet has no text column '{field}'; its columns "):
         check_head(io.BytesIO(data), part, field)

@@ -17,7 +17,7 @@ from tests.oracles.token_labels import capitals_of
 from transforms.arrays.randomness import rng_for
 from transforms.labels.token_labels import CapitalLetters
 from transforms.records.shard_text import join_documents
-from transforms.text.capitals import any_marked, capital_marks
+from transforms.text.capitals import any_in_range, upper_case_mask
 from transforms.text.normalize import normalize_texts
 from transforms.text.sentences import SENTENCE_RULES
 from transforms.tokens.tokenize_text import TextEncoder
@@ -26,7 +26,7 @@ TEXT = st.text(st.sampled_from("aAbBzZ éÉßẞǅİıΣσ我ＡａД𝐀𐐀.,-
 
 
 def marked(text: str) -> list[int]:
-    return np.flatnonzero(capital_marks(np.frombuffer(text.encode(), np.uint8))).tolist()
+    return np.flatnonzero(upper_case_mask(np.frombuffer(text.encode(), np.uint8))).tolist()
 
 
 def test_upper_case_letters_of_one_to_four_bytes() -> None:
@@ -54,7 +54,7 @@ def test_a_range_is_marked_if_one_of_its_bytes_is() -> None:
     marks = np.zeros(12, np.bool_)
     marks[[2, 11]] = True
     begins, ends = np.array([0, 2, 2, 7, 9, 2]), np.array([2, 3, 6, 9, 12, 2])
-    assert any_marked(begins, ends, marks).tolist() == [False, True, True, False, True, False]
+    assert any_in_range(begins, ends, marks).tolist() == [False, True, True, False, True, False]
 
 
 def encoded(tokenizer: Tokenizer, documents: list[str], *, words: bool = False) -> Tokens:

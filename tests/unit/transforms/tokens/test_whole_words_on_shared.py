@@ -18,7 +18,8 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings
 from transforms.build.corrupt import corrupt
 from transforms.objectives.bert_wwm import BERT_WWM
-from transforms.tokens.tokenize_text import TextEncoder, _blocks
+from transforms.tokens.sentence_blocks import sentence_blocks
+from transforms.tokens.tokenize_text import BLOCK_BYTES, TextEncoder
 from transforms.windows.lay_out import lay_out
 
 DOCUMENTS = 200
@@ -140,7 +141,7 @@ def test_all_ids_are_the_library_s(name: str, corpus: str, shared_data: Path) ->
     text = shard_of(*documents_of(shared_data / corpus), words=False)
     tokens = encoder.encode(text, rng_for(0, "check"))
     assert tokens.exact_path == "word_table"
-    slow = [encoder._through_library(block) for block in _blocks(text)]
+    slow = [encoder._through_library(block) for block in sentence_blocks(text, BLOCK_BYTES)]
     assert np.array_equal(tokens.ids, np.concatenate([block.ids for block in slow]))
     counts = np.concatenate([block.counts for block in slow])
     assert np.array_equal(np.diff(tokens.sentence_offsets), counts[counts > 0])

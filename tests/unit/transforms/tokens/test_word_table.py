@@ -76,7 +76,7 @@ def test_pieces_know_their_bytes_and_pre_tokens() -> None:
     assert pieces.ids.tolist() == [68, 45, 24, 69, 70, 51, 9, 43]
     assert pieces.byte_starts.tolist() == [0, 3, 4, 1, 3, 5, 0, 2]
     assert pieces.byte_ends.tolist() == [3, 4, 5, 3, 5, 8, 2, 3]
-    assert pieces.opens.tolist() == [True, True, True, True, False, True, True, True]
+    assert pieces.may_begin_word.tolist() == [True, True, True, True, False, True, True, True]
 
 
 def test_a_piece_begins_behind_its_space() -> None:
@@ -86,7 +86,7 @@ def test_a_piece_begins_behind_its_space() -> None:
     assert pieces.byte_starts.tolist() == [1, 1, 1, 1]
     # The second is the space alone, and ends where it begins.
     assert pieces.byte_ends.tolist() == [4, 1, 4, 4]
-    assert pieces.opens.tolist() == [True, True, False, False]
+    assert pieces.may_begin_word.tolist() == [True, True, False, False]
 
 
 def test_words_whose_sentence_must_be_encoded_whole() -> None:
@@ -94,7 +94,7 @@ def test_words_whose_sentence_must_be_encoded_whole() -> None:
     # Nmt makes a space of U+200B, and NFKC a space and a mark of the acute accent.
     words = [" the", " a\u200bb", " \u200b", "a´", " ´", " ｃａｔ", " "]
     rows, _ = table.look_up(*words_of(*words))
-    assert table.whole_sentence[rows].tolist() == [False, True, True, True, False, False, True]
+    assert table.needs_sentence[rows].tolist() == [False, True, True, True, False, False, True]
 
 
 def test_a_word_with_an_added_token_needs_its_sentence() -> None:
@@ -102,7 +102,7 @@ def test_a_word_with_an_added_token_needs_its_sentence() -> None:
     tokenizer.add_tokens(["zq"])
     table = WordTable(load_tokenizer(tokenizer.to_str()), WORD_PIECE)
     rows, _ = table.look_up(*words_of("the", " zqs", "[CLS]", "中"))
-    assert table.whole_sentence[rows].tolist() == [False, True, False, False]
+    assert table.needs_sentence[rows].tolist() == [False, True, False, False]
 
 
 def with_special(*tokens: AddedToken) -> Tokenizer:
@@ -161,4 +161,4 @@ def test_words_are_encoded_as_if_alone(words: list[str], positions: bool) -> Non
     if positions:
         assert pieces.byte_starts.tolist() == alone.byte_starts.tolist()
         assert pieces.byte_ends.tolist() == alone.byte_ends.tolist()
-        assert pieces.opens.tolist() == alone.opens.tolist()
+        assert pieces.may_begin_word.tolist() == alone.may_begin_word.tolist()

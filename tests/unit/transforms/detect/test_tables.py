@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from transforms.detect.json_looks import LINES, NO_OBJECTS, OBJECTS, json_of
-from transforms.detect.looks import HEAD_BYTES
-from transforms.detect.table_looks import table_of
+from transforms.detect.content_checks import HEAD_BYTES
+from transforms.detect.json_kinds import LINES, NO_OBJECTS, OBJECTS, json_kind
+from transforms.detect.tables import table_kind
 
 TSV, CSV, TAGGED = "tab-separated values", "CSV", "labelled words (CoNLL)"
 ENGLISH = [
@@ -94,14 +94,14 @@ TABLES = {
 def test_tables(table: str, ends: str) -> None:
     text, kind = TABLES[table]
     text = text.replace("\r\n", "\n").replace("\n", ends)
-    assert table_of(text[:HEAD_BYTES], whole=len(text) < HEAD_BYTES) == kind
+    assert table_kind(text[:HEAD_BYTES], whole=len(text) < HEAD_BYTES) == kind
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_of_which_only_the_head_is_seen(table: str) -> None:
     text, kind = TABLES[table]
     if text.count("\n") > 50:
-        assert table_of(text[: 2 * len(text) // 3], whole=False) == kind
+        assert table_kind(text[: 2 * len(text) // 3], whole=False) == kind
 
 
 NO_TABLES = {
@@ -149,7 +149,7 @@ NO_TABLES = {
 @pytest.mark.parametrize("prose", NO_TABLES)
 @pytest.mark.parametrize("whole", [True, False])
 def test_no_tables(prose: str, whole: bool) -> None:
-    assert table_of(NO_TABLES[prose], whole=whole) is None
+    assert table_kind(NO_TABLES[prose], whole=whole) is None
 
 
 ROWS = [{"id": n, "text": text} for n, text in enumerate(ENGLISH)]
@@ -172,9 +172,9 @@ JSON = {
 @pytest.mark.parametrize("name", JSON)
 def test_json(name: str) -> None:
     text, kind = JSON[name]
-    assert json_of(text, whole=True) == kind
+    assert json_kind(text, whole=True) == kind
     if len(text) > 1000:
-        assert json_of(text[: len(text) // 2], whole=False) == kind
+        assert json_kind(text[: len(text) // 2], whole=False) == kind
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_json(name: str) -> None:
     ],
 )
 def test_json_of_which_not_one_line_is_whole(text: str, kind: str) -> None:
-    assert json_of(text[:5000], whole=False) == kind
+    assert json_kind(text[:5000], whole=False) == kind
 
 
 @pytest.mark.parametrize(
@@ -212,5 +212,5 @@ def test_json_of_which_not_one_line_is_whole(text: str, kind: str) -> None:
     ],
 )
 def test_no_json(text: str) -> None:
-    assert json_of(text, whole=True) is None
-    assert json_of(text * 300, whole=False) is None
+    assert json_kind(text, whole=True) is None
+    assert json_kind(text * 300, whole=False) is None

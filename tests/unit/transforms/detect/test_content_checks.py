@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.corpus_fixtures import SAMPLE
+from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.detect.looks import checks_of
 from transforms.files.inputs import input_file, plan_ranges
 from transforms.files.planned_file import ReadError
 from transforms.read.formats import read_range
@@ -39,7 +39,7 @@ def read(
 ) -> list[str]:
     file = input_file(name, len(data), requested, encoding=encoding or "utf-8")
     texts = []
-    for part in plan_ranges([file], 1 << 20, checks_of(requested, encoding)):
+    for part in plan_ranges([file], 1 << 20, enabled_checks(requested, encoding)):
         for batch in read_range(io.BytesIO(data), part):
             assert not batch.rejected
             texts += [text.decode() for text in batch.texts]

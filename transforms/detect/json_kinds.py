@@ -1,4 +1,4 @@
-"""JSON under the name of text, and text under the name of JSON."""
+"""Detects JSON in files that are named as text, and the lack of it in files named as JSON."""
 
 import json
 import re
@@ -9,24 +9,33 @@ from transforms.records.json_values import SEPARATORS
 
 LINES, OBJECTS, NO_OBJECTS = "JSON lines", "JSON", "JSON without objects"
 
-_MOST_LINES = 50
-# What may be missing at the end of a value that is cut.
+_MAX_LINES = 50
+# An error so close to the end, in characters, may be due to truncation.
 _CUT = 200
 _OPENING = re.compile(r'\[\s*["\[{]|\{\s*"(?:[^"\\\n]|\\.)*"\s*:')
 
 
-def json_of(text: str, *, whole: bool) -> str | None:
-    """Returns what kind of JSON the beginning of a text looks like, None if like none.
+def json_kind(text: str, *, whole: bool) -> str | None:
+    r"""Returns the kind of JSON that a text is, None if it is not JSON.
+
+    >>> json_kind('{"text": "a"}\n{"text": "b"}\n', whole=True)
+    'JSON lines'
+    >>> json_kind('[{"text": "a"}, {"te', whole=False)
+    'JSON'
+    >>> json_kind('["a", "b"]', whole=True)
+    'JSON without objects'
+    >>> json_kind("[a] is a note, {b} is not.", whole=True) is None
+    True
 
     Args:
       text: The beginning of a file.
-      whole: Whether the file has no more.
+      whole: Whether this is the whole file; otherwise it may end inside a value.
 
     Returns:
       `LINES`, `OBJECTS`, or `NO_OBJECTS`, which no format reads.
     """
     lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    lines = lines[:_MOST_LINES] if whole or len(lines) > _MOST_LINES else lines[:-1]
+    lines = lines[:_MAX_LINES] if whole or len(lines) > _MAX_LINES else lines[:-1]
     kinds = list(map(_kind_of_line, lines))
     if _are_most(kinds, dict):
         return LINES
@@ -38,24 +47,24 @@ def json_of(text: str, *, whole: bool) -> str | None:
 
 
 def _are_most(kinds: Sequence[type | None], kind: type) -> bool:
-    """Whether all lines hold this type, or several and nearly all: a line or two may be broken."""
+    """Whether all lines have this type; of several lines, a few may be broken."""
     count = kinds.count(kind)
     return count == len(kinds) > 0 or (count > 1 and count * 5 >= len(kinds) * 4)
 
 
 def has_json(text: str) -> bool:
-    """Whether any line begins as an object or array does."""
+    """Whether any line begins like an object or array."""
     return any(
         line.lstrip()[:1] in ("{", "[") for line in re.split(r"[\r\n]+", text) if line.strip()
     )
 
 
-def objects_in(text: str) -> list[dict[str, Any]]:
-    """Returns the first objects of JSON lines, of an array, or one after the other."""
+def first_objects(text: str) -> list[dict[str, Any]]:
+    """Returns the first objects of JSON lines, of an array, or of concatenated JSON."""
     body = text.lstrip()
     decoder, found = json.JSONDecoder(), list[dict[str, Any]]()
     place = _after_space(body, 1) if body.startswith("[") else 0
-    while place < len(body) and len(found) < _MOST_LINES:
+    while place < len(body) and len(found) < _MAX_LINES:
         try:
             value, place = decoder.raw_decode(body, place)
         except (ValueError, RecursionError):
@@ -68,7 +77,7 @@ def objects_in(text: str) -> list[dict[str, Any]]:
 
 
 def _kind_of_line(line: str) -> type | None:
-    """Returns the type of a line's value, for arrays only if there is text in it."""
+    """Returns the type of the JSON value in a line, None if it is not JSON or has no text."""
     if line[0] not in '{["':
         return None
     try:
@@ -81,7 +90,7 @@ def _kind_of_line(line: str) -> type | None:
 
 
 def _values_of(text: str, *, whole: bool) -> str | None:
-    """Tells whether this is one value, or objects one after the other, as far as it goes."""
+    """Returns the kind of a single value or of concatenated objects, None if it is neither."""
     decoder, place, found = json.JSONDecoder(), 0, 0
     objects = text.startswith("{") or re.match(r"\[\s*\{", text) is not None
     name = OBJECTS if objects else NO_OBJECTS

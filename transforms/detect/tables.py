@@ -1,8 +1,9 @@
-"""Tables under the name of text: which lines are rows of fields, and which are prose.
+"""Detects tables (CSV, TSV, CoNLL) in files that are named as text.
 
-A comma, tab or bar on every line makes no table: verse has commas, glossaries and plays have tabs.
-So a table is rows of as many fields each that also have a sign that no prose has: a header of usual
-names, a column of numbers, of identifiers or of few labels, or fields in quotes as CSV has them.
+A comma, tab or bar on every line does not make a table: verse has commas, glossaries and plays have
+tabs. So a table consists of rows with the same number of fields, and also has a feature that prose
+does not have: a header of common column names; a column of numbers, identifiers or few labels; or
+quoted fields as in CSV.
 """
 
 import csv
@@ -11,8 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-_MOST_ROWS = 200
-_LEAST_ROWS = 3
+_MAX_ROWS = 200
+_MIN_ROWS = 3
 _LABELLED_ROWS = 6
 _LONGEST_LABEL = 30
 _LONG_TEXT = 24
@@ -22,15 +23,15 @@ _NUMBER = re.compile(
 )
 _IDENTIFIER = re.compile(r"(?=\S*\d)\S{2,64}")
 _NAME = re.compile(r"[^\W\d][\w .-]{0,40}")
-# How items of a list begin, before a tab: "1.", "(a)", "第一、", a bullet; who speaks; the chapter
-# and verse, or the time of what is said.
+# What precedes the tab in text that is no table: the number of a list item ("1.", "(a)", "第一、"),
+# a bullet, the name of a speaker, chapter and verse, or the time of a subtitle.
 _ITEM = re.compile(
     r"[(（\[]?[\w.]{1,8}[.)）\]、]|\W*|.*[:：]|([\w ]+ )?\d{1,3}(:\d{1,3}){1,2}([.,]\d+)?"
 )
 _TAG = re.compile(r"\S+([ \t]\S+)*[ \t](O|[BIESMLU]-\S+)")
 _COMMENTS = re.compile(r"(\s*#[^\r\n]*[\r\n])*")
 _STOPS = tuple(".!?。！？…")
-_USUAL_NAMES = """
+_COMMON_NAMES = """
 id idx index text texts sentence sentence1 sentence2 sentences content contents title body label
 labels category class sentiment score rating review comment question answer query document doc url
 date time timestamp author user username name lang language source target src tgt summary article
@@ -39,15 +40,20 @@ input output prompt completion instruction passage
 标签 文本 内容 标题 序号 编号 类别 分类 评论 问题 答案 回答 句子
 日期 时间 作者 正文 情感 来源 链接 用户
 """
-_HEADER = frozenset(_USUAL_NAMES.split())
+_HEADER_NAMES = frozenset(_COMMON_NAMES.split())
 
 
-def table_of(text: str, *, whole: bool) -> str | None:
-    """Returns what kind of table a text looks like, None if like none.
+def table_kind(text: str, *, whole: bool) -> str | None:
+    r"""Returns the kind of table that a text looks like, None if it looks like none.
+
+    >>> table_kind("label,text\ngood,We liked it.\n", whole=True)
+    'CSV'
+    >>> table_kind("Roses are red,\nViolets are blue,\n", whole=True) is None
+    True
 
     Args:
       text: The beginning of a file.
-      whole: Whether the file has no more; otherwise its last line is cut.
+      whole: Whether this is the whole file; otherwise the last line may be incomplete.
     """
     if _is_tagged(text, whole=whole):
         return "labelled words (CoNLL)"
@@ -59,17 +65,17 @@ def table_of(text: str, *, whole: bool) -> str | None:
 
 
 def _lines(text: str, *, whole: bool) -> list[str]:
-    """Returns lines that are not blank, without comments; the last one may be cut."""
+    """Returns the complete lines that are neither blank nor comments."""
     lines = re.split(r"\r\n|\n|\r", text)
     kept = [line for line in (lines if whole else lines[:-1]) if line.strip()]
-    return [line for line in kept if not line.startswith("# ")][:_MOST_ROWS] or kept
+    return [line for line in kept if not line.startswith("# ")][:_MAX_ROWS] or kept
 
 
 def _is_tagged(text: str, *, whole: bool) -> bool:
-    """Whether lines end in labels of words, with a space or tab in front."""
+    """Whether lines end in labels of words (IOB tags), after a space or tab."""
     lines = [x for x in _lines(text, whole=whole) if not x.startswith("-DOCSTART-")]
     tagged = sum(_TAG.fullmatch(line.rstrip()) is not None for line in lines)
-    # A word may be white space itself.
+    # Not all lines: the word may be white space itself.
     return len(lines) >= _LABELLED_ROWS and tagged * 10 >= len(lines) * 9
 
 
@@ -84,9 +90,9 @@ def _has_tabs(text: str, *, whole: bool) -> bool:
         return False
     if _is_header(even[0]):
         return len(even) > 1
-    if len(even) < _LEAST_ROWS:
+    if len(even) < _MIN_ROWS:
         return False
-    # A tab in front is an indent, and many in a row are there for the looks.
+    # A leading tab is indentation, and several tabs in a row are alignment.
     if not all(row[0].strip() for row in even):
         return most > 2 and _has_column(even, _NUMBER)
     if all(_ITEM.fullmatch(row[0].strip()) for row in even):
@@ -95,7 +101,7 @@ def _has_tabs(text: str, *, whole: bool) -> bool:
         return sum(not field.strip() for row in even for field in row[1:-1]) * 2 < len(even) or (
             _has_column(even, _NUMBER)
         )
-    return _has_signs(even) or _is_parallel(even)
+    return _has_typed_column(even) or _is_parallel(even)
 
 
 def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
@@ -105,35 +111,35 @@ def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
     rows = _csv_rows(text, delimiter, whole=whole)
     sizes = {len(row) for row in rows}
     if sizes == {1}:
-        # A single column can be told by fields that would not need quotes in prose.
+        # A table of one column is recognised by fields that are quoted because of a delimiter.
         quoted = re.search(rf'^"[^\n]*{re.escape(delimiter)}', text, re.MULTILINE)
-        return bool(delimiter == "," and rows[0][0] in _HEADER and len(rows) > 1 and quoted)
+        return bool(delimiter == "," and rows[0][0] in _HEADER_NAMES and len(rows) > 1 and quoted)
     if len(sizes) != 1 or len(rows) < 2:
-        # Text with delimiters that nobody quoted, below a header.
+        # Below a header there may be text with unquoted delimiters.
         lines = _lines(text, whole=whole)[1:]
         return named and sum(delimiter in line for line in lines) * 2 > len(lines) > 0
     if named:
         return True
     if sum(not row[-1] for row in rows) * 2 > len(rows):
-        # Verse has a comma behind.
+        # Lines of verse end in a comma.
         return False
     inner = [field for row in rows for field in row[1:] if field]
     if sum(field[0].isspace() for field in inner) * 2 > len(inner):
-        # Prose has a space behind a comma, and most of its lines are no numbers.
-        return len(rows) >= _LEAST_ROWS and len(rows[0]) > 2 and _has_column(rows[1:], _NUMBER)
+        # Prose has a space after a comma, and no columns of numbers.
+        return len(rows) >= _MIN_ROWS and len(rows[0]) > 2 and _has_column(rows[1:], _NUMBER)
     if delimiter == "|":
-        return bool(rows[0][0].strip()) and len(rows) >= _LEAST_ROWS and _has_signs(rows)
+        return bool(rows[0][0].strip()) and len(rows) >= _MIN_ROWS and _has_typed_column(rows)
     quote = rf'(^|{re.escape(delimiter)})"[^"]*"({re.escape(delimiter)}|\r?$)'
     return (
         _has_column(rows[1:], _NUMBER)
-        or _has_signs(rows)
+        or _has_typed_column(rows)
         or re.search(quote, text, re.MULTILINE) is not None
-        or _is_named(rows)
+        or _is_named_by_first_row(rows)
     )
 
 
 def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
-    """Returns the rows that are surely whole; none if this is no CSV."""
+    """Returns the rows that are certainly complete; none if this is not CSV."""
     rows: list[list[str]] = []
     text = text.strip("\r\n") if whole else text.lstrip("\r\n")
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
@@ -143,12 +149,12 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
     try:
         for row in reader:
             rows.append(row)
-            if len(rows) > _MOST_ROWS:
+            if len(rows) > _MAX_ROWS:
                 break
         else:
             rows = rows if whole else rows[:-1]
     except csv.Error as error:
-        # In what was cut, the last field may be open.
+        # If the text is truncated, the last field may be open.
         if whole or "end of data" not in str(error):
             return []
     return [] if [] in rows else rows
@@ -159,18 +165,18 @@ def _unquoted(fields: Sequence[str]) -> list[str]:
 
 
 def _is_header(fields: Sequence[str]) -> bool:
-    """Whether these are names of columns, most of them usual ones."""
+    """Whether these are names of columns, at least half of them common ones."""
     names = [field.strip().lower() for field in fields]
-    # The index that pandas writes has no name.
+    # pandas writes its index without a name.
     names = names[1:] if names[:1] == [""] else names
-    known = sum(name in _HEADER for name in names)
+    known = sum(name in _HEADER_NAMES for name in names)
     padded = any(field[:1].isspace() for field in fields)
     few = len(fields) < 2 or padded or len(set(names)) < len(names)
     return not few and known * 2 >= len(names) and all(map(_NAME.fullmatch, names))
 
 
-def _is_named(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row has names that do not occur below."""
+def _is_named_by_first_row(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row looks like names of columns that occur in no other row."""
     names = [field.strip() for field in rows[0]]
     short = all(name.isascii() and _NAME.fullmatch(name) and name.count(" ") < 2 for name in names)
     return short and len(set(names)) == len(names) and rows[0] not in rows[1:]
@@ -181,9 +187,9 @@ def _has_column(rows: Sequence[Sequence[str]], pattern: re.Pattern[str]) -> bool
     return any(all(pattern.fullmatch(field.strip()) for field in column) for column in columns)
 
 
-def _has_signs(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether there is a column of numbers, identifiers or labels; the first row may be names."""
-    body = rows[1:] if len(rows) > _LEAST_ROWS else rows
+def _has_typed_column(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a column has numbers, identifiers or labels; the first row may be a header."""
+    body = rows[1:] if len(rows) > _MIN_ROWS else rows
     return _has_column(body, _NUMBER) or any(
         _are_identifiers(column) or _are_labels(column, len({tuple(row) for row in body}))
         for column in zip(*body, strict=False)
@@ -191,12 +197,12 @@ def _has_signs(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _are_identifiers(column: Sequence[str]) -> bool:
-    distinct = len(set(column)) == len(column) >= _LEAST_ROWS
+    distinct = len(set(column)) == len(column) >= _MIN_ROWS
     return distinct and all(_IDENTIFIER.fullmatch(field.strip()) for field in column)
 
 
 def _are_labels(column: Sequence[str], rows: int) -> bool:
-    """Whether a column of this many distinct rows has few and short values."""
+    """Whether a column has few and short values, compared with the number of distinct rows."""
     values = {field.strip() for field in column}
     few = len(values) * 4 <= rows and rows >= _LABELLED_ROWS
     short = all(0 < len(value) <= _LONGEST_LABEL for value in values)
@@ -204,7 +210,7 @@ def _are_labels(column: Sequence[str], rows: int) -> bool:
 
 
 def _is_parallel(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether rows of two fields have sentences in both, where a glossary has a term in front."""
+    """Whether both fields of rows are sentences (parallel text); a glossary begins with a term."""
     first = [row[0].strip() for row in rows]
     ended = sum(field.endswith(_STOPS) for field in first)
     return sorted(map(len, first))[len(first) // 2] >= _LONG_TEXT or ended * 2 > len(first)

@@ -1,0 +1,308 @@
+"""Checks that the beginning of a file is what the name and the options say.
+
+Every check returns None, or a `Mismatch` that becomes the error message. The checks follow the
+steps of reading: bytes as stored, decompressed, decoded, and records.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from transforms.detect.encodings import contradicting_encoding, guess_encoding, is_misread
+from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, json_kind
+from transforms.detect.magic import binary_format, is_utf8, looks_binary
+from transforms.detect.tables import table_kind
+from transforms.files.inputs import CODEC_OF_SUFFIX
+from transforms.records.json_fields import field_of
+from transforms.records.query_titles import record_fields
+
+HEAD_BYTES = 64 << 10
+"""Number of bytes at the beginning of a file that are checked."""
+
+_CODEC_MAGIC = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
+_SUFFIX = {"gzip": ".gz", "bz2": ".bz2", "Zstandard": ".zst", "Parquet": ".parquet"}
+_HTML = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
+_XML = re.compile(r"<\?xml\s|<mediawiki[\s>]", re.IGNORECASE)
+_TAG = re.compile(r"</?([A-Za-z][\w:.-]*)(?:\s[^<>]*)?/?>")
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_WARC = re.compile(r"WARC/\d\.\d\r?\nWARC-")
+_MIN_TAGS = 3
+_MAX_NAMES = 20
+_AS_PROSE = "give --format lines or text to read its lines as prose"
+
+
+class Mismatch(NamedTuple):
+    """A file that is not what it is read as.
+
+    Attributes:
+      problem: What is wrong, to follow the name of the file.
+      advice: What the user can do about it.
+    """
+
+    problem: str
+    advice: str
+
+
+def enabled_checks(requested: str, encoding: str | None) -> frozenset[str]:
+    """Returns the names of the checks to make. What the user states explicitly is not checked.
+
+    Args:
+      requested: The format that the user named, "auto" if none.
+      encoding: The encoding that the user named, None if none.
+
+    Returns:
+      "binary", and "format" and "encoding" unless the user named them.
+    """
+    return frozenset(
+        {
+            "binary",
+            *(["format"] if requested == "auto" else []),
+            *(["encoding"] if encoding is None else []),
+        }
+    )
+
+
+def check_stored(head: bytes, kind: str, codec: str | None) -> Mismatch | None:
+    """Checks a file as it is stored: for magic numbers of other formats and codecs.
+
+    Args:
+      head: The beginning of the file.
+      kind: The format that the file is read as.
+      codec: The compression according to its name, None if there is none.
+    """
+    if head.startswith(_LFS_POINTER):
+        return Mismatch(
+            "is a pointer of Git LFS, not the file itself", "get the file, as with git lfs pull"
+        )
+    if codec:
+        # The first frame of Zstandard may be a skippable one.
+        skipped = codec == "zstd" and head[1:4] == b"\x2a\x4d\x18"
+        if head and not head.startswith(_CODEC_MAGIC[codec]) and not skipped:
+            return _misnamed(head, codec)
+        return None
+    what = binary_format(head)
+    if kind == "parquet":
+        return None if what == "Parquet" else _not_parquet(head, what)
+    if what:
+        return Mismatch(
+            f"looks like {what}", _rename_advice(what) or "convert it to text or JSON lines"
+        )
+    return None
+
+
+def check_encoded(head: bytes, encoding: str) -> Mismatch | None:
+    """Checks decompressed text before it is decoded with the encoding that the user named."""
+    # ASCII is the same in most encodings, but in UTF-16 two letters are one ideograph.
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    differs = wide or (encoding != "ascii" and not head.isascii())
+    if head and differs and is_utf8(head) and b"\0" not in head:
+        return Mismatch(
+            f"is UTF-8, not {encoding}", "read it without --encoding, in a separate run"
+        )
+    if found := contradicting_encoding(head, encoding):
+        return Mismatch(f"looks like {found}, not {encoding}", f"give --encoding {found}")
+    return None
+
+
+def check_decoded(head: bytes, stored: bytes, encoding: str) -> Mismatch | None:
+    """Checks the same text after decoding; `stored` is the text before."""
+    # The last character may be incomplete, and undecodable bytes are surrogates.
+    if not is_misread(codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(head)):
+        return None
+    # Text said to be Latin-1 is mostly cp1252, which has symbols in place of control characters.
+    found = guess_encoding(stored) or ("cp1252" if encoding == "iso8859-1" else None)
+    if found in (None, encoding):
+        return Mismatch(f"cannot be read as {encoding}", "give the --encoding of the file")
+    return Mismatch(
+        f"cannot be read as {encoding} and looks like {found}", f"give --encoding {found}"
+    )
+
+
+def _misnamed(head: bytes, codec: str) -> Mismatch:
+    what = binary_format(head)
+    suffix = next(suffix for suffix, of in CODEC_OF_SUFFIX.items() if of == codec)
+    return Mismatch(
+        f"is named as {codec} and looks {f'like {what}' if what else 'uncompressed'}",
+        (_rename_advice(what) if what else None) or f"rename it without {suffix}",
+    )
+
+
+def _rename_advice(what: str) -> str | None:
+    suffix = _SUFFIX.get(what)
+    return f"rename it to end in {suffix}" if suffix else None
+
+
+def _not_parquet(head: bytes, what: str | None) -> Mismatch:
+    if not head:
+        return Mismatch("is read as Parquet and is empty", "leave it out")
+    if not what and not looks_binary(head):
+        text = head.decode("utf-8", "replace")
+        whole = len(head) < HEAD_BYTES
+        what = json_kind(text, whole=whole) or table_kind(text, whole=whole) or "text"
+    return Mismatch(
+        f"is read as Parquet and looks like {what or 'other binary data'}",
+        "give it the name or the --format of what it is",
+    )
+
+
+def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -> Mismatch | None:
+    """Checks decompressed and decoded text or JSON.
+
+    Args:
+      head: The beginning of the text, in UTF-8.
+      kind: The format that the file is read as.
+      checks: See `enabled_checks`.
+      whole: Whether this is the whole file.
+    """
+    if what := binary_format(head):
+        return Mismatch(f"holds what looks like {what}", "convert it to text or JSON lines")
+    if "encoding" in checks and (mismatch := _not_in_utf8(head, whole=whole)):
+        return mismatch
+    if looks_binary(head):
+        return Mismatch("looks like binary data", "convert it to text or JSON lines")
+    text = head.decode("utf-8", "replace").removeprefix("\ufeff")
+    if _ends_in_cr(text, kind, forced="format" not in checks):
+        return Mismatch(
+            "has lines that end in CR alone",
+            "turn them into LF, as with tr '\\r' '\\n', so that lines and documents are recognised",
+        )
+    if kind == "jsonl":
+        return _not_json(text, whole=whole)
+    if "format" not in checks:
+        return None
+    return _json_as_text(text, whole=whole) or _markup(text) or _table_as_text(text, whole=whole)
+
+
+def check_fields(head: bytes, text_field: str) -> Mismatch | None:
+    """Checks that some record has the field, or fields, with the text."""
+    records = first_objects(head.decode("utf-8", "replace").removeprefix("\ufeff"))
+    names = record_fields(text_field) or (text_field,)
+    lacking = [name for name in names if all(field_of(record, name) is None for record in records)]
+    if not records or not lacking:
+        return None
+    there = list(dict.fromkeys(name for record in records for name in _names_of(record)))
+    what = f"its first {len(records)} records have" if len(records) > 1 else "its first record has"
+    return Mismatch(
+        f"has no field {lacking[0]!r}: {what} {', '.join(there[:_MAX_NAMES]) or 'none'}",
+        "name one with --text-field, as in --text-field "
+        + next((name for name in there if "text" in name or "content" in name), "meta.text"),
+    )
+
+
+def _names_of(record: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the fields of a record, those of nested objects as paths."""
+    return [
+        path
+        for name, value in record.items()
+        for path in (
+            [f"{name}.{inner}" for inner in _names_of(value)]
+            if isinstance(value, Mapping) and value
+            else [name]
+        )
+    ]
+
+
+def _ends_in_cr(text: str, kind: str, *, forced: bool) -> bool:
+    """Whether lines end in CR alone: all of them, or nearly all if the user named no format."""
+    alone, ended = len(re.findall(r"\r(?!\n)", text)), text.count("\n")
+    if alone < 2 or (kind == "jsonl" and (text.lstrip()[:1] == "[" or not has_json(text))):
+        return False
+    return not ended or (not forced and alone > 9 * ended)
+
+
+def _not_in_utf8(head: bytes, *, whole: bool) -> Mismatch | None:
+    """Checks for text that is mostly not UTF-8; single invalid lines become rejected records."""
+    if head.isascii() and b"\0" not in head:
+        seven = guess_encoding(head)
+        return _not_utf8(seven) if seven else None
+    marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"))
+    lines = [line for line in head.split(b"\n") if not line.isascii()]
+    if not whole:
+        lines = lines[:-1] or lines
+    bad = sum(not is_utf8(line) for line in lines)
+    wide = head.count(b"\0") > len(head) // 5
+    if not (marked or wide or (bad > 1 and bad * 2 > len(lines)) or (bad and len(lines) == bad)):
+        return None
+    if not wide and not marked and bad == 1 and head.count(b"\n") > 1 and len(head) < 200:
+        # One invalid record among others.
+        return None
+    name = guess_encoding(head)
+    if name is None and (wide or marked or looks_binary(head)):
+        return Mismatch("looks like binary data", "convert it to text or JSON lines")
+    return _not_utf8(name)
+
+
+def _not_utf8(name: str | None) -> Mismatch:
+    if name is None:
+        return Mismatch(
+            "is not UTF-8",
+            "give its --encoding, or --encoding utf-8 to reject the records that are not",
+        )
+    return Mismatch(
+        f"is not UTF-8 and looks like {name}",
+        f"give --encoding {name}, or --encoding utf-8 to reject the records that are not",
+    )
+
+
+def _not_json(text: str, *, whole: bool) -> Mismatch | None:
+    if not text.strip():
+        return None
+    if json_kind(text, whole=whole) == NO_OBJECTS:
+        # The whole file would be one or two records, and rejected.
+        return Mismatch("holds JSON without objects", 'make each text an object, {"text": ...}')
+    if has_json(text):
+        return None
+    if table := table_kind(text, whole=whole):
+        return Mismatch(
+            f"is read as JSON lines and looks like {table}", f"convert it, or {_AS_PROSE}"
+        )
+    return Mismatch("is read as JSON lines and has none", "name its --format, as in --format text")
+
+
+def _json_as_text(text: str, *, whole: bool) -> Mismatch | None:
+    found = json_kind(text, whole=whole)
+    if found == NO_OBJECTS:
+        return Mismatch(
+            "looks like JSON without objects",
+            'make each text an object, {"text": ...}, or give --format text to read it as prose',
+        )
+    advice = "give --format jsonl, or --format text to read it as prose"
+    return Mismatch(f"looks like {found}", advice) if found else None
+
+
+def _table_as_text(text: str, *, whole: bool) -> Mismatch | None:
+    found = table_kind(text, whole=whole)
+    advice = f"convert it to JSON lines or Parquet, or {_AS_PROSE}"
+    return Mismatch(f"looks like {found}", advice) if found else None
+
+
+def _markup(text: str) -> Mismatch | None:
+    if _WARC.match(text):
+        return Mismatch(
+            "looks like a web archive (WARC)",
+            "extract its texts first, or give --format text to read it with its headers",
+        )
+    text = _without_comments(text)
+    kind = "HTML" if _HTML.match(text) else "XML" if _XML.match(text) else ""
+    if not kind and _TAG.match(text):
+        # Plain text may have a tag around each document, speakers in brackets, or "<unk>".
+        found = list(_TAG.finditer(text))
+        tags = [each[1] for each in found]
+        closed = any("/" in (each[0][1], each[0][-2]) for each in found)
+        many = closed and len(tags) * 20 > max(text.count("\n"), 60)
+        kind = "HTML or XML" if many and len(set(tags)) >= _MIN_TAGS else ""
+    advice = "extract its text first, or give --format text to read it with its tags"
+    return Mismatch(f"looks like {kind}", advice) if kind else None
+
+
+def _without_comments(text: str) -> str:
+    """Returns a text without leading white space and comments."""
+    place = 0
+    while True:
+        while place < len(text) and text[place].isspace():
+            place += 1
+        end = text.find("-->", place)
+        if end < 0 or not text.startswith("<!--", place):
+            return text[place:]
+        place = end + 3

@@ -1,0 +1,93 @@
+"""Blocks of consecutive sentences, which are tokenized one after the other."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from schemas.records import Bytes, ByteSpans, CodedSpans, EntitySpans, Int64, ShardText
+from transforms.text.ideographs import ideographs
+from transforms.tokens.splitting import Splitting
+
+_LF, _SPACE = 0x0A, 0x20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SentenceBlock:
+    """Consecutive sentences of a shard.
+
+    Attributes:
+      data: uint8[N]; their text.
+      borders: int64[S + 1]; sentence s is data[borders[s]:borders[s + 1]].
+      marks: uint8[N]; see `ShardText.word_marks`; None if whole words are not wanted.
+      spans: Spans to project onto tokens, by name; in bytes of `data`. A span may begin before the
+        block or end after it.
+    """
+
+    data: Bytes
+    borders: Int64
+    marks: Bytes | None
+    spans: Mapping[str, ByteSpans]
+
+    def texts(self, which: Int64) -> list[str]:
+        """Returns the text of some sentences, without line ends."""
+        raw = self.data.tobytes()
+        begins, ends = self.borders[which].tolist(), self.borders[which + 1].tolist()
+        return [
+            raw[begin:end].rstrip(b"\n").decode() for begin, end in zip(begins, ends, strict=True)
+        ]
+
+
+def sentence_blocks(text: ShardText, size: int) -> Iterator[SentenceBlock]:
+    """Yields the sentences of a shard in blocks of about `size` bytes."""
+    starts = np.append(text.sentence_starts, len(text.data))
+    marks = np.arange(size, len(text.data), size)
+    cuts = np.unique(np.concatenate([[0], np.searchsorted(starts, marks), [len(starts) - 1]]))
+    for first, last in itertools.pairwise(cuts):
+        low, high = starts[first], starts[last]
+        yield SentenceBlock(
+            data=text.data[low:high],
+            borders=starts[first : last + 1] - low,
+            marks=None if text.word_marks is None else text.word_marks[low:high],
+            spans={name: _spans_within(spans, low, high) for name, spans in text.spans.items()},
+        )
+
+
+def _spans_within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
+    """Returns the spans that overlap [low, high), relative to `low`.
+
+    >>> found = _spans_within(ByteSpans(np.array([0, 4, 9]), np.array([2, 6, 12])), 5, 10)
+    >>> found.starts.tolist(), found.ends.tolist()
+    ([-1, 4], [1, 7])
+    """
+    first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
+    starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
+    if isinstance(spans, CodedSpans):
+        return CodedSpans(starts, ends, spans.codes[first:last])
+    if isinstance(spans, EntitySpans):
+        return EntitySpans(starts, ends, spans.entities[first:last])
+    return ByteSpans(starts, ends)
+
+
+def word_borders(block: SentenceBlock, splitting: Splitting) -> Int64:
+    r"""Returns int64[W + 1]: the borders of the words that are looked up in the table.
+
+    Words are split before spaces and around line ends, and around ideographs if these are
+    pre-tokens. The words "The", " cat", " 中", "a" and the line end:
+
+    >>> data = np.frombuffer("The cat 中a\n".encode(), np.uint8)
+    >>> block = SentenceBlock(data, np.array([0, len(data)]), None, {})
+    >>> word_borders(block, Splitting(isolate_ideographs=True, space_counts=False)).tolist()
+    [0, 3, 7, 8, 11, 12, 13]
+    """
+    cut = np.zeros(len(block.data) + 1, np.bool_)
+    cut[:-1] = (block.data == _SPACE) | (block.data == _LF)
+    cut[block.borders] = True
+    line_ends = np.flatnonzero(block.data == _LF)
+    cut[line_ends + 1] = True
+    if splitting.isolate_ideographs:
+        starts, lengths = ideographs(block.data)
+        cut[starts] = True
+        cut[starts + lengths] = True
+    return np.flatnonzero(cut)
