@@ -175,6 +175,7 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
         identities=[identity],
         identity=identity,
         wave_shards=wave_shards(options, text_bytes / shards.train) if local else shards.train,
+        labels=False,
         named=options.named_files,
         announcement=f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}",
     )

@@ -211,6 +211,7 @@ def _run_wave(
         text_field=options.text_field,
         max_document_bytes=options.max_document_mib << 20,
         anchors_field=options.anchors or "",
+        labels=plan.labels,
     )
     outputs = []
     wave = frozenset[int]().union(*wanted)

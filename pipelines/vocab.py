@@ -30,7 +30,7 @@ from transforms.files.planned_file import LookError, ReadError
 from transforms.files.work_folder import read_bytes
 from transforms.read.formats import read_range
 from transforms.read.read_documents import check_heads, check_unchanged, match_inputs
-from transforms.records.query_titles import record_fields
+from transforms.records.labelled_records import record_fields
 from transforms.tokens.sample_documents import DocumentSample
 from transforms.tokens.train_tokenizer import Training, measure_coverage, train_tokenizer
 

@@ -24,6 +24,10 @@ Empty where there are none.
 """
 
 
+LABELLED_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("label", pa.int8(), nullable=False))
+"""The same with the label of each record, 0 or more."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rejected:
     """A record set aside.
@@ -53,10 +57,26 @@ def document_key(text: bytes) -> bytes:
     return hashlib.blake2b(text, digest_size=KEY_BYTES).digest()
 
 
-def document_batch(texts: Sequence[bytes]) -> pa.RecordBatch:
-    """Returns normalised texts with their keys, as one batch of `DOCUMENT_SCHEMA`."""
-    keys = pa.array([document_key(text) for text in texts], pa.binary(KEY_BYTES))
-    return pa.record_batch([keys, pa.array(texts, pa.large_binary())], schema=DOCUMENT_SCHEMA)
+def labelled_key(text: bytes, label: int) -> bytes:
+    """Returns the content key of a labelled text: records with other labels have other keys.
+
+    The label is hashed in front of the second line, which keeps the bytes of data version 2.
+    """
+    first, end, rest = text.partition(b"\n")
+    return document_key(b"%b%b\xe2\x90\x9f%d %b" % (first, end, label, rest))
+
+
+def document_batch(texts: Sequence[bytes], labels: Sequence[int] = ()) -> pa.RecordBatch:
+    """Returns normalised texts with their keys, as one batch of `DOCUMENT_SCHEMA`.
+
+    With a label of each text it is one of `LABELLED_SCHEMA`.
+    """
+    if not labels:
+        keys = pa.array([document_key(text) for text in texts], pa.binary(KEY_BYTES))
+        return pa.record_batch([keys, pa.array(texts, pa.large_binary())], schema=DOCUMENT_SCHEMA)
+    keys = pa.array(list(map(labelled_key, texts, labels)), pa.binary(KEY_BYTES))
+    columns = [keys, pa.array(texts, pa.large_binary()), pa.array(labels, pa.int8())]
+    return pa.record_batch(columns, schema=LABELLED_SCHEMA)
 
 
 def anchored_batch(texts: Sequence[bytes], anchors: Sequence[bytes]) -> pa.RecordBatch:

@@ -73,6 +73,7 @@ class ShardText:
       document_starts: int64[D]; byte where each document begins.
       duplicates: Documents dropped because an equal one stands here.
       keys: uint8[D, 16]; the content key of each document.
+      labels: int8[D]; the label of each document. None if documents have no labels.
       sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
       spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`, and of
@@ -83,6 +84,7 @@ class ShardText:
     document_starts: Int64
     duplicates: int = 0
     keys: Bytes = dataclasses.field(default_factory=lambda: np.empty((0, 16), np.uint8))
+    labels: Array | None = None
     sentence_starts: Int64 = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
     word_marks: Bytes | None = None
     spans: Mapping[str, ByteSpans] = dataclasses.field(default_factory=dict)
@@ -177,12 +179,15 @@ class Tokens(TokenColumns):
       document_offsets: int64[D + 1]; document d is sentences [offsets[d], offsets[d + 1]).
       ends_line: bool[S]; the sentence is the last of its line.
       exact_path: "word_table" or "library": how the ids were found.
+      labels: int8[D]; the label of each document. None if they have none, and for documents that
+        were put together of parts.
     """
 
     sentence_offsets: Int64
     document_offsets: Int64
     ends_line: Bool
     exact_path: str
+    labels: Array | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

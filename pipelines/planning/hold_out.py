@@ -9,7 +9,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.planning.options import BuildOptions
-from schemas.documents import document_key
+from schemas.documents import document_batch
 from transforms.files.inputs import FileRange
 from transforms.objectives.recipe import Recipe
 from transforms.read.formats import read_range
@@ -90,7 +90,7 @@ def _upper_halves(
                     options.max_document_mib << 20,
                     options.anchors or "",
                 ):
-                    found = list(map(document_key, batch.texts))
+                    found = document_batch(batch.texts, batch.labels).column("key").to_pylist()
                     keys.update(found)
                     held_out.update(itertools.compress(found, _halves(found) < np.uint64(below)))
                     if len(held_out) >= enough and _are_many(len(keys), enough):

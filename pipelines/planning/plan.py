@@ -33,7 +33,7 @@ from transforms.files.planned_file import LookError
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.read.read_documents import check_heads, match_inputs
-from transforms.records.query_titles import record_fields
+from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 from transforms.text.words import Segmenter
 
@@ -70,6 +70,7 @@ class Plan(Generic[_Builder]):
       identity: The same of the whole. A folder holds one identity only.
       wave_shards: Shards that a local run builds together.
       announcement: What the user should know before it starts, "" if nothing.
+      labels: Documents keep the labels of records; annotations belong to the text alone.
       annotated: Shards of annotations that are read.
       named: Other files that were read to make the plan.
     """
@@ -85,6 +86,7 @@ class Plan(Generic[_Builder]):
     identity: Identity
     wave_shards: int
     announcement: str = ""
+    labels: bool = True
     annotated: Sequence[InputFile] = ()
     named: Sequence[str] = ()
 

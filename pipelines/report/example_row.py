@@ -6,6 +6,7 @@ import io
 import itertools
 from pathlib import Path
 
+import pyarrow as pa
 from rich.console import Console
 
 from pipelines.inspect import show
@@ -19,7 +20,6 @@ from transforms.annotate.gazetteer import Gazetteer
 from transforms.build.build_examples import BuildSettings, build_examples
 from transforms.build.corpus import Corpus
 from transforms.objectives.recipe import Recipe
-from transforms.records.query_titles import record_text
 from transforms.records.shard_text import join_documents
 from transforms.text.normalize import normalize_texts
 from transforms.tokens.train_tokenizer import Training, train_tokenizer
@@ -68,8 +68,8 @@ def _telling_row(corpus: Corpus) -> Row:
         vocabulary=corpus.vocabulary,
         annotations=_annotator() if corpus.entities else Annotator(),
     )
-    documents = _records() if corpus.recipe.pair.records else _documents()
-    text = join_documents([document_batch(documents)], deduplicate=True)
+    batch = _records() if corpus.recipe.pair.records else document_batch(_documents())
+    text = join_documents([batch], deduplicate=True)
     batch = next(build_examples(text, settings, ShardId("train", 0, 1)))
     decoder, copy = RowDecoder(corpus), corpus.recipe.copies - 1
     rows = [
@@ -97,16 +97,15 @@ def _documents() -> list[bytes]:
     return normalize_texts([part for text in texts for part in text.split(b"\n\n")])
 
 
-def _records() -> list[bytes]:
+def _records() -> pa.RecordBatch:
     """Returns headings of the sample with a line of their own document, and of the next one."""
     lines = [document.decode().split("\n") for document in _documents()]
-    fields = ("query", "title", "label")
     records = [
-        {"query": own[0], "title": title, "label": label}
+        (f"{own[0]}\n{title}".encode(), label)
         for own, following in itertools.pairwise(lines)
         for title, label in ((own[1], 0), (following[1], 2))
     ]
-    return [record_text(record, fields)[0].encode() for record in records]
+    return document_batch([text for text, _ in records], [label for _, label in records])
 
 
 @functools.cache

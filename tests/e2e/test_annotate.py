@@ -1,5 +1,6 @@
 """`shardmill annotate`, and builds that use what it stored."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.verify import main as verify
 from schemas.manifest import parse_manifest
-from tests.corpus_fixtures import tokenizer_file
+from tests.corpus_fixtures import RECORDS, records_file, tokenizer_file
 from tests.e2e.conftest import ROOT, Digests
 from tests.spacy_models import trained_model
 
@@ -170,3 +171,23 @@ def test_builds_of_any_tokenizer_use_stored_annotations(
     next(notes.glob("annotations/*.arrow")).unlink()
     assert main([*arguments, "--output", str(tmp_path / "d"), "--annotations", str(notes)]) == 2
     assert "is missing; make the annotations again" in capsys.readouterr().err
+
+
+def test_annotations_belong_to_the_text_of_records_whatever_their_labels(
+    tmp_path: Path, digests: Digests
+) -> None:
+    records = records_file().read_text("utf-8").splitlines()[:40]
+    again = [json.dumps({**json.loads(records[0]), "label": 2})]
+    path, fields = tmp_path / "records.jsonl", ("--text-field", RECORDS)
+    path.write_text("\n".join([*records, *again]), "utf-8")
+    assert annotate(path, tmp_path / "stored", *fields) == 0
+    assert len(stored(tmp_path / "stored")) == len(records)
+    tokenizer = str(tokenizer_file("wordpiece"))
+    members = ("--members", "ernie2-relevance,ernie2-knowledge", "--eval-fraction", "0")
+    made = []
+    for name, source in (("found", ()), ("looked-up", ("--annotations", str(tmp_path / "stored")))):
+        options = ["--input", str(path), "--tokenizer", tokenizer, "--shards", "2", *fields]
+        out = tmp_path / name
+        assert main(["build", "mixture", *options, *members, "--output", str(out), *source]) == 0
+        made.append([digests(out / member) for member in ("ernie2-relevance", "ernie2-knowledge")])
+    assert made[0] == made[1]

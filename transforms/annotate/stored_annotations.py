@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 
@@ -18,8 +19,9 @@ from schemas.annotations import (
     sort_keys,
 )
 from schemas.columns import ENTITY_IDS
+from schemas.documents import document_key
 from schemas.entities import ENTITIES, read_entities
-from schemas.records import Array, ByteSpans, EntitySpans, Int64, ShardText
+from schemas.records import Array, Bytes, ByteSpans, EntitySpans, Int64, ShardText
 from schemas.shards import map_file
 from transforms.files.work_folder import read_bytes
 from transforms.records.shard_text import ShardPlan
@@ -58,13 +60,14 @@ class StoredAnnotations:
         """
         kinds = list(kinds)
         plan = ShardPlan(train=len(self.paths), eval=0, eval_below=0)
-        numbers = plan.assign(text.keys) if len(text.keys) else np.empty(0, np.int64)
+        keys = text.keys if text.labels is None else _keys_of_texts(text)
+        numbers = plan.assign(keys) if len(keys) else np.empty(0, np.int64)
         found: dict[str, list[ByteSpans]] = {kind: [] for kind in kinds}
         missing = 0
         for number in np.unique(numbers).tolist():
             which = np.flatnonzero(numbers == number)
             table = open_annotations(self.folder, self.paths[number])
-            rows, there = _find(table, text.keys[which])
+            rows, there = _find(table, keys[which])
             missing += len(which) - len(rows)
             starts = text.document_starts[which[there]]
             sizes = np.diff(np.append(text.document_starts, len(text.data)))[which[there]]
@@ -141,6 +144,14 @@ def _leaves_documents(column: pa.ListArray, sizes: Int64) -> bool:
     spans = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     starts, ends = (spans.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
     return bool(((starts >= ends) | (ends > np.repeat(sizes, np.diff(offsets)))).any())
+
+
+def _keys_of_texts(text: ShardText) -> Bytes:
+    """Returns uint8[D, 16]: the keys of documents without their labels, as they are annotated."""
+    content, borders = text.data.tobytes(), [*text.document_starts.tolist(), len(text.data)]
+    # The line end behind a document is not part of its key.
+    keys = [document_key(content[begin : end - 1]) for begin, end in itertools.pairwise(borders)]
+    return np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)
 
 
 def _find(table: pa.RecordBatch, keys: Array) -> tuple[Int64, Int64]:

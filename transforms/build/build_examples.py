@@ -17,7 +17,6 @@ from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Stream, corrupt
 from transforms.objectives.recipe import Recipe
-from transforms.records.query_titles import without_signs
 from transforms.text.openings import find_openings
 from transforms.text.sentences import SENTENCE_RULES
 from transforms.text.words import Segmenter, annotate_words
@@ -128,8 +127,6 @@ def tokenize_shard(
 
 def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
     """Returns tokens with what the recipe needs to know of them, and nothing else."""
-    if not recipe.pair.records:
-        tokens = without_signs(tokens)
     return dataclasses.replace(
         tokens,
         word_starts=tokens.word_starts if recipe.needs_words else None,

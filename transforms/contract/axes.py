@@ -68,7 +68,7 @@ class Pair(Protocol):
       task: What is learned of them, if anything.
       labels: Relation to label; relations that are not in it are not predicted.
       records: The text is labelled records of a query and a title, see
-        `transforms.records.query_titles`.
+        `transforms.records.labelled_records`.
       wants: What the text lacks if there are no examples; empty if that is never so.
       segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
       needs_others: It may take text from another document, so a shard needs two.

@@ -15,7 +15,7 @@ from transforms.detect.magic import binary_format, is_utf8, looks_binary
 from transforms.detect.tables import table_kind
 from transforms.files.inputs import CODEC_OF_SUFFIX
 from transforms.records.json_fields import field_of
-from transforms.records.query_titles import record_fields
+from transforms.records.labelled_records import record_fields
 
 HEAD_BYTES = 64 << 10
 """Number of bytes at the beginning of a file that are checked."""

@@ -108,6 +108,7 @@ def _take_turns(tokens: Tokens, turns: Int64, rows: Int64, capacity: int) -> Tok
         **tokens.take(chosen).columns,
         sentence_offsets=offsets_of(kept + 1),
         document_offsets=rows,
+        labels=None,
         ends_line=np.ones(len(turns), np.bool_),
     )
 

@@ -6,13 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Windows
+from schemas.records import Int64, Packing, Tokens, Windows
 from transforms.contract.axes import PairTask
-from transforms.pairs.linked_pairs import find_linked, without_openings
 from transforms.pairs.pair_segments import excess_tokens
 from transforms.pairs.pairing import Pairing
-from transforms.pairs.sentence_distance import document_borders
-from transforms.records.query_titles import RELEVANCES, SIGNS
+from transforms.records.labelled_records import RELEVANCES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,20 +39,29 @@ class QueryTitles(Pairing):
         "whose fields --text-field names, as in query,title,label"
     )
 
-    @property
-    def openings(self) -> Sequence[str]:
-        return SIGNS
-
     def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows:
         tokens, offsets = packing.tokens, packing.tokens.sentence_offsets
-        linked = find_linked(tokens, SIGNS)
-        begins, ends = document_borders(tokens.document_offsets)
-        _, chosen = np.unique(begins[linked.sentences], return_index=True)
-        titles = linked.sentences[chosen]
-        first = np.stack([offsets[begins[titles]], offsets[titles]], axis=1)
-        second = np.stack([linked.texts[chosen], offsets[ends[titles]]], axis=1)
+        if tokens.labels is None:
+            none = np.empty((0, 2), np.int64)
+            return Windows(tokens, none, none, np.empty(0, np.uint8))
+        documents, titles = _titles(tokens)
+        begins, ends = tokens.document_offsets[documents], tokens.document_offsets[documents + 1]
+        first = np.stack([offsets[begins], offsets[titles]], axis=1)
+        second = np.stack([offsets[titles], offsets[ends]], axis=1)
         most = np.minimum(packing.targets[titles], capacity)
         off_first, off_second = excess_tokens(first, second, most)
         first[:, 1] -= off_first
         second[:, 1] -= off_second
-        return Windows(without_openings(tokens, SIGNS), first, second, linked.codes[chosen])
+        return Windows(tokens, first, second, tokens.labels[documents].astype(np.uint8))
+
+
+def _titles(tokens: Tokens) -> tuple[Int64, Int64]:
+    """Finds the documents of two lines, and the first sentence of the second line of each.
+
+    Example, documents of 3 and 1 sentences, of which sentences 1, 2 and 3 end a line: the first
+    document has its title at sentence 2, the other is a single line and is left out.
+    """
+    lines = np.flatnonzero(tokens.ends_line)
+    borders = np.searchsorted(lines, tokens.document_offsets)
+    documents = np.flatnonzero(np.diff(borders) > 1)
+    return documents, lines[borders[documents]] + 1

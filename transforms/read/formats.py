@@ -73,7 +73,7 @@ def read_range(
         path to it, as `meta.text`. It may also be a list of two or more turns of a dialogue, of
         which each becomes a line, see `transforms.records.json_fields`. In JSON, three names with
         commas between them are those of a query, a title and a label, see
-        `transforms.records.query_titles`.
+        `transforms.records.labelled_records`.
       max_document_bytes: The longest document, before normalisation.
       anchors_field: The field of a JSON object with the entities of its text; "" if it is not read.
 
@@ -227,15 +227,17 @@ def _add_json(
 ) -> None:
     """Adds the text of a JSON object, or sets it aside."""
     record, reason = json_object(line, records.undecodable)
-    text, anchors = b"", None
+    text, label, anchors = b"", None, None
     if not reason:
-        text, reason = json_text(record, field)
+        text, label, reason = json_text(record, field)
     if not reason and anchors_field:
         anchors = field_of(record, anchors_field)
     if reason:
         records.reject(offset, reason, line)
     elif anchors is not None:
         records.add_anchored(offset, text.decode(), anchors)
+    elif label is not None and not anchors_field:
+        records.add_labelled(offset, text, label)
     else:
         records.add(offset, text)
 

@@ -157,8 +157,10 @@ def _open(path: str) -> BinaryIO:
 
 
 class _ReadRangeFn(beam.DoFn):
-    def __init__(self, text_field: str, max_document_bytes: int, anchors_field: str) -> None:
-        self._text_field, self._anchors_field = text_field, anchors_field
+    def __init__(
+        self, text_field: str, max_document_bytes: int, anchors_field: str, labels: bool
+    ) -> None:
+        self._text_field, self._anchors_field, self._labels = text_field, anchors_field, labels
         self._max_document_bytes = max_document_bytes
 
     def process(self, part: FileRange) -> Iterator[_Output]:
@@ -172,7 +174,7 @@ class _ReadRangeFn(beam.DoFn):
                 if batch.texts and self._anchors_field:
                     yield anchored_batch(batch.texts, batch.anchors or [b""] * len(batch.texts))
                 elif batch.texts:
-                    yield document_batch(batch.texts)
+                    yield document_batch(batch.texts, batch.labels if self._labels else ())
         yield dict(tally)
 
 
@@ -190,6 +192,7 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
       max_document_bytes: Longer documents are cut at line ends.
       anchors_field: The field of a JSON object with the entities of its text; documents are then
         batches of `ANCHORED_SCHEMA`.
+      labels: Labelled records become batches of `LABELLED_SCHEMA`; else their labels are left out.
 
     Returns a `Reading`.
 
@@ -200,13 +203,16 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
     text_field: str = "text"
     max_document_bytes: int = MAX_DOCUMENT_BYTES
     anchors_field: str = ""
+    labels: bool = True
 
     def __post_init__(self) -> None:
         super().__init__()
         check_max_document_bytes(self.max_document_bytes)
 
     def expand(self, pbegin: PBegin) -> Any:
-        read = _ReadRangeFn(self.text_field, self.max_document_bytes, self.anchors_field)
+        read = _ReadRangeFn(
+            self.text_field, self.max_document_bytes, self.anchors_field, self.labels
+        )
         outputs = (
             pbegin
             | "CreateRanges" >> beam.Create(self.ranges)

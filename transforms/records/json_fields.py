@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transforms.records.query_titles import record_fields, record_text
+from transforms.records.labelled_records import labelled_text, record_fields
 
 # Fields of a turn of a dialogue, as ShareGPT, OpenAI and others name them.
 _TEXT_FIELDS = ("value", "content", "text", "utterance")
@@ -29,22 +29,24 @@ def json_object(line: bytes, undecodable: str) -> tuple[dict[str, Any], str]:
     return (record, "") if isinstance(record, dict) else ({}, "broken_json")
 
 
-def json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, str]:
-    """Returns the text of a record in UTF-8, and the reason for rejecting it or "".
+def json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, int | None, str]:
+    """Returns the text of a record in UTF-8, its label, and the reason for rejecting it or "".
 
     Args:
       record: A JSON object.
-      field: See `field_of`; or the names of a query, a title and a label, see `query_titles`.
+      field: See `field_of`; or the names of a query, a title and a label, see `labelled_records`.
+        Only a record of these has a label; that of others is None.
     """
+    label = None
     if names := record_fields(field):
         values = {name: field_of(record, name) for name in names}
-        text, reason = record_text(values, names)
+        text, label, reason = labelled_text(values, names)
     else:
         text, reason = text_of(field_of(record, field))
     try:
-        return text.encode(), reason
+        return text.encode(), label, reason
     except UnicodeEncodeError:
-        return b"", "unpaired_surrogate"
+        return b"", label, "unpaired_surrogate"
 
 
 def field_of(record: Mapping[str, Any], name: str) -> Any:

@@ -22,6 +22,7 @@ class ReadBatch:
     Attributes:
       texts: Normalised texts, none of them empty.
       anchors: Of each text, see `schemas.documents.ANCHORED_SCHEMA`; empty if no record had any.
+      labels: Of each text, if the records are labelled; else empty.
       rejected: Rejected records.
       tally: Counts: "documents" (texts), "bytes" (of the texts), "empty" (records of only white
         space) and "split" (cuts in documents that were too long).
@@ -31,6 +32,7 @@ class ReadBatch:
     rejected: list[Rejected]
     tally: dict[str, int]
     anchors: list[bytes] = dataclasses.field(default_factory=list)
+    labels: list[int] = dataclasses.field(default_factory=list)
 
 
 class RawRecords:
@@ -55,6 +57,7 @@ class RawRecords:
         self._texts: list[bytes] = []
         self._rejected: list[Rejected] = []
         self._anchors: dict[int, RawAnchors] = {}
+        self._labels: list[int] = []
         self._cuts = 0
 
     def extend(self, offsets: Sequence[int], texts: Sequence[bytes]) -> None:
@@ -67,6 +70,11 @@ class RawRecords:
         start = self.add_pieces(offset, text)
         if not start or start < len(text):
             self.extend([offset + start * self._stride], [text[start:]])
+
+    def add_labelled(self, offset: int, text: bytes, label: int) -> None:
+        """Adds a text with a label, which all pieces of a text that is too long have too."""
+        self.add(offset, text)
+        self._labels += [label] * (len(self._texts) - len(self._labels))
 
     def add_anchored(self, offset: int, text: str, found: object) -> None:
         """Adds a text with the anchors of its record.
@@ -123,13 +131,22 @@ class RawRecords:
             every = normalize_texts(texts)
             normalized = [text for text in every if text]
             anchors = self._anchors_of(first, every)
+            labels = [
+                label for label, text in zip(self._labels[first:last], every, strict=False) if text
+            ]
             tally = {
                 "documents": len(normalized),
                 "empty": len(texts) - len(normalized),
                 "split": self._cuts,
                 "bytes": sum(map(len, normalized)),
             }
-            yield ReadBatch(texts=normalized, rejected=self._rejected, tally=tally, anchors=anchors)
+            yield ReadBatch(
+                texts=normalized,
+                rejected=self._rejected,
+                tally=tally,
+                anchors=anchors,
+                labels=labels,
+            )
             self._rejected, self._cuts = [], 0
         self._clear()
 

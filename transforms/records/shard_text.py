@@ -87,10 +87,11 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
     """Joins the documents of one shard in the order of their keys, each ended by LF.
 
     Args:
-      batches: Batches of `DOCUMENT_SCHEMA`, in any order.
+      batches: Batches of `DOCUMENT_SCHEMA`, or all of `LABELLED_SCHEMA`, in any order.
       deduplicate: Whether to keep only one of the documents with the same key.
     """
-    table = pa.Table.from_batches(batches, DOCUMENT_SCHEMA)
+    batches = list(batches)
+    table = pa.Table.from_batches(batches, batches[0].schema if batches else DOCUMENT_SCHEMA)
     keys = table.column("key").combine_chunks()
     halves = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16).reshape(-1, 2)
     # Keys are ordered as strings of 16 bytes: by the first big-endian half, then by the second.
@@ -109,4 +110,13 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
         document_starts=starts[:-1],
         duplicates=len(keys) - len(order),
         keys=halves[order].view(np.uint8),
+        labels=_labels(table, order),
     )
+
+
+def _labels(table: pa.Table, order: Int64) -> Array | None:
+    """Returns int8[D]: the labels of documents in this order, None if they have none."""
+    if "label" not in table.column_names:
+        return None
+    labels: Array = table.column("label").to_numpy()[order]
+    return labels

@@ -35,6 +35,7 @@ def take_ranges(tokens: Tokens, begins: Int64, lengths: Int64, counts: Int64) ->
         **tokens.specials(int(offsets[-1])).columns,
         sentence_offsets=offsets,
         document_offsets=offsets_of(counts),
+        labels=None,
         ends_line=np.ones(len(lengths), np.bool_),
     )
     copy_ranges(tokens.pairs_with(taken), begins, offsets[:-1], lengths)

@@ -282,6 +282,7 @@ class TextEncoder:
             else np.concatenate([np.empty(0, np.bool_), *marked]),
             exact_path=path,
             annotations=self._annotations(text, blocks),
+            labels=None if text.labels is None else text.labels[np.unique(document) - 1],
         )
 
     def _annotations(self, text: ShardText, blocks: list[EncodedBlock]) -> dict[str, Array]:

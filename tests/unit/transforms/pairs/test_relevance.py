@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from pipelines.cli import main as shardmill
-from schemas.records import Packing, Tokens
+from schemas.documents import document_batch, document_key, labelled_key
+from schemas.records import Bytes, Int64, Packing, Tokens
 from tests.corpus_fixtures import (
     RECORDS,
     SAMPLE,
@@ -21,25 +20,23 @@ from tests.corpus_fixtures import (
     stored_rows,
     tokenizer_file,
 )
-from tests.oracles.streams import sentences_of_ids, tokens_of
+from tests.oracles.streams import tokens_of
 from trainer.tasks import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES
 from transforms.pairs.relevance import QueryTitles
 from transforms.records.json_fields import json_text
-from transforms.records.query_titles import SIGNS, record_fields, without_signs
-from transforms.text.openings import opening_name
+from transforms.records.labelled_records import record_fields
+from transforms.records.shard_text import join_documents
+from transforms.tokens.tokenize_text import TextEncoder
 
 Captured = pytest.CaptureFixture[str]
-NAME = opening_name(SIGNS)
 
 
-def signed(documents: list[list[int]], codes: dict[int, int]) -> Tokens:
-    tokens = tokens_of(documents)
-    marks = np.zeros(len(tokens.ids), np.uint8)
-    marks[list(codes)] = list(codes.values())
-    words = np.arange(len(tokens.ids)) % 2 == 0
-    return dataclasses.replace(tokens, word_starts=words, annotations={NAME: marks})
+def records_of(documents: list[list[int]], labels: list[int], ends_line: list[int]) -> Tokens:
+    """Returns documents of sentences of these lengths; of each sentence whether it ends a line."""
+    tokens = tokens_of(documents, ends_line=ends_line)
+    return dataclasses.replace(tokens, labels=np.array(labels, np.int8))
 
 
 def pairs_of(
@@ -60,53 +57,66 @@ def pairs_of(
 
 
 def test_pairs_of_literal_ids() -> None:
-    # Queries of one and of two sentences; titles of two and of one, signs are 102 and 110-111.
-    tokens = signed([[2, 3, 2], [1, 2, 4]], {2: 1, 10: 3, 11: 3})
+    # Queries of one and of two sentences; titles of two and of one.
+    tokens = records_of([[2, 2, 2], [1, 2, 2]], [0, 2], [1, 0, 1, 0, 1, 1])
     assert pairs_of(tokens) == [
-        ([100, 101], [103, 104, 105, 106], 0),
-        ([107, 108, 109], [112, 113], 2),
+        ([100, 101], [102, 103, 104, 105], 0),
+        ([106, 107, 108], [109, 110], 2),
     ]
     # What is too long loses its end; the target counts as well.
     for lengths in ((4, 1000), (1000, 4)):
         assert pairs_of(tokens, *lengths) == [
-            ([100, 101], [103, 104], 0),
-            ([107, 108], [112, 113], 2),
+            ([100, 101], [102, 103], 0),
+            ([106, 107], [109, 110], 2),
         ]
 
 
 def test_a_document_of_another_kind_makes_no_pair() -> None:
-    assert pairs_of(signed([[3, 4], [3]], {})) == []
-    # A title without a query, a sign without a title, and a sign after the first.
-    assert pairs_of(signed([[3], [2, 2]], {0: 1, 5: 2, 6: 2})) == []
-    assert pairs_of(signed([[1, 2, 2]], {1: 2, 3: 1})) == [([100], [102, 103, 104], 1)]
+    # A single line, as is left of a record whose query or title has no token.
+    assert pairs_of(records_of([[3], [2, 2]], [0, 1], [1, 0, 1])) == []
+    # Documents without labels.
+    assert pairs_of(tokens_of([[3, 4], [3]], ends_line=[1, 1, 1])) == []
 
 
-@given(
-    documents=st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=4), max_size=5),
-    seed=st.integers(0, 1 << 20),
-)
-def test_other_recipes_see_no_signs(documents: list[list[int]], seed: int) -> None:
-    tokens = tokens_of(documents)
-    drawn = rng_for(seed, "signs").integers(0, 2, len(tokens.ids)).astype(np.uint8)
-    tokens = signed(documents, dict(enumerate(drawn.tolist())))
-    kept = without_signs(tokens)
-    expected = [
-        [left for s in document if (left := [each for each in s if not drawn[each - 100]])]
-        for document in sentences_of_ids(tokens)
-    ]
-    assert sentences_of_ids(kept) == [document for document in expected if document]
-    assert kept.word_starts is not None
-    assert kept.word_starts.tolist() == [each % 2 == 0 for each in kept.ids.tolist()]
-    assert len(kept.ends_line) == len(kept.sentence_offsets) - 1
-    plain = tokens_of(documents)
-    assert without_signs(plain) is plain
+def test_labels_follow_documents_that_lose_their_tokens() -> None:
+    """A document without a token is gone, and its label with it."""
+    records = [(b"one\ntwo", 1), ("\u200b\n\u200b".encode(), 0), (b"on\nit", 2)]
+    texts, labels = [text for text, _ in records], [label for _, label in records]
+    text = join_documents([document_batch(texts, labels)], deduplicate=True)
+    text = dataclasses.replace(text, sentence_starts=lines_of(text.data))
+    json = tokenizer_file("wordpiece").read_text("utf-8")
+    tokens = TextEncoder(json).encode(text, rng_for(0, "check"))
+    assert text.labels is not None
+    assert tokens.labels is not None
+    # Documents come in the order of their keys.
+    order = [label for label in text.labels.tolist() if label]
+    assert sorted(order) == [1, 2]
+    assert tokens.labels.tolist() == order
+    assert {pair[2] for pair in pairs_of(tokens)} == {1, 2}
+
+
+def lines_of(data: Bytes) -> Int64:
+    """Returns where lines begin."""
+    return np.flatnonzero(np.append(True, data[:-1] == ord("\n")))
+
+
+def test_the_same_text_with_another_label_is_another_document() -> None:
+    batch = document_batch([b"a\nb", b"a\nb", b"a\nb"], [0, 1, 0])
+    text = join_documents([batch], deduplicate=True)
+    assert (len(text.document_starts), text.duplicates) == (2, 1)
+    assert text.labels is not None
+    assert sorted(text.labels.tolist()) == [0, 1]
+    keys = {labelled_key(b"a\nb", label) for label in (0, 1)}
+    assert {key.tobytes() for key in text.keys} == keys
+    # The key of data version 2, in which the label stood in front of the title.
+    assert labelled_key(b"a\nb", 1) == document_key("a\n\u241f1 b".encode())
 
 
 @pytest.mark.parametrize(
     ("record", "text", "reason"),
     [
-        ({"q": " two\nwords ", "t": "a\u2028b", "l": 0}, "two words\n␟0 a b", ""),
-        ({"q": "x", "t": "y", "l": 2, "more": 1}, "x\n␟2 y", ""),
+        ({"q": " two\nwords ", "t": "a\u2028b", "l": 0}, "two words\na b", ""),
+        ({"q": "x", "t": "y", "l": 2, "more": 1}, "x\ny", ""),
         ({"q": "x", "l": 1}, "", "missing_field"),
         ({"q": 3, "t": "y", "l": 1}, "", "missing_field"),
         ({"q": "x", "t": " \t", "l": 1}, "", "missing_field"),
@@ -118,7 +128,8 @@ def test_other_recipes_see_no_signs(documents: list[list[int]], seed: int) -> No
     ],
 )
 def test_a_record_becomes_two_lines(record: dict[str, Any], text: str, reason: str) -> None:
-    assert json_text(record, "q,t,l") == (text.encode(), reason)
+    label = record["l"] if text else 0
+    assert json_text(record, "q,t,l") == (text.encode(), label, reason)
 
 
 def test_the_names_of_fields() -> None:

@@ -188,7 +188,7 @@ def test_spoilt_turns_are_found() -> None:
     ],
 )
 def test_a_list_of_turns_is_a_dialogue(turns: object, text: bytes, reason: str) -> None:
-    assert json_text({"turns": turns}, "turns") == (text, reason)
+    assert json_text({"turns": turns}, "turns") == (text, None, reason)
 
 
 @pytest.fixture(scope="module")
