@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from transforms.detect.encodings import contradicting_encoding, guess_encoding, is_misread
 from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, json_kind
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
+from transforms.detect.markup import WEB_ARCHIVE, markup_kind
 from transforms.detect.tables import table_kind
 from transforms.files.inputs import CODEC_OF_SUFFIX
 from transforms.records.json_fields import field_of
@@ -22,12 +23,7 @@ HEAD_BYTES = 64 << 10
 
 _CODEC_MAGIC = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
 _SUFFIX = {"gzip": ".gz", "bz2": ".bz2", "Zstandard": ".zst", "Parquet": ".parquet"}
-_HTML = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
-_XML = re.compile(r"<\?xml\s|<mediawiki[\s>]", re.IGNORECASE)
-_TAG = re.compile(r"</?([A-Za-z][\w:.-]*)(?:\s[^<>]*)?/?>")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_WARC = re.compile(r"WARC/\d\.\d\r?\nWARC-")
-_MIN_TAGS = 3
 _MAX_NAMES = 20
 _AS_PROSE = "give --format lines or text to read its lines as prose"
 
@@ -278,31 +274,9 @@ def _table_as_text(text: str, *, whole: bool) -> Mismatch | None:
 
 
 def _markup(text: str) -> Mismatch | None:
-    if _WARC.match(text):
-        return Mismatch(
-            "looks like a web archive (WARC)",
-            "extract its texts first, or give --format text to read it with its headers",
-        )
-    text = _without_comments(text)
-    kind = "HTML" if _HTML.match(text) else "XML" if _XML.match(text) else ""
-    if not kind and _TAG.match(text):
-        # Plain text may have a tag around each document, speakers in brackets, or "<unk>".
-        found = list(_TAG.finditer(text))
-        tags = [each[1] for each in found]
-        closed = any("/" in (each[0][1], each[0][-2]) for each in found)
-        many = closed and len(tags) * 20 > max(text.count("\n"), 60)
-        kind = "HTML or XML" if many and len(set(tags)) >= _MIN_TAGS else ""
-    advice = "extract its text first, or give --format text to read it with its tags"
-    return Mismatch(f"looks like {kind}", advice) if kind else None
-
-
-def _without_comments(text: str) -> str:
-    """Returns a text without leading white space and comments."""
-    place = 0
-    while True:
-        while place < len(text) and text[place].isspace():
-            place += 1
-        end = text.find("-->", place)
-        if end < 0 or not text.startswith("<!--", place):
-            return text[place:]
-        place = end + 3
+    found = markup_kind(text)
+    if found == WEB_ARCHIVE:
+        advice = "extract its texts first, or give --format text to read it with its headers"
+    else:
+        advice = "extract its text first, or give --format text to read it with its tags"
+    return Mismatch(f"looks like {found}", advice) if found else None
