@@ -52,17 +52,8 @@ def main() -> None:
         text = ["--input", str(ROOT / "sample" / "*.txt")]
         size = ["--size", "5000", "--min-frequency", "1"]
         shardmill("vocab", "--model", "wordpiece", *size, "--output", tokenizer, *text)
-        shardmill(
-            "build",
-            "bert-wwm",
-            *text,
-            "--tokenizer",
-            tokenizer,
-            "--output",
-            corpus,
-            "--eval-fraction",
-            "0.1",
-        )
+        options = ["--tokenizer", tokenizer, "--eval-fraction", "0.1", "--output", corpus]
+        shardmill("build", "bert-wwm", *text, *options)
         page = folder / "corpus" / "report.html"
         html, found = re.subn("</head>", lambda _: SHORTER, page.read_text("utf-8"))
         assert found == 1
