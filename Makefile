@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
 
-.PHONY: demo test lint types docs clean
+.PHONY: demo test lint types docs pictures clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m pipelines.demo
@@ -18,6 +18,9 @@ lint: $(VENV)/.tested
 
 types: $(VENV)/.tested
 	$(BIN)/mypy
+
+pictures: $(VENV)/.tested
+	$(BIN)/python docs/pictures/report.py
 
 docs: $(VENV)/.tested
 	$(BIN)/python -m pipelines.recipes --markdown > docs/objectives.md

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# apache-beam 2.77.0: FileSystems.delete and FileSystems.match take a local name that has brackets for
-# a pattern, even where a file of that very name exists; FileSystems.exists and open take it literally.
+# apache-beam 2.77.0: FileSystems.delete and FileSystems.match treat a local name with brackets as a
+# glob pattern, even if a file with exactly that name exists. FileSystems.exists and open treat it
+# literally.
 #
-# One would have guessed: delete(["d/part[1]"]) removes d/part[1], the file that exists() finds and
-# open() reads, or refuses; documentation of delete: "paths: list of paths that give the file objects
-# to be deleted". What happens: d/part1, a file that nobody named, is gone, and d/part[1] is left.
+# Expected: delete(["d/part[1]"]) removes d/part[1], the file that exists() finds and open() reads, or
+# raises. The documentation of delete says "paths: list of paths that give the file objects to be
+# deleted". Actual: d/part1, a file that was not named, is deleted, and d/part[1] remains.
 #
-# For users: list a folder and compare names instead of deleting by name, or escape [ as [[].
+# Workaround: list the folder and compare names instead of deleting by name, or escape [ as [[].
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -19,21 +19,21 @@ PARTITIONS: Mapping[str, tuple[str, Sequence[str]]] = {
 """Groups whose counts are shares of a whole: title, and names; no names are all of the group."""
 
 TITLES: Mapping[str, str] = {
-    "length.eighth": "Rows by length in tokens",
-    "select.eighth": "Selected units by eighths of their rows, in a sample",
-    "select.words_of": "Words by length in tokens, in a sample",
-    "select.selected_words_of": "Selected words by length in tokens, in a sample",
-    "unit.of": "Units by tokens, the last class and more",
-    "unit.selected_of": "Selected units by tokens, the last class and more",
-    "basic.of": "Units of stage basic by tokens, the last class and more",
-    "basic.selected_of": "Selected units of stage basic by tokens, the last class and more",
-    "phrase.of": "Units of stage phrase by tokens, the last class and more",
-    "phrase.selected_of": "Selected units of stage phrase by tokens, the last class and more",
-    "entity.of": "Units of stage entity by tokens, the last class and more",
-    "entity.selected_of": "Selected units of stage entity by tokens, the last class and more",
-    "mask.random_ids": "Random tokens by sixteenths of the vocabulary",
-    "mask.expected_ids_millionths": "Random tokens expected there, in millionths",
-    "mask.replaced_ids": "Tokens they stand for by sixteenths of the vocabulary",
+    "length.eighth": "Row length in tokens",
+    "select.eighth": "Selected units by position in the row, in eighths (sampled)",
+    "select.words_of": "Word length in tokens (sampled)",
+    "select.selected_words_of": "Length of selected words in tokens (sampled)",
+    "unit.of": "Unit length in tokens (last bar: this or more)",
+    "unit.selected_of": "Length of selected units in tokens (last bar: this or more)",
+    "basic.of": "Stage basic: unit length in tokens (last bar: this or more)",
+    "basic.selected_of": "Stage basic: length of selected units (last bar: this or more)",
+    "phrase.of": "Stage phrase: unit length in tokens (last bar: this or more)",
+    "phrase.selected_of": "Stage phrase: length of selected units (last bar: this or more)",
+    "entity.of": "Stage entity: unit length in tokens (last bar: this or more)",
+    "entity.selected_of": "Stage entity: length of selected units (last bar: this or more)",
+    "mask.random_ids": "Random replacement tokens by id, in sixteenths of the vocabulary",
+    "mask.expected_ids_millionths": "Expected random replacement tokens, in millionths",
+    "mask.replaced_ids": "Replaced tokens by id, in sixteenths of the vocabulary",
 }
 """Titles of known histograms; others are called by their names."""
 

@@ -176,8 +176,11 @@ def test_charts_take_every_statistic_once() -> None:
         for chart in found.histograms
     }
     assert bars == {
-        "Random tokens by sixteenths of the vocabulary": [("1", 1, 1 / 3), ("2", 3, 1.0)],
-        "Rows by length in tokens": [("0–4", 0, 0.0), ("5–9", 4, 1.0)],
+        "Random replacement tokens by id, in sixteenths of the vocabulary": [
+            ("1", 1, 1 / 3),
+            ("2", 3, 1.0),
+        ],
+        "Row length in tokens": [("0–4", 0, 0.0), ("5–9", 4, 1.0)],
     }
     assert found.rest == [("alone_1", 5), ("length.rows", 4), ("mask.selected", 10), ("other", 6)]
 
