@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from pipelines.cli import main as shardmill
 from schemas.records import Packing, Tokens
-from tests.corpus_fixtures import (
+from tests.oracles.streams import sentences_of_ids, tokens_of
+from tests.support.sample_builds import (
     RECORDS,
     SAMPLE,
     corpus,
@@ -21,7 +22,6 @@ from tests.corpus_fixtures import (
     stored_rows,
     tokenizer_file,
 )
-from tests.oracles.streams import sentences_of_ids, tokens_of
 from trainer.tasks import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES
