@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from pipelines.cli import main
 from pipelines.verify import main as verify
 from schemas.manifest import parse_manifest
-from tests.corpus_fixtures import RECORDS, records_file, tokenizer_file
-from tests.e2e.conftest import ROOT, Digests
-from tests.spacy_models import trained_model
+from tests.support.sample_builds import RECORDS, records_file, tokenizer_file
+from tests.support.spacy_models import trained_model
+from tests.support.training_runs import ROOT
+
+Digests = Callable[[Path], dict[str, str]]
 
 TEXT = "Peter Lund lives in New York .\n数据库集群在上海和北京，我们见到了王小明。"
 

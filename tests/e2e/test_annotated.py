@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main as shardmill
-from tests.corpus_fixtures import SAMPLE, corpus, shard_paths, stored_rows
-from tests.e2e.train_runs import assert_same, records, saved, tiny_config, train
+from tests.support.sample_builds import SAMPLE, corpus, shard_paths, stored_rows
+from tests.support.training_runs import assert_same, records, saved, tiny_config, train
 
 Captured = pytest.CaptureFixture[str]
 SMALL = ("--batch-tokens", "1024", "--steps", "20", "--save-every", "10", "--eval-every", "10")

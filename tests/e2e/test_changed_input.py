@@ -10,7 +10,7 @@ import pipelines.annotate
 import pipelines.build
 import pipelines.vocab
 from pipelines.cli import main
-from tests.corpus_fixtures import sample_documents, tokenizer_file
+from tests.support.sample_builds import sample_documents, tokenizer_file
 
 Build = Callable[..., int]
 Change = Callable[[Path], object]

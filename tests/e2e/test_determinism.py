@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipelines.planning.plan
-from tests.corpus_fixtures import (
+from tests.support.sample_builds import (
     RECIPES,
     SAMPLE,
     build_into,

@@ -8,8 +8,8 @@ import pytest
 from safetensors.torch import load_file
 
 from pipelines.cli import main as shardmill
-from tests.corpus_fixtures import corpus, entities_file, manifest_of, shard_paths, stored_rows
-from tests.e2e.train_runs import records, tiny_config, train
+from tests.support.sample_builds import corpus, entities_file, manifest_of, shard_paths, stored_rows
+from tests.support.training_runs import records, tiny_config, train
 from transforms.arrays.randomness import rng_for
 
 Captured = pytest.CaptureFixture[str]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from tests.corpus_fixtures import manifest_of, sample_documents, shard_paths, tokenizer_file
+from tests.support.sample_builds import manifest_of, sample_documents, shard_paths, tokenizer_file
 
 COMMANDS = {
     "build": ["build", "bert", "--tokenizer", str(tokenizer_file("wordpiece"))],

@@ -17,7 +17,7 @@ import pipelines.planning.members
 from pipelines.cli import main
 from pipelines.running.runners import Runner
 from schemas.errors import RunError
-from tests.corpus_fixtures import manifest_of, stored_rows
+from tests.support.sample_builds import manifest_of, stored_rows
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.mixture import Member, Mixture
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus_fixtures import tokenizer_file
-from tests.e2e.train_runs import tiny_config
+from tests.support.sample_builds import tokenizer_file
+from tests.support.training_runs import tiny_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "transforms", "pipelines", "trainer")

@@ -9,9 +9,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from pipelines.cli import main as shardmill
-from tests.corpus_fixtures import corpus, manifest_of, shard_paths, stored_rows
-from tests.e2e.train_runs import records, tiny_config, train
 from tests.oracles.boundaries import told_tokens
+from tests.support.sample_builds import corpus, manifest_of, shard_paths, stored_rows
+from tests.support.training_runs import records, tiny_config, train
 
 Captured = pytest.CaptureFixture[str]
 

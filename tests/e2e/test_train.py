@@ -11,8 +11,8 @@ import torch
 import transformers
 
 from pipelines.cli import main as shardmill
-from tests.corpus_fixtures import copy_of, corpus, manifest_of, shard_paths, stored_rows
-from tests.e2e.train_runs import records, tiny_config, train
+from tests.support.sample_builds import copy_of, corpus, manifest_of, shard_paths, stored_rows
+from tests.support.training_runs import records, tiny_config, train
 
 Captured = pytest.CaptureFixture[str]
 SMALL = ("--batch-tokens", "512", "--steps", "4")

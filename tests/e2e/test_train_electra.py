@@ -9,8 +9,8 @@ import transformers
 
 from pipelines.build import main as build
 from pipelines.verify import main as verify
-from tests.corpus_fixtures import corpus, shard_paths, stored_rows, tokenizer_file
-from tests.e2e.train_runs import assert_same, records, saved, tiny_config, train
+from tests.support.sample_builds import corpus, shard_paths, stored_rows, tokenizer_file
+from tests.support.training_runs import assert_same, records, saved, tiny_config, train
 from trainer.models.electra import DISCRIMINATOR, GENERATOR
 
 SMALL = ("--batch-tokens", "512", "--eval-every", "1000")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main as shardmill
-from tests.e2e.train_runs import records, train
+from tests.support.training_runs import records, train
 
 TASKS = {
     "ernie2-capitals": ("capitals", 250, 0.75),

@@ -15,8 +15,8 @@ import torch
 from transformers import AutoModelForPreTraining
 
 from pipelines.cli import main as shardmill
-from tests.corpus_fixtures import SAMPLE, corpus, tokenizer_file
-from tests.e2e.train_runs import (
+from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
+from tests.support.training_runs import (
     finish,
     records,
     saved,

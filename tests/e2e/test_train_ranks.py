@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.corpus_fixtures import corpus
-from tests.e2e.train_runs import finish, records, saved, start, tiny_config
+from tests.support.sample_builds import corpus
+from tests.support.training_runs import finish, records, saved, start, tiny_config
 
 OPTIONS = ("--batch-tokens", "512", "--batches-per-step", "4", "--eval-every", "5")
 

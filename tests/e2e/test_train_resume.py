@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus_fixtures import copy_of, corpus
-from tests.e2e.train_runs import (
+from tests.support.sample_builds import copy_of, corpus
+from tests.support.training_runs import (
     ROOT,
     arguments,
     assert_same,

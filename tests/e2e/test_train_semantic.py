@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main as shardmill
-from tests.corpus_fixtures import OPTIONS, SAMPLE, records_file, tokenizer_file
-from tests.e2e.train_runs import records, tiny_config, train
+from tests.support.sample_builds import OPTIONS, SAMPLE, records_file, tokenizer_file
+from tests.support.training_runs import records, tiny_config, train
 
 Captured = pytest.CaptureFixture[str]
 SMALL = ("--shards", "2", "--max-seq-length", "64", "--copies", "2", "--eval-fraction", "0")

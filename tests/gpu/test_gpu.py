@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch
 from trainer.loader.open_corpus import open_local_corpus

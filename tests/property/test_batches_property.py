@@ -15,8 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.manifest import add_up
-from tests.corpus_fixtures import MASKED, shard_paths, stored_rows
-from tests.folders import build_folder
 from tests.oracles.batches import (
     Masks,
     Row,
@@ -31,7 +29,9 @@ from tests.oracles.batches import (
     stored_masks,
 )
 from tests.oracles.boundaries import packed_boundaries, padded_boundaries
-from tests.recipes import varied
+from tests.support.recipes import varied
+from tests.support.sample_builds import MASKED, shard_paths, stored_rows
+from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
 from trainer.loader.layouts import Packed, Padded
 from trainer.loader.open_corpus import open_local_corpus

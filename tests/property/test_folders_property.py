@@ -19,7 +19,7 @@ from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
 from schemas.manifest import FORMAT_VERSION, MANIFEST, ManifestError, parse_manifest, seal
 from schemas.sealed import sealed_json
-from tests.manifests import annotations_manifest, build_manifest, mixture_manifest
+from tests.support.manifests import annotations_manifest, build_manifest, mixture_manifest
 from transforms.files.atomic_files import make_folder, write_atomically
 from transforms.files.paths import PathError
 from transforms.files.work_folder import files_of, write_noted

@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Tokenizer
 from schemas.records import ByteSpans, ShardText
 from tests.oracles.encoding import byte_level_bpe, shard_of, unigram, word_level, word_piece
 from tests.oracles.projection import project_slowly
-from tests.property.test_tokenize_property import SHARDS
+from tests.support.awkward_text import SHARDS
 from transforms.arrays.randomness import rng_for
 from transforms.tokens import tokenize_text
 from transforms.tokens.tokenize_text import TextEncoder

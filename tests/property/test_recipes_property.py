@@ -15,7 +15,7 @@ from schemas.records import Array, Examples, ShardId, Tokens
 from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
-from tests.recipes import varied
+from tests.support.recipes import varied
 from transforms.annotate.annotations import mark_sentences
 from transforms.arrays import ragged
 from transforms.arrays.randomness import rng_for

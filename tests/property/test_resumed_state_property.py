@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipelines.cli import main
 from schemas.entities import ENTITIES
 from schemas.manifest import seal
-from tests.corpus_fixtures import SAMPLE, tokenizer_file
+from tests.support.sample_builds import SAMPLE, tokenizer_file
 
 FEW = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

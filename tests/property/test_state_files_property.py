@@ -19,7 +19,7 @@ from pipelines.cli import main
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import seal
-from tests.corpus_fixtures import SAMPLE, corpus, tokenizer_file
+from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from trainer.loader.data import open_data
 from trainer.loader.shard_rows import MappedShards
 

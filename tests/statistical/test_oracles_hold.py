@@ -6,8 +6,8 @@ import pytest
 
 from schemas.manifest import add_up
 from schemas.records import ShardId
-from tests.folders import build_batches, lines_of_documents, settings_for
-from tests.recipes import varied
+from tests.support.recipes import varied
+from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from transforms.build.examine import examine, judge
 from transforms.contract.oracle import gather
 from transforms.corruption.budgets import RandomizedBudget

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import loader
 from benchmarks.loader import FLOOR, PEER, kind_of
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cores are pinned on Linux only")
 

@@ -14,7 +14,7 @@ from benchmarks.train_parity import measure_parity
 from benchmarks.train_peers import TimedLoader
 from benchmarks.train_report import TrainMeasured, train_report
 from benchmarks.train_sides import SIDES, Figures, Job, Parity, Window, figures_of
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cores are pinned on Linux only")
 

@@ -10,7 +10,8 @@ import pytest
 from pipelines.export import main
 from pipelines.verify import main as verify
 from schemas.sealed import sealed_json
-from tests.corpus_fixtures import (
+from tests.oracles.batches import types_of
+from tests.support.sample_builds import (
     FREQUENT,
     RECIPES,
     copies_in,
@@ -20,7 +21,6 @@ from tests.corpus_fixtures import (
     shard_paths,
     stored_rows,
 )
-from tests.oracles.batches import types_of
 from transforms.objectives import OBJECTIVES
 from transforms.text.marker_lists import CHINESE, ENGLISH
 

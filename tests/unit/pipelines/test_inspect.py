@@ -10,8 +10,15 @@ from tokenizers import Tokenizer
 from pipelines.inspect import main
 from pipelines.report.rows import spread
 from pipelines.report.token_text import TokenText
-from tests.corpus_fixtures import RECIPES, copy_of, corpus, manifest_of, shard_paths, stored_rows
 from tests.oracles.batches import names_of
+from tests.support.sample_builds import (
+    RECIPES,
+    copy_of,
+    corpus,
+    manifest_of,
+    shard_paths,
+    stored_rows,
+)
 from transforms.objectives import OBJECTIVES
 
 Captured = pytest.CaptureFixture[str]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import COMMANDS
-from tests import fuzz_options
-from tests.fuzz_options import FEW, cases, run, settings_cases
+from tests.support import bad_options
+from tests.support.bad_options import FEW, cases, run, settings_cases
 from transforms.objectives import OBJECTIVES
 
 _SECONDS = 60.0
@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     found = tmp_path_factory.mktemp("options")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(found)
-        fuzz_options.make_folder(found)
+        bad_options.make_folder(found)
         yield found
 
 
@@ -78,7 +78,7 @@ def test_the_cases_are_all_options(folder: Path) -> None:
     ],
 )
 def test_sentences(arguments: list[str], told: str, folder: Path) -> None:
-    base = fuzz_options.flat(fuzz_options.base_arguments("build", folder))
+    base = bad_options.flat(bad_options.base_arguments("build", folder))
     outcome = run("build", [*base, *arguments])
     assert outcome.status == 2
     assert told in outcome.errors
@@ -97,7 +97,7 @@ def test_sentences(arguments: list[str], told: str, folder: Path) -> None:
     ],
 )
 def test_members(members: str, told: str, folder: Path) -> None:
-    base = fuzz_options.flat(fuzz_options.base_arguments("build", folder, "mixture"))
+    base = bad_options.flat(bad_options.base_arguments("build", folder, "mixture"))
     outcome = run("build", [*base, "--members", members])
     assert (outcome.status, told in outcome.errors) == (2, True), outcome
     assert "--members" in outcome.errors
@@ -127,14 +127,14 @@ def test_options_with_nothing_to_do(
         (folder / name).write_text(content, "utf-8")
     option, *names = arguments
     paths = [str(folder / name) if (folder / name).exists() else name for name in names]
-    base = fuzz_options.flat(fuzz_options.base_arguments("build", folder, recipe))
+    base = bad_options.flat(bad_options.base_arguments("build", folder, recipe))
     outcome = run("build", [*base, option, *paths], _SECONDS)
     assert outcome.status == 2
     assert told in outcome.errors
 
 
 def test_the_last_value_of_an_option_counts(folder: Path) -> None:
-    base = fuzz_options.flat(fuzz_options.base_arguments("build", folder))
+    base = bad_options.flat(bad_options.base_arguments("build", folder))
     assert (
         run("build", [*base, "--seed=1", "--seed=2", "--set=copies=3", "--set=copies=4"]).status
         == 0

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.verify import main
 from schemas.manifest import seal
-from tests.folders import Folder, Rows, build_folder
+from tests.support.synthetic_builds import Folder, Rows, build_folder
 from transforms.objectives import OBJECTIVES
 
 MASK = 4

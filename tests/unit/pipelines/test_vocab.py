@@ -12,7 +12,7 @@ from pipelines.build import main as build
 from pipelines.verify import main as verify
 from pipelines.vocab import main
 from schemas.lock import hold_file
-from tests.corpus_fixtures import SAMPLE, sample_documents, tokenizer_file
+from tests.support.sample_builds import SAMPLE, sample_documents, tokenizer_file
 from transforms.tokens.sample_documents import DocumentSample
 from transforms.tokens.train_tokenizer import (
     BERT_SPECIAL,

@@ -17,7 +17,7 @@ from schemas.manifest import (
 )
 from schemas.manifest_checks import contradictions
 from schemas.manifest_parts import InputRecord, ShardCounts
-from tests.manifests import SHA256, annotations_manifest, build_manifest, mixture_manifest
+from tests.support.manifests import SHA256, annotations_manifest, build_manifest, mixture_manifest
 from transforms.build.corpus import checked_members
 from transforms.files.inputs import InputFile
 from transforms.records.shard_text import ShardPlan

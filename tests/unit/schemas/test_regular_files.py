@@ -9,7 +9,7 @@ import pytest
 from schemas.errors import UsageError
 from schemas.lock import hold_file
 from schemas.regular_files import read_regular
-from tests.fuzz_options import run
+from tests.support.bad_options import run
 from trainer.checkpoint_files import read_meta
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.embeddings import read_embeddings

@@ -3,7 +3,7 @@ import pyarrow.dataset
 import pytest
 
 from schemas.shards import as_dataset, open_shard
-from tests.corpus_fixtures import RECIPES, corpus, shard_paths, stored_rows
+from tests.support.sample_builds import RECIPES, corpus, shard_paths, stored_rows
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError
-from tests.unit.trainer.test_train_checkpoint import META
+from tests.support.checkpoint_meta import META
 from trainer.checkpoint import Checkpoints, read_checkpoint
 from trainer.checkpoint_files import json_text, read_meta
 

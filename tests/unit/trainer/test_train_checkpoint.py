@@ -1,21 +1,12 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
+from tests.support.checkpoint_meta import META
 from trainer.checkpoint import Checkpoints, check_identity, read_checkpoint
-
-OPTIONS = {"data": "out", "model": "bert-tiny", "output": "run"}
-META: dict[str, Any] = {
-    "run": "0123456789abcdef",
-    "loader": {"epoch": 0},
-    "identity": {"seed": 1, "data": "x"},
-    "options": OPTIONS,
-    "software": {},
-}
 
 
 def save(run: Path, step: int, keep: int = 9) -> Path:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from schemas.errors import RunError
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch
 from trainer.loader.prefetch import Prefetch

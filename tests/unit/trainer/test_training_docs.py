@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus_fixtures import corpus
-from tests.e2e.train_runs import records, train
+from tests.support.sample_builds import corpus
+from tests.support.training_runs import records, train
 from trainer.options import parse_train_options
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "training.md").read_text("utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import build
 from schemas.documents import document_key
-from tests.corpus_fixtures import tokenizer_file
+from tests.support.sample_builds import tokenizer_file
 
 TEXTS = [
     f"This is document {number}. It has a sentence, too. And a third one." for number in range(30)

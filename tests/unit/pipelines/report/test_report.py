@@ -8,7 +8,7 @@ from pipelines.folder.corpus import open_corpus
 from pipelines.report.charts import charts_of
 from pipelines.report.page import cells_of, changed_settings, render_card, render_report
 from pipelines.report.rows import example_rows
-from tests.corpus_fixtures import RECIPES, corpus, manifest_of
+from tests.support.sample_builds import RECIPES, corpus, manifest_of
 from transforms.objectives.settings import recipe_from
 
 yaml = pytest.importorskip("yaml")

@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from tests.corpus_fixtures import MASKED, copy_of, corpus, shard_paths, stored_rows
 from tests.oracles.batches import (
     masks_in,
     names_of,
@@ -21,6 +20,7 @@ from tests.oracles.batches import (
     seen_tokens,
     stored_masks,
 )
+from tests.support.sample_builds import MASKED, copy_of, corpus, shard_paths, stored_rows
 from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from transforms.objectives import OBJECTIVES

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from schemas.errors import UsageError
-from tests.folders import build_folder
+from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MemberBatches, MixedBatches, drawn_steps
 from trainer.loader.open_corpus import open_local_corpus

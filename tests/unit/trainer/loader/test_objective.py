@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pipelines.cli import main as shardmill
 from schemas.errors import UsageError
-from tests.corpus_fixtures import MASKED, SAMPLE, corpus, tokenizer_file
-from tests.folders import build_folder
+from tests.support.sample_builds import MASKED, SAMPLE, corpus, tokenizer_file
+from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.objective import read_settings, untaught, with_objective
 from trainer.loader.open_corpus import open_local_corpus

@@ -14,8 +14,8 @@ from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND, SENTENCES
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
-from tests.corpus_fixtures import RECIPES, corpus, shard_paths, stored_rows
 from tests.oracles.streams import vocabulary
+from tests.support.sample_builds import RECIPES, corpus, shard_paths, stored_rows
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.loader.shard_rows import MappedShards
 from transforms.arrays.randomness import rng_for

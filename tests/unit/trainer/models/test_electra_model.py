@@ -17,7 +17,7 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 
 from schemas.errors import UsageError
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 from trainer.evaluate import evaluate
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch

@@ -15,7 +15,7 @@ import transformers
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch
 from trainer.loader.open_corpus import open_local_corpus

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from schemas.errors import UsageError
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.load import FAMILIES, PRESETS, load_model
 from trainer.seeding import seed_torch

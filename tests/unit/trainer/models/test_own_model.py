@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.corpus_fixtures import corpus, manifest_of
+from tests.support.sample_builds import corpus, manifest_of
 from trainer.checkpoint import MODEL, read_checkpoint
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.log import LOG

@@ -12,7 +12,7 @@ import transformers
 from torch.nn.functional import cross_entropy
 
 from schemas.errors import UsageError
-from tests.folders import build_folder
+from tests.support.synthetic_builds import build_folder
 from trainer.loader.layouts import Batch
 from trainer.loader.mixed_batches import MemberBatches, MixedBatches
 from trainer.loader.open_corpus import open_local_corpus

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 from torch.nn.functional import cross_entropy, gelu
 
-from tests.corpus_fixtures import MASKED, corpus
 from tests.oracles.batches import plain
+from tests.support.sample_builds import MASKED, corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch, Packed, Padded
 from trainer.loader.masks import MaskedRows

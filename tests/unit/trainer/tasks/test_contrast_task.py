@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.corpus_fixtures import corpus
-from tests.e2e.train_runs import records, tiny_config, train
+from tests.support.sample_builds import corpus
+from tests.support.training_runs import records, tiny_config, train
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch, Packed
 from trainer.loader.masks import MaskedRows

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, gelu, layer_norm, softmax
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.records import Array
-from tests.corpus_fixtures import corpus
+from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.layouts import Batch, Packed, Padded
 from trainer.loader.masks import MaskedRows

@@ -16,7 +16,7 @@ from schemas.annotations import (
 )
 from schemas.documents import document_batch
 from schemas.records import ShardText
-from tests.spacy_models import trained_model
+from tests.support.spacy_models import trained_model
 from transforms.annotate.annotator import Annotator, load_annotator, prefer
 from transforms.annotate.gazetteer import Gazetteer
 from transforms.annotate.spacy_spans import PIECE_BYTES, piece_borders

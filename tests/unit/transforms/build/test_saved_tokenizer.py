@@ -11,8 +11,8 @@ import pytest
 from tokenizers import Tokenizer, normalizers, processors
 
 from schemas.vocabulary import Vocabulary, read_vocabulary
-from tests.corpus_fixtures import corpus, shard_paths
 from tests.oracles.encoding import byte_level_bpe, unigram, word_level, word_piece
+from tests.support.sample_builds import corpus, shard_paths
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.loader.shard_rows import MappedShards
 from transforms.build.saved_tokenizer import tokenizer_files

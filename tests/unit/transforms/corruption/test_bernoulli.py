@@ -11,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Bool, Examples, ShardId
-from tests.e2e.train_runs import records, tiny_config, train
-from tests.folders import build_batches, build_folder, lines_of_documents, settings_for
 from tests.oracles.spans import selected_units, units_of
 from tests.oracles.streams import examples_of, select_once
+from tests.support.synthetic_builds import (
+    build_batches,
+    build_folder,
+    lines_of_documents,
+    settings_for,
+)
+from tests.support.training_runs import records, tiny_config, train
 from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import random_bits, rng_for
 from transforms.build.examine import examine, judge

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipelines.build import main as build
-from tests.corpus_fixtures import needed_options, text_of, tokenizer_file
+from tests.support.sample_builds import needed_options, text_of, tokenizer_file
 from trainer.loader.batches import ArrowBatches
 from trainer.tasks import tasks_of
 from transforms.corruption.targets import RESERVED

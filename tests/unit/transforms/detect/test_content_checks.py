@@ -19,7 +19,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from tests.corpus_fixtures import SAMPLE
+from tests.support.sample_builds import SAMPLE
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.inputs import input_file, plan_ranges

@@ -9,8 +9,8 @@ import pytest
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.records import EntitySpans, Examples, ShardId
-from tests.folders import settings_for
 from tests.oracles.streams import vocabulary
+from tests.support.synthetic_builds import settings_for
 from transforms.annotate.annotations import project_entities
 from transforms.annotate.annotator import Annotator
 from transforms.annotate.gazetteer import Gazetteer, GazetteerError

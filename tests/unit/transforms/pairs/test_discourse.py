@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from pipelines.cli import main as shardmill
 from pipelines.report.charts import charts_of
 from schemas.records import Packing, Tokens, Windows
-from tests.corpus_fixtures import (
+from tests.oracles.linked import discourse_pairs
+from tests.oracles.openings import made_up_codes, opening_of
+from tests.oracles.streams import tokens_of, vocabulary
+from tests.support.sample_builds import (
     FREQUENT,
     SAMPLE,
     corpus,
@@ -19,9 +22,6 @@ from tests.corpus_fixtures import (
     stored_rows,
     tokenizer_file,
 )
-from tests.oracles.linked import discourse_pairs
-from tests.oracles.openings import made_up_codes, opening_of
-from tests.oracles.streams import tokens_of, vocabulary
 from trainer.tasks import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 from pipelines.cli import main as shardmill
 from schemas.documents import document_batch, document_key, labelled_key
 from schemas.records import Bytes, Int64, Packing, Tokens
-from tests.corpus_fixtures import (
+from tests.oracles.streams import tokens_of
+from tests.support.sample_builds import (
     RECORDS,
     SAMPLE,
     corpus,
@@ -20,7 +21,6 @@ from tests.corpus_fixtures import (
     stored_rows,
     tokenizer_file,
 )
-from tests.oracles.streams import tokens_of
 from trainer.tasks import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES

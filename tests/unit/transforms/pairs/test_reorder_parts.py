@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Packing, Tokens, Windows
-from tests.corpus_fixtures import stored_rows
-from tests.folders import build_folder
 from tests.oracles.part_orders import all_orders, put_back
 from tests.oracles.streams import tokens_of, vocabulary
+from tests.support.sample_builds import stored_rows
+from tests.support.synthetic_builds import build_folder
 from trainer.loader.shard_rows import MappedShards
 from transforms.annotate.annotations import BEGINS, INSIDE
 from transforms.arrays.randomness import rng_for

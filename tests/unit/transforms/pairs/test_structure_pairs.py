@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from schemas.records import Packing, Tokens, Windows
-from tests.folders import settings_for
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.oracles.windows import segments
+from tests.support.synthetic_builds import settings_for
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import rate
 from transforms.objectives import OBJECTIVES

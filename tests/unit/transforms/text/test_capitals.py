@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, normalizers
 from pipelines.build import main as build
 from schemas.documents import document_batch
 from schemas.records import Tokens
-from tests.corpus_fixtures import SAMPLE, tokenizer_file
-from tests.folders import tokenizer_json
 from tests.oracles.token_labels import capitals_of
+from tests.support.sample_builds import SAMPLE, tokenizer_file
+from tests.support.synthetic_builds import tokenizer_json
 from transforms.arrays.randomness import rng_for
 from transforms.labels.token_labels import CapitalLetters
 from transforms.records.shard_text import join_documents

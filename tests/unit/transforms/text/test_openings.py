@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from schemas.records import ShardText
-from tests.corpus_fixtures import tokenizer_file
 from tests.oracles.openings import opening_of
+from tests.support.sample_builds import tokenizer_file
 from transforms.arrays.randomness import rng_for
 from transforms.text.marker_lists import CHINESE, ENGLISH
 from transforms.text.openings import find_openings, opening_name

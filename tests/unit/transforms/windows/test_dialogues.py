@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pipelines.build import main as build
 from pipelines.verify import main as verify
 from schemas.records import ShardId, Tokens
-from tests.corpus_fixtures import manifest_of, shard_paths, stored_rows, tokenizer_file
-from tests.e2e.train_runs import records, tiny_config, train
-from tests.folders import build_batches, lines_of_documents, settings_for
 from tests.oracles.shared_room import slow_share
 from tests.oracles.streams import tokens_of, vocabulary
+from tests.support.sample_builds import manifest_of, shard_paths, stored_rows, tokenizer_file
+from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
+from tests.support.training_runs import records, tiny_config, train
 from trainer.loader.batches import LAYOUTS, ArrowBatches
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples

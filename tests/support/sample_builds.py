@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.build import main as build
-from tests.recipes import varied
+from tests.support.recipes import varied
 from transforms.objectives import OBJECTIVES
 from transforms.text.normalize import normalize_texts
 from transforms.tokens.train_tokenizer import Training, train_tokenizer
 
-SAMPLE = Path(__file__).resolve().parents[1] / "sample"
+SAMPLE = Path(__file__).resolve().parents[2] / "sample"
 MODELS = {"roberta": "bpe"}
 FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
 """What sentences of the sample begin with more often than with discourse markers."""

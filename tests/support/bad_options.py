@@ -1,6 +1,7 @@
 """Bad values for every option of every command, and a way to try one.
 
-Run by hand, `python -m tests.fuzz_options` tries all values and prints what is not as it should be.
+Run by hand, `python -m tests.support.bad_options FOLDER` tries all values and prints what is not as
+it should be.
 """
 
 import argparse
