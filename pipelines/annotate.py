@@ -8,19 +8,19 @@ from typing import Any, TypeAlias
 
 from pipelines.build import missing_of, owned, run_waves
 from pipelines.folder.locks import Locks
-from pipelines.folder.output import join, read_annotations_manifest
+from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
 from pipelines.planning.annotators import annotator_of, estimate
-from pipelines.planning.options import (
-    RunOptions,
+from pipelines.planning.options import RunOptions
+from pipelines.planning.plan import Plan, find_text, ranges_of, wave_shards
+from pipelines.planning.run_arguments import (
     add_annotator_options,
     add_run_options,
     add_text_options,
     parse_run_options,
     shards_option,
 )
-from pipelines.planning.plan import Plan, find_text, ranges_of, wave_shards
 from pipelines.report.finish import (
     NothingMadeError,
     count_documents,
@@ -48,6 +48,7 @@ from transforms.build.annotate_shards import AnnotationBuilder, AnnotationShards
 from transforms.build.write_shard import read_entries_as
 from transforms.files.atomic_files import write_atomically
 from transforms.files.inputs import InputFile
+from transforms.files.storage import join
 from transforms.files.work_folder import files_of, read_notes, write_noted
 from transforms.records.shard_text import plan_shards
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines.folder.locks import Locks
 from pipelines.folder.output import read_text
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
-from pipelines.planning.options import BuildOptions, RunOptions, parse_build_options
+from pipelines.planning.build_arguments import parse_build_options
+from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan, make_plan, show_plan
 from pipelines.report.finish import NothingMadeError, finish, show_summary
 from pipelines.running.progress import ShardProgress
@@ -29,6 +29,7 @@ from schemas.records import ShardId
 from transforms.build.build_shards import BuildShards, ShardBuilder
 from transforms.build.write_shard import Entry, file_sizes, read_entries
 from transforms.files.paths import delete_files, real_path
+from transforms.files.storage import join
 from transforms.files.work_folder import (
     digest_of,
     entry_path,
@@ -85,7 +86,7 @@ def _build(plan: BuildPlan, options: BuildOptions, runner: Runner, locks: Locks)
             discard(plan.output, locks)
             raise
     for name, member in wanted.members.items():
-        end_work(FileSystems.join(plan.output, name), member.files)
+        end_work(join(plan.output, name), member.files)
     end_work(plan.output, wanted.files)
     return True
 
@@ -190,9 +191,9 @@ def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
     found = []
     for builder in plan.builders:
-        there = file_sizes(FileSystems.join(builder.output, WORK_FOLDER))
+        there = file_sizes(join(builder.output, WORK_FOLDER))
         paths = [path_of(builder.output, shard) for shard in plan.shards.shards]
-        found += [path for path in paths if FileSystems.split(path)[1] in there]
+        found += [path for path in paths if path.rpartition("/")[2] in there]
     return found
 
 

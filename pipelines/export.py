@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.error import BeamError
 
 from pipelines.folder.corpus import open_corpus, open_shard
 from pipelines.folder.locks import Locks
-from pipelines.folder.output import join
 from pipelines.folder.prepare import Wanted, end_work, prepare
 from pipelines.report.mixture_folder import member_folders
 from pipelines.running.progress import track_shards
@@ -26,6 +24,7 @@ from transforms.build.standard_columns import standard_columns, standard_schema
 from transforms.build.write_shard import HashingFile, write_hashed
 from transforms.contract.stored import StoredBatch
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import Note, digest_of, intact_notes, write_note, write_noted
 
 _ROW_GROUP = 8192
@@ -143,7 +142,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
             files = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
             told = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(files))
             write_atomically(join(output, EXPORT), sealed_json(told))
-        except (OSError, BeamError) as error:
+        except OSError as error:
             raise RunError(f"cannot write to {output}: {error}") from error
     end_work(output, wanted.files)
     total = sum(shard.rows for shard in shards) * copies

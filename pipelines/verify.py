@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.folder.corpus import described_corpus
 from pipelines.folder.locks import refuse_while_written
-from pipelines.folder.output import join, read_any_manifest
+from pipelines.folder.output import read_any_manifest
 from pipelines.folder.verify_files import (
     export_problems,
     file_problems,
@@ -43,6 +42,7 @@ from transforms.build.corpus import checked_members
 from transforms.build.examine import judge
 from transforms.checks.pairs import LEFT_OUT
 from transforms.contract.oracle import Oracle
+from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes
 
 CHECKS: Mapping[str, str] = {
@@ -172,13 +172,11 @@ def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict
 def _sealed(folder: str) -> list[bytes]:
     """Returns the content of what says that a folder is finished."""
     paths = [join(folder, name) for name in (MANIFEST, EXPORT)]
-    return [read_bytes(path) for path in paths if FileSystems.exists(path)]
+    return [read_bytes(path) for path in paths if exists(path)]
 
 
 def _is_export(folder: str) -> bool:
-    return FileSystems.exists(join(folder, EXPORT)) and not FileSystems.exists(
-        join(folder, MANIFEST)
-    )
+    return exists(join(folder, EXPORT)) and not exists(join(folder, MANIFEST))
 
 
 def _read_manifest(folder: str) -> tuple[bytes, AnyManifest]:

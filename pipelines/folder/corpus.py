@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
-from pipelines.folder.output import join, read_manifest
+from pipelines.folder.output import read_manifest
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import AnyManifest
@@ -17,6 +15,7 @@ from schemas.manifest_parts import ShardEntry
 from transforms.build.check_batch import check_batch
 from transforms.build.check_shard import UnreadableError, read_file
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.files.storage import join, open_file
 from transforms.files.work_folder import read_bytes
 
 ADVICE = "shardmill verify tells what else is wrong"
@@ -108,7 +107,7 @@ def open_shard(corpus: Corpus, shard: ShardEntry, *, whole: bool = False) -> Ite
             content = read_file(path, path, shard.bytes, shard.sha256)
             yield Shard(corpus, path, pa.ipc.open_file(pa.BufferReader(content)))
         else:
-            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            with open_file(path) as file:
                 yield Shard(corpus, path, pa.ipc.open_file(pa.PythonFile(file, mode="r")))
     except UnreadableError as error:
         raise DamagedError(f"{error.args[1]}; {ADVICE}") from error

@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.checked_json import DamagedError
 from schemas.counts import COUNTS
@@ -24,6 +22,7 @@ from schemas.manifest import (
 )
 from schemas.sealed import open_sealed
 from transforms.files.atomic_files import named_by_temporary
+from transforms.files.storage import join
 from transforms.files.work_folder import (
     RECORD,
     ROOT_NAMES,
@@ -96,7 +95,7 @@ def find(folder: str, *, is_member: bool = False) -> Found | None:
             members=dict.fromkeys(record.members),
         )
     _check_members(folder, found.members, is_member=is_member)
-    members = {name: find(_join(folder, name), is_member=True) for name in found.members}
+    members = {name: find(join(folder, name), is_member=True) for name in found.members}
     return dataclasses.replace(found, members=members)
 
 
@@ -121,7 +120,7 @@ def _record(place: Place) -> Record | None:
         if record is not None and record.command != "export":
             _check_names(record.files)
     except DamagedError as error:
-        raise UsageError(_advise(f"{_join(place.folder, path)}: {error}")) from error
+        raise UsageError(_advise(f"{join(place.folder, path)}: {error}")) from error
     return record
 
 
@@ -137,7 +136,7 @@ def _sealed(place: Place) -> Found | None:
     for name, read in ((MANIFEST, _by_manifest), (EXPORT, _by_export)):
         if place.look(name) is not None:
             _refuse_in_the_way(place, [name])
-            path = _join(place.folder, name)
+            path = join(place.folder, name)
             try:
                 return read(place, path)
             except (DamagedError, ManifestError) as error:
@@ -215,7 +214,7 @@ def listed(names: Sequence[str]) -> str:
 def whole_paths(found: Found) -> Iterator[str]:
     """Yields the paths of all files that are listed, those of members included."""
     for path in found.files:
-        yield _join(found.place.folder, *path.split("/"))
+        yield join(found.place.folder, *path.split("/"))
     for member in found.members.values():
         if member is not None:
             yield from whole_paths(member)
@@ -234,10 +233,10 @@ def changed_files(found: Found, *, every: bool = False) -> Iterator[str]:
         problem = in_the_way(place, path)
         thing = place.look(path)
         if problem is not None:
-            yield _join(place.folder, problem)
+            yield join(place.folder, problem)
         elif thing is not None and stored is not None:
             size, sha256 = stored
-            whole = _join(place.folder, *path.split("/"))
+            whole = join(place.folder, *path.split("/"))
             trusted = not every and _SHARD.fullmatch(path)
             if thing.bytes != size or not (trusted or _has(whole, sha256)):
                 yield whole
@@ -251,9 +250,9 @@ def lost_files(found: Found) -> Iterator[str]:
     for path, stored in found.files.items():
         thing = found.place.look(path)
         if thing is None or (stored is not None and thing.bytes != stored[0]):
-            yield _join(found.place.folder, *path.split("/"))
+            yield join(found.place.folder, *path.split("/"))
     for name, member in found.members.items():
-        yield from [_join(found.place.folder, name)] if member is None else lost_files(member)
+        yield from [join(found.place.folder, name)] if member is None else lost_files(member)
 
 
 def _has(path: str, sha256: str) -> bool:
@@ -292,8 +291,4 @@ def leftovers(place: Place, files: Iterable[str]) -> Iterator[str]:
 def _refuse_in_the_way(place: Place, paths: Iterable[str]) -> None:
     for path in paths:
         if problem := in_the_way(place, path):
-            raise UsageError(f"{_join(place.folder, problem)} is in the way; nothing is touched")
-
-
-def _join(folder: str, *names: str) -> str:
-    return FileSystems.join(folder, *names)
+            raise UsageError(f"{join(place.folder, problem)} is in the way; nothing is touched")

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.folder.locks import Locks
 from pipelines.folder.owned import (
     Found,
@@ -28,6 +26,7 @@ from schemas.lock import WORK_FOLDER
 from schemas.manifest import MANIFEST
 from transforms.files.atomic_files import make_folder
 from transforms.files.paths import real_path
+from transforms.files.storage import join
 from transforms.files.work_folder import RECORD, Note, Record, note_name, write_note, write_record
 
 _SEALS = frozenset({MANIFEST, EXPORT})
@@ -75,7 +74,7 @@ def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bo
         if found is None:
             refuse_foreign(folder)
         for name in wanted.members:
-            locks.add(_join(folder, name))
+            locks.add(join(folder, name))
         differ = found is not None and _refuse_another(folder, wanted, found, overwrite=overwrite)
         if found is not None and found.finished and not differ:
             if _is_whole(wanted, found, overwrite=overwrite):
@@ -133,7 +132,7 @@ def _is_whole(wanted: Wanted, found: Found, *, overwrite: bool) -> bool:
 def _reopen(found: Found) -> Found:
     """Makes a finished export that lost files an unfinished one: what is there keeps its note."""
     folder = found.place.folder
-    make_folder(_join(folder, WORK_FOLDER))
+    make_folder(join(folder, WORK_FOLDER))
     record = Record(command=found.command, identity=found.identity, files=tuple(found.files))
     write_record(folder, record)
     for path, stored in found.files.items():
@@ -206,11 +205,11 @@ def _problems(place: Place, wanted: Wanted, found: Found | None, *, resumed: boo
     """Yields what lies where files would be written and is not ours to replace."""
     for path in sorted(wanted.files):
         if problem := in_the_way(place, path):
-            yield _join(place.folder, problem)
+            yield join(place.folder, problem)
         elif place.look(path) is not None and not _is_ours(place, path, found, resumed=resumed):
-            yield _join(place.folder, *path.split("/"))
+            yield join(place.folder, *path.split("/"))
     for name, member in wanted.members.items():
-        folder = _join(place.folder, name)
+        folder = join(place.folder, name)
         thing = place.look(name)
         if thing is not None and thing.kind != "folder":
             yield folder
@@ -261,7 +260,7 @@ def start(folder: str, wanted: Wanted) -> None:
     The record of a mixture comes first: it says that the members' folders are its own.
     """
     make_folder(folder)
-    make_folder(_join(folder, WORK_FOLDER))
+    make_folder(join(folder, WORK_FOLDER))
     record = Record(
         command=wanted.command,
         identity=wanted.identity,
@@ -270,9 +269,9 @@ def start(folder: str, wanted: Wanted) -> None:
     )
     write_record(folder, record)
     for above in sorted({path.rpartition("/")[0] for path in wanted.files} - {"", "rejected"}):
-        make_folder(_join(folder, above))
+        make_folder(join(folder, above))
     for name, member in wanted.members.items():
-        start(_join(folder, name), member)
+        start(join(folder, name), member)
 
 
 def clear(found: Found, locks: Locks) -> None:
@@ -290,7 +289,7 @@ def clear(found: Found, locks: Locks) -> None:
         files=tuple(sorted(found.files)),
         members=tuple(members),
     )
-    make_folder(_join(place.folder, WORK_FOLDER))
+    make_folder(join(place.folder, WORK_FOLDER))
     write_record(place.folder, record)
     for path in sorted(found.files, key=lambda path: (path not in _SEALS, path)):
         place.delete(path)
@@ -333,7 +332,7 @@ def remove_leftovers(folder: str, found: Found | None = None) -> None:
     _delete(place, list(leftovers(place, found.files)))
     for name, member in found.members.items():
         if member is not None:
-            remove_leftovers(_join(folder, name), member)
+            remove_leftovers(join(folder, name), member)
 
 
 def _delete(place: Place, paths: Iterable[str]) -> None:
@@ -364,7 +363,3 @@ def _short(value: Any) -> str:
         return f"{value['path']} ({value.get('size')} bytes, written {written:%Y-%m-%d %H:%M:%S})"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _join(folder: str, *names: str) -> str:
-    return FileSystems.join(folder, *names)

@@ -5,7 +5,6 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from pipelines.folder.output import join
 from schemas.checked_json import DamagedError, parse_json, read_json
 from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export
 from schemas.manifest import AnyManifest, seal
@@ -13,6 +12,7 @@ from schemas.manifest_checks import REJECTED, rejected_elsewhere
 from schemas.sealed import open_sealed, sealed_json
 from transforms.build.check_shard import Problem, UnreadableError, read_file
 from transforms.files.paths import list_folder
+from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
 
 

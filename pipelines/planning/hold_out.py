@@ -5,12 +5,11 @@ import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines.planning.options import BuildOptions
 from schemas.documents import document_key
 from transforms.files.inputs import FileRange
+from transforms.files.storage import open_file
 from transforms.objectives.recipe import Recipe
 from transforms.read.formats import read_range
 from transforms.records.shard_text import ShardPlan
@@ -80,9 +79,7 @@ def _upper_halves(
     held_out: set[bytes] = set()
     try:
         for part in ranges:
-            with FileSystems.open(
-                part.path, compression_type=CompressionTypes.UNCOMPRESSED
-            ) as file:
+            with open_file(part.path) as file:
                 for batch in read_range(
                     file,
                     part,

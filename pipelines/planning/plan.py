@@ -6,7 +6,6 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Generic, TypeVar
 
-from pipelines.folder.output import join
 from pipelines.planning.annotators import Source, choose_source
 from pipelines.planning.files import read_file
 from pipelines.planning.hold_out import DEFAULT_FRACTION, hold_out
@@ -30,9 +29,10 @@ from transforms.files.inputs import (
     plan_ranges,
 )
 from transforms.files.planned_file import LookError
+from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
-from transforms.read.read_documents import check_heads, match_inputs
+from transforms.read.input_files import check_heads, match_inputs
 from transforms.records.query_titles import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 from transforms.text.words import Segmenter

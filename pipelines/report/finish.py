@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.folder.output import join, read_manifest
+from pipelines.folder.output import read_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
@@ -34,8 +34,9 @@ from transforms.build.build_shards import ShardBuilder
 from transforms.build.corpus import Corpus
 from transforms.build.write_shard import read_entries
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, read_notes, read_reading, write_noted
-from transforms.read.read_documents import check_unchanged
+from transforms.read.input_files import check_unchanged
 
 Entries = Mapping[str, Sequence[ShardEntry]]
 

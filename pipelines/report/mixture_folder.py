@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.folder.output import join, read_manifest
+from pipelines.folder.output import read_manifest
 from pipelines.report.mixture_page import render_mixture_card, render_mixture_report
 from schemas.checked_json import DamagedError
 from schemas.manifest import (
@@ -18,6 +18,7 @@ from schemas.manifest_checks import CARD, REPORT, TOKENIZER
 from schemas.manifest_parts import json_of, split_totals
 from transforms.build.corpus import checked_members
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, write_noted
 from transforms.objectives.mixture import Mixture
 

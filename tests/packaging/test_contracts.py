@@ -17,18 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 BEAM = {
     "transforms.build.annotate_shards",
     "transforms.build.build_shards",
-    "transforms.build.check_annotations",
-    "transforms.build.check_shard",
-    "transforms.files.paths",
     "transforms.read.read_documents",
     "transforms.read.reading_record",
     "transforms.read.shard_documents",
-    "transforms.annotate.stored_annotations",
-    "transforms.files.atomic_files",
-    "transforms.files.work_folder",
-    "transforms.build.write_shard",
 }
-"""The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""
+"""The modules that may import Beam, besides programs: PTransforms."""
+STORAGE = "transforms.files.storage"
+"""The module that opens files, by Beam where a path has a scheme: Beam is imported then."""
 
 # What each package may import of ours.
 ALLOWED = {
@@ -132,8 +127,18 @@ def test_nothing_postpones_annotations_or_draws_globally() -> None:
                 assert (module, names) != ("__future__", ["annotations"]), path
 
 
-GLOBBING = {"FileSystems.match", "FileSystems.delete", "ReadFromText", "MatchFiles", "MatchAll"}
+GLOBBING = {
+    "FileSystems.match",
+    "FileSystems.delete",
+    "_beam().match",
+    "_beam().delete",
+    "ReadFromText",
+    "MatchFiles",
+    "MatchAll",
+}
 """What takes every path for one of Beam's patterns, so that `o[1]` is `o1`."""
+FILE_SYSTEMS = {STORAGE, "pipelines.folder.remote_lock", "pipelines.running.runners"}
+"""The modules that know Beam's file systems: for a lock on condition, and to give them options."""
 
 
 def globbing_of(path: Path) -> Iterator[str]:
@@ -148,11 +153,13 @@ def globbing_of(path: Path) -> Iterator[str]:
 def test_only_one_module_matches_the_paths_of_users() -> None:
     for package in ALLOWED:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if name_of(path) != "transforms.files.paths":
+            if name_of(path) != STORAGE:
                 assert not set(globbing_of(path)), path
-    assert set(globbing_of(ROOT / "transforms" / "files" / "paths.py")) == {
-        "FileSystems.match",
-        "FileSystems.delete",
+            names = {name for _, names in imports_of(path) for name in names}
+            assert "FileSystems" not in names or name_of(path) in FILE_SYSTEMS, path
+    assert set(globbing_of(ROOT / "transforms" / "files" / "storage.py")) == {
+        "_beam().match",
+        "_beam().delete",
     }
 
 

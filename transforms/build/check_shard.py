@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
@@ -17,6 +15,7 @@ from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine
 from transforms.build.replay import replay
 from transforms.contract.oracle import Findings, gather
+from transforms.files.storage import exists, join, open_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +63,7 @@ def check_shard(
     """
     recipe, vocabulary = settings.recipe, settings.vocabulary
     try:
-        path = FileSystems.join(folder, *entry.path.split("/"))
+        path = join(folder, *entry.path.split("/"))
         content = read_file(path, entry.path, entry.bytes, entry.sha256)
         batches = open_batches(content, entry.path, recipe.schema(vocabulary))
     except UnreadableError as error:
@@ -106,8 +105,8 @@ def read_file(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
         if os.path.isfile(path):
             with map_file(path) as file:
                 content = file.read_buffer() if file.size() else pa.py_buffer(b"")
-        elif FileSystems.exists(path):
-            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        elif exists(path):
+            with open_file(path) as file:
                 content = pa.py_buffer(file.read())
         else:
             raise UnreadableError("files", f"{name} is missing")

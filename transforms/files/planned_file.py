@@ -18,7 +18,7 @@ class PlannedFile(io.RawIOBase):
     """Reads the bytes that a file had when the run was planned: no more, and no fewer.
 
     What was appended since is not read, whoever reads; that the file grew is told at the end of the
-    run, see `transforms.read.read_documents.check_unchanged`.
+    run, see `transforms.read.input_files.check_unchanged`.
 
     Args:
       file: The file at its beginning.

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.documents import Rejected
 from schemas.manifest import add_up
 from schemas.sealed import sealed_json
 from transforms.files.atomic_files import make_folder, write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import check_owner, reading_path, write_noted
 
 PARTS = 16
@@ -29,7 +29,7 @@ def write_rejected(
     """Writes set-aside records as JSON lines, in order; returns {"rejected.REASON": count}."""
     ordered = sorted(records, key=lambda record: (record.source, record.offset, record.reason))
     lines = [json.dumps(dataclasses.asdict(record), ensure_ascii=False) for record in ordered]
-    make_folder(FileSystems.join(output, "rejected"))
+    make_folder(join(output, "rejected"))
     write_noted(output, rejected_name(part), "".join(f"{x}\n" for x in lines).encode(), owner)
     return add_up({f"rejected.{record.reason}": 1} for record in ordered)
 
