@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from pipelines.build import missing_of, owned, run_waves
+from pipelines.folder.clearing import discard, end_work, remove_leftovers
 from pipelines.folder.locks import Locks
 from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
-from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
+from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
-from pipelines.planning.plan import Plan, find_text, ranges_of, wave_shards
+from pipelines.planning.plan import Plan, find_text, ranges_of
 from pipelines.planning.run_arguments import (
     add_annotator_options,
     add_run_options,
@@ -32,15 +34,8 @@ from pipelines.running.runners import Runner, choose_runner
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
-from schemas.manifest import (
-    DATA_VERSION,
-    FORMAT_VERSION,
-    MANIFEST,
-    AnnotationsManifest,
-    add_up,
-    manifest_text,
-    sealed,
-)
+from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, AnnotationsManifest, add_up
+from schemas.manifest_file import manifest_text, sealed
 from schemas.software import software_versions
 from transforms.annotate.annotator import load_annotator
 from transforms.annotate.stored_annotations import open_annotations

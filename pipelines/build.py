@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 import apache_beam as beam
 
+from pipelines.folder.clearing import discard, end_work, remove_leftovers
 from pipelines.folder.locks import Locks
 from pipelines.folder.output import read_text
 from pipelines.folder.owned import REJECTED
-from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.build_arguments import parse_build_options
 from pipelines.planning.options import BuildOptions, RunOptions
-from pipelines.planning.plan import BuildPlan, Plan, make_plan, show_plan
+from pipelines.planning.plan import BuildPlan, Plan, make_plan
+from pipelines.planning.show_plan import show_plan
 from pipelines.report.finish import NothingMadeError, finish, show_summary
 from pipelines.running.progress import ShardProgress
 from pipelines.running.runners import Runner, choose_runner

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.folder.clearing import end_work
 from pipelines.folder.corpus import open_corpus, open_shard
 from pipelines.folder.locks import Locks
-from pipelines.folder.prepare import Wanted, end_work, prepare
+from pipelines.folder.prepare import Wanted, prepare
 from pipelines.report.mixture_folder import member_folders
 from pipelines.running.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence

@@ -13,8 +13,8 @@ from schemas.errors import UsageError
 from schemas.manifest import AnyManifest
 from schemas.manifest_parts import ShardEntry
 from transforms.build.check_batch import check_batch
-from transforms.build.check_shard import UnreadableError, read_file
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.storage import join, open_file
 from transforms.files.work_folder import read_bytes
 
@@ -104,7 +104,7 @@ def open_shard(corpus: Corpus, shard: ShardEntry, *, whole: bool = False) -> Ite
     path = join(corpus.folder, *shard.path.split("/"))
     try:
         if whole or os.path.isfile(path):
-            content = read_file(path, path, shard.bytes, shard.sha256)
+            content = read_checked(path, path, shard.bytes, shard.sha256)
             yield Shard(corpus, path, pa.ipc.open_file(pa.BufferReader(content)))
         else:
             with open_file(path) as file:

@@ -8,7 +8,8 @@ from types import TracebackType
 
 from pipelines.folder.remote_lock import hold_remote, remote_holder
 from schemas.errors import UsageError
-from schemas.lock import LOCK, WORK_FOLDER, Holder, hold, hold_file, holder
+from schemas.lock import LOCK, WORK_FOLDER, hold, hold_file, holder
+from schemas.lock_holder import Holder
 from transforms.files.storage import is_local, join
 
 # A command that finds its work done holds a folder only for an instant.

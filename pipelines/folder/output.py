@@ -2,14 +2,8 @@
 
 from pipelines.folder.locks import refuse_while_written
 from schemas.errors import UsageError
-from schemas.manifest import (
-    MANIFEST,
-    AnnotationsManifest,
-    AnyManifest,
-    Manifest,
-    MixtureManifest,
-    parse_manifest,
-)
+from schemas.manifest import MANIFEST, AnnotationsManifest, AnyManifest, Manifest, MixtureManifest
+from schemas.manifest_file import parse_manifest
 from transforms.files.storage import exists, join
 from transforms.files.work_folder import RECORD, read_bytes, work_path
 

@@ -12,14 +12,8 @@ from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export
 from schemas.lock import LOCK, WORK_FOLDER
-from schemas.manifest import (
-    MANIFEST,
-    AnnotationsManifest,
-    ManifestError,
-    member_names,
-    parse_manifest,
-    shard_entries,
-)
+from schemas.manifest import MANIFEST, AnnotationsManifest, member_names, shard_entries
+from schemas.manifest_file import ManifestError, parse_manifest
 from schemas.sealed import open_sealed
 from transforms.files.atomic_files import named_by_temporary
 from transforms.files.storage import join

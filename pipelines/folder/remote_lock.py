@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from schemas.errors import UsageError
-from schemas.lock import UNKNOWN, Holder, parse_holder, this_process
+from schemas.lock_holder import UNKNOWN, Holder, parse_holder, this_process
 from transforms.files.paths import delete_files, exists
 from transforms.files.storage import create_file, open_file, scheme_of
 

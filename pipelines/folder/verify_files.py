@@ -7,10 +7,12 @@ from typing import Protocol
 
 from schemas.checked_json import DamagedError, parse_json, read_json
 from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export
-from schemas.manifest import AnyManifest, seal
+from schemas.manifest import AnyManifest
 from schemas.manifest_checks import REJECTED, rejected_elsewhere
+from schemas.manifest_file import seal
 from schemas.sealed import open_sealed, sealed_json
-from transforms.build.check_shard import Problem, UnreadableError, read_file
+from transforms.build.check_shard import Problem
+from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.paths import list_folder
 from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
@@ -33,7 +35,7 @@ def file_problems(folder: str, files: Mapping[str, Stored]) -> Iterator[Problem]
 
 def _file_problem(folder: str, path: str, stored: Stored) -> Iterator[Problem]:
     try:
-        read_file(join(folder, *path.split("/")), path, stored.bytes, stored.sha256)
+        read_checked(join(folder, *path.split("/")), path, stored.bytes, stored.sha256)
     except UnreadableError as error:
         yield Problem(*error.args)
 

@@ -3,7 +3,9 @@
 import argparse
 from collections.abc import Mapping, Sequence
 
+from pipelines.planning.members import has_markers
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
+from pipelines.planning.recipe_needs import recipes_where
 from pipelines.planning.run_arguments import (
     add_annotator_options,
     add_run_options,
@@ -87,8 +89,8 @@ def _parser() -> Parser:
     recipe.add_argument(
         "--markers",
         metavar="FILE",
-        help="discourse markers, one a line, for ernie2-discourse (built-in lists of English and "
-        "Chinese)",
+        help=f"discourse markers, one a line, for {' or '.join(recipes_where(has_markers))} "
+        "(built-in lists of English and Chinese)",
     )
     recipe.add_argument(
         "--packing", metavar="P", help=f"for recipes without pairs: {', '.join(PACKINGS)}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.planning.options import RunOptions
+from pipelines.planning.recipe_needs import recipes_where, takes_records
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
@@ -58,7 +59,8 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         default="text",
         metavar="NAME",
         help="JSON field or Parquet column (text), or a path such as meta.text; or a list of "
-        "a dialogue's turns; for ernie2-relevance the fields query,title,label",
+        f"a dialogue's turns; for {' or '.join(recipes_where(takes_records))} the fields "
+        "query,title,label",
     )
     source.add_argument(
         "--max-document-mib",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.inspect import show
 from pipelines.report.rows import Row, RowDecoder
+from pipelines.report.terminal import show
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.records import ShardId

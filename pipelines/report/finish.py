@@ -18,16 +18,9 @@ from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
 from schemas.lock import WORK_FOLDER
-from schemas.manifest import (
-    FORMAT_VERSION,
-    MANIFEST,
-    AnyManifest,
-    Manifest,
-    add_up,
-    manifest_text,
-    sealed,
-)
+from schemas.manifest import FORMAT_VERSION, MANIFEST, AnyManifest, Manifest, add_up
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
+from schemas.manifest_file import manifest_text, sealed
 from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
 from transforms.build.build_shards import ShardBuilder

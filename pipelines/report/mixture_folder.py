@@ -6,15 +6,9 @@ from typing import Any
 from pipelines.folder.output import read_manifest
 from pipelines.report.mixture_page import render_mixture_card, render_mixture_report
 from schemas.checked_json import DamagedError
-from schemas.manifest import (
-    MANIFEST,
-    Manifest,
-    MemberRecord,
-    MixtureManifest,
-    manifest_text,
-    sealed,
-)
+from schemas.manifest import MANIFEST, Manifest, MemberRecord, MixtureManifest
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER
+from schemas.manifest_file import manifest_text, sealed
 from schemas.manifest_parts import json_of, split_totals
 from transforms.build.corpus import checked_members
 from transforms.files.atomic_files import write_atomically

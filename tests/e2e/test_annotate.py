@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.verify import main as verify
-from schemas.manifest import parse_manifest
+from schemas.manifest_file import parse_manifest
 from tests.corpus_fixtures import tokenizer_file
 from tests.e2e.conftest import ROOT, Digests
 from tests.spacy_models import trained_model

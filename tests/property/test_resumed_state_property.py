@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipelines.cli import main
 from schemas.entities import ENTITIES
-from schemas.manifest import seal
+from schemas.manifest_file import seal
 from tests.corpus_fixtures import SAMPLE, tokenizer_file
 
 FEW = settings(

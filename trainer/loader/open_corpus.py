@@ -8,7 +8,8 @@ from pathlib import Path
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, AnyManifest, parse_manifest
+from schemas.manifest import MANIFEST, AnyManifest
+from schemas.manifest_file import parse_manifest
 from schemas.manifest_parts import ShardEntry
 from schemas.regular_files import read_regular
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of

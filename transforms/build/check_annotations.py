@@ -10,10 +10,9 @@ from schemas.annotations import AnnotationEntry, annotation_schema, sort_keys
 from schemas.records import Array
 from transforms.build.check_shard import (
     Problem,
-    UnreadableError,
     open_batches,
-    read_file,
 )
+from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.storage import join
 from transforms.records.shard_text import ShardPlan
 
@@ -44,7 +43,7 @@ def check_annotations(
     """
     path = join(folder, *entry.path.split("/"))
     try:
-        content = read_file(path, entry.path, entry.bytes, entry.sha256)
+        content = read_checked(path, entry.path, entry.bytes, entry.sha256)
         batches = open_batches(content, entry.path, annotation_schema(list(entry.spans)))
     except UnreadableError as error:
         return AnnotationReport([Problem(*error.args)])

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.checked_json import Count, DamagedError, FileName, RelativePath, Sha256
 from schemas.lock import LOCK, WORK_FOLDER
-from schemas.manifest import canonical_json
+from schemas.manifest_file import canonical_json
 from schemas.records import ShardId
 from schemas.regular_files import read_regular
 from schemas.sealed import open_sealed, sealed_json

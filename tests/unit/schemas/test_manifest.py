@@ -5,17 +5,9 @@ from typing import Any
 
 import pytest
 
-from schemas.manifest import (
-    FORMAT_VERSION,
-    AnnotationsManifest,
-    Manifest,
-    ManifestError,
-    MixtureManifest,
-    parse_manifest,
-    seal,
-    sealed,
-)
+from schemas.manifest import FORMAT_VERSION, AnnotationsManifest, Manifest, MixtureManifest
 from schemas.manifest_checks import contradictions
+from schemas.manifest_file import ManifestError, parse_manifest, seal, sealed
 from schemas.manifest_parts import InputRecord, ShardCounts
 from tests.manifests import SHA256, annotations_manifest, build_manifest, mixture_manifest
 from transforms.build.corpus import checked_members
