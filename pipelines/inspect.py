@@ -86,8 +86,9 @@ def _write_report(corpus: Corpus, path: str) -> None:
         raise UsageError(f"--html {path}: cannot be written: {error}") from error
     if foreign:
         raise UsageError(f"--html {path}: is there, and is no report page; name another file")
-    manifest = corpus.manifest.to_json() if corpus.manifest else {}
-    page = render_report(manifest, [row.to_json() for row in example_rows(corpus)])
+    # A corpus that was opened has one.
+    assert corpus.manifest is not None
+    page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
     try:
         write_atomically(path, page.encode())
     except Exception as error:

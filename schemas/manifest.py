@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from schemas.annotations import AnnotationEntry
 from schemas.checked_json import (
@@ -109,14 +109,27 @@ class _Sealed:
       documents: What became of them.
       files: Every file but shards and this one, by path.
       notes: What whoever uses the folder should know, a sentence each.
-      checksum: sha256 of the rest of the manifest, see `checksum`.
+      checksum: sha256 of the rest of the manifest, see `schemas.manifest_file.checksum`.
+      command: That makes such a folder.
     """
+
+    command: ClassVar[str] = "build"
 
     format_version: PositiveCount
     documents: Documents
     files: Mapping[RelativePath, FileEntry]
     notes: Sequence[str] = ()
     checksum: Sha256
+
+    @property
+    def member_names(self) -> list[str]:
+        """The members of a mixture in their order; none if it is no mixture."""
+        return []
+
+    @property
+    def shard_entries(self) -> Sequence[ShardEntry | AnnotationEntry]:
+        """The entries of all shards in the folder; a mixture has none of its own."""
+        return []
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
@@ -139,6 +152,10 @@ class Manifest(_Sealed, BuildIdentity):
     def entries(self) -> dict[str, Sequence[ShardEntry]]:
         """The entries of all shards, by split."""
         return {split: content.shards for split, content in self.splits.items()}
+
+    @property
+    def shard_entries(self) -> Sequence[ShardEntry]:
+        return [entry for shards in self.entries.values() for entry in shards]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -176,6 +193,10 @@ class MixtureManifest(_Sealed, _Dealt):
     mixture: MixtureRecord
     members: Mapping[str, MemberRecord]
 
+    @property
+    def member_names(self) -> list[str]:
+        return list(self.mixture.order)
+
     def __post_init__(self) -> None:
         order = self.mixture.order
         if len(set(order)) < len(order) or set(order) != set(self.members):
@@ -210,9 +231,15 @@ class AnnotationsManifest(_Sealed, AnnotationsIdentity):
       annotations: The shards.
     """
 
+    command: ClassVar[str] = "annotate"
+
     spans: Mapping[str, Count]
     entities: EntitiesRecord
     annotations: Sequence[AnnotationEntry]
+
+    @property
+    def shard_entries(self) -> Sequence[AnnotationEntry]:
+        return self.annotations
 
 
 AnyManifest: TypeAlias = Manifest | MixtureManifest | AnnotationsManifest
@@ -225,17 +252,3 @@ def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name, value in each.items():
             totals[name] = totals.get(name, 0) + value
     return dict(sorted(totals.items()))
-
-
-def member_names(manifest: AnyManifest) -> list[str]:
-    """Returns the members of a mixture in their order; none if it is no mixture."""
-    return list(manifest.mixture.order) if isinstance(manifest, MixtureManifest) else []
-
-
-def shard_entries(manifest: AnyManifest) -> list[ShardEntry | AnnotationEntry]:
-    """Returns the entries of all shards in a folder; a mixture has none of its own."""
-    if isinstance(manifest, AnnotationsManifest):
-        return list(manifest.annotations)
-    if isinstance(manifest, MixtureManifest):
-        return []
-    return [entry for shards in manifest.entries.values() for entry in shards]

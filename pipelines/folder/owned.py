@@ -12,7 +12,7 @@ from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export
 from schemas.lock import LOCK, WORK_FOLDER
-from schemas.manifest import MANIFEST, AnnotationsManifest, member_names, shard_entries
+from schemas.manifest import MANIFEST
 from schemas.manifest_file import ManifestError, parse_manifest
 from schemas.sealed import open_sealed
 from transforms.files.atomic_files import named_by_temporary
@@ -148,15 +148,15 @@ def _advise(problem: str) -> str:
 def _by_manifest(place: Place, path: str) -> Found:
     manifest = parse_manifest(read_bytes(path))
     files = {name: (each.bytes, each.sha256) for name, each in manifest.files.items()}
-    files |= {each.path: (each.bytes, each.sha256) for each in shard_entries(manifest)}
+    files |= {each.path: (each.bytes, each.sha256) for each in manifest.shard_entries}
     _check_names(files)
     return Found(
         place=place,
-        command="annotate" if isinstance(manifest, AnnotationsManifest) else "build",
+        command=manifest.command,
         identity=manifest.to_json(),
         finished=True,
         files={**files, MANIFEST: None},
-        members=dict.fromkeys(member_names(manifest)),
+        members=dict.fromkeys(manifest.member_names),
     )
 
 

@@ -146,9 +146,10 @@ def _write(
     """
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
+    manifest = sealed({**head, "files": {}}, Manifest)
     corpus = Corpus(
         folder=output,
-        manifest=sealed({**head, "files": {}}, Manifest),
+        manifest=manifest,
         recipe=settings.recipe,
         tokenizer_json=settings.tokenizer_json,
         vocabulary=settings.vocabulary,
@@ -159,8 +160,8 @@ def _write(
         TOKENIZER: settings.tokenizer_json,
         **({COUNTS: counts.json} if counts else {}),
         **({ENTITIES: entities_text(entities)} if aligned else {}),
-        REPORT: render_report(head, [row.to_json() for row in example_rows(corpus)]),
-        CARD: render_card(head),
+        REPORT: render_report(manifest, [row.to_json() for row in example_rows(corpus)]),
+        CARD: render_card(manifest),
     }
     notes = [
         write_noted(output, name, content.encode(), builder.owner)

@@ -38,7 +38,8 @@ def write_mixture(
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
     notes = [f"{name}: {note}" for name, own in contents.items() for note in own.notes]
-    manifest = {**head, "members": members, "notes": notes}
+    said = {**head, "members": members, "notes": notes}
+    manifest = sealed({**said, "files": {}}, MixtureManifest)
     texts = {
         TOKENIZER: tokenizer_json,
         REPORT: render_mixture_report(manifest, mixture),
@@ -46,7 +47,7 @@ def write_mixture(
     }
     written = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
     files = files_of([*rejected, *written])
-    whole = sealed({**manifest, "files": files}, MixtureManifest)
+    whole = sealed({**said, "files": files}, MixtureManifest)
     write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
 
 
