@@ -247,8 +247,8 @@ def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
 def _show_summary(output: str, seconds: float) -> None:
     """Prints what finished annotations hold."""
     manifest = read_annotations_manifest(output)
-    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest.spans.items())
-    lines = [documents_line(manifest.documents), told, f"{output}: done in {seconds:.1f} s"]
+    spans = ", ".join(f"{count:,} {kind}" for kind, count in manifest.spans.items())
+    lines = [documents_line(manifest.documents), spans, f"{output}: done in {seconds:.1f} s"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

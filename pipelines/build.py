@@ -107,9 +107,9 @@ def owned(plan: _Plan) -> _Plan:
 
 def _wanted(plan: BuildPlan) -> Wanted:
     """Returns what a build writes where."""
-    told = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
+    common = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
     each = [
-        Wanted(command="build", identity=identity, files=frozenset(told | _files_of(builder)))
+        Wanted(command="build", identity=identity, files=frozenset(common | _files_of(builder)))
         for builder, identity in zip(plan.builders, plan.identities, strict=True)
     ]
     if plan.mixture is None:
@@ -118,7 +118,7 @@ def _wanted(plan: BuildPlan) -> Wanted:
     return Wanted(
         command="build",
         identity=plan.identity,
-        files=frozenset({*told, *REJECTED}),
+        files=frozenset({*common, *REJECTED}),
         members=dict(zip(plan.mixture.names, each, strict=True)),
         reads=plan.reads,
     )
@@ -177,19 +177,19 @@ def run_waves(
 
 def _finished(plan: Plan[Any]) -> int:
     """Returns the number of shards that are finished."""
-    return len(_told(plan, entry_path))
+    return len(_existing(plan, entry_path))
 
 
 def _failures(plan: Plan[Any]) -> list[str]:
     """Returns the files that say why a shard could not be built."""
-    return _told(plan, failure_path)
+    return _existing(plan, failure_path)
 
 
 def _delete_failures(plan: Plan[Any]) -> None:
     delete_files(_failures(plan))
 
 
-def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
+def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
     found = []
     for builder in plan.builders:

@@ -57,7 +57,7 @@ def _parser() -> Parser:
 
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; returns 0 if all is well, else 1."""
+    """Runs the program; returns 0 if verification passed, else 1."""
     options = _parser().parse_args(argv)
     before = _sealed(options.folder)
     whole, members = verify_all(options.folder, replay=not options.no_replay)
@@ -71,15 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     ok = not any(verdict.problems for verdict in every)
     if options.json:
-        told = whole.to_json()
+        result = whole.to_json()
         if members:
             named = {name: verdict.to_json() for name, verdict in members.items()}
-            told = {
-                **{name: told[name] for name in ("problems", "notes")},
+            result = {
+                **{name: result[name] for name in ("problems", "notes")},
                 "ok": ok,
                 "members": named,
             }
-        write_json(told, indent=2)
+        write_json(result, indent=2)
     else:
         for name, verdict in members.items():
             show(verdict, join(options.folder, name), oracles=options.oracles)
@@ -221,9 +221,9 @@ def _agreement(manifest: AnyManifest) -> list[Problem]:
     return [Problem("manifest", sentence) for sentence in contradictions(manifest)]
 
 
-def _without(problems: Iterable[Problem], told: str) -> list[Problem]:
-    """Returns problems with files other than the one that was told of."""
-    return [each for each in problems if each.sentence.split(" ")[0] not in told]
+def _without(problems: Iterable[Problem], reported: str) -> list[Problem]:
+    """Returns problems with files other than the ones already reported."""
+    return [each for each in problems if each.sentence.split(" ")[0] not in reported]
 
 
 def _settings(folder: str, manifest: Manifest) -> BuildSettings:

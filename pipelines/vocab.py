@@ -186,13 +186,13 @@ def _check_folder(path: str) -> None:
     folder, name = os.path.split(path)
     refuse_while_written(folder or ".")
     found = None
-    # What nothing can be told of is not ours.
+    # A folder that cannot be identified is not ours.
     with contextlib.suppress(UsageError):
         found = find(folder or ".")
     if found is not None and name in found.files:
         raise UsageError(
             f"{path} belongs to what `shardmill {found.command}` made in {folder or '.'}, which "
-            "would be spoiled; name another file"
+            "would be damaged; name another file"
         )
 
 

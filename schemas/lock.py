@@ -13,7 +13,7 @@ from schemas.errors import UsageError
 from schemas.lock_holder import UNKNOWN, Holder, parse_holder, this_process
 
 WORK_FOLDER = ".shardmill"
-"""The folder of an output folder that holds work in progress; its name is nobody else's."""
+"""The folder of an output folder that holds work in progress; nothing else uses its name."""
 LOCK = "lock"
 # A reader that looks holds the lock for an instant, and so does a writer that is about to end.
 _PATIENCE_SECONDS = 0.5
@@ -32,7 +32,7 @@ def hold(path: Path, command: str) -> Iterator[None]:
 
     Args:
       path: The folder.
-      command: Who holds it, for others to be told.
+      command: Who holds it, for the message to others.
 
     Raises:
       UsageError: if a process that lives holds it, saying which; or if the folder cannot be
@@ -196,7 +196,7 @@ def _make_folders(folder: Path) -> list[Path]:
                 each.mkdir()
                 made.insert(0, each)
                 _sync(each.parent)
-        # A name that is taken by something else is told here.
+        # This fails if the name is taken by something else.
         os.stat(folder / ".")
     except BaseException:
         _remove_empty(made)

@@ -17,7 +17,7 @@ class Holder:
       pid: Of the process.
       host: The name of its machine.
       started: When it took the lock, such as "2024-05-01 12:00:00 UTC".
-      born: What tells the process from a later one of the same pid; "" if that is unknown.
+      born: What distinguishes the process from a later one of the same pid; "" if that is unknown.
       space: Where its pid counts (containers count for themselves); "" if that is unknown.
     """
 
@@ -79,7 +79,7 @@ def _space() -> str:
 
 
 def _born(pid: int) -> str:
-    """Returns when a process was started, in a form of the system's own; "" if it cannot tell."""
+    """Returns when a process was started, in the system's own form; "" if that is unknown."""
     try:
         # The name of the program, in brackets, may hold anything.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

@@ -108,7 +108,7 @@ class _Sealed:
       format_version: Of the folder.
       documents: What became of them.
       files: Every file but shards and this one, by path.
-      notes: What whoever uses the folder should know, a sentence each.
+      notes: What users of the folder should know, a sentence each.
       checksum: sha256 of the rest of the manifest, see `schemas.manifest_file.checksum`.
       command: That makes such a folder.
     """

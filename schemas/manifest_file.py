@@ -31,8 +31,8 @@ def canonical_json(value: object) -> str:
 def checksum(manifest: Mapping[str, Any]) -> str:
     """Returns the sha256 of a manifest without its own checksum.
 
-    It finds accidents. It proves nothing of who wrote the manifest, so its content is checked as
-    that of any file.
+    It detects accidental changes. It does not prove who wrote the manifest, so the content is
+    checked like that of any file.
     """
     rest = {name: value for name, value in manifest.items() if name != "checksum"}
     return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
@@ -92,9 +92,9 @@ def parse_manifest(content: str | bytes, where: str = MANIFEST) -> AnyManifest:
 
 def _of_another_version(where: str, version: int) -> str:
     if version > FORMAT_VERSION:
-        advice = "read it with a newer Shardmill, or build it anew with this one"
+        advice = "read it with a newer Shardmill, or rebuild it with this one"
     else:
-        advice = "build it anew, into another folder or with --overwrite"
+        advice = "rebuild it, into another folder or with --overwrite"
     return (
         f"{where} has format version {version}, and this program reads {FORMAT_VERSION}: {advice}"
     )

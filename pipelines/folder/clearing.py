@@ -56,7 +56,7 @@ def discard(folder: str, locks: Locks) -> None:
 
 
 def end_work(folder: str, files: Iterable[str]) -> None:
-    """Deletes what was needed to go on with these files; the record goes last."""
+    """Deletes what was needed to resume these files; the record goes last."""
     place = place_of(folder)
     listed_files = list(files)
     _delete(place, list(leftovers(place, listed_files)))

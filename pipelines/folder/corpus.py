@@ -18,7 +18,7 @@ from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.storage import join, open_file
 from transforms.files.work_folder import read_bytes
 
-ADVICE = "shardmill verify tells what else is wrong"
+ADVICE = "run shardmill verify for a full check"
 
 
 def open_corpus(folder: str) -> Corpus:
@@ -82,8 +82,8 @@ class Shard:
         try:
             batch = self.reader.get_batch(number)
         except (pa.ArrowException, OSError, IndexError, ValueError) as error:
-            told = " ".join(str(error).split())
-            raise DamagedError(f"{self.path} is damaged: {told}; {ADVICE}") from error
+            reason = " ".join(str(error).split())
+            raise DamagedError(f"{self.path} is damaged: {reason}; {ADVICE}") from error
         check_batch(batch, self.path, self.corpus.stored_as, self.corpus.vocabulary)
         return batch
 
@@ -112,5 +112,5 @@ def open_shard(corpus: Corpus, shard: ShardEntry, *, whole: bool = False) -> Ite
     except UnreadableError as error:
         raise DamagedError(f"{error.args[1]}; {ADVICE}") from error
     except (pa.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())
-        raise DamagedError(f"{path} cannot be read: {told}; {ADVICE}") from error
+        reason = " ".join(str(error).split())
+        raise DamagedError(f"{path} cannot be read: {reason}; {ADVICE}") from error

@@ -1,4 +1,4 @@
-"""One writer a folder, on local disks and in object stores; and what readers are told of it."""
+"""One writer a folder, on local disks and in object stores; readers are refused meanwhile."""
 
 import contextlib
 import time

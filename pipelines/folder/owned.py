@@ -36,7 +36,7 @@ _BUILT_NAMES = frozenset(
 )
 _SHARD = re.compile(r"(train|eval|annotations)/shard-\d{5,}-of-\d{5,}\.arrow")
 OLD_WORK_FOLDER = "_build"
-_MOST_TOLD = 12
+_MOST_LISTED = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def _check_members(folder: str, names: Iterable[str], *, is_member: bool) -> Non
     for name in names:
         if is_member or name not in OBJECTIVES:
             raise UsageError(
-                f"{folder} tells of a member {name!r}, and that is no recipe; nothing is touched "
+                f"{folder} has a member {name!r}, which is no recipe; nothing was changed "
                 "there, name another folder"
             )
 
@@ -119,7 +119,7 @@ def _record(place: Place) -> Record | None:
 
 
 def _check_names(files: Iterable[str]) -> None:
-    """Refuses names that no build writes: whoever wrote them may have had a checksum too."""
+    """Rejects names that no build writes: a checksum does not prove who wrote them."""
     for name in files:
         if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
             raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")
@@ -200,8 +200,8 @@ def _is_start(name: str) -> bool:
 
 def listed(names: Sequence[str]) -> str:
     """Returns the first of some names, and how many there are more."""
-    more = len(names) - _MOST_TOLD
-    shown = ", ".join(names[:_MOST_TOLD])
+    more = len(names) - _MOST_LISTED
+    shown = ", ".join(names[:_MOST_LISTED])
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
@@ -219,8 +219,8 @@ def changed_files(found: Found, *, every: bool = False) -> Iterator[str]:
 
     Args:
       found: What a folder holds.
-      every: Look at the content of all files. Else shards are held to their size alone: they are
-        large, and nobody writes in them.
+      every: Look at the content of all files. Else only the size of shards is compared: they are
+        large, and nobody edits them.
     """
     place = found.place
     for path, stored in found.files.items():
@@ -285,4 +285,4 @@ def leftovers(place: Place, files: Iterable[str]) -> Iterator[str]:
 def _refuse_in_the_way(place: Place, paths: Iterable[str]) -> None:
     for path in paths:
         if problem := in_the_way(place, path):
-            raise UsageError(f"{join(place.folder, problem)} is in the way; nothing is touched")
+            raise UsageError(f"{join(place.folder, problem)} is in the way; nothing was changed")

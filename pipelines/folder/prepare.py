@@ -151,7 +151,7 @@ def _refuse_problems(problems: Sequence[str]) -> None:
     if problems:
         raise UsageError(
             "these are not what Shardmill wrote there, or something else has their names, and "
-            f"nothing is touched: {listed(problems)}; move them, or name another folder"
+            f"nothing was changed: {listed(problems)}; move them, or name another folder"
         )
 
 
@@ -179,7 +179,7 @@ def _refuse_another(folder: str, wanted: Wanted, found: Found, *, overwrite: boo
             return True
         raise UsageError(
             f"{folder} holds what is left of another build that was being replaced; name another "
-            "folder, or go on with --overwrite"
+            "folder, or continue with --overwrite"
         )
     lines = list(differences(wanted.identity, found.identity))
     shown = "\n  ".join(lines[:12])
@@ -214,9 +214,9 @@ def _problems(place: Place, wanted: Wanted, found: Found | None, *, resumed: boo
         if not known and find(folder, is_member=True) is not None:
             yield f"{folder} (a build of its own)"
         elif inside is None:
-            with _told() as told:
+            with _message_of_usage_error() as messages:
                 refuse_foreign(folder)
-            yield from ([folder] if told else [])
+            yield from ([folder] if messages else [])
         same = resumed and inside is not None and not _differs(member, inside)
         yield from _problems(place_of(folder), member, inside, resumed=same)
         if resumed and inside is not None and not same:
@@ -224,13 +224,13 @@ def _problems(place: Place, wanted: Wanted, found: Found | None, *, resumed: boo
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[list[str]]:
-    """Catches the sentence of a UsageError."""
-    told: list[str] = []
+def _message_of_usage_error() -> Iterator[list[str]]:
+    """Catches a UsageError; yields a list that then has its message."""
+    messages: list[str] = []
     try:
-        yield told
+        yield messages
     except UsageError as error:
-        told.append(str(error))
+        messages.append(str(error))
 
 
 def _differs(wanted: Wanted, found: Found) -> bool:

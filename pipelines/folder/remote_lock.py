@@ -2,8 +2,8 @@
 
 Google Cloud Storage puts an object only if none is there. Of other stores Beam says nothing like
 it, so there the object is put, and read again after a while: of two commands that begin within
-that while both may be refused, and a store that shows old content for longer may let both go on.
-No store tells whether the process that put the object still lives, unless it was on this machine.
+that while both may be refused, and a store that shows old content for longer may let both continue.
+No store says whether the process that put the object still lives, unless it was on this machine.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
     Args:
       path: What is held, for messages.
       lock: The object.
-      command: Who holds it, for others to be told.
+      command: Who holds it, for the message to others.
 
     Raises:
       UsageError: if another process holds it, or the store cannot be written.

@@ -1,4 +1,4 @@
-"""Holds the files of a folder, shards left out, to what its manifest says of them."""
+"""Checks the files of a folder, shards left out, against its manifest."""
 
 import collections
 import dataclasses
@@ -84,7 +84,7 @@ def rejected_problems(folder: str, manifest: AnyManifest) -> Iterator[Problem]:
             except DamagedError as error:
                 yield Problem("counts", str(error))
             except OSError:
-                # It is told among the files.
+                # Reported as a problem of the files.
                 return
     stated = {name: count for name, count in manifest.documents.rejected.items() if count}
     if dict(reasons) != stated:
@@ -109,9 +109,9 @@ def export_problems(folder: str) -> list[Problem]:
     if len({file.path for file in export.files}) < len(export.files):
         problems.append(Problem("manifest", f"{EXPORT} lists a file twice"))
     known = {file.path for file in export.files}
-    told = {path.partition("/")[0] for path in known if "/" in path}
-    if sorted(told) != sorted(export.identity.splits):
-        sentence = f"{EXPORT} tells of other splits than it lists files of"
+    splits = {path.partition("/")[0] for path in known if "/" in path}
+    if sorted(splits) != sorted(export.identity.splits):
+        sentence = f"{EXPORT} names other splits than it lists files of"
         problems.append(Problem("manifest", sentence))
     problems += [
         Problem("manifest", f"{name} is not in {EXPORT}")

@@ -44,7 +44,7 @@ class Source:
       announcement: What the user should know of them, in one line.
       entities: Ids of all entities that tokens can be aligned with, by number; none if no recipe
         asks for them.
-      files: That are read while the run goes on.
+      files: Read during the run.
     """
 
     annotations: Annotations

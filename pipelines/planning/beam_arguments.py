@@ -29,7 +29,7 @@ def read_beam_arguments(arguments: Sequence[str], parser: argparse.ArgumentParse
 
 
 def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Refuses options that neither we nor Beam know; Beam itself would only log them."""
+    """Rejects unknown options; Beam itself would only log them."""
     unknown, names = _unknown_beam_args(arguments, parser)
     if unknown:
         if not unknown[0].startswith("-"):
@@ -44,19 +44,19 @@ def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) 
 
 
 class _BeamParser(_BeamArgumentParser):
-    """Beam's options, with errors told as ours are."""
+    """The parser of Beam's options, which reports errors as ours do."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (an option of Beam's)")
+        raise UsageError(f"{message} (a Beam option)")
 
 
 def _unknown_beam_args(
     arguments: Sequence[str], parser: argparse.ArgumentParser
 ) -> tuple[list[str], list[str]]:
-    """Returns the arguments that nobody knows, and the names of all options.
+    """Returns the unknown arguments, and the names of all options.
 
     Raises:
-      UsageError: if the value of an option of Beam's cannot be read.
+      UsageError: if the value of a Beam option is not valid.
     """
     beam = _BeamParser(allow_abbrev=False, add_help=False)
     seen: set[str] = set()

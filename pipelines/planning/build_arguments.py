@@ -80,7 +80,9 @@ def _parser() -> Parser:
     )
     recipe.add_argument("--max-seq-length", metavar="L", help="longest example in tokens")
     recipe.add_argument("--copies", metavar="N", help="independent masks of each example")
-    recipe.add_argument("--passes", metavar="N", help="times the corpus is paired anew")
+    recipe.add_argument(
+        "--passes", metavar="N", help="times the corpus is paired, each with new random pairs"
+    )
     recipe.add_argument(
         "--stages",
         metavar="S",

@@ -19,7 +19,7 @@ from transforms.text.words import Segmenter
 def build_settings(
     options: BuildOptions, recipes: Sequence[Recipe], source: Source | None
 ) -> list[BuildSettings]:
-    """Resolves tokenizer and segmenter, and holds the recipes to them."""
+    """Returns what each recipe is built with, after checking that it can use the tokenizer."""
     tokenizer_json = read_file(options.tokenizer, "--tokenizer")
     check_counts(options, recipes)
     counts = read_file(options.counts, "--counts") if options.counts is not None else None

@@ -73,7 +73,7 @@ def _upper_halves(
 ) -> np.ndarray | None:
     """Returns uint64[D], ascending: the upper halves of all documents' keys, equal keys once.
 
-    None if enough of many are below a bound, or a file cannot be read: whoever builds says why.
+    None if enough of many are below a bound, or a file cannot be read: the build reports why.
     """
     keys: set[bytes] = set()
     held_out: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""Writes what tells of a whole build: tokenizer, report, dataset card, last the manifest."""
+"""Finishes a build: writes tokenizer, report and dataset card, and last the manifest."""
 
 import importlib.metadata
 import platform
@@ -62,9 +62,9 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     ]
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
-        told = {"software": heads[0]["software"], "documents": documents}
+        shared = {"software": heads[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
-        head = {**head, **told}
+        head = {**head, **shared}
         write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
 
 
@@ -81,7 +81,7 @@ def _entries(builder: ShardBuilder) -> Entries:
 
 
 def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> None:
-    """Tells which recipes found nothing that they could make examples of.
+    """Reports recipes that made no examples.
 
     Raises:
       NothingMadeError: if all of them did.
@@ -91,7 +91,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         for builder, splits in zip(plan.builders, entries, strict=True)
         if not any(entry.rows for shards in splits.values() for entry in shards)
     ]
-    told = [
+    messages = [
         f"{recipe.name} made no examples of {documents:,} document(s): "
         + (
             recipe.pair.wants
@@ -99,13 +99,13 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         )
         for recipe in empty
     ]
-    if len(told) == len(plan.builders):
-        raise NothingMadeError("; ".join(told))
-    sys.stderr.write("".join(f"{line}\n" for line in told))
+    if len(messages) == len(plan.builders):
+        raise NothingMadeError("; ".join(messages))
+    sys.stderr.write("".join(f"{line}\n" for line in messages))
 
 
 def _empty_splits(entries: Entries) -> list[str]:
-    """Tells which splits have shards and not a single row."""
+    """Returns a note for each split that has shards and no rows."""
     return [
         f"the split {split} has no rows: none of its documents made one; hold out "
         f"{'less' if split == 'train' else 'more'} with --eval-fraction, or nothing with "
@@ -174,12 +174,12 @@ def _write(
 
 
 def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
-    """Refuses to finish what is told wrongly: files of work in progress were lost or edited."""
-    told = list(contradictions(manifest))
-    if told:
+    """Rejects a manifest that contradicts itself: files of work in progress were lost or edited."""
+    problems = list(contradictions(manifest))
+    if problems:
         raise RunError(
-            f"{output} cannot be finished, since what {WORK_FOLDER} in it tells does not agree "
-            f"({told[0]}); name another folder, or delete this one yourself"
+            f"{output} cannot be finished: the records in its {WORK_FOLDER} do not agree "
+            f"({problems[0]}); name another folder, or delete this one yourself"
         )
 
 
@@ -204,7 +204,7 @@ def _other_encoding(reasons: Mapping[str, int]) -> str:
 
 
 def _left_out(content: Split) -> str:
-    """Tells how many rows of a split the recipe left out."""
+    """Returns how many rows of a split the recipe left out, for the summary."""
     count = sum(shard.left_out for shard in content.shards)
     return f", {count:,} rows left out" if count else ""
 

@@ -1,4 +1,4 @@
-"""The folder of a mixture: what tells of all its members, each of which is a build of its own."""
+"""The folder of a mixture: the manifest, report and card of all members, each a build itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ def write_mixture(
       rejected: The files of records that were set aside.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
-    members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
+    members = {name: {**head["members"][name], **_totals(contents[name])} for name in contents}
     notes = [f"{name}: {note}" for name, own in contents.items() for note in own.notes]
     said = {**head, "members": members, "notes": notes}
     manifest = sealed({**said, "files": {}}, MixtureManifest)
@@ -51,7 +51,7 @@ def write_mixture(
     write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
 
 
-def _told(manifest: Manifest) -> dict[str, Any]:
+def _totals(manifest: Manifest) -> dict[str, Any]:
     """Returns what the manifest of a mixture says of a member's."""
     splits = {split: json_of(each) for split, each in split_totals(manifest.splits).items()}
     return {"splits": splits, "checksum": manifest.checksum}
@@ -86,21 +86,21 @@ _SHARED = (
 _OWN = ("recipe", "counts", "segmenter", "annotator", "entities")
 
 
-def member_problem(whole: MixtureManifest, told: MemberRecord, manifest: Manifest) -> str | None:
+def member_problem(whole: MixtureManifest, record: MemberRecord, manifest: Manifest) -> str | None:
     """Says what is wrong with a member's manifest; nothing if it is the one of its mixture.
 
     Args:
       whole: The mixture's manifest.
-      told: What it says of the member.
+      record: What it says of the member.
       manifest: Of the member.
     """
-    if manifest.checksum != told.checksum:
+    if manifest.checksum != record.checksum:
         return "its manifest is another than when the mixture was built"
     own = split_totals(manifest.splits)
-    if own != told.splits:
-        stated = {split: json_of(each) for split, each in told.splits.items()}
+    if own != record.splits:
+        stated = {split: json_of(each) for split, each in record.splits.items()}
         found = {split: json_of(each) for split, each in own.items()}
         return f"it has {found}, the mixture's manifest says {stated}"
     differ = [name for name in _SHARED if getattr(manifest, name) != getattr(whole, name)]
-    differ += [name for name in _OWN if getattr(manifest, name) != getattr(told, name)]
+    differ += [name for name in _OWN if getattr(manifest, name) != getattr(record, name)]
     return f"{differ[0]} is another than the mixture's manifest says" if differ else None

@@ -30,11 +30,11 @@ def show(rows: Sequence[Row], console: Console) -> None:
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end)))
         for name, positions in row.labels.items():
-            told = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
-            console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), told))
+            shown = " ".join(row.pieces[position].strip() or _SPACE for position in positions)
+            console.print(Text.assemble((f"{name} ({len(positions)}) ", "bold cyan"), shown))
         for name, spans in row.spans.items():
-            told = " · ".join("".join(row.pieces[begin:end]).strip() for begin, end in spans)
-            console.print(Text.assemble((f"{name} ({len(spans)}) ", "bold cyan"), told))
+            shown = " · ".join("".join(row.pieces[begin:end]).strip() for begin, end in spans)
+            console.print(Text.assemble((f"{name} ({len(spans)}) ", "bold cyan"), shown))
         if row.entities is not None:
             named = [f"{row.pieces[at].strip() or _SPACE}={name}" for at, name in row.entities]
             label = (f"entities ({len(named)}) ", "bold cyan")
@@ -46,8 +46,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 def _heading(row: Row) -> Text:
     kinds = collections.Counter(each.kind for each in row.selected)
-    told = [kind for kind in KINDS if kind != SHUFFLED or kinds[kind]]
-    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in told)
+    shown = [kind for kind in KINDS if kind != SHUFFLED or kinds[kind]]
+    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in shown)
     copy = row.selected[0].copy if row.selected else 0
     relation = ""
     if row.relation not in (None, NO_SECOND):
@@ -92,7 +92,7 @@ def _segment(row: Row, begin: int, end: int) -> Text:
 
 
 def _marked(piece: str, selected: Selected | None) -> Text:
-    """Writes one token, so that it is told without colours too what happens to it."""
+    """Returns one token with signs, so that it can be read without colours too."""
     if selected is None:
         return Text(piece)
     piece = piece or _SPACE
@@ -103,7 +103,7 @@ def _marked(piece: str, selected: Selected | None) -> Text:
 
 
 def _legend(rows: Sequence[Row]) -> Text | None:
-    """Explains the marks that may stand in rows; None if there are none."""
+    """Explains the signs used in rows; None if there are none."""
     kinds = {each.kind for row in rows for each in row.selected}
     masks = (
         (MASKED, "‹x›", "masked"),
@@ -111,15 +111,15 @@ def _legend(rows: Sequence[Row]) -> Text | None:
         (KEPT, "‹x=›", "selected, and left as it is"),
         (SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled window"),
     )
-    told: list[tuple[tuple[str, str], ...]] = [
+    entries: list[tuple[tuple[str, str], ...]] = [
         ((form, STYLES[kind]), (f" {meaning}   ", "dim"))
         for kind, form, meaning in masks
         if any(row.copies for row in rows) and (kind != SHUFFLED or kind in kinds)
     ]
     if any(row.words is not None for row in rows):
-        told.append(((f"{_WORD_BORDER} between whole words   ", "dim"),))
+        entries.append(((f"{_WORD_BORDER} between whole words   ", "dim"),))
     if any(row.sentences is not None for row in rows):
-        told.append(((_SENTENCE, "bold cyan"), (" a sentence begins", "dim")))
-    if not told:
+        entries.append(((_SENTENCE, "bold cyan"), (" a sentence begins", "dim")))
+    if not entries:
         return None
-    return Text.assemble(("legend: ", "dim"), *itertools.chain.from_iterable(told))
+    return Text.assemble(("legend: ", "dim"), *itertools.chain.from_iterable(entries))

@@ -217,4 +217,4 @@ def test_shadowing_folder_is_refused(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert "the packages of shardmill lie apart" in run.stderr
+    assert "the packages of shardmill are in different folders" in run.stderr

@@ -14,7 +14,7 @@ from schemas.manifest_parts import ShardEntry
 from schemas.regular_files import read_regular
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
 
-_ADVICE = "shardmill verify tells what else is wrong"
+_ADVICE = "run shardmill verify for a full check"
 
 
 def read_local_manifest(folder: str | os.PathLike[str]) -> AnyManifest:

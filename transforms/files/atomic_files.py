@@ -1,7 +1,7 @@
 """Writes files that are there whole or not at all, also when the machine is lost meanwhile.
 
 A local file is on the disk before it gets its name, and so is the name before the next step: what
-was told to be finished is finished after a loss of power. Object stores promise that themselves.
+was reported as finished is finished after a loss of power. Object stores promise that themselves.
 """
 
 import contextlib

@@ -69,7 +69,8 @@ class FileRange:
       end: The byte behind the last.
       size: Bytes of the whole file when the run was planned; None if that does not matter.
       encoding: See `InputFile`.
-      checks: What the beginning of the file is held to, see `transforms.detect.looks.checks_of`.
+      checks: What the beginning of the file is checked for, see
+        `transforms.detect.looks.checks_of`.
     """
 
     path: str
@@ -82,7 +83,7 @@ class FileRange:
 
 
 def codec_of(path: str) -> str | None:
-    """Returns pyarrow's name of the compression that the file's name tells, None without one."""
+    """Returns pyarrow's name of the compression by the file's suffix, None without one."""
     return CODEC_OF_SUFFIX.get(_suffix(path))
 
 

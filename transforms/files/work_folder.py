@@ -90,7 +90,7 @@ def entry_path(output: str, shard: ShardId) -> str:
 
 
 def failure_path(output: str, shard: ShardId) -> str:
-    """Returns where it is told why a shard could not be built."""
+    """Returns the path of the message that says why a shard could not be built."""
     return work_path(output, failure_name(f"{shard.name}.arrow"))
 
 
@@ -157,11 +157,11 @@ def write_noted(output: str, path: str, content: bytes, owner: str = "") -> Note
     """
     note = note_of(path, content)
 
-    def tell() -> None:
+    def note_first() -> None:
         check_owner(output, owner)
         write_note(output, note)
 
-    write_atomically(join(output, *path.split("/")), content, tell)
+    write_atomically(join(output, *path.split("/")), content, note_first)
     return note
 
 

@@ -40,7 +40,7 @@ def match_inputs(
     for pattern in patterns:
         found.update({file.path: file for file in _match(pattern)})
     for path in found:
-        # Manifests tell the names of files, and are UTF-8.
+        # Manifests list the names of files, and are UTF-8.
         if path.encode("utf-8", "replace") != os.fsencode(path):
             raise ValueError(f"{path!r}: its name is not UTF-8; rename the file")
     once: dict[str, FoundFile] = {}
@@ -61,9 +61,9 @@ def match_inputs(
 def check_heads(
     files: Sequence[InputFile], checks: frozenset[str], text_field: str = "text"
 ) -> None:
-    """Holds the beginning of files to what they are read as, before a run begins.
+    """Checks before a run that files look like the format they are read as.
 
-    Of very many files every nth is looked at; whoever reads a file holds it to the same.
+    Of very many files every nth is checked here; each is checked again when it is read.
 
     Raises:
       ReadError: If one looks like something else, see `transforms.detect.looks`.
@@ -81,10 +81,10 @@ def _check_head(text_field: str, part: FileRange) -> None:
 
 
 def check_unchanged(files: Sequence[InputFile]) -> None:
-    """Holds files that were read to what they were when the run was planned.
+    """Checks that files that were read are as they were when the run was planned.
 
-    Size and time of every file are looked up again, whoever read it. A file that was put in the
-    place of another with the same size and time of writing is not found out.
+    Size and time of every file are looked up again. A file that was replaced by another with the
+    same size and time of writing is not detected.
 
     Raises:
       ReadError: If one is gone, or has another size or time of writing.
@@ -96,7 +96,7 @@ def check_unchanged(files: Sequence[InputFile]) -> None:
 
 
 def _change_of(file: InputFile) -> str:
-    """Tells how a file differs from what was planned, "" if it does not."""
+    """Returns how a file differs from what was planned, "" if it does not."""
     found = status(file.path)
     if found is None:
         return f"{file.path} was read, and is gone now"

@@ -94,7 +94,7 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
             | "SpreadRanges" >> beam.Reshuffle()
             | "ReadRanges" >> beam.ParDo(read)
         )
-        # One output, told apart by type: DaskRunner mixes up the outputs of one step.
+        # One output, split by type: DaskRunner mixes up the outputs of one step.
         return Reading(
             documents=outputs | "Documents" >> _only(pa.RecordBatch),
             rejected=outputs | "Rejected" >> _only(Rejected),

@@ -19,7 +19,7 @@ from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.terminal import write_json
 
 _ROOT = Path(__file__).resolve().parents[3]
-_AGAIN = "run the same command again to go on"
+_AGAIN = "run the same command again to resume"
 
 
 def program(work: Callable[[], Any]) -> errors.Program:

@@ -52,7 +52,7 @@ def test_a_member_must_be_a_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("version", "advice"),
-    [(1, "build it anew, into another folder"), (FORMAT_VERSION + 1, "with a newer Shardmill")],
+    [(1, "rebuild it, into another folder"), (FORMAT_VERSION + 1, "with a newer Shardmill")],
 )
 def test_a_folder_of_another_format(version: int, advice: str) -> None:
     with pytest.raises(ManifestError, match=f"has format version {version}.*{advice}"):
