@@ -28,7 +28,7 @@ from transforms.files.work_folder import (
     read_record,
 )
 from transforms.objectives import OBJECTIVES
-from transforms.read.reading_record import PARTS, rejected_name
+from transforms.read.rejected_files import PARTS, rejected_name
 
 REJECTED = tuple(rejected_name(part) for part in range(PARTS))
 _BUILT_NAMES = frozenset(

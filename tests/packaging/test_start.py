@@ -53,6 +53,8 @@ def run(arguments: Sequence[str], status: int = 0) -> set[str]:
         ["inspect", "--help"],
         ["verify", "--help"],
         ["train", "--help"],
+        ["vocab", "--help"],
+        ["export", "--help"],
     ],
     ids=" ".join,
 )
@@ -68,6 +70,13 @@ def test_an_unknown_command_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("recipe", ["bert-wwm", "ernie-thu"])
 def test_local_builds_are_read_without_beam(command: str, recipe: str) -> None:
     assert not run([command, str(corpus(recipe))]) & HEAVY
+
+
+def test_vocabularies_and_exports_of_local_files_need_no_beam(tmp_path: Path) -> None:
+    train = ["--model", "wordpiece", "--size", "500", "--output", str(tmp_path / "tokenizer.json")]
+    assert not run(["vocab", "--input", str(ROOT / "sample" / "*.txt"), *train]) & HEAVY
+    export = ["export", str(corpus("bert-wwm")), "--output", str(tmp_path / "rows")]
+    assert not run([*export, "--to", "parquet"]) & HEAVY
 
 
 def test_a_report_page_is_written_without_beam(tmp_path: Path) -> None:
