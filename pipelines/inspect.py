@@ -85,7 +85,7 @@ def _write_report(corpus: Corpus, path: str) -> None:
     except Exception as error:
         raise UsageError(f"--html {path}: cannot be written: {error}") from error
     if foreign:
-        raise UsageError(f"--html {path}: is there, and is no report page; name another file")
+        raise UsageError(f"--html {path}: exists and is not a report page; name another file")
     # A corpus that was opened has one.
     assert corpus.manifest is not None
     page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])

@@ -245,7 +245,7 @@ def _replay_reason(manifest: Manifest, wanted: bool) -> str:
     """Says why masks are not drawn again; nothing if they are."""
     built, here = manifest.software.get("numpy", "of no version"), np.__version__
     if not wanted:
-        return "not wanted"
+        return "disabled by --no-replay"
     if manifest.data_version != DATA_VERSION:
         return f"built as data version {manifest.data_version}, this is {DATA_VERSION}"
     if built.split(".")[:2] != here.split(".")[:2]:

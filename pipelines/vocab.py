@@ -171,7 +171,7 @@ def _check_output(path: str, *, overwrite: bool) -> None:
     except (ValueError, OSError) as error:
         raise UsageError(f"--output {path}: {error}") from error
     if there and not overwrite:
-        raise UsageError(f"{path} is there already; replace it with --overwrite")
+        raise UsageError(f"{path} already exists; replace it with --overwrite")
     if there and not _is_tokenizer(path):
         raise UsageError(
             f"{path} is no tokenizer of `tokenizers`, and --overwrite replaces nothing else; name "

@@ -189,7 +189,7 @@ def _unexpected(error: Exception) -> str:
     where = f"the trace is in {path}" if path else f"{_TRACE}=1 prints the trace"
     if (own := _users_code(error)) is not None:
         return f"{own.filename}, line {own.lineno}, in {own.name}: {what} ({where})"
-    return f"this is a fault of shardmill's, please report it: {what} ({where})"
+    return f"this is a bug in shardmill, please report it: {what} ({where})"
 
 
 def _users_code(error: Exception) -> traceback.FrameSummary | None:

@@ -30,7 +30,7 @@ class Holder:
 
     def __str__(self) -> str:
         if not self.pid:
-            return "another process (what it wrote of itself cannot be read)"
+            return "another process (its lock file cannot be read)"
         return (
             f"`shardmill {self.command}` (process {self.pid} on {self.host}) since {self.started}"
         )

@@ -106,20 +106,20 @@ def _is_whole(wanted: Wanted, found: Found, *, overwrite: bool) -> bool:
     is_export = found.command == "export"
     if is_export and (changed := list(changed_files(found, every=True))):
         raise UsageError(
-            f"{folder} holds this very export, but these files are not what was written: "
+            f"{folder} already holds this export, but these files are not what was written: "
             f"{listed(changed)}; delete or move them, and run the same command again"
         )
     lost = list(lost_files(found))
     if lost and not is_export and not overwrite:
         raise UsageError(
-            f"{folder} holds this very {found.command}, but these of its files are missing or cut: "
-            f"{listed(lost)}; make it again with --overwrite"
+            f"{folder} already holds this {found.command}, but these of its files are missing or "
+            f"cut: {listed(lost)}; make it again with --overwrite"
         )
     others = _other_members(wanted, found)
     if others and not overwrite:
         raise UsageError(
-            f"{folder} holds this very mixture, but by now its folders {listed(others)} hold other "
-            "builds; name another folder, or make all of it again with --overwrite"
+            f"{folder} already holds this mixture, but by now its folders {listed(others)} hold "
+            "other builds; name another folder, or make all of it again with --overwrite"
         )
     return not lost and not others
 

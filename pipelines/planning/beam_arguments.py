@@ -68,7 +68,7 @@ def _unknown_beam_args(
     given, unknown = beam.parse_known_args(list(arguments))
     if getattr(given, "direct_running_mode", None) == "multi_processing":
         raise UsageError(
-            "--direct_running_mode=multi_processing waits for ever for a process that died; give "
+            "--direct_running_mode=multi_processing hangs when a process dies; give "
             "--workers instead"
         )
     actions = [*parser._actions, *beam._actions]

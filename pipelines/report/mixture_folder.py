@@ -95,7 +95,7 @@ def member_problem(whole: MixtureManifest, record: MemberRecord, manifest: Manif
       manifest: Of the member.
     """
     if manifest.checksum != record.checksum:
-        return "its manifest is another than when the mixture was built"
+        return "its manifest has changed since the mixture was built"
     own = split_totals(manifest.splits)
     if own != record.splits:
         stated = {split: json_of(each) for split, each in record.splits.items()}
@@ -103,4 +103,4 @@ def member_problem(whole: MixtureManifest, record: MemberRecord, manifest: Manif
         return f"it has {found}, the mixture's manifest says {stated}"
     differ = [name for name in _SHARED if getattr(manifest, name) != getattr(whole, name)]
     differ += [name for name in _OWN if getattr(manifest, name) != getattr(record, name)]
-    return f"{differ[0]} is another than the mixture's manifest says" if differ else None
+    return f"{differ[0]} differs from the mixture's manifest" if differ else None

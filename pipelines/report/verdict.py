@@ -27,7 +27,7 @@ CHECKS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What was found out about a build.
+    """The result of verifying a build.
 
     Attributes:
       problems: What is wrong.

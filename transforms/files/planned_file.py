@@ -57,7 +57,7 @@ class PlannedFile(io.RawIOBase):
             if not data:
                 raise ReadError(
                     f"{self._path} ends at byte {self._position}, and had {self._size} bytes when "
-                    f"the run was planned: it was cut since; {CHANGED_ADVICE}"
+                    f"the run was planned: it was truncated since; {CHANGED_ADVICE}"
                 )
             parts.append(data)
             self._position += len(data)

@@ -69,7 +69,7 @@ def test_unexpected_error_is_one_sentence_and_its_trace_a_file(
     assert one_sentence(int)() == 1
     [trace] = tmp_path.iterdir()
     assert capsys.readouterr().err == (
-        "shardmill: this is a fault of shardmill's, please report it: TypeError: int() argument "
+        "shardmill: this is a bug in shardmill, please report it: TypeError: int() argument "
         "must be a string, a bytes-like object or a real number, not 'NoneType' "
         f"(the trace is in {trace})\n"
     )
