@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from pipelines.build import missing_of, owned, run_waves
+from pipelines.folder.clearing import discard, end_work, remove_leftovers
 from pipelines.folder.locks import Locks
-from pipelines.folder.output import join, read_annotations_manifest
+from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
-from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
-from pipelines.planning.options import (
-    RunOptions,
+from pipelines.planning.memory import wave_shards
+from pipelines.planning.options import RunOptions
+from pipelines.planning.plan import Plan, find_text, ranges_of
+from pipelines.planning.run_arguments import (
     add_annotator_options,
     add_run_options,
     add_text_options,
     parse_run_options,
     shards_option,
 )
-from pipelines.planning.plan import Plan, find_text, ranges_of, wave_shards
 from pipelines.report.finish import (
     NothingMadeError,
     count_documents,
@@ -32,15 +34,8 @@ from pipelines.running.runners import Runner, choose_runner
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import Parser, RunError, UsageError, one_sentence
-from schemas.manifest import (
-    DATA_VERSION,
-    FORMAT_VERSION,
-    MANIFEST,
-    AnnotationsManifest,
-    add_up,
-    manifest_text,
-    sealed,
-)
+from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, AnnotationsManifest, add_up
+from schemas.manifest_file import manifest_text, sealed
 from schemas.software import software_versions
 from transforms.annotate.annotator import load_annotator
 from transforms.annotate.stored_annotations import open_annotations
@@ -48,6 +43,7 @@ from transforms.build.annotate_shards import AnnotationBuilder, AnnotationShards
 from transforms.build.write_shard import read_entries_as
 from transforms.files.atomic_files import write_atomically
 from transforms.files.inputs import InputFile
+from transforms.files.storage import join
 from transforms.files.work_folder import files_of, read_notes, write_noted
 from transforms.records.shard_text import plan_shards
 
@@ -252,8 +248,8 @@ def _entities(output: str, entries: Sequence[AnnotationEntry]) -> list[str]:
 def _show_summary(output: str, seconds: float) -> None:
     """Prints what finished annotations hold."""
     manifest = read_annotations_manifest(output)
-    told = ", ".join(f"{count:,} {kind}" for kind, count in manifest.spans.items())
-    lines = [documents_line(manifest.documents), told, f"{output}: done in {seconds:.1f} s"]
+    spans = ", ".join(f"{count:,} {kind}" for kind, count in manifest.spans.items())
+    lines = [documents_line(manifest.documents), spans, f"{output}: done in {seconds:.1f} s"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 
+from pipelines.folder.clearing import discard, end_work, remove_leftovers
 from pipelines.folder.locks import Locks
 from pipelines.folder.output import read_text
 from pipelines.folder.owned import REJECTED
-from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
-from pipelines.planning.options import BuildOptions, RunOptions, parse_build_options
-from pipelines.planning.plan import BuildPlan, Plan, make_plan, show_plan
+from pipelines.folder.prepare import Wanted, prepare
+from pipelines.planning.build_arguments import parse_build_options
+from pipelines.planning.options import BuildOptions, RunOptions
+from pipelines.planning.plan import BuildPlan, Plan, make_plan
+from pipelines.planning.show_plan import show_plan
 from pipelines.report.finish import NothingMadeError, finish, show_summary
 from pipelines.running.progress import ShardProgress
 from pipelines.running.runners import Runner, choose_runner
@@ -29,6 +31,7 @@ from schemas.records import ShardId
 from transforms.build.build_shards import BuildShards, ShardBuilder
 from transforms.build.write_shard import Entry, file_sizes, read_entries
 from transforms.files.paths import delete_files, real_path
+from transforms.files.storage import join
 from transforms.files.work_folder import (
     digest_of,
     entry_path,
@@ -85,7 +88,7 @@ def _build(plan: BuildPlan, options: BuildOptions, runner: Runner, locks: Locks)
             discard(plan.output, locks)
             raise
     for name, member in wanted.members.items():
-        end_work(FileSystems.join(plan.output, name), member.files)
+        end_work(join(plan.output, name), member.files)
     end_work(plan.output, wanted.files)
     return True
 
@@ -104,9 +107,9 @@ def owned(plan: _Plan) -> _Plan:
 
 def _wanted(plan: BuildPlan) -> Wanted:
     """Returns what a build writes where."""
-    told = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
+    common = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
     each = [
-        Wanted(command="build", identity=identity, files=frozenset(told | _files_of(builder)))
+        Wanted(command="build", identity=identity, files=frozenset(common | _files_of(builder)))
         for builder, identity in zip(plan.builders, plan.identities, strict=True)
     ]
     if plan.mixture is None:
@@ -115,7 +118,7 @@ def _wanted(plan: BuildPlan) -> Wanted:
     return Wanted(
         command="build",
         identity=plan.identity,
-        files=frozenset({*told, *REJECTED}),
+        files=frozenset({*common, *REJECTED}),
         members=dict(zip(plan.mixture.names, each, strict=True)),
         reads=plan.reads,
     )
@@ -174,25 +177,25 @@ def run_waves(
 
 def _finished(plan: Plan[Any]) -> int:
     """Returns the number of shards that are finished."""
-    return len(_told(plan, entry_path))
+    return len(_existing(plan, entry_path))
 
 
 def _failures(plan: Plan[Any]) -> list[str]:
     """Returns the files that say why a shard could not be built."""
-    return _told(plan, failure_path)
+    return _existing(plan, failure_path)
 
 
 def _delete_failures(plan: Plan[Any]) -> None:
     delete_files(_failures(plan))
 
 
-def _told(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
+def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
     """Returns those files of the shards that are there, in the order of the shards."""
     found = []
     for builder in plan.builders:
-        there = file_sizes(FileSystems.join(builder.output, WORK_FOLDER))
+        there = file_sizes(join(builder.output, WORK_FOLDER))
         paths = [path_of(builder.output, shard) for shard in plan.shards.shards]
-        found += [path for path in paths if FileSystems.split(path)[1] in there]
+        found += [path for path in paths if path.rpartition("/")[2] in there]
     return found
 
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 
 from schemas.errors import UsageError, one_sentence
-from transforms.objectives.settings import nearest
 
 COMMANDS = {
     "build": "raw text to finished, verified shards",
@@ -30,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if arguments else 2
     command, *rest = arguments
     if command not in COMMANDS:
+        # Help needs no recipes, which take longer to import than all the rest.
+        from transforms.objectives.settings import nearest
+
         raise UsageError(f"no command is called {command!r}; {nearest(command, COMMANDS)}")
     return int(importlib.import_module(module_of(command)).main(rest))
 

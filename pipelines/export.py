@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.error import BeamError
 
+from pipelines.folder.clearing import end_work
 from pipelines.folder.corpus import open_corpus, open_shard
 from pipelines.folder.locks import Locks
-from pipelines.folder.output import join
-from pipelines.folder.prepare import Wanted, end_work, prepare
+from pipelines.folder.prepare import Wanted, prepare
 from pipelines.report.mixture_folder import member_folders
 from pipelines.running.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
@@ -26,6 +25,7 @@ from transforms.build.standard_columns import standard_columns, standard_schema
 from transforms.build.write_shard import HashingFile, write_hashed
 from transforms.contract.stored import StoredBatch
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import Note, digest_of, intact_notes, write_note, write_noted
 
 _ROW_GROUP = 8192
@@ -75,7 +75,7 @@ def _parser() -> Parser:
         "second corruption selects are in input_ids and labels too. One file a shard, rows not "
         "padded, with the tokenizer beside.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
-        "on. An export that was stopped goes on when the same command is run again.",
+        "on. Run the same command again to resume an export that was stopped.",
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument(
@@ -141,9 +141,9 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
                     done[target] = export_shard(corpus, shard, output, copies, form)
                     rows += shard.rows * copies
             files = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
-            told = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(files))
-            write_atomically(join(output, EXPORT), sealed_json(told))
-        except (OSError, BeamError) as error:
+            record = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(files))
+            write_atomically(join(output, EXPORT), sealed_json(record))
+        except OSError as error:
             raise RunError(f"cannot write to {output}: {error}") from error
     end_work(output, wanted.files)
     total = sum(shard.rows for shard in shards) * copies
@@ -193,10 +193,10 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
     def write(sink: HashingFile) -> None:
         form.write(pa.PythonFile(sink, mode="w"), schema, rows)
 
-    def tell(sha256: str, size: int) -> None:
+    def note(sha256: str, size: int) -> None:
         write_note(output, Note(path=target, bytes=size, sha256=sha256))
 
-    sha256, size = write_hashed(write, join(output, *target.split("/")), tell)
+    sha256, size = write_hashed(write, join(output, *target.split("/")), note)
     return Note(path=target, bytes=size, sha256=sha256)
 
 

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from pipelines.planning.members import find_mixture
 from pipelines.report.describe import describe, summarize
-from pipelines.report.example_row import SAMPLE, example_row
 from pipelines.report.mixtures import (
     STEPS_OF_A_MEMBER,
     explain_mixture,
@@ -234,6 +233,9 @@ def _section(description: Description) -> list[str]:
 
 def _example(name: str) -> list[str]:
     """Returns a row of a recipe, where the sample is at hand."""
+    # To build it takes libraries that nothing else here does, and seconds to load.
+    from pipelines.report.example_row import SAMPLE, example_row
+
     if not SAMPLE.is_dir():
         return []
     row = example_row(OBJECTIVES[name])

@@ -1,18 +1,13 @@
 """`shardmill verify`: re-reads a finished build and says what is wrong with it."""
 
-import dataclasses
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
-from rich.console import Console
-from rich.table import Table
 
 from pipelines.folder.corpus import described_corpus
 from pipelines.folder.locks import refuse_while_written
-from pipelines.folder.output import join, read_any_manifest
+from pipelines.folder.output import read_any_manifest
 from pipelines.folder.verify_files import (
     export_problems,
     file_problems,
@@ -21,6 +16,7 @@ from pipelines.folder.verify_files import (
     strangers,
 )
 from pipelines.report.mixture_folder import member_problem
+from pipelines.report.verdict import CHECKS, Verdict, show
 from pipelines.running.progress import track_shards
 from schemas.checked_json import DamagedError
 from schemas.entities import ENTITIES, entities_sha256
@@ -43,53 +39,11 @@ from transforms.build.corpus import checked_members
 from transforms.build.examine import judge
 from transforms.checks.pairs import LEFT_OUT
 from transforms.contract.oracle import Oracle
+from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes
 
-CHECKS: Mapping[str, str] = {
-    "manifest": "valid, and its totals, documents and shards add up",
-    "tokenizer": "the one the shards were built with",
-    "files": "every file is there, and no other shard",
-    "checksums": "size and sha256 of every file",
-    "schema": "valid Arrow files with the recipe's columns",
-    "counts": "rows, tokens, longest row",
-    "statistics": "counted again, as the manifest says",
-    "invariants": "what every row must hold",
-    "replay": "masks drawn again from the seed",
-    "oracles": "rates and distributions over each split",
-}
-"""The checks in the order they are shown, and what they look at."""
 _OF_ROWS = ("tokenizer", "replay", "oracles")
 """The checks of builds alone."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What was found out about a build.
-
-    Attributes:
-      problems: What is wrong.
-      skipped: Checks that were not made, and why.
-      oracles: By split.
-      notes: What is not wrong, and should be known.
-    """
-
-    problems: Sequence[Problem]
-    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    oracles: Mapping[str, Sequence[Oracle]] = dataclasses.field(default_factory=dict)
-    notes: Sequence[str] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        oracles = {
-            split: [{**dataclasses.asdict(oracle), "holds": oracle.holds} for oracle in each]
-            for split, each in self.oracles.items()
-        }
-        return {
-            "ok": not self.problems,
-            "problems": [dataclasses.asdict(problem) for problem in self.problems],
-            "notes": list(self.notes),
-            "skipped": dict(self.skipped),
-            "oracles": oracles,
-        }
 
 
 def _parser() -> Parser:
@@ -103,7 +57,7 @@ def _parser() -> Parser:
 
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; returns 0 if all is well, else 1."""
+    """Runs the program; returns 0 if verification passed, else 1."""
     options = _parser().parse_args(argv)
     before = _sealed(options.folder)
     whole, members = verify_all(options.folder, replay=not options.no_replay)
@@ -117,15 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     ok = not any(verdict.problems for verdict in every)
     if options.json:
-        told = whole.to_json()
+        result = whole.to_json()
         if members:
             named = {name: verdict.to_json() for name, verdict in members.items()}
-            told = {
-                **{name: told[name] for name in ("problems", "notes")},
+            result = {
+                **{name: result[name] for name in ("problems", "notes")},
                 "ok": ok,
                 "members": named,
             }
-        write_json(told, indent=2)
+        write_json(result, indent=2)
     else:
         for name, verdict in members.items():
             show(verdict, join(options.folder, name), oracles=options.oracles)
@@ -172,13 +126,11 @@ def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict
 def _sealed(folder: str) -> list[bytes]:
     """Returns the content of what says that a folder is finished."""
     paths = [join(folder, name) for name in (MANIFEST, EXPORT)]
-    return [read_bytes(path) for path in paths if FileSystems.exists(path)]
+    return [read_bytes(path) for path in paths if exists(path)]
 
 
 def _is_export(folder: str) -> bool:
-    return FileSystems.exists(join(folder, EXPORT)) and not FileSystems.exists(
-        join(folder, MANIFEST)
-    )
+    return exists(join(folder, EXPORT)) and not exists(join(folder, MANIFEST))
 
 
 def _read_manifest(folder: str) -> tuple[bytes, AnyManifest]:
@@ -269,9 +221,9 @@ def _agreement(manifest: AnyManifest) -> list[Problem]:
     return [Problem("manifest", sentence) for sentence in contradictions(manifest)]
 
 
-def _without(problems: Iterable[Problem], told: str) -> list[Problem]:
-    """Returns problems with files other than the one that was told of."""
-    return [each for each in problems if each.sentence.split(" ")[0] not in told]
+def _without(problems: Iterable[Problem], reported: str) -> list[Problem]:
+    """Returns problems with files other than the ones already reported."""
+    return [each for each in problems if each.sentence.split(" ")[0] not in reported]
 
 
 def _settings(folder: str, manifest: Manifest) -> BuildSettings:
@@ -293,7 +245,7 @@ def _replay_reason(manifest: Manifest, wanted: bool) -> str:
     """Says why masks are not drawn again; nothing if they are."""
     built, here = manifest.software.get("numpy", "of no version"), np.__version__
     if not wanted:
-        return "not wanted"
+        return "disabled by --no-replay"
     if manifest.data_version != DATA_VERSION:
         return f"built as data version {manifest.data_version}, this is {DATA_VERSION}"
     if built.split(".")[:2] != here.split(".")[:2]:
@@ -308,48 +260,6 @@ def _failed(split: str, oracle: Oracle) -> Problem:
         f"{split}: {oracle.name}: found {oracle.observed:.6g}, expected {oracle.expected:.6g}, "
         f"{allowed} {oracle.tolerance:.3g} away ({oracle.trials:,} draws)",
     )
-
-
-def show(verdict: Verdict, folder: str, *, oracles: bool, table: bool = True) -> None:
-    """Prints if wanted a table of the checks, if wanted the oracles, then what is wrong."""
-    console = Console(highlight=False)
-    if table:
-        console.print(_check_table(verdict))
-    for split, judged in verdict.oracles.items() if oracles else ():
-        console.print(_oracle_table(split, judged))
-    for problem in verdict.problems:
-        console.print(f"[red]{problem.check}:[/red] ", end="")
-        console.print(problem.sentence, markup=False, soft_wrap=True)
-    for note in verdict.notes:
-        console.print("[yellow]note:[/yellow] ", end="")
-        console.print(note, markup=False, soft_wrap=True)
-    verdict_text = "verification FAILED" if verdict.problems else "verification passed"
-    console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
-
-
-def _check_table(verdict: Verdict) -> Table:
-    table = Table("check", "result", "what it looks at", box=None)
-    for name, meaning in CHECKS.items():
-        failures = sum(problem.check == name for problem in verdict.problems)
-        result = f"[red]{failures} wrong[/red]" if failures else "[green]ok[/green]"
-        if name in verdict.skipped and not failures:
-            result, meaning = "[yellow]skipped[/yellow]", verdict.skipped[name]
-        table.add_row(name, result, meaning)
-    return table
-
-
-def _oracle_table(split: str, judged: Sequence[Oracle]) -> Table:
-    table = Table(f"{split} oracle", "found", "expected", "+-", "draws", "", box=None)
-    for oracle in judged:
-        numbers = [f"{x:.6g}" for x in (oracle.observed, oracle.expected)]
-        table.add_row(
-            oracle.name,
-            *numbers,
-            f"{oracle.tolerance:.3g}",
-            f"{oracle.trials:,}",
-            "[green]ok[/green]" if oracle.holds else "[red]WRONG[/red]",
-        )
-    return table
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from apache_beam.error import BeamError
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 from rich.progress import track
 
@@ -23,13 +20,14 @@ from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.files.atomic_files import is_local, named_by_temporary, write_atomically
+from transforms.files.atomic_files import named_by_temporary, write_atomically
 from transforms.files.inputs import FORMATS, FileRange, InputFile, plan_ranges
 from transforms.files.paths import delete_files, exists, list_folder
 from transforms.files.planned_file import LookError, ReadError
+from transforms.files.storage import is_local, open_file
 from transforms.files.work_folder import read_bytes
 from transforms.read.formats import read_range
-from transforms.read.read_documents import check_heads, check_unchanged, match_inputs
+from transforms.read.input_files import check_heads, check_unchanged, match_inputs
 from transforms.records.labelled_records import record_fields
 from transforms.tokens.sample_documents import DocumentSample
 from transforms.tokens.train_tokenizer import Training, measure_coverage, train_tokenizer
@@ -170,10 +168,10 @@ def _check_output(path: str, *, overwrite: bool) -> None:
         there = exists(path)
         halves = [file.path for file in list_folder(f"{folder}{slash}" or ".")]
         delete_files(each for each in halves if named_by_temporary(_name(each)) == name)
-    except (ValueError, BeamError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise UsageError(f"--output {path}: {error}") from error
     if there and not overwrite:
-        raise UsageError(f"{path} is there already; replace it with --overwrite")
+        raise UsageError(f"{path} already exists; replace it with --overwrite")
     if there and not _is_tokenizer(path):
         raise UsageError(
             f"{path} is no tokenizer of `tokenizers`, and --overwrite replaces nothing else; name "
@@ -188,13 +186,13 @@ def _check_folder(path: str) -> None:
     folder, name = os.path.split(path)
     refuse_while_written(folder or ".")
     found = None
-    # What nothing can be told of is not ours.
+    # A folder that cannot be identified is not ours.
     with contextlib.suppress(UsageError):
         found = find(folder or ".")
     if found is not None and name in found.files:
         raise UsageError(
             f"{path} belongs to what `shardmill {found.command}` made in {folder or '.'}, which "
-            "would be spoiled; name another file"
+            "would be damaged; name another file"
         )
 
 
@@ -207,7 +205,7 @@ def _is_tokenizer(path: str) -> bool:
         return False
     try:
         found = parse_json(read_bytes(path), path)
-    except (DamagedError, OSError, BeamError):
+    except (DamagedError, OSError):
         return False
     return isinstance(found, dict) and {"model", "added_tokens", "version"} <= found.keys()
 
@@ -250,15 +248,14 @@ def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) ->
     )
     try:
         for part in shown:
-            uncompressed = CompressionTypes.UNCOMPRESSED
-            with FileSystems.open(part.path, compression_type=uncompressed) as file:
+            with open_file(part.path) as file:
                 for batch in read_range(file, part, text_field):
                     tally.update(batch.tally)
                     tally.update(f"rejected.{record.reason}" for record in batch.rejected)
                     sample.add(batch.texts)
     except ReadError as error:
         raise RunError(str(error)) from error
-    except (OSError, BeamError) as error:
+    except OSError as error:
         raise RunError(f"{part.path} cannot be opened: {error}") from error
     documents = sample.documents()
     return Text(documents, sample.complete, dict(tally))

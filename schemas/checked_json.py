@@ -1,8 +1,8 @@
 """Reads JSON that our programs wrote: everything in it is checked before anything is used.
 
 A file on a disk is not to be trusted: it may be cut off, edited, or of another version, and a
-checksum inside it proves nothing to whoever wrote both. So a file is read into a frozen dataclass,
-whose annotations say what may stand in it, and nobody reads a file of ours by keys. Limits beyond
+checksum inside it proves nothing about who wrote both. So a file is read into a frozen dataclass,
+whose annotations say what may stand in it, and no code reads our files by keys. Limits beyond
 the type are part of the annotation:
 
     @dataclasses.dataclass(frozen=True, kw_only=True)

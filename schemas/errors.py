@@ -44,8 +44,8 @@ def about(option: str) -> Iterator[None]:
     except DamagedError:
         raise
     except ValueError as error:
-        told = str(error)
-        raise UsageError(told if option in told else f"{option}: {told}") from error
+        message = str(error)
+        raise UsageError(message if option in message else f"{option}: {message}") from error
 
 
 class Stopped(BaseException):
@@ -114,8 +114,8 @@ class Program(Protocol):
 def one_sentence(program: Program) -> Program:
     """Makes a program print its errors as one sentence, and return the exit status.
 
-    Before it begins, the code is held to be ours, see `schemas.ownership`. A program that is called
-    by another one takes part in what that one prepared.
+    Before it begins, the packages are checked to be ours, see `schemas.ownership`. A program that
+    is called by another one takes part in what that one prepared.
     """
 
     @functools.wraps(program)
@@ -132,7 +132,7 @@ def one_sentence(program: Program) -> Program:
 
 def _outcome(program: Program, argv: Sequence[str] | None) -> tuple[int, str]:
     """Runs a program; returns its exit status and what there is to say of it."""
-    again = "run the same command again to go on"
+    again = "run the same command again to resume"
     try:
         status = _run(program, argv)
     except (OwnershipError, UsageError) as error:
@@ -144,7 +144,7 @@ def _outcome(program: Program, argv: Sequence[str] | None) -> tuple[int, str]:
     except (DamagedError, RunError) as error:
         return 1, str(error)
     except OSError as error:
-        return 1, flush() or _told(error)
+        return 1, flush() or _os_error_message(error)
     except KeyboardInterrupt:
         return 130, f"interrupted; {again}"
     except Stopped as stopped:
@@ -169,15 +169,15 @@ def _run(program: Program, argv: Sequence[str] | None) -> int:
             raise RunError(unwritten)
 
 
-def _told(error: OSError) -> str:
-    """Says what is wrong; what fails while something is written does not say where."""
+def _os_error_message(error: OSError) -> str:
+    """Returns the message of an error; a failed write does not name the file."""
     if error.filename is None and error.errno in _NO_ROOM:
         return f"{error.strerror}, while writing to standard output or to a file"
     return str(error)
 
 
 def _unexpected(error: Exception) -> str:
-    """Writes the trace of an error that is a fault of ours; returns what to say of it."""
+    """Writes the trace of an error that is a bug; returns the message."""
     trace = "".join(traceback.format_exception(error))
     what = f"{type(error).__name__}: {error}"[:300]
     try:
@@ -189,7 +189,7 @@ def _unexpected(error: Exception) -> str:
     where = f"the trace is in {path}" if path else f"{_TRACE}=1 prints the trace"
     if (own := _users_code(error)) is not None:
         return f"{own.filename}, line {own.lineno}, in {own.name}: {what} ({where})"
-    return f"this is a fault of shardmill's, please report it: {what} ({where})"
+    return f"this is a bug in shardmill, please report it: {what} ({where})"
 
 
 def _users_code(error: Exception) -> traceback.FrameSummary | None:
@@ -209,7 +209,7 @@ def _signals_raise() -> Iterator[None]:
     """Makes SIGTERM and SIGHUP raise `Stopped`, so that what is begun is left in order.
 
     A signal that is ignored stays so: SIGHUP under `nohup`, which means to go on when the terminal
-    is gone. Whoever has a handler of their own keeps it.
+    is gone. A handler that was set by others is kept.
     """
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():

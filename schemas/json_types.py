@@ -186,7 +186,7 @@ def _read_none(value: Any) -> None:
 
 
 def _read_any(value: Any) -> Any:
-    """Takes every JSON value whose texts and numbers are sound."""
+    """Accepts every JSON value whose strings can be encoded and whose numbers are finite."""
     if type(value) is dict:
         return _read_mapping(_read_text, _read_any, value)
     if type(value) is list:

@@ -1,22 +1,19 @@
 """One writer a folder: a lock that the kernel releases when its process dies, and who holds it."""
 
 import contextlib
-import dataclasses
-import datetime
 import errno
 import fcntl
-import json
 import os
-import socket
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.errors import UsageError
+from schemas.lock_holder import UNKNOWN, Holder, parse_holder, this_process
 
 WORK_FOLDER = ".shardmill"
-"""The folder of an output folder that holds work in progress; its name is nobody else's."""
+"""The folder of an output folder that holds work in progress; nothing else uses its name."""
 LOCK = "lock"
 # A reader that looks holds the lock for an instant, and so does a writer that is about to end.
 _PATIENCE_SECONDS = 0.5
@@ -24,69 +21,6 @@ _PAUSE_SECONDS = 0.02
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 _MOST_BYTES = 4096
 _ours: set[int] = set()
-
-
-@dataclasses.dataclass(frozen=True)
-class Holder:
-    """Who holds a lock.
-
-    Attributes:
-      command: Of ours, such as "build".
-      pid: Of the process.
-      host: The name of its machine.
-      started: When it took the lock, such as "2024-05-01 12:00:00 UTC".
-      born: What tells the process from a later one of the same pid; "" if that is unknown.
-      space: Where its pid counts (containers count for themselves); "" if that is unknown.
-    """
-
-    command: str
-    pid: int
-    host: str
-    started: str
-    born: str = ""
-    space: str = ""
-
-    def __str__(self) -> str:
-        if not self.pid:
-            return "another process (what it wrote of itself cannot be read)"
-        return (
-            f"`shardmill {self.command}` (process {self.pid} on {self.host}) since {self.started}"
-        )
-
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self))
-
-    @property
-    def here(self) -> bool:
-        """Whether its pid means something to this process."""
-        return self.host == socket.gethostname() and self.space == _space()
-
-    @property
-    def dead(self) -> bool:
-        """Whether it is known to have ended: only a process of this machine can be."""
-        return self.here and not _lives(self)
-
-
-UNKNOWN = Holder("", 0, "", "")
-
-
-def this_process(command: str) -> Holder:
-    """Returns what a lock of this process says."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    started = f"{now:%Y-%m-%d %H:%M:%S} UTC"
-    pid = os.getpid()
-    return Holder(command, pid, socket.gethostname(), started, _born(pid), _space())
-
-
-def parse_holder(data: bytes) -> Holder | None:
-    """Returns what a lock says, None if it does not say it the way we write it."""
-    try:
-        holder = Holder(**json.loads(data))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    texts = (holder.command, holder.host, holder.started, holder.born, holder.space)
-    fits = type(holder.pid) is int and holder.pid > 0 and all(type(text) is str for text in texts)
-    return holder if fits else None
 
 
 @contextlib.contextmanager
@@ -98,7 +32,7 @@ def hold(path: Path, command: str) -> Iterator[None]:
 
     Args:
       path: The folder.
-      command: Who holds it, for others to be told.
+      command: Who holds it, for the message to others.
 
     Raises:
       UsageError: if a process that lives holds it, saying which; or if the folder cannot be
@@ -262,7 +196,7 @@ def _make_folders(folder: Path) -> list[Path]:
                 each.mkdir()
                 made.insert(0, each)
                 _sync(each.parent)
-        # A name that is taken by something else is told here.
+        # This fails if the name is taken by something else.
         os.stat(folder / ".")
     except BaseException:
         _remove_empty(made)
@@ -286,35 +220,6 @@ def _remove_empty(folders: list[Path]) -> None:
         for folder in sorted(set(folders), key=lambda each: len(each.parts), reverse=True):
             with contextlib.suppress(FileNotFoundError):
                 folder.rmdir()
-
-
-def _space() -> str:
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _born(pid: int) -> str:
-    """Returns when a process was started, in a form of the system's own; "" if it cannot tell."""
-    try:
-        # The name of the program, in brackets, may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{int(fields[19])}"
-    except (OSError, ValueError, IndexError):
-        return ""
-
-
-def _lives(held: Holder) -> bool:
-    try:
-        os.kill(held.pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        pass
-    born = _born(held.pid)
-    return not (born and held.born) or born == held.born
 
 
 def _forget() -> None:

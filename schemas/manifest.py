@@ -1,21 +1,16 @@
 """The manifest: what a folder of shards is, and what each of its files must hash to."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 from schemas.annotations import AnnotationEntry
 from schemas.checked_json import (
     Count,
-    DamagedError,
     PositiveCount,
     PositiveFloat,
     RelativePath,
     Sha256,
-    from_json_value,
-    parse_json,
 )
 from schemas.manifest_parts import (
     AnnotatorRecord,
@@ -41,10 +36,6 @@ FORMAT_VERSION = 2
 DATA_VERSION = 2
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
-
-
-class ManifestError(DamagedError):
-    """A manifest that is missing, damaged or of another version."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,15 +108,28 @@ class _Sealed:
       format_version: Of the folder.
       documents: What became of them.
       files: Every file but shards and this one, by path.
-      notes: What whoever uses the folder should know, a sentence each.
-      checksum: sha256 of the rest of the manifest, see `checksum`.
+      notes: What users of the folder should know, a sentence each.
+      checksum: sha256 of the rest of the manifest, see `schemas.manifest_file.checksum`.
+      command: That makes such a folder.
     """
+
+    command: ClassVar[str] = "build"
 
     format_version: PositiveCount
     documents: Documents
     files: Mapping[RelativePath, FileEntry]
     notes: Sequence[str] = ()
     checksum: Sha256
+
+    @property
+    def member_names(self) -> list[str]:
+        """The members of a mixture in their order; none if it is no mixture."""
+        return []
+
+    @property
+    def shard_entries(self) -> Sequence[ShardEntry | AnnotationEntry]:
+        """The entries of all shards in the folder; a mixture has none of its own."""
+        return []
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
@@ -148,6 +152,10 @@ class Manifest(_Sealed, BuildIdentity):
     def entries(self) -> dict[str, Sequence[ShardEntry]]:
         """The entries of all shards, by split."""
         return {split: content.shards for split, content in self.splits.items()}
+
+    @property
+    def shard_entries(self) -> Sequence[ShardEntry]:
+        return [entry for shards in self.entries.values() for entry in shards]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,6 +193,10 @@ class MixtureManifest(_Sealed, _Dealt):
     mixture: MixtureRecord
     members: Mapping[str, MemberRecord]
 
+    @property
+    def member_names(self) -> list[str]:
+        return list(self.mixture.order)
+
     def __post_init__(self) -> None:
         order = self.mixture.order
         if len(set(order)) < len(order) or set(order) != set(self.members):
@@ -219,13 +231,18 @@ class AnnotationsManifest(_Sealed, AnnotationsIdentity):
       annotations: The shards.
     """
 
+    command: ClassVar[str] = "annotate"
+
     spans: Mapping[str, Count]
     entities: EntitiesRecord
     annotations: Sequence[AnnotationEntry]
 
+    @property
+    def shard_entries(self) -> Sequence[AnnotationEntry]:
+        return self.annotations
+
 
 AnyManifest: TypeAlias = Manifest | MixtureManifest | AnnotationsManifest
-_M = TypeVar("_M", Manifest, MixtureManifest, AnnotationsManifest)
 
 
 def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -235,101 +252,3 @@ def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name, value in each.items():
             totals[name] = totals.get(name, 0) + value
     return dict(sorted(totals.items()))
-
-
-def canonical_json(value: object) -> str:
-    """Returns JSON that is the same for equal values."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def checksum(manifest: Mapping[str, Any]) -> str:
-    """Returns the sha256 of a manifest without its own checksum.
-
-    It finds accidents. It proves nothing of who wrote the manifest, so its content is checked as
-    that of any file.
-    """
-    rest = {name: value for name, value in manifest.items() if name != "checksum"}
-    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
-
-
-def sealed(manifest: Mapping[str, Any], kind: type[_M]) -> _M:
-    """Returns a manifest, of JSON values without a checksum, with its checksum.
-
-    Raises:
-      ManifestError: if it could not be read again.
-    """
-    found = _checked({**manifest, "checksum": checksum({})}, kind)
-    # Of the values as they will be read: with those that have a default, and floats that are so.
-    return dataclasses.replace(found, checksum=checksum(found.to_json()))
-
-
-def manifest_text(manifest: AnyManifest) -> str:
-    """Returns the text of the manifest file."""
-    return seal(manifest.to_json())
-
-
-def seal(manifest: Mapping[str, Any]) -> str:
-    """Returns the text of the manifest file for JSON values, with the checksum that fits them."""
-    found = {**manifest, "checksum": checksum(manifest)}
-    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
-
-
-def parse_manifest(content: str | bytes, where: str = MANIFEST) -> AnyManifest:
-    """Parses and checks a manifest of any kind.
-
-    Args:
-      content: Of the file.
-      where: The file, for messages.
-
-    Raises:
-      ManifestError: if it is damaged, of another format version, or was edited.
-    """
-    try:
-        found = parse_json(content, where)
-        # Every text can be encoded from here on.
-        from_json_value(found, Mapping[str, Any], where)  # type: ignore[type-abstract]
-    except DamagedError as error:
-        raise ManifestError(str(error)) from error
-    version = found.get("format_version")
-    if type(version) is not int:
-        raise ManifestError(f"{where} is damaged: it has no format_version")
-    if version != FORMAT_VERSION:
-        raise ManifestError(_of_another_version(where, version))
-    if found.get("checksum") != checksum(found):
-        raise ManifestError(f"{where} was edited after it was written: its checksum differs")
-    if "mixture" in found:
-        return _checked(found, MixtureManifest, where)
-    if "spans" in found:
-        return _checked(found, AnnotationsManifest, where)
-    return _checked(found, Manifest, where)
-
-
-def _of_another_version(where: str, version: int) -> str:
-    if version > FORMAT_VERSION:
-        advice = "read it with a newer Shardmill, or build it anew with this one"
-    else:
-        advice = "build it anew, into another folder or with --overwrite"
-    return (
-        f"{where} has format version {version}, and this program reads {FORMAT_VERSION}: {advice}"
-    )
-
-
-def _checked(found: Mapping[str, Any], kind: type[_M], where: str = MANIFEST) -> _M:
-    try:
-        return from_json_value(found, kind, where)
-    except DamagedError as error:
-        raise ManifestError(str(error)) from error
-
-
-def member_names(manifest: AnyManifest) -> list[str]:
-    """Returns the members of a mixture in their order; none if it is no mixture."""
-    return list(manifest.mixture.order) if isinstance(manifest, MixtureManifest) else []
-
-
-def shard_entries(manifest: AnyManifest) -> list[ShardEntry | AnnotationEntry]:
-    """Returns the entries of all shards in a folder; a mixture has none of its own."""
-    if isinstance(manifest, AnnotationsManifest):
-        return list(manifest.annotations)
-    if isinstance(manifest, MixtureManifest):
-        return []
-    return [entry for shards in manifest.entries.values() for entry in shards]

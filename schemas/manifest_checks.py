@@ -1,4 +1,4 @@
-"""What a manifest must agree on with itself, whoever sealed it."""
+"""Finds contradictions inside a manifest."""
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence

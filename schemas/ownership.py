@@ -1,4 +1,4 @@
-"""Holds our plainly named packages to be ours: another distribution may ship the same names."""
+"""Checks that our plainly named packages are ours: another distribution may ship the same names."""
 
 import functools
 import importlib.metadata
@@ -21,7 +21,8 @@ def check_ownership() -> None:
     folder of the same name where a program is started hides ours.
 
     Raises:
-      OwnershipError: If another distribution has one of our packages, or they lie apart.
+      OwnershipError: If another distribution has one of our packages, or they are in different
+        folders.
     """
     owners = importlib.metadata.packages_distributions()
     for package in PACKAGES:
@@ -35,8 +36,8 @@ def check_ownership() -> None:
     if len(set(folders.values())) > 1:
         where = ", ".join(f"{package} in {folder}" for package, folder in folders.items())
         raise OwnershipError(
-            f"the packages of {DISTRIBUTION} lie apart ({where}): start it from another folder, "
-            "or install it in an environment of its own"
+            f"the packages of {DISTRIBUTION} are in different folders ({where}): start it from "
+            "another folder, or install it in an environment of its own"
         )
 
 

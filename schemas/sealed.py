@@ -5,7 +5,7 @@ import os
 from typing import Any, TypeVar
 
 from schemas.checked_json import DamagedError, from_json_value, parse_json, to_json_value
-from schemas.manifest import checksum
+from schemas.manifest_file import checksum
 
 T = TypeVar("T")
 _CHECKSUM = "checksum"

@@ -61,5 +61,5 @@ def _plain(table: pa.Table) -> pa.Table:
 def _fingerprint(paths: Sequence[str | os.PathLike[str]]) -> str:
     """Names the rows for the cache of `datasets`, which would hash all of them."""
     files = [(str(Path(path).resolve()), os.stat(path)) for path in paths]
-    told = [(name, status.st_size, status.st_mtime_ns) for name, status in files]
-    return hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
+    found = [(name, status.st_size, status.st_mtime_ns) for name, status in files]
+    return hashlib.blake2b(repr(found).encode(), digest_size=8).hexdigest()

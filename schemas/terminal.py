@@ -41,7 +41,7 @@ def _readable(error: UnicodeError) -> tuple[str, int]:
 
 def prepare_streams() -> None:
     """Makes the standard streams exist, and makes what they cannot write readable."""
-    # Else the next file that is opened would be standard output to whoever writes to it.
+    # Else the next file that is opened would be standard output for all that write to it.
     with contextlib.suppress(OSError):
         while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
             os.set_inheritable(number, True)
@@ -76,7 +76,7 @@ def flush() -> str:
 
 
 def complain(message: str) -> None:
-    """Prints a line to standard error; where that cannot be, nobody is told."""
+    """Prints a line to standard error, if that can be written."""
     try:
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
@@ -85,14 +85,14 @@ def complain(message: str) -> None:
 
 
 def write_json(value: Any, indent: int | None = None) -> None:
-    """Prints a JSON value and a line end, sound wherever it goes."""
+    """Prints a JSON value and a line end, in ASCII where the output is not Unicode."""
     encoding = sys.stdout.encoding or "ascii"
     unicode = encoding.lower().replace("-", "").startswith("utf")
     sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=indent) + "\n")
 
 
 def _silence(stream: TextIO) -> None:
-    """Throws away what a stream still holds: Python would try, and tell of it, at its end."""
+    """Discards what a stream still buffers: Python would try to write it at exit, and complain."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -22,12 +22,12 @@ class TokenKinds:
     """Properties of tokens, by id.
 
     Attributes:
-      continues: bool[V]; the token begins with the prefix of pieces that go on with a word: `##` of
+      continues: bool[V]; the token begins with the prefix of pieces that continue a word: `##` of
         WordPiece, or that of a BPE model.
       ideograph: bool[V]; the first character of the token's text is a CJK ideograph.
       after_space: bool[V]; the token is a space and then text: "Ġthe", "▁the".
       before_space: bool[V]; the token is text and then a space, or has one inside: "of▁the". What
-        follows it goes on with a word that is not the one that the token began.
+        follows it continues a word that is not the one that the token began.
       blank: bool[V]; the token is white space alone ("▁"), or nothing.
       says: bool[V]; the token has a letter, digit or ideograph, or may have: bytes of a character,
         the unknown token. False for punctuation, white space and special tokens.

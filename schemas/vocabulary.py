@@ -82,8 +82,8 @@ def _check_apart(names: Mapping[str, str]) -> None:
     """Refuses a token that plays two parts, where one of them would be taken for the other.
 
     A model learns nothing of its padding token, and RoBERTa counts positions without it; a mask
-    that text holds too, or an end that unknown text looks like, cannot be told apart. One token for
-    cls and sep is fine: they are told by their places.
+    that text holds too, or an end that unknown text looks like, cannot be distinguished. One token
+    for cls and sep is fine: their positions distinguish them.
 
     Raises:
       ValueError: naming the token, its roles, and the options that name another.
@@ -94,8 +94,8 @@ def _check_apart(names: Mapping[str, str]) -> None:
             parts = [role, *others]
             options = " or ".join(f"--{each}-token TOKEN" for each in parts)
             raise ValueError(
-                f"{token!r} is the token of {' and of '.join(parts)}, and a model could not tell "
-                f"them apart; name another with {options}"
+                f"{token!r} is the token of {' and of '.join(parts)}, and a model could not "
+                f"distinguish them; name another with {options}"
             )
 
 

@@ -6,20 +6,19 @@ import os
 from collections.abc import Iterator
 
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
-from pipelines.folder.output import join, read_manifest
+from pipelines.folder.output import read_manifest
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import AnyManifest
 from schemas.manifest_parts import ShardEntry
 from transforms.build.check_batch import check_batch
-from transforms.build.check_shard import UnreadableError, read_file
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.files.checked_files import UnreadableError, read_checked
+from transforms.files.storage import join, open_file
 from transforms.files.work_folder import read_bytes
 
-ADVICE = "shardmill verify tells what else is wrong"
+ADVICE = "run shardmill verify for a full check"
 
 
 def open_corpus(folder: str) -> Corpus:
@@ -83,8 +82,8 @@ class Shard:
         try:
             batch = self.reader.get_batch(number)
         except (pa.ArrowException, OSError, IndexError, ValueError) as error:
-            told = " ".join(str(error).split())
-            raise DamagedError(f"{self.path} is damaged: {told}; {ADVICE}") from error
+            reason = " ".join(str(error).split())
+            raise DamagedError(f"{self.path} is damaged: {reason}; {ADVICE}") from error
         check_batch(batch, self.path, self.corpus.stored_as, self.corpus.vocabulary)
         return batch
 
@@ -105,13 +104,13 @@ def open_shard(corpus: Corpus, shard: ShardEntry, *, whole: bool = False) -> Ite
     path = join(corpus.folder, *shard.path.split("/"))
     try:
         if whole or os.path.isfile(path):
-            content = read_file(path, path, shard.bytes, shard.sha256)
+            content = read_checked(path, path, shard.bytes, shard.sha256)
             yield Shard(corpus, path, pa.ipc.open_file(pa.BufferReader(content)))
         else:
-            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            with open_file(path) as file:
                 yield Shard(corpus, path, pa.ipc.open_file(pa.PythonFile(file, mode="r")))
     except UnreadableError as error:
         raise DamagedError(f"{error.args[1]}; {ADVICE}") from error
     except (pa.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())
-        raise DamagedError(f"{path} cannot be read: {told}; {ADVICE}") from error
+        reason = " ".join(str(error).split())
+        raise DamagedError(f"{path} cannot be read: {reason}; {ADVICE}") from error

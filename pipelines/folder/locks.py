@@ -1,4 +1,4 @@
-"""One writer a folder, on local disks and in object stores; and what readers are told of it."""
+"""One writer a folder, on local disks and in object stores; readers are refused meanwhile."""
 
 import contextlib
 import time
@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.folder.remote_lock import hold_remote, remote_holder
 from schemas.errors import UsageError
-from schemas.lock import LOCK, WORK_FOLDER, Holder, hold, hold_file, holder
-from transforms.files.atomic_files import is_local
+from schemas.lock import LOCK, WORK_FOLDER, hold, hold_file, holder
+from schemas.lock_holder import Holder
+from transforms.files.storage import is_local, join
 
 # A command that finds its work done holds a folder only for an instant.
 _PATIENCE_SECONDS = 0.5
@@ -109,4 +108,4 @@ def refuse_while_written(folder: str) -> None:
 
 
 def _lock_of(folder: str) -> str:
-    return FileSystems.join(folder, WORK_FOLDER, LOCK)
+    return join(folder, WORK_FOLDER, LOCK)

@@ -1,23 +1,11 @@
 """The output folder of a build or of annotations, as others read it."""
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.folder.locks import refuse_while_written
 from schemas.errors import UsageError
-from schemas.manifest import (
-    MANIFEST,
-    AnnotationsManifest,
-    AnyManifest,
-    Manifest,
-    MixtureManifest,
-    parse_manifest,
-)
+from schemas.manifest import MANIFEST, AnnotationsManifest, AnyManifest, Manifest, MixtureManifest
+from schemas.manifest_file import parse_manifest
+from transforms.files.storage import exists, join
 from transforms.files.work_folder import RECORD, read_bytes, work_path
-
-
-def join(folder: str, *names: str) -> str:
-    """Returns a path on any of Beam's file systems."""
-    return FileSystems.join(folder, *names)
 
 
 def read_text(path: str) -> str:
@@ -56,8 +44,8 @@ def read_any_manifest(folder: str) -> AnyManifest:
 def _finished(folder: str, command: str) -> AnyManifest:
     refuse_while_written(folder)
     path = join(folder, MANIFEST)
-    if not FileSystems.exists(path):
-        if FileSystems.exists(work_path(folder, RECORD)):
+    if not exists(path):
+        if exists(work_path(folder, RECORD)):
             raise UsageError(
                 f"{folder} holds an unfinished build; run its {command} command again to finish it"
             )

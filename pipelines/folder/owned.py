@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.checked_json import DamagedError
 from schemas.counts import COUNTS
@@ -14,16 +12,11 @@ from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export
 from schemas.lock import LOCK, WORK_FOLDER
-from schemas.manifest import (
-    MANIFEST,
-    AnnotationsManifest,
-    ManifestError,
-    member_names,
-    parse_manifest,
-    shard_entries,
-)
+from schemas.manifest import MANIFEST
+from schemas.manifest_file import ManifestError, parse_manifest
 from schemas.sealed import open_sealed
 from transforms.files.atomic_files import named_by_temporary
+from transforms.files.storage import join
 from transforms.files.work_folder import (
     RECORD,
     ROOT_NAMES,
@@ -35,7 +28,7 @@ from transforms.files.work_folder import (
     read_record,
 )
 from transforms.objectives import OBJECTIVES
-from transforms.read.reading_record import PARTS, rejected_name
+from transforms.read.rejected_files import PARTS, rejected_name
 
 REJECTED = tuple(rejected_name(part) for part in range(PARTS))
 _BUILT_NAMES = frozenset(
@@ -43,7 +36,7 @@ _BUILT_NAMES = frozenset(
 )
 _SHARD = re.compile(r"(train|eval|annotations)/shard-\d{5,}-of-\d{5,}\.arrow")
 OLD_WORK_FOLDER = "_build"
-_MOST_TOLD = 12
+_MOST_LISTED = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,7 +89,7 @@ def find(folder: str, *, is_member: bool = False) -> Found | None:
             members=dict.fromkeys(record.members),
         )
     _check_members(folder, found.members, is_member=is_member)
-    members = {name: find(_join(folder, name), is_member=True) for name in found.members}
+    members = {name: find(join(folder, name), is_member=True) for name in found.members}
     return dataclasses.replace(found, members=members)
 
 
@@ -105,7 +98,7 @@ def _check_members(folder: str, names: Iterable[str], *, is_member: bool) -> Non
     for name in names:
         if is_member or name not in OBJECTIVES:
             raise UsageError(
-                f"{folder} tells of a member {name!r}, and that is no recipe; nothing is touched "
+                f"{folder} has a member {name!r}, which is no recipe; nothing was changed "
                 "there, name another folder"
             )
 
@@ -121,12 +114,12 @@ def _record(place: Place) -> Record | None:
         if record is not None and record.command != "export":
             _check_names(record.files)
     except DamagedError as error:
-        raise UsageError(_advise(f"{_join(place.folder, path)}: {error}")) from error
+        raise UsageError(_advise(f"{join(place.folder, path)}: {error}")) from error
     return record
 
 
 def _check_names(files: Iterable[str]) -> None:
-    """Refuses names that no build writes: whoever wrote them may have had a checksum too."""
+    """Rejects names that no build writes: a checksum does not prove who wrote them."""
     for name in files:
         if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
             raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")
@@ -137,7 +130,7 @@ def _sealed(place: Place) -> Found | None:
     for name, read in ((MANIFEST, _by_manifest), (EXPORT, _by_export)):
         if place.look(name) is not None:
             _refuse_in_the_way(place, [name])
-            path = _join(place.folder, name)
+            path = join(place.folder, name)
             try:
                 return read(place, path)
             except (DamagedError, ManifestError) as error:
@@ -155,15 +148,15 @@ def _advise(problem: str) -> str:
 def _by_manifest(place: Place, path: str) -> Found:
     manifest = parse_manifest(read_bytes(path))
     files = {name: (each.bytes, each.sha256) for name, each in manifest.files.items()}
-    files |= {each.path: (each.bytes, each.sha256) for each in shard_entries(manifest)}
+    files |= {each.path: (each.bytes, each.sha256) for each in manifest.shard_entries}
     _check_names(files)
     return Found(
         place=place,
-        command="annotate" if isinstance(manifest, AnnotationsManifest) else "build",
+        command=manifest.command,
         identity=manifest.to_json(),
         finished=True,
         files={**files, MANIFEST: None},
-        members=dict.fromkeys(member_names(manifest)),
+        members=dict.fromkeys(manifest.member_names),
     )
 
 
@@ -207,15 +200,15 @@ def _is_start(name: str) -> bool:
 
 def listed(names: Sequence[str]) -> str:
     """Returns the first of some names, and how many there are more."""
-    more = len(names) - _MOST_TOLD
-    shown = ", ".join(names[:_MOST_TOLD])
+    more = len(names) - _MOST_LISTED
+    shown = ", ".join(names[:_MOST_LISTED])
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def whole_paths(found: Found) -> Iterator[str]:
     """Yields the paths of all files that are listed, those of members included."""
     for path in found.files:
-        yield _join(found.place.folder, *path.split("/"))
+        yield join(found.place.folder, *path.split("/"))
     for member in found.members.values():
         if member is not None:
             yield from whole_paths(member)
@@ -226,18 +219,18 @@ def changed_files(found: Found, *, every: bool = False) -> Iterator[str]:
 
     Args:
       found: What a folder holds.
-      every: Look at the content of all files. Else shards are held to their size alone: they are
-        large, and nobody writes in them.
+      every: Look at the content of all files. Else only the size of shards is compared: they are
+        large, and nobody edits them.
     """
     place = found.place
     for path, stored in found.files.items():
         problem = in_the_way(place, path)
         thing = place.look(path)
         if problem is not None:
-            yield _join(place.folder, problem)
+            yield join(place.folder, problem)
         elif thing is not None and stored is not None:
             size, sha256 = stored
-            whole = _join(place.folder, *path.split("/"))
+            whole = join(place.folder, *path.split("/"))
             trusted = not every and _SHARD.fullmatch(path)
             if thing.bytes != size or not (trusted or _has(whole, sha256)):
                 yield whole
@@ -251,9 +244,9 @@ def lost_files(found: Found) -> Iterator[str]:
     for path, stored in found.files.items():
         thing = found.place.look(path)
         if thing is None or (stored is not None and thing.bytes != stored[0]):
-            yield _join(found.place.folder, *path.split("/"))
+            yield join(found.place.folder, *path.split("/"))
     for name, member in found.members.items():
-        yield from [_join(found.place.folder, name)] if member is None else lost_files(member)
+        yield from [join(found.place.folder, name)] if member is None else lost_files(member)
 
 
 def _has(path: str, sha256: str) -> bool:
@@ -292,8 +285,4 @@ def leftovers(place: Place, files: Iterable[str]) -> Iterator[str]:
 def _refuse_in_the_way(place: Place, paths: Iterable[str]) -> None:
     for path in paths:
         if problem := in_the_way(place, path):
-            raise UsageError(f"{_join(place.folder, problem)} is in the way; nothing is touched")
-
-
-def _join(folder: str, *names: str) -> str:
-    return FileSystems.join(folder, *names)
+            raise UsageError(f"{join(place.folder, problem)} is in the way; nothing was changed")

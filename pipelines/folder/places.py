@@ -6,10 +6,8 @@ import stat
 from pathlib import Path
 from typing import Literal, Protocol
 
-from apache_beam.io.filesystems import FileSystems
-
-from transforms.files.atomic_files import is_local
 from transforms.files.paths import PathError, delete_files, list_folder, remove_empty_folder
+from transforms.files.storage import is_local, join
 
 Kind = Literal["file", "folder", "link", "other"]
 
@@ -114,7 +112,7 @@ class _Store:
         self.folder = folder
         prefix = folder.rstrip("/") + "/"
         listed = list_folder(folder, recursive=True)
-        self._files = {file.path.removeprefix(prefix): file.size_in_bytes for file in listed}
+        self._files = {file.path.removeprefix(prefix): file.size for file in listed}
         self._folders: dict[str, set[str]] = {}
         for file in self._files:
             self._add(file)
@@ -134,7 +132,7 @@ class _Store:
         return sorted(self._folders.get(path, ()))
 
     def delete(self, path: str) -> None:
-        delete_files([FileSystems.join(self.folder, *path.split("/"))])
+        delete_files([join(self.folder, *path.split("/"))])
 
     def remove_empty(self, path: str) -> None:
         pass

@@ -1,36 +1,30 @@
-"""Makes an output folder ready, clears what a build left there, and ends the work in it."""
+"""Makes an output folder ready to be written to, or refuses it."""
 
 import contextlib
 import dataclasses
-import datetime
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
+from pipelines.folder.clearing import SEALS, clear, remove_leftovers
+from pipelines.folder.differences import differences
 from pipelines.folder.locks import Locks
 from pipelines.folder.owned import (
     Found,
     changed_files,
     find,
-    leftovers,
     listed,
     lost_files,
     refuse_foreign,
     whole_paths,
-    work_names,
 )
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.errors import UsageError
 from schemas.exported import EXPORT
 from schemas.lock import WORK_FOLDER
-from schemas.manifest import MANIFEST
 from transforms.files.atomic_files import make_folder
 from transforms.files.paths import real_path
-from transforms.files.work_folder import RECORD, Note, Record, note_name, write_note, write_record
-
-_SEALS = frozenset({MANIFEST, EXPORT})
+from transforms.files.storage import join
+from transforms.files.work_folder import Note, Record, note_name, write_note, write_record
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +69,7 @@ def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bo
         if found is None:
             refuse_foreign(folder)
         for name in wanted.members:
-            locks.add(_join(folder, name))
+            locks.add(join(folder, name))
         differ = found is not None and _refuse_another(folder, wanted, found, overwrite=overwrite)
         if found is not None and found.finished and not differ:
             if _is_whole(wanted, found, overwrite=overwrite):
@@ -112,20 +106,20 @@ def _is_whole(wanted: Wanted, found: Found, *, overwrite: bool) -> bool:
     is_export = found.command == "export"
     if is_export and (changed := list(changed_files(found, every=True))):
         raise UsageError(
-            f"{folder} holds this very export, but these files are not what was written: "
+            f"{folder} already holds this export, but these files are not what was written: "
             f"{listed(changed)}; delete or move them, and run the same command again"
         )
     lost = list(lost_files(found))
     if lost and not is_export and not overwrite:
         raise UsageError(
-            f"{folder} holds this very {found.command}, but these of its files are missing or cut: "
-            f"{listed(lost)}; make it again with --overwrite"
+            f"{folder} already holds this {found.command}, but these of its files are missing or "
+            f"cut: {listed(lost)}; make it again with --overwrite"
         )
     others = _other_members(wanted, found)
     if others and not overwrite:
         raise UsageError(
-            f"{folder} holds this very mixture, but by now its folders {listed(others)} hold other "
-            "builds; name another folder, or make all of it again with --overwrite"
+            f"{folder} already holds this mixture, but by now its folders {listed(others)} hold "
+            "other builds; name another folder, or make all of it again with --overwrite"
         )
     return not lost and not others
 
@@ -133,7 +127,7 @@ def _is_whole(wanted: Wanted, found: Found, *, overwrite: bool) -> bool:
 def _reopen(found: Found) -> Found:
     """Makes a finished export that lost files an unfinished one: what is there keeps its note."""
     folder = found.place.folder
-    make_folder(_join(folder, WORK_FOLDER))
+    make_folder(join(folder, WORK_FOLDER))
     record = Record(command=found.command, identity=found.identity, files=tuple(found.files))
     write_record(folder, record)
     for path, stored in found.files.items():
@@ -157,7 +151,7 @@ def _refuse_problems(problems: Sequence[str]) -> None:
     if problems:
         raise UsageError(
             "these are not what Shardmill wrote there, or something else has their names, and "
-            f"nothing is touched: {listed(problems)}; move them, or name another folder"
+            f"nothing was changed: {listed(problems)}; move them, or name another folder"
         )
 
 
@@ -185,32 +179,32 @@ def _refuse_another(folder: str, wanted: Wanted, found: Found, *, overwrite: boo
             return True
         raise UsageError(
             f"{folder} holds what is left of another build that was being replaced; name another "
-            "folder, or go on with --overwrite"
+            "folder, or continue with --overwrite"
         )
-    differences = list(_differences(wanted.identity, found.identity, ""))
-    shown = "\n  ".join(differences[:12])
-    if differences and wanted.command == "export":
+    lines = list(differences(wanted.identity, found.identity))
+    shown = "\n  ".join(lines[:12])
+    if lines and wanted.command == "export":
         raise UsageError(
             f"{folder} holds another export; name another folder, or delete this one. "
             f"What differs:\n  {shown}"
         )
-    if differences and not overwrite:
+    if lines and not overwrite:
         raise UsageError(
             f"{folder} holds another build; name another folder, or replace it with --overwrite. "
             f"What differs:\n  {shown}"
         )
-    return bool(differences)
+    return bool(lines)
 
 
 def _problems(place: Place, wanted: Wanted, found: Found | None, *, resumed: bool) -> Iterator[str]:
     """Yields what lies where files would be written and is not ours to replace."""
     for path in sorted(wanted.files):
         if problem := in_the_way(place, path):
-            yield _join(place.folder, problem)
+            yield join(place.folder, problem)
         elif place.look(path) is not None and not _is_ours(place, path, found, resumed=resumed):
-            yield _join(place.folder, *path.split("/"))
+            yield join(place.folder, *path.split("/"))
     for name, member in wanted.members.items():
-        folder = _join(place.folder, name)
+        folder = join(place.folder, name)
         thing = place.look(name)
         if thing is not None and thing.kind != "folder":
             yield folder
@@ -220,9 +214,9 @@ def _problems(place: Place, wanted: Wanted, found: Found | None, *, resumed: boo
         if not known and find(folder, is_member=True) is not None:
             yield f"{folder} (a build of its own)"
         elif inside is None:
-            with _told() as told:
+            with _message_of_usage_error() as messages:
                 refuse_foreign(folder)
-            yield from ([folder] if told else [])
+            yield from ([folder] if messages else [])
         same = resumed and inside is not None and not _differs(member, inside)
         yield from _problems(place_of(folder), member, inside, resumed=same)
         if resumed and inside is not None and not same:
@@ -230,17 +224,17 @@ def _problems(place: Place, wanted: Wanted, found: Found | None, *, resumed: boo
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[list[str]]:
-    """Catches the sentence of a UsageError."""
-    told: list[str] = []
+def _message_of_usage_error() -> Iterator[list[str]]:
+    """Catches a UsageError; yields a list that then has its message."""
+    messages: list[str] = []
     try:
-        yield told
+        yield messages
     except UsageError as error:
-        told.append(str(error))
+        messages.append(str(error))
 
 
 def _differs(wanted: Wanted, found: Found) -> bool:
-    return next(_differences(wanted.identity, found.identity, ""), None) is not None
+    return next(differences(wanted.identity, found.identity), None) is not None
 
 
 def _is_ours(place: Place, path: str, found: Found | None, *, resumed: bool) -> bool:
@@ -252,7 +246,7 @@ def _is_ours(place: Place, path: str, found: Found | None, *, resumed: bool) -> 
         return False
     if not resumed or found.finished or found.files[path] is not None:
         return True
-    return path not in _SEALS and place.look(f"{WORK_FOLDER}/{note_name(path)}") is not None
+    return path not in SEALS and place.look(f"{WORK_FOLDER}/{note_name(path)}") is not None
 
 
 def start(folder: str, wanted: Wanted) -> None:
@@ -261,7 +255,7 @@ def start(folder: str, wanted: Wanted) -> None:
     The record of a mixture comes first: it says that the members' folders are its own.
     """
     make_folder(folder)
-    make_folder(_join(folder, WORK_FOLDER))
+    make_folder(join(folder, WORK_FOLDER))
     record = Record(
         command=wanted.command,
         identity=wanted.identity,
@@ -270,101 +264,6 @@ def start(folder: str, wanted: Wanted) -> None:
     )
     write_record(folder, record)
     for above in sorted({path.rpartition("/")[0] for path in wanted.files} - {"", "rejected"}):
-        make_folder(_join(folder, above))
+        make_folder(join(folder, above))
     for name, member in wanted.members.items():
-        start(_join(folder, name), member)
-
-
-def clear(found: Found, locks: Locks) -> None:
-    """Deletes the files that are listed, those of members included, and folders left empty.
-
-    What says that the folder is finished goes first, and what says that it is ours is left for
-    the next to replace, so a run that is killed meanwhile leaves neither a build that looks
-    finished nor a folder that looks foreign.
-    """
-    place = found.place
-    members = {name: each for name, each in found.members.items() if each is not None}
-    record = Record(
-        command=found.command,
-        identity={},
-        files=tuple(sorted(found.files)),
-        members=tuple(members),
-    )
-    make_folder(_join(place.folder, WORK_FOLDER))
-    write_record(place.folder, record)
-    for path in sorted(found.files, key=lambda path: (path not in _SEALS, path)):
-        place.delete(path)
-    for name, member in members.items():
-        with locks.held(member.place.folder):
-            clear(member, locks)
-            end_work(member.place.folder, member.files)
-        if not locks.holds(member.place.folder):
-            place.remove_empty(name)
-    _delete(place, [f"{WORK_FOLDER}/{name}" for name in work_names(found.files) - {RECORD}])
-    _delete(place, list(leftovers(place, found.files)))
-    for above in {path.rpartition("/")[0] for path in found.files} - {""}:
-        place.remove_empty(above)
-
-
-def discard(folder: str, locks: Locks) -> None:
-    """Deletes all that is listed as ours in a folder that is held, finished or not."""
-    found = find(folder)
-    if found is not None:
-        clear(found, locks)
-        end_work(folder, found.files)
-
-
-def end_work(folder: str, files: Iterable[str]) -> None:
-    """Deletes what was needed to go on with these files; the record goes last."""
-    place = place_of(folder)
-    listed_files = list(files)
-    _delete(place, list(leftovers(place, listed_files)))
-    names = sorted(work_names(listed_files), key=lambda name: (name == RECORD, name))
-    _delete(place, [f"{WORK_FOLDER}/{name}" for name in names])
-
-
-def remove_leftovers(folder: str, found: Found | None = None) -> None:
-    """Deletes the half-written files of runs that were killed, of files that are listed."""
-    found = find(folder) if found is None else found
-    if found is None:
-        return
-    # What lies there may have changed since it was found.
-    place = place_of(folder)
-    _delete(place, list(leftovers(place, found.files)))
-    for name, member in found.members.items():
-        if member is not None:
-            remove_leftovers(_join(folder, name), member)
-
-
-def _delete(place: Place, paths: Iterable[str]) -> None:
-    for path in paths:
-        if in_the_way(place, path) is None and place.look(path) is not None:
-            place.delete(path)
-
-
-def _differences(wanted: Any, found: Any, path: str) -> Iterator[str]:
-    """Yields what differs between two identities, a line each."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        for name in wanted:
-            yield from _differences(wanted[name], found.get(name), f"{path}.{name}".lstrip("."))
-    elif isinstance(wanted, list) and isinstance(found, list):
-        for item in [item for item in found if item not in wanted]:
-            yield f"{path}: there {_short(item)}, not here"
-        for item in [item for item in wanted if item not in found]:
-            yield f"{path}: here {_short(item)}, not there"
-        if wanted != found and sorted(map(str, wanted)) == sorted(map(str, found)):
-            yield f"{path}: there {_short(found)}, here {_short(wanted)}"
-    elif wanted != found:
-        yield f"{path}: there {_short(found)}, here {_short(wanted)}"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping) and "path" in value:
-        written = datetime.datetime.fromtimestamp(value.get("modified", 0), datetime.timezone.utc)
-        return f"{value['path']} ({value.get('size')} bytes, written {written:%Y-%m-%d %H:%M:%S})"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _join(folder: str, *names: str) -> str:
-    return FileSystems.join(folder, *names)
+        start(join(folder, name), member)

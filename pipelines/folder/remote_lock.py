@@ -2,8 +2,8 @@
 
 Google Cloud Storage puts an object only if none is there. Of other stores Beam says nothing like
 it, so there the object is put, and read again after a while: of two commands that begin within
-that while both may be refused, and a store that shows old content for longer may let both go on.
-No store tells whether the process that put the object still lives, unless it was on this machine.
+that while both may be refused, and a store that shows old content for longer may let both continue.
+No store says whether the process that put the object still lives, unless it was on this machine.
 """
 
 import contextlib
@@ -12,12 +12,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from schemas.errors import UsageError
-from schemas.lock import UNKNOWN, Holder, parse_holder, this_process
+from schemas.lock_holder import UNKNOWN, Holder, parse_holder, this_process
 from transforms.files.paths import delete_files, exists
+from transforms.files.storage import create_file, open_file, scheme_of
 
 _SETTLE_SECONDS = 1.0
 
@@ -29,7 +27,7 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
     Args:
       path: What is held, for messages.
       lock: The object.
-      command: Who holds it, for others to be told.
+      command: Who holds it, for the message to others.
 
     Raises:
       UsageError: if another process holds it, or the store cannot be written.
@@ -75,9 +73,9 @@ def _put(lock: str, mine: bytes) -> bool:
         found = _parse(there)
         if found is None or not found.dead:
             return False
-    if FileSystems.get_scheme(lock) == "gs":
+    if scheme_of(lock) == "gs":
         return _put_on_condition(lock, mine, there)
-    with FileSystems.create(lock, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with create_file(lock) as file:
         file.write(mine)
     time.sleep(_SETTLE_SECONDS)
     return _read(lock) == mine
@@ -105,6 +103,7 @@ def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
 
 
 def _blob(path: str) -> Any:
+    from apache_beam.io.filesystems import FileSystems
     from apache_beam.io.gcp.gcsio import GcsIO, parse_gcs_path
 
     bucket, name = parse_gcs_path(path)
@@ -118,6 +117,5 @@ def _parse(content: bytes) -> Holder | None:
 
 
 def _read(lock: str) -> bytes:
-    with FileSystems.open(lock, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        content: bytes = file.read()
-    return content
+    with open_file(lock) as file:
+        return file.read()

@@ -1,18 +1,20 @@
-"""Holds the files of a folder, shards left out, to what its manifest says of them."""
+"""Checks the files of a folder, shards left out, against its manifest."""
 
 import collections
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from pipelines.folder.output import join
 from schemas.checked_json import DamagedError, parse_json, read_json
 from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export
-from schemas.manifest import AnyManifest, seal
+from schemas.manifest import AnyManifest
 from schemas.manifest_checks import REJECTED, rejected_elsewhere
+from schemas.manifest_file import seal
 from schemas.sealed import open_sealed, sealed_json
-from transforms.build.check_shard import Problem, UnreadableError, read_file
+from transforms.build.check_shard import Problem
+from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.paths import list_folder
+from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
 
 
@@ -33,7 +35,7 @@ def file_problems(folder: str, files: Mapping[str, Stored]) -> Iterator[Problem]
 
 def _file_problem(folder: str, path: str, stored: Stored) -> Iterator[Problem]:
     try:
-        read_file(join(folder, *path.split("/")), path, stored.bytes, stored.sha256)
+        read_checked(join(folder, *path.split("/")), path, stored.bytes, stored.sha256)
     except UnreadableError as error:
         yield Problem(*error.args)
 
@@ -82,7 +84,7 @@ def rejected_problems(folder: str, manifest: AnyManifest) -> Iterator[Problem]:
             except DamagedError as error:
                 yield Problem("counts", str(error))
             except OSError:
-                # It is told among the files.
+                # Reported as a problem of the files.
                 return
     stated = {name: count for name, count in manifest.documents.rejected.items() if count}
     if dict(reasons) != stated:
@@ -107,9 +109,9 @@ def export_problems(folder: str) -> list[Problem]:
     if len({file.path for file in export.files}) < len(export.files):
         problems.append(Problem("manifest", f"{EXPORT} lists a file twice"))
     known = {file.path for file in export.files}
-    told = {path.partition("/")[0] for path in known if "/" in path}
-    if sorted(told) != sorted(export.identity.splits):
-        sentence = f"{EXPORT} tells of other splits than it lists files of"
+    splits = {path.partition("/")[0] for path in known if "/" in path}
+    if sorted(splits) != sorted(export.identity.splits):
+        sentence = f"{EXPORT} names other splits than it lists files of"
         problems.append(Problem("manifest", sentence))
     problems += [
         Problem("manifest", f"{name} is not in {EXPORT}")

@@ -5,11 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from apache_beam.error import BeamError
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
-from pipelines.folder.output import join, read_annotations_manifest
+from pipelines.folder.output import read_annotations_manifest
 from pipelines.planning.files import read_file
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.running.progress import duration
@@ -28,6 +24,7 @@ from transforms.build.write_shard import is_intact
 from transforms.files.inputs import FileRange, InputFile
 from transforms.files.paths import list_folder
 from transforms.files.planned_file import ReadError
+from transforms.files.storage import join, open_file
 from transforms.objectives.recipe import Recipe
 from transforms.read.formats import read_range
 from transforms.records.shard_text import join_documents
@@ -47,7 +44,7 @@ class Source:
       announcement: What the user should know of them, in one line.
       entities: Ids of all entities that tokens can be aligned with, by number; none if no recipe
         asks for them.
-      files: That are read while the run goes on.
+      files: Read during the run.
     """
 
     annotations: Annotations
@@ -155,8 +152,8 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
     files = {
         file.path.rpartition("/")[2]: InputFile(
             path=file.path,
-            size=file.size_in_bytes,
-            modified=file.last_updated_in_seconds or 0.0,
+            size=file.size,
+            modified=file.modified,
             format="arrow",
             compressed=False,
         )
@@ -200,7 +197,7 @@ def estimate(
     step = max(len(ranges) // _SAMPLE_RANGES, 1)
     try:
         texts = [text for part in ranges[::step] for text in _first_texts(part, options)]
-    except (ReadError, BeamError, OSError) as error:
+    except (ReadError, OSError) as error:
         raise UsageError(str(error)) from error
     if not texts:
         return "time     unknown: no document where the files begin"
@@ -221,7 +218,7 @@ def estimate(
 def _first_texts(part: FileRange, options: RunOptions) -> Iterator[bytes]:
     """Yields documents where a range begins, or the beginning of the first."""
     left = _SAMPLE_BYTES
-    with FileSystems.open(part.path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with open_file(part.path) as file:
         batches = read_range(file, part, options.text_field, options.max_document_mib << 20)
         for text in next(iter(batches)).texts:
             if len(text) > left:

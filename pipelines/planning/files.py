@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from apache_beam.io.filesystems import FileSystems
-
 from schemas.errors import UsageError
 from transforms.files.paths import PathError, is_folder, status
+from transforms.files.storage import open_decompressed
 
 _MOST_MIB: Mapping[str, int] = {"--tokenizer": 256}
 _OTHERS_MOST_MIB = 1024
@@ -35,7 +34,7 @@ def _read(path: str, option: str) -> str:
         state = "is a folder; name a file" if path and is_folder(path) else "there is no such file"
         raise UsageError(f"{option} {path}: {state}")
     most = _MOST_MIB.get(option, _OTHERS_MOST_MIB)
-    with FileSystems.open(path) as file:
+    with open_decompressed(path) as file:
         # What is compressed may be longer than its file.
         content = file.read((most << 20) + 1)
     if len(content) > most << 20:

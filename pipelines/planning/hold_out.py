@@ -5,12 +5,11 @@ import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines.planning.options import BuildOptions
 from schemas.documents import document_batch
 from transforms.files.inputs import FileRange
+from transforms.files.storage import open_file
 from transforms.objectives.recipe import Recipe
 from transforms.read.formats import read_range
 from transforms.records.shard_text import ShardPlan
@@ -74,15 +73,13 @@ def _upper_halves(
 ) -> np.ndarray | None:
     """Returns uint64[D], ascending: the upper halves of all documents' keys, equal keys once.
 
-    None if enough of many are below a bound, or a file cannot be read: whoever builds says why.
+    None if enough of many are below a bound, or a file cannot be read: the build reports why.
     """
     keys: set[bytes] = set()
     held_out: set[bytes] = set()
     try:
         for part in ranges:
-            with FileSystems.open(
-                part.path, compression_type=CompressionTypes.UNCOMPRESSED
-            ) as file:
+            with open_file(part.path) as file:
                 for batch in read_range(
                     file,
                     part,

@@ -21,7 +21,7 @@ from transforms.objectives.settings import (
 from transforms.text.marker_lists import read_markers
 
 AD_HOC = "mixture"
-"""What a mixture is called that is put together on the command line."""
+"""The name of a mixture whose members are given on the command line."""
 _MARKERS = "pair.markers"
 
 
@@ -36,7 +36,7 @@ def find_mixture(name: str, members: str | None) -> Mixture | None:
       ValueError: if there is no such mixture or recipe, or the members are not what they must be.
     """
     if name == AD_HOC:
-        return _put_together(members)
+        return _ad_hoc(members)
     if members is not None:
         raise ValueError(f"--members goes with the name {AD_HOC!r}, not with {name!r}")
     if name in MIXTURES:
@@ -47,7 +47,7 @@ def find_mixture(name: str, members: str | None) -> Mixture | None:
     return None
 
 
-def _put_together(members: str | None) -> Mixture:
+def _ad_hoc(members: str | None) -> Mixture:
     """Reads the members of a mixture."""
     if members is None:
         raise ValueError(
@@ -119,11 +119,12 @@ def _changed(recipe: Recipe, settings: Mapping[str, Scalar]) -> Recipe:
     try:
         return changed(recipe, settings)
     except ValueError as error:
-        told = str(error)
+        message = str(error)
         option = next(
-            (name for path, name in OWN_OPTIONS.items() if path in told.partition(";")[0]), "--set"
+            (name for path, name in OWN_OPTIONS.items() if path in message.partition(";")[0]),
+            "--set",
         )
-        raise UsageError(f"{option}: {told}") from error
+        raise UsageError(f"{option}: {message}") from error
 
 
 def _with_markers(recipe: Recipe, options: BuildOptions) -> Recipe:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 from rich.console import Console
 
-from pipelines.inspect import show
 from pipelines.report.rows import Row, RowDecoder
+from pipelines.report.terminal import show
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.records import ShardId
@@ -55,12 +55,12 @@ def example_row(recipe: Recipe) -> str:
         entities=entities,
     )
     page = io.StringIO()
-    show([_telling_row(corpus)], Console(file=page, width=_WIDTH, color_system=None))
+    show([_richest_row(corpus)], Console(file=page, width=_WIDTH, color_system=None))
     return page.getvalue().rstrip()
 
 
-def _telling_row(corpus: Corpus) -> Row:
-    """Returns that of the first rows of which most is to be told."""
+def _richest_row(corpus: Corpus) -> Row:
+    """Returns the one of the first rows that has most to show."""
     settings = BuildSettings(
         recipe=corpus.recipe,
         seed=_SEED,
@@ -76,10 +76,10 @@ def _telling_row(corpus: Corpus) -> Row:
         decoder.decode("sample", number, batch.slice(number, 1), copy)
         for number in range(min(_ROWS, batch.num_rows))
     ]
-    return max(rows, key=_told)
+    return max(rows, key=_shown_count)
 
 
-def _told(row: Row) -> tuple[int, int]:
+def _shown_count(row: Row) -> tuple[int, int]:
     labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
     return len(row.selected) + labels + spans + len(row.entities or ()), len(row.segments)
 

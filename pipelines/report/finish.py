@@ -1,4 +1,4 @@
-"""Writes what tells of a whole build: tokenizer, report, dataset card, last the manifest."""
+"""Finishes a build: writes tokenizer, report and dataset card, and last the manifest."""
 
 import importlib.metadata
 import platform
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.folder.output import join, read_manifest
+from pipelines.folder.output import read_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
@@ -18,24 +18,18 @@ from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
 from schemas.lock import WORK_FOLDER
-from schemas.manifest import (
-    FORMAT_VERSION,
-    MANIFEST,
-    AnyManifest,
-    Manifest,
-    add_up,
-    manifest_text,
-    sealed,
-)
+from schemas.manifest import FORMAT_VERSION, MANIFEST, AnyManifest, Manifest, add_up
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
+from schemas.manifest_file import manifest_text, sealed
 from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
 from transforms.build.build_shards import ShardBuilder
 from transforms.build.corpus import Corpus
 from transforms.build.write_shard import read_entries
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, read_notes, read_reading, write_noted
-from transforms.read.read_documents import check_unchanged
+from transforms.read.input_files import check_unchanged
 
 Entries = Mapping[str, Sequence[ShardEntry]]
 
@@ -68,9 +62,9 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     ]
     if plan.mixture:
         head = {"format_version": FORMAT_VERSION, **plan.identity}
-        told = {"software": heads[0]["software"], "documents": documents}
+        shared = {"software": heads[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
-        head = {**head, **told}
+        head = {**head, **shared}
         write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
 
 
@@ -87,7 +81,7 @@ def _entries(builder: ShardBuilder) -> Entries:
 
 
 def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> None:
-    """Tells which recipes found nothing that they could make examples of.
+    """Reports recipes that made no examples.
 
     Raises:
       NothingMadeError: if all of them did.
@@ -97,7 +91,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         for builder, splits in zip(plan.builders, entries, strict=True)
         if not any(entry.rows for shards in splits.values() for entry in shards)
     ]
-    told = [
+    messages = [
         f"{recipe.name} made no examples of {documents:,} document(s): "
         + (
             recipe.pair.wants
@@ -105,13 +99,13 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         )
         for recipe in empty
     ]
-    if len(told) == len(plan.builders):
-        raise NothingMadeError("; ".join(told))
-    sys.stderr.write("".join(f"{line}\n" for line in told))
+    if len(messages) == len(plan.builders):
+        raise NothingMadeError("; ".join(messages))
+    sys.stderr.write("".join(f"{line}\n" for line in messages))
 
 
 def _empty_splits(entries: Entries) -> list[str]:
-    """Tells which splits have shards and not a single row."""
+    """Returns a note for each split that has shards and no rows."""
     return [
         f"the split {split} has no rows: none of its documents made one; hold out "
         f"{'less' if split == 'train' else 'more'} with --eval-fraction, or nothing with "
@@ -152,9 +146,10 @@ def _write(
     """
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
+    manifest = sealed({**head, "files": {}}, Manifest)
     corpus = Corpus(
         folder=output,
-        manifest=sealed({**head, "files": {}}, Manifest),
+        manifest=manifest,
         recipe=settings.recipe,
         tokenizer_json=settings.tokenizer_json,
         vocabulary=settings.vocabulary,
@@ -165,8 +160,8 @@ def _write(
         TOKENIZER: settings.tokenizer_json,
         **({COUNTS: counts.json} if counts else {}),
         **({ENTITIES: entities_text(entities)} if aligned else {}),
-        REPORT: render_report(head, [row.to_json() for row in example_rows(corpus)]),
-        CARD: render_card(head),
+        REPORT: render_report(manifest, [row.to_json() for row in example_rows(corpus)]),
+        CARD: render_card(manifest),
     }
     notes = [
         write_noted(output, name, content.encode(), builder.owner)
@@ -179,12 +174,12 @@ def _write(
 
 
 def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
-    """Refuses to finish what is told wrongly: files of work in progress were lost or edited."""
-    told = list(contradictions(manifest))
-    if told:
+    """Rejects a manifest that contradicts itself: files of work in progress were lost or edited."""
+    problems = list(contradictions(manifest))
+    if problems:
         raise RunError(
-            f"{output} cannot be finished, since what {WORK_FOLDER} in it tells does not agree "
-            f"({told[0]}); name another folder, or delete this one yourself"
+            f"{output} cannot be finished: the records in its {WORK_FOLDER} do not agree "
+            f"({problems[0]}); name another folder, or delete this one yourself"
         )
 
 
@@ -209,7 +204,7 @@ def _other_encoding(reasons: Mapping[str, int]) -> str:
 
 
 def _left_out(content: Split) -> str:
-    """Tells how many rows of a split the recipe left out."""
+    """Returns how many rows of a split the recipe left out, for the summary."""
     count = sum(shard.left_out for shard in content.shards)
     return f", {count:,} rows left out" if count else ""
 

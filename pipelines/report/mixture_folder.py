@@ -1,23 +1,18 @@
-"""The folder of a mixture: what tells of all its members, each of which is a build of its own."""
+"""The folder of a mixture: the manifest, report and card of all members, each a build itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.folder.output import join, read_manifest
+from pipelines.folder.output import read_manifest
 from pipelines.report.mixture_page import render_mixture_card, render_mixture_report
 from schemas.checked_json import DamagedError
-from schemas.manifest import (
-    MANIFEST,
-    Manifest,
-    MemberRecord,
-    MixtureManifest,
-    manifest_text,
-    sealed,
-)
+from schemas.manifest import MANIFEST, Manifest, MemberRecord, MixtureManifest
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER
+from schemas.manifest_file import manifest_text, sealed
 from schemas.manifest_parts import json_of, split_totals
 from transforms.build.corpus import checked_members
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, write_noted
 from transforms.objectives.mixture import Mixture
 
@@ -41,9 +36,10 @@ def write_mixture(
       rejected: The files of records that were set aside.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
-    members = {name: {**head["members"][name], **_told(contents[name])} for name in contents}
+    members = {name: {**head["members"][name], **_totals(contents[name])} for name in contents}
     notes = [f"{name}: {note}" for name, own in contents.items() for note in own.notes]
-    manifest = {**head, "members": members, "notes": notes}
+    said = {**head, "members": members, "notes": notes}
+    manifest = sealed({**said, "files": {}}, MixtureManifest)
     texts = {
         TOKENIZER: tokenizer_json,
         REPORT: render_mixture_report(manifest, mixture),
@@ -51,11 +47,11 @@ def write_mixture(
     }
     written = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
     files = files_of([*rejected, *written])
-    whole = sealed({**manifest, "files": files}, MixtureManifest)
+    whole = sealed({**said, "files": files}, MixtureManifest)
     write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
 
 
-def _told(manifest: Manifest) -> dict[str, Any]:
+def _totals(manifest: Manifest) -> dict[str, Any]:
     """Returns what the manifest of a mixture says of a member's."""
     splits = {split: json_of(each) for split, each in split_totals(manifest.splits).items()}
     return {"splits": splits, "checksum": manifest.checksum}
@@ -90,21 +86,21 @@ _SHARED = (
 _OWN = ("recipe", "counts", "segmenter", "annotator", "entities")
 
 
-def member_problem(whole: MixtureManifest, told: MemberRecord, manifest: Manifest) -> str | None:
+def member_problem(whole: MixtureManifest, record: MemberRecord, manifest: Manifest) -> str | None:
     """Says what is wrong with a member's manifest; nothing if it is the one of its mixture.
 
     Args:
       whole: The mixture's manifest.
-      told: What it says of the member.
+      record: What it says of the member.
       manifest: Of the member.
     """
-    if manifest.checksum != told.checksum:
-        return "its manifest is another than when the mixture was built"
+    if manifest.checksum != record.checksum:
+        return "its manifest has changed since the mixture was built"
     own = split_totals(manifest.splits)
-    if own != told.splits:
-        stated = {split: json_of(each) for split, each in told.splits.items()}
+    if own != record.splits:
+        stated = {split: json_of(each) for split, each in record.splits.items()}
         found = {split: json_of(each) for split, each in own.items()}
         return f"it has {found}, the mixture's manifest says {stated}"
     differ = [name for name in _SHARED if getattr(manifest, name) != getattr(whole, name)]
-    differ += [name for name in _OWN if getattr(manifest, name) != getattr(told, name)]
-    return f"{differ[0]} is another than the mixture's manifest says" if differ else None
+    differ += [name for name in _OWN if getattr(manifest, name) != getattr(record, name)]
+    return f"{differ[0]} differs from the mixture's manifest" if differ else None

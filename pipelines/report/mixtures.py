@@ -23,14 +23,14 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
             {"weight": member.weight, "recipe": describe(member.recipe)}
             for member in mixture.members
         ]
-        told: dict[str, Any] = {
+        result: dict[str, Any] = {
             "name": mixture.name,
             "summary": mixture.summary,
             "source": mixture.source,
         }
         left_out = [{"recipe": recipe.name, "needs": need} for recipe, need in mixture.left_out]
-        told = {**told, "members": members, "left_out": left_out}
-        write_json(told, indent=2)
+        result = {**result, "members": members, "left_out": left_out}
+        write_json(result, indent=2)
         return
     console = Console(highlight=False)
     console.print(f"[bold]{mixture.name}[/bold]  ", end="")

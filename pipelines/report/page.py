@@ -10,6 +10,7 @@ import jinja2
 from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
 from pipelines.report.rows import SHUFFLED
+from schemas.manifest import Manifest
 from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
@@ -19,21 +20,23 @@ _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M
 _LARGEST = "n>1B"
 
 
-def render_report(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns a page that shows a build: one HTML file, without scripts and links to others.
 
     Args:
       manifest: Of the build.
       rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each.
     """
-    recipe = _recipe(manifest)
+    recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
     splits = {
         split: {
-            **content,
-            "bytes": sum(shard["bytes"] for shard in content["shards"]),
-            "charts": charts_of(manifest["statistics"].get(split, {}), recipe.max_seq_length),
+            "rows": content.rows,
+            "tokens": content.tokens,
+            "shards": content.shards,
+            "bytes": sum(shard.bytes for shard in content.shards),
+            "charts": charts_of(manifest.statistics.get(split, {}), recipe.max_seq_length),
         }
-        for split, content in manifest["splits"].items()
+        for split, content in manifest.splits.items()
     }
     return template_of("report.html.j2").render(
         manifest=manifest,
@@ -47,13 +50,13 @@ def render_report(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
     )
 
 
-def render_card(manifest: Mapping[str, Any]) -> str:
+def render_card(manifest: Manifest) -> str:
     """Returns the dataset card of a build: README.md as the Hugging Face hub reads it.
 
     Only what is known is said: neither a language nor a licence is made up.
     """
-    recipe = _recipe(manifest)
-    rows = sum(split["rows"] for split in manifest["splits"].values())
+    recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
+    rows = sum(split.rows for split in manifest.splits.values())
     columns = _columns(manifest, recipe)
     return template_of("card.md.j2").render(
         manifest=manifest,
@@ -81,14 +84,13 @@ def template_of(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _recipe(manifest: Mapping[str, Any]) -> Recipe:
-    return recipe_from(manifest["recipe"]["name"], manifest["recipe"]["settings"])
-
-
-def _columns(manifest: Mapping[str, Any], recipe: Recipe) -> list[dict[str, str]]:
-    told = manifest["tokenizer"]
+def _columns(manifest: Manifest, recipe: Recipe) -> list[dict[str, str]]:
+    tokenizer = manifest.tokenizer
     vocabulary = Vocabulary(
-        size=told["vocab_size"], roles={}, names=told["special_tokens"], sha256=told["sha256"]
+        size=tokenizer.vocab_size,
+        roles={},
+        names=tokenizer.special_tokens,
+        sha256=tokenizer.sha256,
     )
     return [
         {"name": each.name, "type": type_name(each.type), "meaning": each.meaning}
@@ -103,11 +105,11 @@ def changed_settings(recipe: Recipe) -> dict[str, Any]:
     return {path: value for path, value in own.items() if usual.get(path, ...) != value}
 
 
-def _selected_share(manifest: Mapping[str, Any], recipe: Recipe) -> float | None:
+def _selected_share(manifest: Manifest, recipe: Recipe) -> float | None:
     """Returns the share of all tokens, special ones included, that a copy selects."""
-    statistics = list(manifest["statistics"].values())
+    statistics = list(manifest.statistics.values())
     selected = sum(each.get("mask.selected", 0) for each in statistics)
-    tokens = sum(split["tokens"] for split in manifest["splits"].values())
+    tokens = sum(split.tokens for split in manifest.splits.values())
     return selected / (tokens * recipe.copies) if selected else None
 
 

@@ -66,7 +66,7 @@ class Row:
       relation: How B relates to A, or the order of the parts of A; None if there is neither.
       words: Token ranges [begin, end) of whole words; None if they are not stored.
       selected: The selected tokens of the copies that were asked for.
-      labels: Positions of the tokens that are labelled 1, by what is told of them.
+      labels: Positions of the tokens that are labelled 1, by the name of the labels.
       spans: Token ranges [begin, end) of what is annotated: entities, phrases.
       sentences: Positions where sentences begin; None if they are not stored.
       entities: Position and id of the entities that tokens are aligned with; None if none are.

@@ -30,7 +30,8 @@ class TokenText:
     """Writes the tokens of one tokenizer as text.
 
     Attributes:
-      kind: "byte_level", "metaspace", or "pieces" where a mark tells that a token continues a word.
+      kind: "byte_level", "metaspace", or "pieces" where a prefix marks a token that continues a
+        word.
       mark: That mark, such as "##"; empty if there is none.
     """
 

@@ -14,7 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineState, create_runner
 
-from pipelines.running.workers import ProcessRunner, lost_connections_untold
+from pipelines.running.workers import ProcessRunner, silent_lost_connections
 from schemas.errors import RunError, UsageError
 from transforms.files.atomic_files import write_atomically
 
@@ -23,7 +23,7 @@ _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 _LOCAL = frozenset({"bundlebaseddirect", "direct", "fnapi", "prism", "switchingdirect"})
 # Beam's own names, and what to say of a run that they make end before the shards are there.
 _LEAVING = {
-    "dry_run": "the job was put together but not submitted (--dry_run): run the same command "
+    "dry_run": "the job was assembled but not submitted (--dry_run): run the same command "
     "without it",
     "template_location": "a template of the job was staged: run it, and when it is done run the "
     "same command again to finish the build",
@@ -78,9 +78,9 @@ class Runner:
 
     @property
     def leaves_early(self) -> str | None:
-        """What to tell of a run that does not wait for the shards, None if it waits."""
+        """The message of a run that does not wait for the shards, None if it waits."""
         given = self.options.get_all_options()
-        return next((told for name, told in _LEAVING.items() if given.get(name)), None)
+        return next((message for name, message in _LEAVING.items() if given.get(name)), None)
 
     def new_pipeline(self) -> beam.Pipeline:
         """Returns an empty pipeline.
@@ -104,19 +104,19 @@ class Runner:
         """
         self._prepare_workers()
         try:
-            with lost_connections_untold():
+            with silent_lost_connections():
                 result = pipeline.run()
                 state = None if self.leaves_early else result.wait_until_finish()
         except Exception as error:
-            told, trace = _failure(pipeline, error)
+            message, trace = _failure(pipeline, error)
             with contextlib.suppress(OSError):
                 write_atomically(trace_path, trace.encode(errors="backslashreplace"))
-            raise RunError(f"{told} (the trace is in {trace_path})") from error
+            raise RunError(f"{message} (the trace is in {trace_path})") from error
         if state not in (None, PipelineState.DONE):
-            raise RunError(f"the job ended as {state}; run the same command again to go on")
+            raise RunError(f"the job ended as {state}; run the same command again to resume")
 
     def _prepare_workers(self) -> None:
-        """Lets processes started from here find this code, and keeps libraries from talking."""
+        """Makes worker processes find this code, and keeps libraries quiet."""
         root = str(Path(__file__).resolve().parents[2])
         paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         if root not in paths:
@@ -171,11 +171,11 @@ def _short(runner: str) -> str:
 
 
 def _failure(pipeline: beam.Pipeline, error: Exception) -> tuple[str, str]:
-    """Returns what to tell of a failed pipeline, and all there is to know about it."""
+    """Returns the message of a failed pipeline, and its whole trace."""
     runner = getattr(pipeline, "runner", None)
     if isinstance(runner, ProcessRunner) and runner.workers.failure:
         return (
-            f"{runner.workers.failure}; run the same command again to go on",
+            f"{runner.workers.failure}; run the same command again to resume",
             runner.workers.words,
         )
     return f"the pipeline failed: {_reason(error)}", "".join(traceback.format_exception(error))

@@ -58,7 +58,7 @@ class Workers:
     """The worker processes of one pipeline.
 
     Attributes:
-      failure: Why they were ended, in a sentence; "" as long as all is well.
+      failure: Why they were ended, in a sentence; "" while none has died.
       words: The last words of the worker that died first.
     """
 
@@ -71,7 +71,7 @@ class Workers:
         _STARTED[self._name] = self
 
     def environment(self) -> "_ProcessEnvironment":
-        """Returns what tells Beam to start its workers through these."""
+        """Returns the environment that makes Beam start its workers through these."""
         return _ProcessEnvironment(self._name, capabilities=python_sdk_capabilities())
 
     def add(self, handler: "_ProcessHandler") -> None:
@@ -84,7 +84,7 @@ class Workers:
         with self._lock:
             if not self.failure:
                 self.words = died.last_words()
-                self.failure = _told(died.returncode, self.words)
+                self.failure = _ending(died.returncode, self.words)
             handlers = list(self._handlers)
         for handler in handlers:
             handler.kill()
@@ -111,13 +111,13 @@ class ProcessRunner(FnApiRunner):
 
 
 @contextlib.contextmanager
-def lost_connections_untold() -> Iterator[None]:
-    """Keeps Beam's threads from printing that a process they talk to is gone; we tell of it."""
+def silent_lost_connections() -> Iterator[None]:
+    """Keeps Beam's threads from printing that a worker is gone; it is reported once, by us."""
     before = threading.excepthook
 
-    def hook(told: threading.ExceptHookArgs) -> None:
-        if not isinstance(told.exc_value, grpc.RpcError):
-            before(told)
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not isinstance(args.exc_value, grpc.RpcError):
+            before(args)
 
     threading.excepthook = hook
     try:
@@ -212,7 +212,7 @@ class _ProcessHandler(GrpcWorkerHandler):
         super().close()
 
     def stop_worker(self) -> None:
-        """Waits for the process to end, which was told to; not for ever."""
+        """Waits for the process to end, which was asked to; kills it after a while."""
         try:
             self._process.wait(_CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -240,7 +240,7 @@ class _ProcessHandler(GrpcWorkerHandler):
         return ""
 
 
-def _told(returncode: int, words: str) -> str:
+def _ending(returncode: int, words: str) -> str:
     """Says in a sentence how a worker ended."""
     lines = [line.strip() for line in words.splitlines()]
     lines = [line for line in lines if line and not _LOGGED.match(line)]

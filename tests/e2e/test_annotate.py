@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.verify import main as verify
-from schemas.manifest import parse_manifest
+from schemas.manifest_file import parse_manifest
 from tests.support.sample_builds import RECORDS, records_file, tokenizer_file
 from tests.support.spacy_models import trained_model
 from tests.support.training_runs import ROOT

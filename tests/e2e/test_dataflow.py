@@ -74,7 +74,7 @@ def test_dry_run_submits_nothing(
     said, errors = process.communicate()
     assert process.returncode == 0, errors
     assert said == (
-        "gs://dataflow/dry is not finished; the job was put together but not submitted "
+        "gs://dataflow/dry is not finished; the job was assembled but not submitted "
         "(--dry_run): run the same command without it\n"
     )
     assert [name for name in names(bucket) if name.startswith("dry/")] == [

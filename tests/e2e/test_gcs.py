@@ -18,9 +18,10 @@ from pipelines.cli import main
 from pipelines.folder import remote_lock
 from pipelines.running.runners import Runner
 from schemas.errors import RunError, UsageError
-from schemas.lock import this_process
-from schemas.manifest import parse_manifest
-from transforms.files.paths import delete_files, exists, is_folder, list_folder, match, status
+from schemas.lock_holder import this_process
+from schemas.manifest_file import parse_manifest
+from transforms.files.paths import delete_files, exists, is_folder, list_folder, status
+from transforms.files.patterns import match
 
 storage = pytest.importorskip("google.cloud.storage")
 PreconditionFailed = pytest.importorskip("google.api_core.exceptions").PreconditionFailed

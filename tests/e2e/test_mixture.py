@@ -114,7 +114,7 @@ def test_verify_finds_what_is_wrong(build: Build, tmp_path: Path, capsys: Captur
     own = (out / "albert" / "manifest.json").read_bytes()
     (out / "albert" / "manifest.json").write_bytes((other / "manifest.json").read_bytes())
     sentence = verified(out, capsys)["problems"][0]["sentence"]
-    assert sentence == "albert: its manifest is another than when the mixture was built"
+    assert sentence == "albert: its manifest has changed since the mixture was built"
 
     (out / "albert" / "manifest.json").unlink()
     problems = verified(out, capsys)["members"]["albert"]["problems"]

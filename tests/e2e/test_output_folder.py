@@ -96,7 +96,7 @@ def test_unfinished_build_is_refused_to_another(
 
     monkeypatch.setattr(pipelines.build, "finish", killed)
     assert build(tmp_path / "out") == 130
-    assert told(capsys) == "interrupted; run the same command again to go on"
+    assert told(capsys) == "interrupted; run the same command again to resume"
     assert build(tmp_path / "out", "--seed", "7") == 2
     assert "seed: there 12345, here 7" in told(capsys)
 

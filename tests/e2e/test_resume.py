@@ -15,7 +15,7 @@ import pytest
 import pipelines.build
 from pipelines.running.runners import Runner
 from schemas.errors import RunError
-from schemas.manifest import parse_manifest
+from schemas.manifest_file import parse_manifest
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]

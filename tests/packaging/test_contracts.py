@@ -17,18 +17,13 @@ from tests.packaging.imports import ROOT, imports_of, name_of
 BEAM = {
     "transforms.build.annotate_shards",
     "transforms.build.build_shards",
-    "transforms.build.check_annotations",
-    "transforms.build.check_shard",
-    "transforms.files.paths",
     "transforms.read.read_documents",
     "transforms.read.reading_record",
     "transforms.read.shard_documents",
-    "transforms.annotate.stored_annotations",
-    "transforms.files.atomic_files",
-    "transforms.files.work_folder",
-    "transforms.build.write_shard",
 }
-"""The modules that may import Beam, besides programs: PTransforms, and what opens remote files."""
+"""The modules that may import Beam, besides programs: PTransforms."""
+STORAGE = "transforms.files.storage"
+"""The module that opens files, by Beam where a path has a scheme: Beam is imported then."""
 
 # What each package may import of ours.
 ALLOWED = {
@@ -118,8 +113,18 @@ def test_nothing_postpones_annotations_or_draws_globally() -> None:
                 assert (module, names) != ("__future__", ["annotations"]), path
 
 
-GLOBBING = {"FileSystems.match", "FileSystems.delete", "ReadFromText", "MatchFiles", "MatchAll"}
+GLOBBING = {
+    "FileSystems.match",
+    "FileSystems.delete",
+    "_beam().match",
+    "_beam().delete",
+    "ReadFromText",
+    "MatchFiles",
+    "MatchAll",
+}
 """What takes every path for one of Beam's patterns, so that `o[1]` is `o1`."""
+FILE_SYSTEMS = {STORAGE, "pipelines.folder.remote_lock", "pipelines.running.runners"}
+"""The modules that know Beam's file systems: for a lock on condition, and to give them options."""
 
 
 def globbing_of(path: Path) -> Iterator[str]:
@@ -134,11 +139,13 @@ def globbing_of(path: Path) -> Iterator[str]:
 def test_only_one_module_matches_the_paths_of_users() -> None:
     for package in ALLOWED:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if name_of(path) != "transforms.files.paths":
+            if name_of(path) != STORAGE:
                 assert not set(globbing_of(path)), path
-    assert set(globbing_of(ROOT / "transforms" / "files" / "paths.py")) == {
-        "FileSystems.match",
-        "FileSystems.delete",
+            names = {name for _, names in imports_of(path) for name in names}
+            assert "FileSystems" not in names or name_of(path) in FILE_SYSTEMS, path
+    assert set(globbing_of(ROOT / "transforms" / "files" / "storage.py")) == {
+        "_beam().match",
+        "_beam().delete",
     }
 
 
@@ -196,4 +203,4 @@ def test_shadowing_folder_is_refused(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert "the packages of shardmill lie apart" in run.stderr
+    assert "the packages of shardmill are in different folders" in run.stderr

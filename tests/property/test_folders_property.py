@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.folder.clearing import discard, end_work, remove_leftovers
 from pipelines.folder.locks import Locks
 from pipelines.folder.owned import REJECTED
-from pipelines.folder.prepare import Wanted, discard, end_work, prepare, remove_leftovers
+from pipelines.folder.prepare import Wanted, prepare
 from schemas.errors import UsageError
 from schemas.exported import EXPORT, Export, ExportedFile, ExportIdentity
-from schemas.manifest import FORMAT_VERSION, MANIFEST, ManifestError, parse_manifest, seal
+from schemas.manifest import FORMAT_VERSION, MANIFEST
+from schemas.manifest_file import ManifestError, parse_manifest, seal
 from schemas.sealed import sealed_json
 from tests.support.manifests import annotations_manifest, build_manifest, mixture_manifest
 from transforms.files.atomic_files import make_folder, write_atomically

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipelines.cli import main
 from schemas.entities import ENTITIES
-from schemas.manifest import seal
+from schemas.manifest_file import seal
 from tests.support.sample_builds import SAMPLE, tokenizer_file
 
 FEW = settings(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipelines.cli import main
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import seal
+from schemas.manifest_file import seal
 from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from trainer.loader.data import open_data
 from trainer.loader.shard_rows import MappedShards

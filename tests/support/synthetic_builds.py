@@ -15,7 +15,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.entities import ENTITIES, entities_sha256, entities_text
-from schemas.manifest import DATA_VERSION, FORMAT_VERSION, add_up, seal
+from schemas.manifest import DATA_VERSION, FORMAT_VERSION, add_up
+from schemas.manifest_file import seal
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST, AnyManifest, parse_manifest
+from schemas.manifest import MANIFEST, AnyManifest
+from schemas.manifest_file import parse_manifest
 from schemas.manifest_parts import ShardEntry
 from schemas.regular_files import read_regular
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
 
-_ADVICE = "shardmill verify tells what else is wrong"
+_ADVICE = "run shardmill verify for a full check"
 
 
 def read_local_manifest(folder: str | os.PathLike[str]) -> AnyManifest:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.annotations import (
     AnnotationError,
@@ -23,6 +22,7 @@ from schemas.documents import document_key
 from schemas.entities import ENTITIES, read_entities
 from schemas.records import Array, Bytes, ByteSpans, EntitySpans, Int64, ShardText
 from schemas.shards import map_file
+from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
 from transforms.records.shard_text import ShardPlan
 
@@ -101,7 +101,7 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
     Raises:
       AnnotationError: if it cannot be read.
     """
-    whole = FileSystems.join(folder, *path.split("/"))
+    whole = join(folder, *path.split("/"))
     try:
         local = os.path.isfile(whole)
         source = map_file(whole) if local else pa.BufferReader(read_bytes(whole))
@@ -120,7 +120,7 @@ def open_annotations(folder: str, path: str) -> pa.RecordBatch:
 
 
 def _read_entities(folder: str, sha256: str) -> tuple[str, ...]:
-    path = FileSystems.join(folder, ENTITIES)
+    path = join(folder, ENTITIES)
     try:
         content = read_bytes(path)
     except OSError as error:

@@ -4,8 +4,6 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from apache_beam.io.filesystems import FileSystems
-
 from schemas.annotations import (
     AnnotationEntry,
     AnnotationError,
@@ -16,6 +14,7 @@ from schemas.records import ShardId
 from transforms.annotate.annotator import Annotator, load_annotator, prefer
 from transforms.build.build_shards import BuildError, Built, check_software
 from transforms.build.write_shard import write_arrow, write_entry
+from transforms.files.storage import join
 from transforms.files.work_folder import LostFolderError
 from transforms.read.shard_documents import unpack_documents
 from transforms.records.anchors import join_anchored
@@ -75,7 +74,7 @@ class AnnotationBuilder:
             if anchored is not None:
                 spans["entities"] = prefer(anchored, spans["entities"])
             name = f"{shard.name}.arrow"
-            path = FileSystems.join(self.output, *name.split("/"))
+            path = join(self.output, *name.split("/"))
             batch = annotation_batch(text, spans)
             entries: list[AnnotationEntry] = []
 

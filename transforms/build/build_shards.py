@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.annotations import AnnotationError
 from schemas.manifest import add_up
@@ -24,6 +23,7 @@ from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine
 from transforms.build.write_shard import Entry, write_entry, write_shard
 from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import join
 from transforms.files.work_folder import LostFolderError, check_owner, failure_path
 from transforms.pairs.distractors import LoneDocumentError
 from transforms.read.shard_documents import unpack_documents
@@ -129,7 +129,7 @@ class ShardBuilder:
                 yield batch
 
         name = f"{shard.name}.arrow"
-        path = FileSystems.join(self.output, *name.split("/"))
+        path = join(self.output, *name.split("/"))
         entries: list[ShardEntry] = []
 
         def before_rename(sha256: str, size: int, counts: Mapping[str, int]) -> None:

@@ -5,16 +5,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.annotations import AnnotationEntry, annotation_schema, sort_keys
 from schemas.records import Array
 from transforms.build.check_shard import (
     Problem,
-    UnreadableError,
     open_batches,
-    read_file,
 )
+from transforms.files.checked_files import UnreadableError, read_checked
+from transforms.files.storage import join
 from transforms.records.shard_text import ShardPlan
 
 
@@ -42,9 +41,9 @@ def check_annotations(
       number: Of the shard.
       shards: How many there are.
     """
-    path = FileSystems.join(folder, *entry.path.split("/"))
+    path = join(folder, *entry.path.split("/"))
     try:
-        content = read_file(path, entry.path, entry.bytes, entry.sha256)
+        content = read_checked(path, entry.path, entry.bytes, entry.sha256)
         batches = open_batches(content, entry.path, annotation_schema(list(entry.spans)))
     except UnreadableError as error:
         return AnnotationReport([Problem(*error.args)])

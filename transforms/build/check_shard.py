@@ -1,22 +1,19 @@
 """Reads one shard file and checks everything that its content shows."""
 
 import dataclasses
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
-from schemas.shards import map_file
 from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine
 from transforms.build.replay import replay
 from transforms.contract.oracle import Findings, gather
+from transforms.files.checked_files import UnreadableError, read_checked
+from transforms.files.storage import join
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +44,6 @@ class ShardReport:
     readable: bool = False
 
 
-class UnreadableError(ValueError):
-    """A shard whose rows cannot be examined; the arguments are check and sentence."""
-
-
 def check_shard(
     folder: str, entry: ShardEntry, settings: BuildSettings, *, replayed: bool
 ) -> ShardReport:
@@ -64,8 +57,8 @@ def check_shard(
     """
     recipe, vocabulary = settings.recipe, settings.vocabulary
     try:
-        path = FileSystems.join(folder, *entry.path.split("/"))
-        content = read_file(path, entry.path, entry.bytes, entry.sha256)
+        path = join(folder, *entry.path.split("/"))
+        content = read_checked(path, entry.path, entry.bytes, entry.sha256)
         batches = open_batches(content, entry.path, recipe.schema(vocabulary))
     except UnreadableError as error:
         return ShardReport([Problem(*error.args)])
@@ -88,39 +81,6 @@ def shard_id(path: str) -> ShardId:
     split, name = path.split("/")
     _, index, _, count = name.removesuffix(".arrow").split("-")
     return ShardId(split, int(index), int(count))
-
-
-def read_file(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
-    """Returns the content of a file that has the size and checksum it should have.
-
-    Args:
-      path: Of the file.
-      name: What it is called in its folder.
-      size: In bytes.
-      sha256: Of the content.
-
-    Raises:
-      UnreadableError: if it cannot be read, or is another.
-    """
-    try:
-        if os.path.isfile(path):
-            with map_file(path) as file:
-                content = file.read_buffer() if file.size() else pa.py_buffer(b"")
-        elif FileSystems.exists(path):
-            with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-                content = pa.py_buffer(file.read())
-        else:
-            raise UnreadableError("files", f"{name} is missing")
-    except OSError as error:
-        raise UnreadableError("files", f"{name} cannot be read: {error}") from error
-    if content.size != size:
-        change = "was cut off" if content.size < size else "has grown"
-        raise UnreadableError(
-            "checksums", f"{name} {change}: it has {content.size} bytes, not {size}"
-        )
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UnreadableError("checksums", f"{name} was changed: its sha256 is not the manifest's")
-    return content
 
 
 def open_batches(content: pa.Buffer, name: str, schema: pa.Schema) -> list[pa.RecordBatch]:

@@ -14,7 +14,6 @@ from schemas.manifest import (
     AnyManifest,
     Manifest,
     MixtureManifest,
-    member_names,
 )
 from schemas.manifest_checks import TOKENIZER, contradictions
 from schemas.manifest_parts import ShardEntry
@@ -93,7 +92,7 @@ def checked_members(manifest: AnyManifest) -> list[str]:
     Raises:
       DamagedError: if a member is no recipe of the table.
     """
-    names = member_names(manifest)
+    names = manifest.member_names
     for name in names:
         if name not in OBJECTIVES:
             raise DamagedError(f"{MANIFEST} is damaged: it has a member {name!r}, no known recipe")

@@ -8,15 +8,15 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.checked_json import DamagedError
 from schemas.lock import WORK_FOLDER
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.sealed import open_sealed, sealed_json
-from transforms.files.atomic_files import atomic_file, is_local, write_atomically
+from transforms.files.atomic_files import atomic_file, write_atomically
 from transforms.files.paths import list_folder
+from transforms.files.storage import is_local, join
 from transforms.files.work_folder import check_owner, entry_path, read_bytes
 
 BeforeRename = Callable[[str, int], object]
@@ -177,13 +177,13 @@ def read_entries_as(
     kind: type[_Entry], output: str, shards: Sequence[ShardId]
 ) -> list[_Entry | None]:
     """Returns what `read_entries` does, for entries of any kind."""
-    there = file_sizes(FileSystems.join(output, WORK_FOLDER))
+    there = file_sizes(join(output, WORK_FOLDER))
     splits = {shard.split for shard in shards}
-    sizes = {split: file_sizes(FileSystems.join(output, split)) for split in splits}
+    sizes = {split: file_sizes(join(output, split)) for split in splits}
 
     def read(shard: ShardId) -> _Entry | None:
         path = entry_path(output, shard)
-        if FileSystems.split(path)[1] not in there:
+        if path.rpartition("/")[2] not in there:
             return None
         try:
             entry = open_sealed(read_bytes(path), kind, path)
@@ -193,11 +193,7 @@ def read_entries_as(
         whole = (
             entry.path == name and sizes[shard.split].get(name.rpartition("/")[2]) == entry.bytes
         )
-        return (
-            entry
-            if whole and is_intact(FileSystems.join(output, *name.split("/")), entry)
-            else None
-        )
+        return entry if whole and is_intact(join(output, *name.split("/")), entry) else None
 
     # Remote files are opened, and local ones hashed, many at a time.
     with ThreadPoolExecutor(16) as pool:
@@ -220,4 +216,4 @@ def file_sha256(path: str) -> str:
 
 def file_sizes(folder: str) -> dict[str, int]:
     """Returns the bytes of each file in a folder that is there, by name."""
-    return {file.path.rpartition("/")[2]: file.size_in_bytes for file in list_folder(folder)}
+    return {file.path.rpartition("/")[2]: file.size for file in list_folder(folder)}

@@ -1,7 +1,7 @@
 """Writes files that are there whole or not at all, also when the machine is lost meanwhile.
 
 A local file is on the disk before it gets its name, and so is the name before the next step: what
-was told to be finished is finished after a loss of power. Object stores promise that themselves.
+was reported as finished is finished after a loss of power. Object stores promise that themselves.
 """
 
 import contextlib
@@ -12,17 +12,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from transforms.files.paths import delete_files
+from transforms.files.storage import create_file, exists, is_local, make_folders, rename_file
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}\.tmp", re.DOTALL)
-
-
-def is_local(path: str) -> bool:
-    """Returns whether a path is one of this machine's."""
-    return FileSystems.get_scheme(path) is None
 
 
 @contextlib.contextmanager
@@ -35,14 +28,14 @@ def atomic_file(path: str, before: Callable[[], object] | None = None) -> Iterat
     """
     temporary = temporary_name(path)
     try:
-        with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        with create_file(temporary) as file:
             yield file
             if is_local(path):
                 file.flush()
                 os.fsync(file.fileno())
         if before is not None:
             before()
-        FileSystems.rename([temporary], [path])
+        rename_file(temporary, path)
     except BaseException:
         with contextlib.suppress(Exception):
             delete_files([temporary])
@@ -71,9 +64,9 @@ def named_by_temporary(name: str) -> str | None:
 def make_folder(path: str) -> None:
     """Creates a folder unless it is there."""
     try:
-        FileSystems.mkdirs(path)
-    except (BeamIOError, OSError):
-        if not FileSystems.exists(path):
+        make_folders(path)
+    except OSError:
+        if not exists(path):
             raise
     else:
         sync_folder(os.path.dirname(path.rstrip("/")))

@@ -83,7 +83,7 @@ class FileRange:
 
 
 def codec_of(path: str) -> str | None:
-    """Returns pyarrow's name of the compression that the file's name tells, None without one."""
+    """Returns pyarrow's name of the compression by the file's suffix, None without one."""
     return CODEC_OF_SUFFIX.get(_suffix(path))
 
 

@@ -17,8 +17,8 @@ class LookError(ReadError):
 class PlannedFile(io.RawIOBase):
     """Reads the bytes that a file had when the run was planned: no more, and no fewer.
 
-    What was appended since is not read, whoever reads; that the file grew is told at the end of the
-    run, see `transforms.read.read_documents.check_unchanged`.
+    What was appended since is not read by any reader; that the file grew is reported at the end of
+    the run, see `transforms.read.input_files.check_unchanged`.
 
     Args:
       file: The file at its beginning.
@@ -57,7 +57,7 @@ class PlannedFile(io.RawIOBase):
             if not data:
                 raise ReadError(
                     f"{self._path} ends at byte {self._position}, and had {self._size} bytes when "
-                    f"the run was planned: it was cut since; {CHANGED_ADVICE}"
+                    f"the run was planned: it was truncated since; {CHANGED_ADVICE}"
                 )
             parts.append(data)
             self._position += len(data)

@@ -10,16 +10,14 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from schemas.checked_json import Count, DamagedError, FileName, RelativePath, Sha256
 from schemas.lock import LOCK, WORK_FOLDER
-from schemas.manifest import canonical_json
+from schemas.manifest_file import canonical_json
 from schemas.records import ShardId
 from schemas.regular_files import read_regular
 from schemas.sealed import open_sealed, sealed_json
-from transforms.files.atomic_files import is_local, write_atomically
+from transforms.files.atomic_files import write_atomically
+from transforms.files.storage import exists, is_local, join, open_file
 
 RECORD = "record.json"
 _ERROR = "error.txt"
@@ -71,7 +69,7 @@ class LostFolderError(OSError):
 
 def work_path(output: str, name: str) -> str:
     """Returns the path of a file of the work folder."""
-    return FileSystems.join(output, WORK_FOLDER, name)
+    return join(output, WORK_FOLDER, name)
 
 
 def note_name(path: str) -> str:
@@ -92,7 +90,7 @@ def entry_path(output: str, shard: ShardId) -> str:
 
 
 def failure_path(output: str, shard: ShardId) -> str:
-    """Returns where it is told why a shard could not be built."""
+    """Returns the path of the message that says why a shard could not be built."""
     return work_path(output, failure_name(f"{shard.name}.arrow"))
 
 
@@ -118,7 +116,7 @@ def read_record(folder: str) -> Record | None:
       DamagedError: if it is damaged, or none of ours.
     """
     path = work_path(folder, RECORD)
-    return open_sealed(read_bytes(path), Record, path) if FileSystems.exists(path) else None
+    return open_sealed(read_bytes(path), Record, path) if exists(path) else None
 
 
 def write_record(folder: str, record: Record) -> None:
@@ -159,11 +157,11 @@ def write_noted(output: str, path: str, content: bytes, owner: str = "") -> Note
     """
     note = note_of(path, content)
 
-    def tell() -> None:
+    def note_first() -> None:
         check_owner(output, owner)
         write_note(output, note)
 
-    write_atomically(FileSystems.join(output, *path.split("/")), content, tell)
+    write_atomically(join(output, *path.split("/")), content, note_first)
     return note
 
 
@@ -185,7 +183,7 @@ def read_notes(output: str, paths: Sequence[str]) -> list[Note]:
       DamagedError: if one is damaged.
     """
     names = [work_path(output, note_name(path)) for path in paths]
-    there = [name for name in names if FileSystems.exists(name)]
+    there = [name for name in names if exists(name)]
     return [open_sealed(read_bytes(name), Note, name) for name in there]
 
 
@@ -194,8 +192,8 @@ def intact_notes(output: str, paths: Sequence[str]) -> dict[str, Note]:
     found = {}
     for path in paths:
         name = work_path(output, note_name(path))
-        whole = FileSystems.join(output, *path.split("/"))
-        if not (FileSystems.exists(name) and FileSystems.exists(whole)):
+        whole = join(output, *path.split("/"))
+        if not (exists(name) and exists(whole)):
             continue
         with contextlib.suppress(DamagedError):
             note = open_sealed(read_bytes(name), Note, name)
@@ -214,10 +212,10 @@ def reading_is_whole(output: str, paths: Sequence[str]) -> bool:
     reading = read_reading(output)
     if reading is None:
         return False
-    noted = [path for path in paths if FileSystems.exists(work_path(output, note_name(path)))]
+    noted = [path for path in paths if exists(work_path(output, note_name(path)))]
     if len(intact_notes(output, noted)) < len(noted):
         return False
-    files = (read_bytes(FileSystems.join(output, *path.split("/"))) for path in noted)
+    files = (read_bytes(join(output, *path.split("/"))) for path in noted)
     rejected = sum(count for name, count in reading.items() if name.startswith("rejected."))
     return sum(content.count(b"\n") for content in files) == rejected
 
@@ -225,7 +223,7 @@ def reading_is_whole(output: str, paths: Sequence[str]) -> bool:
 def read_reading(output: str) -> dict[str, int] | None:
     """Returns what reading counted, None if it did not come to its end."""
     path = reading_path(output)
-    if not FileSystems.exists(path):
+    if not exists(path):
         return None
     try:
         return open_sealed(read_bytes(path), dict[str, Count], path)
@@ -237,6 +235,5 @@ def read_bytes(path: str) -> bytes:
     """Returns the content of a file, as it is."""
     if is_local(path):
         return read_regular(path)
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        content: bytes = file.read()
-    return content
+    with open_file(path) as file:
+        return file.read()

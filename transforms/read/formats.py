@@ -102,7 +102,7 @@ def read_range(
 
 
 def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> None:
-    """Holds a file to what it is read as, as the range that begins it is when it is read.
+    """Checks that a file looks like the format it is read as, as reading its first range does.
 
     Args:
       file: As for `read_range`.

@@ -1,41 +1,17 @@
 """Writes down what reading set aside, and what it counted."""
 
 import dataclasses
-import json
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.documents import Rejected
 from schemas.manifest import add_up
 from schemas.sealed import sealed_json
-from transforms.files.atomic_files import make_folder, write_atomically
-from transforms.files.work_folder import check_owner, reading_path, write_noted
-
-PARTS = 16
-
-
-def rejected_name(part: int) -> str:
-    """Returns the path in the output folder of a file of records that were set aside."""
-    return f"rejected/part-{part:02d}-of-{PARTS:02d}.jsonl"
-
-
-def write_rejected(
-    output: str, part: int, records: Iterable[Rejected], owner: str = ""
-) -> dict[str, int]:
-    """Writes set-aside records as JSON lines, in order; returns {"rejected.REASON": count}."""
-    ordered = sorted(records, key=lambda record: (record.source, record.offset, record.reason))
-    lines = [json.dumps(dataclasses.asdict(record), ensure_ascii=False) for record in ordered]
-    make_folder(FileSystems.join(output, "rejected"))
-    write_noted(output, rejected_name(part), "".join(f"{x}\n" for x in lines).encode(), owner)
-    return add_up({f"rejected.{record.reason}": 1} for record in ordered)
-
-
-def _with_part(record: Rejected) -> tuple[int, Rejected]:
-    return zlib.crc32(record.source.encode("utf-8", "surrogatepass")) % PARTS, record
+from transforms.files.atomic_files import write_atomically
+from transforms.files.work_folder import check_owner, reading_path
+from transforms.read.rejected_files import with_part, write_rejected
 
 
 class _WriteRejectedFn(beam.DoFn):
@@ -73,7 +49,7 @@ class RecordReading(beam.PTransform[Any, Any]):
         rejected, tally = inputs
         reasons = (
             rejected
-            | "ByPart" >> beam.Map(_with_part).with_output_types(tuple[int, Rejected])
+            | "ByPart" >> beam.Map(with_part).with_output_types(tuple[int, Rejected])
             | "GroupByPart" >> beam.GroupByKey()
             | "WriteRejected" >> beam.ParDo(_WriteRejectedFn(self.output, self.owner))
         )

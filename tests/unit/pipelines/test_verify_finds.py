@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.verify import main
-from schemas.manifest import seal
+from schemas.manifest_file import seal
 from tests.support.synthetic_builds import Folder, Rows, build_folder
 from transforms.objectives import OBJECTIVES
 

@@ -19,7 +19,7 @@ from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.terminal import write_json
 
 _ROOT = Path(__file__).resolve().parents[3]
-_AGAIN = "run the same command again to go on"
+_AGAIN = "run the same command again to resume"
 
 
 def program(work: Callable[[], Any]) -> errors.Program:
@@ -69,7 +69,7 @@ def test_unexpected_error_is_one_sentence_and_its_trace_a_file(
     assert one_sentence(int)() == 1
     [trace] = tmp_path.iterdir()
     assert capsys.readouterr().err == (
-        "shardmill: this is a fault of shardmill's, please report it: TypeError: int() argument "
+        "shardmill: this is a bug in shardmill, please report it: TypeError: int() argument "
         "must be a string, a bytes-like object or a real number, not 'NoneType' "
         f"(the trace is in {trace})\n"
     )

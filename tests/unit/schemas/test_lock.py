@@ -14,14 +14,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import UsageError
-from schemas.lock import (
-    Holder,
-    hold,
-    hold_file,
-    holder,
-    parse_holder,
-    this_process,
-)
+from schemas.lock import hold, hold_file, holder
+from schemas.lock_holder import Holder, parse_holder, this_process
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = Path(".shardmill", "lock")

@@ -5,17 +5,9 @@ from typing import Any
 
 import pytest
 
-from schemas.manifest import (
-    FORMAT_VERSION,
-    AnnotationsManifest,
-    Manifest,
-    ManifestError,
-    MixtureManifest,
-    parse_manifest,
-    seal,
-    sealed,
-)
+from schemas.manifest import FORMAT_VERSION, AnnotationsManifest, Manifest, MixtureManifest
 from schemas.manifest_checks import contradictions
+from schemas.manifest_file import ManifestError, parse_manifest, seal, sealed
 from schemas.manifest_parts import InputRecord, ShardCounts
 from tests.support.manifests import SHA256, annotations_manifest, build_manifest, mixture_manifest
 from transforms.build.corpus import checked_members
@@ -60,7 +52,7 @@ def test_a_member_must_be_a_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("version", "advice"),
-    [(1, "build it anew, into another folder"), (FORMAT_VERSION + 1, "with a newer Shardmill")],
+    [(1, "rebuild it, into another folder"), (FORMAT_VERSION + 1, "with a newer Shardmill")],
 )
 def test_a_folder_of_another_format(version: int, advice: str) -> None:
     with pytest.raises(ManifestError, match=f"has format version {version}.*{advice}"):

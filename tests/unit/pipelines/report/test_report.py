@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from html.parser import HTMLParser
 from typing import Any
@@ -5,10 +6,12 @@ from typing import Any
 import pytest
 
 from pipelines.folder.corpus import open_corpus
+from pipelines.folder.output import read_manifest
 from pipelines.report.charts import charts_of
 from pipelines.report.page import cells_of, changed_settings, render_card, render_report
 from pipelines.report.rows import example_rows
-from tests.support.sample_builds import RECIPES, corpus, manifest_of
+from schemas.manifest import Manifest
+from tests.support.sample_builds import RECIPES, corpus
 from transforms.objectives.settings import recipe_from
 
 yaml = pytest.importorskip("yaml")
@@ -50,8 +53,13 @@ def parse(page: str) -> Page:
 
 def report_of(recipe: str) -> str:
     built = open_corpus(str(corpus(recipe)))
-    assert built.manifest is not None
-    return render_report(built.manifest.to_json(), [row.to_json() for row in example_rows(built)])
+    return render_report(manifest_of(recipe), [row.to_json() for row in example_rows(built)])
+
+
+def manifest_of(recipe: str) -> Manifest:
+    found = read_manifest(str(corpus(recipe)))
+    assert isinstance(found, Manifest)
+    return found
 
 
 def example(**changes: Any) -> dict[str, Any]:
@@ -76,10 +84,10 @@ def test_a_report_stands_alone_and_shows_the_build(recipe: str) -> None:
     assert "http" not in page
     assert "url(" not in page
     text = "".join(parse(page).text)
-    manifest = manifest_of(corpus(recipe))
-    assert f"{manifest['splits']['train']['rows']:,}" in text
-    assert f"{manifest['splits']['eval']['tokens']:,}" in text
-    assert str(manifest["seed"]) in text
+    manifest = manifest_of(recipe)
+    assert f"{manifest.splits['train'].rows:,}" in text
+    assert f"{manifest.splits['eval'].tokens:,}" in text
+    assert str(manifest.seed) in text
     assert recipe in text
 
 
@@ -87,7 +95,7 @@ def test_a_report_marks_every_selected_token() -> None:
     rows = [row.to_json() for row in example_rows(open_corpus(str(corpus("bert-wwm"))))]
     assert len(rows) == 12
     # Three marks explain the others.
-    marks = parse(render_report(manifest_of(corpus("bert-wwm")), rows)).marks[3:]
+    marks = parse(render_report(manifest_of("bert-wwm"), rows)).marks[3:]
     assert marks == [each["kind"] for row in rows for each in row["selected"]]
 
 
@@ -113,7 +121,7 @@ def test_text_cannot_break_the_page() -> None:
     selected = {"position": 3, "copy": 0, "kind": "random", "original": "c"}
     selected |= {"seen": "<b>", "seen_text": '"<b>'}
     row = example(pieces=["[CLS]", "<script>x", " &b", "c", "[SEP]"], selected=[selected])
-    text = "".join(parse(render_report(manifest_of(corpus("bert")), [row])).text)
+    text = "".join(parse(render_report(manifest_of("bert"), [row])).text)
     assert "<script>x" in text
     assert " &b" in text
     assert '"<b>' in text
@@ -121,13 +129,14 @@ def test_text_cannot_break_the_page() -> None:
 
 def test_long_rows_are_cut() -> None:
     many = example(ids=[5] * 700, pieces=[" a"] * 700, special=[], words=None, segments=[[0, 700]])
-    text = "".join(parse(render_report(manifest_of(corpus("bert")), [many])).text)
+    text = "".join(parse(render_report(manifest_of("bert"), [many])).text)
     assert "100 more tokens" in text
 
 
 def test_a_report_of_unknown_statistics_shows_them_in_a_table() -> None:
-    manifest = manifest_of(corpus("bert"))
-    manifest["statistics"]["train"]["moon.full"] = 987_654
+    manifest = manifest_of("bert")
+    statistics = {"train": {**manifest.statistics["train"], "moon.full": 987_654}}
+    manifest = dataclasses.replace(manifest, statistics=statistics)
     assert "987,654" in "".join(parse(render_report(manifest, [])).text)
 
 
@@ -201,7 +210,7 @@ def test_changed_settings_are_told() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_card_says_what_is_known(recipe: str) -> None:
-    manifest = manifest_of(corpus(recipe))
+    manifest = manifest_of(recipe)
     card = render_card(manifest)
     assert card.startswith("---\n")
     front = yaml.safe_load(card.split("---\n")[1])
@@ -212,14 +221,15 @@ def test_the_card_says_what_is_known(recipe: str) -> None:
     assert not {"language", "license"} & set(front)
     assert recipe in front["tags"]
     assert front["size_categories"] in (["n<1K"], ["1K<n<10K"])
-    assert f"{manifest['splits']['train']['rows']:,}" in card
-    assert json.dumps(manifest["seed"]) in card
+    assert f"{manifest.splits['train'].rows:,}" in card
+    assert json.dumps(manifest.seed) in card
 
 
 @pytest.mark.parametrize(
     ("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**9, "n>1B"), (10**8, "100M<n<1B")]
 )
 def test_the_card_tells_the_size(rows: int, size: str) -> None:
-    manifest = manifest_of(corpus("bert"))
-    manifest["splits"] = {"train": {**manifest["splits"]["train"], "rows": rows}}
+    manifest = manifest_of("bert")
+    train = dataclasses.replace(manifest.splits["train"], rows=rows)
+    manifest = dataclasses.replace(manifest, splits={"train": train})
     assert yaml.safe_load(render_card(manifest).split("---\n")[1])["size_categories"] == [size]

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from apache_beam.io.filesystem import FileMetadata
 from rich.console import Console
 
 import pipelines.running.progress
@@ -16,6 +15,7 @@ from pipelines.running.progress import ShardProgress, duration
 from schemas.records import ShardId
 from transforms.build import write_shard
 from transforms.files.paths import list_folder
+from transforms.files.storage import FoundFile
 from transforms.files.work_folder import entry_path, failure_path
 
 
@@ -153,7 +153,7 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert build._finished(plan) == 1
     matched: list[str] = []
 
-    def spy(folder: str) -> list[FileMetadata]:
+    def spy(folder: str) -> list[FoundFile]:
         matched.append(folder)
         return list_folder(folder)
 

@@ -70,7 +70,7 @@ def test_workers_are_for_local_runs() -> None:
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("--dry_run=True", "was put together but not submitted"),
+        ("--dry_run=True", "was assembled but not submitted"),
         ("--template_location=gs://b/t", "a template of the job was staged"),
         ("--no_wait_until_finish", "the job was submitted"),
     ],

@@ -128,7 +128,7 @@ class TestWhatIsRefused:
             loader(folder)
         assert str(refused.value) == (
             f"{folder}: manifest.json was edited after it was written: its checksum differs; "
-            "shardmill verify tells what else is wrong"
+            "run shardmill verify what else is wrong"
         )
 
     def test_another_tokenizer(self, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ class TestWhatIsRefused:
             loader(folder)
         assert str(refused.value) == (
             f"{folder}: tokenizer.json was changed: its sha256 is not the manifest's; "
-            "shardmill verify tells what else is wrong"
+            "run shardmill verify what else is wrong"
         )
 
     @pytest.mark.parametrize("number", [0, 1])
@@ -151,7 +151,7 @@ class TestWhatIsRefused:
             loader(folder, checksums=True)
         assert str(refused.value) == (
             f"{path} was changed: its sha256 is not the manifest's; "
-            "shardmill verify tells what else is wrong"
+            "run shardmill verify what else is wrong"
         )
 
     @pytest.mark.parametrize("checksums", [True, False])
@@ -164,7 +164,7 @@ class TestWhatIsRefused:
             loader(folder, checksums=checksums)
         assert str(refused.value) == (
             f"{path} has {size + 1} bytes, its manifest says {size}; "
-            "shardmill verify tells what else is wrong"
+            "run shardmill verify what else is wrong"
         )
 
     @pytest.mark.parametrize("checksums", [True, False])
@@ -176,7 +176,7 @@ class TestWhatIsRefused:
             loader(folder, checksums=checksums)
         assert str(refused.value) == (
             f"{path} cannot be read: No such file or directory; "
-            "shardmill verify tells what else is wrong"
+            "run shardmill verify what else is wrong"
         )
 
 

@@ -11,10 +11,10 @@ from transforms.files.paths import (
     exists,
     is_folder,
     list_folder,
-    match,
     remove_empty_folder,
     status,
 )
+from transforms.files.patterns import match
 
 ODD = [
     "a[2016]/b(1).txt",
@@ -46,8 +46,8 @@ def test_a_path_that_exists_is_itself(tmp_path: Path, name: str) -> None:
     plant(tmp_path, [*ODD, "a2/b(1).txt", "other", "axb", "x", "a", "b"])
     [file] = match(f"{tmp_path}/{name}")
     size = len(name.encode())
-    assert (file.path, file.size_in_bytes) == (f"{tmp_path}/{name}", size)
-    assert file.last_updated_in_seconds == (tmp_path / name).stat().st_mtime
+    assert (file.path, file.size) == (f"{tmp_path}/{name}", size)
+    assert file.modified == (tmp_path / name).stat().st_mtime
     assert exists(f"{tmp_path}/{name}")
 
 

@@ -13,7 +13,7 @@ from schemas.errors import UsageError
 from transforms.files.inputs import plan_ranges
 from transforms.files.planned_file import PlannedFile, ReadError
 from transforms.read.formats import read_range
-from transforms.read.read_documents import check_unchanged, match_inputs
+from transforms.read.input_files import check_unchanged, match_inputs
 
 
 def test_reads_what_was_planned_and_no_more() -> None:

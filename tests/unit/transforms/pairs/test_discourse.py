@@ -253,7 +253,7 @@ def test_a_text_without_markers(tmp_path: Path, capsys: Captured) -> None:
     assert shardmill(["verify", str(tmp_path / "mixed")]) == 0
     assert stored_rows(shard_paths(tmp_path / "mixed" / "ernie2-discourse")[0]) == []
     assert build("bert", tmp_path / "bert", *options) == 2
-    assert "bert tells no discourse markers; leave it out" in capsys.readouterr().err
+    assert "bert predicts no discourse markers; leave it out" in capsys.readouterr().err
 
 
 def test_a_member_is_what_the_recipe_builds_alone(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from schemas.documents import DOCUMENT_SCHEMA, Rejected, document_key
 from transforms.files.inputs import FileRange, InputFile, plan_ranges
-from transforms.read.read_documents import ReadDocuments, match_inputs
+from transforms.read.input_files import match_inputs
+from transforms.read.read_documents import ReadDocuments
 
 WORKERS = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
 

@@ -1,0 +1,192 @@
+"""The command line of `shardmill build`."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from pipelines.planning.members import has_markers
+from pipelines.planning.options import OWN_OPTIONS, BuildOptions
+from pipelines.planning.recipe_needs import recipes_where
+from pipelines.planning.run_arguments import (
+    add_annotator_options,
+    add_run_options,
+    add_text_options,
+    parse_run_options,
+    shards_option,
+)
+from schemas.errors import Parser, UsageError
+from schemas.numbers import finite, whole
+from schemas.vocabulary import ROLES
+from transforms.objectives import MIXTURES, OBJECTIVES
+from transforms.objectives.settings import Scalar, nearest
+
+PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
+    "full-sentences": {"segment": "FullSentences"},
+    "doc-sentences": {"segment": "FullSentences", "segment.cross_documents": False},
+    "head": {"segment": "WholeDocuments", "segment.keep": "head"},
+    "tail": {"segment": "WholeDocuments", "segment.keep": "tail"},
+    "head-tail": {"segment": "WholeDocuments", "segment.keep": "head_tail"},
+}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "build",
+        description="Build a pretraining corpus: raw text in, Arrow shards out.",
+        epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
+        "--setup_file=./setup.py",
+    )
+    parser.add_argument(
+        "recipe",
+        help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members",
+    )
+    source = add_text_options(parser)
+    source.add_argument(
+        "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"
+    )
+    source.add_argument(
+        "--dedup", default="on", choices=["on", "off"], help="drop exact duplicates (on)"
+    )
+    words = parser.add_argument_group("tokens and words")
+    words.add_argument("--tokenizer", required=True, metavar="FILE", help="a tokenizers JSON file")
+    for role in ROLES:
+        words.add_argument(
+            f"--{role}-token", metavar="TOKEN", help=f"the {role} token, if it has its own name"
+        )
+    words.add_argument(
+        "--segmenter",
+        default="auto",
+        choices=["auto", "rjieba", "jieba"],
+        help="finds Chinese words: rjieba is jieba in Rust (auto: rjieba without --user-dict)",
+    )
+    words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
+    words.add_argument(
+        "--counts",
+        metavar="FILE",
+        help="how often tokens occur, as JSON {token: count} or lines of a token, a tab and its "
+        "count, for recipes whose random tokens follow that (the text of each batch)",
+    )
+    annotations = add_annotator_options(parser)
+    annotations.add_argument(
+        "--annotations",
+        metavar="DIR",
+        help="take them from this output of shardmill annotate instead",
+    )
+    recipe = parser.add_argument_group("recipe")
+    recipe.add_argument(
+        "--members",
+        metavar="NAME[=W],...",
+        help="what a mixture is made of: recipes with or without a weight, such as "
+        "bert-wwm,albert=2",
+    )
+    recipe.add_argument("--max-seq-length", metavar="L", help="longest example in tokens")
+    recipe.add_argument("--copies", metavar="N", help="independent masks of each example")
+    recipe.add_argument(
+        "--passes", metavar="N", help="times the corpus is paired, each with new random pairs"
+    )
+    recipe.add_argument(
+        "--stages",
+        metavar="S",
+        help="for recipes with stages: some of basic, phrase, entity, each with =WEIGHT or not",
+    )
+    recipe.add_argument(
+        "--markers",
+        metavar="FILE",
+        help=f"discourse markers, one a line, for {' or '.join(recipes_where(has_markers))} "
+        "(built-in lists of English and Chinese)",
+    )
+    recipe.add_argument(
+        "--packing", metavar="P", help=f"for recipes without pairs: {', '.join(PACKINGS)}"
+    )
+    recipe.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="any other field of the recipe; `shardmill recipes NAME` lists them; "
+        "MEMBER:PATH=VALUE is for one member of a mixture",
+    )
+    recipe.add_argument(
+        "--parity", action="store_true", help="restore what the reference does, bugs included"
+    )
+    recipe.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
+    out = parser.add_argument_group("output")
+    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
+    out.add_argument(
+        "--shards",
+        type=shards_option,
+        default=None,
+        metavar="N|auto",
+        help="training shards (auto)",
+    )
+    out.add_argument(
+        "--eval-fraction",
+        type=finite(0, 1, below=True),
+        default=None,
+        metavar="F",
+        help="share of the documents held out (0.005; of few documents as many as pairs need)",
+    )
+    out.add_argument(
+        "--overwrite", action="store_true", help="replace what another build left in the folder"
+    )
+    add_run_options(parser)
+    return parser
+
+
+def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
+    """Parses the command line of `shardmill build`.
+
+    Raises:
+      UsageError: if an option is unknown or its value cannot be read.
+    """
+    given, run = parse_run_options(_parser(), argv)
+    return BuildOptions(
+        **run,
+        recipe=given.recipe,
+        members=given.members,
+        tokenizer=given.tokenizer,
+        sentences=given.sentences,
+        dedup=_on_off(given.dedup),
+        segmenter=given.segmenter,
+        user_dict=given.user_dict,
+        counts=given.counts,
+        markers=given.markers,
+        special_tokens={
+            role: token for role in ROLES if (token := getattr(given, f"{role}_token")) is not None
+        },
+        settings=_settings(given),
+        parity=given.parity,
+        eval_fraction=given.eval_fraction,
+        seed=given.seed,
+        annotations=given.annotations,
+    )
+
+
+def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
+    """Collects the recipe's fields that were given, by path."""
+    settings: dict[str, Scalar] = {}
+    given_by_set: set[str] = set()
+    if given.packing is not None:
+        if given.packing not in PACKINGS:
+            raise UsageError(f"--packing {given.packing!r}: {nearest(given.packing, PACKINGS)}")
+        settings.update(PACKINGS[given.packing])
+    for path, option in OWN_OPTIONS.items():
+        value = getattr(given, option.removeprefix("--").replace("-", "_"))
+        if value is not None:
+            settings[path] = value
+    for assignment in given.set:
+        path, equals, value = assignment.partition("=")
+        path = path.strip()
+        if not equals or not path:
+            raise UsageError(f"--set takes PATH=VALUE, got {assignment!r}")
+        if path in OWN_OPTIONS and settings.get(path, value) != value and path not in given_by_set:
+            raise UsageError(
+                f"--set {assignment} and {OWN_OPTIONS[path]} {settings[path]} name the same field: "
+                "leave one out"
+            )
+        given_by_set.add(path)
+        settings[path] = value
+    return settings
+
+
+def _on_off(text: str) -> bool:
+    return {"on": True, "off": False}[text]

@@ -1,0 +1,65 @@
+"""Reads tokenizer, counts and user dictionary, and checks that the recipes can use them."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from pipelines.planning.annotators import Source
+from pipelines.planning.files import read_file
+from pipelines.planning.options import BuildOptions
+from pipelines.planning.recipe_needs import check_counts, check_segmenter
+from schemas.counts import CountsError
+from schemas.errors import UsageError
+from schemas.vocabulary import read_vocabulary
+from transforms.annotate.annotator import Annotator
+from transforms.build.build_examples import BuildSettings
+from transforms.objectives.recipe import Recipe
+from transforms.text.words import Segmenter
+
+
+def build_settings(
+    options: BuildOptions, recipes: Sequence[Recipe], source: Source | None
+) -> list[BuildSettings]:
+    """Returns what each recipe is built with, after checking that it can use the tokenizer."""
+    tokenizer_json = read_file(options.tokenizer, "--tokenizer")
+    check_counts(options, recipes)
+    counts = read_file(options.counts, "--counts") if options.counts is not None else None
+    try:
+        plain = read_vocabulary(tokenizer_json, options.special_tokens)
+        counted = read_vocabulary(tokenizer_json, options.special_tokens, counts)
+    except CountsError as error:
+        raise UsageError(f"--counts {options.counts}: {error}") from error
+    for recipe in recipes:
+        recipe.check_vocabulary(plain)
+        for labels in recipe.labels:
+            labels.check_tokenizer(tokenizer_json)
+    check_segmenter(options, recipes)
+    user_dict = _read_user_dict(options)
+    entities = len(source.entities) if source else 0
+    plain, counted = (dataclasses.replace(each, entities=entities) for each in (plain, counted))
+    return [
+        BuildSettings(
+            recipe=recipe,
+            seed=options.seed,
+            tokenizer_json=tokenizer_json,
+            vocabulary=counted if recipe.follows_counts else plain,
+            sentences=options.sentences,
+            segmenter=Segmenter(options.segmenter, user_dict),
+            annotations=source.annotations if source else Annotator(),
+        )
+        for recipe in recipes
+    ]
+
+
+def _read_user_dict(options: BuildOptions) -> str:
+    """Reads jieba's user dictionary, "" if there is none."""
+    if options.user_dict is None:
+        return ""
+    found = read_file(options.user_dict, "--user-dict")
+    lines = enumerate(found.splitlines(), 1)
+    # jieba would take all of the line for a word that no text has.
+    if tabbed := next((number for number, line in lines if "\t" in line), 0):
+        raise UsageError(
+            f"--user-dict {options.user_dict}: line {tabbed} has a tab; write a word, and if you "
+            "like its frequency and tag, with single spaces between"
+        )
+    return found

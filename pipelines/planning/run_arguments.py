@@ -1,0 +1,139 @@
+"""The command-line options that `shardmill build` and `shardmill annotate` share."""
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.planning.options import RunOptions
+from pipelines.planning.recipe_needs import recipes_where, takes_records
+from schemas.errors import Parser
+from schemas.numbers import finite, whole
+from transforms.annotate.annotator import PHRASE_RULES
+from transforms.files.inputs import FORMATS
+
+MAX_WORKERS = 1024
+"""More processes than that one machine does not start."""
+MAX_MEMORY_GIB = 1 << 20
+MAX_DOCUMENT_MIB = 1024
+"""A document is held in memory whole, and several times over."""
+MAX_SHARDS = 99_999
+"""Names of shards have five digits."""
+
+
+def half_of_memory_gib() -> float:
+    """Returns half of this machine's memory, in GiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (2 << 30)
+
+
+def shards_option(text: str) -> int | None:
+    """Reads the value of --shards; None stands for "auto"."""
+    try:
+        return None if text == "auto" else whole(1, MAX_SHARDS)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; 'auto' decides by the text") from error
+
+
+def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds what is read; returns the group of these options."""
+    source = parser.add_argument_group("text")
+    source.add_argument(
+        "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
+    )
+    source.add_argument(
+        "--format",
+        default="auto",
+        choices=FORMATS,
+        metavar="F",
+        help="auto (by file name), text (blank line between documents), lines (one a line), "
+        "jsonl or parquet",
+    )
+    source.add_argument(
+        "--encoding",
+        metavar="E",
+        help="what text and JSON are stored in, such as gb18030, big5, utf-16 or cp1252 (utf-8)",
+    )
+    source.add_argument(
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="JSON field or Parquet column (text), or a path such as meta.text; or a list of "
+        f"a dialogue's turns; for {' or '.join(recipes_where(takes_records))} the fields "
+        "query,title,label",
+    )
+    source.add_argument(
+        "--max-document-mib",
+        type=whole(1, MAX_DOCUMENT_MIB),
+        default=8,
+        metavar="N",
+        help="split longer documents at line ends (8)",
+    )
+    source.add_argument(
+        "--max-rejected",
+        type=whole(),
+        default=0,
+        metavar="N",
+        help="bad records that may be set aside before the run counts as failed (0)",
+    )
+    return source
+
+
+def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds what finds entities and phrases; returns the group of these options."""
+    group = parser.add_argument_group("entities and phrases")
+    group.add_argument("--spacy-model", metavar="M", help="a spaCy pipeline, by name or folder")
+    group.add_argument(
+        "--gazetteer",
+        metavar="FILE",
+        help="entities by name: JSON lines, as spaCy's EntityRuler reads them",
+    )
+    group.add_argument(
+        "--entities", metavar="FILE", help="entities by name: a surface form, a tab, an id a line"
+    )
+    group.add_argument(
+        "--ignore-case", action="store_true", help="find names in any letter case (no)"
+    )
+    group.add_argument(
+        "--phrases",
+        default="auto",
+        choices=PHRASE_RULES,
+        help="what a phrase is: a noun chunk, or a maximal run of nouns by spaCy's or jieba's "
+        "parts of speech (auto: the first of these that model and language have)",
+    )
+    return group
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Adds where and how a run works."""
+    run = parser.add_argument_group("run")
+    run.add_argument(
+        "--workers", type=whole(1, MAX_WORKERS), default=1, metavar="N", help="local processes (1)"
+    )
+    run.add_argument(
+        "--memory-gib",
+        type=finite(0, MAX_MEMORY_GIB, above=True),
+        default=half_of_memory_gib(),
+        metavar="G",
+        help="memory a local run may use; a larger corpus is built in waves (half of the "
+        "machine's)",
+    )
+    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+
+
+def parse_run_options(
+    parser: Parser, argv: Sequence[str] | None
+) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Parses a command line; returns everything, and the values of the fields of `RunOptions`.
+
+    Raises:
+      UsageError: if an option is unknown or its value cannot be read.
+    """
+    given, beam_args = parser.parse_known_args(argv)
+    # Beam takes seconds to import, and --help ends before.
+    from pipelines.planning.beam_arguments import read_beam_arguments
+
+    beam_args = read_beam_arguments(beam_args, parser)
+    own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
+    own |= {"input": tuple(given.input), "beam_args": tuple(beam_args)}
+    return given, {**own, "spacy_model": given.spacy_model or ""}

@@ -1,0 +1,40 @@
+"""Prints what `shardmill build --dry-run` would do."""
+
+import sys
+
+from pipelines.planning.plan import BuildPlan
+from transforms.objectives.recipe import Recipe
+
+# English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
+_BYTES_PER_TOKEN = 4.0
+
+
+def show_plan(plan: BuildPlan) -> None:
+    """Prints what a build would do."""
+    recipes = [builder.settings.recipe for builder in plan.builders]
+    waves = plan.waves(range(len(plan.shards.shards)))
+    output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * sum(map(bytes_per_token, recipes))
+    lines = [plan.announcement] if plan.announcement else []
+    lines += [
+        *(line for recipe in recipes for line in _shown_recipe(recipe)),
+        f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
+        f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
+        + (", of each recipe" if plan.mixture else ""),
+        f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
+        f"waves    {len(waves)}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _shown_recipe(recipe: Recipe) -> list[str]:
+    return [
+        f"recipe   {recipe.name}: {recipe.summary}",
+        f"         {recipe.copies if recipe.stored else 'no'} copies, {recipe.passes} pass(es), "
+        f"up to {recipe.max_seq_length} tokens",
+    ]
+
+
+def bytes_per_token(recipe: Recipe) -> float:
+    """Returns about how many bytes of shard a token of text becomes."""
+    selected = sum(0.15 for _ in recipe.stored) * 4 * recipe.copies
+    return (2 + selected + (1.3 if recipe.needs_words else 0)) * recipe.passes

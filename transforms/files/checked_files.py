@@ -1,0 +1,46 @@
+"""Reads files that a manifest describes, and checks their size and sha256."""
+
+import hashlib
+import os
+
+import pyarrow as pa
+
+from schemas.shards import map_file
+from transforms.files.storage import exists, open_file
+
+
+class UnreadableError(ValueError):
+    """A file that cannot be examined; the arguments are check and sentence."""
+
+
+def read_checked(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
+    """Returns the content of a file that has the size and checksum it should have.
+
+    Args:
+      path: Of the file.
+      name: What it is called in its folder.
+      size: In bytes.
+      sha256: Of the content.
+
+    Raises:
+      UnreadableError: if it cannot be read, or is another.
+    """
+    try:
+        if os.path.isfile(path):
+            with map_file(path) as file:
+                content = file.read_buffer() if file.size() else pa.py_buffer(b"")
+        elif exists(path):
+            with open_file(path) as file:
+                content = pa.py_buffer(file.read())
+        else:
+            raise UnreadableError("files", f"{name} is missing")
+    except OSError as error:
+        raise UnreadableError("files", f"{name} cannot be read: {error}") from error
+    if content.size != size:
+        change = "was cut off" if content.size < size else "has grown"
+        raise UnreadableError(
+            "checksums", f"{name} {change}: it has {content.size} bytes, not {size}"
+        )
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UnreadableError("checksums", f"{name} was changed: its sha256 is not the manifest's")
+    return content

@@ -1,0 +1,159 @@
+"""Opens, writes and lists files: local ones with the standard library, others with Beam.
+
+A path with a scheme, such as gs://bucket/name, lies in a store: it has a flat list of objects and
+no folders. Importing Beam takes longer than most commands that only read, so it is imported when
+the first path with a scheme is used.
+"""
+
+import contextlib
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    from apache_beam.io.filesystems import FileSystems
+
+_SCHEME = re.compile(r"([A-Za-z][-A-Za-z0-9+.]*)://")
+
+
+class FoundFile(NamedTuple):
+    """A file that was found.
+
+    Attributes:
+      path: Its name, with the scheme of its store.
+      size: In bytes, as it is stored.
+      modified: When it was last written, in seconds since 1970; 0 where that is not known.
+    """
+
+    path: str
+    size: int
+    modified: float = 0.0
+
+
+def scheme_of(path: str) -> str | None:
+    """Returns the scheme of a path, such as "gs"; None for a path of this machine."""
+    found = _SCHEME.match(path.strip())
+    return found[1] if found else None
+
+
+def is_local(path: str) -> bool:
+    """Returns whether a path is one of this machine's."""
+    return scheme_of(path) is None
+
+
+def join(folder: str, *names: str) -> str:
+    """Returns the path of something in a folder."""
+    return os.path.join(folder, *names) if is_local(folder) else _beam().join(folder, *names)
+
+
+def exists(path: str) -> bool:
+    """Returns whether there is a file, a folder, or a link to one; a store has objects only."""
+    return os.path.exists(path) if is_local(path) else bool(_beam().exists(path))
+
+
+def open_file(path: str) -> BinaryIO:
+    """Opens a file to read its bytes as they are stored.
+
+    Raises:
+      OSError: If it cannot be opened.
+    """
+    if is_local(path):
+        return open(path, "rb")
+    return _beam().open(path, compression_type=_uncompressed())
+
+
+def open_decompressed(path: str) -> BinaryIO:
+    """Opens a file to read what its name says is compressed (.gz, .bz2, ...) decompressed."""
+    return _beam().open(path)
+
+
+def create_file(path: str) -> BinaryIO:
+    """Opens a new file to write to, and makes the folders above it.
+
+    Raises:
+      OSError: If it cannot be written.
+    """
+    if not is_local(path):
+        return _beam().create(path, compression_type=_uncompressed())
+    if folder := os.path.dirname(path):
+        os.makedirs(folder, exist_ok=True)
+    return open(path, "wb")
+
+
+def rename_file(path: str, final: str) -> None:
+    """Gives a file its final name; a file of that name is replaced.
+
+    Raises:
+      OSError: If it cannot be renamed.
+    """
+    if is_local(path):
+        os.rename(path, final)
+    else:
+        _beam().rename([path], [final])
+
+
+def make_folders(path: str) -> None:
+    """Makes a folder and those above it; a store has none.
+
+    Raises:
+      OSError: If it is there already, or cannot be made.
+    """
+    if is_local(path):
+        os.makedirs(path)
+    else:
+        _beam().mkdirs(path)
+
+
+def objects_below(prefix: str, most: int | None = None) -> list[FoundFile]:
+    """Lists the objects of a store whose names begin with a prefix, at most so many."""
+    return _matched(_quoted(prefix) + "**", most)
+
+
+def objects_named(path: str) -> list[FoundFile]:
+    """Returns the object of a store that has this very name; none if there is none."""
+    return _matched(_quoted(path), None)
+
+
+def delete_object(path: str) -> None:
+    """Deletes the object of a store that has this very name."""
+    with _brackets_allowed():
+        _beam().delete([_quoted(path)])
+
+
+def _matched(pattern: str, most: int | None) -> list[FoundFile]:
+    with _brackets_allowed():
+        [result] = _beam().match([pattern], [most])
+    return [
+        FoundFile(file.path, file.size_in_bytes, file.last_updated_in_seconds or 0.0)
+        for file in result.metadata_list
+    ]
+
+
+def _quoted(path: str) -> str:
+    """Returns the pattern of one path: Beam has no escapes, but a set of one is that character.
+
+    gs://b/o[1]*  ->  gs://b/o[[]1][*]
+    """
+    return re.sub(r"[*?\[\\]", lambda found: f"[{found[0]}]", path)
+
+
+@contextlib.contextmanager
+def _brackets_allowed() -> Iterator[None]:
+    """Keeps `re` from warning about the sets of one bracket that Beam passes to it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def _beam() -> "type[FileSystems]":
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
+
+
+def _uncompressed() -> Any:
+    from apache_beam.io.filesystem import CompressionTypes
+
+    return CompressionTypes.UNCOMPRESSED

@@ -1,0 +1,132 @@
+"""Finds input files, and checks that they are what they are read as and do not change meanwhile."""
+
+import functools
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+from transforms.files.inputs import FileRange, InputFile, input_file, plan_ranges
+from transforms.files.paths import is_folder, real_path, status
+from transforms.files.patterns import match
+from transforms.files.planned_file import CHANGED_ADVICE, ReadError
+from transforms.files.storage import FoundFile, open_file
+from transforms.read.formats import check_head
+
+# Remote files are looked up many at a time.
+_LOOKING = 16
+_MOST_HEADS = 2000
+
+
+def match_inputs(
+    patterns: Sequence[str], requested: str = "auto", encoding: str = "utf-8"
+) -> list[InputFile]:
+    """Finds the files to read.
+
+    Args:
+      patterns: Names or patterns, see `transforms.files.patterns`; local or with a scheme such as gs://.
+      requested: The format, see `transforms.files.inputs.detect_format`.
+      encoding: What text is stored in.
+
+    Returns:
+      Each file once, ordered by path: of several names of one file, by links or another way to
+      its folder, the first.
+
+    Raises:
+      ValueError: If a pattern finds nothing or is a folder, or a file cannot be read.
+    """
+    found: dict[str, FoundFile] = {}
+    for pattern in patterns:
+        found.update({file.path: file for file in _match(pattern)})
+    for path in found:
+        # Manifests list the names of files, and are UTF-8.
+        if path.encode("utf-8", "replace") != os.fsencode(path):
+            raise ValueError(f"{path!r}: its name is not UTF-8; rename the file")
+    once: dict[str, FoundFile] = {}
+    for path, file in sorted(found.items()):
+        once.setdefault(real_path(path), file)
+    return [
+        input_file(
+            file.path,
+            file.size,
+            requested,
+            file.modified,
+            encoding,
+        )
+        for file in once.values()
+    ]
+
+
+def check_heads(
+    files: Sequence[InputFile], checks: frozenset[str], text_field: str = "text"
+) -> None:
+    """Checks before a run that files look like the format they are read as.
+
+    Of very many files every nth is checked here; each is checked again when it is read.
+
+    Raises:
+      ReadError: If one looks like something else, see `transforms.detect.content_checks`.
+    """
+    step = -(-len(files) // _MOST_HEADS)
+    with ThreadPoolExecutor(_LOOKING) as pool:
+        parts = plan_ranges(files[::step] if files else [], sys.maxsize, checks)
+        for _ in pool.map(functools.partial(_check_head, text_field), parts):
+            pass
+
+
+def _check_head(text_field: str, part: FileRange) -> None:
+    with open_input(part.path) as file:
+        check_head(file, part, text_field)
+
+
+def check_unchanged(files: Sequence[InputFile]) -> None:
+    """Checks that files that were read are as they were when the run was planned.
+
+    Size and time of every file are looked up again. A file that was replaced by another with the
+    same size and time of writing is not detected.
+
+    Raises:
+      ReadError: If one is gone, or has another size or time of writing.
+    """
+    with ThreadPoolExecutor(_LOOKING) as pool:
+        for changed in pool.map(_change_of, files):
+            if changed:
+                raise ReadError(f"{changed}; {CHANGED_ADVICE}")
+
+
+def _change_of(file: InputFile) -> str:
+    """Returns how a file differs from what was planned, "" if it does not."""
+    found = status(file.path)
+    if found is None:
+        return f"{file.path} was read, and is gone now"
+    if found.size != file.size:
+        return (
+            f"{file.path} changed during the run: it had {file.size} bytes when the run was "
+            f"planned, and has {found.size} now"
+        )
+    if found.modified != file.modified:
+        return f"{file.path} was written again during the run"
+    return ""
+
+
+def _match(pattern: str) -> list[FoundFile]:
+    if found := match(pattern):
+        return found
+    if is_folder(pattern):
+        folder = pattern.rstrip("/")
+        raise ValueError(f"{pattern} is a folder; to read its files write {folder}/*")
+    raise ValueError(f"no file matches {pattern}")
+
+
+def open_input(path: str) -> BinaryIO:
+    """Opens an input file at its beginning.
+
+    Raises:
+      ReadError: If it cannot be opened.
+    """
+    try:
+        # Beam's own decompression takes a truncated file for a whole one.
+        return open_file(path)
+    except OSError as error:
+        raise ReadError(f"{path} cannot be opened: {error}") from error
