@@ -21,7 +21,7 @@ def evaluate(
     """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
 
     Args:
-      model: A `trainer.models.model.TrainableModel`.
+      model: A `trainer.models.trainable.TrainableModel`.
       batches: The split, not shuffled, at the beginning of its first epoch; it is left there.
       processes: All that evaluate; each takes its share of the batches.
       precision: The context to compute in.

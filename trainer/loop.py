@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.prefetch import Prefetch
 from trainer.meter import Meter
-from trainer.models.model import total_loss
 from trainer.processes import Processes
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import total_loss
 
 State = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ class Loop:
 
     Attributes:
       model: What is called for the parts of the loss; compiled and distributed, if it is.
-      plain: The `trainer.models.model.TrainableModel` in it.
+      plain: The `trainer.models.trainable.TrainableModel` in it.
       optimizer: Of its parameters.
       rate: Learning rate of a step.
       batches: The training split, of a build or a mixture.

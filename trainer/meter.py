@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from trainer.hardware import measured_peak, peak_memory_gib, stated_peak
-from trainer.models.model import Part
 from trainer.processes import Processes
+from trainer.tasks.losses import LossTerm
 
 _Key = tuple[str, str]
 """A member of a mixture, or "", and a name."""
@@ -32,7 +32,7 @@ class Sums:
         self.tokens = self.slots = 0
 
     def add(
-        self, parts: Mapping[str, Part], counts: Mapping[str, Tensor], member: str = ""
+        self, parts: Mapping[str, LossTerm], counts: Mapping[str, Tensor], member: str = ""
     ) -> None:
         """Adds a batch.
 

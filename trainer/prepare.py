@@ -16,27 +16,27 @@ from schemas.errors import UsageError
 from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.checkpoint_files import checksum
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.data import Data, open_data
-from trainer.loader.loaders import (
+from trainer.loader.mixed_batches import MixedBatches
+from trainer.loader.other_objective import read_settings, untaught
+from trainer.loader.training_data import TrainingData, open_data
+from trainer.loop import Loop
+from trainer.meter import Meter
+from trainer.models.family import configuration
+from trainer.models.load import load_model
+from trainer.open_loaders import (
     Loaders,
     check_shards,
     held_out_loaders,
     scheduled,
     training_loaders,
 )
-from trainer.loader.mixed_batches import MixedBatches
-from trainer.loader.objective import read_settings, untaught
-from trainer.loop import Loop
-from trainer.meter import Meter
-from trainer.models.family import configuration
-from trainer.models.load import load_model
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
-from trainer.tasks import tasks_of
+from trainer.tasks.of_recipes import tasks_of
 from transforms.build.saved_tokenizer import tokenizer_files
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
@@ -147,7 +147,7 @@ def _check_files(checkpoint: Checkpoint, processes: Processes) -> None:
 
 
 def _settled(
-    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: Data
+    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: TrainingData
 ) -> TrainOptions:
     """Fills in what was not given: from the checkpoint, or as suits the device."""
     if options.mix is not None and not data.mixed:
@@ -167,7 +167,7 @@ def _settled(
     return dataclasses.replace(options, **found)
 
 
-def _longest(options: TrainOptions, data: Data) -> int:
+def _longest(options: TrainOptions, data: TrainingData) -> int:
     """Returns the most tokens of a row, which must fit into a batch."""
     for corpus in data.corpora.values():
         if not any(shard.rows for shard in corpus.splits.get("train", ())):
@@ -182,7 +182,7 @@ def _longest(options: TrainOptions, data: Data) -> int:
     return longest
 
 
-def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict[str, Any]:
+def _identity(options: TrainOptions, data: TrainingData, model: torch.nn.Module) -> dict[str, Any]:
     """Returns what a run cannot change on its way."""
     shapes = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()

@@ -14,13 +14,13 @@ from torch.utils.data import IterableDataset, get_worker_info
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.records import Array
-from trainer.loader.batch_plan import Plan, pack_batches, shuffled
-from trainer.loader.layouts import Batch, Layout, Packed, Padded
-from trainer.loader.masks import FreshMasks, Masks, StoredMasks
-from trainer.loader.objective import with_objective
+from trainer.loader.batch_plan import EpochPlan, pack_batches, shuffled
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
-from trainer.loader.shard_rows import MappedShards
-from trainer.tasks import tasks_of
+from trainer.loader.other_objective import with_objective
+from trainer.rows.layouts import Batch, BatchLayout, Packed, Padded
+from trainer.rows.masked_rows import FreshMasks, Masks, StoredMasks
+from trainer.rows.shard_rows import MappedShards
+from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 
@@ -41,7 +41,7 @@ class ArrowBatches(IterableDataset[Batch]):
 
     Attributes:
       corpus: The build.
-      layout: `trainer.loader.layouts.Packed` or `Padded`; they describe the tensors of a batch.
+      layout: `trainer.rows.layouts.Packed` or `Padded`; they describe the tensors of a batch.
       tasks: What is learned of them, see `trainer.tasks`.
     """
 
@@ -70,7 +70,7 @@ class ArrowBatches(IterableDataset[Batch]):
           layout: "packed" or "padded".
           copies: "cycle" takes the stored masks, copy (epoch mod copies); "dynamic" draws new ones.
           objective: Take none of the stored masks, and draw those of this recipe anew in every
-            epoch; `trainer.loader.objective.with_objective` makes a corpus with other fields.
+            epoch; `trainer.loader.other_objective.with_objective` makes a corpus with other fields.
           seed: Of the order, and of dynamic masks.
           shuffle: Take the rows in a random order, another one in every epoch.
           rank: Of this process; by default that of `torch.distributed`, or 0.
@@ -157,7 +157,7 @@ class ArrowBatches(IterableDataset[Batch]):
         while self._epoch == epoch and self._batch < last:
             batch = self._batch + self._rank
             rows = plan.rows(batch)
-            tensors = self.layout.tensors(self._masks.draw(rows, epoch, batch), rows)
+            tensors = self.layout.tensors(self._masks.draw(rows, epoch, batch), rows, self.tasks)
             self._batch += self._world_size
             if self._batch == last:
                 self._epoch, self._batch = epoch + 1, 0
@@ -212,7 +212,7 @@ class ArrowBatches(IterableDataset[Batch]):
             )
         self._epoch, self._batch = epoch, batch
 
-    def _make_plan(self, epoch: int) -> Plan:
+    def _make_plan(self, epoch: int) -> EpochPlan:
         count = len(self._shards)
         order: Array = np.arange(count, dtype=np.uint32)
         if self._shuffle:
@@ -220,7 +220,7 @@ class ArrowBatches(IterableDataset[Batch]):
         lengths, limits = self._shards.lengths, self.layout.limits
         return pack_batches(order, lengths, self._most_targets, limits, self._aligned)
 
-    def _make_layout(self, name: str, batch_tokens: int) -> Layout:
+    def _make_layout(self, name: str, batch_tokens: int) -> BatchLayout:
         """Chooses shapes that hold batches of rows as they are, with some room to spare."""
         if name not in LAYOUTS:
             raise UsageError(f"layout must be {' or '.join(LAYOUTS)}, got {name!r}")
@@ -238,7 +238,7 @@ class ArrowBatches(IterableDataset[Batch]):
         label = None if task is None else task.label
         if name == "padded":
             count = max(min(batch_tokens // longest, len(lengths)), 1)
-            return Padded(rows=count, longest=longest, pad=pad, pair_label=label, tasks=self.tasks)
+            return Padded(rows=count, longest=longest, pad=pad, pair_label=label)
         rows = tokens * len(lengths) / max(float(lengths.sum()), 1.0)
         most = int(self._most_targets.max(initial=1))
         return Packed(
@@ -248,7 +248,6 @@ class ArrowBatches(IterableDataset[Batch]):
             longest=longest,
             pad=pad,
             pair_label=label,
-            tasks=self.tasks,
             capacities=self._capacities(tokens, _rounded(1.25 * rows + 1)),
             **self._aligned_capacities(tokens),
         )

@@ -12,8 +12,8 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.loader.batch_plan import shuffled
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
-from trainer.models.model import MEMBER, mark
+from trainer.rows.layouts import Batch
+from trainer.tasks.members import MEMBER, task_key
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import Stages
@@ -36,7 +36,7 @@ class MemberBatches(ArrowBatches):
         self.member = member
 
     def __iter__(self) -> Iterator[Batch]:
-        marks = {mark(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
+        marks = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
         marks[MEMBER] = torch.tensor(self.member)
         for batch in super().__iter__():
             yield {**batch, **marks}

@@ -1,92 +1,81 @@
-"""How the two segments of a row relate, judged by the row's first token."""
+"""How the two segments of a row relate, classified from the row's first token."""
 
 import dataclasses
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from schemas.records import Array
-from trainer.loader.layouts import Batch, Packed, Padded
-from trainer.loader.masks import MaskedRows
-from trainer.models.family import Family
-from trainer.models.model import Part, cross_entropy_part
-from trainer.tasks.task import Head
-from transforms.build.standard_columns import IGNORED
+from trainer.rows.layouts import Batch
+from trainer.tasks.architecture import Architecture
+from trainer.tasks.losses import LossTerm, cross_entropy_term
+from trainer.tasks.task import BaseTask, Head, LabelHead, linear
 from transforms.pairs.pair_segments import PairTask
+
+MODEL_CLASSES = 2
+"""Classes of the pair classifiers that the models of `transformers` have."""
 
 
 @dataclasses.dataclass(frozen=True)
-class RelationTask:
-    """The relation of pairs; every batch has its labels.
+class RelationTask(BaseTask):
+    """The relation of pairs; the labels are in every batch, see `trainer.rows.layouts`.
 
     Attributes:
       task: What is learned of pairs.
-      classes: Answers there are. Two are the model's own head's, more have one of their own.
-      apart: It has a head of its own in any case, because another task has the model's.
+      classes: Number of classes. Two fit the model's own classifier; more need another.
+      own_head: Whether it has a classifier of its own in any case, because another task uses the
+        model's.
     """
 
     task: PairTask
     classes: int
-    apart: bool = False
+    own_head: bool = False
 
     @property
     def name(self) -> str:
         return self.task.name
 
-    def arrays(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
-        return {}
-
-    def padded_arrays(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
-        return {}
-
     @property
-    def lent(self) -> bool:
-        """Whether it learns with the model's own head."""
-        return self.classes == OWN_CLASSES and not self.apart
+    def uses_pair_head(self) -> bool:
+        return self.classes == MODEL_CLASSES and not self.own_head
 
-    def head(self, family: Family, config: Any) -> Head:
-        if self.lent:
-            return _OwnHead(family, self.task.label)
-        return _LinearHead(family, self.task.label, config, self.classes)
+    def with_own_head(self) -> "RelationTask":
+        return dataclasses.replace(self, own_head=True)
 
-
-OWN_CLASSES = 2
-"""Answers that the heads for pairs of Hugging Face's models have."""
+    def head(self, architecture: Architecture, config: Any) -> Head:
+        if self.uses_pair_head:
+            return _ModelHead(architecture, self.task.label)
+        return _OwnHead(architecture, self.task.label, config, self.classes)
 
 
-class _RelationHead(Head):
-    def __init__(self, family: Family, label: str) -> None:
-        super().__init__()
-        self._family, self._label = family, label
+class _RelationHead(LabelHead):
+    def __init__(self, architecture: Architecture, labels: str) -> None:
+        super().__init__(labels)
+        self._architecture = architecture
 
-    def counts(self, batch: Batch) -> Tensor:
-        return (batch[self._label] != IGNORED).sum()
-
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> Part:
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
         first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
-        return cross_entropy_part(self._judge(hf, first), batch[self._label])
+        pooled = self._architecture.pooled(hf, first)
+        return cross_entropy_term(self._classify(hf, pooled), batch[self._labels])
 
-    def _judge(self, hf: Any, first: Tensor) -> Tensor:
+    def _classify(self, hf: Any, pooled: Tensor) -> Tensor:
         raise NotImplementedError
 
 
+class _ModelHead(_RelationHead):
+    """The classifier of the model itself."""
+
+    def _classify(self, hf: Any, pooled: Tensor) -> Tensor:
+        logits: Tensor = self._architecture.pair_classifier(hf)(pooled)
+        return logits
+
+
 class _OwnHead(_RelationHead):
-    """The head that the model has itself."""
+    """A classifier that the model does not have."""
 
-    def _judge(self, hf: Any, first: Tensor) -> Tensor:
-        return self._family.relation(hf, first)
+    def __init__(self, architecture: Architecture, labels: str, config: Any, classes: int) -> None:
+        super().__init__(architecture, labels)
+        self.answer = linear(config.hidden_size, classes, config)
 
-
-class _LinearHead(_RelationHead):
-    """Weights of its own on the pooled first token."""
-
-    def __init__(self, family: Family, label: str, config: Any, classes: int) -> None:
-        super().__init__(family, label)
-        self.answer = torch.nn.Linear(config.hidden_size, classes)
-        torch.nn.init.normal_(self.answer.weight, std=config.initializer_range)
-        torch.nn.init.zeros_(self.answer.bias)
-
-    def _judge(self, hf: Any, first: Tensor) -> Tensor:
-        answer: Tensor = self.answer(self._family.pooled(hf, first))
-        return answer
+    def _classify(self, hf: Any, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.answer(pooled)
+        return logits

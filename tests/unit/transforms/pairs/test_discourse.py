@@ -22,7 +22,7 @@ from tests.corpus_fixtures import (
 from tests.oracles.linked import discourse_pairs
 from tests.oracles.openings import made_up_codes, opening_of
 from tests.oracles.streams import tokens_of, vocabulary
-from trainer.tasks import tasks_of
+from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from, settings_of

@@ -22,7 +22,7 @@ from tests.corpus_fixtures import (
     tokenizer_file,
 )
 from tests.oracles.streams import sentences_of_ids, tokens_of
-from trainer.tasks import tasks_of
+from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES
 from transforms.pairs.relevance import QueryTitles

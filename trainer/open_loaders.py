@@ -6,9 +6,9 @@ from typing import Any
 
 from schemas.checked_json import DamagedError
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.data import Data
 from trainer.loader.mixed_batches import MemberBatches, MixedBatches
 from trainer.loader.open_corpus import shard_problem
+from trainer.loader.training_data import TrainingData
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from transforms.build.corpus import Corpus
@@ -18,7 +18,7 @@ Loaders = dict[str, ArrowBatches]
 """By the member's name; one build alone has the name ""."""
 
 
-def check_shards(data: Data, options: TrainOptions, processes: Processes) -> None:
+def check_shards(data: TrainingData, options: TrainOptions, processes: Processes) -> None:
     """Holds the shards to the manifest; every process reads its share of them.
 
     Raises:
@@ -41,7 +41,7 @@ def check_shards(data: Data, options: TrainOptions, processes: Processes) -> Non
 
 
 def training_loaders(
-    data: Data, options: TrainOptions, processes: Processes, layout: str
+    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
 ) -> Loaders:
     """Opens the training split of every member."""
     step = options.batches_per_step
@@ -52,7 +52,7 @@ def training_loaders(
 
 
 def held_out_loaders(
-    data: Data, options: TrainOptions, processes: Processes, layout: str
+    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
 ) -> Loaders:
     """Opens the evaluation split of every member that has one."""
     return {
@@ -63,7 +63,7 @@ def held_out_loaders(
 
 
 def _open(
-    data: Data,
+    data: TrainingData,
     corpus: Corpus,
     split: str,
     options: TrainOptions,
@@ -93,7 +93,7 @@ def _open(
 
 
 def scheduled(
-    data: Data, loaders: Loaders, options: TrainOptions, processes: Processes
+    data: TrainingData, loaders: Loaders, options: TrainOptions, processes: Processes
 ) -> ArrowBatches | MixedBatches:
     """Returns the batches of the steps: those of the build, or of the members as scheduled."""
     if not data.mixed:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from trainer.loader.layouts import Batch
+from trainer.rows.layouts import Batch
 
 HEADS = 4
 """Of the attention between the entities of a row. Source: thunlp/ERNIE."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from trainer.loader.shard_rows import MappedShards, Rows
+from trainer.rows.shard_rows import MappedShards, Rows
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import draw_copies
