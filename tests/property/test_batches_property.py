@@ -33,7 +33,8 @@ from tests.oracles.batches import (
 )
 from tests.oracles.boundaries import packed_boundaries, padded_boundaries
 from tests.recipes import varied
-from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batches import COPIES, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.rows.layouts import Packed, Padded
 from trainer.tasks.boundary import BoundaryTask

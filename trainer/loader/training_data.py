@@ -56,8 +56,8 @@ class TrainingData:
             for shard in split
         ]
 
-    def told(self) -> str:
-        """Returns the members with their weights, as a run is known by them."""
+    def weights_text(self) -> str:
+        """Returns the members with their weights, as checkpoints record them."""
         return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
 
 
@@ -95,9 +95,9 @@ def open_data(
         )
     corpora = {name: open_local_corpus(Path(folder, name)) for name in names}
     for name, corpus in corpora.items():
-        told = manifest.members[name]
-        if corpus.checksum != told.checksum or (
-            corpus.manifest and split_totals(corpus.manifest.splits) != told.splits
+        member = manifest.members[name]
+        if corpus.checksum != member.checksum or (
+            corpus.manifest and split_totals(corpus.manifest.splits) != member.splits
         ):
             raise DamagedError(
                 f"{corpus.folder} is another build than when {folder} was made; shardmill verify "

@@ -42,40 +42,22 @@ class RelationTask(BaseTask):
         return dataclasses.replace(self, own_head=True)
 
     def head(self, architecture: Architecture, config: Any) -> Head:
-        if self.uses_pair_head:
-            return _ModelHead(architecture, self.task.label)
-        return _OwnHead(architecture, self.task.label, config, self.classes)
+        return _RelationHead(self, architecture, config)
 
 
 class _RelationHead(LabelHead):
-    def __init__(self, architecture: Architecture, labels: str) -> None:
-        super().__init__(labels)
+    """A classifier of the pooled first tokens: that of the model, or one of its own."""
+
+    def __init__(self, task: RelationTask, architecture: Architecture, config: Any) -> None:
+        super().__init__(task.task.label)
         self._architecture = architecture
+        self.answer = (
+            None if task.uses_pair_head else linear(config.hidden_size, task.classes, config)
+        )
 
     def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
         first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
         pooled = self._architecture.pooled(hf, first)
-        return cross_entropy_term(self._classify(hf, pooled), batch[self._labels])
-
-    def _classify(self, hf: Any, pooled: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
-class _ModelHead(_RelationHead):
-    """The classifier of the model itself."""
-
-    def _classify(self, hf: Any, pooled: Tensor) -> Tensor:
-        logits: Tensor = self._architecture.pair_classifier(hf)(pooled)
-        return logits
-
-
-class _OwnHead(_RelationHead):
-    """A classifier that the model does not have."""
-
-    def __init__(self, architecture: Architecture, labels: str, config: Any, classes: int) -> None:
-        super().__init__(architecture, labels)
-        self.answer = linear(config.hidden_size, classes, config)
-
-    def _classify(self, hf: Any, pooled: Tensor) -> Tensor:
-        logits: Tensor = self.answer(pooled)
-        return logits
+        own = self.answer
+        classifier = self._architecture.pair_classifier(hf) if own is None else own
+        return cross_entropy_term(classifier(pooled), batch[self._labels])

@@ -116,7 +116,7 @@ def test_latest_is_mended_where_a_process_was_killed_before_it(tmp_path: Path) -
     newer = (tmp_path / "latest").readlink()
     (tmp_path / "latest").unlink()
     for _ in range(2):
-        Checkpoints(tmp_path, 2).mend_latest()
+        Checkpoints(tmp_path, 2).fix_latest()
         assert (tmp_path / "latest").readlink() == newer
         (tmp_path / "latest").unlink()
         (tmp_path / "latest").symlink_to(older)

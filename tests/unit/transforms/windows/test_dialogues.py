@@ -18,7 +18,8 @@ from tests.e2e.train_runs import records, tiny_config, train
 from tests.folders import build_batches, lines_of_documents, settings_for
 from tests.oracles.shared_room import slow_share
 from tests.oracles.streams import tokens_of, vocabulary
-from trainer.loader.batches import LAYOUTS, ArrowBatches
+from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.examine import examine
