@@ -26,11 +26,12 @@ class Log(Protocol):
 
     def sync(self) -> None:
         """Makes sure that what was written survives a machine that stops."""
+        ...
 
     def close(self) -> None: ...
 
 
-class JsonLines(Log):
+class JsonLines:
     """RUN/log.jsonl: an object a record, the oldest first."""
 
     def __init__(self, run: Path, step: int) -> None:
@@ -106,7 +107,7 @@ def _is_cut(line: bytes) -> bool:
     return _BEGINS.startswith(begin)
 
 
-class TensorBoard(Log):
+class TensorBoard:
     """RUN/tensorboard: a curve for every number."""
 
     def __init__(self, run: Path, step: int) -> None:
@@ -131,11 +132,14 @@ class TensorBoard(Log):
                 self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
         self._writer.flush()
 
+    def sync(self) -> None:
+        pass
+
     def close(self) -> None:
         self._writer.close()
 
 
-class Lines(Log):
+class Lines:
     """Standard error: on a terminal a line that is overwritten, elsewhere one line after the other.
 
     A run continues when its terminal is gone.
@@ -152,6 +156,9 @@ class Lines(Log):
             self._show(f"{_CLEAR}{line[:width]}")
         else:
             self._show(f"{_CLEAR if self._terminal else ''}{line}\n")
+
+    def sync(self) -> None:
+        pass
 
     def close(self) -> None:
         if self._terminal:

@@ -81,6 +81,7 @@ class ArrowBatches(IterableDataset[Batch]):
         """
         if copies not in COPIES:
             raise UsageError(f"copies must be {' or '.join(COPIES)}, got {copies!r}")
+        self._seed, self._split, self._shuffle = seed, split, shuffle
         self._ranks = ranks_of(rank, world_size, batches_per_step)
         self.corpus = _opened(data, objective)
         self.tasks = tasks_of(self.corpus.recipe)
@@ -186,9 +187,8 @@ class ArrowBatches(IterableDataset[Batch]):
 
     def _make_plan(self, epoch: int) -> EpochPlan:
         order: Array = np.arange(len(self._shards), dtype=np.uint32)
-        if self._identity["shuffle"]:
-            seed, split = self._identity["seed"], self._identity["split"]
-            order = shuffled(len(order), rng_for(seed, "train-order", split, epoch))
+        if self._shuffle:
+            order = shuffled(len(order), rng_for(self._seed, "train-order", self._split, epoch))
         bounds, limits = self._bounds, self.layout.limits
         return pack_batches(order, bounds.lengths, bounds.targets, limits, bounds.aligned)
 
