@@ -129,7 +129,7 @@ class Checkpoints:
         if len(found) > 1:
             advice += f"resume from the checkpoint before it, {found[-2].name}"
         else:
-            advice += "begin anew: there is no checkpoint before it"
+            advice += "start over: there is no checkpoint before it"
         checkpoint = read_checkpoint(newest, advice)
         if step_name(checkpoint.step) != newest.name:
             raise DamagedError(
@@ -171,8 +171,8 @@ class Checkpoints:
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
             kept = self._all()
-            whole = f"the one before, {kept[-1]}, is whole" if kept else "there is none before it"
-            raise RunError(f"cannot save {final}: {_cause(error)}; {whole}") from error
+            rest = f"the one before, {kept[-1]}, is complete" if kept else "there is none before it"
+            raise RunError(f"cannot save {final}: {_cause(error)}; {rest}") from error
         self._prune(meta["run"])
         return final
 

@@ -108,28 +108,28 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
 def _find_checkpoint(
     options: TrainOptions, checkpoints: Checkpoints, processes: Processes
 ) -> Checkpoint | None:
-    """Returns the checkpoint to resume from, whole, or None to begin anew."""
+    """Returns the checkpoint to resume from, whole, or None to start over."""
     run = Path(options.output)
     newest = checkpoints.latest()
     found = newest
     if options.resume == "none":
         if newest is not None:
             raise UsageError(
-                f"{run} holds a run at step {newest.step}; name another --output, or go on with it "
+                f"{run} holds a run at step {newest.step}; name another --output, or resume it "
                 "(--resume auto)"
             )
     elif options.resume != "auto":
         found = read_checkpoint(Path(options.resume))
         if newest is not None and newest.step > found.step:
             raise UsageError(
-                f"{run} holds a later checkpoint, {newest.path}; name another --output to go on "
+                f"{run} holds a later checkpoint, {newest.path}; name another --output to resume "
                 f"from {found.path}"
             )
     if found is not None:
         if options.steps is not None and options.steps < found.step:
             raise UsageError(
                 f"--steps {options.steps} is less than the {found.step} steps that {found.path} "
-                "has; ask for more, or name another --output to begin anew"
+                "has; ask for more, or name another --output to start over"
             )
         _check_files(found, processes)
     return found
@@ -291,4 +291,4 @@ def _changes(options: TrainOptions, checkpoint: Checkpoint | None) -> list[str]:
         for name in _REPORTED
         if getattr(options, name) != getattr(before, name)
     ]
-    return ["; ".join([f"goes on from {checkpoint.path}", *changed])]
+    return ["; ".join([f"resumed from {checkpoint.path}", *changed])]

@@ -68,7 +68,7 @@ class Run:
                         self._save(logs, step, state)
                 self.loop.meter.pause(pause.seconds)
                 if signal:
-                    message = f"stopped by signal {signal}; the same command goes on from here"
+                    message = f"stopped by signal {signal}; the same command resumes from here"
                     _write(logs, {"event": "note", "step": step, "message": message})
                     return 128 + signal
         finally:

@@ -52,7 +52,7 @@ class ElectraFamily:
                 if not all(map(os.path.isdir, folders)):
                     raise UsageError(
                         f"--model {name} has no folders {GENERATOR} and {DISCRIMINATOR}, as a run "
-                        "saves them; name its configuration (config.json) to begin anew"
+                        "saves them; name its configuration (config.json) to start over"
                     )
                 generator = _load(transformers.ElectraForMaskedLM, folders[0])
                 discriminator = _load(transformers.ElectraForPreTraining, folders[1])

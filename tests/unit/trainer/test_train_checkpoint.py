@@ -65,7 +65,7 @@ def test_a_failure_leaves_nothing_half_written(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="No space left on device; there is none before it"):
         checkpoints.save({**META, "step": 1}, {}, fail)
     save(tmp_path, 1)
-    with pytest.raises(RunError, match=r"No space left.*step-00000001, is whole"):
+    with pytest.raises(RunError, match=r"No space left.*step-00000001, is complete"):
         checkpoints.save({**META, "step": 2}, {}, fail)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
 
