@@ -25,7 +25,8 @@ from benchmarks.processes import run_pinned
 from benchmarks.report import describe_machine
 from schemas.records import Array
 from schemas.shards import as_dataset, open_shard
-from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batches import COPIES, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from transforms.arrays.ragged import range_indices
 from transforms.arrays.randomness import rng_for

@@ -46,8 +46,8 @@ def make_work(job: Job, model: str) -> None:
       UsageError: If the model is not one of `transformers`, or does not fit the data.
     """
     from trainer.loader.open_corpus import open_local_corpus
+    from trainer.models.encoder import Encoder
     from trainer.models.load import load_model
-    from trainer.models.model import Encoder
     from trainer.seeding import seed_torch
 
     corpus = open_local_corpus(job.data)

@@ -1,4 +1,17 @@
-"""Trains PyTorch models on finished shards; never imports Beam."""
+"""Trains PyTorch models on finished shards; never imports Beam.
+
+From a shard to the loss of masked tokens:
+
+    rows/shard_rows.py    rows of mapped shards
+    rows/masked_rows.py   the same rows with stored or fresh masks
+    rows/layouts.py       tensors of a batch
+    loader/batches.py     which rows make a batch, and what tasks add to it
+    models/encoder.py     hidden states, and the heads of the tasks
+    tasks/masked.py       the head and its loss
+
+Imports go one way: rows, tasks, then loader and models (neither imports the other), then the loop
+and the program in this folder.
+"""
 
 import os
 import sys

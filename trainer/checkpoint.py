@@ -1,4 +1,4 @@
-"""Checkpoints: a folder a step, there whole or not at all."""
+"""Checkpoints: a folder for each step, which is complete or not there at all."""
 
 import contextlib
 import dataclasses
@@ -31,7 +31,7 @@ from trainer.checkpoint_files import (
 )
 
 _NAMED = 4
-"""So many differences between runs are named."""
+"""Differences between runs that an error names at most."""
 FOLDER, LATEST = "checkpoints", "latest"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
@@ -67,7 +67,7 @@ class Checkpoint:
             raise DamagedError(f"{error}; {self.advice}") from error
 
     def load(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Gives a model and its optimizer what was saved of them.
+        """Loads the saved state into a model and its optimizer.
 
         Raises:
           DamagedError: if it cannot be read, or is of another model.
@@ -82,7 +82,7 @@ class Checkpoint:
             raise self._unreadable(error) from error
 
     def tensors(self) -> dict[str, Any]:
-        """Returns what was saved of model and optimizer, on the CPU.
+        """Returns the saved state of model and optimizer, on the CPU.
 
         Raises:
           DamagedError: if it cannot be read.
@@ -129,7 +129,7 @@ class Checkpoints:
         if len(found) > 1:
             advice += f"resume from the checkpoint before it, {found[-2].name}"
         else:
-            advice += "begin anew: there is no checkpoint before it"
+            advice += "start over: there is no checkpoint before it"
         checkpoint = read_checkpoint(newest, advice)
         if step_name(checkpoint.step) != newest.name:
             raise DamagedError(
@@ -171,13 +171,13 @@ class Checkpoints:
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
             kept = self._all()
-            whole = f"the one before, {kept[-1]}, is whole" if kept else "there is none before it"
-            raise RunError(f"cannot save {final}: {_cause(error)}; {whole}") from error
+            rest = f"the one before, {kept[-1]}, is complete" if kept else "there is none before it"
+            raise RunError(f"cannot save {final}: {_cause(error)}; {rest}") from error
         self._prune(meta["run"])
         return final
 
     def clear(self) -> None:
-        """Deletes what a process of ours that was killed has left half written or half deleted."""
+        """Deletes what a killed process of ours has left half written or half deleted."""
         for path in self._children():
             if _HIDDEN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
                 _clear(path)
@@ -185,8 +185,8 @@ class Checkpoints:
             if _LINK.fullmatch(path.name) and is_latest(path):
                 path.unlink()
 
-    def mend_latest(self) -> None:
-        """Lets RUN/latest stand for the newest one, if a process was killed before it did."""
+    def fix_latest(self) -> None:
+        """Points RUN/latest to the newest one, if a process was killed before it did."""
         link = self._folder.parent / LATEST
         found = self._all()
         if found and not (link.is_symlink() and os.readlink(link) == f"{FOLDER}/{found[-1].name}"):
@@ -221,7 +221,7 @@ class Checkpoints:
         sync_folder(folder)
 
     def _point_to(self, final: Path) -> None:
-        """Lets the name RUN/latest stand for a checkpoint."""
+        """Points RUN/latest to a checkpoint."""
         link = self._folder.parent / LATEST
         if os.path.lexists(link) and not is_latest(link):
             raise OSError(f"{link} is not the link that a run of `shardmill train` makes")
@@ -231,7 +231,7 @@ class Checkpoints:
         sync_folder(link.parent)
 
     def _prune(self, run: str) -> None:
-        """Deletes the oldest checkpoints of a run; each has a hidden name before anything goes."""
+        """Deletes the oldest checkpoints of a run; each is first renamed to a hidden name."""
         own = [(path, meta) for path in self._all() if (meta := _meta_of(path, run)) is not None]
         for path, meta in own[: -self._keep]:
             if only_ours(path, meta):
@@ -252,7 +252,7 @@ class Checkpoints:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Returns the system's error behind one of torch, which tells only what became of it."""
+    """Returns the system's error behind one of torch, which does not include it."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, OSError):
         found = found.__context__
@@ -327,8 +327,8 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
         for name, before, now in _differences(there, identity)
     ]
     if differ:
-        told = "; ".join(differ[:_NAMED]) + (", and more" if len(differ) > _NAMED else "")
-        raise UsageError(f"{checkpoint.path} is of another run ({told}); name another --output")
+        named = "; ".join(differ[:_NAMED]) + (", and more" if len(differ) > _NAMED else "")
+        raise UsageError(f"{checkpoint.path} is of another run ({named}); name another --output")
 
 
 def _differences(

@@ -27,7 +27,7 @@ from trainer.options import TrainOptions
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
 UNFINISHED = ".unfinished"
-"""The file that says of a folder that all in it is of a checkpoint that is being written."""
+"""The file that marks the folder of a checkpoint that is being written."""
 _BLOCK = 1 << 22
 
 
@@ -38,7 +38,7 @@ def hexadecimal(text: str) -> None:
 
 
 RunId = Annotated[str, hexadecimal]
-"""What tells a run from all others."""
+"""Id of a run."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,8 @@ class Meta:
     Attributes:
       run: The run that wrote it.
       step: Steps that are done.
-      loader: Where the data stand, see `ArrowBatches.state_dict`.
-      identity: What a run cannot change on its way.
+      loader: Position in the data, see `ArrowBatches.state_dict`.
+      identity: What cannot change when a run is resumed.
       options: Of the run.
       software: Versions by name.
       files: All other files of the folder, by path.

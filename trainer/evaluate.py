@@ -21,17 +21,17 @@ def evaluate(
     """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
 
     Args:
-      model: A `trainer.models.model.TrainableModel`.
+      model: A `trainer.models.trainable.TrainableModel`.
       batches: The split, not shuffled, at the beginning of its first epoch; it is left there.
       processes: All that evaluate; each takes its share of the batches.
-      precision: The context to compute in.
+      precision: The autocast context.
     """
     begin = batches.state_dict()
     sums = Sums()
     model.eval()
     with torch.no_grad(), precision:
         for number, batch in enumerate(batches):
-            # What a model draws is the same every time too.
+            # Random numbers of the model are the same every time too.
             seed_torch(begin["seed"], "evaluate", number * processes.size + processes.rank)
             sums.tokens += int(batch["num_tokens"])
             moved = {name: tensor.to(processes.device) for name, tensor in batch.items()}

@@ -1,4 +1,4 @@
-"""What the device can do: as its maker states, and as a matrix product shows."""
+"""Peak performance of the device: as stated by its maker, and as measured by a matrix product."""
 
 import resource
 import sys
@@ -45,7 +45,7 @@ def measured_peak(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def peak_memory_gib(device: torch.device) -> float:
-    """Returns the most memory that was in use: of the GPU, or of this process."""
+    """Returns the peak memory in use: of the GPU, or of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / (1 << 30)
     unit = 1 if sys.platform == "darwin" else 1 << 10

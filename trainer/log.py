@@ -1,4 +1,4 @@
-"""Tells how a run goes: a line of JSON for programs, TensorBoard if wanted, a line for people."""
+"""The logs of a run: JSON lines for programs, TensorBoard if wanted, lines for people."""
 
 import contextlib
 import datetime
@@ -35,10 +35,10 @@ class JsonLines:
     """RUN/log.jsonl: an object a record, the oldest first."""
 
     def __init__(self, run: Path, step: int) -> None:
-        """Opens the file, and drops what was written after the step that the run goes on from.
+        """Opens the file, and drops what was written after the step that the run is resumed from.
 
-        That is what stands at the end of the file: records of later steps, and one that was cut
-        off. Lines that are no records of ours stay, and all before them.
+        That is, at the end of the file, records of later steps and one that was cut off. Lines that
+        are no records of ours stay, and all before them.
 
         Args:
           run: Folder of the run.
@@ -67,7 +67,7 @@ class JsonLines:
             raise RunError(f"cannot write {self._file.name}: {error}") from error
 
     def close(self) -> None:
-        # What could not be written has been told.
+        # That something could not be written was reported by then.
         with contextlib.suppress(OSError):
             self._file.close()
 
@@ -140,9 +140,9 @@ class TensorBoard:
 
 
 class Lines:
-    """Standard error: on a terminal a line that changes, elsewhere one after the other.
+    """Standard error: on a terminal a line that is overwritten, elsewhere one line after the other.
 
-    A run goes on when nobody can read it any more, say because the terminal is gone.
+    A run continues when its terminal is gone.
     """
 
     def __init__(self, steps: int) -> None:
@@ -171,7 +171,7 @@ class Lines:
 
 
 def describe(record: Record, steps: int) -> str:
-    """Returns a record as people read it."""
+    """Returns a record as a line for people."""
     shown = [f"{record['event']} step {record['step']:,}/{steps:,}"]
     if "seconds_left" in record:
         shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
@@ -187,7 +187,7 @@ def describe(record: Record, steps: int) -> str:
 
 
 def _forms(record: Record) -> Iterator[tuple[str, str]]:
-    """Yields what is shown and how; parts of a loss without words of their own by their names."""
+    """Yields the names of figures and their formats; those not in `_WORDS` by their own names."""
     for name, text in _WORDS.items():
         for kind, before, form in _OTHERS:
             if name == before:
@@ -200,7 +200,7 @@ _OTHERS = (
     ("loss_", "perplexity", "%s {:.3f}"),
     ("accuracy_", "tokens_per_second", "%s {:.1%%}"),
 )
-"""How parts of a loss that have no words of their own are shown, and in front of what."""
+"""Formats of terms of the loss that are not in `_WORDS`, and the figure that they precede."""
 
 _WORDS: Mapping[str, str] = {
     "objective": "{}",
@@ -227,4 +227,4 @@ _WORDS: Mapping[str, str] = {
     "skipped": "{} skipped",
     "message": "{}",
 }
-"""How the numbers of a record are shown, in this order."""
+"""Formats of the figures of a record, in this order."""

@@ -11,34 +11,34 @@ import torch
 from torch import Tensor
 
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.prefetch import Prefetch
 from trainer.meter import Meter
-from trainer.models.model import total_loss
 from trainer.processes import Processes
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import total_loss
 
 State = Mapping[str, Any]
 
 
 @dataclasses.dataclass(kw_only=True)
 class Loop:
-    """All that a step needs.
+    """Everything that a step needs.
 
     Attributes:
-      model: What is called for the parts of the loss; compiled and distributed, if it is.
-      plain: The `trainer.models.model.TrainableModel` in it.
+      model: Is called for the terms of the loss; compiled and distributed, if it is.
+      plain: The `trainer.models.trainable.TrainableModel` in it.
       optimizer: Of its parameters.
       rate: Learning rate of a step.
       batches: The training split, of a build or a mixture.
       processes: All that train.
-      autocast: Makes the context to compute in.
-      clip: Largest norm of the gradient.
+      autocast: Makes the autocast context.
+      clip: Maximum norm of the gradient.
       seed: Of dropout.
       accumulation: Batches of this process in a step.
       meter: Sees every step.
-      skipped: int64[]; steps whose gradient was not finite; they change nothing.
+      skipped: int64[]; steps whose gradient was not finite; they change no weights.
       gradient_norm: float[]; of the last step, before it was clipped.
     """
 
@@ -60,10 +60,10 @@ class Loop:
         """Takes steps [begin, end); yields after each.
 
         Yields:
-          Steps done, where the loader stands, and seconds waited for data so far.
+          Steps done, the state of the loader, and seconds waited for data so far.
         """
         self.model.train()
-        # A mixture has no batches behind its last step.
+        # A mixture has no batches after its last step.
         wanted = itertools.islice(self._stream(), (end - begin) * self.accumulation)
         with Prefetch(wanted) as stream:
             for step in range(begin, end):
@@ -95,13 +95,13 @@ class Loop:
         totals = self._totals(counts)
         for number, batch in enumerate(moved):
             seed_torch(self.seed, "dropout", step, self._number(number))
-            with self._gradients_stay(number):
+            with self._no_sync(number):
                 with self.autocast():
-                    parts = self.model(batch)
-                loss = total_loss(parts, totals)
-                # DistributedDataParallel takes the mean over processes; the sum is wanted.
+                    terms = self.model(batch)
+                loss = total_loss(terms, totals)
+                # DistributedDataParallel takes the mean over processes; this makes it the sum.
                 (loss * self.processes.size).backward()
-            self.meter.sums.add(parts, counts[number], member)
+            self.meter.sums.add(terms, counts[number], member)
         self._update()
 
     def _number(self, number: int) -> int:
@@ -109,19 +109,19 @@ class Loop:
         return number * self.processes.size + self.processes.rank
 
     def _totals(self, counts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Returns the predictions of a step over all processes, by part."""
+        """Returns the number of predictions of a step over all processes, for each term."""
         names = list(counts[0])
         sums = torch.stack([torch.stack([each[name] for each in counts]).sum() for name in names])
         return dict(zip(names, self.processes.add_up(sums).unbind(), strict=True))
 
-    def _gradients_stay(self, number: int) -> contextlib.AbstractContextManager[Any]:
-        """Keeps gradients in this process until the last batch of the step."""
+    def _no_sync(self, number: int) -> contextlib.AbstractContextManager[Any]:
+        """Does not reduce gradients over processes before the last batch of a step."""
         if self.processes.size > 1 and number + 1 < self.accumulation:
             return self.model.no_sync()
         return contextlib.nullcontext()
 
     def _update(self) -> None:
-        """Changes the weights, unless the gradient is not finite; the device alone knows that."""
+        """Updates the weights, unless the gradient is not finite; only the device knows that."""
         norm = torch.nn.utils.clip_grad_norm_(self.plain.parameters(), self.clip)
         bad = (~torch.isfinite(norm)).float()
         self.optimizer.found_inf = bad  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Adds up what happens between two lines of the log, without waiting for the device."""
+"""Accumulates the figures between two log lines, without waiting for the device."""
 
 import time
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 
 from trainer.hardware import measured_peak, peak_memory_gib, stated_peak
-from trainer.models.model import Part
 from trainer.processes import Processes
+from trainer.tasks.losses import LossTerm
 
 _Key = tuple[str, str]
 """A member of a mixture, or "", and a name."""
 
 
 class Sums:
-    """Losses, hits and predictions of each part of a loss, and rates, on the device.
+    """Losses, correct predictions and predictions of each term, and rates, on the device.
 
     Attributes:
       tokens: Real tokens of this process.
-      slots: Places for tokens in its batches.
+      slots: Token slots in its batches, padding included.
     """
 
     def __init__(self) -> None:
@@ -32,29 +32,29 @@ class Sums:
         self.tokens = self.slots = 0
 
     def add(
-        self, parts: Mapping[str, Part], counts: Mapping[str, Tensor], member: str = ""
+        self, terms: Mapping[str, LossTerm], counts: Mapping[str, Tensor], member: str = ""
     ) -> None:
         """Adds a batch.
 
         Args:
-          parts: What `TrainableModel.forward` returned.
+          terms: What `TrainableModel.forward` returned.
           counts: What `TrainableModel.counts` returned for the same batch.
-          member: Of the mixture that it is of, if it is of one.
+          member: Of the mixture, if it is of one.
         """
         self._batches[member] = self._batches.get(member, 0) + 1
-        for name, part in parts.items():
+        for name, term in terms.items():
             key = member, name
-            self._weights[key] = part.weight
-            _add(self._sums, key, [part.loss.detach(), part.correct, counts[name]])
-            for rate in part.rates:
+            self._weights[key] = term.weight
+            _add(self._sums, key, [term.loss.detach(), term.correct, counts[name]])
+            for rate in term.rates:
                 numbers = [rate.hits, rate.trials, torch.zeros_like(rate.hits)]
                 _add(self._rates, (member, rate.name), numbers)
 
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
         """Returns losses, accuracies and rates, predictions, and tokens, of all processes.
 
-        Names of a mixture's figures begin with the member, as in "albert/loss_mlm". The whole loss
-        of a mixture is the mean of its members', by their batches.
+        Names of a mixture's figures begin with the member, as in "albert/loss_mlm". The total loss
+        of a mixture is the mean of its members', weighted by their batches.
         """
         names = list(self._sums)
         rows = [*self._sums.values(), *self._rates.values()]
@@ -90,10 +90,10 @@ def _add(sums: dict[_Key, Tensor], key: _Key, numbers: list[Tensor]) -> None:
 
 
 class Meter:
-    """Speed, and how well the device is used."""
+    """Speed, and the utilisation of the device."""
 
     def __init__(self, processes: Processes, dtype: torch.dtype, flops: float | None) -> None:
-        """Looks at the device.
+        """Measures the device.
 
         Args:
           processes: All that train.
@@ -109,26 +109,26 @@ class Meter:
         self._waited = 0.0
 
     def step(self) -> None:
-        """Notes that a step is done."""
+        """Records the end of a step."""
         now = time.perf_counter()
         self._steps.append(now - self._last)
         self._last = now
 
     def pause(self, seconds: float) -> None:
-        """Leaves out time that was not spent on training."""
+        """Excludes time that was not spent on training."""
         self._began += seconds
         self._last += seconds
 
     @property
     def slots(self) -> float:
-        """Places for tokens in the batches of a step, on average, over all processes."""
+        """Average token slots in the batches of a step, over all processes."""
         return self.sums.slots * self._processes.size / max(len(self._steps), 1)
 
     def record(self, slots: float, waited: float) -> dict[str, Any]:
-        """Returns the figures since the last record, and begins anew.
+        """Returns the figures since the last record, and resets them.
 
         Args:
-          slots: Places for tokens in the batches of a step, over all processes.
+          slots: Token slots in the batches of a step, over all processes.
           waited: Seconds waited for data since the beginning of the run.
         """
         means, _, tokens = self.sums.means(self._processes)

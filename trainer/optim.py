@@ -38,9 +38,9 @@ def adamw(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
 
 
 class Lamb(torch.optim.Optimizer):
-    """LAMB: an Adam step for each tensor, as long as the tensor's norm tells.
+    """LAMB: an Adam step for each tensor, scaled to the norm of the tensor.
 
-    The norm does not tell where it or that of the step is 0, and in groups without `adapt`.
+    It is not scaled where one of both norms is 0, and in groups without `adapt`.
 
     Source: You et al. 2020, algorithm 2, with phi the identity.
     """
@@ -125,11 +125,11 @@ DECAYS: Mapping[str, Schedule] = {
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
     "constant": lambda _: 1.0,
 }
-"""What is left of the learning rate when a share `done` of the steps after the warm-up is."""
+"""Factor of the learning rate after a share `done` of the steps that follow the warm-up."""
 
 
 def learning_rate(step: int, *, peak: float, warmup: int, steps: int, decay: Schedule) -> float:
-    """Returns the rate of a step, counted from 0: up in a line, then down as `decay` says."""
+    """Returns the rate of a step, counted from 0: linear warm-up, then decay."""
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
     return peak * decay(min((step - warmup) / max(steps - warmup, 1), 1.0))

@@ -12,7 +12,7 @@ from transforms.objectives.schedule import SCHEDULES
 MAX_STEPS = 1_000_000_000
 """The schedule of a mixture holds two bytes a step."""
 MAX_BATCH_TOKENS = 1 << 24
-"""A tiny model takes some hundred GiB for such a batch."""
+"""Even a tiny model needs hundreds of GiB for such a batch."""
 MAX_RATE = 100.0
 
 
@@ -54,7 +54,7 @@ class TrainOptions:
     seed: int = 12345
 
     def __post_init__(self) -> None:
-        least: dict[str, float] = {
+        minimum: dict[str, float] = {
             "batch_tokens": 1,
             "batches_per_step": 1,
             "steps": 1,
@@ -65,7 +65,7 @@ class TrainOptions:
             "log_every": 1,
             "weight_decay": 0,
         }
-        for name, low in least.items():
+        for name, low in minimum.items():
             value = getattr(self, name)
             if value is not None and not value >= low:
                 raise UsageError(f"{_option(name)} must be at least {low:g}, got {value:g}")
@@ -86,139 +86,110 @@ def _option(name: str) -> str:
 def _parser() -> Parser:
     parser = Parser(
         "train",
-        description="Train a model on the output of shardmill build. The objective is the data's, "
-        "or with --objective another one.",
+        description="Train a model on the output of shardmill build. The objective is that of the "
+        "data, or another one with --objective.",
         epilog="On several GPUs: torchrun --nproc-per-node N -m trainer.train OPTION ... "
-        "SIGTERM and Ctrl-C save a checkpoint and stop; the same command goes on from there.",
+        "SIGTERM and Ctrl-C save a checkpoint and stop; the same command resumes from it.",
     )
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data", required=True, metavar="DIR", help="output folder of shardmill build"
-    )
-    data.add_argument(
+    # What is not given has the default of `TrainOptions`.
+    parser.argument_default = argparse.SUPPRESS
+    steps = whole(1, MAX_STEPS)
+    add = parser.add_argument_group("data").add_argument
+    add("--data", required=True, metavar="DIR", help="output folder of shardmill build")
+    add(
         "--batch-tokens",
         type=whole(1, MAX_BATCH_TOKENS),
         metavar="N",
-        help="tokens of a packed batch, what a device computes at once (GPU: 65536, CPU: 8192)",
+        help="tokens of a packed batch, computed at once by a device (GPU: 65536, CPU: 8192)",
     )
-    data.add_argument(
+    add(
         "--batches-per-step",
-        type=whole(1, MAX_STEPS),
+        type=steps,
         metavar="G",
-        help="batches of an optimizer's step, over all processes (one each)",
+        help="batches of an optimizer step, over all processes (one each)",
     )
-    data.add_argument(
+    add(
         "--copies",
-        default="cycle",
         choices=["cycle", "dynamic"],
         help="masks: the stored copies, one an epoch (cycle), or new ones in every epoch (dynamic)",
     )
-    data.add_argument(
+    add(
         "--objective",
         metavar="NAME",
-        help="take no stored masks, and draw those of this recipe anew in every epoch; the rows "
-        "must know of tokens what it needs, which those of the recipe annotated all do",
+        help="ignore the stored masks, and draw those of this recipe anew in every epoch; the rows "
+        "must hold what it needs, as those of the recipe annotated do for every recipe",
     )
-    data.add_argument(
+    add(
         "--set",
         dest="settings",
         action="append",
-        default=[],
         metavar="PATH=VALUE",
         help="a field of the --objective, such as corrupt.0.select.budget.rate=0.2",
     )
-    data.add_argument(
+    add(
         "--mix",
         choices=list(SCHEDULES),
-        help="of a mixture: steps of all members by weight (proportional), or stage by stage a new "
-        "member while those before it are kept up (continual, as ERNIE 2.0); `shardmill recipes "
-        "NAME --plan` shows it",
+        help="of a mixture: steps of all members by weight (proportional), or in stages that each "
+        "add a member (continual, as ERNIE 2.0); `shardmill recipes NAME --plan` shows it",
     )
-    data.add_argument(
-        "--weights",
-        metavar="MEMBER=W,...",
-        help="of a mixture: other weights than it was built with",
-    )
-    data.add_argument(
+    add("--weights", metavar="MEMBER=W,...", help="of a mixture: weights instead of those stored")
+    add(
         "--no-checksums",
         dest="checksums",
         action="store_false",
-        help="compare the shards' sizes with the manifest, and do not read them for their sha256",
+        help="compare only the sizes of the shards with the manifest, not their sha256",
     )
-    model = parser.add_argument_group("model")
-    model.add_argument(
+    add = parser.add_argument_group("model").add_argument
+    add(
         "--model",
         required=True,
         metavar="M",
         help="bert-base, bert-large, bert-small, bert-tiny, roberta-base, albert-base, "
         "ernie-base, ernie-tiny, electra-small, electra-base, a CONFIG.json, a folder that "
-        "from_pretrained loads (to go on with its weights), or module:callable (your own)",
+        "from_pretrained loads (to continue from its weights), or module:callable (your own)",
     )
-    model.add_argument(
+    add(
         "--entity-embeddings",
         metavar="FILE",
         help="for data aligned with entities: their embeddings, which are not trained; .npy in the "
         "order of entities.txt, or lines of an id and numbers (learned, 100 wide)",
     )
-    optimizer = parser.add_argument_group("optimizer")
-    optimizer.add_argument(
-        "--steps",
-        type=whole(1, MAX_STEPS),
-        metavar="N",
-        help="steps in all (every copy of the data once)",
-    )
-    optimizer.add_argument("--optimizer", default="adamw", choices=["adamw", "lamb"])
-    optimizer.add_argument(
-        "--lr", type=finite(0, MAX_RATE, above=True), default=1e-4, metavar="X", help="peak (1e-4)"
-    )
-    optimizer.add_argument(
-        "--schedule", default="linear", choices=["linear", "cosine", "constant"], help="(linear)"
-    )
-    optimizer.add_argument(
+    add = parser.add_argument_group("optimizer").add_argument
+    add("--steps", type=steps, metavar="N", help="total steps (every copy of the data once)")
+    add("--optimizer", choices=["adamw", "lamb"], help="(adamw)")
+    add("--lr", type=finite(0, MAX_RATE, above=True), metavar="X", help="peak (1e-4)")
+    add("--schedule", choices=["linear", "cosine", "constant"], help="(linear)")
+    add(
         "--warmup",
         type=whole(0, MAX_STEPS),
         metavar="N",
-        help="steps of warm-up (a twentieth of all)",
+        help="warm-up steps (a twentieth of all steps)",
     )
-    optimizer.add_argument(
-        "--weight-decay", type=finite(0, MAX_RATE), default=0.01, metavar="X", help="(0.01)"
+    add("--weight-decay", type=finite(0, MAX_RATE), metavar="X", help="(0.01)")
+    add(
+        "--clip", type=finite(0, above=True), metavar="X", help="maximum norm of the gradient (1.0)"
     )
-    optimizer.add_argument(
-        "--clip",
-        type=finite(0, above=True),
-        default=1.0,
-        metavar="X",
-        help="largest norm of the gradient (1.0)",
-    )
-    optimizer.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
-    device = parser.add_argument_group("device")
-    device.add_argument(
-        "--device", default="auto", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)"
-    )
-    device.add_argument(
-        "--precision", choices=["bf16", "fp32"], help="of computing (GPU: bf16, CPU: fp32)"
-    )
-    device.add_argument("--compile", action="store_true", help="compile the model, once")
-    run = parser.add_argument_group("run")
-    run.add_argument(
-        "--output", required=True, metavar="RUN", help="folder for checkpoints and logs"
-    )
-    run.add_argument(
+    add("--seed", type=whole(), metavar="S", help="(12345)")
+    add = parser.add_argument_group("device").add_argument
+    add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)")
+    add("--precision", choices=["bf16", "fp32"], help="of the computation (GPU: bf16, CPU: fp32)")
+    add("--compile", action="store_true", help="compile the model, once")
+    add = parser.add_argument_group("run").add_argument
+    add("--output", required=True, metavar="RUN", help="folder for checkpoints and logs")
+    add(
         "--resume",
-        default="auto",
         metavar="R",
-        help="auto: go on from the newest checkpoint in RUN, if any; none: RUN must hold none; or "
+        help="auto: resume from the latest checkpoint in RUN, if any; none: RUN must hold none; or "
         "the path of a checkpoint (auto)",
     )
-    for name, default, what in (
-        ("eval-every", 1000, "steps between evaluations"),
-        ("save-every", 1000, "steps between checkpoints"),
-        ("keep", 3, "checkpoints to keep"),
-        ("log-every", 10, "steps between lines of the log"),
+    for name, what in (
+        ("eval-every", "steps between evaluations (1000)"),
+        ("save-every", "steps between checkpoints (1000)"),
+        ("keep", "checkpoints to keep (3)"),
+        ("log-every", "steps between log lines (10)"),
     ):
-        help_text = f"{what} ({default})"
-        run.add_argument(f"--{name}", type=whole(1), default=default, metavar="N", help=help_text)
-    run.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well")
+        add(f"--{name}", type=whole(1), metavar="N", help=what)
+    add("--tensorboard", action="store_true", help="also write RUN/tensorboard")
     return parser
 
 
@@ -228,5 +199,5 @@ def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
     Raises:
       UsageError: if an option is unknown or its value is not allowed.
     """
-    given: argparse.Namespace = _parser().parse_args(argv)
-    return TrainOptions(**{**vars(given), "settings": tuple(given.settings)})
+    given = vars(_parser().parse_args(argv))
+    return TrainOptions(**{**given, "settings": tuple(given.get("settings", ()))})

@@ -1,4 +1,4 @@
-"""Opens what a run needs, holds it together, and goes where its checkpoint says."""
+"""Opens everything that a run needs, and restores its checkpoint."""
 
 import contextlib
 import dataclasses
@@ -16,37 +16,37 @@ from schemas.errors import UsageError
 from trainer.checkpoint import Checkpoint, Checkpoints, check_identity, read_checkpoint
 from trainer.checkpoint_files import checksum
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.data import Data, open_data
-from trainer.loader.loaders import (
+from trainer.loader.mixed_batches import MixedBatches
+from trainer.loader.other_objective import read_settings, untaught
+from trainer.loader.training_data import TrainingData, open_data
+from trainer.loop import Loop
+from trainer.meter import Meter
+from trainer.models.family import configuration
+from trainer.models.load import load_model
+from trainer.open_loaders import (
     Loaders,
     check_shards,
     held_out_loaders,
     scheduled,
     training_loaders,
 )
-from trainer.loader.mixed_batches import MixedBatches
-from trainer.loader.objective import read_settings, untaught
-from trainer.loop import Loop
-from trainer.meter import Meter
-from trainer.models.family import configuration
-from trainer.models.load import load_model
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
-from trainer.tasks import tasks_of
+from trainer.tasks.of_recipes import tasks_of
 from transforms.build.saved_tokenizer import tokenizer_files
 
 _INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
-"""Options that are, if not given, what the run that goes on began with."""
-_TOLD = ("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision")
-"""Options that may change when a run goes on, and change what it computes."""
+"""Options that a resumed run takes from its checkpoint if they are not given."""
+_REPORTED = ("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision")
+"""Options that may change when a run is resumed, and change what it computes."""
 
 
 def prepare(options: TrainOptions, processes: Processes) -> Run:
-    """Makes a run ready to go.
+    """Prepares a run.
 
     Raises:
       UsageError: if something is missing or does not fit.
@@ -108,28 +108,28 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
 def _find_checkpoint(
     options: TrainOptions, checkpoints: Checkpoints, processes: Processes
 ) -> Checkpoint | None:
-    """Returns the checkpoint to go on from, whole, or None to begin anew."""
+    """Returns the checkpoint to resume from, whole, or None to start over."""
     run = Path(options.output)
     newest = checkpoints.latest()
     found = newest
     if options.resume == "none":
         if newest is not None:
             raise UsageError(
-                f"{run} holds a run at step {newest.step}; name another --output, or go on with it "
+                f"{run} holds a run at step {newest.step}; name another --output, or resume it "
                 "(--resume auto)"
             )
     elif options.resume != "auto":
         found = read_checkpoint(Path(options.resume))
         if newest is not None and newest.step > found.step:
             raise UsageError(
-                f"{run} holds a later checkpoint, {newest.path}; name another --output to go on "
+                f"{run} holds a later checkpoint, {newest.path}; name another --output to resume "
                 f"from {found.path}"
             )
     if found is not None:
         if options.steps is not None and options.steps < found.step:
             raise UsageError(
                 f"--steps {options.steps} is less than the {found.step} steps that {found.path} "
-                "has; ask for more, or name another --output to begin anew"
+                "has; ask for more, or name another --output to start over"
             )
         _check_files(found, processes)
     return found
@@ -147,9 +147,9 @@ def _check_files(checkpoint: Checkpoint, processes: Processes) -> None:
 
 
 def _settled(
-    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: Data
+    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: TrainingData
 ) -> TrainOptions:
-    """Fills in what was not given: from the checkpoint, or as suits the device."""
+    """Fills in what was not given: from the checkpoint, or with defaults for the device."""
     if options.mix is not None and not data.mixed:
         raise UsageError(f"--mix is for mixtures, and {data.folder} is none")
     cuda = processes.device.type == "cuda"
@@ -167,8 +167,8 @@ def _settled(
     return dataclasses.replace(options, **found)
 
 
-def _longest(options: TrainOptions, data: Data) -> int:
-    """Returns the most tokens of a row, which must fit into a batch."""
+def _longest(options: TrainOptions, data: TrainingData) -> int:
+    """Returns the maximum tokens of a row, which must fit into a batch."""
     for corpus in data.corpora.values():
         if not any(shard.rows for shard in corpus.splits.get("train", ())):
             advice = "; build the mixture without it" if data.mixed else ""
@@ -182,12 +182,12 @@ def _longest(options: TrainOptions, data: Data) -> int:
     return longest
 
 
-def _identity(options: TrainOptions, data: Data, model: torch.nn.Module) -> dict[str, Any]:
-    """Returns what a run cannot change on its way."""
+def _identity(options: TrainOptions, data: TrainingData, model: torch.nn.Module) -> dict[str, Any]:
+    """Returns what cannot change when a run is resumed."""
     shapes = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
     count = sum(parameter.numel() for parameter in model.parameters())
-    mixture = {"members": data.told(), "mix": options.mix} if data.mixed else {}
+    mixture = {"members": data.weights_text(), "mix": options.mix} if data.mixed else {}
     given = options.entity_embeddings
     embeddings = {"entity_embeddings": checksum(Path(given))[:16]} if given else {}
     return {
@@ -248,14 +248,14 @@ def _loop(
 def _autocast(
     device: torch.device, precision: str | None
 ) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """Returns what makes the context to compute in; weights are float32 in any case."""
+    """Returns what makes the autocast context; weights are float32 in any case."""
     if precision == "fp32":
         return contextlib.nullcontext
     return functools.partial(torch.autocast, device.type, torch.bfloat16)
 
 
 def _flops(model: Any, batches: ArrowBatches | MixedBatches) -> float | None:
-    """Returns the operations of a step for each token, if the model can tell."""
+    """Returns the operations of a step for each token; None if the model does not say."""
     if not hasattr(model, "flops_per_token"):
         return None
     return float(model.flops_per_token(batches.context, batches.target_share))
@@ -267,28 +267,28 @@ def _sizes(
     identity: Mapping[str, Any],
     processes: Processes,
 ) -> str:
-    """Says how large everything is."""
+    """Returns a note on the size of the model, the data and the batches."""
     precision = f"{options.precision}, {'compiled' if options.compile else 'not compiled'}"
-    told = (
+    sizes = (
         f"{name}{': ' if name else ''}{len(each.lengths):,} rows, "
         f"{int(each.lengths.sum()):,} tokens, {each.steps(0):,} steps an epoch"
         for name, each in members.items()
     )
     return (
-        f"{options.model}: {identity['model']}; {'; '.join(told)} of "
+        f"{options.model}: {identity['model']}; {'; '.join(sizes)} of "
         f"{options.batches_per_step} x {options.batch_tokens:,} tokens; {processes.size} x "
         f"{processes.device.type}, {precision}"
     )
 
 
 def _changes(options: TrainOptions, checkpoint: Checkpoint | None) -> list[str]:
-    """Says whether the run goes on, and what is no longer as it was."""
+    """Returns a note that the run is resumed, with the options that changed."""
     if checkpoint is None:
         return []
     before = checkpoint.meta.options
     changed = [
         f"{name} is {getattr(options, name)}, was {getattr(before, name)}"
-        for name in _TOLD
+        for name in _REPORTED
         if getattr(options, name) != getattr(before, name)
     ]
-    return ["; ".join([f"goes on from {checkpoint.path}", *changed])]
+    return ["; ".join([f"resumed from {checkpoint.path}", *changed])]

@@ -1,4 +1,4 @@
-"""The processes that train together: which of them this is, its device, and what they agree on."""
+"""The processes that train together: this one's rank and device, and their collectives."""
 
 import contextlib
 import dataclasses
@@ -19,8 +19,8 @@ class Processes:
     Attributes:
       rank: Of this process.
       size: How many there are.
-      device: Where this one computes.
-      control: The group for words between CPUs, which do not wait for the device.
+      device: Of this process.
+      control: The group for messages between CPUs, which do not wait for the device.
     """
 
     rank: int
@@ -30,7 +30,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this process speaks and saves for all."""
+        """Whether this process logs and saves for all."""
         return self.rank == 0
 
     def add_up(self, numbers: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class Processes:
         return numbers
 
     def any(self, signal: int) -> int:
-        """Returns the greatest number that any process says: all of them get the same."""
+        """Returns the maximum over all processes: all of them get the same."""
         if self.size == 1:
             return signal
         said = torch.tensor(signal)
@@ -50,8 +50,7 @@ class Processes:
     def agree(self, problem: Exception | None) -> None:
         """Ends all processes if one has a problem.
 
-        The first that has one raises it, and says so; the others end without a word, with the same
-        status.
+        The first that has one raises it; the others exit silently with the same status.
         """
         problems: list[Exception | None] = [problem]
         if self.size > 1:

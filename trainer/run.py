@@ -1,4 +1,4 @@
-"""A run of the trainer: steps, and what is logged, evaluated and saved between them."""
+"""A run of the trainer: steps, and and the logs, evaluations and checkpoints between them."""
 
 import dataclasses
 import sys
@@ -21,20 +21,20 @@ from trainer.stopping import StopSignal
 
 @dataclasses.dataclass(kw_only=True)
 class Run:
-    """A run that is ready to go.
+    """A prepared run.
 
     Attributes:
-      options: What was asked for, with nothing left open.
-      steps: Steps in all.
+      options: Of the user, with all defaults filled in.
+      steps: Total steps.
       tokenizer: Files of the tokenizer to save beside the model, by name.
       processes: All that train.
       loop: Takes the steps.
       held_out: The evaluation split, if there is one; those of a mixture by the member's name.
       checkpoints: Where it saves.
-      begin: Steps that are done already.
+      begin: Steps that are already done.
       name: The id of the run that the folder holds; None if it holds none yet.
-      identity: What a checkpoint must share to be gone on from.
-      notices: What the user should know before it begins.
+      identity: What a checkpoint must share to be resumed.
+      notices: Notes for the user, logged at the beginning.
     """
 
     options: TrainOptions
@@ -50,7 +50,7 @@ class Run:
     notices: list[str]
 
     def train(self, stop: StopSignal) -> int:
-        """Takes the steps that are left; returns the exit status."""
+        """Takes the remaining steps; returns the exit status."""
         options, last = self.options, self.steps
         logs = self._open_logs()
         try:
@@ -68,7 +68,7 @@ class Run:
                         self._save(logs, step, state)
                 self.loop.meter.pause(pause.seconds)
                 if signal:
-                    message = f"stopped by signal {signal}; the same command goes on from here"
+                    message = f"stopped by signal {signal}; the same command resumes from here"
                     _write(logs, {"event": "note", "step": step, "message": message})
                     return 128 + signal
         finally:
@@ -77,7 +77,7 @@ class Run:
         if self.processes.first:
             done = max(self.begin, last)
             latest = Path(options.output, LATEST)
-            # A run that went on from elsewhere with no step to take has saved nothing.
+            # A run that was resumed from elsewhere with no step to take has saved nothing.
             place = latest if latest.exists() else Path(options.resume)
             for folder in _model_folders(place / MODEL):
                 sys.stdout.write(f"{folder}: the model after {done:,} steps, for from_pretrained\n")
@@ -90,7 +90,7 @@ class Run:
         if self.name is None:
             self.name = begin_run(run)
         self.checkpoints.clear()
-        self.checkpoints.mend_latest()
+        self.checkpoints.fix_latest()
         logs: list[Log] = [Lines(self.steps), JsonLines(run, self.begin)]
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))
@@ -112,13 +112,13 @@ class Run:
         }
 
     def _evaluate(self, logs: list[Log], step: int) -> None:
-        told: dict[str, Any] = {}
+        figures: dict[str, Any] = {}
         for member, batches in self.held_out.items():
             found = evaluate(self.loop.model, batches, self.processes, self.loop.autocast())
             whose = f"{member}/" if member else ""
-            told |= {f"{whose}{name}": value for name, value in found.items()}
-        if told:
-            _write(logs, {"event": "eval", "step": step, **told})
+            figures |= {f"{whose}{name}": value for name, value in found.items()}
+        if figures:
+            _write(logs, {"event": "eval", "step": step, **figures})
 
     def _save(self, logs: list[Log], step: int, state: State) -> None:
         """Saves, on the first process; all of them fail if it does."""

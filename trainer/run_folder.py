@@ -1,8 +1,8 @@
-"""The folder of a run: whose it is, what lies in it, and what must not.
+"""The folder of a run: what it holds, and what is refused in it.
 
 A folder is that of a run if RUN/.shardmill/run.json says so, which is written before anything else.
-Any other folder must be empty. What stands in the way of a file of ours is refused by name, and
-whatever else a user puts into RUN stays as it is.
+Any other folder must be empty. Something else with the name of a file of ours is refused, and any
+other file that a user puts into RUN stays as it is.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class Record:
 
     Attributes:
       command: What wrote it.
-      run: What tells the run from all others; its checkpoints have it too.
+      run: Id of the run; its checkpoints have it too.
     """
 
     command: Literal["train"]

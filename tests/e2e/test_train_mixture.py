@@ -284,7 +284,7 @@ def test_a_member_that_was_built_anew_is_refused(tmp_path: Path, capsys: Capture
 OWN = """
 import torch
 from torch.nn.functional import cross_entropy
-from trainer.models.model import Part
+from trainer.tasks.losses import LossTerm
 
 
 class Own(torch.nn.Module):
@@ -315,7 +315,7 @@ class Own(torch.nn.Module):
 
 def part(logits, labels):
     loss = cross_entropy(logits, labels, reduction="sum")
-    return Part(loss, (logits.argmax(-1) == labels).sum())
+    return LossTerm(loss, (logits.argmax(-1) == labels).sum())
 """
 
 

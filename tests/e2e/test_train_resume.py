@@ -1,4 +1,4 @@
-"""A run that is stopped, and goes on, is the run that was not stopped."""
+"""A run that is stopped and resumed is bit-identical to one that was not stopped."""
 
 import json
 import os
@@ -47,12 +47,12 @@ def test_300_steps_are_150_and_the_rest(stopped_by: signal.Signals, tmp_path: Pa
     wait_for_step(stopped, tmp_path / "stopped", 150)
     stopped.send_signal(stopped_by)
     assert stopped.wait(60) == 128 + stopped_by
-    assert "the same command goes on from here" in stopped.communicate()[1]
+    assert "the same command resumes from here" in stopped.communicate()[1]
     [step] = steps_saved(tmp_path / "stopped")
     assert 150 <= int(step.removeprefix("step-")) < 300
     finish(straight)
     told = finish(start(data, model, tmp_path / "stopped", *options))
-    assert f"goes on from {tmp_path}/stopped/checkpoints/{step}" in told
+    assert f"resumed from {tmp_path}/stopped/checkpoints/{step}" in told
     assert_same(saved(tmp_path / "straight"), saved(tmp_path / "stopped"))
     losses = [[r["loss"] for r in records(tmp_path / name)] for name in ("straight", "stopped")]
     assert len(losses[0]) == 300
@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     assert run.returncode == 1, run.stderr
     assert "shardmill: cannot save" in run.stderr
     assert "File too large" in run.stderr
-    assert "step-00000002, is whole" in run.stderr
+    assert "step-00000002, is complete" in run.stderr
     assert steps_saved(output) == ["step-00000002"]
     assert train(data, model, output, *SMALL, "--steps", "4") == 0
 

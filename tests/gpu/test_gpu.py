@@ -10,13 +10,14 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.attention import packed_attention, rectangular_attention
+from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
-from trainer.models.model import Encoder, mean_losses
 from trainer.optim import adamw, parameter_groups
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import mean_losses
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 

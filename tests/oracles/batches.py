@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from schemas.records import Array
-from trainer.loader.batch_plan import Limits
-from trainer.loader.layouts import Packed, Padded
+from trainer.rows.layouts import Limits, Packed, Padded
 from trainer.tasks.masked import MaskedTask
+from trainer.tasks.task import Task
 from transforms.contract.axes import Pair
 from transforms.objectives.recipe import Recipe
 from transforms.pairs.dialogue_reality import DialogueReality
@@ -99,8 +99,9 @@ def packed(
     rows: Sequence[Row],
     masks: Sequence[Masks],
     pair: Pair,
+    others: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Returns what `Packed.tensors` should hold, as lists; of tasks, what masked ones add."""
+    """Returns what `Packed.tensors` should hold, as lists; `others` are those of `other_names`."""
     ids: list[int] = []
     places: list[int] = []
     types: list[int] = []
@@ -132,7 +133,7 @@ def packed(
         "row_ids": _fill_up(numbers, layout.segments, -1),
         "num_tokens": total,
     }
-    for name in _other_names(layout):
+    for name in others:
         places, labels = [], []
         for begin, row, mask in zip(borders, rows, masks, strict=False):
             places.extend(begin + position for position in mask.more[name].positions)
@@ -150,8 +151,9 @@ def padded(
     rows: Sequence[Row],
     masks: Sequence[Masks],
     pair: Pair,
+    others: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Returns what `Padded.tensors` should hold, as lists; of tasks, what masked ones add."""
+    """Returns what `Padded.tensors` should hold, as lists; `others` are those of `other_names`."""
     width = layout.longest
     found: dict[str, Any] = {
         "input_ids": [],
@@ -173,7 +175,7 @@ def padded(
         found["attention_mask"].append(_fill_up([1], width, 0))
         found["token_type_ids"].append([0] * width)
         found["labels"].append([-100] * width)
-    for name in _other_names(layout):
+    for name in others:
         lines = [
             _labels(row, mask.more[name], width) for row, mask in zip(rows, masks, strict=True)
         ]
@@ -190,9 +192,9 @@ def _labels(row: Row, masks: Masks, width: int) -> list[int]:
     return labels
 
 
-def _other_names(layout: Packed | Padded) -> list[str]:
+def other_names(tasks: Sequence[Task]) -> list[str]:
     """Returns the names of the corruptions after the first whose tokens are to be predicted."""
-    masked = [task for task in layout.tasks if isinstance(task, MaskedTask)]
+    masked = [task for task in tasks if isinstance(task, MaskedTask)]
     return [task.name for task in masked if not task.first]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.oracles.batches import Masks, Row
 from tests.oracles.geometric import runs_of
-from trainer.loader.layouts import Packed, Padded
+from trainer.rows.layouts import Packed, Padded
 
 MOST = 20
 KEYS = ("sbo_left", "sbo_right", "sbo_offsets", "sbo_labels")

@@ -22,6 +22,7 @@ from tests.oracles.batches import (
     masks_in,
     names_of,
     order_of,
+    other_names,
     packed,
     padded,
     plain,
@@ -32,9 +33,10 @@ from tests.oracles.boundaries import packed_boundaries, padded_boundaries
 from tests.support.recipes import varied
 from tests.support.sample_builds import MASKED, shard_paths, stored_rows
 from tests.support.synthetic_builds import build_folder
-from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
-from trainer.loader.layouts import Packed, Padded
+from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batches import COPIES, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
+from trainer.rows.layouts import Packed, Padded
 from trainer.tasks.boundary import BoundaryTask
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
@@ -179,18 +181,19 @@ def expected_batches(
 
 
 def slowly(
-    layout: object,
+    loader: ArrowBatches,
     numbers: Sequence[int],
     rows: Sequence[Row],
     masks: Sequence[Masks],
     pair: Pair,
 ) -> dict[str, Any]:
+    layout, others = loader.layout, other_names(loader.tasks)
     assert isinstance(layout, Packed | Padded)
-    bounded = [task for task in layout.tasks if isinstance(task, BoundaryTask)]
+    bounded = [task for task in loader.tasks if isinstance(task, BoundaryTask)]
     if isinstance(layout, Packed):
-        found = packed(layout, numbers, rows, masks, pair)
+        found = packed(layout, numbers, rows, masks, pair, others)
         return found | (packed_boundaries(layout, rows, masks) if bounded else {})
-    found = padded(layout, numbers, rows, masks, pair)
+    found = padded(layout, numbers, rows, masks, pair, others)
     return found | (padded_boundaries(layout, rows, masks) if bounded else {})
 
 
@@ -200,7 +203,7 @@ def slowly(
 def test_batches_are_those_that_are_written_out_slowly(name: str, options: Options) -> None:
     build, rows = small(name)
     ranks = options.ranks(build, longest_of(rows))
-    layout, pair = ranks[0].layout, build.recipe.pair
+    pair = build.recipe.pair
     expected = expected_batches(ranks, options, rows)
     found = list(in_order(ranks))
     assert len(found) == len(expected)
@@ -213,7 +216,7 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
         else:
             check_masks(shown, taken, build)
         # All else is taken from the stored rows: what is not selected is seen as it is.
-        written = slowly(layout, numbers, taken, shown, pair)
+        written = slowly(ranks[0], numbers, taken, shown, pair)
         assert {key: batch[key] for key in written} == written
 
 

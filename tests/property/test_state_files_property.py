@@ -20,8 +20,8 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest_file import seal
 from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
-from trainer.loader.data import open_data
-from trainer.loader.shard_rows import MappedShards
+from trainer.loader.training_data import open_data
+from trainer.rows.shard_rows import MappedShards
 
 FAST = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

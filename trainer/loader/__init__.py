@@ -1,4 +1,4 @@
-"""From finished shards to batches.
+"""The loader: opens finished builds and makes batches of them, in an order that can be resumed.
 
-Imports: transforms without Beam, schemas.
+Imports: tasks, rows, schemas, transforms without Beam. It knows nothing of models.
 """

@@ -5,32 +5,16 @@ import dataclasses
 import numpy as np
 
 from schemas.records import Array, Int64
+from trainer.rows.layouts import Limits
 from transforms.arrays.ragged import offsets_of
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What fits into one batch.
-
-    Attributes:
-      rows: Most rows.
-      tokens: Most tokens of all rows.
-      targets: Most tokens to predict.
-      aligned: Most tokens that are aligned with entities; None if that does not matter.
-    """
-
-    rows: int
-    tokens: int
-    targets: int
-    aligned: int | None = None
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
-class Plan:
+class EpochPlan:
     """The batches of one epoch.
 
     Attributes:
-      order: [R]; all rows in the order in which they are taken.
+      order: [R]; all rows, in the order in which they are taken.
       starts: int64[M + 1]; batch m takes order[starts[m]:starts[m + 1]].
     """
 
@@ -51,9 +35,10 @@ class Plan:
 def shuffled(count: int, rng: np.random.Generator) -> Array:
     """Returns a random order of `count` rows.
 
-    Random keys are sorted that have the row in their low bits: they differ, so every machine sorts
-    them alike, and the stream of a bit generator stays the same from version to version.
+    It sorts random keys that hold the row in their low bits. All keys differ, so every machine
+    sorts them alike, and the stream of a bit generator stays the same from version to version.
     """
+    # 3 rows take 2 bits: keys 1011|00, 0100|01, 1110|10 are sorted to rows 1, 0, 2.
     bits = np.uint64(max(count - 1, 1).bit_length())
     low = (np.uint64(1) << bits) - np.uint64(1)
     keys = rng.bit_generator.random_raw(count) & ~low
@@ -65,14 +50,14 @@ def shuffled(count: int, rng: np.random.Generator) -> Array:
 
 def pack_batches(
     order: Array, tokens: Array, targets: Array, limits: Limits, aligned: Array | None = None
-) -> Plan:
+) -> EpochPlan:
     """Fills one batch after the other with the next rows, as long as they fit.
 
     Args:
-      order: [R]; the rows as they are to be taken.
+      order: [R]; the rows in the order in which they are taken.
       tokens: [R]; tokens of each row, by number; none has more than `limits.tokens`.
-      targets: [R]; bounds from above how many tokens of each row are to be predicted.
-      limits: What fits.
+      targets: [R]; upper bounds of the tokens to predict in each row.
+      limits: What fits into a batch.
       aligned: [R]; tokens of each row that are aligned with entities, if that matters.
 
     Returns:
@@ -84,6 +69,7 @@ def pack_batches(
     ]
     if aligned is not None and limits.aligned is not None:
         borders.append((offsets_of(aligned[order]), limits.aligned))
+    # 10 tokens fit: rows of 4, 5, 3 and 8 tokens have sums 0 4 9 12 20 and starts 0 2 3 4.
     starts = [0]
     while starts[-1] < len(order):
         begin = starts[-1]
@@ -91,4 +77,4 @@ def pack_batches(
             int(np.searchsorted(sums, sums[begin] + most, "right")) - 1 for sums, most in borders
         )
         starts.append(min(begin + limits.rows, *ends))
-    return Plan(order, np.array(starts, np.int64))
+    return EpochPlan(order, np.array(starts, np.int64))

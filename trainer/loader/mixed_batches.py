@@ -1,4 +1,4 @@
-"""Batches of a mixture: every step is one member's, which the schedule draws."""
+"""Batches of a mixture: all batches of a step are of one member, which the schedule draws."""
 
 import itertools
 import os
@@ -12,17 +12,18 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.loader.batch_plan import shuffled
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
-from trainer.models.model import MEMBER, mark
+from trainer.rows.layouts import Batch
+from trainer.tasks.members import MEMBER, task_key
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import Stages
 
 
 class MemberBatches(ArrowBatches):
-    """Batches of one member of a mixture, marked with the tasks that they are for.
+    """Batches of one member of a mixture.
 
-    They have `member`, int64[], besides: the number of the member in the order of the mixture.
+    They also hold `member`, int64[], the number of the member in the order of the mixture, and a
+    key for each task of the member, see `trainer.tasks.members`.
 
     Attributes:
       member: That number.
@@ -36,17 +37,19 @@ class MemberBatches(ArrowBatches):
         self.member = member
 
     def __iter__(self) -> Iterator[Batch]:
-        marks = {mark(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
-        marks[MEMBER] = torch.tensor(self.member)
+        added = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
+        added[MEMBER] = torch.tensor(self.member)
         for batch in super().__iter__():
-            yield {**batch, **marks}
+            yield {**batch, **added}
 
 
 def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:
-    """Draws whose batches each step takes.
+    """Draws the member of each step.
 
-    The steps of a stage stand in a random order. That is the same as to draw each step's member
-    with probability proportional to what is left of its budget, and needs no step before it.
+    The steps of a stage are shuffled. That is the same as to draw each step's member with
+    probability proportional to the rest of its budget, and depends on no step before it.
+
+        stages ((2, 1), (1, 1)) -> members 0 1 0 | 1 0, stages 0 0 0 | 1 1
 
     Args:
       stages: Steps of each member in each stage.
@@ -55,7 +58,7 @@ def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:
     Returns:
       uint8[steps] members and uint8[steps] stages, from 0.
 
-    Source: StephAO/olfmlm pretrain_bert.py:228-293 (draws by what is left of the budgets).
+    Source: StephAO/olfmlm pretrain_bert.py:228-293 (draws by the rest of the budgets).
     """
     members = [np.repeat(np.arange(len(budget), dtype=np.uint8), budget) for budget in stages]
     orders = [
@@ -90,16 +93,16 @@ class MixedBatches:
         self._names, self._accumulation = list(members), accumulation
         self._drawn, self._stage = drawn_steps(stages, seed)
         self._step = 0
-        self._state = self._told(0)
+        self._state = self._state_after(0)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yields the batches of all steps that are left, those of one step together."""
+        """Yields the batches of all remaining steps, those of one step together."""
         endless = {name: _endless(batches) for name, batches in self.members.items()}
         while self._step < len(self._drawn):
             name = self._names[self._drawn[self._step]]
             taken = list(itertools.islice(endless[name], self._accumulation))
             self._step += 1
-            self._state = self._told(self._step - 1)
+            self._state = self._state_after(self._step - 1)
             yield from taken
 
     def state_dict(self) -> dict[str, Any]:
@@ -107,7 +110,7 @@ class MixedBatches:
         return self._state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes where another one stood, also one of another number of ranks.
+        """Continues from the state of another one, also of another number of ranks.
 
         Raises:
           UsageError: if the state is of other members, or one of theirs does not fit.
@@ -121,10 +124,10 @@ class MixedBatches:
         for name, batches in self.members.items():
             batches.load_state_dict(there[name])
         self._step = int(state["step"])
-        self._state = self._told(max(self._step - 1, 0))
+        self._state = self._state_after(max(self._step - 1, 0))
 
-    def _told(self, step: int) -> dict[str, Any]:
-        """Returns the state; what is said of a step is that of this one."""
+    def _state_after(self, step: int) -> dict[str, Any]:
+        """Returns the state, with the objective, stage and epoch of a step."""
         step = min(step, len(self._drawn) - 1)
         name = self._names[self._drawn[step]]
         members = {each: batches.state_dict() for each, batches in self.members.items()}
@@ -138,12 +141,12 @@ class MixedBatches:
 
     @property
     def context(self) -> float:
-        """Tokens that a token attends to, on average over all steps."""
+        """Average number of tokens that a token attends to, over all steps."""
         return self._mean({name: each.context for name, each in self.members.items()})
 
     @property
     def target_share(self) -> float:
-        """Share of the tokens that is to be predicted, at most, on average over all steps."""
+        """Maximum share of the tokens that is to be predicted, on average over all steps."""
         return self._mean({name: each.target_share for name, each in self.members.items()})
 
     def _mean(self, values: Mapping[str, float]) -> float:

@@ -1,4 +1,4 @@
-"""Opens a finished build that lies on a local disk, and holds its files to the manifest."""
+"""Opens a finished build on a local disk, and compares its files with the manifest."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The models that are trained: found by name, made, and held to the data.
+"""The models that are trained: found by name, made by their family, and checked against the data.
 
-Imports: loader, tasks, transforms without Beam, schemas.
+Imports: tasks, rows, schemas, transforms without Beam. It knows nothing of the loader.
 """

@@ -64,7 +64,7 @@ def packed_attention(
 def rectangular_attention(
     query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, longest: int, scale: float | None
 ) -> Tensor:
-    """Does the same where there is no kernel for it: lays the segments side by side, and masks.
+    """Does the same where there is no kernel for it: pads the segments to one length, and masks.
 
     Args:
       query: [T, H, D], as key and value.

@@ -1,4 +1,4 @@
-"""ELECTRA: a small generator fills in masked tokens, a discriminator tells what it put in.
+"""ELECTRA: a small generator fills in masked tokens, a discriminator detects the replaced ones.
 
 Both read packed sequences and share their embeddings.
 """
@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from trainer.loader.layouts import Batch
 from trainer.models.attention import NAME
-from trainer.models.model import Part, Rate, cross_entropy_part, layer_flops
+from trainer.models.encoder import layer_flops
+from trainer.rows.layouts import Batch
+from trainer.tasks.losses import LossTerm, Rate, cross_entropy_term
 from transforms.build.standard_columns import IGNORED
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -21,17 +22,16 @@ GENERATOR_WEIGHT, DISCRIMINATOR_WEIGHT = 1.0, 50.0
 
 
 class Electra(torch.nn.Module):
-    """Both models of Hugging Face, unmodified, trained together.
+    """Both models of `transformers`, unmodified, trained together.
 
-    The generator predicts the tokens at the targets. There one token each is drawn from what it
-    predicts, and put into the text as it was before it was masked. The discriminator judges every
-    token of the rows, special ones included: it is "replaced" where the token drawn is not the
-    original. No gradient goes through the draw. The draws are from torch's generator, so the same
-    seed gives the same.
+    The generator predicts the tokens at the targets. A token is sampled from each prediction, and
+    replaces the original in the text. The discriminator classifies every token of the rows, special
+    ones included, as original or replaced; a sampled token that is the original counts as original.
+    No gradient goes through the sampling, which uses torch's generator.
 
-    The parts of the loss are "mlm", of the generator, and "rtd", of the discriminator, which counts
-    fifty times. Since nearly all tokens are originals, the accuracy of "rtd" says little; logs
-    tell as well the shares of replaced tokens that are found and of originals that are left alone.
+    The terms of the loss are "mlm", of the generator, and "rtd", of the discriminator, with a
+    weight of 50. Since nearly all tokens are originals, the accuracy of "rtd" says little; the
+    recall of replaced tokens and that of originals are logged as well.
 
     Source: Clark et al. 2020, 2; google-research/electra run_pretraining.py:96-254,
       pretrain_helpers.py:222-229.
@@ -52,7 +52,7 @@ class Electra(torch.nn.Module):
         Args:
           generator: Loses its embeddings, and gets those of the discriminator.
           discriminator: With as many ids and as wide embeddings.
-          longest: Most tokens of a row.
+          longest: Maximum tokens of a row.
           notice: What the user should know of it.
         """
         super().__init__()
@@ -67,22 +67,22 @@ class Electra(torch.nn.Module):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {"mlm": (batch["labels"] != IGNORED).sum(), "rtd": batch["num_tokens"]}
 
-    def forward(self, batch: Batch) -> dict[str, Part]:
+    def forward(self, batch: Batch) -> dict[str, LossTerm]:
         hidden = self._hidden(self.generator, batch, batch["input_ids"])
         predicted = self._predicted(hidden[batch["target_positions"]])
         seen = batch["input_ids"][0]
         original = filled(seen, batch, batch["labels"])
         corrupted = filled(original, batch, drawn(predicted))
-        judged = self.discriminator.discriminator_predictions(
+        logits = self.discriminator.discriminator_predictions(
             self._hidden(self.discriminator, batch, corrupted[None])
         )
         return {
-            "mlm": cross_entropy_part(predicted, batch["labels"])._replace(weight=GENERATOR_WEIGHT),
-            "rtd": detection_part(judged, corrupted != original, batch["num_tokens"]),
+            "mlm": cross_entropy_term(predicted, batch["labels"])._replace(weight=GENERATOR_WEIGHT),
+            "rtd": detection_term(logits, corrupted != original, batch["num_tokens"]),
         }
 
     def _hidden(self, model: Any, batch: Batch, ids: Tensor) -> Tensor:
-        """Returns [T, d]: what one of the encoders makes of the tokens [1, T]."""
+        """Returns float[T, d]: the hidden states of one of the encoders for tokens [1, T]."""
         outputs = model.electra(
             input_ids=ids,
             token_type_ids=batch["token_type_ids"],
@@ -105,7 +105,7 @@ class Electra(torch.nn.Module):
         self.discriminator.save_pretrained(os.path.join(folder, DISCRIMINATOR))
 
     def flops_per_token(self, context: float, targets: float) -> float:
-        """Returns the operations of a token, 2 for a multiply and add, backward twice forward."""
+        """Returns the operations of a token: 2 for a multiply-add, backward twice forward."""
         small, large = self.generator.config, self.discriminator.config
         embedding = large.embedding_size
         layers = sum(each.num_hidden_layers * layer_flops(each, context) for each in (small, large))
@@ -113,37 +113,37 @@ class Electra(torch.nn.Module):
             each.hidden_size * embedding for each in (small, large) if each.hidden_size != embedding
         )
         generated = targets * embedding * (small.hidden_size + small.vocab_size)
-        judged = large.hidden_size * (large.hidden_size + 1)
-        return float(6 * (layers + projections + generated + judged))
+        detected = large.hidden_size * (large.hidden_size + 1)
+        return float(6 * (layers + projections + generated + detected))
 
 
 def filled(ids: Tensor, batch: Batch, values: Tensor) -> Tensor:
     """Returns ids [T] with values [M] at the places of the batch's targets."""
-    # Places that are none of a target share one that is cut off again.
+    # Slots without a target all write to one extra place, which is cut off.
     at = torch.where(batch["labels"] != IGNORED, batch["target_positions"], len(ids))
     return torch.nn.functional.pad(ids, (0, 1)).scatter(0, at, values)[:-1]
 
 
 @torch.no_grad()
 def drawn(logits: Tensor) -> Tensor:
-    """Draws an id from the softmax of each row of logits [M, V]."""
+    """Samples an id from the softmax of each row of logits [M, V]."""
     # The greatest of p / e, with e exponential, is distributed as p is (Gumbel-max).
     noise = torch.empty_like(logits, dtype=torch.float32).exponential_().log()
     return (logits.float() - noise).argmax(-1)
 
 
-def detection_part(judged: Tensor, replaced: Tensor, count: Tensor) -> Part:
-    """Returns the summed loss of telling replaced tokens from originals.
+def detection_term(logits: Tensor, replaced: Tensor, count: Tensor) -> LossTerm:
+    """Returns the summed loss of the detection of replaced tokens.
 
     Args:
-      judged: float[T]; log-odds that a token is replaced.
+      logits: float[T]; log-odds that a token is replaced.
       replaced: bool[T].
-      count: int64[]; only the first so many tokens count.
+      count: int64[]; number of real tokens; those after them are padding.
     """
-    real = torch.arange(len(judged), device=judged.device) < count
-    losses = binary_cross_entropy_with_logits(judged.float(), replaced.float(), reduction="none")
-    right = ((judged.detach() > 0) == replaced) & real
-    return Part(
+    real = torch.arange(len(logits), device=logits.device) < count
+    losses = binary_cross_entropy_with_logits(logits.float(), replaced.float(), reduction="none")
+    right = ((logits.detach() > 0) == replaced) & real
+    return LossTerm(
         torch.where(real, losses, 0.0).sum(),
         right.sum(),
         weight=DISCRIMINATOR_WEIGHT,

@@ -1,92 +1,63 @@
-"""How the two segments of a row relate, judged by the row's first token."""
+"""How the two segments of a row relate, classified from the row's first token."""
 
 import dataclasses
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from schemas.records import Array
-from trainer.loader.layouts import Batch, Packed, Padded
-from trainer.loader.masks import MaskedRows
-from trainer.models.family import Family
-from trainer.models.model import Part, cross_entropy_part
-from trainer.tasks.task import Head
-from transforms.build.standard_columns import IGNORED
+from trainer.rows.layouts import Batch
+from trainer.tasks.architecture import Architecture
+from trainer.tasks.losses import LossTerm, cross_entropy_term
+from trainer.tasks.task import BaseTask, Head, LabelHead, linear
 from transforms.contract.axes import PairTask
+
+MODEL_CLASSES = 2
+"""Classes of the pair classifiers that the models of `transformers` have."""
 
 
 @dataclasses.dataclass(frozen=True)
-class RelationTask:
-    """The relation of pairs; every batch has its labels.
+class RelationTask(BaseTask):
+    """The relation of pairs; the labels are in every batch, see `trainer.rows.layouts`.
 
     Attributes:
       task: What is learned of pairs.
-      classes: Answers there are. Two are the model's own head's, more have one of their own.
-      apart: It has a head of its own in any case, because another task has the model's.
+      classes: Number of classes. Two fit the model's own classifier; more need another.
+      own_head: Whether it has a classifier of its own in any case, because another task uses the
+        model's.
     """
 
     task: PairTask
     classes: int
-    apart: bool = False
+    own_head: bool = False
 
     @property
     def name(self) -> str:
         return self.task.name
 
-    def arrays(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
-        return {}
-
-    def padded_arrays(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
-        return {}
-
     @property
-    def lent(self) -> bool:
-        """Whether it learns with the model's own head."""
-        return self.classes == OWN_CLASSES and not self.apart
+    def uses_pair_head(self) -> bool:
+        return self.classes == MODEL_CLASSES and not self.own_head
 
-    def head(self, family: Family, config: Any) -> Head:
-        if self.lent:
-            return _OwnHead(family, self.task.label)
-        return _LinearHead(family, self.task.label, config, self.classes)
+    def with_own_head(self) -> "RelationTask":
+        return dataclasses.replace(self, own_head=True)
 
-
-OWN_CLASSES = 2
-"""Answers that the heads for pairs of Hugging Face's models have."""
+    def head(self, architecture: Architecture, config: Any) -> Head:
+        return _RelationHead(self, architecture, config)
 
 
-class _RelationHead(Head):
-    def __init__(self, family: Family, label: str) -> None:
-        super().__init__()
-        self._family, self._label = family, label
+class _RelationHead(LabelHead):
+    """A classifier of the pooled first tokens: that of the model, or one of its own."""
 
-    def counts(self, batch: Batch) -> Tensor:
-        return (batch[self._label] != IGNORED).sum()
+    def __init__(self, task: RelationTask, architecture: Architecture, config: Any) -> None:
+        super().__init__(task.task.label)
+        self._architecture = architecture
+        self.answer = (
+            None if task.uses_pair_head else linear(config.hidden_size, task.classes, config)
+        )
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> Part:
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
         first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
-        return cross_entropy_part(self._judge(hf, first), batch[self._label])
-
-    def _judge(self, hf: Any, first: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
-class _OwnHead(_RelationHead):
-    """The head that the model has itself."""
-
-    def _judge(self, hf: Any, first: Tensor) -> Tensor:
-        return self._family.relation(hf, first)
-
-
-class _LinearHead(_RelationHead):
-    """Weights of its own on the pooled first token."""
-
-    def __init__(self, family: Family, label: str, config: Any, classes: int) -> None:
-        super().__init__(family, label)
-        self.answer = torch.nn.Linear(config.hidden_size, classes)
-        torch.nn.init.normal_(self.answer.weight, std=config.initializer_range)
-        torch.nn.init.zeros_(self.answer.bias)
-
-    def _judge(self, hf: Any, first: Tensor) -> Tensor:
-        answer: Tensor = self.answer(self._family.pooled(hf, first))
-        return answer
+        pooled = self._architecture.pooled(hf, first)
+        own = self.answer
+        classifier = self._architecture.pair_classifier(hf) if own is None else own
+        return cross_entropy_term(classifier(pooled), batch[self._labels])

@@ -1,62 +1,111 @@
-"""What a part of the loss is."""
+"""What a task is: tensors of a batch, and a head that learns from them."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from schemas.records import Array
-from trainer.loader.layouts import Batch, Packed, Padded
-from trainer.loader.masks import MaskedRows
-from trainer.models.family import Family
-from trainer.models.model import Part
+from trainer.rows.layouts import Batch, Packed, Padded
+from trainer.rows.masked_rows import MaskedRows
+from trainer.tasks.architecture import Architecture
+from trainer.tasks.losses import LossTerm
+from transforms.build.standard_columns import IGNORED
+
+_AnyTask = TypeVar("_AnyTask")
 
 
 class Head(torch.nn.Module):
-    """Predicts from what an encoder makes of a packed batch.
+    """Predicts from the hidden states of a packed batch.
 
-    What it learns by itself are its own parameters; those of the encoder are lent to it.
+    Its own parameters are those that `transformers` has no place for; it may use those of the
+    model besides.
     """
 
     def attach(self, hf: Any) -> None:
-        """Lets the layers of the model call this head, if it has to do with them."""
+        """Registers hooks in the layers of the model, if the head needs any."""
 
     def begin(self, batch: Batch | None) -> None:
-        """Learns of the batch that the layers will see next; None if it teaches something else."""
+        """Is called before the layers see a batch; with None if the batch is not of this task."""
 
     def counts(self, batch: Batch) -> Tensor:
-        """Returns int64[]: how many predictions there are in a batch."""
+        """Returns int64[]: the number of predictions in a batch."""
         raise NotImplementedError
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> Part:
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
         """Returns the summed loss.
 
         Args:
-          hf: The model of Hugging Face that the encoder is.
-          hidden: float[T, d]; what it makes of the tokens.
-          batch: Of `trainer.loader.layouts.Packed`.
+          hf: The model of `transformers`.
+          hidden: float[T, d]; hidden states of its last layer.
+          batch: Of `trainer.rows.layouts.Packed`.
         """
         raise NotImplementedError
 
 
+class LabelHead(Head):
+    """A head whose batches hold a tensor of labels, -100 where nothing is predicted."""
+
+    def __init__(self, labels: str) -> None:
+        super().__init__()
+        self._labels = labels
+
+    def counts(self, batch: Batch) -> Tensor:
+        return (batch[self._labels] != IGNORED).sum()
+
+
 class Task(Protocol):
-    """A part of the loss, for one kind of targets.
+    """A term of the loss, for one kind of targets.
 
     Attributes:
       name: In logs, where it stands as loss_NAME and accuracy_NAME.
+      uses_pair_head: Whether it is learned by the classifier of pairs that the model has itself.
     """
 
     @property
     def name(self) -> str: ...
 
-    def arrays(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
-        """Returns what a packed batch needs for it, besides what every batch has."""
+    @property
+    def uses_pair_head(self) -> bool: ...
+
+    def with_own_head(self) -> "Task":
+        """Returns the task with a classifier of its own in place of the model's."""
         ...
 
-    def padded_arrays(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
-        """Returns what a padded batch needs for it, besides what every batch has."""
+    def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
+        """Returns what it adds to a packed batch."""
         ...
 
-    def head(self, family: Family, config: Any) -> Head:
-        """Makes its head for models of a family that have this configuration."""
+    def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
+        """Returns what it adds to a padded batch."""
         ...
+
+    def head(self, architecture: Architecture, config: Any) -> Head:
+        """Makes its head for a model of this architecture and configuration."""
+        ...
+
+
+class BaseTask:
+    """A task that adds nothing to batches, and never uses the model's classifier of pairs."""
+
+    @property
+    def uses_pair_head(self) -> bool:
+        return False
+
+    def with_own_head(self: _AnyTask) -> _AnyTask:
+        return self
+
+    def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
+        return {}
+
+    def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
+        return {}
+
+
+def linear(width: int, outputs: int, config: Any, *, bias: bool = True) -> torch.nn.Linear:
+    """Returns a layer with weights as the model's own are initialised, and biases of 0."""
+    layer = torch.nn.Linear(width, outputs, bias=bias)
+    torch.nn.init.normal_(layer.weight, std=config.initializer_range)
+    if bias:
+        torch.nn.init.zeros_(layer.bias)
+    return layer

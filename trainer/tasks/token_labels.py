@@ -1,24 +1,22 @@
-"""Labels of single tokens, told from what the encoder makes of each."""
+"""Labels of single tokens, predicted from the hidden state of each."""
 
 import dataclasses
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from schemas.records import Array
-from trainer.loader.layouts import Batch, Packed, Padded
-from trainer.loader.masks import MaskedRows
-from trainer.models.family import Family
-from trainer.models.model import Part, cross_entropy_part
-from trainer.tasks.task import Head
+from trainer.rows.layouts import Batch, Packed, Padded, filled
+from trainer.rows.masked_rows import MaskedRows
+from trainer.tasks.architecture import Architecture
+from trainer.tasks.losses import LossTerm, cross_entropy_term
+from trainer.tasks.task import BaseTask, Head, LabelHead, linear
 from transforms.build.standard_columns import IGNORED, token_label_column
 
 
 @dataclasses.dataclass(frozen=True)
-class TokenLabelTask:
-    """0 or 1 for every token of the text; batches have them as `NAME_labels`, int64[T] or [B, L].
+class TokenLabelTask(BaseTask):
+    """0 or 1 for every token of the text; batches hold `NAME_labels`, int64[T] or [B, L].
 
     Special tokens and padding are ignored.
 
@@ -28,31 +26,22 @@ class TokenLabelTask:
 
     name: str
 
-    def arrays(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
-        labels = np.full(layout.tokens, IGNORED, np.int64)
-        found = masked.rows.token_labels[self.name]
-        labels[: len(found)] = found
+    def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
+        labels = filled(masked.rows.token_labels[self.name], layout.tokens, IGNORED)
         return {token_label_column(self.name): labels}
 
-    def padded_arrays(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
-        labels = np.full(layout.rows * layout.longest, IGNORED, np.int64)
-        labels[layout.cells(masked)] = masked.rows.token_labels[self.name]
-        return {token_label_column(self.name): labels.reshape(layout.rows, layout.longest)}
+    def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
+        labels = masked.rows.token_labels[self.name]
+        return {token_label_column(self.name): layout.grid(layout.cells(masked), labels, IGNORED)}
 
-    def head(self, family: Family, config: Any) -> Head:
+    def head(self, architecture: Architecture, config: Any) -> Head:
         return _TokenHead(token_label_column(self.name), config)
 
 
-class _TokenHead(Head):
+class _TokenHead(LabelHead):
     def __init__(self, labels: str, config: Any) -> None:
-        super().__init__()
-        self._labels = labels
-        self.answer = torch.nn.Linear(config.hidden_size, 2)
-        torch.nn.init.normal_(self.answer.weight, std=config.initializer_range)
-        torch.nn.init.zeros_(self.answer.bias)
+        super().__init__(labels)
+        self.answer = linear(config.hidden_size, 2, config)
 
-    def counts(self, batch: Batch) -> Tensor:
-        return (batch[self._labels] != IGNORED).sum()
-
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> Part:
-        return cross_entropy_part(self.answer(hidden), batch[self._labels])
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+        return cross_entropy_term(self.answer(hidden), batch[self._labels])

@@ -12,7 +12,7 @@ from schemas.regular_files import read_regular
 from tests.support.bad_options import run
 from trainer.checkpoint_files import read_meta
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.models.embeddings import read_embeddings
+from trainer.models.entity_embeddings import read_embeddings
 from transforms.files.work_folder import read_bytes
 
 

@@ -56,7 +56,7 @@ def test_a_failure_leaves_nothing_half_written(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="No space left on device; there is none before it"):
         checkpoints.save({**META, "step": 1}, {}, fail)
     save(tmp_path, 1)
-    with pytest.raises(RunError, match=r"No space left.*step-00000001, is whole"):
+    with pytest.raises(RunError, match=r"No space left.*step-00000001, is complete"):
         checkpoints.save({**META, "step": 2}, {}, fail)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
 
@@ -107,7 +107,7 @@ def test_latest_is_mended_where_a_process_was_killed_before_it(tmp_path: Path) -
     newer = (tmp_path / "latest").readlink()
     (tmp_path / "latest").unlink()
     for _ in range(2):
-        Checkpoints(tmp_path, 2).mend_latest()
+        Checkpoints(tmp_path, 2).fix_latest()
         assert (tmp_path / "latest").readlink() == newer
         (tmp_path / "latest").unlink()
         (tmp_path / "latest").symlink_to(older)

@@ -11,14 +11,14 @@ from torch import Tensor
 from schemas.errors import RunError
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.prefetch import Prefetch
 from trainer.loop import Loop
 from trainer.meter import Meter
-from trainer.models.model import Part, mean_losses
 from trainer.optim import Lamb, adamw, parameter_groups
 from trainer.processes import Processes
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import LossTerm, mean_losses
 from transforms.build.standard_columns import IGNORED
 
 ALONE = Processes(0, 1, torch.device("cpu"))
@@ -39,7 +39,7 @@ class Bigrams(torch.nn.Module):
         names = {"mlm": "labels", "nsp": "next_sentence_label"}
         return {part: (batch[name] != IGNORED).sum() for part, name in names.items()}
 
-    def forward(self, batch: Batch) -> dict[str, Part]:
+    def forward(self, batch: Batch) -> dict[str, LossTerm]:
         before = batch["input_ids"][0, (batch["target_positions"] - 1).clamp(min=0)]
         logits = self.out(self.table(before))
         lengths = batch["cu_seqlens"].diff().float()[:, None] / 100
@@ -52,9 +52,9 @@ class Bigrams(torch.nn.Module):
         }
 
 
-def _part(logits: Tensor, labels: Tensor) -> Part:
+def _part(logits: Tensor, labels: Tensor) -> LossTerm:
     loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
-    return Part(loss, (logits.argmax(-1) == labels).sum())
+    return LossTerm(loss, (logits.argmax(-1) == labels).sum())
 
 
 def loop_of(model: Any, batches: ArrowBatches, **changes: Any) -> Loop:

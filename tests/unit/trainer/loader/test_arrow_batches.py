@@ -21,7 +21,8 @@ from tests.oracles.batches import (
     stored_masks,
 )
 from tests.support.sample_builds import MASKED, copy_of, corpus, shard_paths, stored_rows
-from trainer.loader.batches import COPIES, LAYOUTS, ArrowBatches
+from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batches import COPIES, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from transforms.objectives import OBJECTIVES
 

@@ -13,8 +13,8 @@ from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MemberBatches, MixedBatches, drawn_steps
 from trainer.loader.open_corpus import open_local_corpus
+from trainer.tasks.of_recipes import shared_tasks
 from trainer.tasks.relation import RelationTask
-from trainer.tasks.shared import shared_tasks
 from transforms.contract.axes import PairTask
 from transforms.contract.oracle import rate
 from transforms.objectives import OBJECTIVES
@@ -156,8 +156,8 @@ def test_tasks_of_the_same_name_are_one() -> None:
     assert list(tasks) == ["mlm", "nsp", "sop"]
     assert isinstance(tasks["nsp"], RelationTask)
     assert isinstance(tasks["sop"], RelationTask)
-    assert tasks["nsp"].lent
-    assert not tasks["sop"].lent
+    assert tasks["nsp"].uses_pair_head
+    assert not tasks["sop"].uses_pair_head
 
 
 def test_a_name_with_two_meanings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

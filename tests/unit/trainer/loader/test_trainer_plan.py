@@ -3,7 +3,8 @@ import pytest
 
 from schemas.records import Array
 from tests.oracles.batches import order_of
-from trainer.loader.batch_plan import Limits, Plan, pack_batches, shuffled
+from trainer.loader.batch_plan import EpochPlan, pack_batches, shuffled
+from trainer.rows.layouts import Limits
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import rate, uniformity
 
@@ -16,13 +17,13 @@ def plan_of(
     most_tokens: int = 100,
     most_targets: int = 100,
     order: list[int] | None = None,
-) -> Plan:
+) -> EpochPlan:
     taken = np.array(range(len(tokens)) if order is None else order, np.uint32)
     limits = Limits(rows=rows, tokens=most_tokens, targets=most_targets)
     return pack_batches(taken, np.array(tokens, np.int32), np.array(targets, np.int64), limits)
 
 
-def batches(plan: Plan) -> list[list[int]]:
+def batches(plan: EpochPlan) -> list[list[int]]:
     return [plan.rows(batch).tolist() for batch in range(len(plan))]
 
 

@@ -12,18 +12,20 @@ from torch._dynamo.testing import CompileCounter
 
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.models.load import FAMILIES, load_model
-from trainer.models.model import Encoder, mean_losses
+from trainer.models.encoder import Encoder
+from trainer.models.encoder_families import ENCODERS
+from trainer.models.load import load_model
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import mean_losses
 
-FAMILY = pytest.mark.parametrize("name", FAMILIES)
+FAMILY = pytest.mark.parametrize("name", ENCODERS)
 TOKENS = {"bert-wwm": 2048, "roberta": 1536}
 
 
 def recipe_of(name: str) -> str:
-    return "bert-wwm" if FAMILIES[name].pairs else "roberta"
+    return "bert-wwm" if ENCODERS[name].pairs else "roberta"
 
 
 @functools.cache

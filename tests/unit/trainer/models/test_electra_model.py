@@ -20,16 +20,16 @@ from schemas.errors import UsageError
 from tests.support.sample_builds import corpus
 from trainer.evaluate import evaluate
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.meter import Sums
-from trainer.models.electra import Electra, detection_part, drawn, filled
-from trainer.models.electra_models import generator_config
+from trainer.models.electra import Electra, detection_term, drawn, filled
+from trainer.models.electra_family import generator_config
 from trainer.models.load import load_model
-from trainer.models.model import mean_losses, total_loss
 from trainer.optim import parameter_groups
 from trainer.processes import Processes
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import mean_losses, total_loss
 from transforms.build.corpus import Corpus
 from transforms.contract.oracle import uniformity
 
@@ -265,7 +265,7 @@ def test_filling_leaves_alone_what_is_no_target() -> None:
 def test_detection_counts_real_tokens_alone() -> None:
     judged = torch.tensor([2.0, -1.0, 3.0, -4.0, 9.0])
     replaced = torch.tensor([True, True, False, False, True])
-    part = detection_part(judged, replaced, torch.tensor(4))
+    part = detection_term(judged, replaced, torch.tensor(4))
     sigmoid = torch.sigmoid(judged[:4])
     expected = -(sigmoid[:2].log().sum() + (1 - sigmoid[2:]).log().sum())
     torch.testing.assert_close(part.loss, expected)
@@ -378,7 +378,7 @@ def test_data_that_teach_more_than_masked_tokens_are_refused(tmp_path: Path) -> 
 
 
 def test_rows_of_two_segments_are_refused_by_a_model_of_one(tmp_path: Path) -> None:
-    message = r"knows no second segment \(type_vocab_size 1\), which the rows of .* have"
+    message = r"has no second segment \(type_vocab_size 1\), which the rows of .* have"
     with pytest.raises(UsageError, match=message):
         load_model(config_of(tmp_path, type_vocab_size=1), opened(), 512)
 

@@ -17,11 +17,13 @@ from torch.nn.functional import cross_entropy
 
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.models.load import FAMILIES, load_model
-from trainer.models.model import Encoder, Part, mean_losses
+from trainer.models.encoder import Encoder
+from trainer.models.encoder_families import ENCODERS
+from trainer.models.load import load_model
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import LossTerm, mean_losses
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import PairTask
 
@@ -30,7 +32,7 @@ PAIRS_OF = {"albert": "albert"}
 """Recipe with the pairs that a family was made for, if it is not `PAIRS`."""
 KINDS = [
     (name, recipe)
-    for name, family in FAMILIES.items()
+    for name, family in ENCODERS.items()
     for recipe in (PAIRS_OF.get(name, PAIRS), NO_PAIRS)
     if family.pairs or recipe == NO_PAIRS
 ]
@@ -169,7 +171,7 @@ def loss_of(encoder: Encoder, batch: Batch) -> Tensor:
 def hidden_of(encoder: Encoder, batch: Batch) -> Tensor:
     """What the encoder computes for every token, [T, D]."""
     found: list[Tensor] = []
-    backbone = getattr(encoder.hf, FAMILIES[encoder.hf.config.model_type].backbone)
+    backbone = getattr(encoder.hf, ENCODERS[encoder.hf.config.model_type].backbone)
     handle = backbone.register_forward_hook(
         lambda _module, _given, outputs: found.append(outputs.last_hidden_state)
     )
@@ -195,7 +197,7 @@ def test_the_batches_here_show_what_they_should(recipe: str) -> None:
 @EVERY
 def test_a_family_is_trained_as_the_class_that_it_names(name: str, recipe: str) -> None:
     encoder = tiny(name, recipe)
-    family = FAMILIES[name]
+    family = ENCODERS[name]
     expected = family.masked_lm if recipe == NO_PAIRS else family.pairs
     assert type(encoder.hf).__name__ == expected
     assert encoder.counts(full(recipe)).keys() == encoder(full(recipe)).keys()
@@ -349,7 +351,9 @@ def test_losses_of_a_step_add_up_over_its_batches(name: str, recipe: str) -> Non
         joined = {each: torch.cat([part[each] for part in rows]) for each in rows[0]}
         expected = called(unmodified(encoder), joined).loss
     parts = {
-        each: Part(sum(one[each].loss for one in found), sum(one[each].correct for one in found))
+        each: LossTerm(
+            sum(one[each].loss for one in found), sum(one[each].correct for one in found)
+        )
         for each in found[0]
     }
     totals = {each: sum(one[each] for one in counts) for each in counts[0]}
@@ -373,10 +377,10 @@ def test_bfloat16_gives_nearly_the_same_loss(name: str, recipe: str) -> None:
 def test_positions_begin_where_the_class_has_them_begin(name: str, recipe: str) -> None:
     encoder, batch = tiny(name, recipe), full(recipe)
     pad = opened(recipe).vocabulary.roles["pad"]
-    first = pad + 1 if FAMILIES[name].after_padding else 0
+    first = pad + 1 if ENCODERS[name].after_padding else 0
     longest = int(batch["position_ids"].max()) + 1
     loss_of(encoder, batch).backward()
-    backbone = getattr(encoder.hf, FAMILIES[name].backbone)
+    backbone = getattr(encoder.hf, ENCODERS[name].backbone)
     used = backbone.embeddings.position_embeddings.weight.grad.any(-1).nonzero().flatten()
     assert (int(used.min()), int(used.max())) == (first, first + longest - 1)
 
@@ -403,7 +407,7 @@ def test_what_is_saved_loads_as_an_encoder_alone(name: str, recipe: str, tmp_pat
     encoder = tiny(name, recipe)
     encoder.save_pretrained(tmp_path / "hf")
     loaded = transformers.AutoModel.from_pretrained(tmp_path / "hf")
-    backbone = getattr(encoder.hf, FAMILIES[name].backbone)
+    backbone = getattr(encoder.hf, ENCODERS[name].backbone)
     for each, tensor in backbone.state_dict().items():
         assert torch.equal(loaded.state_dict()[each], tensor), each
 
@@ -437,7 +441,7 @@ def test_operations_of_a_token_are_those_of_its_matrix_products(name: str, recip
 
 
 def test_every_family_names_classes_that_exist() -> None:
-    for family in FAMILIES.values():
+    for family in ENCODERS.values():
         for kind in filter(None, (family.masked_lm, family.pairs)):
             assert hasattr(transformers, kind)
         assert dataclasses.is_dataclass(family)

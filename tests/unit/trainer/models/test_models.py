@@ -12,7 +12,9 @@ import torch
 from schemas.errors import UsageError
 from tests.support.sample_builds import corpus
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.models.load import FAMILIES, PRESETS, load_model
+from trainer.models.encoder_families import ENCODERS
+from trainer.models.load import load_model
+from trainer.models.presets import PRESETS
 from trainer.seeding import seed_torch
 from transforms.build.corpus import Corpus
 
@@ -93,7 +95,7 @@ def test_every_preset_is_held_to_its_paper() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_has_the_geometry_of_its_paper(name: str) -> None:
     kind = str(PRESETS[name]["model_type"])
-    recipe = PAIRS if kind in FAMILIES and FAMILIES[kind].pairs else NO_PAIRS
+    recipe = PAIRS if kind in ENCODERS and ENCODERS[kind].pairs else NO_PAIRS
     with torch.device("meta"):
         model = load_model(name, with_vocabulary(VOCABULARIES[kind], recipe), 128)
     hf = model.discriminator if kind == "electra" else model.hf
@@ -179,7 +181,7 @@ def test_attention_has_no_dropout(asked: float, tmp_path: Path) -> None:
     assert rates["hf.bert.embeddings.dropout"] == 0.1
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_a_folder_is_loaded_with_its_weights(name: str, tmp_path: Path) -> None:
     path = config_of(tmp_path, NO_PAIRS, model_type=name, max_position_embeddings=520)
     seed_torch(1)
@@ -219,16 +221,16 @@ def test_too_few_positions_are_refused(tmp_path: Path) -> None:
     assert message.endswith("need 128; build them with a smaller --max-seq-length")
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_positions_that_are_never_used_count(name: str, tmp_path: Path) -> None:
-    skipped = 2 if FAMILIES[name].after_padding else 0
+    skipped = 2 if ENCODERS[name].after_padding else 0
     most = LONGEST[NO_PAIRS] + skipped
     load(config_of(tmp_path, NO_PAIRS, model_type=name, max_position_embeddings=most), NO_PAIRS)
     path = config_of(tmp_path, NO_PAIRS, model_type=name, max_position_embeddings=most - 1)
     assert f"has {most - 1} positions, the rows of " in refusal(path, NO_PAIRS)
 
 
-@pytest.mark.parametrize("name", [name for name, each in FAMILIES.items() if each.pairs is None])
+@pytest.mark.parametrize("name", [name for name, each in ENCODERS.items() if each.pairs is None])
 def test_pairs_are_refused_by_a_family_without_a_head_for_them(name: str, tmp_path: Path) -> None:
     message = refusal(config_of(tmp_path, model_type=name, max_position_embeddings=200))
     assert "has no head for the pairs (next, random) of " in message
@@ -250,7 +252,7 @@ def test_an_unknown_name_is_refused_with_those_most_like_it() -> None:
 def test_an_architecture_that_is_not_trained_is_refused(tmp_path: Path) -> None:
     message = refusal(config_of(tmp_path, model_type="gpt2"))
     assert "is of type 'gpt2', which is not trained here; known: " in message
-    assert message.endswith(f"{', '.join((*FAMILIES, 'electra'))}, or your own as module:callable")
+    assert message.endswith(f"{', '.join((*ENCODERS, 'electra'))}, or your own as module:callable")
 
 
 def test_an_architecture_that_nobody_knows_is_refused(tmp_path: Path) -> None:
@@ -283,7 +285,7 @@ def test_a_file_that_is_no_configuration_is_refused(text: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"is_decoder": True}, "is a decoder; masked tokens want an encoder"),
+        ({"is_decoder": True}, "is a decoder; masked tokens need an encoder"),
         ({"hidden_size": "wide"}, "is no configuration of a model: "),
         ({"num_attention_heads": 3}, "cannot be made: "),
         ({"num_attention_heads": 0}, "cannot be made: "),

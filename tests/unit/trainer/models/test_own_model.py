@@ -21,7 +21,7 @@ import pathlib
 import torch
 from torch.nn.functional import cross_entropy
 
-from trainer.models.model import Part
+from trainer.tasks.losses import LossTerm
 
 
 class Own(torch.nn.Module):
@@ -60,7 +60,7 @@ class Own(torch.nn.Module):
 
 def _part(logits, labels):
     loss = cross_entropy(logits, labels, reduction="sum", ignore_index=-100)
-    return Part(loss, (logits.argmax(-1) == labels).sum())
+    return LossTerm(loss, (logits.argmax(-1) == labels).sum())
 
 
 def make(corpus):

@@ -13,12 +13,13 @@ from torch.nn.functional import cross_entropy
 
 from schemas.errors import UsageError
 from tests.support.synthetic_builds import build_folder
-from trainer.loader.layouts import Batch
 from trainer.loader.mixed_batches import MemberBatches, MixedBatches
 from trainer.loader.open_corpus import open_local_corpus
+from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
-from trainer.models.model import Encoder, total_loss
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
+from trainer.tasks.losses import total_loss
 from transforms.build.corpus import Corpus
 from transforms.objectives import OBJECTIVES
 

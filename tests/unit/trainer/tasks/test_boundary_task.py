@@ -14,13 +14,13 @@ from torch.nn.functional import cross_entropy, gelu
 from tests.oracles.batches import plain
 from tests.support.sample_builds import MASKED, corpus
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch, Packed, Padded
-from trainer.loader.masks import MaskedRows
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.loader.shard_rows import Rows
-from trainer.models.family import FAMILIES
-from trainer.tasks import tasks_of
-from trainer.tasks.boundary import MOST_OFFSETS, POSITION_WIDTH, BoundaryTask
+from trainer.models.encoder_families import ENCODERS
+from trainer.rows.layouts import Batch, Packed, Padded
+from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.shard_rows import Rows
+from trainer.tasks.boundary import MAX_OFFSETS, POSITION_WIDTH, BoundaryTask
+from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.task import Head
 from transforms.arrays.ragged import Ragged
 from transforms.objectives import OBJECTIVES
@@ -40,7 +40,7 @@ def masked(lengths: list[int], seconds: list[int], targets: list[int]) -> Masked
 
 def told(rows: MaskedRows, task: BoundaryTask = TASK) -> list[list[int]]:
     layout = Packed(tokens=80, targets=40, rows=4, longest=60, pad=0, pair_label=None)
-    found = task.arrays(rows, layout)
+    found = task.packed(rows, layout)
     assert all(array.shape == (40,) for array in found.values())
     count = len(rows.targets)
     assert all(
@@ -81,13 +81,13 @@ def test_rows_are_kept_apart() -> None:
 
 def test_far_tokens_of_a_long_run_are_not_told() -> None:
     found = told(masked([40], [40], list(range(2, 32))))
-    assert found[3] == [*range(102, 102 + MOST_OFFSETS), *[NONE] * 10]
-    assert found[2] == [*range(MOST_OFFSETS), *[0] * 10]
+    assert found[3] == [*range(102, 102 + MAX_OFFSETS), *[NONE] * 10]
+    assert found[2] == [*range(MAX_OFFSETS), *[0] * 10]
 
 
 def test_padded_rows() -> None:
     layout = Padded(rows=3, longest=8, pad=0, pair_label=None)
-    found = TASK.padded_arrays(masked([4, 7], [4, 7], [1, 6, 7]), layout)
+    found = TASK.padded(masked([4, 7], [4, 7], [1, 6, 7]), layout)
     assert [
         np.argwhere(array != (NONE if "labels" in name else 0)).tolist()
         for name, array in found.items()
@@ -114,7 +114,7 @@ def test_a_later_corruption_has_names_of_its_own() -> None:
         tokens=10, targets=4, rows=1, longest=10, pad=0, pair_label=None, capacities={"more": 3}
     )
     assert task.name == "more_sbo"
-    found = task.arrays(rows, layout)
+    found = task.packed(rows, layout)
     assert found["more_sbo_left"].tolist() == [3, 3, 0]
     assert found["more_sbo_labels"].tolist() == [104, 105, NONE]
 
@@ -136,8 +136,8 @@ def model(kind: str) -> tuple[Any, Head]:
         intermediate_size=32,
         **({"embedding_size": 12} if kind == "albert" else {}),
     )
-    hf = getattr(transformers, FAMILIES[kind].masked_lm)(config)
-    return hf, TASK.head(FAMILIES[kind], config)
+    hf = getattr(transformers, ENCODERS[kind].masked_lm)(config)
+    return hf, TASK.head(ENCODERS[kind], config)
 
 
 @functools.cache

@@ -15,12 +15,12 @@ from torch import Tensor
 from tests.support.sample_builds import corpus
 from tests.support.training_runs import records, tiny_config, train
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch, Packed
-from trainer.loader.masks import MaskedRows
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.loader.shard_rows import Rows
+from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
-from trainer.models.model import Encoder
+from trainer.rows.layouts import Batch, Packed
+from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.shard_rows import Rows
 from trainer.seeding import seed_torch
 from trainer.tasks.contrast import ContrastTask
 from transforms.arrays.ragged import Ragged
@@ -57,7 +57,7 @@ def test_literal_arrays() -> None:
         tokens=12, targets=2, rows=3, longest=6, pad=0, pair_label=None, capacities={"ngram": 6}
     )
     assert layout.segments == 5
-    found = ContrastTask("ngram", 4).arrays(masked, layout)
+    found = ContrastTask("ngram", 4).packed(masked, layout)
     runs = [2, 10, 11, 3, 2, 10, 11, 3, *[0] * 8]
     assert found["ngram_input_ids"].tolist() == [runs]
     assert found["ngram_position_ids"].tolist() == [[0, 1, 2, 3] * 4]

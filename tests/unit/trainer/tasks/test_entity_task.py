@@ -16,18 +16,19 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.layouts import Batch, Packed, Padded
-from trainer.loader.masks import MaskedRows
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.loader.shard_rows import Rows
-from trainer.models.embeddings import read_embeddings
-from trainer.models.family import FAMILIES
-from trainer.models.fusion import fused_layers
+from trainer.models.encoder import Encoder
+from trainer.models.encoder_families import ENCODERS
+from trainer.models.entity_embeddings import read_embeddings
 from trainer.models.load import load_model
-from trainer.models.model import Encoder, mean_losses
+from trainer.rows.layouts import Batch, Packed, Padded
+from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.shard_rows import Rows
 from trainer.seeding import seed_torch
-from trainer.tasks import tasks_of
 from trainer.tasks.entities import EntityTask
+from trainer.tasks.entity_fusion import fused_layers
+from trainer.tasks.losses import mean_losses
+from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
@@ -59,7 +60,7 @@ def packed(rows: MaskedRows, aligned: int = 16, most: int = 5) -> dict[str, Arra
         aligned=aligned,
         row_aligned=most,
     )
-    return TASK.arrays(rows, layout)
+    return TASK.packed(rows, layout)
 
 
 ROWS = [NONE, 70, 5, NONE, 70], [9, NONE, 70, NONE], [NONE, 5, 300, 9, 8, NONE]
@@ -129,7 +130,7 @@ def test_a_batch_without_rows() -> None:
 def test_padded_batches_have_the_same_at_the_tokens() -> None:
     layout = Padded(rows=4, longest=6, pad=0, pair_label=None)
     rows = masked(*ROWS, seed=3)
-    found, other = TASK.padded_arrays(rows, layout), packed(rows)
+    found, other = TASK.padded(rows, layout), packed(rows)
     labels, inputs = found["entity_labels"], found["entity_inputs"]
     assert labels.tolist() == [
         [NONE, 3, 0, NONE, 3, NONE],
@@ -148,7 +149,7 @@ def test_entities_are_replaced_and_removed_as_often_as_they_should_be() -> None:
     entities, count = 40, 100_000
     numbers = rng_for(0, "entities").integers(0, entities, count).tolist()
     layout = Padded(rows=1, longest=count, pad=0, pair_label=None)
-    found = TASK.padded_arrays(masked(numbers, seed=5), layout)
+    found = TASK.padded(masked(numbers, seed=5), layout)
     labels, inputs = found["entity_labels"].ravel(), found["entity_inputs"].ravel()
     assert found["entity_candidates"].ravel()[:entities].tolist() == list(range(entities))
     assert labels.tolist() == numbers
@@ -450,5 +451,5 @@ def test_what_does_not_go_with_entities_is_refused(tmp_path: Path) -> None:
         load_model("module:callable", opened(), 256, (), "some.npy")
     with pytest.raises(UsageError, match="those of this one share their weights"):
         load_model("albert-base", opened(), 256)
-    assert FAMILIES["albert"].layers is None
+    assert ENCODERS["albert"].layers is None
     assert [fused_layers(n) for n in (1, 2, 4, 12, 24)] == [1, 1, 2, 7, 14]

@@ -3,11 +3,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tests.oracles.batches import plain
-from trainer.loader.layouts import Packed, Padded
-from trainer.loader.masks import MaskedRows
-from trainer.loader.shard_rows import Rows
-from trainer.models.family import FAMILIES
-from trainer.tasks import tasks_of
+from trainer.models.encoder_families import ENCODERS
+from trainer.rows.layouts import Packed, Padded
+from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.shard_rows import Rows
+from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.token_labels import TokenLabelTask
 from transforms.arrays.ragged import Ragged
 from transforms.objectives import OBJECTIVES
@@ -27,14 +27,14 @@ def two_rows() -> MaskedRows:
 
 
 def test_packed_labels_stand_where_their_tokens_do() -> None:
-    layout = Packed(tokens=10, targets=2, rows=3, longest=5, pad=0, pair_label=None, tasks=(TASK,))
-    found = plain(layout.tensors(two_rows(), np.array([7, 8])))
+    layout = Packed(tokens=10, targets=2, rows=3, longest=5, pad=0, pair_label=None)
+    found = plain(layout.tensors(two_rows(), np.array([7, 8]), [TASK]))
     assert found["capitals_labels"] == [-100, 1, 0, -100, -100, 1, -100, -100, -100, -100]
 
 
 def test_padded_labels_stand_in_their_lines() -> None:
-    layout = Padded(rows=3, longest=5, pad=0, pair_label=None, tasks=(TASK,))
-    found = plain(layout.tensors(two_rows(), np.array([7, 8])))
+    layout = Padded(rows=3, longest=5, pad=0, pair_label=None)
+    found = plain(layout.tensors(two_rows(), np.array([7, 8]), [TASK]))
     assert found["capitals_labels"] == [
         [-100, 1, 0, -100, -100],
         [-100, 1, -100, -100, -100],
@@ -43,7 +43,7 @@ def test_padded_labels_stand_in_their_lines() -> None:
 
 
 def test_the_loss_is_that_of_tokens_with_a_label() -> None:
-    head = TASK.head(FAMILIES["bert"], CONFIG)
+    head = TASK.head(ENCODERS["bert"], CONFIG)
     hidden = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     batch = {"capitals_labels": torch.tensor([-100, 1, 0, -100, 1])}
     part = head(None, hidden, batch)

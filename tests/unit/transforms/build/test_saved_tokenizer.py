@@ -14,7 +14,7 @@ from schemas.vocabulary import Vocabulary, read_vocabulary
 from tests.oracles.encoding import byte_level_bpe, unigram, word_level, word_piece
 from tests.support.sample_builds import corpus, shard_paths
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.loader.shard_rows import MappedShards
+from trainer.rows.shard_rows import MappedShards
 from transforms.build.saved_tokenizer import tokenizer_files
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe

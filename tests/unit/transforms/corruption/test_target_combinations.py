@@ -11,7 +11,7 @@ import torch
 from pipelines.build import main as build
 from tests.support.sample_builds import needed_options, text_of, tokenizer_file
 from trainer.loader.batches import ArrowBatches
-from trainer.tasks import tasks_of
+from trainer.tasks.of_recipes import tasks_of
 from transforms.corruption.targets import RESERVED
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe

@@ -21,7 +21,7 @@ from tests.support.sample_builds import (
     stored_rows,
     tokenizer_file,
 )
-from trainer.tasks import tasks_of
+from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES
 from transforms.pairs.relevance import QueryTitles

@@ -12,7 +12,7 @@ from tests.oracles.part_orders import all_orders, put_back
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.support.sample_builds import stored_rows
 from tests.support.synthetic_builds import build_folder
-from trainer.loader.shard_rows import MappedShards
+from trainer.rows.shard_rows import MappedShards
 from transforms.annotate.annotations import BEGINS, INSIDE
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import uniformity

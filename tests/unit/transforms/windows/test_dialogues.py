@@ -18,7 +18,8 @@ from tests.oracles.streams import tokens_of, vocabulary
 from tests.support.sample_builds import manifest_of, shard_paths, stored_rows, tokenizer_file
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from tests.support.training_runs import records, tiny_config, train
-from trainer.loader.batches import LAYOUTS, ArrowBatches
+from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.examine import examine

@@ -9,14 +9,14 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
 from schemas.manifest_parts import ShardEntry, split_totals
-from trainer.loader.objective import with_objective
 from trainer.loader.open_corpus import open_local_corpus, read_local_manifest
+from trainer.loader.other_objective import with_objective
 from transforms.build.corpus import Corpus, checked_members
 from transforms.objectives.settings import Scalar, nearest
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class TrainingData:
     """A folder that can be trained on.
 
     Attributes:
@@ -56,8 +56,8 @@ class Data:
             for shard in split
         ]
 
-    def told(self) -> str:
-        """Returns the members with their weights, as a run is known by them."""
+    def weights_text(self) -> str:
+        """Returns the members with their weights, as checkpoints record them."""
         return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
 
 
@@ -66,7 +66,7 @@ def open_data(
     weights: str | None = None,
     objective: str | None = None,
     settings: Mapping[str, Scalar] | None = None,
-) -> Data:
+) -> TrainingData:
     """Opens a finished build or mixture.
 
     Args:
@@ -86,7 +86,7 @@ def open_data(
         corpus = open_local_corpus(folder)
         if objective is not None:
             corpus = with_objective(corpus, objective, settings)
-        return Data(os.fspath(folder), corpus.checksum, {"": corpus}, {"": 1.0})
+        return TrainingData(os.fspath(folder), corpus.checksum, {"": corpus}, {"": 1.0})
     names = checked_members(manifest)
     if objective is not None:
         raise UsageError(
@@ -95,16 +95,18 @@ def open_data(
         )
     corpora = {name: open_local_corpus(Path(folder, name)) for name in names}
     for name, corpus in corpora.items():
-        told = manifest.members[name]
-        if corpus.checksum != told.checksum or (
-            corpus.manifest and split_totals(corpus.manifest.splits) != told.splits
+        member = manifest.members[name]
+        if corpus.checksum != member.checksum or (
+            corpus.manifest and split_totals(corpus.manifest.splits) != member.splits
         ):
             raise DamagedError(
                 f"{corpus.folder} is another build than when {folder} was made; shardmill verify "
                 "tells what else is wrong"
             )
     own = {name: manifest.members[name].weight for name in names}
-    return Data(os.fspath(folder), manifest.checksum, corpora, {**own, **_given(weights, names)})
+    return TrainingData(
+        os.fspath(folder), manifest.checksum, corpora, {**own, **_given(weights, names)}
+    )
 
 
 def _given(text: str | None, names: list[str]) -> dict[str, float]:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from tests.oracles.batches import plain
-from trainer.loader.layouts import Packed, Padded
-from trainer.loader.masks import MaskedRows
-from trainer.loader.shard_rows import Rows
+from trainer.rows.layouts import Packed, Padded
+from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.shard_rows import Rows
 from transforms.arrays.ragged import Ragged
 
 PAD, MASK = 9, 4

@@ -6,23 +6,22 @@ from typing import Any
 
 from schemas.checked_json import DamagedError
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.data import Data
 from trainer.loader.mixed_batches import MemberBatches, MixedBatches
 from trainer.loader.open_corpus import shard_problem
+from trainer.loader.training_data import TrainingData
 from trainer.options import TrainOptions
 from trainer.processes import Processes
-from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import SCHEDULES
 
 Loaders = dict[str, ArrowBatches]
 """By the member's name; one build alone has the name ""."""
 
 
-def check_shards(data: Data, options: TrainOptions, processes: Processes) -> None:
-    """Holds the shards to the manifest; every process reads its share of them.
+def check_shards(data: TrainingData, options: TrainOptions, processes: Processes) -> None:
+    """Compares the shards with the manifest; every process reads its share of them.
 
     Raises:
-      DamagedError: if one is not what it should be, in all processes.
+      DamagedError: if one differs, in all processes.
     """
     if processes.first and options.checksums:
         size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
@@ -41,59 +40,47 @@ def check_shards(data: Data, options: TrainOptions, processes: Processes) -> Non
 
 
 def training_loaders(
-    data: Data, options: TrainOptions, processes: Processes, layout: str
+    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
 ) -> Loaders:
     """Opens the training split of every member."""
-    step = options.batches_per_step
-    return {
-        name: _open(data, corpus, "train", options, processes, layout, step)
-        for name, corpus in data.corpora.items()
-    }
+    return _open(data, "train", options, processes, layout)
 
 
 def held_out_loaders(
-    data: Data, options: TrainOptions, processes: Processes, layout: str
+    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
 ) -> Loaders:
     """Opens the evaluation split of every member that has one."""
-    return {
-        name: _open(data, corpus, "eval", options, processes, layout, processes.size)
-        for name, corpus in data.corpora.items()
-        if any(shard.rows for shard in corpus.splits.get("eval", ()))
-    }
+    return _open(data, "eval", options, processes, layout)
 
 
 def _open(
-    data: Data,
-    corpus: Corpus,
-    split: str,
-    options: TrainOptions,
-    processes: Processes,
-    layout: str,
-    batches_per_step: int | None,
-) -> ArrowBatches:
-    training = split == "train"
-    kind: Any = ArrowBatches
-    if data.mixed:
-        member = list(data.corpora.values()).index(corpus)
-        kind = functools.partial(MemberBatches, member=member)
-    batches: ArrowBatches = kind(
-        corpus,
-        split=split,
-        batch_tokens=options.batch_tokens or 0,
-        layout=layout,
-        copies=options.copies if training else "cycle",
-        seed=options.seed,
-        shuffle=training,
-        rank=processes.rank,
-        world_size=processes.size,
-        batches_per_step=batches_per_step,
-        checksums=False,
-    )
-    return batches
+    data: TrainingData, split: str, options: TrainOptions, processes: Processes, layout: str
+) -> Loaders:
+    training, found = split == "train", Loaders()
+    for number, (name, corpus) in enumerate(data.corpora.items()):
+        if not training and not any(shard.rows for shard in corpus.splits.get(split, ())):
+            continue
+        loader: Any = ArrowBatches
+        if data.mixed:
+            loader = functools.partial(MemberBatches, member=number)
+        found[name] = loader(
+            corpus,
+            split=split,
+            batch_tokens=options.batch_tokens or 0,
+            layout=layout,
+            copies=options.copies if training else "cycle",
+            seed=options.seed,
+            shuffle=training,
+            rank=processes.rank,
+            world_size=processes.size,
+            batches_per_step=options.batches_per_step if training else processes.size,
+            checksums=False,
+        )
+    return found
 
 
 def scheduled(
-    data: Data, loaders: Loaders, options: TrainOptions, processes: Processes
+    data: TrainingData, loaders: Loaders, options: TrainOptions, processes: Processes
 ) -> ArrowBatches | MixedBatches:
     """Returns the batches of the steps: those of the build, or of the members as scheduled."""
     if not data.mixed:

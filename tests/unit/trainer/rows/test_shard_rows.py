@@ -17,7 +17,7 @@ from schemas.vocabulary import Vocabulary
 from tests.oracles.streams import vocabulary
 from tests.support.sample_builds import RECIPES, corpus, shard_paths, stored_rows
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.loader.shard_rows import MappedShards
+from trainer.rows.shard_rows import MappedShards
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 from transforms.build.standard_columns import IGNORED

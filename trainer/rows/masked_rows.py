@@ -8,9 +8,10 @@ import numpy as np
 
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from trainer.loader.shard_rows import MappedShards, Rows
+from trainer.rows.shard_rows import MappedShards, Rows
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
+from transforms.build.corpus import Corpus
 from transforms.build.corrupt import draw_copies
 from transforms.contract.stored import special_tokens
 from transforms.objectives.recipe import Corruption, Recipe
@@ -23,9 +24,9 @@ class MaskedRows:
     Attributes:
       rows: As they are stored.
       seen: [T]; the tokens that the model sees.
-      targets: int64[P] flat positions of the tokens to predict, ascending.
+      targets: int64[P]; flat positions of the tokens to predict, ascending.
       more: The same of the corruptions after the first, by name.
-      key: Seed, recipe, epoch and batch, which decide what is drawn for the batch besides.
+      key: Seed, recipe, epoch and batch: the seed of anything else that is drawn for the batch.
     """
 
     rows: Rows
@@ -41,14 +42,20 @@ class MaskedRows:
 
 
 class Masks(Protocol):
-    """Where masks come from: `draw` is a pure function of its arguments."""
+    """Where masks come from."""
 
-    def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows: ...
+    def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
+        """Returns rows with their masks: a pure function of the arguments and the seed."""
+        ...
+
+    def most_targets(self) -> list[Array]:
+        """Returns int[R] for each corruption: the maximum tokens that it selects in each row."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredMasks:
-    """The copies of the shards, one an epoch, in turn."""
+    """The stored copies, one an epoch, in turn."""
 
     shards: MappedShards
     recipe: Recipe
@@ -63,13 +70,18 @@ class StoredMasks:
         key = (self.seed, self.recipe.name, epoch, batch)
         return _masked(stored, self.recipe, drawn, key)
 
+    def most_targets(self) -> list[Array]:
+        first, *others = _most_targets(self.shards, self.recipe)
+        # Selectors without a budget are bounded by the length of a row alone.
+        return [np.minimum(first, self.shards.most_selected()), *others]
+
 
 @dataclasses.dataclass(frozen=True)
 class FreshMasks:
     """New masks in every epoch, drawn by the recipe's own selectors and rewriters.
 
-    They are drawn from what is stored of tokens and generators of (seed, epoch, batch), so they are
-    the same for any number of ranks. The shards may be of another recipe that stores as much.
+    The generators are those of (seed, epoch, batch), so masks are the same for any number of ranks.
+    The shards may be of another recipe, if it stores what the selectors need.
     """
 
     shards: MappedShards
@@ -97,6 +109,9 @@ class FreshMasks:
         selected = [(spans.positions(), ids) for [(spans, ids)] in drawn]
         return _masked(stored, self.recipe, selected, key)
 
+    def most_targets(self) -> list[Array]:
+        return _most_targets(self.shards, self.recipe)
+
     def _rng(self, step: str, number: int, epoch: int, batch: int) -> np.random.Generator:
         return rng_for(self.seed, self.recipe.name, f"train-{step}-{number}", epoch, batch)
 
@@ -114,6 +129,28 @@ class FreshMasks:
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },
         )
+
+
+def choose_masks(shards: MappedShards, corpus: Corpus, copies: str, seed: int) -> Masks:
+    """Returns the stored masks of a build if there are any and they are wanted, else fresh ones.
+
+    Args:
+      shards: Of the build.
+      corpus: The build, or what its rows are taken for.
+      copies: "cycle" for stored masks, "dynamic" for fresh ones.
+      seed: Of fresh masks.
+    """
+    recipe = corpus.recipe
+    if copies == "cycle" and recipe.stored and corpus.built is None:
+        return StoredMasks(shards, recipe, seed)
+    return FreshMasks(shards, recipe, corpus.vocabulary, seed)
+
+
+def _most_targets(shards: MappedShards, recipe: Recipe) -> list[Array]:
+    return [
+        corruption.select.most_tokens(shards.lengths, recipe.max_seq_length)
+        for corruption in recipe.corrupt
+    ]
 
 
 def _cycle(corruption: Corruption) -> int:

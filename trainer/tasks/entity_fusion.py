@@ -1,4 +1,4 @@
-"""Entities inside the layers of an encoder: where tokens and entities learn of each other."""
+"""Entities inside the layers of an encoder: the fusion of tokens and entities."""
 
 import dataclasses
 from typing import Any
@@ -7,27 +7,27 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from trainer.loader.layouts import Batch
+from trainer.rows.layouts import Batch
 
 HEADS = 4
 """Of the attention between the entities of a row. Source: thunlp/ERNIE."""
 
 
 def fused_layers(layers: int) -> int:
-    """Returns how many of the last layers entities are mixed into: 7 of 12, at least one."""
+    """Returns how many of the last layers fuse entities: 7 of 12, at least one."""
     return max(round(layers * 7 / 12), 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """The entities of a batch on their way through the layers.
+    """The entities of a batch in front of a layer.
 
     Attributes:
       states: float[K, d].
       present: bool[K, 1]; there is an entity.
       positions: int64[K]; of its token in the sequence.
       grid: int64[R, E]; the entities of each row, then -1.
-      cells: int64[K]; where each entity stands in the grid laid flat.
+      cells: int64[K]; the place of each entity in the flattened grid.
     """
 
     states: Tensor
@@ -38,19 +38,19 @@ class Stream:
 
 
 class Fusion(torch.nn.Module):
-    """One layer's part in it: the layer's own feed-forward part, with entities as a second input.
+    """The fusion in one layer: its own feed-forward network, with entities as a second input.
 
-    Entities of a row attend to each other first. Then, with the weights W_t, b, W_t' of the layer
-    for what attention made of a token, w, and for its entity e:
+    Entities of a row attend to each other first. Then, with the layer's weights W_t, b, W_t', the
+    attention output w of a token, and its entity e:
 
         h = gelu(W_t w + W_e e + b)    (without W_e e where the token has no entity)
         w' = W_t' h + b_t'             (in the layer, which adds w and normalises, as ever)
         e' = norm(e + W_e' h + b_e')   (what the next layer's fusion begins with)
 
-    The layer itself stays as it is, and computes what it always does where no entity is.
+    The layer itself is unmodified, and computes as usual where there is no entity.
 
     Attributes:
-      stream: What the batch's entities are in front of this layer; None if there are none.
+      stream: The batch's entities in front of this layer; None if there are none.
 
     Source: Zhang et al. 2019, 3.3, equations 1, 3 and 4; thunlp/ERNIE code/knowledge_bert
       modeling.py (BertLayerMix, BertLayer).
@@ -64,7 +64,7 @@ class Fusion(torch.nn.Module):
         Args:
           config: Of the model.
           attends: Entities attend to each other; those of the first such layer do not.
-          returns: A layer behind this one wants the entities.
+          returns: A later layer needs the entities.
         """
         super().__init__()
         width, inner = config.entity_emb_size, config.intermediate_size
@@ -81,13 +81,13 @@ class Fusion(torch.nn.Module):
                 torch.nn.init.zeros_(layer.bias)
 
     def attach(self, layer: Any, following: "Fusion | None") -> None:
-        """Lets a layer of the model call this.
+        """Registers the hooks in a layer of the model.
 
         Args:
           layer: With `intermediate`, and in it `dense`.
           following: The fusion of the next layer.
         """
-        # Not a child of this module, whose weights would be there twice.
+        # Not as a child of this module: its weights would be saved twice.
         self.__dict__["_following"] = following
         layer.intermediate.dense.register_forward_hook(self._enter)
         layer.intermediate.register_forward_hook(self._leave)
@@ -105,7 +105,7 @@ class Fusion(torch.nn.Module):
         )
 
     def _enter(self, _module: torch.nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        """Adds W_e e to what the layer makes of tokens, [1, T, I]."""
+        """Adds W_e e to the layer's own product for tokens, [1, T, I]."""
         if self.stream is None:
             return output
         if self.attention is not None:

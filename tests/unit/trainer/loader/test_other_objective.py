@@ -16,8 +16,8 @@ from schemas.errors import UsageError
 from tests.support.sample_builds import MASKED, SAMPLE, corpus, tokenizer_file
 from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.objective import read_settings, untaught, with_objective
 from trainer.loader.open_corpus import open_local_corpus
+from trainer.loader.other_objective import read_settings, untaught, with_objective
 from transforms.build.corpus import Corpus
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe

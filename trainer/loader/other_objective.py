@@ -1,4 +1,4 @@
-"""Draws the masks of another objective than the build's from its rows."""
+"""Takes the rows of a build for those of another objective, whose masks are drawn from them."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
 _OWN = ("corrupt", "copies")
-"""The fields that rows leave open: how tokens are masked, and for how many epochs."""
+"""The fields that rows do not determine: how tokens are masked, and for how many epochs."""
 
 
 def with_objective(
@@ -28,7 +28,7 @@ def with_objective(
         how it masks.
 
     Raises:
-      UsageError: if there is no such objective, or the rows lack what it needs to know of tokens.
+      UsageError: if there is no such objective, or the rows lack annotations that it needs.
     """
     built = corpus.stored_as
     for path in settings or {}:
@@ -63,11 +63,11 @@ def with_objective(
         recipe.check_vocabulary(corpus.vocabulary)
     except ValueError as error:
         raise UsageError(f"{corpus.folder}: {error}") from error
-    return dataclasses.replace(corpus, recipe=recipe, built=built, objective=_told(objective))
+    return dataclasses.replace(corpus, recipe=recipe, built=built, objective=_described(objective))
 
 
 def untaught(corpus: Corpus) -> str:
-    """Says what of an objective is not learned from rows of another recipe; "" if all of it is."""
+    """Returns a note on what is not learned from rows of another recipe; "" if all is."""
     if corpus.objective is None:
         return ""
     rows, objective = corpus.stored_as, OBJECTIVES[corpus.recipe.name]
@@ -84,13 +84,13 @@ def untaught(corpus: Corpus) -> str:
 
 
 def _needs(objective: Recipe) -> frozenset[str]:
-    """Returns what must be known of tokens to mask them."""
+    """Returns the annotations of tokens that its masks need."""
     parts = (part for corruption in objective.corrupt for part in corruption.parts)
     return frozenset[str]().union(*(part.needs for part in parts))
 
 
 def _known(built: Recipe) -> frozenset[str]:
-    """Returns what the rows of a recipe know of tokens."""
+    """Returns the annotations of tokens that the rows of a recipe have."""
     return built.needs.union(built.annotations)
 
 
@@ -104,8 +104,8 @@ def _columns(needs: Sequence[str]) -> str:
     return " and ".join(f"{need} (column {column_of(need).name})" for need in needs)
 
 
-def _told(objective: Recipe) -> str:
-    """Returns an objective's name and those of its fields that are not what they are by default."""
+def _described(objective: Recipe) -> str:
+    """Returns an objective's name and those of its fields that do not have their defaults."""
     default = settings_of(OBJECTIVES[objective.name])
     fields = settings_of(objective).items()
     other = [f"{path}={value}" for path, value in fields if default.get(path) != value]

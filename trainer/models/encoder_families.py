@@ -1,0 +1,171 @@
+"""The families of encoders: masked-LMs of `transformers` with the heads that the data need."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+import transformers
+from torch import Tensor
+
+from schemas.entities import ENTITIES, entities_text
+from schemas.errors import UsageError
+from trainer.models.encoder import Encoder
+from trainer.models.entity_embeddings import WIDTH, read_embeddings
+from trainer.models.family import ModelRequest, model_errors
+from trainer.tasks.architecture import Architecture
+from trainer.tasks.members import task_embedding
+from trainer.tasks.of_recipes import shared_tasks
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderFamily(Architecture):
+    """Encoders of one `model_type`.
+
+    Attributes:
+      masked_lm: Class for examples without pairs.
+      pairs: Class for pairs of segments, or None if there is none.
+      backbone: Name of the encoder in both.
+    """
+
+    subfolder: ClassVar[str] = ""
+
+    masked_lm: str
+    pairs: str | None
+    backbone: str
+
+    @property
+    def has_pairs(self) -> bool:
+        return self.pairs is not None
+
+    def make(self, request: ModelRequest) -> Encoder:
+        """Makes a masked-LM with the heads that the data need."""
+        name, config, folder = request.name, request.config, request.folder
+        entities = next((each.entities for each in request.corpora if each.entities), ())
+        embeddings = None
+        if entities:
+            if request.entity_embeddings:
+                embeddings = read_embeddings(request.entity_embeddings, entities)
+            # Heads read these; the names are those of transformers' LUKE.
+            config.entity_vocab_size = len(entities)
+            learned = getattr(config, "entity_emb_size", WIDTH)
+            config.entity_emb_size = learned if embeddings is None else embeddings.shape[1]
+        recipes = [each.recipe for each in request.corpora]
+        tasks = shared_tasks(recipes)
+        paired = any(recipe.pair.task is not None for recipe in recipes)
+        kind = getattr(transformers, str(self.pairs if paired else self.masked_lm))
+        with model_errors(name):
+            hf = (
+                kind(config)
+                if folder is None
+                else kind.from_pretrained(folder, config=config, dtype=torch.float32)
+            )
+        _check_task_embedding(name, hf, len(recipes))
+        encoder = Encoder(
+            hf,
+            backbone=self.backbone,
+            heads={task.name: task.head(self, config) for task in tasks},
+            longest=request.longest,
+            first_position=self.first_position(config),
+            notice=request.notice,
+            files={ENTITIES: entities_text(entities)} if entities else {},
+        )
+        if paired and not any(task.uses_pair_head for task in tasks):
+            # The model's classifier has two classes, and nothing trains it: it stays as it is.
+            self.pair_classifier(hf).requires_grad_(requires_grad=False)
+        if folder is not None:
+            with model_errors(name):
+                encoder.load_heads(folder)
+        if embeddings is not None:
+            head: Any = encoder.heads["dea"]
+            head.freeze(embeddings)
+        return encoder
+
+
+def _check_task_embedding(name: str, hf: Any, members: int) -> None:
+    """Refuses a model with a task embedding that is smaller than the number of members."""
+    embedding = task_embedding(hf)
+    if embedding is not None and embedding.num_embeddings < members:
+        raise UsageError(
+            f"--model {name} has task_type_vocab_size {embedding.num_embeddings}, and the mixture "
+            f"has {members} members; set it to {members} or more, or use_task_id to false"
+        )
+
+
+def _bert_head(model: Any) -> torch.nn.Module:
+    return model.cls.predictions
+
+
+def _bert_pooled(model: Any, first: Tensor) -> Tensor:
+    return model.base_model.pooler(first[:, None])
+
+
+def _bert_pair_classifier(model: Any) -> torch.nn.Module:
+    return model.cls.seq_relationship
+
+
+def _layers(model: Any) -> Any:
+    return model.base_model.encoder.layer
+
+
+def _albert_head(model: Any) -> torch.nn.Module:
+    return model.predictions
+
+
+def _albert_pooled(model: Any, first: Tensor) -> Tensor:
+    base = model.base_model
+    return base.pooler_activation(base.pooler(first))
+
+
+def _albert_pair_classifier(model: Any) -> torch.nn.Module:
+    return model.sop_classifier
+
+
+def _roberta_head(model: Any) -> torch.nn.Module:
+    return model.lm_head
+
+
+def _no_pairs(model: Any, *_: Any) -> Any:
+    raise TypeError(f"{type(model).__name__} has no head for pairs")
+
+
+def _bert(name: str) -> EncoderFamily:
+    return EncoderFamily(
+        masked_lm=f"{name}ForMaskedLM",
+        pairs=f"{name}ForPreTraining",
+        backbone=name.lower(),
+        head=_bert_head,
+        pooled=_bert_pooled,
+        pair_classifier=_bert_pair_classifier,
+        layers=_layers,
+    )
+
+
+def _roberta(name: str) -> EncoderFamily:
+    return EncoderFamily(
+        masked_lm=f"{name}ForMaskedLM",
+        pairs=None,
+        backbone="roberta",
+        head=_roberta_head,
+        pooled=_no_pairs,
+        pair_classifier=_no_pairs,
+        after_padding=True,
+        layers=_layers,
+    )
+
+
+ENCODERS: Mapping[str, EncoderFamily] = {
+    "albert": EncoderFamily(
+        masked_lm="AlbertForMaskedLM",
+        pairs="AlbertForPreTraining",
+        backbone="albert",
+        head=_albert_head,
+        pooled=_albert_pooled,
+        pair_classifier=_albert_pair_classifier,
+    ),
+    "bert": _bert("Bert"),
+    "ernie": _bert("Ernie"),
+    "roberta": _roberta("Roberta"),
+    "xlm-roberta": _roberta("XLMRoberta"),
+}
+"""By `model_type` of the configuration."""

@@ -1,0 +1,219 @@
+"""How the rows of a batch become tensors: packed into one sequence, or padded to one length."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from schemas.records import Array, Int64
+from trainer.rows.masked_rows import MaskedRows
+from transforms.arrays.ragged import positions_in_row, row_numbers
+from transforms.build.standard_columns import IGNORED
+
+Batch = Mapping[str, Tensor]
+"""Tensors by name; the names are those of Hugging Face where it has them."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What fits into one batch.
+
+    Attributes:
+      rows: Maximum rows.
+      tokens: Maximum tokens of all rows.
+      targets: Maximum tokens to predict.
+      aligned: Maximum tokens that are aligned with entities; None if that does not matter.
+    """
+
+    rows: int
+    tokens: int
+    targets: int
+    aligned: int | None = None
+
+
+class BatchPart(Protocol):
+    """Something that adds arrays to a batch; see `trainer.tasks.task`."""
+
+    def packed(self, masked: MaskedRows, layout: "Packed") -> dict[str, Array]: ...
+
+    def padded(self, masked: MaskedRows, layout: "Padded") -> dict[str, Array]: ...
+
+
+class BatchLayout(Protocol):
+    """Makes tensors of fixed shapes, whatever rows come.
+
+    Attributes:
+      limits: What fits into a batch.
+    """
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
+        """Returns a batch.
+
+        Args:
+          masked: Its rows.
+          rows: Their numbers in the split.
+          parts: What adds to it.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Packed:
+    """All rows one after the other in a single sequence, for attention that keeps them separate.
+
+    Every shape is fixed, so a compiled model is compiled once. What the rows leave unused is filled
+    with padding tokens, in segments of their own.
+
+    A batch holds, for T `tokens`, S `segments` and M `targets`:
+      input_ids, position_ids, token_type_ids: int64[1, T]; positions begin at 0 in every row.
+      cu_seqlens: int32[S + 1]; where segments begin: the rows, then padding, then empty ones at T.
+      target_positions: int64[M]; places in the sequence to predict; 0 where `labels` are ignored.
+      labels: int64[M]; the original ids, then -100.
+      next_sentence_label or the like, see `pair_label`: int64[S]; -100 where there is no row, and
+        where the pair's relation is not to be predicted.
+      row_ids: int64[S]; number of the row in its split, -1 where there is none.
+      num_tokens: int64[]; tokens of rows, without padding.
+
+    Attributes:
+      tokens: T.
+      targets: M.
+      rows: Maximum rows.
+      longest: Maximum tokens of a segment.
+      pad: Id of the padding token.
+      pair_label: Name of the labels of pairs; None without pairs.
+      capacities: Maximum targets of the corruptions after the first, by name.
+      aligned: Maximum tokens that are aligned with entities; 0 if the rows are not.
+      row_aligned: The same for one row.
+    """
+
+    tokens: int
+    targets: int
+    rows: int
+    longest: int
+    pad: int
+    pair_label: str | None
+    capacities: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    aligned: int = 0
+    row_aligned: int = 0
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            rows=self.rows,
+            tokens=self.tokens,
+            targets=self.targets,
+            aligned=self.aligned or None,
+        )
+
+    @property
+    def segments(self) -> int:
+        """Rows, and the padding of a batch that has none, cut into segments."""
+        return self.rows + -(-self.tokens // self.longest)
+
+    def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
+        stored = masked.rows
+        offsets = stored.tokens.offsets
+        borders = segment_borders(offsets, self.tokens, self.longest, self.segments)
+        found = {
+            "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
+            "position_ids": positions_in_row(np.diff(borders))[None],
+            "token_type_ids": filled(stored.token_types, self.tokens, 0)[None],
+            "cu_seqlens": borders.astype(np.int32),
+            "target_positions": filled(masked.targets, self.targets, 0),
+            "labels": filled(stored.tokens.values[masked.targets], self.targets, IGNORED),
+            "row_ids": filled(rows, self.segments, -1),
+            "num_tokens": np.array(offsets[-1]),
+        }
+        if self.pair_label is not None and stored.pair_label is not None:
+            found[self.pair_label] = filled(stored.pair_label, self.segments, IGNORED)
+        for part in parts:
+            found.update(part.packed(masked, self))
+        return {name: torch.from_numpy(array) for name, array in found.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Padded:
+    """Every row on its own line, padded to one length, for models that cannot be packed.
+
+    A batch holds, for B `rows` and L `longest`:
+      input_ids, attention_mask, token_type_ids, labels: int64[B, L]; labels are -100 where nothing
+        is predicted. A line without a row attends to its first padding token, so that no softmax
+        is empty.
+      next_sentence_label or the like, see `pair_label`: int64[B]; -100 as above.
+      row_ids: int64[B]; -1 where there is none.
+      num_tokens: int64[].
+
+    Attributes:
+      rows: B.
+      longest: L.
+      pad: Id of the padding token.
+      pair_label: Name of the labels of pairs; None without pairs.
+    """
+
+    rows: int
+    longest: int
+    pad: int
+    pair_label: str | None
+
+    @property
+    def limits(self) -> Limits:
+        cells = self.rows * self.longest
+        return Limits(rows=self.rows, tokens=cells, targets=cells)
+
+    # Rows of 2 and 3 tokens, L = 4: cells 0 1 4 5 6.
+    def cells(self, masked: MaskedRows) -> Int64:
+        """Returns int64[T]: for each token of the rows, its cell in the flattened batch."""
+        lengths = masked.rows.tokens.lengths
+        return row_numbers(lengths) * self.longest + positions_in_row(lengths)
+
+    def grid(self, cells: Int64, values: Array, filler: int) -> Int64:
+        """Returns int64[B, L]: the values at their cells, and the filler elsewhere."""
+        found = np.full(self.rows * self.longest, filler, np.int64)
+        found[cells] = values
+        return found.reshape(self.rows, self.longest)
+
+    def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
+        stored, targets, cells = masked.rows, masked.targets, self.cells(masked)
+        attended = self.grid(cells, np.ones(len(cells)), 0)
+        attended[:, 0] = 1
+        found = {
+            "input_ids": self.grid(cells, masked.seen, self.pad),
+            "attention_mask": attended,
+            "token_type_ids": self.grid(cells, stored.token_types, 0),
+            "labels": self.grid(cells[targets], stored.tokens.values[targets], IGNORED),
+            "row_ids": filled(rows, self.rows, -1),
+            "num_tokens": np.array(len(cells)),
+        }
+        if self.pair_label is not None and stored.pair_label is not None:
+            found[self.pair_label] = filled(stored.pair_label, self.rows, IGNORED)
+        for part in parts:
+            found.update(part.padded(masked, self))
+        return {name: torch.from_numpy(array) for name, array in found.items()}
+
+
+def filled(values: Array, size: int, filler: int) -> Int64:
+    """Returns int64[size]: the values, then the filler."""
+    found = np.full(size, filler, np.int64)
+    found[: len(values)] = values
+    return found
+
+
+# offsets 0 3 5, size 10, longest 4, segments 5 -> 0 3 | 5 9 | 10 10
+#                                     2 rows, padding of 4 and 1, and an empty segment
+def segment_borders(offsets: Int64, size: int, longest: int, segments: int) -> Int64:
+    """Returns int64[segments + 1]: where segments begin: rows, then padding, then empty ones.
+
+    Args:
+      offsets: int64[R + 1]; where the rows begin, and the last one ends.
+      size: Of the sequence.
+      longest: Maximum tokens of a segment of padding.
+      segments: How many there are.
+    """
+    padding = np.arange(offsets[-1], size, longest)
+    return filled(np.concatenate([offsets[:-1], padding]), segments + 1, size)

@@ -1,0 +1,200 @@
+"""The rows of finished shards, gathered from files that are mapped into memory."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
+from schemas.records import Array, Int64
+from schemas.vocabulary import Vocabulary
+from trainer.rows.mapped_columns import MappedBatches, MappedLists
+from trainer.rows.shard_checks import map_shard, record_batches, relations_of
+from transforms.annotate.annotations import span_marks
+from transforms.arrays.ragged import Ragged, offsets_of
+from transforms.arrays.spans import Spans
+from transforms.build.standard_columns import IGNORED
+from transforms.contract.stored import special_tokens
+from transforms.objectives.recipe import Recipe
+from transforms.windows.token_types import token_types
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows as they are stored.
+
+    Attributes:
+      tokens: `input_ids`, uint16 or uint32, not corrupted.
+      second_segment_start: int64[R].
+      pair_label: int64[R]; label of the pair's relation, -100 if it has none; None without pairs.
+      token_labels: Labels of tokens: name to int[T], -100 where there is none; see
+        `transforms.labels.token_labels`.
+      turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
+    """
+
+    tokens: Ragged
+    second_segment_start: Int64
+    pair_label: Int64 | None
+    token_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    turn_end: int | None = None
+
+    @property
+    def token_types(self) -> Array:
+        """int8[T]; see `transforms.windows.token_types`."""
+        tokens = self.tokens
+        return token_types(tokens.values, tokens.offsets, self.second_segment_start, self.turn_end)
+
+
+class MappedShards:
+    """Shards of one recipe on a local disk, as one table.
+
+    Attributes:
+      lengths: int32[R]; tokens of every row, shard after shard.
+    """
+
+    def __init__(self, paths: Sequence[Path], recipe: Recipe, vocabulary: Vocabulary) -> None:
+        """Maps the files and reads the lengths of all rows.
+
+        Raises:
+          UsageError: if a file cannot be opened.
+          DamagedError: if a file is no uncompressed Arrow file of this recipe, or an offset or code
+            in it points outside.
+        """
+        # The kinds of tokens are for checks; without them less is pickled for a worker.
+        self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
+        self._copies = recipe.copies
+        self._turn_end = vocabulary.sep if recipe.rules.turns else None
+        schema, ids = recipe.schema(vocabulary), vocabulary.id_type
+        files = [map_shard(path) for path in paths]
+        batches = [
+            batch
+            for path, file in zip(paths, files, strict=True)
+            for batch in record_batches(path, file, schema, recipe)
+        ]
+        self._first = offsets_of(np.array([batch.num_rows for batch in batches], np.int64))
+        mapped = MappedBatches(files, batches)
+        self._tokens = mapped.lists("input_ids", ids)
+        self._second = mapped.values("second_segment_start", "uint16")
+        names = [each.targets.columns(ids) for each in recipe.stored]
+        self._selected = [mapped.nested_lists(each.name, "uint16") for each, _ in names]
+        self._seen = [mapped.nested_lists(each.name, ids) for _, each in names]
+        self._spans: dict[str, tuple[MappedLists, MappedLists]] = {}
+        self._marked: dict[str, MappedLists] = {}
+        self._values: dict[str, MappedLists] = {}
+        for name in recipe.annotations:
+            column = ANNOTATIONS[name].name
+            if has_spans(name):
+                starts, ends = (mapped.lists(column, "uint16", 1, each) for each in (4, 6))
+                self._spans[name] = starts, ends
+            else:
+                self._marked[name] = mapped.lists(column, "uint16")
+            if name in ANNOTATION_VALUES:
+                self._values[name] = mapped.lists(ANNOTATION_VALUES[name].name, "uint32")
+        self._words = mapped.lists("word_starts", "uint16") if recipe.needs_words else None
+        self._relation = None
+        if recipe.pair.relations:
+            codes = str(schema.field("pair_relation").type.index_type)
+            self._relation = mapped.values("pair_relation", codes)
+            self._labels = _pair_labels(batches, recipe)
+        self.lengths = self._tokens.lengths(np.diff(self._first))
+        # Keeps the files mapped.
+        self._mapped = mapped
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MappedShards, self._arguments
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def rows(self, rows: Int64) -> Rows:
+        """Returns rows by number, in the order given."""
+        place = self._find(rows)
+        label = None
+        if self._relation is not None:
+            label = self._labels[place[0], self._relation.take(*place)]
+        tokens = self._tokens.take(*place)
+        second = self._second.take(*place).astype(np.int64)
+        labels = self._token_labels(rows, tokens, second)
+        return Rows(tokens, second, label, labels, self._turn_end)
+
+    def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
+        _, recipe, vocabulary = self._arguments
+        if not recipe.labels:
+            return {}
+        special = special_tokens(tokens, second, recipe.rules, vocabulary)
+        return {
+            labels.name: labels.labels(self.marks(rows, labels.name, tokens), special, IGNORED)
+            for labels in recipe.labels
+        }
+
+    def selected(self, rows: Int64, copy: int, number: int = 0) -> tuple[Ragged, Array]:
+        """Returns the positions that a copy selects in each row, and the ids seen at them.
+
+        Args:
+          rows: Their numbers.
+          copy: Number of the copy.
+          number: Of the corruption.
+        """
+        batch, row = self._find(rows)
+        lists = row * self._copies + copy
+        positions = self._selected[number].take(batch, lists)
+        return positions, self._seen[number].take(batch, lists).values
+
+    # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 0 1 0 | 1 0 1 0
+    def marks(self, rows: Int64, name: str, tokens: Ragged) -> Array:
+        """Returns [T]: the marks of an annotation, see `transforms.annotate.annotations`.
+
+        Args:
+          rows: Their numbers.
+          name: Of the annotation.
+          tokens: Of these rows.
+        """
+        if name in self._spans:
+            starts, ends = self.spans(rows, name)
+            base = np.repeat(tokens.offsets[:-1], starts.lengths)
+            return span_marks(Spans(base + starts.values, base + ends.values), len(tokens.values))
+        place = self._find(rows)
+        positions = self._marked[name].take(*place)
+        values = np.ones(len(positions.values), np.uint8)
+        if name in self._values:
+            values = self._values[name].take(*place).values + 1
+        marks = np.zeros(len(tokens.values), values.dtype)
+        marks[np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values] = values
+        return marks
+
+    def spans(self, rows: Int64, name: str) -> tuple[Ragged, Ragged]:
+        """Returns where the annotated spans of each row begin and end."""
+        place = self._find(rows)
+        starts, ends = self._spans[name]
+        return starts.take(*place), ends.take(*place)
+
+    def most_selected(self, number: int = 0) -> Int64:
+        """Returns int64[R]: the most tokens that a copy of a corruption selects in each row."""
+        lengths = self._selected[number].lengths(np.diff(self._first) * self._copies)
+        return lengths.reshape(-1, self._copies).max(axis=1).astype(np.int64)
+
+    def word_starts(self, rows: Int64) -> Ragged | None:
+        """Returns the positions in each row where words begin; None if they are not stored."""
+        return None if self._words is None else self._words.take(*self._find(rows))
+
+    def marked(self, name: str) -> Array:
+        """Returns int32[R]: the number of tokens that an annotation of tokens marks in each row."""
+        return self._marked[name].lengths(np.diff(self._first))
+
+    def _find(self, rows: Int64) -> tuple[Int64, Int64]:
+        """Returns the record batch of each row, and its number in it."""
+        batch = np.searchsorted(self._first, rows, "right") - 1
+        return batch, rows - self._first[batch]
+
+
+def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:
+    """Returns int64[B, N]: for each code that a batch may use, the label of its relation."""
+    most = max(1 << 7, len(recipe.pair.relations))
+    labels = np.full((len(batches), most), IGNORED, np.int64)
+    for row, batch in zip(labels, batches, strict=True):
+        names = relations_of(batch)
+        row[: len(names)] = [recipe.pair.labels.get(name, IGNORED) for name in names]
+    return labels

@@ -1,0 +1,32 @@
+"""Where the heads of tasks find what they need in a model of `transformers`."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """How a kind of model is put together. Every function is given the model.
+
+    Attributes:
+      head: Returns the vocabulary head.
+      pooled: Pools the first tokens of rows, float[S, d].
+      pair_classifier: Returns the layer that classifies pooled first tokens.
+      after_padding: Positions begin after the padding token's id, and not at 0.
+      layers: Returns the layers, each with weights of its own and an `intermediate.dense`; None if
+        there are no such layers.
+    """
+
+    head: Callable[[Any], torch.nn.Module]
+    pooled: Callable[[Any, Tensor], Tensor]
+    pair_classifier: Callable[[Any], torch.nn.Module]
+    after_padding: bool = False
+    layers: Callable[[Any], Sequence[Any]] | None = None
+
+    def first_position(self, config: Any) -> int:
+        """Returns the position of the first token of a row."""
+        return int(config.pad_token_id) + 1 if self.after_padding else 0
