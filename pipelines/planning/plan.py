@@ -28,6 +28,7 @@ from transforms.files.planned_file import LookError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
 from transforms.read.input_files import check_heads, match_inputs
+from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 
 # Every range is spelt out in the job that is sent to a runner.

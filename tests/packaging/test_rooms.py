@@ -1,0 +1,84 @@
+"""The plan of the code holds: no circle of imports, and no arrow from a lower room to a higher."""
+
+import pytest
+
+from tests.packaging.imports import ROOT, Graph, circles, import_graph, room_of
+
+ROOMS = (
+    "schemas",
+    "transforms.arrays",
+    "transforms.text",
+    "transforms.files",
+    "transforms.records",
+    "transforms.detect",
+    "transforms.read",
+    "transforms.annotate",
+    "transforms.tokens",
+    "transforms.contract",
+    "transforms.checks",
+    "transforms.windows",
+    "transforms.pairs",
+    "transforms.corruption",
+    "transforms.labels",
+    "transforms.objectives",
+    "transforms.build",
+    "pipelines.running",
+    "pipelines.folder",
+    "pipelines.planning",
+    "pipelines.report",
+    "pipelines",
+    "trainer.rows",
+    "trainer.tasks",
+    "trainer.loader",
+    "trainer.models",
+    "trainer",
+)
+"""From the bottom up; a room imports from itself and from those before it."""
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return import_graph()
+
+
+def test_every_room_has_its_place(graph: Graph) -> None:
+    assert {room_of(module) for module in graph} == {*ROOMS, "transforms"}
+    assert not graph["transforms"]
+
+
+def test_there_is_no_circle(graph: Graph) -> None:
+    assert circles(graph) == []
+
+
+def test_no_room_imports_from_one_above_it(graph: Graph) -> None:
+    place = {room: number for number, room in enumerate(ROOMS)}
+    upwards = [
+        f"{module} imports {other}"
+        for module, others in graph.items()
+        for other in others
+        if room_of(module) in place and room_of(other) in place
+        if place[room_of(other)] > place[room_of(module)]
+    ]
+    assert upwards == []
+
+
+def test_rooms_say_what_they_are_for() -> None:
+    for room in ROOMS:
+        path = ROOT.joinpath(*room.split("."), "__init__.py")
+        assert path.read_text("utf-8").startswith('"""'), room
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}
+    found = circles({name: frozenset(others) for name, others in graph.items()})
+    assert sorted(found) == [["a", "b", "c"], ["d", "e"]]
+
+
+def test_the_two_sides_of_the_trainer_do_not_meet(graph: Graph) -> None:
+    """Batches know nothing of models, and models nothing of the order of batches."""
+    for one, other in (("loader", "models"), ("models", "loader")):
+        inside = [module for module in graph if room_of(module) == f"trainer.{one}"]
+        assert inside
+        for module in inside:
+            met = {room_of(each) for each in graph[module]}
+            assert f"trainer.{other}" not in met, module
