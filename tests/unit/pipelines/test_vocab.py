@@ -251,7 +251,7 @@ def test_a_text_of_rare_characters_is_told(model: str, tmp_path: Path, capsys: C
     (tmp_path / "a.txt").write_text("a b c")
     options = ["--model", model, "--size", "100"]
     assert train(tmp_path / "x.json", *options, text=tmp_path / "a.txt") == 2
-    assert "room for none of the 0 characters" in capsys.readouterr().err
+    assert "no room for any of the 0 characters" in capsys.readouterr().err
 
 
 def test_no_text_is_told(tmp_path: Path, capsys: Captured) -> None:
