@@ -1,9 +1,12 @@
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from tests.support.made_once import SHARED_FOLDER, made_once
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -22,6 +25,14 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder that all processes of this run share; pytest-xdist starts them later."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="shardmill-tests-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[SHARED_FOLDER] = folder.name
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real text beside the project; tests that need it are skipped without it."""
@@ -38,8 +49,12 @@ def sample() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tokenizer(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tokenizer(sample: Path) -> Path:
     """A small WordPiece tokenizer of the bundled sample."""
+    return made_once("tokenizer.json", lambda path: train_tokenizer(sample, path))
+
+
+def train_tokenizer(sample: Path, path: Path) -> None:
     wordpiece = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     wordpiece.normalizer = normalizers.BertNormalizer()
     wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -47,6 +62,4 @@ def tokenizer(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         vocab_size=3000, special_tokens=SPECIAL_TOKENS, show_progress=False
     )
     wordpiece.train([str(path) for path in sorted(sample.glob("*.txt"))], trainer)
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     wordpiece.save(str(path))
-    return path

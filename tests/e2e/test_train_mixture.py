@@ -1,22 +1,21 @@
 """One model learns the members of a mixture, in steps that a schedule gives to them."""
 
 import contextlib
-import functools
 import io
 import json
 import shutil
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForPreTraining
 
 from pipelines.cli import main as shardmill
+from tests.support.made_once import made_once
 from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from tests.support.training_runs import (
+    assert_same,
     finish,
     records,
     saved,
@@ -32,37 +31,17 @@ MEMBERS = ("bert-wwm", "albert", "roberta-wwm-ext")
 SMALL = ("--batch-tokens", "512", "--batches-per-step", "2")
 
 
-@functools.cache
-def _root() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="shardmill-mixtures-")
-
-
-def built(name: str, folder: Path, *options: str) -> Path:
+def build_into(folder: Path, name: str, *options: str) -> None:
     text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file("wordpiece"))]
     given = ["--shards", "2", "--eval-fraction", "0.1", "--copies", "2", *options]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert shardmill(["build", name, *text, "--output", str(folder), *given]) == 0
-    return folder
 
 
-@functools.cache
 def mixture(members: str = "bert-wwm,albert=2,roberta-wwm-ext", length: int = 64) -> Path:
-    folder = Path(_root().name) / f"{members}-{length}"
-    return built("mixture", folder, "--members", members, "--max-seq-length", str(length))
-
-
-def assert_same(one: Any, other: Any) -> None:
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for name, value in one.items():
-            assert_same(value, other[name])
-    elif isinstance(one, list):
-        for pair in zip(one, other, strict=True):
-            assert_same(*pair)
-    else:
-        assert one == other
+    options = ("--members", members, "--max-seq-length", str(length))
+    name = f"mixture-{members}-{length}"
+    return made_once(name, lambda folder: build_into(folder, "mixture", *options))
 
 
 def test_the_log_tells_objective_and_stage(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Finished builds of the bundled sample, made once a test process and shared: only read them."""
+"""Finished builds of the bundled sample, made once a test run and shared: only read them."""
 
 import collections
 import contextlib
@@ -7,13 +7,13 @@ import io
 import json
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.build import main as build
+from tests.support.made_once import made_once
 from tests.support.recipes import varied
 from transforms.objectives import OBJECTIVES
 from transforms.text.normalize import normalize_texts
@@ -31,11 +31,6 @@ OPTIONS = {
 
 
 @functools.cache
-def _root() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="shardmill-tests-")
-
-
-@functools.cache
 def sample_documents() -> tuple[bytes, ...]:
     texts = [path.read_bytes() for path in sorted(SAMPLE.glob("*.txt"))]
     return tuple(normalize_texts([part for text in texts for part in text.split(b"\n\n")]))
@@ -43,16 +38,22 @@ def sample_documents() -> tuple[bytes, ...]:
 
 @functools.cache
 def tokenizer_file(model: str, size: int = 3000) -> Path:
-    path = Path(_root().name) / f"{model}-{size}.json"
     training = Training(model=model, size=size, lowercase=model == "wordpiece")
-    path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")
-    return path
+
+    def make(path: Path) -> None:
+        path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")
+
+    return made_once(f"{model}-{size}.json", make)
 
 
 @functools.cache
 def records_file() -> Path:
-    """Writes records of queries and titles: a heading of the sample, and each line below it."""
-    path, records = Path(_root().name) / "records.jsonl", []
+    """Returns records of queries and titles: a heading of the sample, and each line below it."""
+    return made_once("records.jsonl", _write_records)
+
+
+def _write_records(path: Path) -> None:
+    records = []
     for document in sample_documents():
         query, *titles = document.decode().split("\n")
         for number, title in enumerate(titles):
@@ -61,21 +62,22 @@ def records_file() -> Path:
             records.append({"query": query, "title": title, "label": label})
     lines = (json.dumps(record, ensure_ascii=False) for record in records)
     path.write_text("\n".join(lines), encoding="utf-8")
-    return path
 
 
 @functools.cache
 def entities_file() -> Path:
-    """Writes the longer words and most frequent pairs of ideographs of the sample as entities."""
+    """Returns the longer words and most frequent pairs of ideographs of the sample as entities."""
+    return made_once("entities.tsv", _write_entities)
+
+
+def _write_entities(path: Path) -> None:
     text = b"\n".join(sample_documents()).decode()
     words = collections.Counter(re.findall(r"\b[A-Za-z]{6,}\b", text))
     pairs = collections.Counter(re.findall(r"(?=([\u4e00-\u9fff]{2}))", text))
     forms = sorted(words) + sorted(form for form, _ in pairs.most_common(100))
-    path = Path(_root().name) / "entities.tsv"
     # Every third entity has the name of the one before as well.
     lines = [f"{form}\tQ{number - number // 3}\n" for number, form in enumerate(forms)]
     path.write_text("".join(lines), encoding="utf-8")
-    return path
 
 
 def needed_options(recipe: str) -> list[str]:
@@ -92,9 +94,8 @@ def copies_in(recipe: str) -> int:
 @functools.cache
 def corpus(recipe: str, model: str = "") -> Path:
     """Returns a build of the sample: two shards for training, one for evaluation, `copies_in`."""
-    folder = Path(_root().name) / f"{recipe}-{model or MODELS.get(recipe, 'wordpiece')}"
-    build_into(folder, recipe, text_of(recipe), model)
-    return folder
+    name = f"{recipe}-{model or MODELS.get(recipe, 'wordpiece')}"
+    return made_once(name, lambda folder: build_into(folder, recipe, text_of(recipe), model))
 
 
 def takes_records(recipe: str) -> bool:

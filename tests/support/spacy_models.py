@@ -1,8 +1,8 @@
 """A small statistical spaCy pipeline, trained on a few labelled sentences."""
 
-import functools
-import tempfile
 from pathlib import Path
+
+from tests.support.made_once import made_once
 
 SENTENCES = [
     ("{0} went to {1} .", ("PERSON", "PLACE")),
@@ -17,14 +17,12 @@ NAMES = {
 }
 
 
-@functools.cache
-def _root() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="shardmill-models-")
-
-
-@functools.cache
 def trained_model() -> str:
     """Returns the folder of a pipeline that finds persons, places and parts of speech."""
+    return str(made_once("spacy-model", _train))
+
+
+def _train(folder: Path) -> None:
     import spacy
     from spacy.training import Example
     from spacy.util import fix_random_seed
@@ -52,6 +50,4 @@ def trained_model() -> str:
     optimizer = nlp.initialize(lambda: examples)
     for _ in range(40):
         nlp.update(examples, sgd=optimizer)
-    folder = Path(_root().name) / "model"
     nlp.to_disk(folder)
-    return str(folder)

@@ -1,5 +1,6 @@
 """`shardmill verify` finds every mutation of a finished build, and nothing in an untouched one."""
 
+import functools
 import hashlib
 import itertools
 import json
@@ -21,19 +22,21 @@ MASK = 4
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Folder]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder]:
+    """Builds a recipe when a test first asks for it."""
     path = tmp_path_factory.mktemp("built")
-    return {name: build_folder(path / name, recipe) for name, recipe in OBJECTIVES.items()}
+    return functools.cache(lambda name: build_folder(path / name, OBJECTIVES[name]))
 
 
 @pytest.fixture
-def folder_of(built: dict[str, Folder], tmp_path: Path) -> Callable[[str], Folder]:
+def folder_of(built: Callable[[str], Folder], tmp_path: Path) -> Callable[[str], Folder]:
     """Copies the finished build of a recipe."""
 
     def copy(name: str) -> Folder:
-        shutil.copytree(built[name].path, tmp_path / name)
-        manifest = json.loads(json.dumps(built[name].manifest))
-        return Folder(tmp_path / name, built[name].settings, manifest)
+        original = built(name)
+        shutil.copytree(original.path, tmp_path / name)
+        manifest = json.loads(json.dumps(original.manifest))
+        return Folder(tmp_path / name, original.settings, manifest)
 
     return copy
 
