@@ -157,12 +157,14 @@ def test_the_seed_decides_everything(name: str) -> None:
     assert table.equals(build(recipe, tokens, 2)[1]) == (not recipe.corrupt)
 
 
-@NAMES
+@pytest.mark.parametrize("name", [name for name, each in sorted(OBJECTIVES.items()) if each.stored])
 def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
     recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=3)
     _, three = build(recipe, large(), 1)
     _, two = build(varied(recipe, copies=2), large(), 1)
-    for column in itertools.chain(*(each.targets.columns("uint16") for each in recipe.stored[:1])):
+    columns = recipe.stored[0].targets.columns("uint16")
+    assert columns
+    for column in columns:
         first_two = [row[:2] for row in three.column(column.name).to_pylist()]
         assert first_two == two.column(column.name).to_pylist()
         flat = [
@@ -216,7 +218,6 @@ def test_a_recipe_travels(name: str) -> None:
     recipe = OBJECTIVES[name]
     assert pickle.loads(pickle.dumps(recipe)) == recipe
     assert len(recipe.parts) >= 3 + len(recipe.corrupt)
-    assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
 @NAMES

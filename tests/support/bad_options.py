@@ -91,17 +91,17 @@ class Outcome:
             return ""
         if self.status not in (1, 2):
             return f"ended with {self.status}"
-        told = [line for line in lines if line.startswith("shardmill: ")]
-        if len(told) != 1 or len(lines) != 1:
+        messages = [line for line in lines if line.startswith("shardmill: ")]
+        if len(messages) != 1 or len(lines) != 1:
             return f"{len(lines)} lines on standard error"
-        if "fault of shardmill" in told[0] or len(told[0]) > 1500:
-            return f"told {told[0][:300]}"
+        if "fault of shardmill" in messages[0] or len(messages[0]) > 1500:
+            return f"reported {messages[0][:300]}"
         if self.status == 1 and name != "--output":
-            return f"was no usage error: {told[0][:300]}"
+            return f"was no usage error: {messages[0][:300]}"
         # Whoever prepares a folder knows no option, and names the folder.
-        if name == "--output" and any(each in told[0] for each in _OF_OUTPUT):
+        if name == "--output" and any(each in messages[0] for each in _OF_OUTPUT):
             return ""
-        return "" if name in told[0] else f"does not name {name}: {told[0][:300]}"
+        return "" if name in messages[0] else f"does not name {name}: {messages[0][:300]}"
 
 
 def run(command: str, arguments: Sequence[str], seconds: float = SECONDS) -> Outcome:

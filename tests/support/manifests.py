@@ -44,8 +44,8 @@ def build_manifest(**changes: Any) -> dict[str, Any]:
 def mixture_manifest(*members: str, **changes: Any) -> dict[str, Any]:
     """Returns the manifest of a mixture."""
     own = {"weight": 1.0, "splits": {}, "checksum": SHA256}
-    told = {each: {**_OWN, **own, "recipe": {"name": each, "settings": {}}} for each in members}
-    mixture = {"mixture": {"name": "mixture", "order": list(members)}, "members": told}
+    by_name = {each: {**_OWN, **own, "recipe": {"name": each, "settings": {}}} for each in members}
+    mixture = {"mixture": {"name": "mixture", "order": list(members)}, "members": by_name}
     return {**_SHARED, **_DEALT, **mixture, **changes}
 
 

@@ -119,7 +119,7 @@ def build_into(folder: Path, recipe: str, text: str, model: str = "") -> None:
 
 
 def copy_of(recipe: str, folder: Path) -> Path:
-    """Returns a build that a test may spoil."""
+    """Returns a build that a test may damage."""
     shutil.copytree(corpus(recipe), folder)
     return folder
 

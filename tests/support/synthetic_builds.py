@@ -1,4 +1,4 @@
-"""Small finished builds for tests, made without Beam, and ways to spoil them."""
+"""Small finished builds for tests, made without Beam, and ways to damage them."""
 
 import dataclasses
 import functools

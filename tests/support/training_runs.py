@@ -64,10 +64,10 @@ def start(
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """Waits for a run that must succeed; returns what it told."""
-    told, errors = process.communicate(timeout=300)
+    """Waits for a run that must succeed; returns what it wrote."""
+    written, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    return told + errors
+    return written + errors
 
 
 def records(output: Path, event: str = "train") -> list[dict[str, Any]]:

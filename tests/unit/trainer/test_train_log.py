@@ -88,13 +88,18 @@ def test_a_terminal_has_one_line_that_changes(
 
 
 def test_a_terminal_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(_: str) -> int:
+    tried = []
+
+    def write(text: str) -> int:
+        tried.append(text)
         raise BrokenPipeError
 
     monkeypatch.setattr(sys.stderr, "write", write)
     lines = Lines(10)
-    lines.write(TRAINED)
+    lines.write({**TRAINED, "step": 1})
+    lines.write({**TRAINED, "step": 2})
     lines.close()
+    assert [line[:15] for line in tried] == ["train step 1/10", "train step 2/10"]
 
 
 def test_a_log_has_a_line_a_record(capsys: Captured) -> None:

@@ -1,7 +1,6 @@
 """What holds for every family: packed rows give what the class of Hugging Face gives for them."""
 
 import copy
-import dataclasses
 import functools
 import json
 import tempfile
@@ -444,4 +443,3 @@ def test_every_family_names_classes_that_exist() -> None:
     for family in ENCODERS.values():
         for kind in filter(None, (family.masked_lm, family.pairs)):
             assert hasattr(transformers, kind)
-        assert dataclasses.is_dataclass(family)

@@ -4,7 +4,6 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -97,11 +96,9 @@ def test_batches_of_other_targets(recipe: str, settings: list[str], tmp_path: Pa
     for setting in settings:
         arguments += ["--set", setting]
     assert build([*arguments, "--shards", "1", "--eval-fraction", "0"]) == 0
-    batches = ArrowBatches(tmp_path / "out", batch_tokens=1024)
-    for batch in batches:
-        row = np.searchsorted(batch["cu_seqlens"].numpy(), batch["target_positions"].numpy())
-        assert (row >= 0).all()
-        assert int((batch["labels"] != -100).sum()) > 0
-        if recipe == "structbert":
-            assert int((batch["wso_labels"] != -100).sum()) > 0
-        break
+    batch = next(iter(ArrowBatches(tmp_path / "out", batch_tokens=1024)))
+    targets = batch["target_positions"][batch["labels"] != -100]
+    assert len(targets) > 0
+    assert int(targets.max()) < int(batch["num_tokens"])
+    if recipe == "structbert":
+        assert int((batch["wso_labels"] != -100).sum()) > 0

@@ -97,11 +97,10 @@ def test_tables(table: str, ends: str) -> None:
     assert table_kind(text[:HEAD_BYTES], whole=len(text) < HEAD_BYTES) == kind
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [each for each in TABLES if TABLES[each][0].count("\n") > 50])
 def test_tables_of_which_only_the_head_is_seen(table: str) -> None:
     text, kind = TABLES[table]
-    if text.count("\n") > 50:
-        assert table_kind(text[: 2 * len(text) // 3], whole=False) == kind
+    assert table_kind(text[: 2 * len(text) // 3], whole=False) == kind
 
 
 NO_TABLES = {
