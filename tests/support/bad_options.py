@@ -147,7 +147,8 @@ def _parse_train(argv: Sequence[str] | None = None) -> int:
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
-    module = {"train": "trainer.options", "build": "pipelines.planning.options"}.get(command)
+    elsewhere = {"train": "trainer.options", "build": "pipelines.planning.build_arguments"}
+    module = elsewhere.get(command)
     parser: argparse.ArgumentParser = importlib.import_module(
         module or module_of(command)
     )._parser()

@@ -106,7 +106,7 @@ def test_death_at_start_is_told_in_its_own_words(
     ],
 )
 def test_last_words(returncode: int, words: str, told: str) -> None:
-    assert workers._told(returncode, words).endswith(told)
+    assert workers._ending(returncode, words).endswith(told)
 
 
 def test_a_worker_ends_with_its_parent() -> None:
