@@ -18,7 +18,6 @@ from schemas.records import Int64
 from transforms.annotate.annotations import marked_spans
 from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.rewrite import ShuffleTokens
 from transforms.objectives.recipe import Corruption
 
 MASKED, RANDOM, KEPT, SHUFFLED = KINDS = ("masked", "random", "kept", "shuffled")
@@ -169,7 +168,7 @@ class RowDecoder:
         original, seen = stored.original[begin:end], stored.seen[begin:end]
         mask = self._vocabulary.roles.get("mask")
         kinds = np.where(seen == mask, MASKED, np.where(seen == original, KEPT, RANDOM))
-        if isinstance(corruption.rewrite, ShuffleTokens):
+        if corruption.rewrite.reorders:
             kinds = np.full(len(seen), SHUFFLED)
         tokens = self._tokens(seen.tolist())
         for position, kind, old, new in zip(

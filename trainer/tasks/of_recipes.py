@@ -1,7 +1,6 @@
 """Which tasks the examples of a recipe have, and those of several recipes together."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from trainer.tasks.masked import MaskedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
-from transforms.corruption.targets import ContrastedRun, FreshTokens, MaskedSpans, MaskedTokens
 from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
 
 
@@ -33,13 +31,12 @@ def _spans(corruption: Corruption, recipe: Recipe, first: bool) -> Sequence[Task
     return MaskedTask(name, first), BoundaryTask(name, first, recipe.layout)
 
 
-TASKS: Mapping[type[Any], Callable[[Corruption, Recipe, bool], Sequence[Task]]] = {
-    MaskedTokens: _masked,
-    MaskedSpans: _spans,
-    FreshTokens: _masked,
-    ContrastedRun: _contrasted,
+TASKS: Mapping[str, Callable[[Corruption, Recipe, bool], Sequence[Task]]] = {
+    "masked": _masked,
+    "masked_spans": _spans,
+    "contrasted": _contrasted,
 }
-"""By the targets of a corruption; the last argument says that it is the recipe's first one."""
+"""By `Targets.task` of a corruption; the last argument says that it is the recipe's first one."""
 
 LABEL_TASKS: Mapping[str, Task] = {ENTITY_IDS: EntityTask()}
 """By the name of the labels of tokens, for those that are not a `TokenLabelTask`."""
@@ -53,7 +50,7 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     """
     found: list[Task] = []
     for number, corruption in enumerate(recipe.corrupt):
-        make = TASKS.get(type(corruption.targets))
+        make = TASKS.get(corruption.targets.task)
         if make is None:
             raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
         found.extend(make(corruption, recipe, number == 0))

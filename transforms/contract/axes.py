@@ -235,11 +235,13 @@ class Targets(Protocol):
       standard: Whether the originals of its tokens are predicted from the vocabulary, which is all
         that the standard columns of an export can say.
       leads: Whether a recipe's first corruption may have it.
+      task: What is learned of them, by name; the trainer has a table of these names.
     """
 
     stored: ClassVar[bool]
     standard: ClassVar[bool]
     leads: ClassVar[bool]
+    task: ClassVar[str]
 
     @property
     def name(self) -> str: ...

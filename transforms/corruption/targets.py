@@ -52,6 +52,7 @@ class MaskedTokens(Part):
     stored: ClassVar[bool] = True
     standard: ClassVar[bool] = True
     leads: ClassVar[bool] = True
+    task: ClassVar[str] = "masked"
 
     name: str = "mlm"
 
@@ -94,6 +95,7 @@ class ContrastedRun(MaskedTokens):
 
     standard: ClassVar[bool] = False
     leads: ClassVar[bool] = False
+    task: ClassVar[str] = "contrasted"
 
     name: str = "ngram"
 
@@ -113,6 +115,8 @@ class MaskedSpans(MaskedTokens):
     Differs: pairs of boundaries are not stored.
     """
 
+    task: ClassVar[str] = "masked_spans"
+
     def losses(self, *, first: bool) -> tuple[str, ...]:
         return self.name, "sbo" if first else f"{self.name}_sbo"
 
@@ -130,6 +134,7 @@ class FreshTokens(Part):
     stored: ClassVar[bool] = False
     standard: ClassVar[bool] = False
     leads: ClassVar[bool] = True
+    task: ClassVar[str] = "masked"
 
     name: str = "mlm"
 
