@@ -9,7 +9,7 @@ from rich.console import Console
 from pipelines.folder.corpus import open_corpus
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.page import render_report
-from pipelines.report.rows import example_rows, read_rows, spread
+from pipelines.report.rows import evenly_spaced, example_rows, read_rows
 from pipelines.report.terminal import show
 from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.manifest_parts import ShardEntry
@@ -37,7 +37,7 @@ def _parser() -> Parser:
         "--rows",
         type=whole(1),
         metavar="N",
-        help="how many (4, or 1 with --row), spread over the shard",
+        help="how many (4, or 1 with --row), evenly_spaced over the shard",
     )
     parser.add_argument(
         "--row", type=whole(), metavar="K", help="from row K of the shard on instead"
@@ -117,7 +117,7 @@ def _numbers(shard: ShardEntry, first: int | None, count: int | None) -> list[in
     if count is not None and count < 1:
         raise UsageError(f"--rows must be at least 1, got {count}")
     if first is None:
-        return spread(shard.rows, count or 4)
+        return evenly_spaced(shard.rows, count or 4)
     if not 0 <= first < shard.rows:
         raise UsageError(f"--row {first}: {shard.path} has rows 0 to {shard.rows - 1}")
     return list(range(first, min(first + (count or 1), shard.rows)))

@@ -16,13 +16,13 @@ LOG, TENSORBOARD = "log.jsonl", "tensorboard"
 EVENTS = frozenset({"train", "eval", "note"})
 _BEGINS = b'{"event": "'
 _CLEAR = "\r\x1b[2K"
-Record = Mapping[str, Any]
+LogRecord = Mapping[str, Any]
 
 
 class Log(Protocol):
     """Somewhere to write records."""
 
-    def write(self, record: Record) -> None: ...
+    def write(self, record: LogRecord) -> None: ...
 
     def sync(self) -> None:
         """Makes sure that what was written survives a machine that stops."""
@@ -52,7 +52,7 @@ class JsonLines:
         if not ends:
             self._file.write(b"\n")
 
-    def write(self, record: Record) -> None:
+    def write(self, record: LogRecord) -> None:
         try:
             self._file.write(json.dumps(record).encode() + b"\n")
             self._file.flush()
@@ -126,7 +126,7 @@ class TensorBoard:
         writer: Any = SummaryWriter
         self._writer = writer(str(run / TENSORBOARD), purge_step=step + 1)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: LogRecord) -> None:
         for name, value in record.items():
             if isinstance(value, int | float) and name != "step":
                 self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
@@ -149,7 +149,7 @@ class Lines:
         self._steps = steps
         self._terminal = sys.stderr.isatty()
 
-    def write(self, record: Record) -> None:
+    def write(self, record: LogRecord) -> None:
         line = describe(record, self._steps)
         if record["event"] == "train" and self._terminal:
             width = shutil.get_terminal_size().columns - 1
@@ -170,7 +170,7 @@ class Lines:
             sys.stderr.flush()
 
 
-def describe(record: Record, steps: int) -> str:
+def describe(record: LogRecord, steps: int) -> str:
     """Returns a record as a line for people."""
     shown = [f"{record['event']} step {record['step']:,}/{steps:,}"]
     if "seconds_left" in record:
@@ -186,7 +186,7 @@ def describe(record: Record, steps: int) -> str:
     return " · ".join(shown)
 
 
-def _forms(record: Record) -> Iterator[tuple[str, str]]:
+def _forms(record: LogRecord) -> Iterator[tuple[str, str]]:
     """Yields the names of figures and their formats; those not in `_WORDS` by their own names."""
     for name, text in _WORDS.items():
         for kind, before, form in _OTHERS:

@@ -26,7 +26,7 @@ RECORD = "run.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Record:
+class RunRecord:
     """Content of RUN/.shardmill/run.json.
 
     Attributes:
@@ -95,7 +95,7 @@ def find_run(run: Path) -> str | None:
         if path.name not in {LOCK, RECORD}
     ]
     try:
-        found = read_json_file(record, Record).run
+        found = read_json_file(record, RunRecord).run
     except FileNotFoundError:
         found = None
     except OSError as error:

@@ -10,7 +10,7 @@ from schemas.lock import WORK_FOLDER
 from schemas.manifest import MANIFEST
 from transforms.files.atomic_files import make_folder
 from transforms.files.storage import join
-from transforms.files.work_folder import RECORD, Record, write_record
+from transforms.files.work_folder import RECORD, FolderRecord, write_record
 
 SEALS = frozenset({MANIFEST, EXPORT})
 """The files that say that a folder is finished."""
@@ -25,7 +25,7 @@ def clear(found: Found, locks: Locks) -> None:
     """
     place = found.place
     members = {name: each for name, each in found.members.items() if each is not None}
-    record = Record(
+    record = FolderRecord(
         command=found.command,
         identity={},
         files=tuple(sorted(found.files)),

@@ -20,7 +20,7 @@ from transforms.files.storage import join
 from transforms.files.work_folder import (
     RECORD,
     ROOT_NAMES,
-    Record,
+    FolderRecord,
     failure_name,
     note_name,
     note_of,
@@ -103,7 +103,7 @@ def _check_members(folder: str, names: Iterable[str], *, is_member: bool) -> Non
             )
 
 
-def _record(place: Place) -> Record | None:
+def _record(place: Place) -> FolderRecord | None:
     """Returns the record of work in progress, if there is one."""
     path = f"{WORK_FOLDER}/{RECORD}"
     if place.look(path) is None:

@@ -24,7 +24,7 @@ from schemas.lock import WORK_FOLDER
 from transforms.files.atomic_files import make_folder
 from transforms.files.paths import real_path
 from transforms.files.storage import join
-from transforms.files.work_folder import Note, Record, note_name, write_note, write_record
+from transforms.files.work_folder import FolderRecord, Note, note_name, write_note, write_record
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def _reopen(found: Found) -> Found:
     """Makes a finished export that lost files an unfinished one: what is there keeps its note."""
     folder = found.place.folder
     make_folder(join(folder, WORK_FOLDER))
-    record = Record(command=found.command, identity=found.identity, files=tuple(found.files))
+    record = FolderRecord(command=found.command, identity=found.identity, files=tuple(found.files))
     write_record(folder, record)
     for path, stored in found.files.items():
         if stored is not None:
@@ -256,7 +256,7 @@ def start(folder: str, wanted: Wanted) -> None:
     """
     make_folder(folder)
     make_folder(join(folder, WORK_FOLDER))
-    record = Record(
+    record = FolderRecord(
         command=wanted.command,
         identity=wanted.identity,
         files=tuple(sorted(wanted.files)),

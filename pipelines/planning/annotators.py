@@ -34,7 +34,7 @@ _SAMPLE_BYTES = 1 << 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class AnnotationSource:
     """Where entities and phrases come from.
 
     Attributes:
@@ -90,7 +90,7 @@ def annotator_of(options: RunOptions, kinds: Sequence[str]) -> Annotator:
     )
 
 
-def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | None:
+def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> AnnotationSource | None:
     """Returns where a build's entities and phrases come from, None if its recipes have none.
 
     Raises:
@@ -114,7 +114,7 @@ def choose_source(options: BuildOptions, recipes: Sequence[Recipe]) -> Source | 
             return _stored(options.annotations, kinds, names)
     annotator = annotator_of(options, kinds)
     loaded = load_annotator(annotator)
-    return Source(
+    return AnnotationSource(
         annotations=annotator,
         identity=loaded.identity,
         software=list(loaded.identity["software"]),
@@ -135,7 +135,7 @@ def _entities(annotations: Annotations, kinds: Sequence[str], names: str) -> tup
     )
 
 
-def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
+def _stored(folder: str, kinds: Sequence[str], names: str) -> AnnotationSource:
     """Opens a folder of annotations."""
     manifest = read_annotations_manifest(folder)
     identity = json_of(manifest.annotator)
@@ -176,7 +176,7 @@ def _stored(folder: str, kinds: Sequence[str], names: str) -> Source:
     identity["sources"] = {kind: identity["sources"][kind] for kind in kinds}
     paths = tuple(entry.path for entry in entries)
     stored = StoredAnnotations(folder=folder, paths=paths, entities_sha256=manifest.entities.sha256)
-    return Source(
+    return AnnotationSource(
         annotations=stored,
         identity=identity,
         software=(),

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from pipelines.planning.annotators import Source
+from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.files import read_file
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.recipe_needs import check_counts, check_segmenter
@@ -17,7 +17,7 @@ from transforms.text.words import Segmenter
 
 
 def build_settings(
-    options: BuildOptions, recipes: Sequence[Recipe], source: Source | None
+    options: BuildOptions, recipes: Sequence[Recipe], source: AnnotationSource | None
 ) -> list[BuildSettings]:
     """Returns what each recipe is built with, after checking that it can use the tokenizer."""
     tokenizer_json = read_file(options.tokenizer, "--tokenizer")

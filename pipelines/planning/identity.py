@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.planning.annotators import Source
+from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.options import BuildOptions
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
@@ -27,7 +27,7 @@ def identity_of(
     builder: ShardBuilder,
     options: BuildOptions,
     files: Sequence[InputFile],
-    source: Source | None,
+    source: AnnotationSource | None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
     settings = builder.settings
@@ -54,7 +54,7 @@ def identity_of(
     }
 
 
-def _entities(source: Source) -> dict[str, Any]:
+def _entities(source: AnnotationSource) -> dict[str, Any]:
     return {"count": len(source.entities), "sha256": entities_sha256(source.entities)}
 
 

@@ -251,7 +251,7 @@ def read_rows(
     return rows
 
 
-def spread(rows: int, wanted: int) -> list[int]:
+def evenly_spaced(rows: int, wanted: int) -> list[int]:
     """Returns numbers of rows, evenly spread over all of them."""
     count = min(rows, wanted)
     numbers: Int64 = (np.arange(count) * rows + rows // 2) // max(count, 1)
@@ -263,5 +263,5 @@ def example_rows(corpus: Corpus, wanted: int = 12) -> list[Row]:
     for shards in corpus.splits.values():
         for shard in shards:
             if shard.rows:
-                return read_rows(corpus, shard, spread(shard.rows, wanted), copy=0)
+                return read_rows(corpus, shard, evenly_spaced(shard.rows, wanted), copy=0)
     return []

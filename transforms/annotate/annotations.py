@@ -118,7 +118,7 @@ def span_column(marks: Bytes, offsets: Int64) -> pa.Array:
     )
 
 
-def column_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
+def token_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
     """Returns starts and ends of a column's spans, uint16 relative to the row, and row offsets."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])

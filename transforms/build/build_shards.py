@@ -86,7 +86,9 @@ class ShardBuilder:
     software: Mapping[str, str]
     owner: str = ""
 
-    def build(self, shard: ShardId, source: "Source", tokens: Tokens) -> ShardEntry | BuildError:
+    def build(
+        self, shard: ShardId, source: "ShardSource", tokens: Tokens
+    ) -> ShardEntry | BuildError:
         """Builds a shard of tokens, and writes its entry and it.
 
         Returns:
@@ -112,7 +114,7 @@ class ShardBuilder:
             raise OSError(f"cannot write {shard.name} in {self.output}: {error}") from error
         return entry
 
-    def _write(self, shard: ShardId, source: "Source", examples: Examples) -> ShardEntry:
+    def _write(self, shard: ShardId, source: "ShardSource", examples: Examples) -> ShardEntry:
         recipe, vocabulary = self.settings.recipe, self.settings.vocabulary
         statistics: list[Mapping[str, int]] = []
 
@@ -168,7 +170,7 @@ class ShardBuilder:
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class ShardSource:
     """What a shard is built from.
 
     Attributes:
@@ -207,7 +209,7 @@ def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[
         held = [tokenize_shard(text, first.settings, shard, others)]
     except AnnotationError as error:
         raise BuildError(f"{shard.name}: {error}") from error
-    source = Source(len(text.document_starts), text.duplicates, held[0].exact_path)
+    source = ShardSource(len(text.document_starts), text.duplicates, held[0].exact_path)
     del text
     for builder in builders:
         # Nothing here holds the tokens when the last recipe has made its examples of them.

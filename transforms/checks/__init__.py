@@ -1,1 +1,6 @@
-"""What a finished shard must hold: invariants of every row, and statistics over all rows."""
+"""What a finished shard must hold: invariants of every row, and statistics over all rows.
+
+Checks are given stored rows, values and protocols; they know neither recipes nor parts.
+
+Imports: contract, tokens and the rooms below them.
+"""

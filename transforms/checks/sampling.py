@@ -11,7 +11,7 @@ from transforms.arrays.randomness import rng_for
 from transforms.checks.words import selection_matrix, word_units
 from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
-from transforms.contract.stored import StoredBatch, take_rows
+from transforms.contract.stored import StoredBatch, take_stored_rows
 
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""
@@ -46,7 +46,9 @@ def sample(
       skip: Units at the beginning of every segment that are left out, since spans that go to the
         right reach them less often than others.
     """
-    some = take_rows(batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1)))
+    some = take_stored_rows(
+        batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1))
+    )
     if WORDS in units.needs:
         starts, sizes = word_units(some)
     else:

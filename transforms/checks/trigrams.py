@@ -9,7 +9,7 @@ from transforms.arrays.ragged import Ragged, offsets_of, positions_in_row, row_n
 from transforms.arrays.spans import TRIGRAM, trigram_starts
 from transforms.checks.selection import examine_special
 from transforms.contract.oracle import Findings, Oracle, breach, gather, uniformity
-from transforms.contract.stored import StoredBatch, any_copy, take_rows
+from transforms.contract.stored import StoredBatch, any_copy, take_stored_rows
 
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""
@@ -106,7 +106,9 @@ def _where(batch: StoredBatch) -> Findings:
 
     All eighths are equally large; the places that are over are left out.
     """
-    some = take_rows(batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1)))
+    some = take_stored_rows(
+        batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1))
+    )
     layers = _layers(some)
     opens = trigram_starts(_free(some), layers)
     places = np.diff(offsets_of(opens)[layers])

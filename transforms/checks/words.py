@@ -9,7 +9,7 @@ from transforms.arrays.ragged import offsets_of
 from transforms.contract.axes import Budget
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules
-from transforms.contract.stored import StoredBatch, any_copy, take_rows
+from transforms.contract.stored import StoredBatch, any_copy, take_stored_rows
 
 
 def examine_word_starts(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
@@ -99,7 +99,7 @@ def examine_words(
     fitting = np.zeros(len(batch), np.bool_)
     if unfilled.any():
         rows = np.flatnonzero(unfilled)
-        fitting[rows] = _still_fitting(take_rows(batch, rows), left[rows], run)
+        fitting[rows] = _still_fitting(take_stored_rows(batch, rows), left[rows], run)
     return gather(
         [
             Findings(totals),
@@ -127,7 +127,7 @@ def partly_selected(batch: StoredBatch) -> Bool:
     if len(behind):
         apart[np.searchsorted(batch.offsets, behind, "right") - 1] = True
         rows = np.flatnonzero(apart)
-        apart[rows] = _partly_selected_densely(take_rows(batch, rows))
+        apart[rows] = _partly_selected_densely(take_stored_rows(batch, rows))
         inside[behind] = False
     links = inside.view(np.uint8).copy()
     links[:-1] |= links[1:] << 1

@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import column_positions, column_spans, span_marks
+from transforms.annotate.annotations import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices
 from transforms.arrays.spans import Spans
 from transforms.contract.rules import RowRules
@@ -245,7 +245,7 @@ def _marks(name: str, batch: pa.RecordBatch, offsets: Int64) -> Array:
 
 
 def _marks_of_spans(column: pa.ListArray, offsets: Int64) -> Bytes:
-    starts, ends, rows = column_spans(column)
+    starts, ends, rows = token_spans(column)
     base, limit = (np.repeat(each, np.diff(rows)) for each in (offsets[:-1], offsets[1:]))
     spans = Spans(base + starts, np.maximum(np.minimum(base + ends, limit), base + starts))
     inside = spans.starts < limit
@@ -295,7 +295,7 @@ def ragged_copies(column: pa.ListArray) -> Ragged:
     return ragged(column.values.slice(rows[0], rows[-1] - rows[0]))
 
 
-def take_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
+def take_stored_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
     """Returns some rows, copied."""
     lengths = batch.lengths[rows]
     tokens = range_indices(batch.offsets[rows], lengths)

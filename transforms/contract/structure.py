@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Bool, Int64
-from transforms.annotate.annotations import column_positions, column_spans
+from transforms.annotate.annotations import column_positions, token_spans
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import any_copy, ragged, ragged_copies
@@ -60,7 +60,7 @@ def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:
 
 def _wrong_spans(column: pa.ListArray, lengths: Int64) -> Bool:
     """Returns bool[R]: rows with a span that is empty, outside, or not behind the last one."""
-    starts, ends, offsets = column_spans(column)
+    starts, ends, offsets = token_spans(column)
     row = np.repeat(np.arange(len(lengths)), np.diff(offsets))
     wrong = (starts >= ends) | (ends > lengths[row])
     wrong[1:] |= (starts[1:] < ends[:-1]) & (row[1:] == row[:-1])

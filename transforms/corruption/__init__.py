@@ -1,1 +1,6 @@
-"""Corruption of examples: which spans (select), what the model sees there (rewrite)."""
+"""Corruption of examples: which spans are selected, what the model sees there, what is stored.
+
+    units and budgets --select--> spans --rewrite--> ids --targets--> columns
+
+Imports: checks, contract and the rooms below them.
+"""

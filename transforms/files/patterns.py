@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 
 from transforms.files.paths import PathError
 from transforms.files.storage import FoundFile, is_local
-from transforms.files.trees import Entry, LocalTree, StoreTree, Tree, split_path
+from transforms.files.trees import LocalTree, StoreTree, Tree, TreeEntry, split_path
 
 _MAGIC = re.compile(r"[*?\[]")
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
@@ -87,11 +87,11 @@ def _walk(tree: Tree, folder: str, names: Sequence[str]) -> Iterator[FoundFile]:
                 yield file
 
 
-def _matching(tree: Tree, folder: str, name: str) -> Iterator[tuple[str, Entry]]:
+def _matching(tree: Tree, folder: str, name: str) -> Iterator[tuple[str, TreeEntry]]:
     """Yields what lies in a folder under a name, which may be a pattern."""
     if not _MAGIC.search(name):
         path = _join(folder, name)
-        yield path, Entry(name, tree.is_folder(path))
+        yield path, TreeEntry(name, tree.is_folder(path))
     elif not folder or tree.is_folder(folder):
         for entry in tree.entries(folder):
             if _matches(name, entry.name):

@@ -11,7 +11,7 @@ from transforms.files.storage import FoundFile
 _STORE = re.compile(r"([A-Za-z][-A-Za-z0-9+.]*://[^/]*)(/?)(.*)", re.DOTALL)
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """Something in a folder."""
 
     name: str
@@ -27,7 +27,7 @@ class Tree(Protocol):
 
     def is_folder(self, path: str) -> bool: ...
 
-    def entries(self, folder: str) -> Sequence[Entry]: ...
+    def entries(self, folder: str) -> Sequence[TreeEntry]: ...
 
 
 class LocalTree:
@@ -40,9 +40,9 @@ class LocalTree:
         return is_folder(path or ".")
 
     @functools.lru_cache(maxsize=16)  # noqa: B019 - a tree lives as long as one pattern
-    def entries(self, folder: str) -> Sequence[Entry]:
+    def entries(self, folder: str) -> Sequence[TreeEntry]:
         return [
-            Entry(entry.name, entry.is_dir(), entry.is_symlink())
+            TreeEntry(entry.name, entry.is_dir(), entry.is_symlink())
             for entry in scan_folder(folder or ".")
         ]
 
@@ -70,9 +70,9 @@ class StoreTree:
     def is_folder(self, path: str) -> bool:
         return bool(self._listing().get(path.rstrip("/")))
 
-    def entries(self, folder: str) -> Sequence[Entry]:
+    def entries(self, folder: str) -> Sequence[TreeEntry]:
         inside = self._listing().get(folder, {})
-        return [Entry(name, file is None) for name, file in inside.items()]
+        return [TreeEntry(name, file is None) for name, file in inside.items()]
 
     def _listing(self) -> dict[str, dict[str, FoundFile | None]]:
         if self._folders is None:

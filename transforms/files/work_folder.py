@@ -27,7 +27,7 @@ ROOT_NAMES = (RECORD, LOCK, _ERROR, _READING)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Record:
+class FolderRecord:
     """What is being made in a folder.
 
     Attributes:
@@ -109,17 +109,17 @@ def digest_of(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
-def read_record(folder: str) -> Record | None:
+def read_record(folder: str) -> FolderRecord | None:
     """Returns the record of a folder, None if it has none.
 
     Raises:
       DamagedError: if it is damaged, or none of ours.
     """
     path = work_path(folder, RECORD)
-    return open_sealed(read_bytes(path), Record, path) if exists(path) else None
+    return open_sealed(read_bytes(path), FolderRecord, path) if exists(path) else None
 
 
-def write_record(folder: str, record: Record) -> None:
+def write_record(folder: str, record: FolderRecord) -> None:
     """Writes the record of a folder."""
     write_atomically(work_path(folder, RECORD), sealed_json(record))
 

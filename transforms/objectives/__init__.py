@@ -1,4 +1,7 @@
-"""The table of objectives: what is not in it does not exist."""
+"""The table of objectives: what is not in it does not exist. One file an objective.
+
+Imports: the rooms of the axes (windows, pairs, corruption, labels), contract and what is below.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""How windows get their second segment, or another order of their parts.
+"""How windows get a second segment, or another order of their parts.
 
-Imports: windows, checks, contract and what is below them.
+Imports: windows, checks, contract and the rooms below them.
 """

@@ -1,4 +1,4 @@
-"""From tokens to windows, and from windows to laid-out sequences.
+"""From tokens to windows, and from windows to laid-out rows.
 
-Imports: checks, contract, tokens and what is below them.
+Imports: checks, contract, tokens and the rooms below them.
 """

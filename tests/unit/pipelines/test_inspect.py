@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from pipelines.inspect import main
-from pipelines.report.rows import spread
+from pipelines.report.rows import evenly_spaced
 from pipelines.report.token_text import TokenText
 from tests.oracles.batches import names_of
 from tests.support.sample_builds import (
@@ -214,9 +214,9 @@ def test_metaspace_is_a_space() -> None:
 
 
 def test_rows_are_spread_over_a_shard() -> None:
-    assert spread(100, 4) == [12, 37, 62, 87]
-    assert spread(3, 5) == [0, 1, 2]
-    assert spread(0, 5) == []
+    assert evenly_spaced(100, 4) == [12, 37, 62, 87]
+    assert evenly_spaced(3, 5) == [0, 1, 2]
+    assert evenly_spaced(0, 5) == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from transforms.checks.words import (
     word_units,
 )
 from transforms.contract.oracle import Findings
-from transforms.contract.stored import StoredBatch, take_rows
+from transforms.contract.stored import StoredBatch, take_stored_rows
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 
@@ -324,7 +324,7 @@ def test_word_checks_against_sets(batch: pa.RecordBatch, left: int) -> None:
 @given(word_rows())
 def test_take_rows(batch: pa.RecordBatch) -> None:
     rows = np.arange(0, batch.num_rows, 2)
-    taken = take_rows(StoredBatch.of(batch, WWM.rules, VOCABULARY), rows)
+    taken = take_stored_rows(StoredBatch.of(batch, WWM.rules, VOCABULARY), rows)
     chosen = batch.take(pa.array(rows))
     expected = StoredBatch.of(chosen, WWM.rules, VOCABULARY)
     for name in ("ids", "offsets", "second_segment_start", "special", "seen"):
