@@ -16,8 +16,8 @@ from tests.oracles.encoding import byte_level_bpe, shard_of, unigram, word_level
 from tests.oracles.projection import project_slowly
 from tests.support.awkward_text import SHARDS
 from transforms.arrays.randomness import rng_for
-from transforms.tokens import tokenize_text
-from transforms.tokens.tokenize_text import TextEncoder
+from transforms.tokens.sentence_blocks import sentence_blocks
+from transforms.tokens.tokenize_text import BLOCK_BYTES, TextEncoder
 
 
 def with_added_tokens() -> Tokenizer:
@@ -83,7 +83,7 @@ def test_both_roads_find_the_same_tokens(
     _, encoder = encoder_of(make)
     shard = shard_of(*documents)
     shard = with_spans(shard, some_spans(shard.data.tobytes().decode(), cuts))
-    blocks = list(tokenize_text._blocks(shard))
+    blocks = list(sentence_blocks(shard, BLOCK_BYTES))
     fast = encoder._through_table(blocks)
     assert fast is not None
     for block, encoded in zip(blocks, fast, strict=True):

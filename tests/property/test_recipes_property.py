@@ -38,7 +38,12 @@ RUNNING_ON = [
 
 def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
     settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
-    tokens = dataclasses.replace(tokens, annotations=marks_for(recipe, tokens))
+    labels = rng_for(0, "labels").integers(0, 3, len(tokens.document_offsets) - 1)
+    tokens = dataclasses.replace(
+        tokens,
+        annotations=marks_for(recipe, tokens),
+        labels=labels.astype(np.int8) if recipe.pair.records else None,
+    )
     if SENTENCES in recipe.needs:
         tokens = mark_sentences(tokens)
     examples = arrange_examples(tokens, settings, SHARD)
@@ -189,11 +194,11 @@ def test_the_size_of_what_is_copied_at_once_does_not_matter(
 ) -> None:
     recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=1)
     _, expected = build(recipe, large(), 1)
-    monkeypatch.setattr(ragged, "_COPIED", 37)
+    monkeypatch.setattr(ragged, "_COPY_VALUES", 37)
     assert build(recipe, large(), 1)[1].equals(expected)
-    monkeypatch.setattr(ragged, "_LONG_RUNS", 0)
+    monkeypatch.setattr(ragged, "_LONG_RANGE", 0)
     assert build(recipe, large(), 1)[1].equals(expected)
-    monkeypatch.setattr(ragged, "_LONG_RUNS", 1 << 40)
+    monkeypatch.setattr(ragged, "_LONG_RANGE", 1 << 40)
     assert build(recipe, large(), 1)[1].equals(expected)
 
 

@@ -98,11 +98,13 @@ def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
 def build_batches(
     settings: BuildSettings, shard: ShardId, documents: Sequence[Sequence[str]]
 ) -> "Built":
-    """Builds the rows of one shard, with made-up spans and openings where the recipe wants some."""
+    """Builds the rows of one shard, with made-up spans, openings and labels where needed."""
     for openings in settings.recipe.openings.values():
         documents = opened_lines(documents, openings)
     texts = ["".join(f"{line}\n" for line in document).encode() for document in documents]
-    text = join_documents([document_batch(texts)], deduplicate=True)
+    records = settings.recipe.pair.records
+    labels = [number % 3 for number in range(len(texts))] if records else []
+    text = join_documents([document_batch(texts, labels)], deduplicate=True)
     tokens = with_spans(tokenize_shard(text, settings, shard), settings.recipe.annotations)
     examples = arrange_examples(tokens, settings, shard)
     stream = settings.stream(shard)

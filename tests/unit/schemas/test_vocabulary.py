@@ -66,5 +66,5 @@ def test_one_token_may_begin_and_end() -> None:
     vocabulary = read_vocabulary(byte_level_bpe().to_str(), {"cls": "</s>", "sep": "</s>"})
     assert vocabulary.roles["cls"] == vocabulary.roles["sep"] == 1
     OBJECTIVES["bert"].check_vocabulary(vocabulary)
-    with pytest.raises(ValueError, match="ernie1-dlm tells turns by their sep"):
+    with pytest.raises(ValueError, match="ernie1-dlm separates turns by sep"):
         OBJECTIVES["ernie1-dlm"].check_vocabulary(vocabulary)

@@ -129,7 +129,7 @@ class TestWhatIsRefused:
             loader(folder)
         assert str(refused.value) == (
             f"{folder}: manifest.json was edited after it was written: its checksum differs; "
-            "run shardmill verify what else is wrong"
+            "run shardmill verify for a full check"
         )
 
     def test_another_tokenizer(self, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ class TestWhatIsRefused:
             loader(folder)
         assert str(refused.value) == (
             f"{folder}: tokenizer.json was changed: its sha256 is not the manifest's; "
-            "run shardmill verify what else is wrong"
+            "run shardmill verify for a full check"
         )
 
     @pytest.mark.parametrize("number", [0, 1])
@@ -152,7 +152,7 @@ class TestWhatIsRefused:
             loader(folder, checksums=True)
         assert str(refused.value) == (
             f"{path} was changed: its sha256 is not the manifest's; "
-            "run shardmill verify what else is wrong"
+            "run shardmill verify for a full check"
         )
 
     @pytest.mark.parametrize("checksums", [True, False])
@@ -165,7 +165,7 @@ class TestWhatIsRefused:
             loader(folder, checksums=checksums)
         assert str(refused.value) == (
             f"{path} has {size + 1} bytes, its manifest says {size}; "
-            "run shardmill verify what else is wrong"
+            "run shardmill verify for a full check"
         )
 
     @pytest.mark.parametrize("checksums", [True, False])
@@ -177,7 +177,7 @@ class TestWhatIsRefused:
             loader(folder, checksums=checksums)
         assert str(refused.value) == (
             f"{path} cannot be read: No such file or directory; "
-            "run shardmill verify what else is wrong"
+            "run shardmill verify for a full check"
         )
 
 

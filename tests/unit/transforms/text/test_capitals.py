@@ -110,7 +110,7 @@ def test_a_tokenizer_that_keeps_capitals_is_refused() -> None:
     cased = json.loads(tokenizer_json())
     cased["normalizer"]["lowercase"] = False
     cased["normalizer"]["strip_accents"] = False
-    with pytest.raises(ValueError, match="keeps upper-case letters, so that there is nothing"):
+    with pytest.raises(ValueError, match="keeps upper-case letters, so there is nothing"):
         labels.check_tokenizer(json.dumps(cased))
     with pytest.raises(ValueError, match="build another recipe"):
         labels.check_tokenizer(tokenizer_file("bpe").read_text("utf-8"))
