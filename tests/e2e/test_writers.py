@@ -18,8 +18,8 @@ import pipelines.verify
 from pipelines.cli import main
 from schemas.lock import hold, holder
 from transforms.files.work_folder import (
+    FolderRecord,
     LostFolderError,
-    Record,
     check_owner,
     digest_of,
     write_record,
@@ -247,9 +247,9 @@ def test_a_worker_writes_only_for_the_build_that_has_the_folder(tmp_path: Path) 
     mine, other = {"seed": 1}, {"seed": 2}
     with pytest.raises(LostFolderError):
         check_owner(str(tmp_path), digest_of(mine))
-    write_record(str(tmp_path), Record(command="build", identity=mine, files=()))
+    write_record(str(tmp_path), FolderRecord(command="build", identity=mine, files=()))
     check_owner(str(tmp_path), digest_of(mine))
-    write_record(str(tmp_path), Record(command="build", identity=other, files=()))
+    write_record(str(tmp_path), FolderRecord(command="build", identity=other, files=()))
     with pytest.raises(LostFolderError, match="was given to another run meanwhile"):
         check_owner(str(tmp_path), digest_of(mine))
     check_owner(str(tmp_path), "")
@@ -263,7 +263,7 @@ def test_a_folder_that_changes_hands_gets_no_shard(
     really = pipelines.build.run_waves
 
     def given_away(*arguments: object) -> None:
-        write_record(str(out), Record(command="build", identity={"seed": 2}, files=()))
+        write_record(str(out), FolderRecord(command="build", identity={"seed": 2}, files=()))
         really(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipelines.build, "run_waves", given_away)

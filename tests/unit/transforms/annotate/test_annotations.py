@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.records import Int64, Packing, Windows
 from tests.oracles.streams import tokens_of, vocabulary
-from transforms.annotate.annotations import column_spans, marked_spans, span_column, span_marks
+from transforms.annotate.annotations import marked_spans, span_column, span_marks, token_spans
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.randomness import rng_for
 from transforms.windows.examples import join_examples
@@ -47,7 +47,7 @@ def test_a_column_holds_positions_in_the_row() -> None:
         [{"start": 1, "end": 3}],
         [{"start": 0, "end": 3}, {"start": 3, "end": 4}],
     ]
-    starts, ends, offsets = column_spans(column.slice(1))
+    starts, ends, offsets = token_spans(column.slice(1))
     assert (starts.tolist(), ends.tolist(), offsets.tolist()) == ([0, 3], [3, 4], [0, 2])
 
 
