@@ -39,7 +39,20 @@ modules, which cannot be names of modules in them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MaskedTokens(Part):
+class _NamedTargets(Part):
+    """Targets of one loss, which has their name."""
+
+    name: str = "mlm"
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    def losses(self, *, first: bool) -> tuple[str, ...]:
+        return (self.name,)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskedTokens(_NamedTargets):
     """Positions and seen ids of every copy; labels are the ids that stand in `input_ids`.
 
     Attributes:
@@ -53,14 +66,6 @@ class MaskedTokens(Part):
     standard: ClassVar[bool] = True
     leads: ClassVar[bool] = True
     task: ClassVar[str] = "masked"
-
-    name: str = "mlm"
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-
-    def losses(self, *, first: bool) -> tuple[str, ...]:
-        return (self.name,)
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return selected_positions(self.name), seen_ids(self.name, id_type)
@@ -122,7 +127,7 @@ class MaskedSpans(MaskedTokens):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FreshTokens(Part):
+class FreshTokens(_NamedTargets):
     """Nothing is stored: the trainer draws this corruption anew in every epoch.
 
     Attributes:
@@ -135,14 +140,6 @@ class FreshTokens(Part):
     standard: ClassVar[bool] = False
     leads: ClassVar[bool] = True
     task: ClassVar[str] = "masked"
-
-    name: str = "mlm"
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-
-    def losses(self, *, first: bool) -> tuple[str, ...]:
-        return (self.name,)
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return ()
