@@ -1,4 +1,8 @@
-"""Programs: build, recipes, vocab, verify, inspect and export."""
+"""Programs: build, annotate, recipes, vocab, verify, inspect and export.
+
+The module of a command reads its options; `run_build` and `run_annotate` do the work of the two
+that need Beam.
+"""
 
 import os
 import sys

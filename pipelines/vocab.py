@@ -23,7 +23,7 @@ from transforms.detect.encodings import check_encoding
 from transforms.files.atomic_files import named_by_temporary, write_atomically
 from transforms.files.inputs import FORMATS, FileRange, InputFile, plan_ranges
 from transforms.files.paths import delete_files, exists, list_folder
-from transforms.files.planned_file import LookError, ReadError
+from transforms.files.planned_file import FormatError, ReadError
 from transforms.files.storage import is_local, open_file
 from transforms.files.work_folder import read_bytes
 from transforms.read.formats import read_range
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with about("--input"):
             files = match_inputs(options.input, options.format, encoding)
         check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
-    except (LookError, ValueError) as error:
+    except (FormatError, ValueError) as error:
         raise UsageError(str(error)) from error
     max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
     if options.output.rpartition("/")[2] in {"", ".", ".."}:
@@ -217,7 +217,7 @@ class Text:
     Attributes:
       documents: Normalised texts, each once, in an order of their own.
       complete: Whether they are all of the corpus.
-      tally: Counts of reading; "rejected.REASON" are records set aside.
+      tally: Counts of reading; "rejected.REASON" are rejected records.
     """
 
     documents: list[bytes]
@@ -283,7 +283,7 @@ def _report(corpus: Text, tokenizer_json: str, training: Training, output: str) 
         lines.append(f"the text gives no more: {training.size:,} tokens were asked for")
     if rejected:
         reasons = ", ".join(f"{name.partition('.')[2]} {n}" for name, n in sorted(rejected.items()))
-        lines.append(f"{sum(rejected.values()):,} record(s) were set aside: {reasons}")
+        lines.append(f"{sum(rejected.values()):,} record(s) were rejected: {reasons}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""What travels before tokenization: documents, and records that were set aside."""
+"""What travels before tokenization: documents, and rejected records."""
 
 import dataclasses
 import hashlib
@@ -30,7 +30,7 @@ LABELLED_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("label", pa.int8(), nullable=F
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """A record set aside.
+    """A rejected record.
 
     Attributes:
       source: The file it came from.

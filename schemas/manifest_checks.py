@@ -20,7 +20,7 @@ ANNOTATIONS_SPLIT = "annotations"
 """The folder of the shards of annotations."""
 CARD, REPORT, TOKENIZER = "README.md", "report.html", "tokenizer.json"
 REJECTED = "rejected"
-"""The folder of records that were set aside."""
+"""The folder of rejected records."""
 
 
 @functools.singledispatch
@@ -134,13 +134,13 @@ def _files(
         manifest.documents.rejected.values()
     ):
         yield (
-            f"{sum(manifest.documents.rejected.values())} record(s) were set aside, and "
+            f"{sum(manifest.documents.rejected.values())} record(s) were rejected, and "
             f"{'there are' if rejected else 'there are no'} files of them"
         )
 
 
 def rejected_elsewhere(manifest: AnyManifest) -> bool:
-    """Returns whether records that were set aside may lie in the folder of a mixture.
+    """Returns whether rejected records may lie in the folder of a mixture.
 
     A mixture keeps them once for all members, whose rows have a column that others seldom have.
     """

@@ -212,12 +212,12 @@ class Documents:
     """What became of the documents of all input files.
 
     Attributes:
-      read: Documents, duplicates among them, but none that is empty or was set aside.
+      read: Documents, duplicates among them, but none that is empty or was rejected.
       bytes: Of their normalised text.
       empty: Records of nothing but white space.
       split: Cuts made in documents that were too long.
       duplicates: Dropped because an equal one was read.
-      rejected: Records set aside, by reason.
+      rejected: Rejected records, by reason.
     """
 
     read: Count

@@ -119,7 +119,7 @@ def _record(place: Place) -> FolderRecord | None:
 
 
 def _check_names(files: Iterable[str]) -> None:
-    """Rejects names that no build writes: a checksum does not prove who wrote them."""
+    """Refuses names that no build writes: a checksum does not prove who wrote them."""
     for name in files:
         if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
             raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")

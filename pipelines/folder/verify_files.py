@@ -60,7 +60,7 @@ def form_problems(content: bytes, name: str) -> Iterator[Problem]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Rejected:
-    """A line of a file of records that were set aside; see `schemas.documents.Rejected`."""
+    """A line of a file of rejected records; see `schemas.documents.Rejected`."""
 
     source: str
     offset: int
@@ -70,7 +70,7 @@ class _Rejected:
 
 
 def rejected_problems(folder: str, manifest: AnyManifest) -> Iterator[Problem]:
-    """Yields whether the records that were set aside are others than those that were counted."""
+    """Yields whether the rejected records are others than those that were counted."""
     if rejected_elsewhere(manifest):
         return
     reasons: collections.Counter[str] = collections.Counter()

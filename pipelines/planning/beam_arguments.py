@@ -29,7 +29,7 @@ def read_beam_arguments(arguments: Sequence[str], parser: argparse.ArgumentParse
 
 
 def _check_beam_args(arguments: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Rejects unknown options; Beam itself would only log them."""
+    """Refuses unknown options; Beam itself would only log them."""
     unknown, names = _unknown_beam_args(arguments, parser)
     if unknown:
         if not unknown[0].startswith("-"):

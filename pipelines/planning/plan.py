@@ -24,7 +24,7 @@ from transforms.files.inputs import (
     estimated_text_bytes,
     plan_ranges,
 )
-from transforms.files.planned_file import LookError
+from transforms.files.planned_file import FormatError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
 from transforms.read.input_files import check_heads, match_inputs
@@ -184,7 +184,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
     try:
         check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
-    except LookError as error:
+    except FormatError as error:
         raise ValueError(str(error)) from error
     return files, text_bytes
 

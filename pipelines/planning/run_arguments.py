@@ -74,7 +74,7 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         type=whole(),
         default=0,
         metavar="N",
-        help="bad records that may be set aside before the run counts as failed (0)",
+        help="bad records that may be rejected before the run counts as failed (0)",
     )
     return source
 

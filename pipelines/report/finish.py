@@ -43,7 +43,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
 
     Raises:
       NothingMadeError: if there was no document, or none of which a row could be made.
-      RunError: if more records were set aside than allowed.
+      RunError: if more records were rejected than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
     documents = count_documents(plan, options, _duplicates(entries[0]))
@@ -142,7 +142,7 @@ def _write(
     """Writes tokenizer, entities, report and dataset card, and last the manifest.
 
     Returns:
-      The manifest, which lists all of them and the files of records that were set aside.
+      The manifest, which lists all of them and the files of rejected records.
     """
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
@@ -174,7 +174,7 @@ def _write(
 
 
 def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
-    """Rejects a manifest that contradicts itself: files of work in progress were lost or edited."""
+    """Refuses a manifest that contradicts itself: files of work in progress were lost or edited."""
     problems = list(contradictions(manifest))
     if problems:
         raise RunError(
@@ -184,13 +184,13 @@ def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
 
 
 def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
-    """Raises RunError if more records were set aside than allowed."""
+    """Raises RunError if more records were rejected than allowed."""
     reasons = _reasons(reading)
     count = sum(reasons.values())
     if count > options.max_rejected:
         listed = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
         raise RunError(
-            f"{count} record(s) were set aside ({listed}), and --max-rejected is "
+            f"{count} record(s) were rejected ({listed}), and --max-rejected is "
             f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
             f"the same command with --max-rejected {count}{_other_encoding(reasons)}"
         )
@@ -228,7 +228,7 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
 
     Raises:
       NothingMadeError: if there was no document at all.
-      RunError: if more records were set aside than allowed.
+      RunError: if more records were rejected than allowed.
     """
     check_unchanged([*plan.files, *plan.annotated])
     reading = read_reading(plan.output)

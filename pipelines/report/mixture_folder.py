@@ -33,7 +33,7 @@ def write_mixture(
       mixture: What was built.
       head: What the manifest says besides its members' contents and its files, as JSON values.
       manifests: Of the members, which are written.
-      rejected: The files of records that were set aside.
+      rejected: The files of rejected records.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_totals(contents[name])} for name in contents}

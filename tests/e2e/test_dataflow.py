@@ -136,7 +136,7 @@ def test_sdist_can_be_installed_on_a_worker(sdist: Path, tmp_path: Path) -> None
     assert not (tmp_path / "site" / "tests").exists()
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
-        "import pipelines.build, schemas.manifest, transforms.build.build_shards\n"
+        "import pipelines.run_build, schemas.manifest, transforms.build.build_shards\n"
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
         "print(pipelines.__file__)"
     )

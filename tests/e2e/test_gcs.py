@@ -13,7 +13,7 @@ import pytest
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-import pipelines.build
+import pipelines.run_build
 from pipelines.cli import main
 from pipelines.folder import remote_lock
 from pipelines.running.runners import Runner
@@ -102,7 +102,7 @@ def test_goes_on_and_overwrites(
         raise RunError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.build, "finish", killed)
+        patch.setattr(pipelines.run_build, "finish", killed)
         assert build(out, *text) == 1
     before = remote_digests(bucket, "deep/out")
     assert len(before) == 5
@@ -215,7 +215,7 @@ def test_one_writer(
         raise RunError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.build, "finish", interrupted)
+        patch.setattr(pipelines.run_build, "finish", interrupted)
         assert build(out, *text) == 1
     assert codes == [2, 2]
     told = capsys.readouterr().err

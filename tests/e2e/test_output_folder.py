@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import pipelines.build
 import pipelines.folder.places
+import pipelines.run_build
 import transforms.build.build_shards
 from pipelines.running.runners import Runner
 from schemas.software import software_versions
@@ -94,7 +94,7 @@ def test_unfinished_build_is_refused_to_another(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipelines.build, "finish", killed)
+    monkeypatch.setattr(pipelines.run_build, "finish", killed)
     assert build(tmp_path / "out") == 130
     assert told(capsys) == "interrupted; run the same command again to resume"
     assert build(tmp_path / "out", "--seed", "7") == 2
@@ -284,7 +284,7 @@ def test_rejected_records_end_the_run(
     out, text = tmp_path / "out", ["--input", str(flawed)]
     assert build(out, *text) == 1
     message = told(capsys)
-    assert message.startswith("3 record(s) were set aside (")
+    assert message.startswith("3 record(s) were rejected (")
     assert message.endswith(
         "run the same command with --max-rejected 3; text that is in another encoding is read with "
         "--encoding and --overwrite"
@@ -337,7 +337,7 @@ def test_nothing_but_rejected_records(
     (tmp_path / "bad.jsonl").write_text("{\n{\n")
     assert build(tmp_path / "out", "--input", f"{tmp_path}/bad.jsonl") == 1
     message = told(capsys)
-    assert message.startswith("2 record(s) were set aside (")
+    assert message.startswith("2 record(s) were rejected (")
     assert message.endswith("--max-rejected 2")
 
 

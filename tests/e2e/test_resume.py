@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-import pipelines.build
+import pipelines.run_build
 from pipelines.running.runners import Runner
 from schemas.errors import RunError
 from schemas.manifest_file import parse_manifest
@@ -103,7 +103,7 @@ def test_killed_before_the_manifest(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.build, "finish", killed)
+        patch.setattr(pipelines.run_build, "finish", killed)
         assert build(tmp_path / "out") == 130
     before, ids = digests(tmp_path / "out"), shards(tmp_path / "out")
     assert len(before) == 5
@@ -136,7 +136,7 @@ def test_finished_shard_that_was_damaged_is_built_again(
         raise RunError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.build, "finish", killed)
+        patch.setattr(pipelines.run_build, "finish", killed)
         assert build(out) == 1
     before = digests(out)
     shard = out / "train" / "shard-00002-of-00004.arrow"

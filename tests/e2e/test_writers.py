@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.build
 import pipelines.export
+import pipelines.run_build
 import pipelines.verify
 from pipelines.cli import main
 from schemas.lock import hold, holder
@@ -71,7 +71,7 @@ def test_nobody_else_writes_or_reads_while_a_build_is_under_way(
         lambda: main(["verify", str(out)]),
         lambda: main(["inspect", str(out)]),
     ]
-    really = pipelines.build.finish
+    really = pipelines.run_build.finish
     codes, sentences = [], []
 
     def interrupted(*arguments: object) -> None:
@@ -81,7 +81,7 @@ def test_nobody_else_writes_or_reads_while_a_build_is_under_way(
             sentences.append(told(capsys))
         really(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipelines.build, "finish", interrupted)
+    monkeypatch.setattr(pipelines.run_build, "finish", interrupted)
     assert build(out, *SMALL, recipe="roberta") == 0
     since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     pattern = (
@@ -105,7 +105,7 @@ def test_a_member_is_held_with_its_mixture(
         codes.append(build(out / "bert", *SMALL, "--overwrite", recipe="bert"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipelines.build, "finish", stopped)
+    monkeypatch.setattr(pipelines.run_build, "finish", stopped)
     mixed = ("--members", "bert,roberta", *SMALL)
     assert build(out, *mixed, recipe="mixture") == 130
     assert codes == [2]
@@ -217,7 +217,7 @@ def test_a_flipped_bit_in_a_finished_shard_is_found(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.build, "finish", killed)
+        patch.setattr(pipelines.run_build, "finish", killed)
         assert build(out, *SMALL, recipe="roberta") == 130
     shard = out / "train" / "shard-00001-of-00002.arrow"
     content = bytearray(shard.read_bytes())
@@ -260,13 +260,13 @@ def test_a_folder_that_changes_hands_gets_no_shard(
 ) -> None:
     """As when the launcher was killed, and a worker of its own lives on."""
     out = tmp_path / "out"
-    really = pipelines.build.run_waves
+    really = pipelines.run_build.run_waves
 
     def given_away(*arguments: object) -> None:
         write_record(str(out), FolderRecord(command="build", identity={"seed": 2}, files=()))
         really(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipelines.build, "run_waves", given_away)
+    monkeypatch.setattr(pipelines.run_build, "run_waves", given_away)
     assert build(out, *SMALL, recipe="roberta") == 1
     assert f"{out} was given to another run meanwhile" in told(capsys)
     assert not list(out.rglob("*.arrow"))
@@ -361,7 +361,7 @@ def test_every_file_is_listed_with_its_checksum(build: Build, sample: Path, tmp_
         assert {name: each["bytes"] for name, each in listed.items()} == {
             name: len(files[name]) for name in own
         }
-        # A member's set-aside records lie in its mixture, and all three are whole.
+        # A member's rejected records lie in its mixture, and all three are whole.
         assert main(["verify", str(folder), "--no-replay"]) == 0
 
 
@@ -370,7 +370,7 @@ def test_a_vocabulary_is_no_file_of_a_build(
 ) -> None:
     out = tmp_path / "out"
     vocab = ["vocab", "--input", f"{sample}/en.txt", "--model", "wordpiece", "--size", "300"]
-    really = pipelines.build.finish
+    really = pipelines.run_build.finish
     codes: list[int] = []
 
     def interrupted(*arguments: object) -> None:
@@ -378,7 +378,7 @@ def test_a_vocabulary_is_no_file_of_a_build(
         codes.append(main([*vocab, "--output", str(out / "other.json")]))
         really(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipelines.build, "finish", interrupted)
+    monkeypatch.setattr(pipelines.run_build, "finish", interrupted)
     assert build(out, *SMALL, recipe="roberta") == 0
     assert codes == [2, 2]
     assert f"{out} is being written by `shardmill build`" in capsys.readouterr().err
@@ -428,7 +428,7 @@ def test_lost_records_of_reading_are_read_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.build, "finish", killed)
+        patch.setattr(pipelines.run_build, "finish", killed)
         assert build(out, *options, recipe="roberta") == 130
     for path in [*out.glob("rejected/*"), *out.glob(".shardmill/rejected-*")]:
         path.unlink()

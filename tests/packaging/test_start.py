@@ -55,6 +55,8 @@ def run(arguments: Sequence[str], status: int = 0) -> set[str]:
         ["train", "--help"],
         ["vocab", "--help"],
         ["export", "--help"],
+        ["build", "--help"],
+        ["annotate", "--help"],
     ],
     ids=" ".join,
 )

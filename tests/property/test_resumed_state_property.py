@@ -56,7 +56,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 @functools.cache
 def unfinished() -> Path:
-    """Returns a build that ended because a record was set aside, whose shards are all there."""
+    """Returns a build that ended because a record was rejected, whose shards are all there."""
     root = Path(_root().name)
     (root / "text").mkdir()
     for path in SAMPLE.glob("*.txt"):
@@ -109,7 +109,7 @@ def test_a_resumed_build_uses_nothing_that_was_changed(data: st.DataObject) -> N
             assert contents(folder) == whole
 
 
-def test_set_aside_records_that_were_changed_are_written_anew(tmp_path: Path) -> None:
+def test_rejected_records_that_were_changed_are_written_anew(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(unfinished(), folder)
     [path] = (folder / "rejected").iterdir()

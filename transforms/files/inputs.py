@@ -91,7 +91,7 @@ def detect_format(path: str, requested: str = "auto") -> str:
     """Returns the format of a file.
 
     Args:
-      path: Its name. A compression suffix (.gz, .bz2, .zst) is set aside first.
+      path: Its name. A compression suffix (.gz, .bz2, .zst) is removed first.
       requested: One of `FORMATS`; "auto" goes by the name, and every name that is not known is
         text. Names of tables and markup are refused unless a format is asked for.
 

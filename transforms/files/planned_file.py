@@ -10,7 +10,7 @@ class ReadError(OSError):
     """A file that cannot be read to its end; the message is one sentence that names it."""
 
 
-class LookError(ReadError):
+class FormatError(ReadError):
     """A file that is not what it is read as; it has to be named or read in another way."""
 
 

@@ -203,11 +203,11 @@ def intact_notes(output: str, paths: Sequence[str]) -> dict[str, Note]:
 
 
 def reading_is_whole(output: str, paths: Sequence[str]) -> bool:
-    """Returns whether reading came to its end, and what it set aside is as it was written.
+    """Returns whether reading came to its end, and what it rejected is as it was written.
 
     Args:
       output: Folder.
-      paths: Of the files of records that may have been set aside.
+      paths: Of the files that may hold rejected records.
     """
     reading = read_reading(output)
     if reading is None:

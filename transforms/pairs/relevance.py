@@ -20,7 +20,7 @@ class QueryTitles(Pairing):
     The records are JSON lines such as {"query": "...", "title": "...", "label": 0}, read with
     `--text-field query,title,label`. Label 0 is a title that was clicked ("clicked"), 1 one that
     was shown and not clicked ("shown"), 2 one that was taken at random ("random"). A record without
-    query or title, or with another label, is set aside. One whose query or title has no letter,
+    query or title, or with another label, is rejected. One whose query or title has no letter,
     digit or ideograph makes no pair. A pair that is too long loses tokens at the end of both, from
     the longer of them first.
 

@@ -1,4 +1,4 @@
-"""Raw records from a range of a file, normalised, with what had to be set aside.
+"""Raw records from a range of a file, normalised, with the rejected ones.
 
 A file that is cut into ranges [begin, end) gives the same records, each once, wherever it is cut:
 
@@ -9,7 +9,7 @@ A file that is cut into ranges [begin, end) gives the same records, each once, w
 * `parquet`: a row group, with its rows, belongs to the range that holds its middle byte.
 
 A document longer than `max_document_bytes` is cut at line ends into documents that are not. A line
-that is longer by itself is set aside; in `text` it separates documents as a blank line does. A JSON
+that is longer by itself is rejected; in `text` it separates documents as a blank line does. A JSON
 line may be `JSON_LINE_FACTOR` times as long, since line ends are inside it.
 """
 
@@ -31,7 +31,7 @@ from transforms.detect.content_checks import (
 )
 from transforms.detect.encodings import Transcoded
 from transforms.files.inputs import FileRange, codec_of
-from transforms.files.planned_file import LookError, Peeked, PlannedFile, ReadError
+from transforms.files.planned_file import FormatError, Peeked, PlannedFile, ReadError
 from transforms.records.json_fields import field_of, json_object, json_text
 from transforms.records.json_values import HEAD_BYTES as HEAD_OF_JSON
 from transforms.records.json_values import holds_values, read_values
@@ -160,7 +160,7 @@ def _decoded(stream: Any, part: FileRange) -> Any:
 
 def _refuse(mismatch: Mismatch | None, part: FileRange) -> None:
     if mismatch:
-        raise LookError(f"{part.path} {mismatch.problem}; {mismatch.advice}")
+        raise FormatError(f"{part.path} {mismatch.problem}; {mismatch.advice}")
 
 
 def _steps(
@@ -225,7 +225,7 @@ def _read_json_values(
 def _add_json(
     offset: int, line: bytes, field: str, records: RawRecords, anchors_field: str
 ) -> None:
-    """Adds the text of a JSON object, or sets it aside."""
+    """Adds the text of a JSON object, or rejects it."""
     record, reason = json_object(line, records.undecodable)
     text, label, anchors = b"", None, None
     if not reason:

@@ -1,4 +1,4 @@
-"""Writes down what reading set aside, and what it counted."""
+"""Writes down what reading rejected, and what it counted."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator

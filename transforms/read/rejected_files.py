@@ -1,4 +1,4 @@
-"""The files of records that were set aside: rejected/part-NN-of-16.jsonl."""
+"""The files of rejected records: rejected/part-NN-of-16.jsonl."""
 
 import dataclasses
 import json
@@ -15,14 +15,14 @@ PARTS = 16
 
 
 def rejected_name(part: int) -> str:
-    """Returns the path in the output folder of a file of records that were set aside."""
+    """Returns the path in the output folder of a file of rejected records."""
     return f"rejected/part-{part:02d}-of-{PARTS:02d}.jsonl"
 
 
 def write_rejected(
     output: str, part: int, records: Iterable[Rejected], owner: str = ""
 ) -> dict[str, int]:
-    """Writes set-aside records as JSON lines, in order; returns {"rejected.REASON": count}."""
+    """Writes rejected records as JSON lines, in order; returns {"rejected.REASON": count}."""
     ordered = sorted(records, key=lambda record: (record.source, record.offset, record.reason))
     lines = [json.dumps(dataclasses.asdict(record), ensure_ascii=False) for record in ordered]
     make_folder(join(output, "rejected"))

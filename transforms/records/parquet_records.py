@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from transforms.files.planned_file import LookError
+from transforms.files.planned_file import FormatError
 from transforms.records.json_fields import text_of
 from transforms.records.raw_records import RawRecords
 
@@ -24,7 +24,7 @@ def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
       column: The name of a column, or a path into columns of structs, such as `meta.text`.
 
     Raises:
-      LookError: If the column is missing, or is neither text nor a dialogue.
+      FormatError: If the column is missing, or is neither text nor a dialogue.
       pyarrow.ArrowException: If this is not a Parquet file.
     """
     parquet = pq.ParquetFile(file, buffer_size=1 << 20)
@@ -32,7 +32,7 @@ def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
     kind = _kind_of(schema, column)
     if kind is None or not (_is_text(kind) or _is_dialogue(kind)):
         found = ", ".join(f"{field.name}: {field.type}" for field in schema)
-        raise LookError(
+        raise FormatError(
             f"{path} has no text column {column!r}; its columns are {found}: name one of them with "
             "--text-field"
         )

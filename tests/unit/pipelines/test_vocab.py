@@ -223,7 +223,7 @@ def test_bad_records_are_counted(tmp_path: Path, capsys: Captured) -> None:
     text.write_text("\n".join([*good, "{", '{"other": 1}']))
     assert train(tmp_path / "x.json", "--size", "60", text=text) == 0
     told = capsys.readouterr().out
-    assert "2 record(s) were set aside: broken_json 1, " in told
+    assert "2 record(s) were rejected: broken_json 1, " in told
     assert "the text gives no more: 60 tokens were asked for" in told
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 import pipelines.running.progress
-from pipelines import build
+from pipelines import waves
 from pipelines.running.progress import ShardProgress, duration
 from schemas.records import ShardId
 from transforms.build import write_shard
@@ -146,11 +146,11 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shards = [ShardId("train", index, 3) for index in range(3)]
     builder = SimpleNamespace(output=str(tmp_path))
     plan: Any = SimpleNamespace(builders=[builder], shards=SimpleNamespace(shards=shards))
-    assert build._finished(plan) == 0
+    assert waves._finished(plan) == 0
     (tmp_path / ".shardmill").mkdir()
     Path(entry_path(str(tmp_path), shards[2])).write_text("{}")
     Path(failure_path(str(tmp_path), shards[1])).write_text("no")
-    assert build._finished(plan) == 1
+    assert waves._finished(plan) == 1
     matched: list[str] = []
 
     def spy(folder: str) -> list[FoundFile]:
@@ -158,5 +158,5 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return list_folder(folder)
 
     monkeypatch.setattr(write_shard, "list_folder", spy)
-    assert build._finished(plan) == 1
+    assert waves._finished(plan) == 1
     assert matched == [f"{tmp_path}/.shardmill"]

@@ -174,14 +174,14 @@ def build(recipe: str, folder: Path, text: str, *options: str) -> int:
     return shardmill(["build", recipe, *given, "--eval-fraction", "0", "--copies", "1", *options])
 
 
-def test_bad_records_are_set_aside(tmp_path: Path, capsys: Captured) -> None:
+def test_bad_records_are_rejected(tmp_path: Path, capsys: Captured) -> None:
     lines = records_file().read_text("utf-8").splitlines()[:20]
     bad = ['{"query": "x", "title": "y", "label": 7}', '{"query": "x", "label": 0}', "{"]
     path = tmp_path / "records.jsonl"
     path.write_text("\n".join([*lines, *bad]), encoding="utf-8")
     out, fields = tmp_path / "out", ("--text-field", RECORDS)
     assert build("ernie2-relevance", out, str(path), *fields) == 1
-    assert "3 record(s) were set aside" in capsys.readouterr().err
+    assert "3 record(s) were rejected" in capsys.readouterr().err
     assert build("ernie2-relevance", out, str(path), *fields, "--max-rejected", "3") == 0
     rejected = {"broken_json": 1, "missing_field": 1, "unknown_label": 1}
     assert manifest_of(out)["documents"]["rejected"] == rejected

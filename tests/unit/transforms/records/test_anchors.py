@@ -132,7 +132,7 @@ def drained(*records: tuple[str, object], limit: int = 1 << 20) -> ReadBatch:
     return batch
 
 
-def test_bad_anchors_are_set_aside_and_their_text_is_not() -> None:
+def test_bad_anchors_are_rejected_and_their_text_is_not() -> None:
     batch = drained(
         ("Oslo", [anchor(0, 4)]),
         (" \n ", None),
@@ -146,7 +146,7 @@ def test_bad_anchors_are_set_aside_and_their_text_is_not() -> None:
     assert told == [(2, "anchor_out_of_range", "Bergen"), (3, "anchor_not_on_text", "étude")]
 
 
-def test_anchors_of_a_text_that_is_cut_are_set_aside() -> None:
+def test_anchors_of_a_text_that_is_cut_are_rejected() -> None:
     text = "\n".join(["line"] * 30)
     batch = drained((text, [anchor(0, 4)]), limit=64)
     assert len(batch.texts) > 1

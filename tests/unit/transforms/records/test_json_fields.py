@@ -10,7 +10,7 @@ import pytest
 
 from transforms.detect.content_checks import enabled_checks
 from transforms.files.inputs import input_file, plan_ranges
-from transforms.files.planned_file import LookError
+from transforms.files.planned_file import FormatError
 from transforms.read.formats import check_head, read_range
 from transforms.records.json_fields import dialogue_text, field_of, json_text
 
@@ -105,7 +105,7 @@ def test_records_without_the_field_are_told_before_a_run(indent: int | None) -> 
         r"^a\.json has no field 'text': its first 3 records have id, meta\.content; name one with "
         r"--text-field, as in --text-field meta\.content$"
     )
-    with pytest.raises(LookError, match=told):
+    with pytest.raises(FormatError, match=told):
         read(data, "a.json", "text")
     assert read(data, "a.json", "text", checks=False) == ([], ["missing_field"] * 3)
     assert read(data, "a.json", "meta.content") == (["a"] * 3, [])
@@ -154,5 +154,7 @@ def test_nested_columns(field: str, texts: list[str], reasons: list[str]) -> Non
 def test_columns_that_hold_no_text_are_told_before_a_run(field: str) -> None:
     data = parquet(NESTED)
     [part] = plan_ranges([input_file("a.parquet", len(data))], checks=enabled_checks("auto", None))
-    with pytest.raises(LookError, match=rf"^a\.parquet has no text column '{field}'; its columns "):
+    with pytest.raises(
+        FormatError, match=rf"^a\.parquet has no text column '{field}'; its columns "
+    ):
         check_head(io.BytesIO(data), part, field)

@@ -1,0 +1,104 @@
+"""Runs a build: raw text to finished, verified shards."""
+
+import dataclasses
+import sys
+import time
+
+from pipelines.folder.clearing import discard, end_work, remove_leftovers
+from pipelines.folder.locks import Locks
+from pipelines.folder.owned import REJECTED
+from pipelines.folder.prepare import Wanted, prepare
+from pipelines.planning.options import BuildOptions
+from pipelines.planning.plan import BuildPlan, make_plan
+from pipelines.planning.show_plan import show_plan
+from pipelines.report.finish import NothingMadeError, finish, show_summary
+from pipelines.running.runners import Runner, choose_runner
+from pipelines.waves import missing_of, owned, run_waves
+from schemas.columns import ENTITY_IDS
+from schemas.counts import COUNTS
+from schemas.entities import ENTITIES
+from schemas.errors import UsageError
+from schemas.manifest import MANIFEST
+from transforms.build.build_shards import ShardBuilder
+from transforms.build.write_shard import read_entries
+from transforms.files.paths import real_path
+from transforms.files.storage import join
+
+
+def run_build(options: BuildOptions) -> int:
+    """Builds what was asked for, or shows the plan of it; returns the exit status."""
+    began = time.monotonic()
+    runner = choose_runner(options.beam_args, options.workers)
+    if options.dry_run:
+        show_plan(make_plan(options, local=runner.local))
+        return 0
+    if options.annotations and real_path(options.annotations) == real_path(options.output):
+        raise UsageError(
+            f"--annotations {options.annotations} is the folder of --output, which holds a build "
+            "or annotations, not both; name another --output"
+        )
+    with Locks("build") as locks:
+        # Before anything is looked at that decides what is done.
+        locks.add(options.output)
+        plan = owned(make_plan(options, local=runner.local))
+        finished = _build(plan, options, runner, locks)
+    if finished:
+        show_summary(plan, time.monotonic() - began)
+    return 0
+
+
+def _build(plan: BuildPlan, options: BuildOptions, runner: Runner, locks: Locks) -> bool:
+    """Builds in folders that are held; returns whether everything is finished."""
+    wanted = _wanted(plan)
+    if prepare(plan.output, wanted, locks, overwrite=options.overwrite):
+        sys.stdout.write(f"{options.output} already holds this build\n")
+    else:
+        if plan.announcement:
+            sys.stderr.write(f"{plan.announcement}\n")
+        run_waves(plan, options, runner, [_missing(builder) for builder in plan.builders])
+        if runner.leaves_early:
+            sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
+            return False
+        # A runner may have tried a shard again after a worker was lost.
+        remove_leftovers(plan.output)
+        try:
+            finish(plan, options)
+        except NothingMadeError:
+            discard(plan.output, locks)
+            raise
+    for name, member in wanted.members.items():
+        end_work(join(plan.output, name), member.files)
+    end_work(plan.output, wanted.files)
+    return True
+
+
+def _wanted(plan: BuildPlan) -> Wanted:
+    """Returns what a build writes where."""
+    common = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
+    each = [
+        Wanted(command="build", identity=identity, files=frozenset(common | _files_of(builder)))
+        for builder, identity in zip(plan.builders, plan.identities, strict=True)
+    ]
+    if plan.mixture is None:
+        files = each[0].files | {*REJECTED}
+        return dataclasses.replace(each[0], files=files, reads=plan.reads)
+    return Wanted(
+        command="build",
+        identity=plan.identity,
+        files=frozenset({*common, *REJECTED}),
+        members=dict(zip(plan.mixture.names, each, strict=True)),
+        reads=plan.reads,
+    )
+
+
+def _files_of(builder: ShardBuilder) -> set[str]:
+    """Returns the files that builds of some recipes have alone, and the shards."""
+    settings = builder.settings
+    files = {f"{shard.name}.arrow" for shard in builder.plan.shards}
+    files |= {COUNTS} if settings.vocabulary.counts else set()
+    return files | ({ENTITIES} if ENTITY_IDS in settings.recipe.needs else set())
+
+
+def _missing(builder: ShardBuilder) -> frozenset[int]:
+    """Returns the numbers of the shards that are not finished."""
+    return missing_of(read_entries(builder.output, builder.plan.shards))

@@ -1,0 +1,135 @@
+"""Builds the shards that are missing, in waves that fit into memory."""
+
+import dataclasses
+import gc
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import apache_beam as beam
+
+from pipelines.folder.output import read_text
+from pipelines.folder.owned import REJECTED
+from pipelines.planning.options import RunOptions
+from pipelines.planning.plan import Plan
+from pipelines.running.progress import ShardProgress
+from pipelines.running.runners import Runner
+from schemas.errors import RunError
+from schemas.lock import WORK_FOLDER
+from schemas.records import ShardId
+from transforms.build.build_shards import BuildShards
+from transforms.build.write_shard import Entry, file_sizes
+from transforms.files.paths import delete_files
+from transforms.files.storage import join
+from transforms.files.work_folder import (
+    digest_of,
+    entry_path,
+    error_path,
+    failure_path,
+    reading_is_whole,
+)
+from transforms.read.read_documents import ReadDocuments
+from transforms.read.reading_record import RecordReading
+from transforms.read.shard_documents import ShardDocuments
+
+_Plan = TypeVar("_Plan", bound=Plan[Any])
+
+
+def owned(plan: _Plan) -> _Plan:
+    """Returns a plan whose workers look whether the folder is still theirs before they write."""
+    builders = [
+        dataclasses.replace(builder, owner=digest_of(identity))
+        for builder, identity in zip(plan.builders, plan.identities, strict=True)
+    ]
+    return dataclasses.replace(plan, builders=builders)
+
+
+def missing_of(entries: Sequence[Entry | None]) -> frozenset[int]:
+    """Returns the numbers of the shards that have no entry."""
+    return frozenset(number for number, entry in enumerate(entries) if entry is None)
+
+
+def run_waves(
+    plan: Plan[Any],
+    options: RunOptions,
+    runner: Runner,
+    missing: Sequence[frozenset[int]],
+    doing: str = "building",
+) -> None:
+    """Builds the shards that are missing, as many at a time as memory allows.
+
+    Args:
+      plan: What is built.
+      options: Where the text is found and the output goes.
+      runner: Runs the pipelines.
+      missing: For each builder the numbers of the shards that it has to build.
+      doing: What the progress calls it.
+    """
+    waves = plan.waves(frozenset[int]().union(*missing))
+    read = reading_is_whole(options.output, REJECTED)
+    if not waves and not read:
+        waves = [frozenset()]
+    total = len(plan.shards.shards) * len(plan.builders)
+    with ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan), doing):
+        for wave in waves:
+            _delete_failures(plan)
+            wanted = [each & wave for each in missing]
+            _run_wave(plan, options, runner, wanted, record=not read)
+            read = True
+            # A local runner's shuffle hangs in reference cycles, and the next wave needs the room.
+            gc.collect()
+            for path in _failures(plan):
+                raise RunError(read_text(path))
+
+
+def _finished(plan: Plan[Any]) -> int:
+    """Returns the number of shards that are finished."""
+    return len(_existing(plan, entry_path))
+
+
+def _failures(plan: Plan[Any]) -> list[str]:
+    """Returns the files that say why a shard could not be built."""
+    return _existing(plan, failure_path)
+
+
+def _delete_failures(plan: Plan[Any]) -> None:
+    delete_files(_failures(plan))
+
+
+def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
+    """Returns those files of the shards that are there, in the order of the shards."""
+    found = []
+    for builder in plan.builders:
+        there = file_sizes(join(builder.output, WORK_FOLDER))
+        paths = [path_of(builder.output, shard) for shard in plan.shards.shards]
+        found += [path for path in paths if path.rpartition("/")[2] in there]
+    return found
+
+
+def _run_wave(
+    plan: Plan[Any],
+    options: RunOptions,
+    runner: Runner,
+    wanted: Sequence[frozenset[int]],
+    *,
+    record: bool,
+) -> None:
+    """Runs one pipeline, which reads everything and builds some shards of each recipe."""
+    pipeline = runner.new_pipeline()
+    read = pipeline | "ReadDocuments" >> ReadDocuments(
+        ranges=plan.ranges,
+        text_field=options.text_field,
+        max_document_bytes=options.max_document_mib << 20,
+        anchors_field=options.anchors or "",
+        labels=plan.labels,
+    )
+    outputs = []
+    wave = frozenset[int]().union(*wanted)
+    if wave:
+        shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.shards, wave)
+        outputs.append(shards | "BuildShards" >> BuildShards(plan.builders, wanted, plan.build))
+    if record:
+        writing = RecordReading(options.output, digest_of(plan.identity))
+        outputs.append((read.rejected, read.tally) | "RecordReading" >> writing)
+    # DaskRunner runs what the last step depends on, and nothing else.
+    _ = outputs | "Finish" >> beam.Flatten()
+    runner.run(pipeline, error_path(options.output))
