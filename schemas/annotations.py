@@ -33,12 +33,12 @@ class LabelledSpans(ByteSpans):
     labels: Sequence[str]
     ids: Sequence[str]
 
-    def take(self, index: Int64) -> "LabelledSpans":
-        """Returns the spans at these indices."""
-        chosen = index.tolist()
+    def take(self, at: Int64 | slice) -> "LabelledSpans":
+        """Returns some of the spans, with what they are."""
+        chosen = np.arange(len(self))[at].tolist()
         return LabelledSpans(
-            self.starts[index],
-            self.ends[index],
+            self.starts[at],
+            self.ends[at],
             [self.labels[each] for each in chosen],
             [self.ids[each] for each in chosen],
         )

@@ -41,6 +41,29 @@ class ByteSpans:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def take(self, at: Int64 | slice) -> "ByteSpans":
+        """Returns some of the spans, with all that is known of them."""
+        return type(self)(*(column[at] for column in self._columns()))
+
+    def concat(self, others: Sequence["ByteSpans"]) -> "ByteSpans":
+        """Returns these spans and then others of the same kind."""
+        columns = zip(self._columns(), *(each._columns() for each in others), strict=True)
+        return type(self)(*map(np.concatenate, columns))
+
+    def within(self, low: int, high: int) -> "ByteSpans":
+        """Returns the spans that overlap the bytes [low, high), relative to `low`.
+
+        >>> found = ByteSpans(np.array([0, 4, 9]), np.array([2, 6, 12])).within(5, 10)
+        >>> found.starts.tolist(), found.ends.tolist()
+        ([-1, 4], [1, 7])
+        """
+        first, last = np.searchsorted(self.ends, low, "right"), np.searchsorted(self.starts, high)
+        found = self.take(slice(first, last))
+        return dataclasses.replace(found, starts=found.starts - low, ends=found.ends - low)
+
+    def _columns(self) -> list[Array]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CodedSpans(ByteSpans):

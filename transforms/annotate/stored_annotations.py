@@ -20,7 +20,7 @@ from schemas.annotations import (
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_key
 from schemas.entities import ENTITIES, read_entities
-from schemas.records import Array, Bytes, ByteSpans, EntitySpans, Int64, ShardText
+from schemas.records import Array, Bytes, ByteSpans, Int64, ShardText
 from schemas.shards import map_file
 from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
@@ -167,11 +167,8 @@ def _find(table: pa.RecordBatch, keys: Array) -> tuple[Int64, Int64]:
 
 
 def _in_order(parts: list[ByteSpans]) -> ByteSpans:
-    nowhere = np.empty(0, np.int64)
-    starts = np.concatenate([nowhere, *(part.starts for part in parts)])
-    ends = np.concatenate([nowhere, *(part.ends for part in parts)])
-    order = np.argsort(starts, kind="stable")
-    entities = [part.entities for part in parts if isinstance(part, EntitySpans)]
-    if entities:
-        return EntitySpans(starts[order], ends[order], np.concatenate(entities)[order])
-    return ByteSpans(starts[order], ends[order])
+    """Returns all spans in the order of the text; those of a kind are found shard by shard."""
+    if not parts:
+        return ByteSpans(np.empty(0, np.int64), np.empty(0, np.int64))
+    spans = parts[0].concat(parts[1:])
+    return spans.take(np.argsort(spans.starts, kind="stable"))

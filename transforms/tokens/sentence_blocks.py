@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from schemas.records import Bytes, ByteSpans, CodedSpans, EntitySpans, Int64, ShardText
+from schemas.records import Bytes, ByteSpans, Int64, ShardText
 from transforms.text.ideographs import ideographs
 from transforms.tokens.splitting import Splitting
 
@@ -50,24 +50,8 @@ def sentence_blocks(text: ShardText, size: int) -> Iterator[SentenceBlock]:
             data=text.data[low:high],
             borders=starts[first : last + 1] - low,
             marks=None if text.word_marks is None else text.word_marks[low:high],
-            spans={name: _spans_within(spans, low, high) for name, spans in text.spans.items()},
+            spans={name: spans.within(low, high) for name, spans in text.spans.items()},
         )
-
-
-def _spans_within(spans: ByteSpans, low: int, high: int) -> ByteSpans:
-    """Returns the spans that overlap [low, high), relative to `low`.
-
-    >>> found = _spans_within(ByteSpans(np.array([0, 4, 9]), np.array([2, 6, 12])), 5, 10)
-    >>> found.starts.tolist(), found.ends.tolist()
-    ([-1, 4], [1, 7])
-    """
-    first, last = np.searchsorted(spans.ends, low, "right"), np.searchsorted(spans.starts, high)
-    starts, ends = spans.starts[first:last] - low, spans.ends[first:last] - low
-    if isinstance(spans, CodedSpans):
-        return CodedSpans(starts, ends, spans.codes[first:last])
-    if isinstance(spans, EntitySpans):
-        return EntitySpans(starts, ends, spans.entities[first:last])
-    return ByteSpans(starts, ends)
 
 
 def word_borders(block: SentenceBlock, splitting: Splitting) -> Int64:
