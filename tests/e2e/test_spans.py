@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from pipelines.cli import main as shardmill
 from tests.oracles.boundaries import told_tokens
 from tests.support.sample_builds import corpus, manifest_of, shard_paths, stored_rows
-from tests.support.training_runs import records, tiny_config, train
+from tests.support.training_runs import LEARN, learner, records, tiny_config, train
 
 Captured = pytest.CaptureFixture[str]
 
@@ -148,9 +148,9 @@ def alphabets(folder: Path) -> Path:
 @pytest.mark.slow
 def test_spans_are_learned_from_their_boundaries(tokenizer: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert build("spanbert", alphabets(tmp_path), tokenizer, data, "--copies", "10") == 0
-    options = ("--batch-tokens", "2048", "--steps", "150", "--eval-every", "150")
-    assert train(data, "bert-tiny", tmp_path / "run", *options) == 0
+    assert build("spanbert", alphabets(tmp_path), tokenizer, data, "--copies", "5") == 0
+    options = (*LEARN, "--batch-tokens", "2048", "--steps", "60", "--eval-every", "60")
+    assert train(data, learner(tmp_path, layers=1), tmp_path / "run", *options) == 0
     first, last = records(tmp_path / "run")[0], records(tmp_path / "run", "eval")[-1]
     assert last["loss_sbo"] < 0.5 * first["loss_sbo"]
     [(most_frequent, _)] = collections.Counter(labels_of(data, "train")).most_common(1)

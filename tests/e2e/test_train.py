@@ -11,8 +11,15 @@ import torch
 import transformers
 
 from pipelines.cli import main as shardmill
-from tests.support.sample_builds import copy_of, corpus, manifest_of, shard_paths, stored_rows
-from tests.support.training_runs import records, tiny_config, train
+from tests.support.sample_builds import (
+    copy_of,
+    corpus,
+    few_documents,
+    manifest_of,
+    shard_paths,
+    stored_rows,
+)
+from tests.support.training_runs import LEARN, learner, records, tiny_config, train
 
 Captured = pytest.CaptureFixture[str]
 SMALL = ("--batch-tokens", "512", "--steps", "4")
@@ -43,8 +50,9 @@ def unigram_baseline(data: Path) -> tuple[float, float]:
 @pytest.mark.parametrize("copies", ["cycle", "dynamic"])
 def test_a_tiny_model_learns_more_than_frequencies(copies: str, tmp_path: Path) -> None:
     data = corpus("bert-wwm")
-    options = ("--batch-tokens", "2048", "--steps", "300", "--copies", copies)
-    assert train(data, "bert-tiny", tmp_path / "run", *options) == 0
+    model = learner(tmp_path, layers=1, max_position_embeddings=512)
+    options = (*LEARN, "--batch-tokens", "1024", "--steps", "300", "--copies", copies)
+    assert train(data, model, tmp_path / "run", *options) == 0
     first, last = records(tmp_path / "run")[0], records(tmp_path / "run", "eval")[-1]
     accuracy, loss = unigram_baseline(data)
     assert last["accuracy_mlm"] > 1.4 * accuracy
@@ -251,19 +259,19 @@ def test_help_explains(capsys: Captured) -> None:
 
 @pytest.mark.slow
 def test_albert_learns_masked_runs_and_the_order_of_segments(
-    tmp_path: Path, sample: Path, tokenizer: Path
+    tmp_path: Path, tokenizer: Path
 ) -> None:
     data = tmp_path / "data"
-    build = ["build", "albert", "--input", f"{sample}/*.txt", "--tokenizer", str(tokenizer)]
-    options = ["--output", str(data), "--max-seq-length", "64", "--eval-fraction", "0.1"]
-    assert shardmill([*build, *options]) == 0
+    build = ["build", "albert", "--input", str(few_documents()), "--tokenizer", str(tokenizer)]
+    options = ["--output", str(data), "--max-seq-length", "32", "--eval-fraction", "0.1"]
+    assert shardmill([*build, *options, "--copies", "1"]) == 0
     assert shardmill(["verify", str(data)]) == 0
-    train_options = ("--batch-tokens", "2048", "--steps", "250", "--log-every", "25")
-    assert train(data, "bert-tiny", tmp_path / "run", *train_options) == 0
+    options = [*LEARN, "--batch-tokens", "1024", "--steps", "200", "--log-every", "25"]
+    assert train(data, learner(tmp_path), tmp_path / "run", *options) == 0
     told = records(tmp_path / "run")
-    assert told[-1]["loss_mlm"] < 0.85 * told[0]["loss_mlm"]
-    assert told[-1]["loss_sop"] < 0.8 * told[0]["loss_sop"]
-    assert told[-1]["accuracy_sop"] > 0.7
+    assert told[-1]["loss_mlm"] < 0.75 * told[0]["loss_mlm"]
+    assert told[-1]["loss_sop"] < 0.5 * told[0]["loss_sop"]
+    assert told[-1]["accuracy_sop"] > 0.8
 
 
 def test_albert_is_saved_as_its_own_class(tmp_path: Path) -> None:
@@ -278,22 +286,22 @@ def test_albert_is_saved_as_its_own_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_structbert_learns_all_its_parts(tmp_path: Path, sample: Path, tokenizer: Path) -> None:
+def test_structbert_learns_all_its_parts(tmp_path: Path, tokenizer: Path) -> None:
     data = tmp_path / "data"
-    build = ["build", "structbert", "--input", f"{sample}/*.txt", "--tokenizer", str(tokenizer)]
-    options = ["--output", str(data), "--max-seq-length", "64", "--eval-fraction", "0.1"]
-    assert shardmill([*build, *options]) == 0
+    build = ["build", "structbert", "--input", str(few_documents()), "--tokenizer", str(tokenizer)]
+    options = ["--output", str(data), "--max-seq-length", "32", "--eval-fraction", "0.1"]
+    assert shardmill([*build, *options, "--copies", "1", "--passes", "1"]) == 0
     assert shardmill(["verify", str(data)]) == 0
-    train_options = ("--batch-tokens", "2048", "--steps", "300", "--log-every", "25")
-    assert train(data, "bert-tiny", tmp_path / "run", *train_options) == 0
+    options = [*LEARN, "--batch-tokens", "1024", "--steps", "250", "--log-every", "25"]
+    assert train(data, learner(tmp_path), tmp_path / "run", *options) == 0
     told, held_out = records(tmp_path / "run"), records(tmp_path / "run", "eval")[-1]
-    for part, share in (("mlm", 0.85), ("wso", 0.85), ("structure", 0.9)):
+    for part, share in (("mlm", 0.75), ("wso", 0.6), ("structure", 0.8)):
         assert told[-1][f"loss_{part}"] < share * told[0][f"loss_{part}"]
     relations = collections.Counter(
         row["pair_relation"] for path in shard_paths(data) for row in stored_rows(path)
     )
     majority = max(relations.values()) / relations.total()
-    assert told[-1]["accuracy_structure"] > majority + 0.05
+    assert told[-1]["accuracy_structure"] > majority + 0.1
     # The few rows held out are judged, but so small a sample teaches nothing that holds for them.
     assert held_out["count_structure"] > 0
 

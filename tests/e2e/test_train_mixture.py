@@ -15,8 +15,10 @@ from pipelines.cli import main as shardmill
 from tests.support.made_once import made_once
 from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from tests.support.training_runs import (
+    LEARN,
     assert_same,
     finish,
+    learner,
     records,
     saved,
     start,
@@ -82,17 +84,17 @@ def test_a_record_of_several_steps_keeps_members_apart(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_all_parts_are_learned(tmp_path: Path) -> None:
-    options = ("--batch-tokens", "2048", "--steps", "400", "--log-every", "20")
-    data = mixture("bert-wwm,albert")
-    assert train(data, "bert-tiny", tmp_path / "run", *options) == 0
+    options = (*LEARN, "--batch-tokens", "1024", "--steps", "400", "--log-every", "20")
+    data = mixture("bert-wwm,albert", length=32)
+    assert train(data, learner(tmp_path), tmp_path / "run", *options) == 0
     told = records(tmp_path / "run")
     for part in ("bert-wwm/loss_mlm", "bert-wwm/loss_nsp", "albert/loss_mlm", "albert/loss_sop"):
         values = [record[part] for record in told]
         first, last = sum(values[:3]) / 3, sum(values[-3:]) / 3
-        assert last < 0.93 * first, (part, first, last)
+        assert last < 0.8 * first, (part, first, last)
     hf = tmp_path / "run" / "latest" / "hf"
     assert type(AutoModelForPreTraining.from_pretrained(hf)).__name__ == "BertForPreTraining"
-    again = ("--batch-tokens", "2048", "--steps", "2")
+    again = ("--batch-tokens", "1024", "--steps", "2")
     assert train(data, hf, tmp_path / "again", *again) == 0
     goes_on = records(tmp_path / "again")[0]
     name = goes_on["objective"]

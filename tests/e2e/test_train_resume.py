@@ -39,23 +39,23 @@ def wait_for_step(process: subprocess.Popen[str], output: Path, step: int) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT])
-def test_300_steps_are_150_and_the_rest(stopped_by: signal.Signals, tmp_path: Path) -> None:
+def test_60_steps_are_20_and_the_rest(stopped_by: signal.Signals, tmp_path: Path) -> None:
     data, model = corpus("bert-wwm"), tiny_config(tmp_path)
-    options = (*SMALL, "--steps", "300", "--save-every", "1000")
+    options = (*SMALL, "--steps", "60", "--save-every", "1000")
     straight = start(data, model, tmp_path / "straight", *options)
     stopped = start(data, model, tmp_path / "stopped", *options)
-    wait_for_step(stopped, tmp_path / "stopped", 150)
+    wait_for_step(stopped, tmp_path / "stopped", 20)
     stopped.send_signal(stopped_by)
     assert stopped.wait(60) == 128 + stopped_by
     assert "the same command resumes from here" in stopped.communicate()[1]
     [step] = steps_saved(tmp_path / "stopped")
-    assert 150 <= int(step.removeprefix("step-")) < 300
+    assert 20 <= int(step.removeprefix("step-")) < 60
     finish(straight)
     told = finish(start(data, model, tmp_path / "stopped", *options))
     assert f"resumed from {tmp_path}/stopped/checkpoints/{step}" in told
     assert_same(saved(tmp_path / "straight"), saved(tmp_path / "stopped"))
     losses = [[r["loss"] for r in records(tmp_path / name)] for name in ("straight", "stopped")]
-    assert len(losses[0]) == 300
+    assert len(losses[0]) == 60
     assert losses[0] == losses[1]
 
 

@@ -65,6 +65,18 @@ def _write_records(path: Path) -> None:
 
 
 @functools.cache
+def few_documents() -> Path:
+    """Returns twelve documents of each language of the sample: few enough to learn by heart."""
+    return made_once("few.txt", _write_few)
+
+
+def _write_few(path: Path) -> None:
+    texts = [(SAMPLE / f"{name}.txt").read_text("utf-8") for name in ("en", "zh")]
+    few = [document for text in texts for document in text.split("\n\n")[:12]]
+    path.write_text("\n\n".join(few), encoding="utf-8")
+
+
+@functools.cache
 def entities_file() -> Path:
     """Returns the longer words and most frequent pairs of ideographs of the sample as entities."""
     return made_once("entities.tsv", _write_entities)

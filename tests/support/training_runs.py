@@ -31,6 +31,17 @@ def tiny_config(folder: Path, **changes: Any) -> Path:
     return path
 
 
+def learner(folder: Path, layers: int = 2, **changes: Any) -> Path:
+    """Writes the configuration of a small BERT that learns short rows of the sample in seconds."""
+    sizes = {"hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128}
+    fields = {**sizes, "num_hidden_layers": layers, "hidden_dropout_prob": 0.0, **changes}
+    return tiny_config(folder, **fields)
+
+
+LEARN = ("--lr", "2e-3", "--schedule", "constant", "--warmup", "10", "--weight-decay", "0")
+"""Options with which `learner` learns in few steps."""
+
+
 def arguments(data: Path, model: Path | str, output: Path, *options: str) -> list[str]:
     """Returns the options of a run on the CPU that logs every step."""
     return [
