@@ -1,5 +1,6 @@
 """Batches written out slowly, one row and one token after the other, as plain lists."""
 
+import bisect
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -214,21 +215,31 @@ def masks_in(batch: Mapping[str, Any], rows: Sequence[Row], names: Sequence[str]
         flat = [token for line in batch["input_ids"] for token in line]
         labels = [label for line in batch["labels"] for label in line]
         wanted = [at for at, label in enumerate(labels) if label != -100]
+    at = _by_row(wanted, begins, rows)
+    told = {name: _told(batch, name, begins, rows) for name in names[1:]}
     found = []
-    for begin, row in zip(begins, rows, strict=False):
-        at = [place for place in wanted if begin <= place < begin + len(row["input_ids"])]
-        length = len(row["input_ids"])
-        more = {}
-        for name in names[1:]:
-            shown = _told(batch, name, begin, length)
-            if shown is None:
-                shown = [
-                    place
-                    for place in range(begin, begin + length)
-                    if flat[place] != row["input_ids"][place - begin] and place not in at
-                ]
+    for number, row in enumerate(rows):
+        begin, more = begins[number], {}
+        for name, places in told.items():
+            if places is None:
+                masked, tokens = set(at[number]), row["input_ids"]
+                here = range(begin, begin + len(tokens))
+                changed = [place for place in here if flat[place] != tokens[place - begin]]
+                shown = [place for place in changed if place not in masked]
+            else:
+                shown = places[number]
             more[name] = _masks(begin, shown, flat)
-        found.append(dataclasses.replace(_masks(begin, at, flat), more=more))
+        found.append(dataclasses.replace(_masks(begin, at[number], flat), more=more))
+    return found
+
+
+def _by_row(places: Sequence[int], begins: Sequence[int], rows: Sequence[Row]) -> list[list[int]]:
+    """Returns the places in each row."""
+    found: list[list[int]] = [[] for _ in rows]
+    for place in places:
+        number = bisect.bisect_right(begins, place, hi=len(rows)) - 1
+        assert begins[number] <= place < begins[number] + len(rows[number]["input_ids"])
+        found[number].append(place)
     return found
 
 
@@ -236,8 +247,10 @@ def _masks(begin: int, places: Sequence[int], flat: Sequence[int]) -> Masks:
     return Masks([place - begin for place in places], [flat[place] for place in places])
 
 
-def _told(batch: Mapping[str, Any], name: str, begin: int, length: int) -> list[int] | None:
-    """Returns the places of a row that a batch names for another corruption, if it names any."""
+def _told(
+    batch: Mapping[str, Any], name: str, begins: Sequence[int], rows: Sequence[Row]
+) -> list[list[int]] | None:
+    """Returns the places that a batch names for another corruption, if it names any."""
     if f"{name}_labels" not in batch:
         return None
     labels = batch[f"{name}_labels"]
@@ -246,7 +259,7 @@ def _told(batch: Mapping[str, Any], name: str, begin: int, length: int) -> list[
     else:
         flat = [label for line in labels for label in line]
         wanted = [at for at, label in enumerate(flat) if label != -100]
-    return [place for place in wanted if begin <= place < begin + length]
+    return _by_row(wanted, begins, rows)
 
 
 def plain(batch: Mapping[str, Tensor]) -> dict[str, Any]:

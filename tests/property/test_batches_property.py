@@ -344,7 +344,7 @@ def test_fresh_masks_differ_from_epoch_to_epoch(name: str) -> None:
 
 @NAMES
 def test_fresh_masks_differ_from_seed_to_seed(name: str) -> None:
-    build, rows = large(name)
+    build, rows = small(name)
     assert drawn(build, rows, seed=3) == drawn(build, rows, seed=3)
     assert drawn(build, rows, seed=3) != drawn(build, rows, seed=4)
 
