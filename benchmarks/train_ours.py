@@ -58,7 +58,7 @@ def _windows(job: Job, loop: Loop) -> Iterator[Window]:
     for step, _, waited in loop.run(0, job.last):
         if job.ends_window(step):
             # Recording reads sums from the device, which synchronises with it.
-            tokens = loop.meter.record(slots, waited)["tokens"]
+            tokens = loop.meter.record(waited)["tokens"]
             now = time.perf_counter()
             yield Window(
                 seconds=now - began,

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -53,8 +52,10 @@ class Loop:
     seed: int
     accumulation: int
     meter: Meter
-    skipped: Tensor
-    gradient_norm: Tensor
+
+    def __post_init__(self) -> None:
+        self.skipped = torch.zeros((), dtype=torch.int64, device=self.processes.device)
+        self.gradient_norm = torch.zeros((), device=self.processes.device)
 
     def run(self, begin: int, end: int) -> Iterator[tuple[int, State, float]]:
         """Takes steps [begin, end); yields after each.
@@ -129,14 +130,3 @@ class Loop:
         self.optimizer.zero_grad()
         self.skipped += bad.long()
         self.gradient_norm = norm
-
-
-class Timer:
-    """Measures a with-block, in seconds."""
-
-    def __enter__(self) -> "Timer":
-        self._began = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._began

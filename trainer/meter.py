@@ -1,7 +1,8 @@
 """Accumulates the figures between two log lines, without waiting for the device."""
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -114,32 +115,31 @@ class Meter:
         self._steps.append(now - self._last)
         self._last = now
 
-    def pause(self, seconds: float) -> None:
-        """Excludes time that was not spent on training."""
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Excludes the time of a with-block, which is not spent on training."""
+        began = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - began
         self._began += seconds
         self._last += seconds
 
-    @property
-    def slots(self) -> float:
-        """Average token slots in the batches of a step, over all processes."""
-        return self.sums.slots * self._processes.size / max(len(self._steps), 1)
-
-    def record(self, slots: float, waited: float) -> dict[str, Any]:
+    def record(self, waited: float) -> dict[str, Any]:
         """Returns the figures since the last record, and resets them.
 
         Args:
-          slots: Token slots in the batches of a step, over all processes.
           waited: Seconds waited for data since the beginning of the run.
         """
         means, _, tokens = self.sums.means(self._processes)
         seconds = max(time.perf_counter() - self._began, 1e-9)
         rate = tokens / seconds
-        milliseconds = 1000 * np.array(self._steps)
+        milliseconds, steps = 1000 * np.array(self._steps), len(self._steps)
+        slots = self.sums.slots * self._processes.size / max(steps, 1)
         found: dict[str, Any] = {
             **means,
             "tokens_per_second": rate,
             "tokens": tokens,
-            "padding": 1 - tokens / max(slots * len(self._steps), 1),
+            "padding": 1 - tokens / max(slots * steps, 1),
             "data_wait": (waited - self._waited) / seconds,
             "memory_gib": peak_memory_gib(self._processes.device),
             "step_ms_p50": float(np.percentile(milliseconds, 50)),

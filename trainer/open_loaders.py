@@ -1,14 +1,13 @@
 """Opens the loaders of a run, for a build alone and for the members of a mixture."""
 
-import functools
 import sys
-from typing import Any
+from typing import Literal
 
 from schemas.checked_json import DamagedError
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.mixed_batches import MemberBatches, MixedBatches
+from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.open_corpus import shard_problem
-from trainer.loader.training_data import TrainingData
+from trainer.loader.training_data import TrainingData, has_rows
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from transforms.objectives.schedule import SCHEDULES
@@ -39,31 +38,17 @@ def check_shards(data: TrainingData, options: TrainOptions, processes: Processes
     processes.agree(DamagedError(problem) if problem else None)
 
 
-def training_loaders(
-    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
+def open_loaders(
+    split: Literal["train", "eval"],
+    data: TrainingData,
+    options: TrainOptions,
+    processes: Processes,
+    layout: str,
 ) -> Loaders:
-    """Opens the training split of every member."""
-    return _open(data, "train", options, processes, layout)
-
-
-def held_out_loaders(
-    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
-) -> Loaders:
-    """Opens the evaluation split of every member that has one."""
-    return _open(data, "eval", options, processes, layout)
-
-
-def _open(
-    data: TrainingData, split: str, options: TrainOptions, processes: Processes, layout: str
-) -> Loaders:
-    training, found = split == "train", Loaders()
-    for number, (name, corpus) in enumerate(data.corpora.items()):
-        if not training and not any(shard.rows for shard in corpus.splits.get(split, ())):
-            continue
-        loader: Any = ArrowBatches
-        if data.mixed:
-            loader = functools.partial(MemberBatches, member=number)
-        found[name] = loader(
+    """Opens a split of every member that has one; evaluation takes the rows as they are stored."""
+    training = split == "train"
+    return {
+        name: ArrowBatches(
             corpus,
             split=split,
             batch_tokens=options.batch_tokens or 0,
@@ -75,8 +60,11 @@ def _open(
             world_size=processes.size,
             batches_per_step=options.batches_per_step if training else processes.size,
             checksums=False,
+            member=number if data.mixed else None,
         )
-    return found
+        for number, (name, corpus) in enumerate(data.corpora.items())
+        if has_rows(corpus, split)
+    }
 
 
 def scheduled(

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
@@ -74,9 +73,6 @@ class TrainOptions:
         for name in ("lr", "clip"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{_option(name)} must be above 0, got {getattr(self, name):g}")
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 def _option(name: str) -> str:

@@ -1,46 +1,18 @@
 """Batches of a mixture: all batches of a step are of one member, which the schedule draws."""
 
 import itertools
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.loader.batch_plan import shuffled
 from trainer.loader.batches import ArrowBatches
 from trainer.rows.layouts import Batch
-from trainer.tasks.members import MEMBER, task_key
 from transforms.arrays.randomness import rng_for
-from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import Stages
-
-
-class MemberBatches(ArrowBatches):
-    """Batches of one member of a mixture.
-
-    They also hold `member`, int64[], the number of the member in the order of the mixture, and a
-    key for each task of the member, see `trainer.tasks.members`.
-
-    Attributes:
-      member: That number.
-    """
-
-    def __init__(
-        self, data: str | os.PathLike[str] | Corpus, *, member: int = 0, **options: Any
-    ) -> None:
-        """Opens the shards; see `ArrowBatches` for the options."""
-        super().__init__(data, **options)
-        self.member = member
-
-    def __iter__(self) -> Iterator[Batch]:
-        added = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
-        added[MEMBER] = torch.tensor(self.member)
-        for batch in super().__iter__():
-            yield {**batch, **added}
 
 
 def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:

@@ -109,6 +109,11 @@ def open_data(
     )
 
 
+def has_rows(corpus: Corpus, split: str) -> bool:
+    """Returns whether a split of a build has rows."""
+    return any(shard.rows for shard in corpus.splits.get(split, ()))
+
+
 def _given(text: str | None, names: list[str]) -> dict[str, float]:
     """Reads --weights."""
     found: dict[str, float] = {}

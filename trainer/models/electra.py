@@ -39,21 +39,17 @@ class Electra(torch.nn.Module):
     Attributes:
       generator: An `ElectraForMaskedLM`.
       discriminator: An `ElectraForPreTraining`; its embeddings are the generator's.
-      notice: What the user should know of it; empty if there is nothing.
     """
 
-    layout = "packed"
+    layout, notice = "packed", ""
 
-    def __init__(
-        self, generator: Any, discriminator: Any, *, longest: int, notice: str = ""
-    ) -> None:
+    def __init__(self, generator: Any, discriminator: Any, *, longest: int) -> None:
         """Joins two models.
 
         Args:
           generator: Loses its embeddings, and gets those of the discriminator.
           discriminator: With as many ids and as wide embeddings.
           longest: Maximum tokens of a row.
-          notice: What the user should know of it.
         """
         super().__init__()
         generator.set_attn_implementation(NAME)
@@ -62,7 +58,7 @@ class Electra(torch.nn.Module):
         words = discriminator.electra.embeddings.word_embeddings
         generator.generator_lm_head.weight = words.weight
         self.generator, self.discriminator = generator, discriminator
-        self.notice, self._longest = notice, longest
+        self._longest = longest
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {"mlm": (batch["labels"] != IGNORED).sum(), "rtd": batch["num_tokens"]}

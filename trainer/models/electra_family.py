@@ -56,7 +56,7 @@ class ElectraFamily:
                     )
                 generator = _load(transformers.ElectraForMaskedLM, folders[0])
                 discriminator = _load(transformers.ElectraForPreTraining, folders[1])
-        return Electra(generator, discriminator, longest=request.longest, notice=request.notice)
+        return Electra(generator, discriminator, longest=request.longest)
 
 
 def _load(kind: Any, folder: str) -> Any:

@@ -31,10 +31,9 @@ class Encoder(torch.nn.Module):
       hf: The model of `transformers`.
       heads: By the name of their task. Their own weights are those that `transformers` has no place
         for.
-      notice: What the user should know of it; empty if there is nothing.
     """
 
-    layout = "packed"
+    layout, notice = "packed", ""
 
     def __init__(
         self,
@@ -44,7 +43,6 @@ class Encoder(torch.nn.Module):
         heads: Mapping[str, Head],
         longest: int,
         first_position: int,
-        notice: str = "",
         files: Mapping[str, str] | None = None,
     ) -> None:
         """Wraps a model.
@@ -55,12 +53,11 @@ class Encoder(torch.nn.Module):
           heads: One for each task, by its name.
           longest: Maximum tokens of a row.
           first_position: Position of the first token of a row.
-          notice: What the user should know of it.
           files: Texts by name that say what the heads' weights belong to; they are saved with them.
         """
         super().__init__()
         hf.set_attn_implementation(NAME)
-        self.hf, self.notice = hf, notice
+        self.hf = hf
         self.heads = torch.nn.ModuleDict(heads)
         for head in heads.values():
             head.attach(hf)
@@ -116,7 +113,7 @@ class Encoder(torch.nn.Module):
             self.heads.load_state_dict(found)
         else:
             new = sorted({name.partition(".")[0] for name in own})
-            self.notice = "; ".join(filter(None, [self.notice, f"new heads: {', '.join(new)}"]))
+            self.notice = f"new heads: {', '.join(new)}"
 
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token: 2 for a multiply-add, backward twice forward."""

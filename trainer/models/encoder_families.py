@@ -67,7 +67,6 @@ class EncoderFamily(Architecture):
             heads={task.name: task.head(self, config) for task in tasks},
             longest=request.longest,
             first_position=self.first_position(config),
-            notice=request.notice,
             files={ENTITIES: entities_text(entities)} if entities else {},
         )
         if paired and not any(task.uses_pair_head for task in tasks):

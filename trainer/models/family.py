@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -13,15 +12,6 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
-
-_IGNORED_FIELDS = frozenset(
-    {
-        *["_name_or_path", "architectures", "dtype", "id2label", "label2id", "problem_type"],
-        *["output_attentions", "output_hidden_states", "return_dict", "torch_dtype"],
-        *["transformers_version", "use_cache"],
-    }
-)
-"""Fields of configurations that do not change what is computed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +24,6 @@ class ModelRequest:
       corpora: What it is trained on: a build, or the members of a mixture, which share a
         vocabulary.
       longest: Maximum tokens of a row.
-      notice: What the user should know of it; empty if there is nothing.
       entity_embeddings: File of embeddings for the entities of the data; None to learn them.
     """
 
@@ -42,7 +31,6 @@ class ModelRequest:
     config: Any
     corpora: Sequence[Corpus]
     longest: int
-    notice: str
     entity_embeddings: str | None
 
     @property
@@ -102,20 +90,3 @@ def configurations(model: torch.nn.Module) -> dict[str, Any]:
         for name, part in model.named_children()
         if isinstance(part, transformers.PreTrainedModel)
     }
-
-
-def configuration(model: torch.nn.Module) -> dict[str, Any]:
-    """Returns the fields of its configurations that say what a model computes.
-
-    Models of the same shapes may still differ in attention heads, activations or dropout.
-    """
-    configs = configurations(model)
-    fields = {
-        f"{name}.{key}" if len(configs) > 1 else key: value
-        for name, config in configs.items()
-        for key, value in config.to_dict().items()
-        if key not in _IGNORED_FIELDS
-    }
-    # As it is read again from a checkpoint.
-    found: dict[str, Any] = json.loads(json.dumps(fields, default=str))
-    return found

@@ -14,12 +14,12 @@ from trainer.models.electra_family import ElectraFamily
 from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, ModelRequest, configurations
 from trainer.models.presets import PRESETS
+from trainer.models.trainable import METHODS, with_defaults
 from transforms.build.corpus import Corpus
 from transforms.objectives.settings import nearest
 
 FAMILIES: Mapping[str, Family] = {**ENCODERS, "electra": ElectraFamily()}
 """By `model_type` of the configuration."""
-_CONTRACT = ("counts", "forward", "save_pretrained")
 
 
 def load_model(
@@ -70,17 +70,18 @@ def load_model(
     own = config.attention_probs_dropout_prob, config.chunk_size_feed_forward
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
-    notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
     model: Any = family.make(
         ModelRequest(
             name=name,
             config=config,
             corpora=corpora,
             longest=longest,
-            notice=notice if dropout else "",
             entity_embeddings=entity_embeddings,
         )
     )
+    if dropout:
+        notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
+        model.notice = "; ".join(filter(None, [notice, model.notice]))
     # Layers have read their configuration by now. It is saved as it was, for fine-tuning.
     for each in (config, *configurations(model).values()):
         each.attention_probs_dropout_prob, each.chunk_size_feed_forward = own
@@ -163,11 +164,11 @@ def _own_model(name: str, corpus: Corpus | list[Corpus]) -> Any:
     if not callable(factory):
         raise UsageError(f"--model {name} is a {type(factory).__name__}, which cannot be called")
     model = factory(corpus)
-    lacking = [method for method in _CONTRACT if not callable(getattr(model, method, None))]
+    lacking = [method for method in METHODS if not callable(getattr(model, method, None))]
     if not isinstance(model, torch.nn.Module) or lacking:
         what = f"has no {', '.join(lacking)}" if lacking else f"is a {type(model).__name__}"
         raise UsageError(
-            f"--model {name} must return an nn.Module with the methods {', '.join(_CONTRACT)}; "
+            f"--model {name} must return an nn.Module with the methods {', '.join(METHODS)}; "
             f"what it returned {what}"
         )
-    return model
+    return with_defaults(model)

@@ -411,7 +411,8 @@ def test_an_evaluation_draws_the_same_every_time() -> None:
     found = []
     for seed in (1, 2):
         seed_torch(seed)
-        found.append(evaluate(model, held_out, processes, torch.autocast("cpu", enabled=False)))
+        autocast = torch.autocast("cpu", enabled=False)
+        found.append(evaluate(model, model, held_out, processes, autocast))
     assert found[0] == found[1]
     assert 0 < found[0]["replaced_found"] + found[0]["originals_kept"] < 2
 
