@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import torch
 import transformers
-from torch import Tensor
 
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
@@ -91,39 +90,6 @@ def _check_task_embedding(name: str, hf: Any, members: int) -> None:
         )
 
 
-def _bert_head(model: Any) -> torch.nn.Module:
-    return model.cls.predictions
-
-
-def _bert_pooled(model: Any, first: Tensor) -> Tensor:
-    return model.base_model.pooler(first[:, None])
-
-
-def _bert_pair_classifier(model: Any) -> torch.nn.Module:
-    return model.cls.seq_relationship
-
-
-def _layers(model: Any) -> Any:
-    return model.base_model.encoder.layer
-
-
-def _albert_head(model: Any) -> torch.nn.Module:
-    return model.predictions
-
-
-def _albert_pooled(model: Any, first: Tensor) -> Tensor:
-    base = model.base_model
-    return base.pooler_activation(base.pooler(first))
-
-
-def _albert_pair_classifier(model: Any) -> torch.nn.Module:
-    return model.sop_classifier
-
-
-def _roberta_head(model: Any) -> torch.nn.Module:
-    return model.lm_head
-
-
 def _no_pairs(model: Any, *_: Any) -> Any:
     raise TypeError(f"{type(model).__name__} has no head for pairs")
 
@@ -133,10 +99,10 @@ def _bert(name: str) -> EncoderFamily:
         masked_lm=f"{name}ForMaskedLM",
         pairs=f"{name}ForPreTraining",
         backbone=name.lower(),
-        head=_bert_head,
-        pooled=_bert_pooled,
-        pair_classifier=_bert_pair_classifier,
-        layers=_layers,
+        head=lambda model: model.cls.predictions,
+        pooled=lambda model, first: model.base_model.pooler(first[:, None]),
+        pair_classifier=lambda model: model.cls.seq_relationship,
+        layers=lambda model: model.base_model.encoder.layer,
     )
 
 
@@ -145,11 +111,11 @@ def _roberta(name: str) -> EncoderFamily:
         masked_lm=f"{name}ForMaskedLM",
         pairs=None,
         backbone="roberta",
-        head=_roberta_head,
+        head=lambda model: model.lm_head,
         pooled=_no_pairs,
         pair_classifier=_no_pairs,
         after_padding=True,
-        layers=_layers,
+        layers=lambda model: model.base_model.encoder.layer,
     )
 
 
@@ -158,9 +124,11 @@ ENCODERS: Mapping[str, EncoderFamily] = {
         masked_lm="AlbertForMaskedLM",
         pairs="AlbertForPreTraining",
         backbone="albert",
-        head=_albert_head,
-        pooled=_albert_pooled,
-        pair_classifier=_albert_pair_classifier,
+        head=lambda model: model.predictions,
+        pooled=lambda model, first: model.base_model.pooler_activation(
+            model.base_model.pooler(first)
+        ),
+        pair_classifier=lambda model: model.sop_classifier,
     ),
     "bert": _bert("Bert"),
     "ernie": _bert("Ernie"),

@@ -13,7 +13,7 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead
+from trainer.tasks.task import BaseTask, Head, LabelHead, initialise
 from transforms.build.standard_columns import IGNORED
 from transforms.windows.lay_out import Layout
 
@@ -134,10 +134,7 @@ class _BoundaryHead(LabelHead):
         self.second = torch.nn.Linear(width, embedded)
         self.second_norm = torch.nn.LayerNorm(embedded, eps=eps)
         self.bias = torch.nn.Parameter(torch.zeros(config.vocab_size))
-        for layer in (self.places, self.first, self.second):
-            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-        for linear_layer in (self.first, self.second):
-            torch.nn.init.zeros_(linear_layer.bias)
+        initialise(config, self.places, self.first, self.second)
 
     def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
         left, right, offsets, labels = (batch[key] for key in self._keys)

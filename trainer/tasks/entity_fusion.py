@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from trainer.rows.layouts import Batch
+from trainer.tasks.task import initialise
 
 HEADS = 4
 """Of the attention between the entities of a row. Source: thunlp/ERNIE."""
@@ -75,10 +76,7 @@ class Fusion(torch.nn.Module):
         self.leave = torch.nn.Linear(inner, width) if returns else None
         self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps) if returns else None
         self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
-        for layer in filter(None, (self.enter, self.leave)):
-            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-            if layer.bias is not None:
-                torch.nn.init.zeros_(layer.bias)
+        initialise(config, *filter(None, (self.enter, self.leave)))
 
     def attach(self, layer: Any, following: "Fusion | None") -> None:
         """Registers the hooks in a layer of the model.
@@ -136,9 +134,7 @@ class EntityAttention(torch.nn.Module):
         self.out = torch.nn.Linear(width, width)
         self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
-        for layer in (self.qkv, self.out):
-            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-            torch.nn.init.zeros_(layer.bias)
+        initialise(config, self.qkv, self.out)
 
     def forward(self, stream: Stream) -> Tensor:
         """Returns float[K, d]."""

@@ -102,10 +102,16 @@ class BaseTask:
         return {}
 
 
-def linear(width: int, outputs: int, config: Any, *, bias: bool = True) -> torch.nn.Linear:
-    """Returns a layer with weights as the model's own are initialised, and biases of 0."""
-    layer = torch.nn.Linear(width, outputs, bias=bias)
-    torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-    if bias:
-        torch.nn.init.zeros_(layer.bias)
+def linear(width: int, outputs: int, config: Any) -> torch.nn.Linear:
+    """Returns a layer that is initialised as those of the model are."""
+    layer = torch.nn.Linear(width, outputs)
+    initialise(config, layer)
     return layer
+
+
+def initialise(config: Any, *layers: Any) -> None:
+    """Draws the weights of layers as those of the model are drawn, and sets their biases to 0."""
+    for layer in layers:
+        torch.nn.init.normal_(layer.weight, std=config.initializer_range)
+        if getattr(layer, "bias", None) is not None:
+            torch.nn.init.zeros_(layer.bias)
