@@ -20,7 +20,6 @@ from trainer.checkpoint_files import (
     UNFINISHED,
     Meta,
     check_files,
-    delete,
     only_ours,
     read_meta,
     seal,
@@ -179,7 +178,7 @@ class Checkpoints:
         """Deletes what a killed process of ours has left half written or half deleted."""
         for path in _children(self._folder):
             if _HIDDEN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
-                _clear(path)
+                _delete(path)
         for path in _children(self._run):
             if _LINK.fullmatch(path.name) and is_latest(path):
                 path.unlink()
@@ -235,7 +234,7 @@ class Checkpoints:
             if only_ours(path, meta):
                 hidden = self._hidden(path)
                 path.rename(hidden)
-                delete(hidden, meta)
+                _delete(hidden)
 
     def _hidden(self, final: Path) -> Path:
         return final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
@@ -275,24 +274,23 @@ def _meta_of(path: Path, run: str) -> Meta | None:
     return meta if meta.run == run and step_name(meta.step) == path.name else None
 
 
-def _clear(folder: Path) -> None:
-    """Deletes a hidden folder if it is of a checkpoint that is being written, or deleted."""
-    mark = folder / UNFINISHED
+def _delete(hidden: Path) -> None:
+    """Deletes a hidden folder, unless something in it is not of a checkpoint of ours."""
+    mark = hidden / UNFINISHED
+    if not mark.is_file() or mark.is_symlink():
+        with contextlib.suppress(DamagedError):
+            if only_ours(hidden, read_meta(hidden)):
+                mark.touch()
     if mark.is_file() and not mark.is_symlink():
-        for path in folder.iterdir():
+        for path in hidden.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             elif path != mark:
                 path.unlink()
         mark.unlink()
-        folder.rmdir()
-        return
-    if not any(path.is_symlink() for path in folder.rglob("*")):
-        with contextlib.suppress(DamagedError, OSError):
-            delete(folder, read_meta(folder))
     with contextlib.suppress(OSError):
         # Only if nothing is in it.
-        folder.rmdir()
+        hidden.rmdir()
 
 
 def read_checkpoint(path: Path, advice: str = "name another checkpoint") -> Checkpoint:

@@ -23,7 +23,8 @@ from transforms.files.atomic_files import sync_folder
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
 UNFINISHED = ".unfinished"
-"""The file that marks the folder of a checkpoint that is being written."""
+"""The file that marks the folder of a checkpoint that is being written or deleted: all in it is
+ours."""
 
 
 def hexadecimal(text: str) -> None:
@@ -151,21 +152,6 @@ def only_ours(folder: Path, meta: Meta) -> bool:
     return all(
         path.relative_to(folder) in known and not path.is_symlink() for path in folder.rglob("*")
     )
-
-
-def delete(folder: Path, meta: Meta) -> None:
-    """Deletes the files of a checkpoint and its folders, checkpoint.json after all others.
-
-    What is not listed stays, and its folders with it.
-    """
-    for name in meta.files:
-        (folder / name).unlink(missing_ok=True)
-    parents = {parent for name in meta.files for parent in Path(name).parents} - {Path()}
-    for parent in sorted(parents, key=lambda each: -len(each.parts)):
-        if (folder / parent).is_dir():
-            (folder / parent).rmdir()
-    (folder / META).unlink(missing_ok=True)
-    folder.rmdir()
 
 
 def sync_tree(folder: Path) -> None:

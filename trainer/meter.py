@@ -14,7 +14,7 @@ from trainer.processes import Processes
 from trainer.tasks.losses import LossTerm
 
 _Key = tuple[str, str]
-"""A member of a mixture, or "", and a name."""
+"""What the figures of a mixture's member begin with, or "", and a name."""
 
 
 class Sums:
@@ -42,14 +42,15 @@ class Sums:
           counts: What `TrainableModel.counts` returned for the same batch.
           member: Of the mixture, if it is of one.
         """
-        self._batches[member] = self._batches.get(member, 0) + 1
+        whose = f"{member}/" if member else ""
+        self._batches[whose] = self._batches.get(whose, 0) + 1
         for name, term in terms.items():
-            key = member, name
+            key = whose, name
             self._weights[key] = term.weight
             _add(self._sums, key, [term.loss.detach(), term.correct, counts[name]])
             for rate in term.rates:
                 numbers = [rate.hits, rate.trials, torch.zeros_like(rate.hits)]
-                _add(self._rates, (member, rate.name), numbers)
+                _add(self._rates, (whose, rate.name), numbers)
 
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
         """Returns losses, accuracies and rates, predictions, and tokens, of all processes.
@@ -65,23 +66,17 @@ class Sums:
         found, predictions = {}, {}
         losses = dict.fromkeys(self._batches, 0.0)
         for key, (loss, correct, count) in zip(names, table[: len(names)], strict=True):
-            (member, name), mean = key, loss / max(count, 1)
-            whose = _whose(member)
+            (whose, name), mean = key, loss / max(count, 1)
             predictions[f"{whose}{name}"] = int(count)
             found[f"{whose}loss_{name}"] = mean
             found[f"{whose}accuracy_{name}"] = correct / max(count, 1)
-            losses[member] += self._weights[key] * mean
-        for (member, name), (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
-            found[f"{_whose(member)}{name}"] = hits / max(trials, 1)
-        found |= {f"{member}/loss": loss for member, loss in losses.items() if member}
+            losses[whose] += self._weights[key] * mean
+        for (whose, name), (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
+            found[f"{whose}{name}"] = hits / max(trials, 1)
+        found |= {f"{whose}loss": loss for whose, loss in losses.items() if whose}
         whole = sum(self._batches.values())
         found["loss"] = sum(losses[each] * n / whole for each, n in self._batches.items())
         return found, predictions, int(total)
-
-
-def _whose(member: str) -> str:
-    """Returns what the figures of a mixture's member begin with."""
-    return f"{member}/" if member else ""
 
 
 def _add(sums: dict[_Key, Tensor], key: _Key, numbers: list[Tensor]) -> None:

@@ -65,7 +65,10 @@ class Electra(torch.nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
         hidden = self._hidden(self.generator, batch, batch["input_ids"])
-        predicted = self._predicted(hidden[batch["target_positions"]])
+        generator = self.generator
+        predicted = generator.generator_lm_head(
+            generator.generator_predictions(hidden[batch["target_positions"]])
+        )
         seen = batch["input_ids"][0]
         original = filled(seen, batch, batch["labels"])
         corrupted = filled(original, batch, drawn(predicted))
@@ -88,12 +91,6 @@ class Electra(torch.nn.Module):
         )
         hidden: Tensor = outputs.last_hidden_state[0]
         return hidden
-
-    def _predicted(self, hidden: Tensor) -> Tensor:
-        found: Tensor = self.generator.generator_lm_head(
-            self.generator.generator_predictions(hidden)
-        )
-        return found
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes both models, each into a folder of its own."""

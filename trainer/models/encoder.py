@@ -45,10 +45,10 @@ class Encoder(torch.nn.Module):
         first_position: int,
         files: Mapping[str, str] | None = None,
     ) -> None:
-        """Wraps a model.
+        """Wraps a model, whose attention is set to that of `trainer.models.attention`.
 
         Args:
-          hf: The model; its attention is set to that of `trainer.models.attention`.
+          hf: The model of `transformers`.
           backbone: Name of the encoder in it.
           heads: One for each task, by its name.
           longest: Maximum tokens of a row.

@@ -1,7 +1,8 @@
 """The families of encoders: masked-LMs of `transformers` with the heads that the data need."""
 
 import dataclasses
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,10 +12,11 @@ from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
 from trainer.models.encoder import Encoder
 from trainer.models.entity_embeddings import WIDTH, read_embeddings
-from trainer.models.family import ModelRequest, model_errors
+from trainer.models.family import model_errors
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
+from transforms.build.corpus import Corpus
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,43 +39,49 @@ class EncoderFamily(Architecture):
     def has_pairs(self) -> bool:
         return self.pairs is not None
 
-    def make(self, request: ModelRequest) -> Encoder:
+    def make(
+        self,
+        name: str,
+        config: Any,
+        corpora: Sequence[Corpus],
+        longest: int,
+        entity_embeddings: str | None,
+    ) -> Encoder:
         """Makes a masked-LM with the heads that the data need."""
-        name, config, folder = request.name, request.config, request.folder
-        entities = next((each.entities for each in request.corpora if each.entities), ())
+        saved = os.path.isdir(name)
+        entities = next((each.entities for each in corpora if each.entities), ())
         embeddings = None
         if entities:
-            if request.entity_embeddings:
-                embeddings = read_embeddings(request.entity_embeddings, entities)
+            if entity_embeddings:
+                embeddings = read_embeddings(entity_embeddings, entities)
             # Heads read these; the names are those of transformers' LUKE.
             config.entity_vocab_size = len(entities)
             learned = getattr(config, "entity_emb_size", WIDTH)
             config.entity_emb_size = learned if embeddings is None else embeddings.shape[1]
-        recipes = [each.recipe for each in request.corpora]
+        recipes = [each.recipe for each in corpora]
         tasks = shared_tasks(recipes)
         paired = any(recipe.pair.task is not None for recipe in recipes)
         kind = getattr(transformers, str(self.pairs if paired else self.masked_lm))
         with model_errors(name):
-            hf = (
-                kind(config)
-                if folder is None
-                else kind.from_pretrained(folder, config=config, dtype=torch.float32)
-            )
+            if saved:
+                hf = kind.from_pretrained(name, config=config, dtype=torch.float32)
+            else:
+                hf = kind(config)
         _check_task_embedding(name, hf, len(recipes))
         encoder = Encoder(
             hf,
             backbone=self.backbone,
             heads={task.name: task.head(self, config) for task in tasks},
-            longest=request.longest,
+            longest=longest,
             first_position=self.first_position(config),
             files={ENTITIES: entities_text(entities)} if entities else {},
         )
         if paired and not any(task.uses_pair_head for task in tasks):
             # The model's classifier has two classes, and nothing trains it: it stays as it is.
             self.pair_classifier(hf).requires_grad_(requires_grad=False)
-        if folder is not None:
+        if saved:
             with model_errors(name):
-                encoder.load_heads(folder)
+                encoder.load_heads(name)
         if embeddings is not None:
             head: Any = encoder.heads["dea"]
             head.freeze(embeddings)

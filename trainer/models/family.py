@@ -1,8 +1,6 @@
-"""What a family of models does, and what it is given to make one."""
+"""What a family of models does."""
 
 import contextlib
-import dataclasses
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -12,31 +10,6 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelRequest:
-    """What a model is made from.
-
-    Attributes:
-      name: What the user asked for.
-      config: Its configuration, of `transformers`.
-      corpora: What it is trained on: a build, or the members of a mixture, which share a
-        vocabulary.
-      longest: Maximum tokens of a row.
-      entity_embeddings: File of embeddings for the entities of the data; None to learn them.
-    """
-
-    name: str
-    config: Any
-    corpora: Sequence[Corpus]
-    longest: int
-    entity_embeddings: str | None
-
-    @property
-    def folder(self) -> str | None:
-        """The folder of a saved model; None for a new one."""
-        return self.name if os.path.isdir(self.name) else None
 
 
 class Family(Protocol):
@@ -57,8 +30,23 @@ class Family(Protocol):
         """Returns the position of the first token of a row."""
         ...
 
-    def make(self, request: ModelRequest) -> TrainableModel:
+    def make(
+        self,
+        name: str,
+        config: Any,
+        corpora: Sequence[Corpus],
+        longest: int,
+        entity_embeddings: str | None,
+    ) -> TrainableModel:
         """Makes a model that is ready to be trained.
+
+        Args:
+          name: What the user asked for; if it is a folder, the weights are those saved there.
+          config: Its configuration, of `transformers`.
+          corpora: What it is trained on: a build, or the members of a mixture, which share a
+            vocabulary.
+          longest: Maximum tokens of a row.
+          entity_embeddings: File of embeddings for the entities of the data; None to learn them.
 
         Raises:
           UsageError: if it cannot be made, or does not fit the data.

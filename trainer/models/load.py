@@ -12,7 +12,7 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.electra_family import ElectraFamily
 from trainer.models.encoder_families import ENCODERS
-from trainer.models.family import Family, ModelRequest, configurations
+from trainer.models.family import Family, configurations
 from trainer.models.presets import PRESETS
 from trainer.models.trainable import METHODS, with_defaults
 from transforms.build.corpus import Corpus
@@ -48,7 +48,7 @@ def load_model(
     if entity_embeddings is not None and not any(each.entities for each in corpora):
         raise UsageError(
             f"--entity-embeddings {entity_embeddings}: {corpus.folder} is not aligned with "
-            "entities; leave it out, or build the recipe ernie-thu"
+            "entities; leave it out, or build a recipe that needs them"
         )
     if ":" in name and not os.path.exists(name):
         if entity_embeddings is not None:
@@ -70,15 +70,7 @@ def load_model(
     own = config.attention_probs_dropout_prob, config.chunk_size_feed_forward
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
-    model: Any = family.make(
-        ModelRequest(
-            name=name,
-            config=config,
-            corpora=corpora,
-            longest=longest,
-            entity_embeddings=entity_embeddings,
-        )
-    )
+    model: Any = family.make(name, config, corpora, longest, entity_embeddings)
     if dropout:
         notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
         model.notice = "; ".join(filter(None, [notice, model.notice]))
@@ -142,13 +134,13 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
     if pair.task is not None and (one_segment or not family.has_pairs):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
-            f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"
+            f"{corpus.folder}; train bert on them, or build a recipe without pairs"
         )
     if one_segment:
         raise UsageError(
             f"--model {name} has no second segment (type_vocab_size {config.type_vocab_size}), "
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
-            "without pairs such as roberta"
+            "without pairs"
         )
 
 

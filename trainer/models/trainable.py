@@ -14,20 +14,24 @@ class TrainableModel(Protocol):
     """What an `nn.Module` must have to be trained; `--model module:callable` may return any.
 
     It need not have the attributes: `with_defaults` fills them in.
-
-    Attributes:
-      layout: Which batches it takes, "packed" (the default) or "padded"; see
-        `trainer.rows.layouts`.
-      notice: What the user should know of it; empty if there is nothing.
-      flops_per_token: `flops_per_token(context, targets)` returns the floating point operations of
-        a step for each token, forward and backward, where a token attends to `context` tokens on
-        average and `targets` is the share of tokens to predict. With None no utilisation (MFU) is
-        logged.
     """
 
-    layout: str
-    notice: str
-    flops_per_token: Callable[[float, float], float] | None
+    @property
+    def layout(self) -> str:
+        """Its batches: "packed" (the default) or "padded", see `trainer.rows.layouts`."""
+
+    @property
+    def notice(self) -> str:
+        """What the user should know of it; empty if there is nothing."""
+
+    @property
+    def flops_per_token(self) -> Callable[[float, float], float] | None:
+        """`flops_per_token(context, targets)`, for the utilisation (MFU); None to log none.
+
+        It returns the floating point operations of a step for each token, forward and backward,
+        where a token attends to `context` tokens on average and `targets` is the share of tokens to
+        predict.
+        """
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """Returns the number of predictions of each term of the loss; called before `forward`."""

@@ -13,7 +13,7 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead, initialise
+from trainer.tasks.task import Head, LabelHead, Task, initialise
 from transforms.build.standard_columns import IGNORED
 from transforms.windows.lay_out import Layout
 
@@ -27,7 +27,7 @@ POSITION_WIDTH = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class BoundaryTask(BaseTask):
+class BoundaryTask(Task):
     """The span boundary objective (SBO): span tokens are also predicted from the span's boundaries.
 
     A span is a run of targets without a gap; its boundaries are the tokens before and after it.

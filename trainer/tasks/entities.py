@@ -15,7 +15,7 @@ from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.entity_fusion import Fusion, fused_layers
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, LabelHead, linear
+from trainer.tasks.task import LabelHead, Task, linear
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.arrays.randomness import random_below
 from transforms.build.standard_columns import IGNORED
@@ -27,7 +27,7 @@ NO_ENTITY = -1
 
 
 @dataclasses.dataclass(frozen=True)
-class EntityTask(BaseTask):
+class EntityTask(Task):
     """Denoising entity auto-encoder (dEA).
 
     The entity of each aligned token is predicted from the token, among the entities of the batch.

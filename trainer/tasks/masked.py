@@ -10,12 +10,12 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead
+from trainer.tasks.task import Head, LabelHead, Task
 from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskedTask(BaseTask):
+class MaskedTask(Task):
     """Masked tokens of one corruption.
 
     Every batch holds those of the first corruption, as `target_positions` and `labels`. Another
@@ -23,12 +23,16 @@ class MaskedTask(BaseTask):
     padded batch.
 
     Attributes:
-      name: Of the corruption.
+      corruption: Its name, and that of the task.
       first: Whether it is the recipe's first corruption.
     """
 
-    name: str
+    corruption: str
     first: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.corruption
 
     @property
     def keys(self) -> tuple[str, str]:

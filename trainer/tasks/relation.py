@@ -8,7 +8,7 @@ from torch import Tensor
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead, linear
+from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.contract.axes import PairTask
 
 MODEL_CLASSES = 2
@@ -16,7 +16,7 @@ MODEL_CLASSES = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class RelationTask(BaseTask):
+class RelationTask(Task):
     """The relation of pairs; the labels are in every batch, see `trainer.rows.layouts`.
 
     Attributes:

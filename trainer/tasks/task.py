@@ -1,6 +1,6 @@
 """What a task is: tensors of a batch, and a head that learns from them."""
 
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +11,6 @@ from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm
 from transforms.build.standard_columns import IGNORED
-
-_AnyTask = TypeVar("_AnyTask")
 
 
 class Head(torch.nn.Module):
@@ -54,52 +52,34 @@ class LabelHead(Head):
         return (batch[self._labels] != IGNORED).sum()
 
 
-class Task(Protocol):
-    """A term of the loss, for one kind of targets.
-
-    Attributes:
-      name: In logs, where it stands as loss_NAME and accuracy_NAME.
-      uses_pair_head: Whether it is learned by the classifier of pairs that the model has itself.
-    """
+class Task:
+    """A term of the loss, for one kind of targets."""
 
     @property
-    def name(self) -> str: ...
-
-    @property
-    def uses_pair_head(self) -> bool: ...
-
-    def with_own_head(self) -> "Task":
-        """Returns the task with a classifier of its own in place of the model's."""
-        ...
-
-    def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
-        """Returns what it adds to a packed batch."""
-        ...
-
-    def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
-        """Returns what it adds to a padded batch."""
-        ...
-
-    def head(self, architecture: Architecture, config: Any) -> Head:
-        """Makes its head for a model of this architecture and configuration."""
-        ...
-
-
-class BaseTask:
-    """A task that adds nothing to batches, and never uses the model's classifier of pairs."""
+    def name(self) -> str:
+        """In logs, where it stands as loss_NAME and accuracy_NAME."""
+        raise NotImplementedError
 
     @property
     def uses_pair_head(self) -> bool:
+        """Whether it is learned by the classifier of pairs that the model has itself."""
         return False
 
-    def with_own_head(self: _AnyTask) -> _AnyTask:
+    def with_own_head(self) -> "Task":
+        """Returns the task with a classifier of its own in place of the model's."""
         return self
 
     def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
+        """Returns what it adds to a packed batch."""
         return {}
 
     def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
+        """Returns what it adds to a padded batch."""
         return {}
+
+    def head(self, architecture: Architecture, config: Any) -> Head:
+        """Makes its head for a model of this architecture and configuration."""
+        raise NotImplementedError
 
 
 def linear(width: int, outputs: int, config: Any) -> torch.nn.Linear:
