@@ -75,7 +75,7 @@ def describe(job: Job) -> dict[str, Any]:
     corpus = open_local_corpus(job.data)
     longest = max(shard.max_length for shard in corpus.shards("train"))
     batches = ArrowBatches(corpus, batch_tokens=job.batch_tokens, checksums=False)
-    model = load_model(str(job.weights), corpus, longest)
+    model = load_model(str(job.weights), [corpus], longest)
     dtype = torch.bfloat16 if job.precision == "bf16" else torch.float32
     lengths = batches.lengths.astype(float)
     context = float((lengths**2).sum() / lengths.sum())

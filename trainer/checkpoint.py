@@ -99,18 +99,12 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of a run.
+    """The checkpoints of a run, of which the newest are kept.
 
     A folder of the user's beside them, whatever its name, is never changed or deleted.
     """
 
     def __init__(self, run: Path, keep: int) -> None:
-        """Names them.
-
-        Args:
-          run: Folder of the run.
-          keep: How many of the newest to keep.
-        """
         self._run, self._folder, self._keep = run, run / FOLDER, keep
 
     def latest(self) -> Checkpoint | None:
@@ -218,7 +212,6 @@ class Checkpoints:
         sync_folder(str(folder))
 
     def _point_to(self, final: Path) -> None:
-        """Points RUN/latest to a checkpoint."""
         link = self._run / LATEST
         if os.path.lexists(link) and not is_latest(link):
             raise OSError(f"{link} is not the link that a run of `shardmill train` makes")
@@ -294,11 +287,7 @@ def _delete(hidden: Path) -> None:
 
 
 def read_checkpoint(path: Path, advice: str = "name another checkpoint") -> Checkpoint:
-    """Opens a checkpoint.
-
-    Args:
-      path: Its folder.
-      advice: What to do if it is damaged.
+    """Opens a checkpoint; `advice` says what to do if it is damaged.
 
     Raises:
       DamagedError: if it is damaged, or none.

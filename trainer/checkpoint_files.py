@@ -77,9 +77,7 @@ def step_of(name: str) -> int | None:
 def seal(folder: Path, fields: Mapping[str, Any]) -> None:
     """Writes checkpoint.json, which lists all files that are in the folder but `UNFINISHED`.
 
-    Args:
-      folder: Of the checkpoint, with all other files.
-      fields: `Meta` without "files" and "sha256".
+    Its other fields are those of `Meta` without "files" and "sha256".
     """
     paths = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
     paths = [path for path in paths if path != UNFINISHED]

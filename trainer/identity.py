@@ -33,7 +33,8 @@ def identity_of(
     shapes = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
     count = sum(parameter.numel() for parameter in model.parameters())
-    mixture = {"members": data.weights_text(), "mix": options.mix} if data.mixed else {}
+    weights = ", ".join(f"{name}={weight:g}" for name, weight in data.weights.items())
+    mixture = {"members": weights, "mix": options.mix} if data.mixed else {}
     given = options.entity_embeddings
     embeddings = {"entity_embeddings": file_sha256(given)[:16]} if given else {}
     return {

@@ -40,10 +40,6 @@ class JsonLines(Log):
 
         That is, at the end of the file, records of later steps and one that was cut off. Lines that
         are no records of ours stay, and all before them.
-
-        Args:
-          run: Folder of the run.
-          step: Steps that are done.
         """
         path = run / LOG
         size, ends = _kept(path.read_bytes() if path.exists() else b"", step)

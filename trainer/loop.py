@@ -95,7 +95,8 @@ class Loop:
         counts = [self.plain.counts(batch) for batch in moved]
         totals = self._totals(counts)
         for number, batch in enumerate(moved):
-            seed_torch(self.seed, "dropout", step, self._number(number))
+            place = number * self.processes.size + self.processes.rank
+            seed_torch(self.seed, "dropout", step, place)
             with self._no_sync(number):
                 with self.autocast():
                     terms = self.model(batch)
@@ -104,10 +105,6 @@ class Loop:
                 (loss * self.processes.size).backward()
             self.meter.sums.add(terms, counts[number], member)
         self._update()
-
-    def _number(self, number: int) -> int:
-        """Returns the number of a batch among those of all processes in a step."""
-        return number * self.processes.size + self.processes.rank
 
     def _totals(self, counts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Returns the number of predictions of a step over all processes, for each term."""

@@ -122,8 +122,7 @@ class Meter:
     def record(self, waited: float) -> dict[str, Any]:
         """Returns the figures since the last record, and resets them.
 
-        Args:
-          waited: Seconds waited for data since the beginning of the run.
+        The seconds waited for data are those since the beginning of the run.
         """
         means, _, tokens = self.sums.means(self._processes)
         seconds = max(time.perf_counter() - self._began, 1e-9)

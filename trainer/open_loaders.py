@@ -1,6 +1,7 @@
 """Opens the loaders of a run, for a build alone and for the members of a mixture."""
 
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 from schemas.checked_json import DamagedError
@@ -11,9 +12,6 @@ from trainer.loader.training_data import TrainingData, has_rows
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from transforms.objectives.schedule import SCHEDULES
-
-Loaders = dict[str, ArrowBatches]
-"""By the member's name; one build alone has the name ""."""
 
 
 def check_shards(data: TrainingData, options: TrainOptions, processes: Processes) -> None:
@@ -44,8 +42,11 @@ def open_loaders(
     options: TrainOptions,
     processes: Processes,
     layout: str,
-) -> Loaders:
-    """Opens a split of every member that has one; evaluation takes the rows as they are stored."""
+) -> dict[str, ArrowBatches]:
+    """Opens a split of every member that has rows in it, by the members' names.
+
+    For evaluation the rows come in their order, with their stored masks.
+    """
     training = split == "train"
     return {
         name: ArrowBatches(
@@ -68,7 +69,10 @@ def open_loaders(
 
 
 def scheduled(
-    data: TrainingData, loaders: Loaders, options: TrainOptions, processes: Processes
+    data: TrainingData,
+    loaders: Mapping[str, ArrowBatches],
+    options: TrainOptions,
+    processes: Processes,
 ) -> ArrowBatches | MixedBatches:
     """Returns the batches of the steps: those of the build, or of the members as scheduled."""
     if not data.mixed:

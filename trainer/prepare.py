@@ -46,16 +46,16 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     data = open_data(
         options.data, options.weights, options.objective, read_settings(options.settings)
     )
-    for corpus in data.corpora.values():
+    corpora = list(data.corpora.values())
+    for corpus in corpora:
         tasks_of(corpus.recipe)
     name, checkpoints = find_run(run), Checkpoints(run, options.keep)
     checkpoint = _find_checkpoint(options, checkpoints, processes)
     options = _settled(options, checkpoint, processes, data)
     longest = _longest(options, data)
     seed_torch(options.seed, "weights")
-    plain = load_model(
-        options.model, data.first, longest, data.others, options.entity_embeddings
-    ).to(processes.device)
+    plain = load_model(options.model, corpora, longest, options.entity_embeddings)
+    plain = plain.to(processes.device)
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
@@ -80,7 +80,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         options=options,
         steps=steps,
         tokenizer=tokenizer_files(
-            [each.recipe for each in data.corpora.values()],
+            [each.recipe for each in corpora],
             data.first.tokenizer_json,
             data.first.vocabulary,
         ),
@@ -132,17 +132,16 @@ def _settled(
     if options.mix is not None and not data.mixed:
         raise UsageError(f"--mix is for mixtures, and {data.folder} is none")
     cuda = processes.device.type == "cuda"
-    defaults = {
+    defaults: dict[str, Any] = {
         "batch_tokens": 65536 if cuda else 8192,
         "batches_per_step": processes.size,
         "precision": "bf16" if cuda else "fp32",
         "mix": "proportional" if data.mixed else None,
     }
-    open_ones = [name for name in _INHERITED if getattr(options, name) is None]
-    before: Any = None if checkpoint is None else checkpoint.meta.options
-    found: dict[str, Any] = {
-        name: defaults.get(name) if before is None else getattr(before, name) for name in open_ones
-    }
+    if checkpoint is not None:
+        defaults = dataclasses.asdict(checkpoint.meta.options)
+    missing = [name for name in _INHERITED if getattr(options, name) is None]
+    found: dict[str, Any] = {name: defaults.get(name) for name in missing}
     return dataclasses.replace(options, **found)
 
 

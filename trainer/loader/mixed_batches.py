@@ -53,14 +53,7 @@ class MixedBatches:
     def __init__(
         self, members: Mapping[str, ArrowBatches], stages: Stages, *, seed: int, accumulation: int
     ) -> None:
-        """Draws the schedule.
-
-        Args:
-          members: Loaders by name.
-          stages: Steps of each member in each stage.
-          seed: Of the draws.
-          accumulation: Batches of a step on this rank.
-        """
+        """Draws the schedule; `accumulation` batches of a step are taken on this rank."""
         self.members, self.stages = members, stages
         self._names, self._accumulation = list(members), accumulation
         self._drawn, self._stage = drawn_steps(stages, seed)
@@ -69,7 +62,8 @@ class MixedBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields the batches of all remaining steps, those of one step together."""
-        endless = {name: _endless(batches) for name, batches in self.members.items()}
+        epochs = {name: itertools.repeat(batches) for name, batches in self.members.items()}
+        endless = {name: itertools.chain.from_iterable(each) for name, each in epochs.items()}
         while self._step < len(self._drawn):
             name = self._names[self._drawn[self._step]]
             taken = list(itertools.islice(endless[name], self._accumulation))
@@ -124,9 +118,3 @@ class MixedBatches:
     def _mean(self, values: Mapping[str, float]) -> float:
         steps = np.sum(self.stages, axis=0)
         return float(np.dot(steps, [values[name] for name in self._names]) / steps.sum())
-
-
-def _endless(batches: ArrowBatches) -> Iterator[Batch]:
-    """Yields epoch after epoch."""
-    while True:
-        yield from batches

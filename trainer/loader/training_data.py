@@ -42,11 +42,6 @@ class TrainingData:
         return next(iter(self.corpora.values()))
 
     @property
-    def others(self) -> list[Corpus]:
-        """The other members."""
-        return list(self.corpora.values())[1:]
-
-    @property
     def shards(self) -> list[tuple[str, ShardEntry]]:
         """All shards, each with the folder of its build."""
         return [
@@ -55,10 +50,6 @@ class TrainingData:
             for split in corpus.splits.values()
             for shard in split
         ]
-
-    def weights_text(self) -> str:
-        """Returns the members with their weights, as checkpoints record them."""
-        return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
 
 
 def open_data(

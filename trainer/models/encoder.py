@@ -48,9 +48,9 @@ class Encoder(torch.nn.Module):
         """Wraps a model, whose attention is set to that of `trainer.models.attention`.
 
         Args:
-          hf: The model of `transformers`.
+          hf: The model.
           backbone: Name of the encoder in it.
-          heads: One for each task, by its name.
+          heads: One for each task.
           longest: Maximum tokens of a row.
           first_position: Position of the first token of a row.
           files: Texts by name that say what the heads' weights belong to; they are saved with them.

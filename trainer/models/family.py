@@ -38,15 +38,10 @@ class Family(Protocol):
         longest: int,
         entity_embeddings: str | None,
     ) -> TrainableModel:
-        """Makes a model that is ready to be trained.
+        """Makes a model of a configuration of `transformers`, ready to be trained.
 
-        Args:
-          name: What the user asked for; if it is a folder, the weights are those saved there.
-          config: Its configuration, of `transformers`.
-          corpora: What it is trained on: a build, or the members of a mixture, which share a
-            vocabulary.
-          longest: Maximum tokens of a row.
-          entity_embeddings: File of embeddings for the entities of the data; None to learn them.
+        If the name is that of a folder, the weights are those saved there. See
+        `trainer.models.load.load_model` for the other arguments.
 
         Raises:
           UsageError: if it cannot be made, or does not fit the data.
@@ -56,11 +51,7 @@ class Family(Protocol):
 
 @contextlib.contextmanager
 def model_errors(name: str) -> Iterator[None]:
-    """Raises whatever a library raises while it makes a model as a `UsageError`.
-
-    Args:
-      name: Of the model, as the user gave it.
-    """
+    """Raises whatever a library raises while it makes a model as a `UsageError`."""
     try:
         yield
     except UsageError:

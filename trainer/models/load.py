@@ -23,11 +23,7 @@ FAMILIES: Mapping[str, Family] = {**ENCODERS, "electra": ElectraFamily()}
 
 
 def load_model(
-    name: str,
-    corpus: Corpus,
-    longest: int,
-    others: Sequence[Corpus] = (),
-    entity_embeddings: str | None = None,
+    name: str, corpora: Sequence[Corpus], longest: int, entity_embeddings: str | None = None
 ) -> Any:
     """Makes the model to train, with weights drawn from torch's generator unless it has some.
 
@@ -35,16 +31,16 @@ def load_model(
       name: One of `PRESETS`, a configuration file (.json), a folder that `from_pretrained` loads,
         or module:callable, which is called with the corpus, or with a list of those of a mixture's
         members, and returns a `trainer.models.trainable.TrainableModel`.
-      corpus: What it is trained on, or the first member of it.
+      corpora: What it is trained on: a build, or the members of a mixture, which share a
+        vocabulary.
       longest: Maximum tokens of a row.
-      others: The other members of a mixture; they have the same vocabulary.
       entity_embeddings: File of embeddings for the entities of the data, see
         `trainer.models.entity_embeddings.read_embeddings`; without it they are learned.
 
     Raises:
       UsageError: if there is no such model, or it does not fit the data.
     """
-    corpora = [corpus, *others]
+    corpus = corpora[0]
     if entity_embeddings is not None and not any(each.entities for each in corpora):
         raise UsageError(
             f"--entity-embeddings {entity_embeddings}: {corpus.folder} is not aligned with "
@@ -56,7 +52,7 @@ def load_model(
                 f"--entity-embeddings {entity_embeddings} is not for your own --model {name}, "
                 "which has to read them itself"
             )
-        return _own_model(name, corpora if others else corpus)
+        return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
     config = _config(name, corpus)
     family = FAMILIES.get(config.model_type)
     if family is None:

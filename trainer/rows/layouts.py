@@ -75,13 +75,7 @@ class BatchLayout:
         return self.rows
 
     def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
-        """Returns a batch.
-
-        Args:
-          masked: Its rows.
-          rows: Their numbers in the split.
-          parts: What adds to it.
-        """
+        """Returns a batch of rows, whose numbers in the split are given, and of what parts add."""
         found = self._arrays(masked)
         found["row_ids"] = filled(rows, self.segments, -1)
         found["num_tokens"] = np.array(len(masked.seen))

@@ -130,28 +130,16 @@ class MappedShards:
             for labels in recipe.labels
         }
 
-    def selected(self, rows: Int64, copy: int, number: int = 0) -> tuple[Ragged, Array]:
-        """Returns the positions that a copy selects in each row, and the ids seen at them.
-
-        Args:
-          rows: Their numbers.
-          copy: Number of the copy.
-          number: Of the corruption.
-        """
+    def selected(self, rows: Int64, copy: int, corruption: int) -> tuple[Ragged, Array]:
+        """Returns the positions that a copy of a corruption selects in rows, and the ids seen."""
         batch, row = self._find(rows)
         lists = row * self._copies + copy
-        positions = self._selected[number].take(batch, lists)
-        return positions, self._seen[number].take(batch, lists).values
+        positions = self._selected[corruption].take(batch, lists)
+        return positions, self._seen[corruption].take(batch, lists).values
 
     # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 0 1 0 | 1 0 1 0
     def marks(self, rows: Int64, name: str, tokens: Ragged) -> Array:
-        """Returns [T]: the marks of an annotation, see `transforms.annotate.annotations`.
-
-        Args:
-          rows: Their numbers.
-          name: Of the annotation.
-          tokens: Of these rows.
-        """
+        """Returns [T]: the marks of an annotation, see `transforms.annotate.annotations`."""
         if name in self._spans:
             starts, ends = (flat_positions(tokens, each) for each in self.spans(rows, name))
             return span_marks(Spans(starts, ends), len(tokens.values))

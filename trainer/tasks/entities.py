@@ -108,11 +108,7 @@ class EntityTask(Task):
 
 
 class EntityHead(LabelHead):
-    """The embeddings of entities, their fusion with the upper layers, and the layer that predicts.
-
-    Attributes:
-      entities: The embeddings.
-    """
+    """Embeddings of entities, their fusion with the upper layers, and the layer that predicts."""
 
     def __init__(self, architecture: Architecture, config: Any) -> None:
         super().__init__("entity_labels")

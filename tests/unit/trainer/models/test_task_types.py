@@ -55,7 +55,7 @@ def model_of(folder: Path, corpora: Mapping[str, Corpus], **changes: Any) -> Enc
     path = folder / "ernie.json"
     path.write_text(json.dumps(fields), "utf-8")
     seed_torch(3, "weights")
-    model = load_model(str(path), first, LENGTH, others)
+    model = load_model(str(path), [first, *others], LENGTH)
     assert isinstance(model, Encoder)
     return model.eval()
 
