@@ -24,15 +24,7 @@ def check_shards(data: TrainingData, options: TrainOptions, processes: Processes
         size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
         sys.stderr.write(f"reading {count} shards ({size / 1e6:,.1f} MB) for their sha256\n")
     share = data.shards[processes.rank :: processes.size]
-    problems = (
-        shard_problem(
-            corpus.folder,
-            [shard for folder, shard in share if folder == corpus.folder],
-            checksums=options.checksums,
-        )
-        for corpus in data.corpora.values()
-    )
-    problem = next(filter(None, problems), None)
+    problem = shard_problem(share, checksums=options.checksums)
     processes.agree(DamagedError(problem) if problem else None)
 
 

@@ -1,4 +1,4 @@
-"""A run of the trainer: steps, and and the logs, evaluations and checkpoints between them."""
+"""A run of the trainer: steps, and the logs, evaluations and checkpoints between them."""
 
 import dataclasses
 import functools

@@ -185,17 +185,16 @@ class ArrowBatches(IterableDataset[Batch]):
 
     def _plan(self, epoch: int) -> EpochPlan:
         """Returns the batches of an epoch; the last plan is kept."""
-        planned = self._planned
-        if planned is None or planned[0] != epoch:
-            planned = self._planned = epoch, self._make_plan(epoch)
-        return planned[1]
-
-    def _make_plan(self, epoch: int) -> EpochPlan:
-        order: Array = np.arange(len(self._shards), dtype=np.uint32)
-        if self._shuffle:
-            order = shuffled(len(order), rng_for(self._seed, "train-order", self._split, epoch))
-        bounds, limits = self._bounds, self.layout.limits
-        return pack_batches(order, bounds.lengths, bounds.targets, limits, bounds.aligned)
+        if self._planned is None or self._planned[0] != epoch:
+            bounds, order = self._bounds, np.arange(len(self._shards), dtype=np.uint32)
+            if self._shuffle:
+                rng = rng_for(self._seed, "train-order", self._split, epoch)
+                order = shuffled(len(order), rng)
+            plan = pack_batches(
+                order, bounds.lengths, bounds.targets, self.layout.limits, bounds.aligned
+            )
+            self._planned = epoch, plan
+        return self._planned[1]
 
 
 def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Corpus:
@@ -205,8 +204,8 @@ def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Cor
 
 def _mapped(corpus: Corpus, split: str, checksums: bool) -> MappedShards:
     """Maps the shards of a split, which must be those of the manifest."""
-    entries = corpus.shards(split)
-    if problem := shard_problem(corpus.folder, entries, checksums=checksums):
+    shards = [(corpus.folder, entry) for entry in corpus.shards(split)]
+    if problem := shard_problem(shards, checksums=checksums):
         raise UsageError(problem)
-    paths = [Path(corpus.folder, entry.path) for entry in entries]
+    paths = [Path(folder, entry.path) for folder, entry in shards]
     return MappedShards(paths, corpus.stored_as, corpus.vocabulary)

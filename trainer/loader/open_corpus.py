@@ -63,19 +63,19 @@ def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
         raise DamagedError(f"{folder}: {error}; {_ADVICE}") from error
 
 
-def shard_problem(folder: str, entries: Iterable[ShardEntry], *, checksums: bool) -> str | None:
+def shard_problem(shards: Iterable[tuple[str, ShardEntry]], *, checksums: bool) -> str | None:
     """Compares shard files with their entries in the manifest.
 
     Args:
-      folder: Of the build.
-      entries: Of the shards to look at.
+      shards: Each with the folder of its build.
       checksums: Read the files and compare their sha256, not their size alone.
 
     Returns:
       What is wrong with the first shard that is not what it should be, or None.
     """
 
-    def check(entry: ShardEntry) -> str | None:
+    def check(shard: tuple[str, ShardEntry]) -> str | None:
+        folder, entry = shard
         path = Path(folder, entry.path)
         try:
             size = path.stat().st_size
@@ -88,5 +88,5 @@ def shard_problem(folder: str, entries: Iterable[ShardEntry], *, checksums: bool
         return None
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        problems = list(filter(None, pool.map(check, entries)))
+        problems = list(filter(None, pool.map(check, shards)))
     return f"{problems[0]}; {_ADVICE}" if problems else None
