@@ -79,10 +79,7 @@ class Checkpoint:
           DamagedError: if it cannot be read.
         """
         with self._reading():
-            loaded: dict[str, Any] = torch.load(
-                self.path / STATE, map_location="cpu", weights_only=True
-            )
-        return loaded
+            return torch.load(self.path / STATE, map_location="cpu", weights_only=True)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -65,8 +65,7 @@ def _configuration(model: torch.nn.Module) -> dict[str, Any]:
         if key not in _IGNORED_FIELDS
     }
     # As it is read again from a checkpoint.
-    found: dict[str, Any] = json.loads(json.dumps(fields, default=str))
-    return found
+    return json.loads(json.dumps(fields, default=str))
 
 
 def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:

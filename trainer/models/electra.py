@@ -82,15 +82,13 @@ class Electra(torch.nn.Module):
 
     def _hidden(self, model: Any, batch: Batch, ids: Tensor) -> Tensor:
         """Returns float[T, d]: the hidden states of one of the encoders for tokens [1, T]."""
-        outputs = model.electra(
+        return model.electra(
             input_ids=ids,
             token_type_ids=batch["token_type_ids"],
             position_ids=batch["position_ids"],
             cu_seqlens=batch["cu_seqlens"],
             max_seqlen=self._longest,
-        )
-        hidden: Tensor = outputs.last_hidden_state[0]
-        return hidden
+        ).last_hidden_state[0]
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes both models, each into a folder of its own."""

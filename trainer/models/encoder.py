@@ -87,8 +87,7 @@ class Encoder(torch.nn.Module):
         return named or list(self.heads)
 
     def _head(self, name: str) -> Head:
-        head: Head = self.heads[name]  # type: ignore[assignment]
-        return head
+        return self.heads[name]  # type: ignore[return-value]
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes the model, and the heads' own weights beside it."""

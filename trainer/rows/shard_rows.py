@@ -180,8 +180,7 @@ class MappedShards:
 # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 1 3 5
 def flat_positions(tokens: Ragged, positions: Ragged) -> Int64:
     """Returns positions that are given for each row as places among the tokens of all rows."""
-    flat: Int64 = np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values
-    return flat
+    return np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values
 
 
 def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:

@@ -12,7 +12,6 @@ from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, LabelHead, Task, initialise
 from transforms.build.standard_columns import IGNORED
 from transforms.windows.lay_out import Layout
@@ -136,11 +135,11 @@ class _BoundaryHead(LabelHead):
         self.bias = torch.nn.Parameter(torch.zeros(config.vocab_size))
         initialise(config, self.places, self.first, self.second)
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        left, right, offsets, labels = (batch[key] for key in self._keys)
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        left, right, offsets = (batch[key] for key in self._keys[:3])
         place = self.places(offsets).to(hidden.dtype)
         around = torch.cat([hidden[left], hidden[right], place], dim=-1)
         inner = self.first_norm(gelu(self.first(around)))
         inner = self.second_norm(gelu(self.second(inner)))
         decoder = hf.get_input_embeddings().weight
-        return cross_entropy_term(linear(inner, decoder, self.bias), labels)
+        return linear(inner, decoder, self.bias)

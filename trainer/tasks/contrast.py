@@ -87,8 +87,7 @@ def _kinds(tokens: Array, lengths: Int64) -> Int64:
         return np.empty(0, np.int64)
     cells = np.full((len(lengths), int(lengths.max())), -1, np.int64)
     cells[row_numbers(lengths), positions_in_row(lengths)] = tokens
-    kinds: Int64 = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
-    return kinds
+    return np.unique(cells, axis=0, return_inverse=True)[1].ravel()
 
 
 class _ContrastHead(Head):

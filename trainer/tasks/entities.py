@@ -14,7 +14,6 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.entity_fusion import Fusion, fused_layers
-from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import LabelHead, Task, linear
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.arrays.randomness import random_below
@@ -142,11 +141,10 @@ class EntityHead(LabelHead):
         if batch is not None:
             fusions[0].begin(batch, self.entities(batch["entity_candidates"].clamp(min=0)))
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         candidates = batch["entity_candidates"]
         predicted = self.answer(hidden[batch["entity_positions"]])
         scores = predicted @ self.entities(candidates.clamp(min=0)).to(predicted.dtype).T
         # Finite, so that the softmax of a batch without candidates has no NaN.
         absent = torch.finfo(torch.float32).min
-        scores = scores.float().masked_fill(candidates == NO_ENTITY, absent)
-        return cross_entropy_term(scores, batch["entity_labels"])
+        return scores.float().masked_fill(candidates == NO_ENTITY, absent)

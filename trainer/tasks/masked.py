@@ -9,7 +9,6 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, LabelHead, Task
 from transforms.build.standard_columns import IGNORED
 
@@ -67,6 +66,5 @@ class _VocabularyHead(LabelHead):
         super().__init__(labels)
         self._head, self._positions = architecture.head, positions
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        predicted = self._head(hf)(hidden[batch[self._positions]])
-        return cross_entropy_term(predicted, batch[self._labels])
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        return self._head(hf)(hidden[batch[self._positions]])

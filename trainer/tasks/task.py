@@ -9,7 +9,7 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm
+from trainer.tasks.losses import LossTerm, cross_entropy_term
 from transforms.build.standard_columns import IGNORED
 
 
@@ -42,7 +42,7 @@ class Head(torch.nn.Module):
 
 
 class LabelHead(Head):
-    """A head whose batches hold a tensor of labels, -100 where nothing is predicted."""
+    """A classifier; batches hold a tensor of labels, -100 where nothing is predicted."""
 
     def __init__(self, labels: str) -> None:
         super().__init__()
@@ -50,6 +50,13 @@ class LabelHead(Head):
 
     def counts(self, batch: Batch) -> Tensor:
         return (batch[self._labels] != IGNORED).sum()
+
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+        return cross_entropy_term(self.logits(hf, hidden, batch), batch[self._labels])
+
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        """Returns float[M, C] for the labels [M], given what `forward` is given."""
+        raise NotImplementedError
 
 
 class Task:

@@ -9,7 +9,6 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.build.standard_columns import IGNORED, token_label_column
 
@@ -47,5 +46,5 @@ class _TokenHead(LabelHead):
         super().__init__(labels)
         self.answer = linear(config.hidden_size, 2, config)
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        return cross_entropy_term(self.answer(hidden), batch[self._labels])
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        return self.answer(hidden)
