@@ -53,7 +53,7 @@ def make_work(job: Job, model: str) -> None:
     corpus = open_local_corpus(job.data)
     seed_torch(0, "weights")
     longest = max(shard.max_length for split in corpus.splits.values() for shard in split)
-    made = load_model(model, corpus, longest)
+    made = load_model(model, [corpus], longest)
     if not isinstance(made, Encoder):
         raise UsageError(
             f"--model {model} is not a model of transformers, so its Trainer cannot train it"

@@ -58,7 +58,7 @@ def _windows(job: Job, loop: Loop) -> Iterator[Window]:
     for step, _, waited in loop.run(0, job.last):
         if job.ends_window(step):
             # Recording reads sums from the device, which synchronises with it.
-            tokens = loop.meter.record(slots, waited)["tokens"]
+            tokens = loop.meter.record(waited)["tokens"]
             now = time.perf_counter()
             yield Window(
                 seconds=now - began,
@@ -75,7 +75,7 @@ def describe(job: Job) -> dict[str, Any]:
     corpus = open_local_corpus(job.data)
     longest = max(shard.max_length for shard in corpus.shards("train"))
     batches = ArrowBatches(corpus, batch_tokens=job.batch_tokens, checksums=False)
-    model = load_model(str(job.weights), corpus, longest)
+    model = load_model(str(job.weights), [corpus], longest)
     dtype = torch.bfloat16 if job.precision == "bf16" else torch.float32
     lengths = batches.lengths.astype(float)
     context = float((lengths**2).sum() / lengths.sum())

@@ -20,18 +20,15 @@ from trainer.checkpoint_files import (
     UNFINISHED,
     Meta,
     check_files,
-    delete,
     only_ours,
     read_meta,
     seal,
     step_name,
     step_of,
-    sync_folder,
     sync_tree,
 )
+from transforms.files.atomic_files import sync_folder
 
-_NAMED = 4
-"""Differences between runs that an error names at most."""
 FOLDER, LATEST = "checkpoints", "latest"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
@@ -61,10 +58,8 @@ class Checkpoint:
         Raises:
           DamagedError: naming the first that is not as it was written, and what to do.
         """
-        try:
+        with _advised(self.advice):
             check_files(self.path, self.meta)
-        except DamagedError as error:
-            raise DamagedError(f"{error}; {self.advice}") from error
 
     def load(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Loads the saved state into a model and its optimizer.
@@ -72,14 +67,10 @@ class Checkpoint:
         Raises:
           DamagedError: if it cannot be read, or is of another model.
         """
-        try:
+        with self._reading():
             tensors = self.tensors()
             model.load_state_dict(tensors["model"])
             optimizer.load_state_dict(tensors["optimizer"])
-        except DamagedError:
-            raise
-        except Exception as error:
-            raise self._unreadable(error) from error
 
     def tensors(self) -> dict[str, Any]:
         """Returns the saved state of model and optimizer, on the CPU.
@@ -87,33 +78,31 @@ class Checkpoint:
         Raises:
           DamagedError: if it cannot be read.
         """
-        try:
-            loaded: dict[str, Any] = torch.load(
-                self.path / STATE, map_location="cpu", weights_only=True
-            )
-        except Exception as error:
-            raise self._unreadable(error) from error
-        return loaded
+        with self._reading():
+            return torch.load(self.path / STATE, map_location="cpu", weights_only=True)
 
-    def _unreadable(self, error: Exception) -> DamagedError:
-        what = " ".join(str(error).split()) or type(error).__name__
-        return DamagedError(f"{self.path / STATE} cannot be read: {what}; {self.advice}")
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raises whatever torch raises for a saved state as a `DamagedError`."""
+        try:
+            yield
+        except DamagedError:
+            raise
+        except Exception as error:
+            what = " ".join(str(error).split()) or type(error).__name__
+            raise DamagedError(
+                f"{self.path / STATE} cannot be read: {what}; {self.advice}"
+            ) from error
 
 
 class Checkpoints:
-    """The checkpoints of a run.
+    """The checkpoints of a run, of which the newest are kept.
 
     A folder of the user's beside them, whatever its name, is never changed or deleted.
     """
 
     def __init__(self, run: Path, keep: int) -> None:
-        """Names them.
-
-        Args:
-          run: Folder of the run.
-          keep: How many of the newest to keep.
-        """
-        self._folder, self._keep = run / FOLDER, keep
+        self._run, self._folder, self._keep = run, run / FOLDER, keep
 
     def latest(self) -> Checkpoint | None:
         """Returns the newest one, or None if there is none.
@@ -166,7 +155,7 @@ class Checkpoints:
             (temporary / UNFINISHED).touch()
             self._write(temporary, meta, tensors, export)
             temporary.rename(final)
-            sync_folder(self._folder)
+            sync_folder(str(self._folder))
             self._point_to(final)
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -178,25 +167,24 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Deletes what a killed process of ours has left half written or half deleted."""
-        for path in self._children():
+        for path in _children(self._folder):
             if _HIDDEN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
-                _clear(path)
-        for path in self._folder.parent.iterdir() if self._folder.parent.is_dir() else ():
+                _delete(path)
+        for path in _children(self._run):
             if _LINK.fullmatch(path.name) and is_latest(path):
                 path.unlink()
 
     def fix_latest(self) -> None:
         """Points RUN/latest to the newest one, if a process was killed before it did."""
-        link = self._folder.parent / LATEST
-        found = self._all()
+        link, found = self._run / LATEST, self._all()
         if found and not (link.is_symlink() and os.readlink(link) == f"{FOLDER}/{found[-1].name}"):
             self._point_to(found[-1])
 
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
             self._folder.mkdir(parents=True)
-            for parent in (self._folder.parent, self._folder.parent.parent):
-                sync_folder(parent)
+            for parent in (self._run, self._run.parent):
+                sync_folder(str(parent))
 
     def _write(
         self,
@@ -218,17 +206,16 @@ class Checkpoints:
         seal(folder, meta)
         sync_tree(folder)
         (folder / UNFINISHED).unlink()
-        sync_folder(folder)
+        sync_folder(str(folder))
 
     def _point_to(self, final: Path) -> None:
-        """Points RUN/latest to a checkpoint."""
-        link = self._folder.parent / LATEST
+        link = self._run / LATEST
         if os.path.lexists(link) and not is_latest(link):
             raise OSError(f"{link} is not the link that a run of `shardmill train` makes")
         temporary = link.with_name(f".{LATEST}.{secrets.token_hex(6)}.tmp")
         temporary.symlink_to(f"{FOLDER}/{final.name}")
         temporary.replace(link)
-        sync_folder(link.parent)
+        sync_folder(str(self._run))
 
     def _prune(self, run: str) -> None:
         """Deletes the oldest checkpoints of a run; each is first renamed to a hidden name."""
@@ -237,18 +224,19 @@ class Checkpoints:
             if only_ours(path, meta):
                 hidden = self._hidden(path)
                 path.rename(hidden)
-                delete(hidden, meta)
+                _delete(hidden)
 
     def _hidden(self, final: Path) -> Path:
         return final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
 
-    def _children(self) -> list[Path]:
-        return list(self._folder.iterdir()) if self._folder.is_dir() else []
-
     def _all(self) -> list[Path]:
         """Returns everything that has the name of a checkpoint, by the step in it."""
-        steps = {path: step_of(path.name) or 0 for path in self._children()}
+        steps = {path: step_of(path.name) or 0 for path in _children(self._folder)}
         return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
+
+
+def _children(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -276,32 +264,27 @@ def _meta_of(path: Path, run: str) -> Meta | None:
     return meta if meta.run == run and step_name(meta.step) == path.name else None
 
 
-def _clear(folder: Path) -> None:
-    """Deletes a hidden folder if it is of a checkpoint that is being written, or deleted."""
-    mark = folder / UNFINISHED
+def _delete(hidden: Path) -> None:
+    """Deletes a hidden folder, unless something in it is not of a checkpoint of ours."""
+    mark = hidden / UNFINISHED
+    if not mark.is_file() or mark.is_symlink():
+        with contextlib.suppress(DamagedError):
+            if only_ours(hidden, read_meta(hidden)):
+                mark.touch()
     if mark.is_file() and not mark.is_symlink():
-        for path in folder.iterdir():
+        for path in hidden.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             elif path != mark:
                 path.unlink()
         mark.unlink()
-        folder.rmdir()
-        return
-    if not any(path.is_symlink() for path in folder.rglob("*")):
-        with contextlib.suppress(DamagedError, OSError):
-            delete(folder, read_meta(folder))
     with contextlib.suppress(OSError):
         # Only if nothing is in it.
-        folder.rmdir()
+        hidden.rmdir()
 
 
 def read_checkpoint(path: Path, advice: str = "name another checkpoint") -> Checkpoint:
-    """Opens a checkpoint.
-
-    Args:
-      path: Its folder.
-      advice: What to do if it is damaged.
+    """Opens a checkpoint; `advice` says what to do if it is damaged.
 
     Raises:
       DamagedError: if it is damaged, or none.
@@ -309,40 +292,14 @@ def read_checkpoint(path: Path, advice: str = "name another checkpoint") -> Chec
     """
     if not os.path.lexists(path):
         raise UsageError(f"{path} is no checkpoint of `shardmill train`: there is nothing")
-    try:
+    with _advised(advice):
         return Checkpoint(path, read_meta(path), advice)
+
+
+@contextlib.contextmanager
+def _advised(advice: str) -> Iterator[None]:
+    """Adds to the message of a `DamagedError` what to do."""
+    try:
+        yield
     except DamagedError as error:
         raise DamagedError(f"{error}; {advice}") from error
-
-
-def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint of another run.
-
-    Raises:
-      UsageError: naming what differs.
-    """
-    there = checkpoint.meta.identity
-    differ = [
-        f"{name} {before!r} there, {now!r} here"
-        for name, before, now in _differences(there, identity)
-    ]
-    if differ:
-        named = "; ".join(differ[:_NAMED]) + (", and more" if len(differ) > _NAMED else "")
-        raise UsageError(f"{checkpoint.path} is of another run ({named}); name another --output")
-
-
-def _differences(
-    there: Mapping[str, Any], here: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Any]]:
-    """Yields the name of each thing that differs, and both its values.
-
-    Fields of a configuration that only one side has are left out: another version of its library
-    may know more of them.
-    """
-    for name in dict.fromkeys((*here, *there)):
-        before, now = there.get(name), here.get(name)
-        if isinstance(before, Mapping) and isinstance(now, Mapping):
-            for key in (key for key in now if key in before and now[key] != before[key]):
-                yield f"{name}.{key}", before[key], now[key]
-        elif before != now:
-            yield name, before, now

@@ -14,21 +14,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from schemas.checked_json import (
-    DamagedError,
-    PositiveCount,
-    RelativePath,
-    Sha256,
-    read_json,
-)
+from schemas.checked_json import DamagedError, PositiveCount, RelativePath, Sha256, read_json
 from schemas.manifest_parts import FileEntry
 from schemas.regular_files import read_regular
 from trainer.options import TrainOptions
+from transforms.build.write_shard import file_sha256
+from transforms.files.atomic_files import sync_folder
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
 UNFINISHED = ".unfinished"
-"""The file that marks the folder of a checkpoint that is being written."""
-_BLOCK = 1 << 22
+"""The file that marks the folder of a checkpoint that is being written or deleted: all in it is
+ours."""
 
 
 def hexadecimal(text: str) -> None:
@@ -81,14 +77,15 @@ def step_of(name: str) -> int | None:
 def seal(folder: Path, fields: Mapping[str, Any]) -> None:
     """Writes checkpoint.json, which lists all files that are in the folder but `UNFINISHED`.
 
-    Args:
-      folder: Of the checkpoint, with all other files.
-      fields: `Meta` without "files" and "sha256".
+    Its other fields are those of `Meta` without "files" and "sha256".
     """
     paths = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
     paths = [path for path in paths if path != UNFINISHED]
-    entries = {path: dataclasses.asdict(_entry(folder / path)) for path in paths}
-    value = _readable({**fields, "files": entries})
+    files = {
+        path: {"bytes": (folder / path).stat().st_size, "sha256": file_sha256(str(folder / path))}
+        for path in paths
+    }
+    value = _readable({**fields, "files": files})
     (folder / META).write_bytes(json_text({**value, "sha256": _digest(value)}))
 
 
@@ -136,17 +133,12 @@ def check_files(folder: Path, meta: Meta) -> None:
                 raise DamagedError(
                     f"{path} is damaged: it has {size} bytes, {META} says {entry.bytes}"
                 )
-            if _entry(path) != entry:
+            if file_sha256(str(path)) != entry.sha256:
                 raise DamagedError(f"{path} is damaged: its sha256 is not that of {META}")
         except OSError as error:
             raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
     if STATE not in meta.files:
         raise DamagedError(f"{folder / META} is damaged: it lists no {STATE}")
-
-
-def checksum(path: Path) -> str:
-    """Returns the sha256 of a file, of any size."""
-    return _entry(path).sha256
 
 
 def only_ours(folder: Path, meta: Meta) -> bool:
@@ -160,50 +152,17 @@ def only_ours(folder: Path, meta: Meta) -> bool:
     )
 
 
-def delete(folder: Path, meta: Meta) -> None:
-    """Deletes the files of a checkpoint and its folders, checkpoint.json after all others.
-
-    What is not listed stays, and its folders with it.
-    """
-    for name in meta.files:
-        (folder / name).unlink(missing_ok=True)
-    parents = {parent for name in meta.files for parent in Path(name).parents} - {Path()}
-    for parent in sorted(parents, key=lambda each: -len(each.parts)):
-        if (folder / parent).is_dir():
-            (folder / parent).rmdir()
-    (folder / META).unlink(missing_ok=True)
-    folder.rmdir()
-
-
 def sync_tree(folder: Path) -> None:
     """Makes sure that a folder and all that is in it are on the disk."""
     for path in _files(folder):
         with path.open("rb") as file:
             os.fsync(file.fileno())
     for path in (*filter(Path.is_dir, folder.rglob("*")), folder):
-        sync_folder(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes sure that the names in a folder are on the disk."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        sync_folder(str(path))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _entry(path: Path) -> FileEntry:
-    digest, size, block = hashlib.sha256(), 0, bytearray(_BLOCK)
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(block):
-            digest.update(memoryview(block)[:count])
-            size += count
-    return FileEntry(bytes=size, sha256=digest.hexdigest())
 
 
 def _readable(value: Any) -> Any:

@@ -14,6 +14,7 @@ from trainer.seeding import seed_torch
 
 def evaluate(
     model: Any,
+    plain: Any,
     batches: ArrowBatches,
     processes: Processes,
     precision: AbstractContextManager[Any],
@@ -21,7 +22,8 @@ def evaluate(
     """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
 
     Args:
-      model: A `trainer.models.trainable.TrainableModel`.
+      model: Is called for the terms of the loss.
+      plain: The `trainer.models.trainable.TrainableModel` in it.
       batches: The split, not shuffled, at the beginning of its first epoch; it is left there.
       processes: All that evaluate; each takes its share of the batches.
       precision: The autocast context.
@@ -35,15 +37,10 @@ def evaluate(
             seed_torch(begin["seed"], "evaluate", number * processes.size + processes.rank)
             sums.tokens += int(batch["num_tokens"])
             moved = {name: tensor.to(processes.device) for name, tensor in batch.items()}
-            sums.add(model(moved), model_counts(model, moved))
+            sums.add(model(moved), plain.counts(moved))
     model.train()
     batches.load_state_dict(begin)
     found, predictions, tokens = sums.means(processes)
     if "loss_mlm" in found:
         found["perplexity"] = math.exp(min(found["loss_mlm"], 700.0))
     return {**found, "tokens": tokens, **{f"count_{name}": n for name, n in predictions.items()}}
-
-
-def model_counts(model: Any, batch: Any) -> Any:
-    """Returns the counts of a model that may be wrapped."""
-    return getattr(model, "module", model).counts(batch)

@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from schemas.errors import RunError, UsageError
 
@@ -19,19 +19,20 @@ _CLEAR = "\r\x1b[2K"
 LogRecord = Mapping[str, Any]
 
 
-class Log(Protocol):
+class Log:
     """Somewhere to write records."""
 
-    def write(self, record: LogRecord) -> None: ...
+    def write(self, record: LogRecord) -> None:
+        raise NotImplementedError
 
     def sync(self) -> None:
-        """Makes sure that what was written survives a machine that stops."""
-        ...
+        """Makes sure that what was written survives a machine that stops, where that matters."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Writes what is left."""
 
 
-class JsonLines:
+class JsonLines(Log):
     """RUN/log.jsonl: an object a record, the oldest first."""
 
     def __init__(self, run: Path, step: int) -> None:
@@ -39,10 +40,6 @@ class JsonLines:
 
         That is, at the end of the file, records of later steps and one that was cut off. Lines that
         are no records of ours stay, and all before them.
-
-        Args:
-          run: Folder of the run.
-          step: Steps that are done.
         """
         path = run / LOG
         size, ends = _kept(path.read_bytes() if path.exists() else b"", step)
@@ -107,7 +104,7 @@ def _is_cut(line: bytes) -> bool:
     return _BEGINS.startswith(begin)
 
 
-class TensorBoard:
+class TensorBoard(Log):
     """RUN/tensorboard: a curve for every number."""
 
     def __init__(self, run: Path, step: int) -> None:
@@ -132,14 +129,11 @@ class TensorBoard:
                 self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
         self._writer.flush()
 
-    def sync(self) -> None:
-        pass
-
     def close(self) -> None:
         self._writer.close()
 
 
-class Lines:
+class Lines(Log):
     """Standard error: on a terminal a line that is overwritten, elsewhere one line after the other.
 
     A run continues when its terminal is gone.
@@ -157,9 +151,6 @@ class Lines:
         else:
             self._show(f"{_CLEAR if self._terminal else ''}{line}\n")
 
-    def sync(self) -> None:
-        pass
-
     def close(self) -> None:
         if self._terminal:
             self._show(_CLEAR)
@@ -175,34 +166,20 @@ def describe(record: LogRecord, steps: int) -> str:
     shown = [f"{record['event']} step {record['step']:,}/{steps:,}"]
     if "seconds_left" in record:
         shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
-    shown += [
-        text.format(record[name])
-        for name, text in _forms(record)
-        if record.get(name) is not None and not (name == "skipped" and not record[name])
-    ]
+    for pattern, text in _FORMATS.items():
+        kind, star, _ = pattern.partition("*")
+        others = (name for name in record if name.startswith(kind) and name not in _FORMATS)
+        for name in others if star else [pattern]:
+            value = record.get(name)
+            if value is not None and (name, value) != ("skipped", 0):
+                shown.append(text.format(value, name.removeprefix(kind)))
     if record["event"] == "eval":
-        for name in filter(lambda name: name.endswith("/loss"), record):
-            shown.append(f"{name.removesuffix('/loss')} {record[name]:.3f}")
+        members = (name.removesuffix("/loss") for name in record if name.endswith("/loss"))
+        shown += [f"{member} {record[f'{member}/loss']:.3f}" for member in members]
     return " · ".join(shown)
 
 
-def _forms(record: LogRecord) -> Iterator[tuple[str, str]]:
-    """Yields the names of figures and their formats; those not in `_WORDS` by their own names."""
-    for name, text in _WORDS.items():
-        for kind, before, form in _OTHERS:
-            if name == before:
-                others = [each for each in record if each.startswith(kind) and each not in _WORDS]
-                yield from ((each, form % each.removeprefix(kind)) for each in others)
-        yield name, text
-
-
-_OTHERS = (
-    ("loss_", "perplexity", "%s {:.3f}"),
-    ("accuracy_", "tokens_per_second", "%s {:.1%%}"),
-)
-"""Formats of terms of the loss that are not in `_WORDS`, and the figure that they precede."""
-
-_WORDS: Mapping[str, str] = {
+_FORMATS: Mapping[str, str] = {
     "objective": "{}",
     "stage": "stage {}",
     "loss": "loss {:.3f}",
@@ -210,12 +187,14 @@ _WORDS: Mapping[str, str] = {
     "loss_nsp": "nsp {:.3f}",
     "loss_sop": "sop {:.3f}",
     "loss_rtd": "rtd {:.4f}",
+    "loss_*": "{1} {0:.3f}",
     "perplexity": "perplexity {:.1f}",
     "accuracy_mlm": "masked accuracy {:.1%}",
     "accuracy_nsp": "pairs {:.1%}",
     "accuracy_sop": "order {:.1%}",
     "replaced_found": "replaced found {:.1%}",
     "originals_kept": "originals kept {:.1%}",
+    "accuracy_*": "{1} {0:.1%}",
     "tokens_per_second": "{:,.0f} tok/s",
     "lr": "lr {:.2e}",
     "gradient_norm": "|g| {:.2f}",
@@ -227,4 +206,5 @@ _WORDS: Mapping[str, str] = {
     "skipped": "{} skipped",
     "message": "{}",
 }
-"""Formats of the figures of a record, in this order."""
+"""Formats of the figures of a record, in this order; those with a star are of all other names that
+begin so, and are given the rest of the name as well."""

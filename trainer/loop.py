@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -53,8 +52,10 @@ class Loop:
     seed: int
     accumulation: int
     meter: Meter
-    skipped: Tensor
-    gradient_norm: Tensor
+
+    def __post_init__(self) -> None:
+        self.skipped = torch.zeros((), dtype=torch.int64, device=self.processes.device)
+        self.gradient_norm = torch.zeros((), device=self.processes.device)
 
     def run(self, begin: int, end: int) -> Iterator[tuple[int, State, float]]:
         """Takes steps [begin, end); yields after each.
@@ -94,7 +95,8 @@ class Loop:
         counts = [self.plain.counts(batch) for batch in moved]
         totals = self._totals(counts)
         for number, batch in enumerate(moved):
-            seed_torch(self.seed, "dropout", step, self._number(number))
+            place = number * self.processes.size + self.processes.rank
+            seed_torch(self.seed, "dropout", step, place)
             with self._no_sync(number):
                 with self.autocast():
                     terms = self.model(batch)
@@ -103,10 +105,6 @@ class Loop:
                 (loss * self.processes.size).backward()
             self.meter.sums.add(terms, counts[number], member)
         self._update()
-
-    def _number(self, number: int) -> int:
-        """Returns the number of a batch among those of all processes in a step."""
-        return number * self.processes.size + self.processes.rank
 
     def _totals(self, counts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Returns the number of predictions of a step over all processes, for each term."""
@@ -129,14 +127,3 @@ class Loop:
         self.optimizer.zero_grad()
         self.skipped += bad.long()
         self.gradient_norm = norm
-
-
-class Timer:
-    """Measures a with-block, in seconds."""
-
-    def __enter__(self) -> "Timer":
-        self._began = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._began

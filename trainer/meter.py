@@ -1,7 +1,8 @@
 """Accumulates the figures between two log lines, without waiting for the device."""
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from trainer.processes import Processes
 from trainer.tasks.losses import LossTerm
 
 _Key = tuple[str, str]
-"""A member of a mixture, or "", and a name."""
+"""What the figures of a mixture's member begin with, or "", and a name."""
 
 
 class Sums:
@@ -41,14 +42,15 @@ class Sums:
           counts: What `TrainableModel.counts` returned for the same batch.
           member: Of the mixture, if it is of one.
         """
-        self._batches[member] = self._batches.get(member, 0) + 1
+        whose = f"{member}/" if member else ""
+        self._batches[whose] = self._batches.get(whose, 0) + 1
         for name, term in terms.items():
-            key = member, name
+            key = whose, name
             self._weights[key] = term.weight
             _add(self._sums, key, [term.loss.detach(), term.correct, counts[name]])
             for rate in term.rates:
                 numbers = [rate.hits, rate.trials, torch.zeros_like(rate.hits)]
-                _add(self._rates, (member, rate.name), numbers)
+                _add(self._rates, (whose, rate.name), numbers)
 
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
         """Returns losses, accuracies and rates, predictions, and tokens, of all processes.
@@ -64,23 +66,17 @@ class Sums:
         found, predictions = {}, {}
         losses = dict.fromkeys(self._batches, 0.0)
         for key, (loss, correct, count) in zip(names, table[: len(names)], strict=True):
-            (member, name), mean = key, loss / max(count, 1)
-            whose = _whose(member)
+            (whose, name), mean = key, loss / max(count, 1)
             predictions[f"{whose}{name}"] = int(count)
             found[f"{whose}loss_{name}"] = mean
             found[f"{whose}accuracy_{name}"] = correct / max(count, 1)
-            losses[member] += self._weights[key] * mean
-        for (member, name), (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
-            found[f"{_whose(member)}{name}"] = hits / max(trials, 1)
-        found |= {f"{member}/loss": loss for member, loss in losses.items() if member}
+            losses[whose] += self._weights[key] * mean
+        for (whose, name), (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
+            found[f"{whose}{name}"] = hits / max(trials, 1)
+        found |= {f"{whose}loss": loss for whose, loss in losses.items() if whose}
         whole = sum(self._batches.values())
         found["loss"] = sum(losses[each] * n / whole for each, n in self._batches.items())
         return found, predictions, int(total)
-
-
-def _whose(member: str) -> str:
-    """Returns what the figures of a mixture's member begin with."""
-    return f"{member}/" if member else ""
 
 
 def _add(sums: dict[_Key, Tensor], key: _Key, numbers: list[Tensor]) -> None:
@@ -114,32 +110,30 @@ class Meter:
         self._steps.append(now - self._last)
         self._last = now
 
-    def pause(self, seconds: float) -> None:
-        """Excludes time that was not spent on training."""
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Excludes the time of a with-block, which is not spent on training."""
+        began = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - began
         self._began += seconds
         self._last += seconds
 
-    @property
-    def slots(self) -> float:
-        """Average token slots in the batches of a step, over all processes."""
-        return self.sums.slots * self._processes.size / max(len(self._steps), 1)
-
-    def record(self, slots: float, waited: float) -> dict[str, Any]:
+    def record(self, waited: float) -> dict[str, Any]:
         """Returns the figures since the last record, and resets them.
 
-        Args:
-          slots: Token slots in the batches of a step, over all processes.
-          waited: Seconds waited for data since the beginning of the run.
+        The seconds waited for data are those since the beginning of the run.
         """
         means, _, tokens = self.sums.means(self._processes)
         seconds = max(time.perf_counter() - self._began, 1e-9)
         rate = tokens / seconds
-        milliseconds = 1000 * np.array(self._steps)
+        milliseconds, steps = 1000 * np.array(self._steps), len(self._steps)
+        slots = self.sums.slots * self._processes.size / max(steps, 1)
         found: dict[str, Any] = {
             **means,
             "tokens_per_second": rate,
             "tokens": tokens,
-            "padding": 1 - tokens / max(slots * len(self._steps), 1),
+            "padding": 1 - tokens / max(slots * steps, 1),
             "data_wait": (waited - self._waited) / seconds,
             "memory_gib": peak_memory_gib(self._processes.device),
             "step_ms_p50": float(np.percentile(milliseconds, 50)),

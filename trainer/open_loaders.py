@@ -1,20 +1,17 @@
 """Opens the loaders of a run, for a build alone and for the members of a mixture."""
 
-import functools
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal
 
 from schemas.checked_json import DamagedError
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.mixed_batches import MemberBatches, MixedBatches
+from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.open_corpus import shard_problem
-from trainer.loader.training_data import TrainingData
+from trainer.loader.training_data import TrainingData, has_rows
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from transforms.objectives.schedule import SCHEDULES
-
-Loaders = dict[str, ArrowBatches]
-"""By the member's name; one build alone has the name ""."""
 
 
 def check_shards(data: TrainingData, options: TrainOptions, processes: Processes) -> None:
@@ -27,43 +24,24 @@ def check_shards(data: TrainingData, options: TrainOptions, processes: Processes
         size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
         sys.stderr.write(f"reading {count} shards ({size / 1e6:,.1f} MB) for their sha256\n")
     share = data.shards[processes.rank :: processes.size]
-    problems = (
-        shard_problem(
-            corpus.folder,
-            [shard for folder, shard in share if folder == corpus.folder],
-            checksums=options.checksums,
-        )
-        for corpus in data.corpora.values()
-    )
-    problem = next(filter(None, problems), None)
+    problem = shard_problem(share, checksums=options.checksums)
     processes.agree(DamagedError(problem) if problem else None)
 
 
-def training_loaders(
-    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
-) -> Loaders:
-    """Opens the training split of every member."""
-    return _open(data, "train", options, processes, layout)
+def open_loaders(
+    split: Literal["train", "eval"],
+    data: TrainingData,
+    options: TrainOptions,
+    processes: Processes,
+    layout: str,
+) -> dict[str, ArrowBatches]:
+    """Opens a split of every member that has rows in it, by the members' names.
 
-
-def held_out_loaders(
-    data: TrainingData, options: TrainOptions, processes: Processes, layout: str
-) -> Loaders:
-    """Opens the evaluation split of every member that has one."""
-    return _open(data, "eval", options, processes, layout)
-
-
-def _open(
-    data: TrainingData, split: str, options: TrainOptions, processes: Processes, layout: str
-) -> Loaders:
-    training, found = split == "train", Loaders()
-    for number, (name, corpus) in enumerate(data.corpora.items()):
-        if not training and not any(shard.rows for shard in corpus.splits.get(split, ())):
-            continue
-        loader: Any = ArrowBatches
-        if data.mixed:
-            loader = functools.partial(MemberBatches, member=number)
-        found[name] = loader(
+    For evaluation the rows come in their order, with their stored masks.
+    """
+    training = split == "train"
+    return {
+        name: ArrowBatches(
             corpus,
             split=split,
             batch_tokens=options.batch_tokens or 0,
@@ -75,12 +53,18 @@ def _open(
             world_size=processes.size,
             batches_per_step=options.batches_per_step if training else processes.size,
             checksums=False,
+            member=number if data.mixed else None,
         )
-    return found
+        for number, (name, corpus) in enumerate(data.corpora.items())
+        if has_rows(corpus, split)
+    }
 
 
 def scheduled(
-    data: TrainingData, loaders: Loaders, options: TrainOptions, processes: Processes
+    data: TrainingData,
+    loaders: Mapping[str, ArrowBatches],
+    options: TrainOptions,
+    processes: Processes,
 ) -> ArrowBatches | MixedBatches:
     """Returns the batches of the steps: those of the build, or of the members as scheduled."""
     if not data.mixed:

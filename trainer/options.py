@@ -3,8 +3,9 @@
 import argparse
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
+from schemas.checked_json import Count, PositiveCount, PositiveFloat, not_negative
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from transforms.objectives.schedule import SCHEDULES
@@ -20,67 +21,43 @@ MAX_RATE = 100.0
 class TrainOptions:
     """What the user asked for; every field is an option of the same name.
 
-    None stands for a default that depends on the data or the device.
+    None stands for a default that depends on the data or the device. The limits are those of a
+    checkpoint, which holds the options too; the parser has them again.
     """
 
     data: str
     model: str
     output: str
     entity_embeddings: str | None = None
-    batch_tokens: int | None = None
-    batches_per_step: int | None = None
+    batch_tokens: PositiveCount | None = None
+    batches_per_step: PositiveCount | None = None
     copies: str = "cycle"
     objective: str | None = None
     settings: tuple[str, ...] = ()
     mix: str | None = None
     weights: str | None = None
     checksums: bool = True
-    steps: int | None = None
+    steps: PositiveCount | None = None
     optimizer: str = "adamw"
-    lr: float = 1e-4
+    lr: PositiveFloat = 1e-4
     schedule: str = "linear"
-    warmup: int | None = None
-    weight_decay: float = 0.01
-    clip: float = 1.0
+    warmup: Count | None = None
+    weight_decay: Annotated[float, not_negative] = 0.01
+    clip: PositiveFloat = 1.0
     device: str = "auto"
     precision: str | None = None
     compile: bool = False
-    eval_every: int = 1000
-    save_every: int = 1000
-    keep: int = 3
-    log_every: int = 10
+    eval_every: PositiveCount = 1000
+    save_every: PositiveCount = 1000
+    keep: PositiveCount = 3
+    log_every: PositiveCount = 10
     tensorboard: bool = False
     resume: str = "auto"
     seed: int = 12345
 
     def __post_init__(self) -> None:
-        minimum: dict[str, float] = {
-            "batch_tokens": 1,
-            "batches_per_step": 1,
-            "steps": 1,
-            "warmup": 0,
-            "eval_every": 1,
-            "save_every": 1,
-            "keep": 1,
-            "log_every": 1,
-            "weight_decay": 0,
-        }
-        for name, low in minimum.items():
-            value = getattr(self, name)
-            if value is not None and not value >= low:
-                raise UsageError(f"{_option(name)} must be at least {low:g}, got {value:g}")
         if self.settings and self.objective is None:
             raise UsageError(f"--set {self.settings[0]} changes an --objective; name one")
-        for name in ("lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{_option(name)} must be above 0, got {getattr(self, name):g}")
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _parser() -> Parser:

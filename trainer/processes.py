@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.distributed as dist
@@ -61,6 +61,16 @@ class Processes:
                 raise each
             if each is not None:
                 raise SystemExit(2 if isinstance(each, UsageError) else 1)
+
+    def first_does(self, action: Callable[[], object]) -> None:
+        """Does something in the first process, for all; if it fails, all end as `agree` says."""
+        problem = None
+        if self.first:
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 - every process raises it
+                problem = error
+        self.agree(problem)
 
 
 def choose_device(name: str, local_rank: int) -> torch.device:

@@ -1,6 +1,7 @@
-"""A run of the trainer: steps, and and the logs, evaluations and checkpoints between them."""
+"""A run of the trainer: steps, and the logs, evaluations and checkpoints between them."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from trainer.checkpoint_files import MODEL
 from trainer.evaluate import evaluate
 from trainer.loader.batches import ArrowBatches
 from trainer.log import JsonLines, Lines, Log, TensorBoard
-from trainer.loop import Loop, State, Timer
+from trainer.loop import Loop, State
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run_folder import begin_run
@@ -61,12 +62,11 @@ class Run:
                 ends = bool(signal) or step == last
                 if ends or step % options.log_every == 0:
                     _write(logs, self._figures(step, state, waited))
-                with Timer() as pause:
+                with self.loop.meter.paused():
                     if step % options.eval_every == 0 or step == last:
                         self._evaluate(logs, step)
                     if ends or step % options.save_every == 0:
-                        self._save(logs, step, state)
-                self.loop.meter.pause(pause.seconds)
+                        self.processes.first_does(functools.partial(self._save, logs, step, state))
                 if signal:
                     message = f"stopped by signal {signal}; the same command resumes from here"
                     _write(logs, {"event": "note", "step": step, "message": message})
@@ -99,7 +99,7 @@ class Run:
     def _figures(self, step: int, state: State, waited: float) -> dict[str, Any]:
         """Returns the record of the steps since the last one."""
         loop = self.loop
-        figures = loop.meter.record(loop.meter.slots, waited)
+        figures = loop.meter.record(waited)
         return {
             "event": "train",
             "step": step,
@@ -112,37 +112,34 @@ class Run:
         }
 
     def _evaluate(self, logs: list[Log], step: int) -> None:
-        figures: dict[str, Any] = {}
+        loop, figures = self.loop, dict[str, Any]()
         for member, batches in self.held_out.items():
-            found = evaluate(self.loop.model, batches, self.processes, self.loop.autocast())
+            found = evaluate(loop.model, loop.plain, batches, self.processes, loop.autocast())
             whose = f"{member}/" if member else ""
             figures |= {f"{whose}{name}": value for name, value in found.items()}
         if figures:
             _write(logs, {"event": "eval", "step": step, **figures})
 
     def _save(self, logs: list[Log], step: int, state: State) -> None:
-        """Saves, on the first process; all of them fail if it does."""
-        problem: Exception | None = None
-        if self.processes.first:
-            meta = {
-                "run": self.name,
-                "step": step,
-                "loader": dict(state),
-                "identity": dict(self.identity),
-                "options": self.options.to_json(),
-                "software": _software(),
-            }
-            tensors = {
-                "model": self.loop.plain.state_dict(),
-                "optimizer": self.loop.optimizer.state_dict(),
-            }
-            try:
-                for log in logs:
-                    log.sync()
-                self.checkpoints.save(meta, tensors, self._export)
-            except Exception as error:  # noqa: BLE001 - every process raises it
-                problem = error
-        self.processes.agree(problem)
+        """Saves a checkpoint; the logs are on the disk before it."""
+        meta = {
+            "run": self.name,
+            "step": step,
+            "loader": dict(state),
+            "identity": dict(self.identity),
+            "options": dataclasses.asdict(self.options),
+            "software": {
+                **software_versions("torch", "transformers", "shardmill"),
+                "python": sys.version.split()[0],
+            },
+        }
+        tensors = {
+            "model": self.loop.plain.state_dict(),
+            "optimizer": self.loop.optimizer.state_dict(),
+        }
+        for log in logs:
+            log.sync()
+        self.checkpoints.save(meta, tensors, self._export)
 
     def _export(self, folder: Path) -> None:
         """Writes the model and the tokenizer as `from_pretrained` finds them."""
@@ -160,11 +157,3 @@ def _model_folders(folder: Path) -> list[Path]:
 def _write(logs: list[Log], record: Mapping[str, Any]) -> None:
     for log in logs:
         log.write(record)
-
-
-def _software() -> dict[str, str]:
-    """Returns the versions that a run depends on."""
-    return {
-        **software_versions("torch", "transformers", "shardmill"),
-        "python": sys.version.split()[0],
-    }

@@ -18,9 +18,10 @@ from schemas.errors import RunError, UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
 from trainer.checkpoint import FOLDER, LATEST, is_latest
-from trainer.checkpoint_files import RunId, json_text, sync_folder
+from trainer.checkpoint_files import RunId, json_text
 from trainer.log import LOG, TENSORBOARD
 from trainer.processes import Processes
+from transforms.files.atomic_files import sync_folder
 
 RECORD = "run.json"
 
@@ -46,14 +47,12 @@ def held(run: Path, processes: Processes) -> Iterator[None]:
       UsageError: if somebody else holds it, in all processes.
     """
     with contextlib.ExitStack() as stack:
-        problem: Exception | None = None
-        if processes.first:
-            try:
-                _check_folder(run)
-                stack.enter_context(hold(run, "train"))
-            except UsageError as error:
-                problem = error
-        processes.agree(problem)
+
+        def enter() -> None:
+            _check_folder(run)
+            stack.enter_context(hold(run, "train"))
+
+        processes.first_does(enter)
         yield
 
 
@@ -128,7 +127,7 @@ def begin_run(run: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
         for each in (folder, run):
-            sync_folder(each)
+            sync_folder(str(each))
     except OSError as error:
         raise RunError(f"cannot write {folder / RECORD}: {error}") from error
     return number
@@ -141,15 +140,14 @@ def _check_folder(run: Path) -> None:
 
 def _check_names(run: Path) -> None:
     """Refuses what has the name of a file or folder of ours, and is something else."""
-    for name in (FOLDER, TENSORBOARD):
-        if os.path.lexists(run / name) and not (run / name).is_dir():
-            raise UsageError(_taken(run / name, "a folder"))
-    log, link = run / LOG, run / LATEST
-    if os.path.lexists(log) and (log.is_symlink() or not log.is_file()):
-        raise UsageError(_taken(log, "a file"))
-    if os.path.lexists(link) and not is_latest(link):
-        raise UsageError(_taken(link, f"a link into {FOLDER}"))
-
-
-def _taken(path: Path, what: str) -> str:
-    return f"{path} is not {what} as a run makes it; move it away, or name another --output"
+    for name, what, is_ours in (
+        (FOLDER, "a folder", Path.is_dir),
+        (TENSORBOARD, "a folder", Path.is_dir),
+        (LOG, "a file", lambda path: path.is_file() and not path.is_symlink()),
+        (LATEST, f"a link into {FOLDER}", is_latest),
+    ):
+        path = run / name
+        if os.path.lexists(path) and not is_ours(path):
+            raise UsageError(
+                f"{path} is not {what} as a run makes it; move it away, or name another --output"
+            )

@@ -74,7 +74,7 @@ def batches() -> tuple[Batch, ...]:
 def model() -> Encoder:
     seed_torch(2, "gpu-model")
     opened = open_local_corpus(corpus("bert-wwm"))
-    encoder: Encoder = load_model("bert-tiny", opened, 128).cuda()
+    encoder: Encoder = load_model("bert-tiny", [opened], 128).cuda()
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0

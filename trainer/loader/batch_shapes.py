@@ -61,14 +61,7 @@ def row_bounds(shards: MappedShards, corpus: Corpus, masks: Masks) -> RowBounds:
 def choose_layout(
     name: str, batch_tokens: int, bounds: RowBounds, corpus: Corpus, split: str
 ) -> BatchLayout:
-    """Chooses shapes for batches of rows as they are, with some room to spare.
-
-    Args:
-      name: One of `LAYOUTS`.
-      batch_tokens: Maximum tokens of a batch.
-      bounds: Of the rows.
-      corpus: That they are of.
-      split: That they are of.
+    """Chooses shapes for batches of at most `batch_tokens`, for rows as they are, with some room.
 
     Raises:
       UsageError: if there is no such layout, or a row does not fit into a batch.

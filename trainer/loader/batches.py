@@ -18,6 +18,7 @@ from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
 from trainer.rows.masked_rows import choose_masks
 from trainer.rows.shard_rows import MappedShards
+from trainer.tasks.members import member_marks
 from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
@@ -57,6 +58,7 @@ class ArrowBatches(IterableDataset[Batch]):
         world_size: int | None = None,
         batches_per_step: int | None = None,
         checksums: bool = True,
+        member: int | None = None,
     ) -> None:
         """Opens the shards.
 
@@ -75,6 +77,8 @@ class ArrowBatches(IterableDataset[Batch]):
           batches_per_step: Batches of an optimizer step, over all ranks; a multiple of
             `world_size`, which is the default.
           checksums: Compare the files with the manifest's sha256 first; else with its sizes alone.
+          member: Number of the build in its mixture; batches then say of which member they are, and
+            what its tasks are, see `trainer.tasks.members`.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -85,6 +89,7 @@ class ArrowBatches(IterableDataset[Batch]):
         self._ranks = ranks_of(rank, world_size, batches_per_step)
         self.corpus = _opened(data, objective)
         self.tasks = tasks_of(self.corpus.recipe)
+        self._marks = {} if member is None else member_marks(member, self.tasks)
         self._shards = _mapped(self.corpus, split, checksums)
         self._masks = choose_masks(self._shards, self.corpus, copies, seed)
         self._bounds = row_bounds(self._shards, self.corpus, self._masks)
@@ -127,7 +132,7 @@ class ArrowBatches(IterableDataset[Batch]):
             self._batch += self._ranks.size
             if self._batch == last:
                 self._epoch, self._batch = epoch + 1, 0
-            yield tensors
+            yield {**tensors, **self._marks}
 
     @property
     def lengths(self) -> Array:
@@ -180,17 +185,16 @@ class ArrowBatches(IterableDataset[Batch]):
 
     def _plan(self, epoch: int) -> EpochPlan:
         """Returns the batches of an epoch; the last plan is kept."""
-        planned = self._planned
-        if planned is None or planned[0] != epoch:
-            planned = self._planned = epoch, self._make_plan(epoch)
-        return planned[1]
-
-    def _make_plan(self, epoch: int) -> EpochPlan:
-        order: Array = np.arange(len(self._shards), dtype=np.uint32)
-        if self._shuffle:
-            order = shuffled(len(order), rng_for(self._seed, "train-order", self._split, epoch))
-        bounds, limits = self._bounds, self.layout.limits
-        return pack_batches(order, bounds.lengths, bounds.targets, limits, bounds.aligned)
+        if self._planned is None or self._planned[0] != epoch:
+            bounds, order = self._bounds, np.arange(len(self._shards), dtype=np.uint32)
+            if self._shuffle:
+                rng = rng_for(self._seed, "train-order", self._split, epoch)
+                order = shuffled(len(order), rng)
+            plan = pack_batches(
+                order, bounds.lengths, bounds.targets, self.layout.limits, bounds.aligned
+            )
+            self._planned = epoch, plan
+        return self._planned[1]
 
 
 def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Corpus:
@@ -200,8 +204,8 @@ def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Cor
 
 def _mapped(corpus: Corpus, split: str, checksums: bool) -> MappedShards:
     """Maps the shards of a split, which must be those of the manifest."""
-    entries = corpus.shards(split)
-    if problem := shard_problem(corpus.folder, entries, checksums=checksums):
+    shards = [(corpus.folder, entry) for entry in corpus.shards(split)]
+    if problem := shard_problem(shards, checksums=checksums):
         raise UsageError(problem)
-    paths = [Path(corpus.folder, entry.path) for entry in entries]
+    paths = [Path(folder, entry.path) for folder, entry in shards]
     return MappedShards(paths, corpus.stored_as, corpus.vocabulary)

@@ -1,46 +1,18 @@
 """Batches of a mixture: all batches of a step are of one member, which the schedule draws."""
 
 import itertools
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.loader.batch_plan import shuffled
 from trainer.loader.batches import ArrowBatches
 from trainer.rows.layouts import Batch
-from trainer.tasks.members import MEMBER, task_key
 from transforms.arrays.randomness import rng_for
-from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import Stages
-
-
-class MemberBatches(ArrowBatches):
-    """Batches of one member of a mixture.
-
-    They also hold `member`, int64[], the number of the member in the order of the mixture, and a
-    key for each task of the member, see `trainer.tasks.members`.
-
-    Attributes:
-      member: That number.
-    """
-
-    def __init__(
-        self, data: str | os.PathLike[str] | Corpus, *, member: int = 0, **options: Any
-    ) -> None:
-        """Opens the shards; see `ArrowBatches` for the options."""
-        super().__init__(data, **options)
-        self.member = member
-
-    def __iter__(self) -> Iterator[Batch]:
-        added = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in self.tasks}
-        added[MEMBER] = torch.tensor(self.member)
-        for batch in super().__iter__():
-            yield {**batch, **added}
 
 
 def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:
@@ -81,14 +53,7 @@ class MixedBatches:
     def __init__(
         self, members: Mapping[str, ArrowBatches], stages: Stages, *, seed: int, accumulation: int
     ) -> None:
-        """Draws the schedule.
-
-        Args:
-          members: Loaders by name.
-          stages: Steps of each member in each stage.
-          seed: Of the draws.
-          accumulation: Batches of a step on this rank.
-        """
+        """Draws the schedule; `accumulation` batches of a step are taken on this rank."""
         self.members, self.stages = members, stages
         self._names, self._accumulation = list(members), accumulation
         self._drawn, self._stage = drawn_steps(stages, seed)
@@ -97,7 +62,8 @@ class MixedBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields the batches of all remaining steps, those of one step together."""
-        endless = {name: _endless(batches) for name, batches in self.members.items()}
+        epochs = {name: itertools.repeat(batches) for name, batches in self.members.items()}
+        endless = {name: itertools.chain.from_iterable(each) for name, each in epochs.items()}
         while self._step < len(self._drawn):
             name = self._names[self._drawn[self._step]]
             taken = list(itertools.islice(endless[name], self._accumulation))
@@ -152,9 +118,3 @@ class MixedBatches:
     def _mean(self, values: Mapping[str, float]) -> float:
         steps = np.sum(self.stages, axis=0)
         return float(np.dot(steps, [values[name] for name in self._names]) / steps.sum())
-
-
-def _endless(batches: ArrowBatches) -> Iterator[Batch]:
-    """Yields epoch after epoch."""
-    while True:
-        yield from batches

@@ -1,6 +1,5 @@
 """Opens a finished build on a local disk, and compares its files with the manifest."""
 
-import hashlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from schemas.manifest_file import parse_manifest
 from schemas.manifest_parts import ShardEntry
 from schemas.regular_files import read_regular
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.build.write_shard import file_sha256
 
 _ADVICE = "run shardmill verify for a full check"
 
@@ -63,38 +63,30 @@ def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
         raise DamagedError(f"{folder}: {error}; {_ADVICE}") from error
 
 
-def shard_problem(folder: str, entries: Iterable[ShardEntry], *, checksums: bool) -> str | None:
+def shard_problem(shards: Iterable[tuple[str, ShardEntry]], *, checksums: bool) -> str | None:
     """Compares shard files with their entries in the manifest.
 
     Args:
-      folder: Of the build.
-      entries: Of the shards to look at.
+      shards: Each with the folder of its build.
       checksums: Read the files and compare their sha256, not their size alone.
 
     Returns:
       What is wrong with the first shard that is not what it should be, or None.
     """
 
-    def check(entry: ShardEntry) -> str | None:
+    def check(shard: tuple[str, ShardEntry]) -> str | None:
+        folder, entry = shard
         path = Path(folder, entry.path)
         try:
             size = path.stat().st_size
             if size != entry.bytes:
                 return f"{path} has {size} bytes, its manifest says {entry.bytes}"
-            if checksums and _sha256(path) != entry.sha256:
+            if checksums and file_sha256(str(path)) != entry.sha256:
                 return f"{path} was changed: its sha256 is not the manifest's"
         except OSError as error:
             return f"{path} cannot be read: {error.strerror}"
         return None
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        problems = list(filter(None, pool.map(check, entries)))
+        problems = list(filter(None, pool.map(check, shards)))
     return f"{problems[0]}; {_ADVICE}" if problems else None
-
-
-def _sha256(path: Path) -> str:
-    digest, block = hashlib.sha256(), bytearray(1 << 20)
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(block):
-            digest.update(memoryview(block)[:count])
-    return digest.hexdigest()

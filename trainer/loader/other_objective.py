@@ -44,11 +44,12 @@ def with_objective(
     if not objective.corrupt:
         raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
     if lacking := sorted(_needs(objective) - _known(built)):
+        everything = " or ".join(name for name, each in OBJECTIVES.items() if not each.corrupt)
         raise UsageError(
             f"--objective {name} needs {_columns(lacking)}, which the rows of {corpus.folder} do "
-            f"not have: build the recipe annotated, which stores all of them, or {built.name} with "
-            f"--set store={','.join(sorted({*built.store, *lacking}))}; these rows are enough for "
-            f"{', '.join(_fitting(built))}"
+            f"not have: build the recipe {everything}, which stores all of them, or {built.name} "
+            f"with --set store={','.join(sorted({*built.store, *lacking}))}; these rows are enough "
+            f"for {', '.join(_fitting(built))}"
         )
     try:
         recipe = dataclasses.replace(

@@ -30,8 +30,10 @@ class Prefetch(Iterator[_Item]):
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        # It may wait for room in the queue.
         while self._thread.is_alive():
-            self._take_any()
+            with contextlib.suppress(queue.Empty):
+                self._queue.get(timeout=0.01)
         self._thread.join()
 
     def __next__(self) -> _Item:
@@ -42,10 +44,6 @@ class Prefetch(Iterator[_Item]):
             raise error
         assert item is not None
         return item
-
-    def _take_any(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._queue.get(timeout=0.01)
 
     def _run(self, items: Iterable[_Item]) -> None:
         try:

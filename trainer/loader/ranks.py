@@ -1,7 +1,6 @@
 """Which of the batches are those of this process."""
 
 import dataclasses
-from typing import Any
 
 import torch.distributed as dist
 
@@ -29,17 +28,14 @@ def ranks_of(rank: int | None, size: int | None, step: int | None) -> Ranks:
     Raises:
       UsageError: if the numbers do not fit together.
     """
-    rank = _default(rank, dist.get_rank, 0)
-    size = _default(size, dist.get_world_size, 1)
+    joined = dist.is_available() and dist.is_initialized()
+    if rank is None:
+        rank = dist.get_rank() if joined else 0
+    if size is None:
+        size = dist.get_world_size() if joined else 1
     step = size if step is None else step
     if not 0 <= rank < size:
         raise UsageError(f"rank must be in [0, {size}), got {rank}")
     if step < 1 or step % size:
         raise UsageError(f"batches_per_step must be a multiple of the {size} processes, got {step}")
     return Ranks(rank, size, step)
-
-
-def _default(given: int | None, ask: Any, otherwise: int) -> int:
-    if given is not None:
-        return given
-    return int(ask()) if dist.is_available() and dist.is_initialized() else otherwise

@@ -42,11 +42,6 @@ class TrainingData:
         return next(iter(self.corpora.values()))
 
     @property
-    def others(self) -> list[Corpus]:
-        """The other members."""
-        return list(self.corpora.values())[1:]
-
-    @property
     def shards(self) -> list[tuple[str, ShardEntry]]:
         """All shards, each with the folder of its build."""
         return [
@@ -55,10 +50,6 @@ class TrainingData:
             for split in corpus.splits.values()
             for shard in split
         ]
-
-    def weights_text(self) -> str:
-        """Returns the members with their weights, as checkpoints record them."""
-        return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
 
 
 def open_data(
@@ -107,6 +98,11 @@ def open_data(
     return TrainingData(
         os.fspath(folder), manifest.checksum, corpora, {**own, **_given(weights, names)}
     )
+
+
+def has_rows(corpus: Corpus, split: str) -> bool:
+    """Returns whether a split of a build has rows."""
+    return any(shard.rows for shard in corpus.splits.get(split, ()))
 
 
 def _given(text: str | None, names: list[str]) -> dict[str, float]:

@@ -39,21 +39,17 @@ class Electra(torch.nn.Module):
     Attributes:
       generator: An `ElectraForMaskedLM`.
       discriminator: An `ElectraForPreTraining`; its embeddings are the generator's.
-      notice: What the user should know of it; empty if there is nothing.
     """
 
-    layout = "packed"
+    layout, notice = "packed", ""
 
-    def __init__(
-        self, generator: Any, discriminator: Any, *, longest: int, notice: str = ""
-    ) -> None:
+    def __init__(self, generator: Any, discriminator: Any, *, longest: int) -> None:
         """Joins two models.
 
         Args:
           generator: Loses its embeddings, and gets those of the discriminator.
           discriminator: With as many ids and as wide embeddings.
           longest: Maximum tokens of a row.
-          notice: What the user should know of it.
         """
         super().__init__()
         generator.set_attn_implementation(NAME)
@@ -62,14 +58,17 @@ class Electra(torch.nn.Module):
         words = discriminator.electra.embeddings.word_embeddings
         generator.generator_lm_head.weight = words.weight
         self.generator, self.discriminator = generator, discriminator
-        self.notice, self._longest = notice, longest
+        self._longest = longest
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {"mlm": (batch["labels"] != IGNORED).sum(), "rtd": batch["num_tokens"]}
 
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
         hidden = self._hidden(self.generator, batch, batch["input_ids"])
-        predicted = self._predicted(hidden[batch["target_positions"]])
+        generator = self.generator
+        predicted = generator.generator_lm_head(
+            generator.generator_predictions(hidden[batch["target_positions"]])
+        )
         seen = batch["input_ids"][0]
         original = filled(seen, batch, batch["labels"])
         corrupted = filled(original, batch, drawn(predicted))
@@ -83,21 +82,13 @@ class Electra(torch.nn.Module):
 
     def _hidden(self, model: Any, batch: Batch, ids: Tensor) -> Tensor:
         """Returns float[T, d]: the hidden states of one of the encoders for tokens [1, T]."""
-        outputs = model.electra(
+        return model.electra(
             input_ids=ids,
             token_type_ids=batch["token_type_ids"],
             position_ids=batch["position_ids"],
             cu_seqlens=batch["cu_seqlens"],
             max_seqlen=self._longest,
-        )
-        hidden: Tensor = outputs.last_hidden_state[0]
-        return hidden
-
-    def _predicted(self, hidden: Tensor) -> Tensor:
-        found: Tensor = self.generator.generator_lm_head(
-            self.generator.generator_predictions(hidden)
-        )
-        return found
+        ).last_hidden_state[0]
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes both models, each into a folder of its own."""

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,7 +11,7 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.electra import DISCRIMINATOR, GENERATOR, Electra
-from trainer.models.family import ModelRequest, model_errors
+from trainer.models.family import model_errors
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.corpus import Corpus
@@ -34,9 +35,16 @@ class ElectraFamily:
     def first_position(self, config: Any) -> int:
         return 0
 
-    def make(self, request: ModelRequest) -> Electra:
+    def make(
+        self,
+        name: str,
+        config: Any,
+        corpora: Sequence[Corpus],
+        longest: int,
+        entity_embeddings: str | None,
+    ) -> Electra:
         """Makes both models."""
-        name, config, (corpus, *others) = request.name, request.config, request.corpora
+        corpus, *others = corpora
         if others:
             raise UsageError(
                 f"--model {name} learns one recipe, and not a mixture; train it on the folder of "
@@ -44,7 +52,7 @@ class ElectraFamily:
             )
         _check_tasks(name, corpus)
         with model_errors(name):
-            if request.folder is None:
+            if not os.path.isdir(name):
                 generator = transformers.ElectraForMaskedLM(generator_config(config))
                 discriminator = transformers.ElectraForPreTraining(config)
             else:
@@ -56,7 +64,7 @@ class ElectraFamily:
                     )
                 generator = _load(transformers.ElectraForMaskedLM, folders[0])
                 discriminator = _load(transformers.ElectraForPreTraining, folders[1])
-        return Electra(generator, discriminator, longest=request.longest, notice=request.notice)
+        return Electra(generator, discriminator, longest=longest)
 
 
 def _load(kind: Any, folder: str) -> Any:
@@ -72,7 +80,7 @@ def _check_tasks(name: str, corpus: Corpus) -> None:
         names = ", ".join(task.name for task in tasks)
         raise UsageError(
             f"--model {name} learns masked and replaced tokens, and {corpus.folder} is made for "
-            f"{names}; build the recipe electra, or another with nothing but masked tokens"
+            f"{names}; build a recipe with nothing but masked tokens"
         )
 
 

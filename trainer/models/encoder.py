@@ -31,10 +31,9 @@ class Encoder(torch.nn.Module):
       hf: The model of `transformers`.
       heads: By the name of their task. Their own weights are those that `transformers` has no place
         for.
-      notice: What the user should know of it; empty if there is nothing.
     """
 
-    layout = "packed"
+    layout, notice = "packed", ""
 
     def __init__(
         self,
@@ -44,23 +43,21 @@ class Encoder(torch.nn.Module):
         heads: Mapping[str, Head],
         longest: int,
         first_position: int,
-        notice: str = "",
         files: Mapping[str, str] | None = None,
     ) -> None:
-        """Wraps a model.
+        """Wraps a model, whose attention is set to that of `trainer.models.attention`.
 
         Args:
-          hf: The model; its attention is set to that of `trainer.models.attention`.
+          hf: The model.
           backbone: Name of the encoder in it.
-          heads: One for each task, by its name.
+          heads: One for each task.
           longest: Maximum tokens of a row.
           first_position: Position of the first token of a row.
-          notice: What the user should know of it.
           files: Texts by name that say what the heads' weights belong to; they are saved with them.
         """
         super().__init__()
         hf.set_attn_implementation(NAME)
-        self.hf, self.notice = hf, notice
+        self.hf = hf
         self.heads = torch.nn.ModuleDict(heads)
         for head in heads.values():
             head.attach(hf)
@@ -90,8 +87,7 @@ class Encoder(torch.nn.Module):
         return named or list(self.heads)
 
     def _head(self, name: str) -> Head:
-        head: Head = self.heads[name]  # type: ignore[assignment]
-        return head
+        return self.heads[name]  # type: ignore[return-value]
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes the model, and the heads' own weights beside it."""
@@ -116,7 +112,7 @@ class Encoder(torch.nn.Module):
             self.heads.load_state_dict(found)
         else:
             new = sorted({name.partition(".")[0] for name in own})
-            self.notice = "; ".join(filter(None, [self.notice, f"new heads: {', '.join(new)}"]))
+            self.notice = f"new heads: {', '.join(new)}"
 
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token: 2 for a multiply-add, backward twice forward."""

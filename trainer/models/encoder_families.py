@@ -1,21 +1,22 @@
 """The families of encoders: masked-LMs of `transformers` with the heads that the data need."""
 
 import dataclasses
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 import transformers
-from torch import Tensor
 
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
 from trainer.models.encoder import Encoder
 from trainer.models.entity_embeddings import WIDTH, read_embeddings
-from trainer.models.family import ModelRequest, model_errors
+from trainer.models.family import model_errors
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
+from transforms.build.corpus import Corpus
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,44 +39,49 @@ class EncoderFamily(Architecture):
     def has_pairs(self) -> bool:
         return self.pairs is not None
 
-    def make(self, request: ModelRequest) -> Encoder:
+    def make(
+        self,
+        name: str,
+        config: Any,
+        corpora: Sequence[Corpus],
+        longest: int,
+        entity_embeddings: str | None,
+    ) -> Encoder:
         """Makes a masked-LM with the heads that the data need."""
-        name, config, folder = request.name, request.config, request.folder
-        entities = next((each.entities for each in request.corpora if each.entities), ())
+        saved = os.path.isdir(name)
+        entities = next((each.entities for each in corpora if each.entities), ())
         embeddings = None
         if entities:
-            if request.entity_embeddings:
-                embeddings = read_embeddings(request.entity_embeddings, entities)
+            if entity_embeddings:
+                embeddings = read_embeddings(entity_embeddings, entities)
             # Heads read these; the names are those of transformers' LUKE.
             config.entity_vocab_size = len(entities)
             learned = getattr(config, "entity_emb_size", WIDTH)
             config.entity_emb_size = learned if embeddings is None else embeddings.shape[1]
-        recipes = [each.recipe for each in request.corpora]
+        recipes = [each.recipe for each in corpora]
         tasks = shared_tasks(recipes)
         paired = any(recipe.pair.task is not None for recipe in recipes)
         kind = getattr(transformers, str(self.pairs if paired else self.masked_lm))
         with model_errors(name):
-            hf = (
-                kind(config)
-                if folder is None
-                else kind.from_pretrained(folder, config=config, dtype=torch.float32)
-            )
+            if saved:
+                hf = kind.from_pretrained(name, config=config, dtype=torch.float32)
+            else:
+                hf = kind(config)
         _check_task_embedding(name, hf, len(recipes))
         encoder = Encoder(
             hf,
             backbone=self.backbone,
             heads={task.name: task.head(self, config) for task in tasks},
-            longest=request.longest,
+            longest=longest,
             first_position=self.first_position(config),
-            notice=request.notice,
             files={ENTITIES: entities_text(entities)} if entities else {},
         )
         if paired and not any(task.uses_pair_head for task in tasks):
             # The model's classifier has two classes, and nothing trains it: it stays as it is.
             self.pair_classifier(hf).requires_grad_(requires_grad=False)
-        if folder is not None:
+        if saved:
             with model_errors(name):
-                encoder.load_heads(folder)
+                encoder.load_heads(name)
         if embeddings is not None:
             head: Any = encoder.heads["dea"]
             head.freeze(embeddings)
@@ -92,39 +98,6 @@ def _check_task_embedding(name: str, hf: Any, members: int) -> None:
         )
 
 
-def _bert_head(model: Any) -> torch.nn.Module:
-    return model.cls.predictions
-
-
-def _bert_pooled(model: Any, first: Tensor) -> Tensor:
-    return model.base_model.pooler(first[:, None])
-
-
-def _bert_pair_classifier(model: Any) -> torch.nn.Module:
-    return model.cls.seq_relationship
-
-
-def _layers(model: Any) -> Any:
-    return model.base_model.encoder.layer
-
-
-def _albert_head(model: Any) -> torch.nn.Module:
-    return model.predictions
-
-
-def _albert_pooled(model: Any, first: Tensor) -> Tensor:
-    base = model.base_model
-    return base.pooler_activation(base.pooler(first))
-
-
-def _albert_pair_classifier(model: Any) -> torch.nn.Module:
-    return model.sop_classifier
-
-
-def _roberta_head(model: Any) -> torch.nn.Module:
-    return model.lm_head
-
-
 def _no_pairs(model: Any, *_: Any) -> Any:
     raise TypeError(f"{type(model).__name__} has no head for pairs")
 
@@ -134,10 +107,10 @@ def _bert(name: str) -> EncoderFamily:
         masked_lm=f"{name}ForMaskedLM",
         pairs=f"{name}ForPreTraining",
         backbone=name.lower(),
-        head=_bert_head,
-        pooled=_bert_pooled,
-        pair_classifier=_bert_pair_classifier,
-        layers=_layers,
+        head=lambda model: model.cls.predictions,
+        pooled=lambda model, first: model.base_model.pooler(first[:, None]),
+        pair_classifier=lambda model: model.cls.seq_relationship,
+        layers=lambda model: model.base_model.encoder.layer,
     )
 
 
@@ -146,11 +119,11 @@ def _roberta(name: str) -> EncoderFamily:
         masked_lm=f"{name}ForMaskedLM",
         pairs=None,
         backbone="roberta",
-        head=_roberta_head,
+        head=lambda model: model.lm_head,
         pooled=_no_pairs,
         pair_classifier=_no_pairs,
         after_padding=True,
-        layers=_layers,
+        layers=lambda model: model.base_model.encoder.layer,
     )
 
 
@@ -159,9 +132,11 @@ ENCODERS: Mapping[str, EncoderFamily] = {
         masked_lm="AlbertForMaskedLM",
         pairs="AlbertForPreTraining",
         backbone="albert",
-        head=_albert_head,
-        pooled=_albert_pooled,
-        pair_classifier=_albert_pair_classifier,
+        head=lambda model: model.predictions,
+        pooled=lambda model, first: model.base_model.pooler_activation(
+            model.base_model.pooler(first)
+        ),
+        pair_classifier=lambda model: model.sop_classifier,
     ),
     "bert": _bert("Bert"),
     "ernie": _bert("Ernie"),

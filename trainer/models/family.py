@@ -1,9 +1,6 @@
-"""What a family of models does, and what it is given to make one."""
+"""What a family of models does."""
 
 import contextlib
-import dataclasses
-import json
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -13,42 +10,6 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
-
-_IGNORED_FIELDS = frozenset(
-    {
-        *["_name_or_path", "architectures", "dtype", "id2label", "label2id", "problem_type"],
-        *["output_attentions", "output_hidden_states", "return_dict", "torch_dtype"],
-        *["transformers_version", "use_cache"],
-    }
-)
-"""Fields of configurations that do not change what is computed."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelRequest:
-    """What a model is made from.
-
-    Attributes:
-      name: What the user asked for.
-      config: Its configuration, of `transformers`.
-      corpora: What it is trained on: a build, or the members of a mixture, which share a
-        vocabulary.
-      longest: Maximum tokens of a row.
-      notice: What the user should know of it; empty if there is nothing.
-      entity_embeddings: File of embeddings for the entities of the data; None to learn them.
-    """
-
-    name: str
-    config: Any
-    corpora: Sequence[Corpus]
-    longest: int
-    notice: str
-    entity_embeddings: str | None
-
-    @property
-    def folder(self) -> str | None:
-        """The folder of a saved model; None for a new one."""
-        return self.name if os.path.isdir(self.name) else None
 
 
 class Family(Protocol):
@@ -69,8 +30,18 @@ class Family(Protocol):
         """Returns the position of the first token of a row."""
         ...
 
-    def make(self, request: ModelRequest) -> TrainableModel:
-        """Makes a model that is ready to be trained.
+    def make(
+        self,
+        name: str,
+        config: Any,
+        corpora: Sequence[Corpus],
+        longest: int,
+        entity_embeddings: str | None,
+    ) -> TrainableModel:
+        """Makes a model of a configuration of `transformers`, ready to be trained.
+
+        If the name is that of a folder, the weights are those saved there. See
+        `trainer.models.load.load_model` for the other arguments.
 
         Raises:
           UsageError: if it cannot be made, or does not fit the data.
@@ -80,11 +51,7 @@ class Family(Protocol):
 
 @contextlib.contextmanager
 def model_errors(name: str) -> Iterator[None]:
-    """Raises whatever a library raises while it makes a model as a `UsageError`.
-
-    Args:
-      name: Of the model, as the user gave it.
-    """
+    """Raises whatever a library raises while it makes a model as a `UsageError`."""
     try:
         yield
     except UsageError:
@@ -102,20 +69,3 @@ def configurations(model: torch.nn.Module) -> dict[str, Any]:
         for name, part in model.named_children()
         if isinstance(part, transformers.PreTrainedModel)
     }
-
-
-def configuration(model: torch.nn.Module) -> dict[str, Any]:
-    """Returns the fields of its configurations that say what a model computes.
-
-    Models of the same shapes may still differ in attention heads, activations or dropout.
-    """
-    configs = configurations(model)
-    fields = {
-        f"{name}.{key}" if len(configs) > 1 else key: value
-        for name, config in configs.items()
-        for key, value in config.to_dict().items()
-        if key not in _IGNORED_FIELDS
-    }
-    # As it is read again from a checkpoint.
-    found: dict[str, Any] = json.loads(json.dumps(fields, default=str))
-    return found

@@ -12,22 +12,18 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.electra_family import ElectraFamily
 from trainer.models.encoder_families import ENCODERS
-from trainer.models.family import Family, ModelRequest, configurations
+from trainer.models.family import Family, configurations
 from trainer.models.presets import PRESETS
+from trainer.models.trainable import METHODS, with_defaults
 from transforms.build.corpus import Corpus
 from transforms.objectives.settings import nearest
 
 FAMILIES: Mapping[str, Family] = {**ENCODERS, "electra": ElectraFamily()}
 """By `model_type` of the configuration."""
-_CONTRACT = ("counts", "forward", "save_pretrained")
 
 
 def load_model(
-    name: str,
-    corpus: Corpus,
-    longest: int,
-    others: Sequence[Corpus] = (),
-    entity_embeddings: str | None = None,
+    name: str, corpora: Sequence[Corpus], longest: int, entity_embeddings: str | None = None
 ) -> Any:
     """Makes the model to train, with weights drawn from torch's generator unless it has some.
 
@@ -35,20 +31,20 @@ def load_model(
       name: One of `PRESETS`, a configuration file (.json), a folder that `from_pretrained` loads,
         or module:callable, which is called with the corpus, or with a list of those of a mixture's
         members, and returns a `trainer.models.trainable.TrainableModel`.
-      corpus: What it is trained on, or the first member of it.
+      corpora: What it is trained on: a build, or the members of a mixture, which share a
+        vocabulary.
       longest: Maximum tokens of a row.
-      others: The other members of a mixture; they have the same vocabulary.
       entity_embeddings: File of embeddings for the entities of the data, see
         `trainer.models.entity_embeddings.read_embeddings`; without it they are learned.
 
     Raises:
       UsageError: if there is no such model, or it does not fit the data.
     """
-    corpora = [corpus, *others]
+    corpus = corpora[0]
     if entity_embeddings is not None and not any(each.entities for each in corpora):
         raise UsageError(
             f"--entity-embeddings {entity_embeddings}: {corpus.folder} is not aligned with "
-            "entities; leave it out, or build the recipe ernie-thu"
+            "entities; leave it out, or build a recipe that needs them"
         )
     if ":" in name and not os.path.exists(name):
         if entity_embeddings is not None:
@@ -56,7 +52,7 @@ def load_model(
                 f"--entity-embeddings {entity_embeddings} is not for your own --model {name}, "
                 "which has to read them itself"
             )
-        return _own_model(name, corpora if others else corpus)
+        return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
     config = _config(name, corpus)
     family = FAMILIES.get(config.model_type)
     if family is None:
@@ -70,17 +66,10 @@ def load_model(
     own = config.attention_probs_dropout_prob, config.chunk_size_feed_forward
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
     config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
-    notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
-    model: Any = family.make(
-        ModelRequest(
-            name=name,
-            config=config,
-            corpora=corpora,
-            longest=longest,
-            notice=notice if dropout else "",
-            entity_embeddings=entity_embeddings,
-        )
-    )
+    model: Any = family.make(name, config, corpora, longest, entity_embeddings)
+    if dropout:
+        notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
+        model.notice = "; ".join(filter(None, [notice, model.notice]))
     # Layers have read their configuration by now. It is saved as it was, for fine-tuning.
     for each in (config, *configurations(model).values()):
         each.attention_probs_dropout_prob, each.chunk_size_feed_forward = own
@@ -141,13 +130,13 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
     if pair.task is not None and (one_segment or not family.has_pairs):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
-            f"{corpus.folder}; train bert on them, or build a recipe without pairs such as roberta"
+            f"{corpus.folder}; train bert on them, or build a recipe without pairs"
         )
     if one_segment:
         raise UsageError(
             f"--model {name} has no second segment (type_vocab_size {config.type_vocab_size}), "
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
-            "without pairs such as roberta"
+            "without pairs"
         )
 
 
@@ -163,11 +152,11 @@ def _own_model(name: str, corpus: Corpus | list[Corpus]) -> Any:
     if not callable(factory):
         raise UsageError(f"--model {name} is a {type(factory).__name__}, which cannot be called")
     model = factory(corpus)
-    lacking = [method for method in _CONTRACT if not callable(getattr(model, method, None))]
+    lacking = [method for method in METHODS if not callable(getattr(model, method, None))]
     if not isinstance(model, torch.nn.Module) or lacking:
         what = f"has no {', '.join(lacking)}" if lacking else f"is a {type(model).__name__}"
         raise UsageError(
-            f"--model {name} must return an nn.Module with the methods {', '.join(_CONTRACT)}; "
+            f"--model {name} must return an nn.Module with the methods {', '.join(METHODS)}; "
             f"what it returned {what}"
         )
-    return model
+    return with_defaults(model)

@@ -1,7 +1,8 @@
 """What the loop asks of a model."""
 
 import os
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -12,12 +13,25 @@ from trainer.tasks.losses import LossTerm
 class TrainableModel(Protocol):
     """What an `nn.Module` must have to be trained; `--model module:callable` may return any.
 
-    It may have two more things. `layout` ("packed" if there is none, or "padded") says which
-    batches it takes, see `trainer.rows.layouts`. `flops_per_token(context, targets)` returns the
-    floating point operations of a step for each token, forward and backward, where a token attends
-    to `context` tokens on average and `targets` is the share of tokens to predict; without it no
-    utilisation (MFU) is logged.
+    It need not have the attributes: `with_defaults` fills them in.
     """
+
+    @property
+    def layout(self) -> str:
+        """Its batches: "packed" (the default) or "padded", see `trainer.rows.layouts`."""
+
+    @property
+    def notice(self) -> str:
+        """What the user should know of it; empty if there is nothing."""
+
+    @property
+    def flops_per_token(self) -> Callable[[float, float], float] | None:
+        """`flops_per_token(context, targets)`, for the utilisation (MFU); None to log none.
+
+        It returns the floating point operations of a step for each token, forward and backward,
+        where a token attends to `context` tokens on average and `targets` is the share of tokens to
+        predict.
+        """
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """Returns the number of predictions of each term of the loss; called before `forward`."""
@@ -34,3 +48,16 @@ class TrainableModel(Protocol):
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes the model into a folder as its users will load it."""
         ...
+
+
+METHODS = ("counts", "forward", "save_pretrained")
+"""What a model must have."""
+_DEFAULTS = {"layout": "packed", "notice": "", "flops_per_token": None}
+
+
+def with_defaults(model: Any) -> Any:
+    """Returns a model of the user's own, with the attributes that it does not have."""
+    for name, value in _DEFAULTS.items():
+        if not hasattr(model, name):
+            setattr(model, name, value)
+    return model

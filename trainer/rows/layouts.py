@@ -42,29 +42,59 @@ class BatchPart(Protocol):
     def padded(self, masked: MaskedRows, layout: "Padded") -> dict[str, Array]: ...
 
 
-class BatchLayout(Protocol):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchLayout:
     """Makes tensors of fixed shapes, whatever rows come.
 
+    Every batch holds, besides what the layouts say:
+      next_sentence_label or the like, see `pair_label`: int64[S]; -100 where there is no row, and
+        where the pair's relation is not to be predicted.
+      row_ids: int64[S]; number of the row in its split, -1 where there is none.
+      num_tokens: int64[]; tokens of rows, without padding.
+
     Attributes:
-      limits: What fits into a batch.
+      rows: Maximum rows.
+      longest: Maximum tokens of a row.
+      pad: Id of the padding token.
+      pair_label: Name of the labels of pairs; None without pairs.
     """
 
+    rows: int
+    longest: int
+    pad: int
+    pair_label: str | None
+
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> Limits:
+        """What fits into a batch."""
+        raise NotImplementedError
+
+    @property
+    def segments(self) -> int:
+        """Places for rows."""
+        return self.rows
 
     def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
-        """Returns a batch.
+        """Returns a batch of rows, whose numbers in the split are given, and of what parts add."""
+        found = self._arrays(masked)
+        found["row_ids"] = filled(rows, self.segments, -1)
+        found["num_tokens"] = np.array(len(masked.seen))
+        labels = masked.rows.pair_label
+        if self.pair_label is not None and labels is not None:
+            found[self.pair_label] = filled(labels, self.segments, IGNORED)
+        for part in parts:
+            found.update(self._added(part, masked))
+        return {name: torch.from_numpy(array) for name, array in found.items()}
 
-        Args:
-          masked: Its rows.
-          rows: Their numbers in the split.
-          parts: What adds to it.
-        """
-        ...
+    def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
+        raise NotImplementedError
+
+    def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Packed:
+class Packed(BatchLayout):
     """All rows one after the other in a single sequence, for attention that keeps them separate.
 
     Every shape is fixed, so a compiled model is compiled once. What the rows leave unused is filled
@@ -75,18 +105,10 @@ class Packed:
       cu_seqlens: int32[S + 1]; where segments begin: the rows, then padding, then empty ones at T.
       target_positions: int64[M]; places in the sequence to predict; 0 where `labels` are ignored.
       labels: int64[M]; the original ids, then -100.
-      next_sentence_label or the like, see `pair_label`: int64[S]; -100 where there is no row, and
-        where the pair's relation is not to be predicted.
-      row_ids: int64[S]; number of the row in its split, -1 where there is none.
-      num_tokens: int64[]; tokens of rows, without padding.
 
     Attributes:
       tokens: T.
       targets: M.
-      rows: Maximum rows.
-      longest: Maximum tokens of a segment.
-      pad: Id of the padding token.
-      pair_label: Name of the labels of pairs; None without pairs.
       capacities: Maximum targets of the corruptions after the first, by name.
       aligned: Maximum tokens that are aligned with entities; 0 if the rows are not.
       row_aligned: The same for one row.
@@ -94,72 +116,45 @@ class Packed:
 
     tokens: int
     targets: int
-    rows: int
-    longest: int
-    pad: int
-    pair_label: str | None
     capacities: Mapping[str, int] = dataclasses.field(default_factory=dict)
     aligned: int = 0
     row_aligned: int = 0
 
     @property
     def limits(self) -> Limits:
-        return Limits(
-            rows=self.rows,
-            tokens=self.tokens,
-            targets=self.targets,
-            aligned=self.aligned or None,
-        )
+        aligned = self.aligned or None
+        return Limits(rows=self.rows, tokens=self.tokens, targets=self.targets, aligned=aligned)
 
     @property
     def segments(self) -> int:
         """Rows, and the padding of a batch that has none, cut into segments."""
         return self.rows + -(-self.tokens // self.longest)
 
-    def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
+    def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         stored = masked.rows
-        offsets = stored.tokens.offsets
-        borders = segment_borders(offsets, self.tokens, self.longest, self.segments)
-        found = {
+        borders = segment_borders(stored.tokens.offsets, self.tokens, self.longest, self.segments)
+        return {
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": positions_in_row(np.diff(borders))[None],
             "token_type_ids": filled(stored.token_types, self.tokens, 0)[None],
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
             "labels": filled(stored.tokens.values[masked.targets], self.targets, IGNORED),
-            "row_ids": filled(rows, self.segments, -1),
-            "num_tokens": np.array(offsets[-1]),
         }
-        if self.pair_label is not None and stored.pair_label is not None:
-            found[self.pair_label] = filled(stored.pair_label, self.segments, IGNORED)
-        for part in parts:
-            found.update(part.packed(masked, self))
-        return {name: torch.from_numpy(array) for name, array in found.items()}
+
+    def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
+        return part.packed(masked, self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Padded:
+class Padded(BatchLayout):
     """Every row on its own line, padded to one length, for models that cannot be packed.
 
     A batch holds, for B `rows` and L `longest`:
       input_ids, attention_mask, token_type_ids, labels: int64[B, L]; labels are -100 where nothing
         is predicted. A line without a row attends to its first padding token, so that no softmax
         is empty.
-      next_sentence_label or the like, see `pair_label`: int64[B]; -100 as above.
-      row_ids: int64[B]; -1 where there is none.
-      num_tokens: int64[].
-
-    Attributes:
-      rows: B.
-      longest: L.
-      pad: Id of the padding token.
-      pair_label: Name of the labels of pairs; None without pairs.
     """
-
-    rows: int
-    longest: int
-    pad: int
-    pair_label: str | None
 
     @property
     def limits(self) -> Limits:
@@ -178,23 +173,19 @@ class Padded:
         found[cells] = values
         return found.reshape(self.rows, self.longest)
 
-    def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
+    def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         stored, targets, cells = masked.rows, masked.targets, self.cells(masked)
         attended = self.grid(cells, np.ones(len(cells)), 0)
         attended[:, 0] = 1
-        found = {
+        return {
             "input_ids": self.grid(cells, masked.seen, self.pad),
             "attention_mask": attended,
             "token_type_ids": self.grid(cells, stored.token_types, 0),
             "labels": self.grid(cells[targets], stored.tokens.values[targets], IGNORED),
-            "row_ids": filled(rows, self.rows, -1),
-            "num_tokens": np.array(len(cells)),
         }
-        if self.pair_label is not None and stored.pair_label is not None:
-            found[self.pair_label] = filled(stored.pair_label, self.rows, IGNORED)
-        for part in parts:
-            found.update(part.padded(masked, self))
-        return {name: torch.from_numpy(array) for name, array in found.items()}
+
+    def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
+        return part.padded(masked, self)
 
 
 def filled(values: Array, size: int, filler: int) -> Int64:

@@ -116,5 +116,4 @@ class _Memory:
 def buffers_of(column: pa.Array) -> list[pa.Buffer | None]:
     """Returns the buffers of a column; of a dictionary's, those of its codes."""
     codes = column.indices if isinstance(column, pa.DictionaryArray) else column
-    buffers: list[pa.Buffer | None] = codes.buffers()
-    return buffers
+    return codes.buffers()

@@ -99,5 +99,4 @@ def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
 
 def relations_of(batch: pa.RecordBatch) -> list[str]:
     """Returns the names of the relations that the codes of a record batch stand for."""
-    names: list[str] = batch.column("pair_relation").dictionary.to_pylist()
-    return names
+    return batch.column("pair_relation").dictionary.to_pylist()

@@ -130,39 +130,26 @@ class MappedShards:
             for labels in recipe.labels
         }
 
-    def selected(self, rows: Int64, copy: int, number: int = 0) -> tuple[Ragged, Array]:
-        """Returns the positions that a copy selects in each row, and the ids seen at them.
-
-        Args:
-          rows: Their numbers.
-          copy: Number of the copy.
-          number: Of the corruption.
-        """
+    def selected(self, rows: Int64, copy: int, corruption: int) -> tuple[Ragged, Array]:
+        """Returns the positions that a copy of a corruption selects in rows, and the ids seen."""
         batch, row = self._find(rows)
         lists = row * self._copies + copy
-        positions = self._selected[number].take(batch, lists)
-        return positions, self._seen[number].take(batch, lists).values
+        positions = self._selected[corruption].take(batch, lists)
+        return positions, self._seen[corruption].take(batch, lists).values
 
     # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 0 1 0 | 1 0 1 0
     def marks(self, rows: Int64, name: str, tokens: Ragged) -> Array:
-        """Returns [T]: the marks of an annotation, see `transforms.annotate.annotations`.
-
-        Args:
-          rows: Their numbers.
-          name: Of the annotation.
-          tokens: Of these rows.
-        """
+        """Returns [T]: the marks of an annotation, see `transforms.annotate.annotations`."""
         if name in self._spans:
-            starts, ends = self.spans(rows, name)
-            base = np.repeat(tokens.offsets[:-1], starts.lengths)
-            return span_marks(Spans(base + starts.values, base + ends.values), len(tokens.values))
+            starts, ends = (flat_positions(tokens, each) for each in self.spans(rows, name))
+            return span_marks(Spans(starts, ends), len(tokens.values))
         place = self._find(rows)
         positions = self._marked[name].take(*place)
         values = np.ones(len(positions.values), np.uint8)
         if name in self._values:
             values = self._values[name].take(*place).values + 1
         marks = np.zeros(len(tokens.values), values.dtype)
-        marks[np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values] = values
+        marks[flat_positions(tokens, positions)] = values
         return marks
 
     def spans(self, rows: Int64, name: str) -> tuple[Ragged, Ragged]:
@@ -171,9 +158,9 @@ class MappedShards:
         starts, ends = self._spans[name]
         return starts.take(*place), ends.take(*place)
 
-    def most_selected(self, number: int = 0) -> Int64:
-        """Returns int64[R]: the most tokens that a copy of a corruption selects in each row."""
-        lengths = self._selected[number].lengths(np.diff(self._first) * self._copies)
+    def most_selected(self) -> Int64:
+        """Returns int64[R]: the most tokens that a copy of the first corruption selects in each."""
+        lengths = self._selected[0].lengths(np.diff(self._first) * self._copies)
         return lengths.reshape(-1, self._copies).max(axis=1).astype(np.int64)
 
     def word_starts(self, rows: Int64) -> Ragged | None:
@@ -188,6 +175,12 @@ class MappedShards:
         """Returns the record batch of each row, and its number in it."""
         batch = np.searchsorted(self._first, rows, "right") - 1
         return batch, rows - self._first[batch]
+
+
+# Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 1 3 5
+def flat_positions(tokens: Ragged, positions: Ragged) -> Int64:
+    """Returns positions that are given for each row as places among the tokens of all rows."""
+    return np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values
 
 
 def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:

@@ -12,8 +12,7 @@ from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead
+from trainer.tasks.task import Head, LabelHead, Task, initialise
 from transforms.build.standard_columns import IGNORED
 from transforms.windows.lay_out import Layout
 
@@ -27,7 +26,7 @@ POSITION_WIDTH = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class BoundaryTask(BaseTask):
+class BoundaryTask(Task):
     """The span boundary objective (SBO): span tokens are also predicted from the span's boundaries.
 
     A span is a run of targets without a gap; its boundaries are the tokens before and after it.
@@ -134,16 +133,13 @@ class _BoundaryHead(LabelHead):
         self.second = torch.nn.Linear(width, embedded)
         self.second_norm = torch.nn.LayerNorm(embedded, eps=eps)
         self.bias = torch.nn.Parameter(torch.zeros(config.vocab_size))
-        for layer in (self.places, self.first, self.second):
-            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-        for linear_layer in (self.first, self.second):
-            torch.nn.init.zeros_(linear_layer.bias)
+        initialise(config, self.places, self.first, self.second)
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        left, right, offsets, labels = (batch[key] for key in self._keys)
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        left, right, offsets = (batch[key] for key in self._keys[:3])
         place = self.places(offsets).to(hidden.dtype)
         around = torch.cat([hidden[left], hidden[right], place], dim=-1)
         inner = self.first_norm(gelu(self.first(around)))
         inner = self.second_norm(gelu(self.second(inner)))
         decoder = hf.get_input_embeddings().weight
-        return cross_entropy_term(linear(inner, decoder, self.bias), labels)
+        return linear(inner, decoder, self.bias)

@@ -14,13 +14,13 @@ from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.members import task_types
-from trainer.tasks.task import BaseTask, Head
+from trainer.tasks.task import Head, Task
 from transforms.arrays.ragged import offsets_of, positions_in_row, range_indices, row_numbers
 from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)
-class ContrastTask(BaseTask):
+class ContrastTask(Task):
     """InfoNCE: identify the n-gram that was removed from a row, among those of the batch.
 
     A row is represented by the hidden state of its first token. An n-gram is encoded as a sequence
@@ -37,7 +37,7 @@ class ContrastTask(BaseTask):
     A padded batch holds nothing of it.
 
     Attributes:
-      name: Of the corruption.
+      corruption: Its name, and that of the task.
       longest: Maximum length of a sequence.
 
     Source: Kong et al. 2020, 4: equation 2 with one n-gram a sentence; van den Oord et al. 2018.
@@ -46,8 +46,12 @@ class ContrastTask(BaseTask):
       number of rows.
     """
 
-    name: str
+    corruption: str
     longest: int
+
+    @property
+    def name(self) -> str:
+        return self.corruption
 
     # Row 1 is [CLS] a b c d [SEP], and "b c" was removed from it; row 0 has no n-gram:
     #   input_ids [CLS] b c [SEP] [PAD] ...    cu_seqlens 0 4 ...    rows 1 -1 ...
@@ -83,8 +87,7 @@ def _kinds(tokens: Array, lengths: Int64) -> Int64:
         return np.empty(0, np.int64)
     cells = np.full((len(lengths), int(lengths.max())), -1, np.int64)
     cells[row_numbers(lengths), positions_in_row(lengths)] = tokens
-    kinds: Int64 = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
-    return kinds
+    return np.unique(cells, axis=0, return_inverse=True)[1].ravel()
 
 
 class _ContrastHead(Head):

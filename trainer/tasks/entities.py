@@ -14,8 +14,7 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.entity_fusion import Fusion, fused_layers
-from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, LabelHead, linear
+from trainer.tasks.task import LabelHead, Task, linear
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.arrays.randomness import random_below
 from transforms.build.standard_columns import IGNORED
@@ -27,7 +26,7 @@ NO_ENTITY = -1
 
 
 @dataclasses.dataclass(frozen=True)
-class EntityTask(BaseTask):
+class EntityTask(Task):
     """Denoising entity auto-encoder (dEA).
 
     The entity of each aligned token is predicted from the token, among the entities of the batch.
@@ -108,11 +107,7 @@ class EntityTask(BaseTask):
 
 
 class EntityHead(LabelHead):
-    """The embeddings of entities, their fusion with the upper layers, and the layer that predicts.
-
-    Attributes:
-      entities: The embeddings.
-    """
+    """Embeddings of entities, their fusion with the upper layers, and the layer that predicts."""
 
     def __init__(self, architecture: Architecture, config: Any) -> None:
         super().__init__("entity_labels")
@@ -146,11 +141,10 @@ class EntityHead(LabelHead):
         if batch is not None:
             fusions[0].begin(batch, self.entities(batch["entity_candidates"].clamp(min=0)))
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         candidates = batch["entity_candidates"]
         predicted = self.answer(hidden[batch["entity_positions"]])
         scores = predicted @ self.entities(candidates.clamp(min=0)).to(predicted.dtype).T
         # Finite, so that the softmax of a batch without candidates has no NaN.
         absent = torch.finfo(torch.float32).min
-        scores = scores.float().masked_fill(candidates == NO_ENTITY, absent)
-        return cross_entropy_term(scores, batch["entity_labels"])
+        return scores.float().masked_fill(candidates == NO_ENTITY, absent)

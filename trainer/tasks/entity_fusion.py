@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from trainer.rows.layouts import Batch
+from trainer.tasks.task import initialise
 
 HEADS = 4
 """Of the attention between the entities of a row. Source: thunlp/ERNIE."""
@@ -25,16 +26,12 @@ class Stream:
     Attributes:
       states: float[K, d].
       present: bool[K, 1]; there is an entity.
-      positions: int64[K]; of its token in the sequence.
-      grid: int64[R, E]; the entities of each row, then -1.
-      cells: int64[K]; the place of each entity in the flattened grid.
+      batch: Of `trainer.tasks.entities.EntityTask`: their tokens, and their places in rows.
     """
 
     states: Tensor
     present: Tensor
-    positions: Tensor
-    grid: Tensor
-    cells: Tensor
+    batch: Batch
 
 
 class Fusion(torch.nn.Module):
@@ -75,10 +72,7 @@ class Fusion(torch.nn.Module):
         self.leave = torch.nn.Linear(inner, width) if returns else None
         self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps) if returns else None
         self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
-        for layer in filter(None, (self.enter, self.leave)):
-            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-            if layer.bias is not None:
-                torch.nn.init.zeros_(layer.bias)
+        initialise(config, *filter(None, (self.enter, self.leave)))
 
     def attach(self, layer: Any, following: "Fusion | None") -> None:
         """Registers the hooks in a layer of the model.
@@ -96,13 +90,7 @@ class Fusion(torch.nn.Module):
         """Takes the entities of a batch, given the embeddings of its candidates [K, d]."""
         inputs = batch["entity_inputs"]
         present = (inputs >= 0)[:, None]
-        self.stream = Stream(
-            states=candidates[inputs.clamp(min=0)] * present,
-            present=present,
-            positions=batch["entity_input_positions"],
-            grid=batch["entity_grid"],
-            cells=batch["entity_cells"],
-        )
+        self.stream = Stream(candidates[inputs.clamp(min=0)] * present, present, batch)
 
     def _enter(self, _module: torch.nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         """Adds W_e e to the layer's own product for tokens, [1, T, I]."""
@@ -112,7 +100,8 @@ class Fusion(torch.nn.Module):
             states = self.attention(self.stream)
             self.stream = dataclasses.replace(self.stream, states=states)
         added = self.enter(self.stream.states) * self.stream.present
-        return output.index_add(1, self.stream.positions, added.to(output.dtype)[None])
+        positions = self.stream.batch["entity_input_positions"]
+        return output.index_add(1, positions, added.to(output.dtype)[None])
 
     def _leave(self, _module: torch.nn.Module, _inputs: Any, output: Tensor) -> None:
         """Hands the entities on to the next layer, given h, [1, T, I]."""
@@ -120,7 +109,8 @@ class Fusion(torch.nn.Module):
             return
         assert self.leave is not None
         assert self.norm is not None
-        gained = self.dropout(self.leave(output[0, self.stream.positions]))
+        positions = self.stream.batch["entity_input_positions"]
+        gained = self.dropout(self.leave(output[0, positions]))
         states = self.norm(self.stream.states + gained) * self.stream.present
         self._following.stream = dataclasses.replace(self.stream, states=states)
 
@@ -136,20 +126,19 @@ class EntityAttention(torch.nn.Module):
         self.out = torch.nn.Linear(width, width)
         self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
-        for layer in (self.qkv, self.out):
-            torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-            torch.nn.init.zeros_(layer.bias)
+        initialise(config, self.qkv, self.out)
 
     def forward(self, stream: Stream) -> Tensor:
         """Returns float[K, d]."""
-        rows, most = stream.grid.shape
-        inside = stream.grid >= 0
+        grid = stream.batch["entity_grid"]
+        rows, most = grid.shape
+        inside = grid >= 0
         # The first cell of a row without entities is attended to, so that no softmax is empty.
         inside = inside | (torch.arange(most, device=inside.device) == 0)
-        laid = self.qkv(stream.states)[stream.grid.clamp(min=0)]
+        laid = self.qkv(stream.states)[grid.clamp(min=0)]
         # [R, E, 3, H, d / H] -> 3 x [R, H, E, d / H]
         query, key, value = laid.view(rows, most, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         found = scaled_dot_product_attention(query, key, value, attn_mask=inside[:, None, None])
-        found = found.transpose(1, 2).reshape(rows * most, -1)[stream.cells]
+        found = found.transpose(1, 2).reshape(rows * most, -1)[stream.batch["entity_cells"]]
         states: Tensor = self.norm(stream.states + self.dropout(self.out(found)))
         return states * stream.present

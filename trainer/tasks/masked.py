@@ -9,13 +9,12 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead
+from trainer.tasks.task import Head, LabelHead, Task
 from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskedTask(BaseTask):
+class MaskedTask(Task):
     """Masked tokens of one corruption.
 
     Every batch holds those of the first corruption, as `target_positions` and `labels`. Another
@@ -23,12 +22,16 @@ class MaskedTask(BaseTask):
     padded batch.
 
     Attributes:
-      name: Of the corruption.
+      corruption: Its name, and that of the task.
       first: Whether it is the recipe's first corruption.
     """
 
-    name: str
+    corruption: str
     first: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.corruption
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -63,6 +66,5 @@ class _VocabularyHead(LabelHead):
         super().__init__(labels)
         self._head, self._positions = architecture.head, positions
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        predicted = self._head(hf)(hidden[batch[self._positions]])
-        return cross_entropy_term(predicted, batch[self._labels])
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        return self._head(hf)(hidden[batch[self._positions]])

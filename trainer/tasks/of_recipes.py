@@ -59,8 +59,8 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     found += [LABEL_TASKS.get(each.name, TokenLabelTask(each.name)) for each in recipe.labels]
     if not recipe.corrupt:
         raise UsageError(
-            f"rows of {recipe.name} have no masks; name an objective whose masks are to be drawn, "
-            "such as --objective bert-wwm"
+            f"rows of {recipe.name} have no masks; name an objective whose masks are to be drawn "
+            "with --objective"
         )
     return tuple(found)
 

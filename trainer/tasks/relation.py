@@ -7,8 +7,7 @@ from torch import Tensor
 
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead, linear
+from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.contract.axes import PairTask
 
 MODEL_CLASSES = 2
@@ -16,7 +15,7 @@ MODEL_CLASSES = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class RelationTask(BaseTask):
+class RelationTask(Task):
     """The relation of pairs; the labels are in every batch, see `trainer.rows.layouts`.
 
     Attributes:
@@ -55,9 +54,9 @@ class _RelationHead(LabelHead):
             None if task.uses_pair_head else linear(config.hidden_size, task.classes, config)
         )
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
         pooled = self._architecture.pooled(hf, first)
         own = self.answer
         classifier = self._architecture.pair_classifier(hf) if own is None else own
-        return cross_entropy_term(classifier(pooled), batch[self._labels])
+        return classifier(pooled)

@@ -1,6 +1,6 @@
 """What a task is: tensors of a batch, and a head that learns from them."""
 
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,10 +9,8 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm
+from trainer.tasks.losses import LossTerm, cross_entropy_term
 from transforms.build.standard_columns import IGNORED
-
-_AnyTask = TypeVar("_AnyTask")
 
 
 class Head(torch.nn.Module):
@@ -44,7 +42,7 @@ class Head(torch.nn.Module):
 
 
 class LabelHead(Head):
-    """A head whose batches hold a tensor of labels, -100 where nothing is predicted."""
+    """A classifier; batches hold a tensor of labels, -100 where nothing is predicted."""
 
     def __init__(self, labels: str) -> None:
         super().__init__()
@@ -53,59 +51,54 @@ class LabelHead(Head):
     def counts(self, batch: Batch) -> Tensor:
         return (batch[self._labels] != IGNORED).sum()
 
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+        return cross_entropy_term(self.logits(hf, hidden, batch), batch[self._labels])
 
-class Task(Protocol):
-    """A term of the loss, for one kind of targets.
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        """Returns float[M, C] for the labels [M], given what `forward` is given."""
+        raise NotImplementedError
 
-    Attributes:
-      name: In logs, where it stands as loss_NAME and accuracy_NAME.
-      uses_pair_head: Whether it is learned by the classifier of pairs that the model has itself.
-    """
+
+class Task:
+    """A term of the loss, for one kind of targets."""
 
     @property
-    def name(self) -> str: ...
-
-    @property
-    def uses_pair_head(self) -> bool: ...
-
-    def with_own_head(self) -> "Task":
-        """Returns the task with a classifier of its own in place of the model's."""
-        ...
-
-    def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
-        """Returns what it adds to a packed batch."""
-        ...
-
-    def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
-        """Returns what it adds to a padded batch."""
-        ...
-
-    def head(self, architecture: Architecture, config: Any) -> Head:
-        """Makes its head for a model of this architecture and configuration."""
-        ...
-
-
-class BaseTask:
-    """A task that adds nothing to batches, and never uses the model's classifier of pairs."""
+    def name(self) -> str:
+        """In logs, where it stands as loss_NAME and accuracy_NAME."""
+        raise NotImplementedError
 
     @property
     def uses_pair_head(self) -> bool:
+        """Whether it is learned by the classifier of pairs that the model has itself."""
         return False
 
-    def with_own_head(self: _AnyTask) -> _AnyTask:
+    def with_own_head(self) -> "Task":
+        """Returns the task with a classifier of its own in place of the model's."""
         return self
 
     def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
+        """Returns what it adds to a packed batch."""
         return {}
 
     def padded(self, masked: MaskedRows, layout: Padded) -> dict[str, Array]:
+        """Returns what it adds to a padded batch."""
         return {}
 
+    def head(self, architecture: Architecture, config: Any) -> Head:
+        """Makes its head for a model of this architecture and configuration."""
+        raise NotImplementedError
 
-def linear(width: int, outputs: int, config: Any, *, bias: bool = True) -> torch.nn.Linear:
-    """Returns a layer with weights as the model's own are initialised, and biases of 0."""
-    layer = torch.nn.Linear(width, outputs, bias=bias)
-    torch.nn.init.normal_(layer.weight, std=config.initializer_range)
-    if bias:
-        torch.nn.init.zeros_(layer.bias)
+
+def linear(width: int, outputs: int, config: Any) -> torch.nn.Linear:
+    """Returns a layer that is initialised as those of the model are."""
+    layer = torch.nn.Linear(width, outputs)
+    initialise(config, layer)
     return layer
+
+
+def initialise(config: Any, *layers: Any) -> None:
+    """Draws the weights of layers as those of the model are drawn, and sets their biases to 0."""
+    for layer in layers:
+        torch.nn.init.normal_(layer.weight, std=config.initializer_range)
+        if getattr(layer, "bias", None) is not None:
+            torch.nn.init.zeros_(layer.bias)

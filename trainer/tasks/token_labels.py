@@ -9,22 +9,25 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import BaseTask, Head, LabelHead, linear
+from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.build.standard_columns import IGNORED, token_label_column
 
 
 @dataclasses.dataclass(frozen=True)
-class TokenLabelTask(BaseTask):
+class TokenLabelTask(Task):
     """0 or 1 for every token of the text; batches hold `NAME_labels`, int64[T] or [B, L].
 
     Special tokens and padding are ignored.
 
     Attributes:
-      name: Of the labels.
+      labels: Their name, and that of the task.
     """
 
-    name: str
+    labels: str
+
+    @property
+    def name(self) -> str:
+        return self.labels
 
     def packed(self, masked: MaskedRows, layout: Packed) -> dict[str, Array]:
         labels = filled(masked.rows.token_labels[self.name], layout.tokens, IGNORED)
@@ -43,5 +46,5 @@ class _TokenHead(LabelHead):
         super().__init__(labels)
         self.answer = linear(config.hidden_size, 2, config)
 
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        return cross_entropy_term(self.answer(hidden), batch[self._labels])
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        return self.answer(hidden)

@@ -329,6 +329,20 @@ def test_killed_while_clearing(tmp_path: Path) -> None:
     assert instant >= 3
 
 
+def test_what_was_being_deleted_is_cleared(one: Path) -> None:
+    """Old checkpoints get a hidden name first, and are deleted then."""
+    hidden = one.with_name(f".{one.name}.0123456789ab.tmp")
+    one.rename(hidden)
+    (hidden / "hf" / "notes.txt").write_text("mine")
+    before = tree(hidden)
+    Checkpoints(one.parents[1], 2).clear()
+    assert tree(hidden) == before
+    (hidden / "hf" / "notes.txt").unlink()
+    (hidden / "state.pt").unlink()
+    Checkpoints(one.parents[1], 2).clear()
+    assert [path.name for path in one.parent.iterdir()] == ["step-00000001"]
+
+
 def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
     def private(folder: Path) -> None:
         (folder / "model.safetensors").touch(0o600)

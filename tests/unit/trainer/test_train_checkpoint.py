@@ -6,7 +6,8 @@ import torch
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
 from tests.support.checkpoint_meta import META
-from trainer.checkpoint import Checkpoints, check_identity, read_checkpoint
+from trainer.checkpoint import Checkpoints, read_checkpoint
+from trainer.identity import check_identity
 
 
 def save(run: Path, step: int, keep: int = 9) -> Path:

@@ -70,8 +70,6 @@ def loop_of(model: Any, batches: ArrowBatches, **changes: Any) -> Loop:
         "seed": 0,
         "accumulation": 1,
         "meter": Meter(ALONE, torch.float32, None),
-        "skipped": torch.zeros((), dtype=torch.int64),
-        "gradient_norm": torch.zeros(()),
     }
     return Loop(**{**fields, **changes})
 
@@ -210,7 +208,7 @@ def test_a_meter_adds_up() -> None:
     batches = batches_of()
     loop = loop_of(model_of(batches), batches)
     take(loop, 2)
-    figures = loop.meter.record(slots=512, waited=0.0)
+    figures = loop.meter.record(waited=0.0)
     first = [batch for batch, _ in zip(batches_of(), range(2), strict=False)]
     tokens = sum(int(batch["num_tokens"]) for batch in first)
     assert figures["tokens"] == tokens

@@ -27,6 +27,19 @@ def test_one_process_agrees_with_itself() -> None:
         alone.agree(UsageError("broken"))
 
 
+def test_the_first_process_does_things_for_all() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        done.append(1)
+        raise UsageError("broken")
+
+    Processes(0, 1, CPU).first_does(lambda: done.append(0))
+    with pytest.raises(UsageError, match="broken"):
+        Processes(0, 1, CPU).first_does(fail)
+    assert done == [0, 1]
+
+
 def test_devices_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_device("cpu", 0) == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -11,7 +11,7 @@ import torch
 from schemas.errors import UsageError
 from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
-from trainer.loader.mixed_batches import MemberBatches, MixedBatches, drawn_steps
+from trainer.loader.mixed_batches import MixedBatches, drawn_steps
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.tasks.of_recipes import shared_tasks
 from trainer.tasks.relation import RelationTask
@@ -45,8 +45,8 @@ def mixed(
 ) -> MixedBatches:
     options: dict[str, Any] = {"batch_tokens": 256, "seed": seed, "batches_per_step": step}
     members: dict[str, ArrowBatches] = {
-        name: MemberBatches(folder, rank=rank, world_size=ranks, **options)
-        for name, folder in folders.items()
+        name: ArrowBatches(folder, rank=rank, world_size=ranks, member=number, **options)
+        for number, (name, folder) in enumerate(folders.items())
     }
     return MixedBatches(members, stages, seed=seed, accumulation=step // ranks)
 

@@ -60,7 +60,7 @@ def model_of(name: str) -> Encoder:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.json")
         path.write_text(json.dumps(config), encoding="utf-8")
-        encoder: Encoder = load_model(str(path), opened, 512)
+        encoder: Encoder = load_model(str(path), [opened], 512)
     return encoder
 
 

@@ -76,7 +76,7 @@ def config_of(folder: Path, recipe: str = "electra", **changes: Any) -> str:
 def _shared(recipe: str) -> Electra:
     seed_torch(5, recipe)
     with tempfile.TemporaryDirectory() as folder:
-        model: Electra = load_model(config_of(Path(folder), recipe), opened(recipe), 512)
+        model: Electra = load_model(config_of(Path(folder), recipe), [opened(recipe)], 512)
     return model
 
 
@@ -294,7 +294,7 @@ def test_embeddings_are_shared_and_trained_once(change: str) -> None:
 def test_a_run_that_goes_on_from_its_folder_has_the_same_weights(tmp_path: Path) -> None:
     model = tiny()
     model.save_pretrained(tmp_path)
-    again = load_model(str(tmp_path), opened(), 512)
+    again = load_model(str(tmp_path), [opened()], 512)
     assert again.state_dict().keys() == model.state_dict().keys()
     for name, weight in again.state_dict().items():
         assert torch.equal(weight, model.state_dict()[name]), name
@@ -320,7 +320,7 @@ def test_each_model_is_for_from_pretrained(kind: Any, folder: str, tmp_path: Pat
 
 def test_attention_has_no_dropout_in_either_model(tmp_path: Path) -> None:
     path = config_of(tmp_path, attention_probs_dropout_prob=0.3, hidden_dropout_prob=0.2)
-    model = load_model(path, opened(), 512)
+    model = load_model(path, [opened()], 512)
     assert model.notice == "attention dropout is 0, not 0.3: packed attention has none"
     rates = {name: m.p for name, m in model.named_modules() if isinstance(m, torch.nn.Dropout)}
     inside = {name for name in rates if name.endswith("attention.self.dropout")}
@@ -349,12 +349,12 @@ def test_generators_of_the_presets_are_those_of_the_paper(
     name: str, geometry: tuple[int, int, int]
 ) -> None:
     with torch.device("meta"):
-        small = load_model(name, opened(), 512).generator.config
+        small = load_model(name, [opened()], 512).generator.config
     assert (small.hidden_size, small.num_attention_heads, small.intermediate_size) == geometry
 
 
 def test_operations_are_those_of_all_products(tmp_path: Path) -> None:
-    model = load_model(config_of(tmp_path), opened(), 512)
+    model = load_model(config_of(tmp_path), [opened()], 512)
     products = 0
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.Linear):
@@ -369,36 +369,36 @@ def test_operations_are_those_of_all_products(tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", ["bert", "albert"])
 def test_data_with_pairs_to_judge_are_refused(recipe: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no head for the pairs \(\w+, \w+.*\) of "):
-        load_model(config_of(tmp_path, recipe), opened(recipe), 512)
+        load_model(config_of(tmp_path, recipe), [opened(recipe)], 512)
 
 
 def test_data_that_teach_more_than_masked_tokens_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"learns masked and replaced tokens, and .* is made for"):
-        load_model(config_of(tmp_path, "infoword"), opened("infoword"), 512)
+        load_model(config_of(tmp_path, "infoword"), [opened("infoword")], 512)
 
 
 def test_rows_of_two_segments_are_refused_by_a_model_of_one(tmp_path: Path) -> None:
     message = r"has no second segment \(type_vocab_size 1\), which the rows of .* have"
     with pytest.raises(UsageError, match=message):
-        load_model(config_of(tmp_path, type_vocab_size=1), opened(), 512)
+        load_model(config_of(tmp_path, type_vocab_size=1), [opened()], 512)
 
 
 def test_a_folder_with_one_of_the_models_is_refused(tmp_path: Path) -> None:
     tiny().discriminator.save_pretrained(tmp_path / "discriminator")
     with pytest.raises(UsageError, match="has no folders generator and discriminator"):
-        load_model(str(tmp_path), opened(), 512)
+        load_model(str(tmp_path), [opened()], 512)
 
 
 def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
     tiny().save_pretrained(tmp_path)
     os.truncate(tmp_path / "generator" / "model.safetensors", 100)
     with pytest.raises(UsageError, match="cannot be made"):
-        load_model(str(tmp_path), opened(), 512)
+        load_model(str(tmp_path), [opened()], 512)
 
 
 def test_bert_learns_masked_tokens_from_the_same_rows() -> None:
     with torch.device("meta"):
-        model = load_model("bert-tiny", opened(), 512)
+        model = load_model("bert-tiny", [opened()], 512)
     assert type(model.hf).__name__ == "BertForMaskedLM"
     assert list(model.counts(batches()[0])) == ["mlm"]
 
@@ -411,7 +411,8 @@ def test_an_evaluation_draws_the_same_every_time() -> None:
     found = []
     for seed in (1, 2):
         seed_torch(seed)
-        found.append(evaluate(model, held_out, processes, torch.autocast("cpu", enabled=False)))
+        autocast = torch.autocast("cpu", enabled=False)
+        found.append(evaluate(model, model, held_out, processes, autocast))
     assert found[0] == found[1]
     assert 0 < found[0]["replaced_found"] + found[0]["originals_kept"] < 2
 

@@ -111,7 +111,7 @@ def shared(name: str, recipe: str) -> Encoder:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.json")
         path.write_text(json.dumps(config), encoding="utf-8")
-        encoder: Encoder = load_model(str(path), opened(recipe), longest)
+        encoder: Encoder = load_model(str(path), [opened(recipe)], longest)
     return encoder
 
 
@@ -416,7 +416,7 @@ def test_training_goes_on_from_what_is_saved(name: str, recipe: str, tmp_path: P
     encoder, batch = tiny(name, recipe), full(recipe)
     encoder.save_pretrained(tmp_path / "hf")
     seed_torch(99)
-    again = load_model(str(tmp_path / "hf"), opened(recipe), 512)
+    again = load_model(str(tmp_path / "hf"), [opened(recipe)], 512)
     with torch.no_grad():
         assert torch.equal(loss_of(again, batch), loss_of(encoder, batch))
 

@@ -10,6 +10,7 @@ from tests.support.sample_builds import corpus, manifest_of
 from trainer.checkpoint import MODEL, read_checkpoint
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.log import LOG
+from trainer.models.trainable import with_defaults
 from trainer.train import main
 
 SOURCE = '''
@@ -144,6 +145,16 @@ def test_it_goes_on_from_its_checkpoint_exactly(name: str, tmp_path: Path) -> No
     found = read_checkpoint(resumed / "latest").tensors()["model"]
     expected = read_checkpoint(straight / "latest").tensors()["model"]
     assert all(torch.equal(found[each], expected[each]) for each in expected)
+
+
+def test_what_it_need_not_have_is_filled_in() -> None:
+    bare, full = torch.nn.Identity(), torch.nn.Identity()
+    full.layout, full.notice = "padded", "slow"  # type: ignore[assignment]
+    found = [with_defaults(each) for each in (bare, full)]
+    assert [each.layout for each in found] == ["packed", "padded"]
+    assert [each.notice for each in found] == ["", "slow"]
+    assert [each.flops_per_token for each in found] == [None, None]
+    assert not bare.state_dict()
 
 
 def test_an_unknown_callable_ends_in_one_sentence(

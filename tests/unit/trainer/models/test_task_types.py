@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from schemas.errors import UsageError
 from tests.support.synthetic_builds import build_folder
-from trainer.loader.mixed_batches import MemberBatches, MixedBatches
+from trainer.loader.batches import ArrowBatches
+from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
@@ -54,14 +55,14 @@ def model_of(folder: Path, corpora: Mapping[str, Corpus], **changes: Any) -> Enc
     path = folder / "ernie.json"
     path.write_text(json.dumps(fields), "utf-8")
     seed_torch(3, "weights")
-    model = load_model(str(path), first, LENGTH, others)
+    model = load_model(str(path), [first, *others], LENGTH)
     assert isinstance(model, Encoder)
     return model.eval()
 
 
 def batch_of(corpora: Mapping[str, Corpus], member: int) -> Batch:
     name = NAMES[member]
-    return next(iter(MemberBatches(corpora[name], member=member, batch_tokens=512)))
+    return next(iter(ArrowBatches(corpora[name], member=member, batch_tokens=512)))
 
 
 def loss_of(model: Encoder, batch: Batch) -> torch.Tensor:
@@ -134,7 +135,7 @@ def test_too_few_numbers(corpora: dict[str, Corpus], tmp_path: Path) -> None:
 
 def test_members_are_numbered_in_their_order(corpora: dict[str, Corpus]) -> None:
     members = {
-        name: MemberBatches(corpora[name], member=number, batch_tokens=512)
+        name: ArrowBatches(corpora[name], member=number, batch_tokens=512)
         for number, name in enumerate(NAMES)
     }
     batches = MixedBatches(members, ((1, 2, 3),), seed=1, accumulation=1)

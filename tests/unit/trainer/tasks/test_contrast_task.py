@@ -43,7 +43,7 @@ def tiny(folder: Path, **changes: Any) -> Encoder:
     config.update(hidden_dropout_prob=0.0, max_position_embeddings=130)
     path.write_text(json.dumps(config), "utf-8")
     seed_torch(0, "contrast")
-    model: Encoder = load_model(str(path), opened(), 128)
+    model: Encoder = load_model(str(path), [opened()], 128)
     return model
 
 

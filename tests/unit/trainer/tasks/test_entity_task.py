@@ -193,7 +193,7 @@ def tiny(folder: Path, layers: int = 4, **changes: Any) -> Encoder:
     )
     config.save_pretrained(folder)
     seed_torch(1, "tiny")
-    encoder: Encoder = load_model(str(folder / "config.json"), opened(), 256, **changes)
+    encoder: Encoder = load_model(str(folder / "config.json"), [opened()], 256, **changes)
     # What begins near 0 would hide what is wrong.
     with torch.no_grad():
         for weight in encoder.heads.parameters():
@@ -382,13 +382,13 @@ def test_what_is_saved_belongs_to_its_entities(tmp_path: Path) -> None:
     assert (tmp_path / "hf" / "entities.txt").read_text("utf-8").splitlines() == list(
         opened().entities
     )
-    again = load_model(str(tmp_path / "hf"), opened(), 256)
+    again = load_model(str(tmp_path / "hf"), [opened()], 256)
     with torch.no_grad():
         assert torch.equal(again(batch)["dea"].loss, encoder(batch)["dea"].loss)
     assert again.notice == ""
     # As many entities, but others: their embeddings would be those of the wrong ones.
     (tmp_path / "hf" / "entities.txt").write_text("Q1\n" * len(opened().entities), "utf-8")
-    assert "new heads: dea" in load_model(str(tmp_path / "hf"), opened(), 256).notice
+    assert "new heads: dea" in load_model(str(tmp_path / "hf"), [opened()], 256).notice
 
 
 def test_given_embeddings_are_not_trained(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_given_embeddings_are_not_trained(tmp_path: Path) -> None:
     assert head.answer.out_features == 6
     seed_torch(1, "tiny")
     config = str(tmp_path / "config.json")
-    fresh = load_model(config, opened(), 256, (), str(tmp_path / "entities.npy"))
+    fresh = load_model(config, [opened()], 256, str(tmp_path / "entities.npy"))
     assert np.array_equal(fresh.heads["dea"].entities.weight.numpy(), given)
 
 
@@ -446,10 +446,10 @@ def test_embeddings_that_do_not_fit_are_told(text: str | None, said: str, tmp_pa
 def test_what_does_not_go_with_entities_is_refused(tmp_path: Path) -> None:
     bert = open_local_corpus(corpus("bert"))
     with pytest.raises(UsageError, match="is not aligned with entities; leave it out"):
-        load_model("bert-tiny", bert, 128, (), "some.npy")
+        load_model("bert-tiny", [bert], 128, "some.npy")
     with pytest.raises(UsageError, match="is not for your own --model"):
-        load_model("module:callable", opened(), 256, (), "some.npy")
+        load_model("module:callable", [opened()], 256, "some.npy")
     with pytest.raises(UsageError, match="those of this one share their weights"):
-        load_model("albert-base", opened(), 256)
+        load_model("albert-base", [opened()], 256)
     assert ENCODERS["albert"].layers is None
     assert [fused_layers(n) for n in (1, 2, 4, 12, 24)] == [1, 1, 2, 7, 14]
