@@ -268,7 +268,7 @@ def _delete(hidden: Path) -> None:
     """Deletes a hidden folder, unless something in it is not of a checkpoint of ours."""
     mark = hidden / UNFINISHED
     if not mark.is_file() or mark.is_symlink():
-        with contextlib.suppress(DamagedError):
+        with contextlib.suppress(DamagedError, OSError):
             if only_ours(hidden, read_meta(hidden)):
                 mark.touch()
     if mark.is_file() and not mark.is_symlink():
