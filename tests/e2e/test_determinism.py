@@ -26,8 +26,6 @@ from transforms.files.inputs import plan_ranges
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
 
-DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
-
 
 @pytest.fixture(scope="module")
 def reference(
@@ -95,9 +93,8 @@ def documents_of(folder: Path) -> Any:
         ["--workers", "2"],
         ["--runner=DirectRunner"],
         ["--runner=DaskRunner"],
-        ["--runner", DASK, "--dask_npartitions=3"],
     ],
-    ids=["two-workers", "direct", "dask", "dask-by-full-name"],
+    ids=["two-workers", "direct", "dask"],
 )
 def test_runner_and_workers_do_not_matter(
     start_build: Callable[..., Any],

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.support.sample_builds import corpus
-from tests.support.training_runs import finish, records, saved, start, tiny_config
+from tests.support.training_runs import finish, records, saved, start, tiny_config, train
 
 OPTIONS = ("--batch-tokens", "512", "--batches-per-step", "4", "--eval-every", "5")
 
@@ -23,7 +23,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     model = tiny_config(folder)
     options = (*OPTIONS, "--steps", "25", "--save-every", "10", "--keep", "5")
-    finish(start(corpus("bert-wwm"), model, folder / "run", *options))
+    assert train(corpus("bert-wwm"), model, folder / "run", *options) == 0
     return folder
 
 
@@ -64,8 +64,8 @@ def test_two_processes_train_both_models_of_electra_as_one_does(tmp_path: Path) 
     sizes = {"model_type": "electra", "embedding_size": 32, "max_position_embeddings": 512}
     model = tiny_config(tmp_path, **sizes)
     options = (*OPTIONS, "--steps", "6", "--eval-every", "6")
-    for name, processes in (("one", 1), ("two", 2)):
-        finish(start(corpus("electra"), model, tmp_path / name, *options, processes=processes))
+    assert train(corpus("electra"), model, tmp_path / "one", *options) == 0
+    finish(start(corpus("electra"), model, tmp_path / "two", *options, processes=2))
     assert_close(saved(tmp_path / "one"), saved(tmp_path / "two"))
     for event in ("train", "eval"):
         pairs = zip(records(tmp_path / "one", event), records(tmp_path / "two", event), strict=True)

@@ -16,7 +16,6 @@ from tests.support.training_runs import (
     ROOT,
     arguments,
     assert_same,
-    finish,
     records,
     saved,
     start,
@@ -37,24 +36,34 @@ def wait_for_step(process: subprocess.Popen[str], output: Path, step: int) -> No
         time.sleep(0.02)
 
 
+STEPS = (*SMALL, "--steps", "60", "--save-every", "1000")
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 60 steps that nobody stopped."""
+    folder = tmp_path_factory.mktemp("straight")
+    assert train(corpus("bert-wwm"), tiny_config(folder), folder / "run", *STEPS) == 0
+    return folder / "run"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT])
-def test_60_steps_are_20_and_the_rest(stopped_by: signal.Signals, tmp_path: Path) -> None:
+def test_60_steps_are_20_and_the_rest(
+    stopped_by: signal.Signals, straight: Path, tmp_path: Path, capsys: Captured
+) -> None:
     data, model = corpus("bert-wwm"), tiny_config(tmp_path)
-    options = (*SMALL, "--steps", "60", "--save-every", "1000")
-    straight = start(data, model, tmp_path / "straight", *options)
-    stopped = start(data, model, tmp_path / "stopped", *options)
+    stopped = start(data, model, tmp_path / "stopped", *STEPS)
     wait_for_step(stopped, tmp_path / "stopped", 20)
     stopped.send_signal(stopped_by)
     assert stopped.wait(60) == 128 + stopped_by
     assert "the same command resumes from here" in stopped.communicate()[1]
     [step] = steps_saved(tmp_path / "stopped")
     assert 20 <= int(step.removeprefix("step-")) < 60
-    finish(straight)
-    told = finish(start(data, model, tmp_path / "stopped", *options))
-    assert f"resumed from {tmp_path}/stopped/checkpoints/{step}" in told
-    assert_same(saved(tmp_path / "straight"), saved(tmp_path / "stopped"))
-    losses = [[r["loss"] for r in records(tmp_path / name)] for name in ("straight", "stopped")]
+    assert train(data, model, tmp_path / "stopped", *STEPS) == 0
+    assert f"resumed from {tmp_path}/stopped/checkpoints/{step}" in capsys.readouterr().err
+    assert_same(saved(straight), saved(tmp_path / "stopped"))
+    losses = [[r["loss"] for r in records(run)] for run in (straight, tmp_path / "stopped")]
     assert len(losses[0]) == 60
     assert losses[0] == losses[1]
 
