@@ -14,6 +14,7 @@ from rich.progress import track
 
 from pipelines.folder.locks import hold_output_file, refuse_while_written
 from pipelines.folder.owned import find
+from pipelines.planning.run_arguments import add_input_options
 from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.numbers import whole
@@ -21,7 +22,7 @@ from schemas.vocabulary import read_vocabulary
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.atomic_files import named_by_temporary, write_atomically
-from transforms.files.inputs import FORMATS, FileRange, InputFile, plan_ranges
+from transforms.files.inputs import FileRange, InputFile, plan_ranges
 from transforms.files.paths import delete_files, exists, list_folder
 from transforms.files.planned_file import FormatError, ReadError
 from transforms.files.storage import is_local, open_file
@@ -47,20 +48,7 @@ def _parser() -> Parser:
         epilog="Example: shardmill vocab --input 'TEXT/*.txt' --model wordpiece --size 30000 "
         "--output tokenizer.json",
     )
-    source = parser.add_argument_group("text")
-    source.add_argument(
-        "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
-    )
-    source.add_argument(
-        "--format",
-        default="auto",
-        choices=FORMATS,
-        metavar="F",
-        help=f"as for build: {', '.join(FORMATS)} (auto)",
-    )
-    source.add_argument(
-        "--encoding", metavar="E", help="what text is stored in, such as gb18030 or utf-16 (utf-8)"
-    )
+    source = add_input_options(parser)
     source.add_argument(
         "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
     )

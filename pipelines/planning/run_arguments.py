@@ -35,8 +35,8 @@ def shards_option(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"{error}; 'auto' decides by the text") from error
 
 
-def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Adds what is read; returns the group of these options."""
+def add_input_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds which files are read, and as what; returns the group of these options."""
     source = parser.add_argument_group("text")
     source.add_argument(
         "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
@@ -54,6 +54,12 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         metavar="E",
         help="what text and JSON are stored in, such as gb18030, big5, utf-16 or cp1252 (utf-8)",
     )
+    return source
+
+
+def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds what is read; returns the group of these options."""
+    source = add_input_options(parser)
     source.add_argument(
         "--text-field",
         default="text",
