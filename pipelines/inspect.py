@@ -37,7 +37,7 @@ def _parser() -> Parser:
         "--rows",
         type=whole(1),
         metavar="N",
-        help="how many (4, or 1 with --row), evenly_spaced over the shard",
+        help="how many (4, or 1 with --row), evenly spaced over the shard",
     )
     parser.add_argument(
         "--row", type=whole(), metavar="K", help="from row K of the shard on instead"

@@ -49,7 +49,7 @@ _OF_ROWS = ("tokenizer", "replay", "oracles")
 def _parser() -> Parser:
     parser = Parser("verify", description=__doc__)
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
-    parser.add_argument("--no-replay", action="store_true", help="do not draw the masks again")
+    parser.add_argument("--no-replay", action="store_true", help="do not sample the masks again")
     parser.add_argument("--oracles", action="store_true", help="list every oracle with its figures")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser

@@ -84,7 +84,7 @@ def _parser() -> Parser:
         type=whole(1),
         default=2,
         metavar="N",
-        help="least count of a pair to be merged, and of a character to be known (2)",
+        help="minimum count of a pair to be merged, and of a character to be in the vocabulary (2)",
     )
     out = parser.add_argument_group("output")
     out.add_argument("--output", required=True, metavar="FILE", help="JSON file to write")

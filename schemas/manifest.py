@@ -174,14 +174,6 @@ class MemberRecord(MemberIdentity):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MixtureIdentity(_Dealt):
-    """All that decides the bytes of a mixture."""
-
-    mixture: MixtureRecord
-    members: Mapping[str, MemberIdentity]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class MixtureManifest(_Sealed, _Dealt):
     """The manifest of a mixture, each of whose members is a build in a folder of its own.
 

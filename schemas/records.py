@@ -97,7 +97,7 @@ class ShardText:
       duplicates: Documents dropped because an equal one stands here.
       keys: uint8[D, 16]; the content key of each document.
       labels: int8[D]; the label of each document. None if documents have no labels.
-      sentence_starts: int64[S] bytes where sentences begin; empty before `split_sentences`.
+      sentence_starts: int64[S] bytes where sentences begin; empty before they are found.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
       spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`, and of
         `transforms.text.openings.opening_name`; no span holds a line end.

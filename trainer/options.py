@@ -93,8 +93,8 @@ def _parser() -> Parser:
     add(
         "--objective",
         metavar="NAME",
-        help="ignore the stored masks, and draw those of this recipe anew in every epoch; the rows "
-        "must hold what it needs, as those of the recipe annotated do for every recipe",
+        help="ignore the stored masks, and sample those of this recipe again in every epoch; the "
+        "rows must hold what it needs, as those of the recipe annotated do for every recipe",
     )
     add(
         "--set",

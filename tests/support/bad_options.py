@@ -147,7 +147,8 @@ def _parse_train(argv: Sequence[str] | None = None) -> int:
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
-    elsewhere = {"train": "trainer.options", "build": "pipelines.planning.build_arguments"}
+    elsewhere = {"train": "trainer.options"}
+    elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in ("build", "annotate")}
     module = elsewhere.get(command)
     parser: argparse.ArgumentParser = importlib.import_module(
         module or module_of(command)

@@ -68,7 +68,7 @@ class ArrowBatches(IterableDataset[Batch]):
           split: "train" or "eval".
           layout: "packed" or "padded".
           copies: "cycle" takes the stored masks, copy (epoch mod copies); "dynamic" draws new ones.
-          objective: Take none of the stored masks, and draw those of this recipe anew in every
+          objective: Ignore the stored masks, and sample those of this recipe again in every
             epoch; `trainer.loader.other_objective.with_objective` makes a corpus with other fields.
           seed: Of the order, and of dynamic masks.
           shuffle: Take the rows in a random order, another one in every epoch.

@@ -36,7 +36,7 @@ def record_batches(
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             if not batch.schema.equals(schema):
-                raise DamagedError(f"{path} has other columns than its recipe; build it anew")
+                raise DamagedError(f"{path} has other columns than its recipe; build it again")
             if batch.num_rows:
                 _check_place(path, file, batch)
                 _check_indices(path, batch, recipe)

@@ -9,7 +9,8 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
-from trainer.tasks.task import Head, LabelHead, Task
+from trainer.tasks.losses import LossTerm, cross_entropy_term
+from trainer.tasks.task import Head, Task
 from transforms.build.standard_columns import IGNORED
 
 
@@ -59,12 +60,16 @@ class MaskedTask(Task):
         return _VocabularyHead(architecture, *self.keys)
 
 
-class _VocabularyHead(LabelHead):
+class _VocabularyHead(Head):
     """The vocabulary head of the model itself, computed at the targets alone."""
 
     def __init__(self, architecture: Architecture, positions: str, labels: str) -> None:
-        super().__init__(labels)
-        self._head, self._positions = architecture.head, positions
+        super().__init__()
+        self._head, self._positions, self._labels = architecture.head, positions, labels
 
-    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
-        return self._head(hf)(hidden[batch[self._positions]])
+    def counts(self, batch: Batch) -> Tensor:
+        return (batch[self._labels] != IGNORED).sum()
+
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+        logits = self._head(hf)(hidden[batch[self._positions]])
+        return cross_entropy_term(logits, batch[self._labels])

@@ -52,15 +52,18 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     for number, corruption in enumerate(recipe.corrupt):
         make = TASKS.get(corruption.targets.task)
         if make is None:
-            raise UsageError(f"the trainer has no loss for examples of {recipe.name}")
+            raise UsageError(
+                f"the trainer cannot learn {corruption.targets.task!r} targets, which "
+                f"{recipe.name} has; it learns {', '.join(TASKS)} targets"
+            )
         found.extend(make(corruption, recipe, number == 0))
     if recipe.pair.task is not None:
         found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
     found += [LABEL_TASKS.get(each.name, TokenLabelTask(each.name)) for each in recipe.labels]
     if not recipe.corrupt:
         raise UsageError(
-            f"rows of {recipe.name} have no masks; name an objective whose masks are to be drawn "
-            "with --objective"
+            f"rows of {recipe.name} have no masks; name an objective with --objective, and its "
+            "masks are sampled"
         )
     return tuple(found)
 

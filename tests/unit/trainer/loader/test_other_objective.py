@@ -189,8 +189,8 @@ def test_rows_without_masks_want_an_objective() -> None:
     with pytest.raises(UsageError) as refused:
         loader(opened("annotated"))
     assert str(refused.value) == (
-        "rows of annotated have no masks; name an objective whose masks are to be drawn "
-        "with --objective"
+        "rows of annotated have no masks; name an objective with --objective, and its masks are "
+        "sampled"
     )
 
 

@@ -349,9 +349,9 @@ def of_an_unknown_relation(path: Path, table: pa.Table) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (without_a_column, "has other columns than its recipe; build it anew"),
-        (of_other_ids, "has other columns than its recipe; build it anew"),
-        (in_another_order, "has other columns than its recipe; build it anew"),
+        (without_a_column, "has other columns than its recipe; build it again"),
+        (of_other_ids, "has other columns than its recipe; build it again"),
+        (in_another_order, "has other columns than its recipe; build it again"),
         (as_a_stream, "is not a valid Arrow file: "),
         (without_its_end, "is not a valid Arrow file: "),
         (without_its_second_half, "is not a valid Arrow file: "),
