@@ -1,4 +1,4 @@
 """The output folder: who owns it, who writes to it, and how a finished build is opened.
 
-Imports: running, transforms, schemas.
+May import: transforms, schemas.
 """

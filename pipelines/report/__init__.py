@@ -1,4 +1,4 @@
 """What a finished build says of itself: manifest, report page, dataset card, rows for people.
 
-Imports: planning, folder, running, transforms, schemas.
+May import: planning, folder, transforms, schemas.
 """

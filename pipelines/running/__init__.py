@@ -1,4 +1,4 @@
 """Where a command runs: Beam's runners, local worker processes, progress.
 
-Imports: transforms, schemas.
+May import: transforms, schemas.
 """

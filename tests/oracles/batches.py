@@ -128,10 +128,10 @@ def packed(
         "input_ids": [ids],
         "position_ids": [places],
         "token_type_ids": [types],
-        "cu_seqlens": _fill_up(borders, layout.segments + 1, layout.tokens),
+        "cu_seqlens": _fill_up(borders, layout.sequences + 1, layout.tokens),
         "target_positions": _fill_up(targets, layout.targets, 0),
         "labels": _fill_up(labels, layout.targets, -100),
-        "row_ids": _fill_up(numbers, layout.segments, -1),
+        "row_ids": _fill_up(numbers, layout.sequences, -1),
         "num_tokens": total,
     }
     for name in others:
@@ -143,7 +143,7 @@ def packed(
         assert len(places) <= size
         found[f"{name}_positions"] = _fill_up(places, size, 0)
         found[f"{name}_labels"] = _fill_up(labels, size, -100)
-    return _with_pairs(found, rows, pair, layout.segments)
+    return _with_pairs(found, rows, pair, layout.sequences)
 
 
 def padded(

@@ -1,5 +1,8 @@
 """The plan of the code holds: no circle of imports, and no arrow from a lower room to a higher."""
 
+import ast
+import re
+
 import pytest
 
 from tests.packaging.imports import ROOT, Graph, circles, import_graph, room_of
@@ -62,10 +65,27 @@ def test_no_room_imports_from_one_above_it(graph: Graph) -> None:
     assert upwards == []
 
 
+def docstring_of(room: str) -> str:
+    path = ROOT.joinpath(*room.split("."), "__init__.py")
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+
+
 def test_rooms_say_what_they_are_for() -> None:
-    for room in ROOMS:
-        path = ROOT.joinpath(*room.split("."), "__init__.py")
-        assert path.read_text("utf-8").startswith('"""'), room
+    assert not [room for room in ROOMS if not docstring_of(room)]
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if "." in room])
+def test_a_room_imports_what_it_says_alone(room: str, graph: Graph) -> None:
+    """Rooms of the same package have their own names there, other packages theirs."""
+    package, _, _ = room.partition(".")
+    found = re.search(r"^May import: ([^.]*)\.", docstring_of(room), re.MULTILINE)
+    assert found
+    stated = set(re.split(r",\s", found[1]))
+    others = {
+        room_of(other) for module in graph if room_of(module) == room for other in graph[module]
+    }
+    names = {name.removeprefix(f"{package}.") for name in others - {room}}
+    assert {name.partition(".")[0] for name in names} <= stated
 
 
 def test_circles_are_found() -> None:

@@ -1,4 +1,5 @@
 """The loader: opens finished builds and makes batches of them, in an order that can be resumed.
 
-Imports: tasks, rows, schemas, transforms without Beam. It knows nothing of models.
+May import: tasks, rows, transforms, schemas.
+Nothing of transforms that imports Beam. It knows nothing of models.
 """

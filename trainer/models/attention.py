@@ -1,8 +1,8 @@
-"""Attention within the segments of a packed sequence, for unmodified Hugging Face models.
+"""Attention within the sequences of a packed row, for unmodified Hugging Face models.
 
 `transformers` looks attention up by name and hands through what a model is called with, so a
 function that is registered here gets `cu_seqlens`. Under a name that it has no mask for it builds
-none: every segment attends to itself and nothing else.
+none: every sequence attends to itself and nothing else.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ def packed_attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attends within segments.
+    """Attends within sequences.
 
     Args:
       _module: The attention layer.
@@ -37,9 +37,9 @@ def packed_attention(
       key: Keys.
       value: Values.
       attention_mask: Must be None.
-      cu_seqlens: int32[S + 1]; segment s is tokens [cu_seqlens[s], cu_seqlens[s + 1]); together
-        the segments are the whole sequence, and some may be empty.
-      max_seqlen: No segment is longer.
+      cu_seqlens: int32[S + 1]; sequence s is tokens [cu_seqlens[s], cu_seqlens[s + 1]); together
+        the sequences are the whole row, and some may be empty.
+      max_seqlen: No sequence is longer.
       dropout: Of attention weights; must be 0.
       scaling: Of the scores; by default 1 / sqrt(D).
 
@@ -64,14 +64,14 @@ def packed_attention(
 def rectangular_attention(
     query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, longest: int, scale: float | None
 ) -> Tensor:
-    """Does the same where there is no kernel for it: pads the segments to one length, and masks.
+    """Does the same where there is no kernel for it: pads the sequences to one length, and masks.
 
     Args:
       query: [T, H, D], as key and value.
       key: Keys.
       value: Values.
       cu_seqlens: int32[S + 1].
-      longest: No segment is longer.
+      longest: No sequence is longer.
       scale: Of the scores.
 
     Returns:
@@ -83,7 +83,7 @@ def rectangular_attention(
     tokens = torch.arange(len(query), device=query.device)
     columns = torch.arange(longest, device=query.device)
     cells = starts[:, None] + columns
-    # The first cell of an empty segment is attended to, so that no softmax is empty.
+    # The first cell of an empty sequence is attended to, so that no softmax is empty.
     inside = (cells < ends[:, None]) | (columns == 0)
     cells = cells.clamp(max=len(query) - 1)
     mask = inside[:, None, None, :]

@@ -70,8 +70,8 @@ class Electra(torch.nn.Module):
             generator.generator_predictions(hidden[batch["target_positions"]])
         )
         seen = batch["input_ids"][0]
-        original = filled(seen, batch, batch["labels"])
-        corrupted = filled(original, batch, drawn(predicted))
+        original = with_targets(seen, batch, batch["labels"])
+        corrupted = with_targets(original, batch, drawn(predicted))
         logits = self.discriminator.discriminator_predictions(
             self._hidden(self.discriminator, batch, corrupted[None])
         )
@@ -108,7 +108,7 @@ class Electra(torch.nn.Module):
         return float(6 * (layers + projections + generated + detected))
 
 
-def filled(ids: Tensor, batch: Batch, values: Tensor) -> Tensor:
+def with_targets(ids: Tensor, batch: Batch, values: Tensor) -> Tensor:
     """Returns ids [T] with values [M] at the places of the batch's targets."""
     # Slots without a target all write to one extra place, which is cut off.
     at = torch.where(batch["labels"] != IGNORED, batch["target_positions"], len(ids))

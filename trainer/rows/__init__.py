@@ -1,4 +1,5 @@
 """From finished shards to rows with masks, and from rows to the tensors that every batch has.
 
-Imports: schemas, transforms without Beam. It knows nothing of tasks, models or the order of rows.
+May import: transforms, schemas.
+Nothing of transforms that imports Beam. It knows nothing of tasks, models or the order of rows.
 """

@@ -70,18 +70,18 @@ class BatchLayout:
         raise NotImplementedError
 
     @property
-    def segments(self) -> int:
+    def sequences(self) -> int:
         """Places for rows."""
         return self.rows
 
     def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
         """Returns a batch of rows, whose numbers in the split are given, and of what parts add."""
         found = self._arrays(masked)
-        found["row_ids"] = filled(rows, self.segments, -1)
+        found["row_ids"] = filled(rows, self.sequences, -1)
         found["num_tokens"] = np.array(len(masked.seen))
         labels = masked.rows.pair_label
         if self.pair_label is not None and labels is not None:
-            found[self.pair_label] = filled(labels, self.segments, IGNORED)
+            found[self.pair_label] = filled(labels, self.sequences, IGNORED)
         for part in parts:
             found.update(self._added(part, masked))
         return {name: torch.from_numpy(array) for name, array in found.items()}
@@ -95,14 +95,14 @@ class BatchLayout:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Packed(BatchLayout):
-    """All rows one after the other in a single sequence, for attention that keeps them separate.
+    """All rows one after the other in a single tensor, for attention that keeps them separate.
 
     Every shape is fixed, so a compiled model is compiled once. What the rows leave unused is filled
-    with padding tokens, in segments of their own.
+    with padding tokens, in sequences of their own.
 
-    A batch holds, for T `tokens`, S `segments` and M `targets`:
+    A batch holds, for T `tokens`, S `sequences` and M `targets`:
       input_ids, position_ids, token_type_ids: int64[1, T]; positions begin at 0 in every row.
-      cu_seqlens: int32[S + 1]; where segments begin: the rows, then padding, then empty ones at T.
+      cu_seqlens: int32[S + 1]; where sequences begin: the rows, then padding, then empty ones at T.
       target_positions: int64[M]; places in the sequence to predict; 0 where `labels` are ignored.
       labels: int64[M]; the original ids, then -100.
 
@@ -126,13 +126,13 @@ class Packed(BatchLayout):
         return Limits(rows=self.rows, tokens=self.tokens, targets=self.targets, aligned=aligned)
 
     @property
-    def segments(self) -> int:
-        """Rows, and the padding of a batch that has none, cut into segments."""
+    def sequences(self) -> int:
+        """Rows, and the padding of a batch that has none, cut into sequences."""
         return self.rows + -(-self.tokens // self.longest)
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         stored = masked.rows
-        borders = segment_borders(stored.tokens.offsets, self.tokens, self.longest, self.segments)
+        borders = sequence_borders(stored.tokens.offsets, self.tokens, self.longest, self.sequences)
         return {
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": positions_in_row(np.diff(borders))[None],
@@ -195,16 +195,16 @@ def filled(values: Array, size: int, filler: int) -> Int64:
     return found
 
 
-# offsets 0 3 5, size 10, longest 4, segments 5 -> 0 3 | 5 9 | 10 10
-#                                     2 rows, padding of 4 and 1, and an empty segment
-def segment_borders(offsets: Int64, size: int, longest: int, segments: int) -> Int64:
-    """Returns int64[segments + 1]: where segments begin: rows, then padding, then empty ones.
+# offsets 0 3 5, size 10, longest 4, sequences 5 -> 0 3 | 5 9 | 10 10
+#                                     2 rows, padding of 4 and 1, and an empty sequence
+def sequence_borders(offsets: Int64, size: int, longest: int, sequences: int) -> Int64:
+    """Returns int64[sequences + 1]: where sequences begin: rows, then padding, then empty ones.
 
     Args:
       offsets: int64[R + 1]; where the rows begin, and the last one ends.
       size: Of the sequence.
-      longest: Maximum tokens of a segment of padding.
-      segments: How many there are.
+      longest: Maximum tokens of a sequence of padding.
+      sequences: How many there are.
     """
     padding = np.arange(offsets[-1], size, longest)
-    return filled(np.concatenate([offsets[:-1], padding]), segments + 1, size)
+    return filled(np.concatenate([offsets[:-1], padding]), sequences + 1, size)

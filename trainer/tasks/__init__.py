@@ -2,6 +2,7 @@
 
 A new objective is a file here and a line in `trainer.tasks.of_recipes`.
 
-Imports: rows, schemas, transforms without Beam. Heads are given a model and its `Architecture`;
-nothing here knows which models there are.
+May import: rows, transforms, schemas.
+Nothing of transforms that imports Beam. Heads are given a model and its `Architecture`; nothing
+here knows which models there are.
 """

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from schemas.records import Array, Int64
-from trainer.rows.layouts import Batch, Packed, filled, segment_borders
+from trainer.rows.layouts import Batch, Packed, filled, sequence_borders
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
@@ -28,11 +28,11 @@ class ContrastTask(Task):
     of a row is the cross entropy of its n-gram among those of all rows of the batch, scored by
     inner products; n-grams of the same tokens are not negatives of one another.
 
-    A packed batch holds, for N `segments`, K tokens and F fillers:
+    A packed batch holds, for N `sequences` of the layout, K tokens and F fillers:
       NAME_input_ids: int64[1, K]; the sequences, then padding.
       NAME_position_ids: int64[1, K]; they begin at 0 in every sequence.
       NAME_cu_seqlens: int32[N + F + 1]; where sequences begin, then padding, then empty ones at K.
-      NAME_rows: int64[N]; the segment that each sequence belongs to, -1 where there is none.
+      NAME_rows: int64[N]; the row that each sequence belongs to, -1 where there is none.
       NAME_kinds: int64[N]; equal numbers for n-grams of the same tokens; -1 where there is none.
     A padded batch holds nothing of it.
 
@@ -60,19 +60,19 @@ class ContrastTask(Task):
         row = np.searchsorted(stored.offsets, at, "right") - 1
         rows, lengths = np.unique(row, return_counts=True)
         begins = offsets_of(lengths + 2)
-        size = layout.capacities[self.name] + 2 * layout.segments
+        size = layout.capacities[self.name] + 2 * layout.sequences
         ids = np.full(size, layout.pad, np.int64)
         ids[begins[:-1]] = stored.values[stored.offsets[rows]]
         ids[begins[1:] - 1] = stored.values[stored.offsets[rows + 1] - 1]
         ids[range_indices(begins[:-1] + 1, lengths)] = stored.values[at]
-        segments = layout.segments + -(-size // self.longest)
-        borders = segment_borders(begins, size, self.longest, segments)
+        sequences = layout.sequences + -(-size // self.longest)
+        borders = sequence_borders(begins, size, self.longest, sequences)
         found: dict[str, Array] = {
             "input_ids": ids[None],
             "position_ids": positions_in_row(np.diff(borders))[None],
             "cu_seqlens": borders.astype(np.int32),
-            "rows": filled(rows, layout.segments, -1),
-            "kinds": filled(_kinds(stored.values[at], lengths), layout.segments, -1),
+            "rows": filled(rows, layout.sequences, -1),
+            "kinds": filled(_kinds(stored.values[at], lengths), layout.sequences, -1),
         }
         return {f"{self.name}_{name}": each for name, each in found.items()}
 

@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from trainer.rows.layouts import Batch
 from trainer.tasks.task import initialise
 
-HEADS = 4
+HEAD_COUNT = 4
 """Of the attention between the entities of a row. Source: thunlp/ERNIE."""
 
 
@@ -121,7 +121,7 @@ class EntityAttention(torch.nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
         width = config.entity_emb_size
-        self._heads = HEADS if width % HEADS == 0 else 1
+        self._heads = HEAD_COUNT if width % HEAD_COUNT == 0 else 1
         self.qkv = torch.nn.Linear(width, 3 * width)
         self.out = torch.nn.Linear(width, width)
         self.norm = torch.nn.LayerNorm(width, eps=config.layer_norm_eps)

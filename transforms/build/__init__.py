@@ -2,5 +2,7 @@
 
 Pure functions; the PTransforms that call them (`build_shards`, `annotate_shards`) are thin.
 
-Imports: every other room of transforms; Beam in a few modules.
+May import: objectives, labels, pairs, windows, contract, tokens, annotate, read, records, files,
+text, arrays, schemas.
+A few modules import Beam.
 """

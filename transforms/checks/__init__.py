@@ -2,5 +2,5 @@
 
 Checks are given stored rows, values and protocols; they know neither recipes nor parts.
 
-Imports: contract, tokens and the rooms below them.
+May import: contract, tokens, arrays, schemas.
 """

@@ -2,5 +2,5 @@
 
     units and budgets --select--> spans --rewrite--> ids --targets--> columns
 
-Imports: checks, contract and the rooms below them.
+May import: checks, contract, annotate, arrays, schemas.
 """

@@ -2,5 +2,6 @@
 
 `content_checks` decides whether a file is what its name and the options say. The other modules each
 detect one kind of content: binary formats, encodings, JSON, tables, markup.
+
 May import: records, files, text, schemas.
 """

@@ -1,4 +1,5 @@
 """Paths and files on any file system: which there are, and how they get their names.
 
-Imports: schemas; Beam's file systems when a path has a scheme.
+May import: schemas.
+Beam's file systems are imported when a path has a scheme.
 """

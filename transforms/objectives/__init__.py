@@ -1,6 +1,6 @@
 """The table of objectives: what is not in it does not exist. One file an objective.
 
-Imports: the rooms of the axes (windows, pairs, corruption, labels), contract and what is below.
+May import: windows, pairs, corruption, labels, contract, text, schemas.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
 """How windows get a second segment, or another order of their parts.
 
-Imports: windows, checks, contract and the rooms below them.
+May import: windows, checks, contract, tokens, records, text, arrays, schemas.
 """

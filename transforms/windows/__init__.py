@@ -1,4 +1,4 @@
 """From tokens to windows, and from windows to laid-out rows.
 
-Imports: checks, contract, tokens and the rooms below them.
+May import: checks, contract, tokens, annotate, arrays, schemas.
 """

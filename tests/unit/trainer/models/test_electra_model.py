@@ -22,7 +22,7 @@ from trainer.evaluate import evaluate
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.meter import Sums
-from trainer.models.electra import Electra, detection_term, drawn, filled
+from trainer.models.electra import Electra, detection_term, drawn, with_targets
 from trainer.models.electra_family import generator_config
 from trainer.models.load import load_model
 from trainer.optim import parameter_groups
@@ -259,7 +259,7 @@ def test_filling_leaves_alone_what_is_no_target() -> None:
         "target_positions": torch.tensor([0, 2, 0, 0]),
         "labels": torch.tensor([20, 22, IGNORED, IGNORED]),
     }
-    assert filled(ids, batch, torch.tensor([1, 2, 3, 4])).tolist() == [1, 11, 2, 13]
+    assert with_targets(ids, batch, torch.tensor([1, 2, 3, 4])).tolist() == [1, 11, 2, 13]
 
 
 def test_detection_counts_real_tokens_alone() -> None:

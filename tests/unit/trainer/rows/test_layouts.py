@@ -131,7 +131,7 @@ def test_packed_types() -> None:
 def test_packed_limits() -> None:
     limits = PACKED.limits
     assert (limits.rows, limits.tokens, limits.targets) == (3, 14, 5)
-    assert PACKED.segments == 6
+    assert PACKED.sequences == 6
 
 
 def test_padded_rows() -> None:

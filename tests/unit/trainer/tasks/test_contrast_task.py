@@ -56,7 +56,7 @@ def test_literal_arrays() -> None:
     layout = Packed(
         tokens=12, targets=2, rows=3, longest=6, pad=0, pair_label=None, capacities={"ngram": 6}
     )
-    assert layout.segments == 5
+    assert layout.sequences == 5
     found = ContrastTask("ngram", 4).packed(masked, layout)
     runs = [2, 10, 11, 3, 2, 10, 11, 3, *[0] * 8]
     assert found["ngram_input_ids"].tolist() == [runs]
