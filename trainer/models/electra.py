@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from trainer.models.attention import NAME
 from trainer.models.encoder import layer_flops
 from trainer.rows.layouts import Batch
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm, Rate, cross_entropy_term
 from transforms.build.standard_columns import IGNORED
 
@@ -67,7 +68,7 @@ class Electra(torch.nn.Module):
         hidden = self._hidden(self.generator, batch, batch["input_ids"])
         generator = self.generator
         predicted = generator.generator_lm_head(
-            generator.generator_predictions(hidden[batch["target_positions"]])
+            generator.generator_predictions(gather_rows(hidden, batch["target_positions"]))
         )
         seen = batch["input_ids"][0]
         original = with_targets(seen, batch, batch["labels"])

@@ -12,6 +12,7 @@ from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.task import Head, LabelHead, Task, initialise
 from transforms.build.standard_columns import IGNORED
 from transforms.windows.lay_out import Layout
@@ -138,7 +139,7 @@ class _BoundaryHead(LabelHead):
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         left, right, offsets = (batch[key] for key in self._keys[:3])
         place = self.places(offsets).to(hidden.dtype)
-        around = torch.cat([hidden[left], hidden[right], place], dim=-1)
+        around = torch.cat([gather_rows(hidden, left), gather_rows(hidden, right), place], dim=-1)
         inner = self.first_norm(gelu(self.first(around)))
         inner = self.second_norm(gelu(self.second(inner)))
         decoder = hf.get_input_embeddings().weight

@@ -12,6 +12,7 @@ from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, filled, sequence_borders
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.members import task_types
 from trainer.tasks.task import Head, Task
@@ -113,8 +114,8 @@ class _ContrastHead(Head):
         ).last_hidden_state[0]
         own = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
         present = rows >= 0
-        gaps = hidden[batch["cu_seqlens"][rows.clamp(min=0)]].float()
-        ngrams = encoded[borders[: len(rows)].clamp(max=len(encoded) - 1)].float()
+        gaps = gather_rows(hidden, batch["cu_seqlens"][rows.clamp(min=0)]).float()
+        ngrams = gather_rows(encoded, borders[: len(rows)].clamp(max=len(encoded) - 1)).float()
         scores = gaps @ ngrams.T / math.sqrt(hidden.shape[1])
         # The column of a row without an n-gram stays, so that no softmax is empty.
         other = (kinds[:, None] != kinds) & present

@@ -14,6 +14,7 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.entity_fusion import Fusion, fused_layers
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.task import LabelHead, Task, linear
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.arrays.randomness import random_below
@@ -143,7 +144,7 @@ class EntityHead(LabelHead):
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         candidates = batch["entity_candidates"]
-        predicted = self.answer(hidden[batch["entity_positions"]])
+        predicted = self.answer(gather_rows(hidden, batch["entity_positions"]))
         scores = predicted @ self.entities(candidates.clamp(min=0)).to(predicted.dtype).T
         # Finite, so that the softmax of a batch without candidates has no NaN.
         absent = torch.finfo(torch.float32).min

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from trainer.rows.layouts import Batch
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.task import initialise
 
 HEAD_COUNT = 4
@@ -90,7 +91,7 @@ class Fusion(torch.nn.Module):
         """Takes the entities of a batch, given the embeddings of its candidates [K, d]."""
         inputs = batch["entity_inputs"]
         present = (inputs >= 0)[:, None]
-        self.stream = Stream(candidates[inputs.clamp(min=0)] * present, present, batch)
+        self.stream = Stream(gather_rows(candidates, inputs.clamp(min=0)) * present, present, batch)
 
     def _enter(self, _module: torch.nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         """Adds W_e e to the layer's own product for tokens, [1, T, I]."""
@@ -110,7 +111,7 @@ class Fusion(torch.nn.Module):
         assert self.leave is not None
         assert self.norm is not None
         positions = self.stream.batch["entity_input_positions"]
-        gained = self.dropout(self.leave(output[0, positions]))
+        gained = self.dropout(self.leave(gather_rows(output[0], positions)))
         states = self.norm(self.stream.states + gained) * self.stream.present
         self._following.stream = dataclasses.replace(self.stream, states=states)
 
@@ -135,10 +136,11 @@ class EntityAttention(torch.nn.Module):
         inside = grid >= 0
         # The first cell of a row without entities is attended to, so that no softmax is empty.
         inside = inside | (torch.arange(most, device=inside.device) == 0)
-        laid = self.qkv(stream.states)[grid.clamp(min=0)]
+        laid = gather_rows(self.qkv(stream.states), grid.clamp(min=0))
         # [R, E, 3, H, d / H] -> 3 x [R, H, E, d / H]
         query, key, value = laid.view(rows, most, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         found = scaled_dot_product_attention(query, key, value, attn_mask=inside[:, None, None])
-        found = found.transpose(1, 2).reshape(rows * most, -1)[stream.batch["entity_cells"]]
+        found = found.transpose(1, 2).reshape(rows * most, -1)
+        found = gather_rows(found, stream.batch["entity_cells"])
         states: Tensor = self.norm(stream.states + self.dropout(self.out(found)))
         return states * stream.present

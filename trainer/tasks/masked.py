@@ -9,6 +9,7 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, Task
 from transforms.build.standard_columns import IGNORED
@@ -71,5 +72,5 @@ class _VocabularyHead(Head):
         return (batch[self._labels] != IGNORED).sum()
 
     def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        logits = self._head(hf)(hidden[batch[self._positions]])
+        logits = self._head(hf)(gather_rows(hidden, batch[self._positions]))
         return cross_entropy_term(logits, batch[self._labels])

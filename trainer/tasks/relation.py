@@ -7,6 +7,7 @@ from torch import Tensor
 
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.gather import gather_rows
 from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.contract.axes import PairTask
 
@@ -55,7 +56,7 @@ class _RelationHead(LabelHead):
         )
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
-        first = hidden[batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1)]
+        first = gather_rows(hidden, batch["cu_seqlens"][:-1].clamp(max=len(hidden) - 1))
         pooled = self._architecture.pooled(hf, first)
         own = self.answer
         classifier = self._architecture.pair_classifier(hf) if own is None else own
