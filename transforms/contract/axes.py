@@ -108,7 +108,10 @@ class Units(Protocol):
     def find(self, examples: Examples) -> UnitTable: ...
 
     def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
-        """Returns the rows with word starts where units begin."""
+        """Returns the rows with word starts where units begin.
+
+        Where special tokens are units too, none is marked as special.
+        """
         ...
 
 

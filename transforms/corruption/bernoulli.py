@@ -10,6 +10,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import random_bits, threshold
 from transforms.arrays.spans import Spans
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
+from transforms.checks.selection import special_oracles
 from transforms.contract.axes import Batch, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
@@ -70,7 +71,8 @@ class BernoulliUnits(Selector):
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         found = bernoulli_oracles(totals, self.rate, "unit")
-        return [all_units(totals, self.rate, ["unit"]), *found]
+        special = special_oracles(totals, self.units.special)
+        return [all_units(totals, self.rate, ["unit"]), *found, *special]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

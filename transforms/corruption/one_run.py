@@ -27,7 +27,7 @@ class OneRun(Selector):
 
     The number of words is uniform in {1..most_words}, and the run begins at a uniform one of the
     words where it has room: it leaves alone what another corruption selected and special tokens,
-    and has at most `most_tokens` tokens. Where there is no such place, it has a word less; a row
+    and has at most `longest` tokens. Where there is no such place, it has a word less; a row
     without room for a single word has no run.
 
     Attributes:
@@ -40,6 +40,7 @@ class OneRun(Selector):
     Differs: the paper does not say how long n-grams are.
     """
 
+    needs: ClassVar[frozenset[str]] = WordUnits.needs
     avoids_taken: ClassVar[bool] = True
 
     most_words: int = 5
@@ -89,7 +90,8 @@ class OneRun(Selector):
         return np.minimum(lengths, self.longest)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_one_run(batch, self.most_words, self.longest)
+        units = self.units.examine(batch, rules, vocabulary)
+        return units + examine_one_run(batch, self.most_words, self.longest)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
@@ -141,12 +143,17 @@ def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> W
     """
     begins, ends = _word_borders(units)
     count = len(begins)
-    apart = np.ones(count + 1, np.bool_)
-    apart[1:-1] = begins[1:] != ends[:-1]
-    apart[offsets_of(units.counts)] = True
-    borders = np.flatnonzero(apart)
-    reach = np.repeat(borders[1:], np.diff(borders))
+    # A word that a separator splits is in no run, which would have the separator in it.
+    sizes = np.ones(count, np.int64) if units.lengths is None else units.lengths
+    split = ends - begins > sizes
+    borders = np.ones(count + 1, np.bool_)
+    borders[1:-1] = (begins[1:] != ends[:-1]) | split[1:]
+    borders[offsets_of(units.counts)] = True
+    last = np.flatnonzero(borders)
+    reach = np.repeat(last[1:], np.diff(last))
     np.minimum(reach, np.searchsorted(ends, begins + longest, "right"), out=reach)
+    reach = np.minimum(reach - np.arange(count), most_words)
+    reach[split] = 0
     word_of = np.full(tokens, -1, np.int32)
     word_of[units.candidates] = units.unit_of
     return WordRuns(
@@ -156,7 +163,7 @@ def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> W
         units.counts,
         begins=begins,
         ends=ends,
-        reach=np.minimum(reach - np.arange(count), most_words).astype(np.uint8),
+        reach=reach.astype(np.uint8),
         word_of=word_of,
     )
 

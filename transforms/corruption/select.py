@@ -50,7 +50,7 @@ class BudgetedUnits(BudgetedSelector):
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return selection_oracles(totals, rules.copies, self.units.words)
+        return selection_oracles(totals, rules.copies, self.units)
 
 
 def choose_units(
