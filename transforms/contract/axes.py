@@ -9,7 +9,7 @@ A part of a recipe is a frozen dataclass that follows one of these protocols and
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -94,12 +94,10 @@ class Units(Protocol):
     """What is selected as a whole.
 
     Attributes:
-      needs: What must be known of tokens.
       special: Special tokens are units too.
       words: Units have one token or more, and begin where the word starts of `as_words` are.
     """
 
-    needs: ClassVar[frozenset[str]]
     words: ClassVar[bool]
 
     @property
@@ -131,8 +129,11 @@ class Budget(Protocol):
         ...
 
 
+Table = TypeVar("Table", bound=UnitTable)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(Generic[Table]):
     """What a selector chooses from.
 
     Attributes:
@@ -143,13 +144,23 @@ class Batch:
     """
 
     examples: Examples
-    units: UnitTable
+    units: Table
     max_seq_length: int
     taken: Bool | None = None
 
 
+class SelectCopy(Protocol[Table]):
+    """Chooses the spans of one copy of examples."""
+
+    def prepare(self, examples: Examples) -> Table:
+        """Finds the units, once for all copies of a batch that are selected in this way."""
+        ...
+
+    def select(self, batch: Batch[Table], rng: np.random.Generator) -> Spans: ...
+
+
 class Select(Protocol):
-    """Chooses spans of examples.
+    """Says how the spans of every copy are chosen.
 
     Attributes:
       avoids_taken: It leaves alone what corruptions before it selected. Only such a selector can
@@ -172,15 +183,9 @@ class Select(Protocol):
         """Returns the stored number of each copy's stage; nothing without stages."""
         ...
 
-    def of_copy(self, copy: int, copies: int) -> "Select":
-        """Returns the selector of one of so many copies: of its stage, or itself."""
+    def of_copy(self, copy: int, copies: int) -> SelectCopy[Any]:
+        """Returns what selects in one of so many copies: for its stage, or for all alike."""
         ...
-
-    def prepare(self, examples: Examples) -> UnitTable:
-        """Finds the units, once for all copies of a batch."""
-        ...
-
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans: ...
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         """Returns int64[R]: the maximum number of tokens that rows of these lengths can lose."""

@@ -55,7 +55,7 @@ class GeometricSpans(BudgetedSelector):
         if self.most_words < 1:
             raise ValueError(f"most_words must be at least 1, got {self.most_words}")
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         units = batch.units
         lengths = np.diff(units.row_offsets)
         budgets = np.minimum(self.budget.tokens(lengths, batch.max_seq_length, rng), lengths)

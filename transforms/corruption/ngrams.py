@@ -15,6 +15,7 @@ from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import in_random_order
 from transforms.corruption.selector import BudgetedSelector
@@ -50,7 +51,7 @@ class BudgetedNgrams(BudgetedSelector):
         if not 1 <= self.most_words <= 32:
             raise ValueError(f"most_words must be in [1, 32], got {self.most_words}")
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         units, offsets = batch.units, batch.examples.offsets
         budgets = self.budget.tokens(np.diff(offsets), batch.max_seq_length, rng)
         lengths = units.lengths

@@ -22,7 +22,7 @@ from transforms.corruption.units import WordUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneRun(Selector):
+class OneRun(Selector["WordRuns"]):
     """One run of whole words a row, all of whose tokens are free.
 
     The number of words is uniform in {1..most_words}, and the run begins at a uniform one of the
@@ -61,10 +61,8 @@ class OneRun(Selector):
             self.units.find(examples), len(examples.ids), self.most_words, self.longest
         )
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch["WordRuns"], rng: np.random.Generator) -> Spans:
         units, examples = batch.units, batch.examples
-        if not isinstance(units, WordRuns):
-            raise TypeError("the units must be what `prepare` makes of these examples")
         words = random_below(rng, self.most_words, len(examples)) + 1
         places = random_bits(rng, len(examples)).astype(np.uint64)
         room, offsets = units.room(batch.taken), offsets_of(units.counts)

@@ -15,6 +15,7 @@ from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.selector import BudgetedSelector
 from transforms.corruption.units import TokenUnits
@@ -38,7 +39,7 @@ class BudgetedUnits(BudgetedSelector):
     units: Units = TokenUnits()
     budget: Budget = RoundedBudget()
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         lengths, units = np.diff(batch.examples.offsets), batch.units
         budgets = self.budget.tokens(lengths, batch.max_seq_length, rng)
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))

@@ -26,7 +26,7 @@ _DIGITS = 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ShuffledTrigrams(Selector):
+class ShuffledTrigrams(Selector[UnitTable]):
     """Windows of three neighbouring tokens that nothing else has touched.
 
     The places where three free tokens stand side by side are tried in random order, and a window is
@@ -62,7 +62,7 @@ class ShuffledTrigrams(Selector):
     def prepare(self, examples: Examples) -> UnitTable:
         return TokenUnits().find(examples)
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         examples, taken = batch.examples, batch.taken
         free = ~examples.special if taken is None else ~(examples.special | taken)
         opens = trigram_starts(free, examples.offsets)
