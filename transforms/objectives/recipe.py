@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,6 +29,19 @@ MAX_PASSES = 1000
 """The rows of all passes over a shard are held in memory together."""
 
 
+class MismatchError(ValueError):
+    """Two parts do not go together.
+
+    Attributes:
+      field: The field that needs another part.
+      fits: Says whether a part can stand there.
+    """
+
+    def __init__(self, message: str, field: str, fits: Callable[[Any], bool]) -> None:
+        super().__init__(message)
+        self.field, self.fits = field, fits
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Corruption:
     """One corruption of examples, which the model learns to undo.
@@ -44,15 +58,19 @@ class Corruption:
 
     def __post_init__(self) -> None:
         if self.select.cycle > 1 and not self.targets.stored:
-            raise ValueError(
-                "stages are shared out among stored copies; with targets that are not stored, "
-                "select BernoulliUnits of one kind"
+            raise MismatchError(
+                "stages are shared out among stored copies, and "
+                f"{type(self.targets).__name__} stores none",
+                "select",
+                lambda select: select.cycle == 1,
             )
         length = self.rewrite.span_length
         if length is not None and length != self.select.span_length:
-            raise ValueError(
-                f"{type(self.rewrite).__name__} needs windows of three tokens, which "
-                f"ShuffledTrigrams selects; {type(self.select).__name__} selects something else"
+            raise MismatchError(
+                f"{type(self.rewrite).__name__} needs spans of {length} tokens each, and "
+                f"{type(self.select).__name__} selects other spans",
+                "select",
+                lambda select: select.span_length == length,
             )
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
@@ -126,10 +144,12 @@ class Recipe:
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be in [1, {most}], got {getattr(self, name)}")
         if bool(self.pair.relations) != self.segment.for_pairs:
-            raise ValueError(
+            pairs = "with" if self.pair.relations else "without"
+            raise MismatchError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "
-                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
-                "DrawnChunks or DialogueTurns, recipes without pairs pack anything else"
+                f"{type(self.pair).__name__}, which makes a recipe {pairs} pairs",
+                "segment",
+                lambda segment: segment.for_pairs == bool(self.pair.relations),
             )
         for name in self.store:
             if name not in columns.OF_TEXT:
