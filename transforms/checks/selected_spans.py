@@ -46,7 +46,7 @@ def _examine_borders(batch: StoredBatch) -> list[Findings]:
 
 
 def continuations(batch: StoredBatch) -> Bool:
-    """Returns bool[T]: the token goes on with the word of the token right before it."""
+    """Returns bool[T]: the token continues the word of the token right before it."""
     found: Bool = ~(batch.word_flags | batch.special)
     found[1:] &= ~batch.special[:-1]
     found[batch.offsets[:-1]] = False

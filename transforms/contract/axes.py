@@ -69,16 +69,17 @@ class Pair(Protocol):
       labels: Relation to label; relations that are not in it are not predicted.
       records: The text is labelled records of a query and a title, see
         `transforms.records.labelled_records`.
-      wants: What the text lacks if there are no examples; empty if that is never so.
-      segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
+      no_examples_reason: Why a text makes no examples, for people; empty if any text makes some.
+      alphanumeric_segments: Every segment has a letter, digit or ideograph; pairs
+        without one are not made.
       needs_others: It may take text from another document, so a shard needs two.
     """
 
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
     records: ClassVar[bool]
-    wants: ClassVar[str]
-    segments_say: ClassVar[bool]
+    no_examples_reason: ClassVar[str]
+    alphanumeric_segments: ClassVar[bool]
 
     @property
     def relations(self) -> Sequence[str]: ...
@@ -239,16 +240,16 @@ class Targets(Protocol):
 
     Attributes:
       name: Of what is predicted, for columns, statistics and losses.
-      stored: Whether there are columns; else the trainer draws the corruption anew.
+      stored: Whether there are columns; else the trainer samples the corruption in every epoch.
       standard: Whether the originals of its tokens are predicted from the vocabulary, which is all
         that the standard columns of an export can say.
-      leads: Whether a recipe's first corruption may have it.
+      can_be_first: Whether a recipe's first corruption may have it.
       task: What is learned of them, by name; the trainer has a table of these names.
     """
 
     stored: ClassVar[bool]
     standard: ClassVar[bool]
-    leads: ClassVar[bool]
+    can_be_first: ClassVar[bool]
     task: ClassVar[str]
 
     @property

@@ -127,16 +127,16 @@ class StoredBatch:
         Example, rows of 4 and 3 tokens and a copy each that selects [1, 3] and [1, 3]: the last
         positions are 3 and 3, so the second row is overrun.
         """
-        filled = self.selected.lengths > 0
-        last = np.full(len(filled), -1)
+        nonempty = self.selected.lengths > 0
+        last = np.full(len(nonempty), -1)
         if len(self.selected.values):
             # Positions ascend in a valid row, so the greatest is the last. Where they do not, that
             # is a breach of its own, and the greatest may be any.
             values = self.selected.values
-            last[filled] = values[self.selected.offsets[1:][filled] - 1]
+            last[nonempty] = values[self.selected.offsets[1:][nonempty] - 1]
             if not self.ascending.all():
-                starts = self.selected.offsets[:-1][filled]
-                last[filled] = np.maximum.reduceat(values, starts)
+                starts = self.selected.offsets[:-1][nonempty]
+                last[nonempty] = np.maximum.reduceat(values, starts)
         return any_copy(last.reshape(-1, self.copies) >= self.lengths[:, None])
 
     @functools.cached_property

@@ -39,7 +39,7 @@ class BudgetedNgrams(BudgetedSelector):
 
     Randomness: an order of the words, and 32 bits for each word.
     Source: Lan et al. 2020, 3.1; google-research/albert create_pretraining_data.py:426-553.
-    Differs: all draws come from the seed; the reference draws n from a generator of its own.
+    Differs: all samples come from the seed; the reference samples n from a generator of its own.
     """
 
     units: Units = WordUnits()
@@ -62,7 +62,7 @@ class BudgetedNgrams(BudgetedSelector):
         table = run_thresholds(self.most_words, favor_short=self.favor_short)
         for numbers, order in in_random_order(units.counts, rng):
             draws = random_bits(rng, order.size).reshape(order.shape)
-            rows = _Rows(firsts[numbers], units.counts[numbers], budgets[numbers])
+            rows = _WordsOfRows(firsts[numbers], units.counts[numbers], budgets[numbers])
             _take_runs(chosen, order, draws, table, rows, lengths)
         return units.spans(np.flatnonzero(chosen))
 
@@ -77,7 +77,7 @@ class BudgetedNgrams(BudgetedSelector):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Rows:
+class _WordsOfRows:
     """Some rows: where their words begin, how many they are, how many tokens may be taken."""
 
     firsts: Int64
@@ -101,7 +101,7 @@ def run_thresholds(most: int, *, favor_short: bool) -> Int64:
 
 
 def _take_runs(
-    chosen: Bool, order: Array, draws: Array, table: Int64, rows: _Rows, lengths: Int64
+    chosen: Bool, order: Array, draws: Array, table: Int64, rows: _WordsOfRows, lengths: Int64
 ) -> None:
     """Walks each row's order, taking runs that fit; all rows take a step together.
 

@@ -31,8 +31,8 @@ class OneRun(Selector["WordRuns"]):
     without room for a single word has no run.
 
     Attributes:
-      most_words: Longest run in words.
-      longest: Longest run in tokens.
+      most_words: Maximum number of words of a run.
+      longest: Maximum number of tokens of a run.
 
     Randomness: 32 bits a row for the words, 32 for the place.
     Source: Kong et al. 2020, "A Mutual Information Maximization Perspective of Language
@@ -104,7 +104,7 @@ class WordRuns(UnitTable):
     Attributes:
       begins: int64[U]; flat position of each word's first token.
       ends: int64[U]; the position behind its last one.
-      reach: uint8[U]; most words of a run that begins there, whatever is taken.
+      reach: uint8[U]; maximum number of words of a run that begins there, whatever is taken.
       word_of: int32[T]; the word of each token, -1 for special ones.
     """
 
@@ -114,7 +114,7 @@ class WordRuns(UnitTable):
     word_of: Array
 
     def room(self, taken: Bool | None) -> Bytes:
-        """Returns uint8[U]: most words of a run that begins there and has no token of bool[T]."""
+        """Returns uint8[U]: like `reach`, for runs that have none of the tokens of bool[T]."""
         if taken is None:
             return self.reach
         # The last place is that of special tokens, and the end of the last run.
@@ -137,7 +137,7 @@ def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> W
       units: The words.
       tokens: Of all rows, special ones included.
       most_words: Of a run.
-      longest: Most tokens of a run.
+      longest: Maximum number of tokens of a run.
     """
     begins, ends = _word_borders(units)
     count = len(begins)

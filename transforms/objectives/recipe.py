@@ -108,11 +108,11 @@ class Recipe:
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
       labels: Labels of single tokens.
-      store: What else is stored of tokens, so that training may draw the masks of objectives that
+      store: What else is stored of tokens, so that training may sample the masks of objectives that
         read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
-      passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
+      passes: How many times the corpus is segmented and paired (BERT's dupe factor).
       objective_column: Every row carries the name of the recipe, in a column `objective`; the
         members of a mixture have it.
       parity: Fields that restore the reference where the defaults deviate from it: path to value.
@@ -175,13 +175,13 @@ class Recipe:
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"two corruptions of {self.name} have the same name: {kinds}")
         if self.stored and len(self.stored) < len(self.corrupt):
-            # Drawn anew, a corruption could not leave alone what is stored of another.
+            # Sampled in training, a corruption could not leave alone what is stored of another.
             fresh = [each.targets.name for each in self.corrupt if not each.targets.stored]
             raise ValueError(
                 f"{self.name} stores what some corruptions select, and what {', '.join(fresh)} "
-                "selects is drawn in training; let the targets of all be stored, or of none"
+                "selects is sampled in training; let the targets of all be stored, or of none"
             )
-        if self.corrupt and not self.corrupt[0].targets.leads:
+        if self.corrupt and not self.corrupt[0].targets.can_be_first:
             raise ValueError(
                 f"{type(self.corrupt[0].targets).__name__} cannot be the targets of the first "
                 f"corruption of {self.name}"
@@ -232,7 +232,7 @@ class Recipe:
             min_segments=1 if columns.NO_SECOND in self.pair.relations else self.segments,
             capacity=self.capacity,
             relations=self.pair.relations,
-            segments_say=self.pair.segments_say,
+            alphanumeric_segments=self.pair.alphanumeric_segments,
             turns=self.segment.dialogue,
             inner_roles=frozenset(role for part in self.parts for role in part.inner_roles),
             words_stored=columns.WORDS in self.store,

@@ -29,7 +29,7 @@ class SentenceChunks(Part):
 
     Attributes:
       short_rate: Probability that a document's target is not the capacity but uniform in
-        {2..capacity}; one draw a document and pass.
+        {2..capacity}; sampled for each document and pass.
 
     Source: google-research/bert create_pretraining_data.py:223-255.
     """
