@@ -5,12 +5,12 @@ from typing import Any
 
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.task import Head, LabelHead, Task
-from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)

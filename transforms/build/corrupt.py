@@ -9,8 +9,8 @@ import pyarrow as pa
 from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import annotation_arrays
 from transforms.arrays.arrow_lists import arrow_list
+from transforms.arrays.marks import annotation_arrays
 from transforms.arrays.ragged import flagged_positions
 from transforms.arrays.spans import Spans
 from transforms.contract.axes import Batch, Copy, Rewrite, SelectCopy

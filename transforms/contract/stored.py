@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import column_positions, span_marks, token_spans
+from transforms.arrays.marks import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices
 from transforms.arrays.spans import Spans
 from transforms.contract.rules import RowRules
@@ -33,7 +33,7 @@ class StoredBatch:
         row and copy.
       seen: uint16[P] or uint32[P]; what the model sees there.
       earlier: The same positions of the corruptions before it.
-      annotations: The marks of annotated tokens, by name; see `transforms.annotate.annotations`.
+      annotations: The marks of annotated tokens, by name; see `transforms.arrays.marks`.
       turn_end: The separator after turns; None where rows are no dialogues.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import marked_spans
+from transforms.arrays.marks import marked_spans
 from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts

@@ -13,7 +13,7 @@ import numpy as np
 from schemas.columns import has_spans
 from schemas.records import Int64, Packing, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import BEGINS, INSIDE
+from transforms.arrays.marks import BEGINS, INSIDE
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.layout import examine_filling
 from transforms.checks.sentence_starts import examine_sentence_starts
