@@ -45,7 +45,8 @@ class BudgetedUnits(BudgetedSelector):
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        rows = self.units.as_words(batch, rules)
+        # Single tokens are examined without word starts, which saves a sixth of the time.
+        rows = self.units.as_words(batch, rules) if self.units.words else batch
         return examine_selection(rows, self.units, self.budget, rules.max_seq_length)
 
     def oracles(
