@@ -8,6 +8,8 @@ import pyarrow as pa
 
 BATCH_ROWS = 4096
 """Rows of a record batch: few batches a file, and one fits into a cache."""
+IGNORED = -100
+"""The label of a token that is not to be predicted."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,8 +18,8 @@ from schemas.checked_json import DamagedError, PositiveCount, RelativePath, Sha2
 from schemas.manifest_parts import FileEntry
 from schemas.regular_files import read_regular
 from trainer.options import TrainOptions
-from transforms.build.write_shard import file_sha256
 from transforms.files.atomic_files import sync_folder
+from transforms.files.checked_files import file_sha256
 
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
 UNFINISHED = ".unfinished"

@@ -12,7 +12,7 @@ from trainer.checkpoint import Checkpoint
 from trainer.loader.training_data import TrainingData
 from trainer.models.family import configurations
 from trainer.options import TrainOptions
-from transforms.build.write_shard import file_sha256
+from transforms.files.checked_files import file_sha256
 
 _NAMED = 4
 """Differences between runs that an error names at most."""

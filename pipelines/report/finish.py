@@ -94,7 +94,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     messages = [
         f"{recipe.name} made no examples of {documents:,} document(s): "
         + (
-            recipe.pair.wants
+            recipe.pair.no_examples_reason
             or f"nothing in them makes a row; `shardmill recipes {recipe.name}` says what does"
         )
         for recipe in empty

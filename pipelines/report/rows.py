@@ -15,7 +15,7 @@ from schemas.checked_json import DamagedError
 from schemas.columns import ENTITY_IDS, SENTENCES, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
-from transforms.annotate.annotations import marked_spans
+from transforms.arrays.marks import marked_spans
 from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Corruption

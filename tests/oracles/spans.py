@@ -7,7 +7,7 @@ import numpy as np
 from schemas.annotations import KINDS
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS
 from schemas.records import Array, Bytes, Tokens
-from transforms.annotate.annotations import BEGINS, INSIDE
+from transforms.arrays.marks import BEGINS, INSIDE
 from transforms.arrays.randomness import rng_for
 
 

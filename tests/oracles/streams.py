@@ -77,4 +77,5 @@ def select_once(
     max_seq_length: int = 512,
 ) -> Spans:
     """Selects once, as the build does for each copy."""
-    return how.select(Batch(examples, how.prepare(examples), max_seq_length, taken), rng)
+    once = how.of_copy(0, 1)
+    return once.select(Batch(examples, once.prepare(examples), max_seq_length, taken), rng)

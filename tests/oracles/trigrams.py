@@ -1,4 +1,4 @@
-"""Windows of three tokens the slow way: one place after another, one row at a time."""
+"""Trigrams the slow way: one place after another, one row at a time."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def places_of(free: Sequence[bool]) -> list[int]:
 
 
 def side_by_side(free: Sequence[bool]) -> int:
-    """Returns how many windows fit into a row, taken greedily from its left end."""
+    """Returns how many trigrams fit into a row, taken greedily from its left end."""
     found, at = 0, 0
     while at + WINDOW <= len(free):
         if all(free[at : at + WINDOW]):
@@ -24,25 +24,25 @@ def side_by_side(free: Sequence[bool]) -> int:
 
 
 def wanted(free: Sequence[bool], rate: float, unit: str) -> int:
-    """Returns how many windows a row should have."""
+    """Returns how many trigrams a row should have."""
     exact = Fraction(repr(rate))
     if unit == "windows_per_token":
         return round(len(free) * rate)
     return math.ceil(exact * side_by_side(free))
 
 
-def select_windows(free: Sequence[bool], order: Sequence[int], windows: int) -> list[int]:
-    """Returns where the windows of one row begin, ascending.
+def select_trigrams(free: Sequence[bool], order: Sequence[int], trigrams: int) -> list[int]:
+    """Returns where the trigrams of one row begin, ascending.
 
     Args:
-      free: Tokens that windows may have.
+      free: Tokens that trigrams may have.
       order: The places of `places_of` in the order in which they are tried, by their number there.
-      windows: How many to take.
+      trigrams: How many to take.
     """
     places, left, found = places_of(free), list(free), []
     for number in order:
         place = places[number]
-        if len(found) < windows and all(left[place : place + WINDOW]):
+        if len(found) < trigrams and all(left[place : place + WINDOW]):
             found.append(place)
             left[place : place + WINDOW] = [False] * WINDOW
     return sorted(found)

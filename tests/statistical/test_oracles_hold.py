@@ -9,6 +9,7 @@ from schemas.records import ShardId
 from tests.support.recipes import varied
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from transforms.build.examine import examine, judge
+from transforms.contract.axes import Units
 from transforms.contract.oracle import gather
 from transforms.corruption.budgets import RandomizedBudget
 from transforms.corruption.geometric import GeometricSpans
@@ -95,11 +96,13 @@ def test_other_compositions(
     check(recipe, 1)
 
 
-@pytest.mark.parametrize("units", [PhraseUnits(), EntityUnits()])
+@pytest.mark.parametrize(
+    "units", [TokenUnits(), TokenUnits(special=True), WordUnits(), PhraseUnits(), EntityUnits()]
+)
 @pytest.mark.parametrize("select", [BudgetedUnits, BudgetedNgrams, GeometricSpans])
-def test_budgets_of_annotated_spans(
-    select: type[BudgetedUnits | BudgetedNgrams | GeometricSpans], units: PhraseUnits | EntityUnits
+def test_budgets_of_all_units(
+    select: type[BudgetedUnits | BudgetedNgrams | GeometricSpans], units: Units
 ) -> None:
-    """A span may begin or end inside a word: what is selected whole are units, not words."""
+    """What is selected whole are units: a phrase or a token may begin or end inside a word."""
     corruption = Corruption(select=select(units=units))
     check(dataclasses.replace(OBJECTIVES["roberta-wwm-ext"], corrupt=(corruption,)), 1)

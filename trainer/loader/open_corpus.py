@@ -12,7 +12,7 @@ from schemas.manifest_file import parse_manifest
 from schemas.manifest_parts import ShardEntry
 from schemas.regular_files import read_regular
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
-from transforms.build.write_shard import file_sha256
+from transforms.files.checked_files import file_sha256
 
 _ADVICE = "run shardmill verify for a full check"
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from schemas.columns import IGNORED
 from trainer.models.attention import NAME
 from trainer.models.encoder import layer_flops
 from trainer.rows.layouts import Batch
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm, Rate, cross_entropy_term
-from transforms.build.standard_columns import IGNORED
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 """Folders in a checkpoint, each for `from_pretrained`."""

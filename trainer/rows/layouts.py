@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.records import Array, Int64
 from trainer.rows.masked_rows import MaskedRows
 from transforms.arrays.ragged import positions_in_row, row_numbers
-from transforms.build.standard_columns import IGNORED
 
 Batch = Mapping[str, Tensor]
 """Tensors by name; the names are those of Hugging Face where it has them."""

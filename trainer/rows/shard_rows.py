@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, IGNORED, has_spans
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
 from trainer.rows.shard_checks import map_shard, record_batches, relations_of
-from transforms.annotate.annotations import span_marks
+from transforms.arrays.marks import span_marks
 from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.spans import Spans
-from transforms.build.standard_columns import IGNORED
 from transforms.contract.stored import special_tokens
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
@@ -139,7 +138,7 @@ class MappedShards:
 
     # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 0 1 0 | 1 0 1 0
     def marks(self, rows: Int64, name: str, tokens: Ragged) -> Array:
-        """Returns [T]: the marks of an annotation, see `transforms.annotate.annotations`."""
+        """Returns [T]: the marks of an annotation, see `transforms.arrays.marks`."""
         if name in self._spans:
             starts, ends = (flat_positions(tokens, each) for each in self.spans(rows, name))
             return span_marks(Spans(starts, ends), len(tokens.values))

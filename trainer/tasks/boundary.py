@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu, linear
 
+from schemas.columns import IGNORED
 from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.task import Head, LabelHead, Task, initialise
-from transforms.build.standard_columns import IGNORED
 from transforms.windows.lay_out import Layout
 
 MAX_OFFSETS = 20

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, filled, sequence_borders
 from trainer.rows.masked_rows import MaskedRows
@@ -17,7 +18,6 @@ from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.members import task_types
 from trainer.tasks.task import Head, Task
 from transforms.arrays.ragged import offsets_of, positions_in_row, range_indices, row_numbers
-from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from schemas.columns import ENTITY_IDS
+from schemas.columns import ENTITY_IDS, IGNORED
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
 from trainer.rows.layouts import Batch, Packed, Padded, filled
@@ -18,7 +18,6 @@ from trainer.tasks.gather import gather_rows
 from trainer.tasks.task import LabelHead, Task, linear
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.arrays.randomness import random_below
-from transforms.build.standard_columns import IGNORED
 
 REPLACED, REMOVED = 5, 15
 """Percent of aligned tokens whose entity is replaced by another one of the batch, and removed."""

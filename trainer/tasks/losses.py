@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from transforms.build.standard_columns import IGNORED
+from schemas.columns import IGNORED
 
 
 class Rate(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
@@ -12,7 +13,6 @@ from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, Task
-from transforms.build.standard_columns import IGNORED
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from transforms.build.standard_columns import IGNORED
 
 
 class Head(torch.nn.Module):

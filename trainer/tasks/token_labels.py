@@ -5,12 +5,13 @@ from typing import Any
 
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.task import Head, LabelHead, Task, linear
-from transforms.build.standard_columns import IGNORED, token_label_column
+from transforms.build.standard_columns import token_label_column
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from schemas.records import Bool, Int64
 from transforms.arrays.ragged import range_indices, row_numbers
 
 TRIGRAM = 3
-"""Length of the windows that are shuffled, and whose original order is predicted."""
+"""Length of the spans that are shuffled, and whose original order is predicted."""
 PERMUTATIONS = np.array(list(itertools.permutations(range(TRIGRAM))), np.int64)
 """int64[6, 3]; all permutations of three tokens, the identity first."""
 
@@ -97,9 +97,9 @@ def disjoint_trigrams(free: Bool, offsets: Int64) -> Int64:
     """
     before, after = np.zeros(len(free), np.bool_), np.zeros(len(free), np.bool_)
     before[1:], after[:-1] = free[:-1], free[1:]
-    filled = np.diff(offsets) > 0
-    before[offsets[:-1][filled]] = False
-    after[offsets[1:][filled] - 1] = False
+    nonempty = np.diff(offsets) > 0
+    before[offsets[:-1][nonempty]] = False
+    after[offsets[1:][nonempty] - 1] = False
     firsts, lasts = np.flatnonzero(free & ~before), np.flatnonzero(free & ~after)
     rows = row_numbers(np.diff(offsets))[firsts]
     found = np.zeros(len(offsets) - 1, np.int64)

@@ -1,6 +1,7 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +9,11 @@ import pyarrow as pa
 from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import annotation_arrays
 from transforms.arrays.arrow_lists import arrow_list
+from transforms.arrays.marks import annotation_arrays
 from transforms.arrays.ragged import flagged_positions
 from transforms.arrays.spans import Spans
-from transforms.contract.axes import Batch, Copy, Rewrite, Select
+from transforms.contract.axes import Batch, Copy, Rewrite, SelectCopy
 from transforms.objectives.recipe import Recipe
 
 Generators = tuple[np.random.Generator, np.random.Generator]
@@ -108,8 +109,8 @@ def draw_copies(
 
 
 def _draw(
-    batch: Batch,
-    select: Select,
+    batch: Batch[Any],
+    select: SelectCopy[Any],
     rewrite: Rewrite,
     vocabulary: Vocabulary,
     generators: Generators,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import Column, list_of, schema_of
+from schemas.columns import IGNORED, Column, list_of, schema_of
 from schemas.records import Array, Int64
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import range_indices
@@ -13,9 +13,6 @@ from transforms.contract.axes import Pair
 from transforms.contract.stored import StoredBatch
 from transforms.labels.token_labels import TokenLabels
 from transforms.windows.token_types import token_types
-
-IGNORED = -100
-"""The label of a token that is not to be predicted."""
 
 COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.sealed import open_sealed, sealed_json
 from transforms.files.atomic_files import atomic_file, write_atomically
+from transforms.files.checked_files import file_sha256
 from transforms.files.paths import list_folder
 from transforms.files.storage import is_local, join
 from transforms.files.work_folder import check_owner, entry_path, read_bytes
@@ -203,15 +203,6 @@ def read_entries_as(
 def is_intact(path: str, entry: Entry) -> bool:
     """Returns whether a file has the sha256 of its entry; of one in a store that is not read."""
     return not is_local(path) or file_sha256(path) == entry.sha256
-
-
-def file_sha256(path: str) -> str:
-    """Returns the sha256 of a file on this machine."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def file_sizes(folder: str) -> dict[str, int]:

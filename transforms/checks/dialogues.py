@@ -13,8 +13,8 @@ def examine_turns(batch: StoredBatch, separator: int, least: int, most: int) -> 
     Args:
       batch: Rows.
       separator: Id of the separator.
-      least: Fewest turns.
-      most: Most turns.
+      least: Minimum number of turns.
+      most: Maximum number of turns.
     """
     ended = batch.ids == separator
     turns = np.diff(offsets_of(ended)[batch.offsets])

@@ -56,8 +56,8 @@ def _segments(batch: StoredBatch, rules: RowRules) -> Findings:
 
 def _text(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> list[Findings]:
     """Checks that rows, and both their segments, have text; see `transforms.tokens.text_tokens`."""
-    says = rules.segments_say
-    text = text_tokens(batch.ids, batch.special, vocabulary.kinds, says=says)
+    alphanumeric = rules.alphanumeric_segments
+    text = text_tokens(batch.ids, batch.special, vocabulary.kinds, alphanumeric=alphanumeric)
     if text is None:
         return []
     before, begins, ends = offsets_of(text), batch.offsets[:-1], batch.offsets[1:]
@@ -66,8 +66,8 @@ def _text(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> list[F
         middles = np.minimum(begins + batch.second_segment_start, ends)
         lone = lone_rows(batch, rules)
         empty = (before[middles] == before[begins]) | ((before[ends] == before[middles]) & ~lone)
-        name = "a segment has no letter, digit or ideograph" if says else "a segment has no text"
-        found.append(breach(name, empty))
+        missing = "letter, digit or ideograph" if alphanumeric else "text"
+        found.append(breach(f"a segment has no {missing}", empty))
     return found
 
 

@@ -26,15 +26,15 @@ _EDGE = 0.3
 
 
 def examine_one_run(batch: StoredBatch, most_words: int, longest: int) -> Findings:
-    """Checks that a copy selects one run of whole words, apart from other selections."""
+    """Checks that a copy selects one run of whole words, disjoint from other selections."""
     lengths = batch.selected.lengths
-    filled = lengths > 0
-    first, last = batch.selected.offsets[:-1][filled], batch.selected.offsets[1:][filled] - 1
-    apart = np.zeros(len(lengths), np.bool_)
+    nonempty = lengths > 0
+    first, last = batch.selected.offsets[:-1][nonempty], batch.selected.offsets[1:][nonempty] - 1
+    broken = np.zeros(len(lengths), np.bool_)
     values = batch.selected.values.astype(np.int64)
-    apart[filled] = values[last] - values[first] + 1 != lengths[filled]
+    broken[nonempty] = values[last] - values[first] + 1 != lengths[nonempty]
     words = np.zeros(len(lengths), np.int64)
-    words[filled] = np.add.reduceat(batch.word_flags[batch.flat], first) if len(first) else 0
+    words[nonempty] = np.add.reduceat(batch.word_flags[batch.flat], first) if len(first) else 0
     met = np.zeros(len(batch), np.bool_)
     for other in batch.earlier:
         met |= _overlap(batch, other.values, other.lengths)
@@ -42,9 +42,9 @@ def examine_one_run(batch: StoredBatch, most_words: int, longest: int) -> Findin
     counts = {f"run.of_{n}": int(sizes[n]) for n in range(most_words + 1)}
     return gather(
         [
-            Findings(counts | _places(batch, values, first, filled)),
+            Findings(counts | _places(batch, values, first, nonempty)),
             breach("a word is selected in part", partly_selected(batch)),
-            breach("selected tokens are not one run", any_copy(_rows(batch, apart))),
+            breach("selected tokens are not one run", any_copy(_rows(batch, broken))),
             breach(
                 "a run has more words or tokens than it may",
                 any_copy(_rows(batch, (words > most_words) | (lengths > longest))),
@@ -68,9 +68,9 @@ def _overlap(batch: StoredBatch, values: Array, lengths: Int64) -> Bool:
     return batch.rows_with(np.flatnonzero(taken[ours]))
 
 
-def _places(batch: StoredBatch, values: Int64, first: Int64, filled: Bool) -> dict[str, int]:
+def _places(batch: StoredBatch, values: Int64, first: Int64, nonempty: Bool) -> dict[str, int]:
     """Counts by eighths of the row where runs begin, in rows of many tokens."""
-    length = np.repeat(batch.lengths, batch.copies)[filled]
+    length = np.repeat(batch.lengths, batch.copies)[nonempty]
     long = length >= _LONG
     eighth = values[first][long] * _EIGHTHS // length[long]
     hits = np.bincount(eighth, minlength=_EIGHTHS)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.columns import WORDS
 from schemas.records import Bool, Int64
 from transforms.arrays.ragged import offsets_of, positions_in_row
 from transforms.arrays.randomness import rng_for
@@ -49,7 +48,7 @@ def sample(
     some = take_stored_rows(
         batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1))
     )
-    if WORDS in units.needs:
+    if units.words:
         starts, sizes = word_units(some)
     else:
         starts = np.arange(len(some.ids)) if units.special else np.flatnonzero(~some.special)
@@ -66,7 +65,7 @@ def sample(
     chosen = selection_matrix(some)[:, starts]
     counts = _where(chosen, row, in_row)
     counts |= _overlaps(chosen, in_row, _MANY_SPANS * (skip + 1) if skip else _MANY_CHOSEN)
-    if WORDS in units.needs:
+    if units.words:
         large = (budget.bounds(some.lengths, max_seq_length)[0] >= _LARGE_BUDGET)[row]
         counts["select.words"] = int(np.count_nonzero(large)) * some.copies
         counts["select.words_tokens"] = int(sizes[large].sum()) * some.copies

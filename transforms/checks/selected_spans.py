@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.columns import WORDS
 from schemas.records import Bool
 from transforms.checks.sampling import inner_sample_oracles, sample
-from transforms.checks.selection import candidates_of, examine_tokens, filled
+from transforms.checks.selection import budgets_used, candidates_of, examine_tokens
 from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, gather
 from transforms.contract.stored import StoredBatch, any_copy
@@ -19,7 +18,7 @@ def examine_spans(
     """Checks how many tokens are selected and that runs are of whole words, and samples which."""
     text = candidates_of(batch, units.special)
     found = [examine_tokens(batch, budget, units.special, max_seq_length, text)]
-    if WORDS in units.needs:
+    if units.words:
         found.extend(_examine_borders(batch))
     found.append(sample(batch, units, budget, max_seq_length, skip=most_words - 1))
     return gather(found)
@@ -27,7 +26,7 @@ def examine_spans(
 
 def span_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
     """Judges how many tokens are selected in spans, and where."""
-    return [filled(totals, words=False), *inner_sample_oracles(totals, copies, most_words)]
+    return [budgets_used(totals, words=False), *inner_sample_oracles(totals, copies, most_words)]
 
 
 def _examine_borders(batch: StoredBatch) -> list[Findings]:
@@ -47,7 +46,7 @@ def _examine_borders(batch: StoredBatch) -> list[Findings]:
 
 
 def continuations(batch: StoredBatch) -> Bool:
-    """Returns bool[T]: the token goes on with the word of the token right before it."""
+    """Returns bool[T]: the token continues the word of the token right before it."""
     found: Bool = ~(batch.word_flags | batch.special)
     found[1:] &= ~batch.special[:-1]
     found[batch.offsets[:-1]] = False

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.columns import WORDS
 from schemas.records import Int64
 from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
 from transforms.checks.words import examine_words
@@ -21,7 +20,7 @@ def examine_selection(
     batch: StoredBatch, units: Units, budget: Budget, max_seq_length: int
 ) -> Findings:
     """Checks how many units are selected, and samples which."""
-    if WORDS in units.needs:
+    if units.words:
         found = examine_words(batch, budget, max_seq_length)
     else:
         found = examine_tokens(batch, budget, units.special, max_seq_length)
@@ -38,15 +37,19 @@ def examine_runs(
 
 def run_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
     """Judges how many words are selected in runs, and where."""
-    return [filled(totals, words=True), *run_sample_oracles(totals, copies, most_words)]
+    return [budgets_used(totals, words=True), *run_sample_oracles(totals, copies, most_words)]
 
 
-def selection_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[Oracle]:
+def selection_oracles(totals: Mapping[str, int], copies: int, units: Units) -> list[Oracle]:
     """Judges how many units are selected, and which."""
-    return [filled(totals, words), *sample_oracles(totals, copies, words)]
+    return [
+        budgets_used(totals, units.words),
+        *sample_oracles(totals, copies, units.words),
+        *special_oracles(totals, units.special),
+    ]
 
 
-def filled(totals: Mapping[str, int], words: bool) -> Oracle:
+def budgets_used(totals: Mapping[str, int], words: bool) -> Oracle:
     """Judges whether budgets are used up: nearly by words, and by single tokens wholly."""
     selected, most = totals.get("select.tokens", 0), totals.get("select.most", 0)
     low = totals.get("select.least", 0) * (_WORDS_FILL if words else 1)
@@ -121,8 +124,14 @@ def examine_special(batch: StoredBatch, special: bool) -> Findings:
     )
 
 
-def special_oracles(totals: Mapping[str, int]) -> list[Oracle]:
-    """Judges whether special tokens are selected as often as others."""
+def special_oracles(totals: Mapping[str, int], special: bool) -> list[Oracle]:
+    """Judges whether special tokens are selected as often as others, if they may be selected.
+
+    This holds for units that are selected one by one. A run reaches the tokens at the borders of a
+    row less often than others, and these are the special ones.
+    """
+    if not special:
+        return []
     trials = totals.get("select.special_tokens", 0)
     expected = totals.get("select.special_expected_millionths", 0) / _MILLION
     hits = totals.get("select.special", 0)

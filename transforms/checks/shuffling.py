@@ -1,4 +1,4 @@
-"""Checks of windows whose tokens stand in another order."""
+"""Checks of trigrams whose tokens stand in another order."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ from transforms.contract.stored import StoredBatch
 
 
 def examine_shuffling(batch: StoredBatch, *, identity: bool) -> Findings:
-    """Checks that every window holds its own tokens, and counts the orders that can be recognized.
+    """Checks that every trigram holds its own tokens, and counts the orders that can be recognized.
 
     Args:
       batch: Rows.
-      identity: Windows may be left as they are.
+      identity: Trigrams may be left as they are.
     """
     size = len(batch.seen) // TRIGRAM * TRIGRAM
     original = batch.original[:size].reshape(-1, TRIGRAM)
@@ -35,22 +35,22 @@ def examine_shuffling(batch: StoredBatch, *, identity: bool) -> Findings:
             "shuffle.changed": int(np.count_nonzero(original != seen)),
             **{f"shuffle.order_{n + 1}": int(count) for n, count in enumerate(counts)},
         }
-    ) + breach("a window does not hold its own tokens", _rows(batch, others))
+    ) + breach("a trigram does not hold its own tokens", _rows(batch, others))
     if not identity:
         same = np.zeros(len(seen), np.bool_)
         same[differ] = order == 0
-        found += breach("a window is left in its order", _rows(batch, same))
+        found += breach("a trigram is left in its order", _rows(batch, same))
     return found
 
 
 def shuffling_oracles(totals: Mapping[str, int], *, identity: bool) -> list[Oracle]:
-    """Judges the orders of windows whose three tokens differ."""
+    """Judges the orders of trigrams whose three tokens differ."""
     counts = [totals.get(f"shuffle.order_{n + 1}", 0) for n in range(len(PERMUTATIONS))]
     allowed = counts if identity else counts[1:]
     name = "every order of three tokens is as likely as every other"
     return [uniformity(name, allowed, [1] * len(allowed))]
 
 
-def _rows(batch: StoredBatch, windows: Bool) -> Bool:
-    """Returns bool[R]: the rows that have one of these windows."""
-    return batch.rows_with(TRIGRAM * np.flatnonzero(windows))
+def _rows(batch: StoredBatch, trigrams: Bool) -> Bool:
+    """Returns bool[R]: the rows that have one of these trigrams."""
+    return batch.rows_with(TRIGRAM * np.flatnonzero(trigrams))

@@ -1,4 +1,4 @@
-"""Checks of which windows of three tokens were selected, and how many."""
+"""Checks of which trigrams were selected, and how many."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,40 +15,40 @@ _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""
 _PARTS = 8
 _EDGE = 2.0
-"""Next to what is not free a window has fewer neighbours to be touched by, so it is taken a little
+"""Next to what is not free a trigram has fewer neighbours to be touched by, so it is taken a little
 more often; by how much grows with the rate."""
 
 
-def examine_trigrams(batch: StoredBatch, windows: Callable[[Bool, Int64], Int64]) -> Findings:
-    """Checks that windows are of three free tokens, and as many as there should be.
+def examine_trigrams(batch: StoredBatch, wanted_of: Callable[[Bool, Int64], Int64]) -> Findings:
+    """Checks that trigrams are of three free tokens, and as many as there should be.
 
     Args:
       batch: Rows.
-      windows: Returns int64[R], the number of windows of rows, from their free tokens, bool[T], and
-        the rows' offsets.
+      wanted_of: Returns int64[R], the number of trigrams that rows should have, from their free
+        tokens, bool[T], and the rows' offsets.
     """
-    apart = _broken_windows(batch)
+    broken = _broken_trigrams(batch)
     found = [
-        breach("a window is not of three neighbouring tokens", apart),
+        breach("a trigram is not of three neighbouring tokens", broken),
         examine_special(batch, special=False),
     ]
-    if apart.any():
+    if broken.any():
         return gather(found)
     free = _free(batch)
     layers = _layers(batch)
-    wanted = windows(free, layers).reshape(batch.copies, -1).T
+    wanted = wanted_of(free, layers).reshape(batch.copies, -1).T
     chosen = _marks(batch, batch.selected)
     if not free[chosen].all():
         touched = np.flatnonzero(~free[_flat(batch, batch.selected)])
-        name = "a window has a token that another corruption selects"
+        name = "a trigram has a token that another corruption selects"
         found.append(breach(name, batch.rows_with(touched)))
     counts = batch.selected_counts // TRIGRAM
     left = trigram_starts(free & ~chosen, layers)
     room = (np.diff(offsets_of(left)[layers]) > 0).reshape(batch.copies, -1).T
     over = any_copy(counts > wanted)
-    found.append(breach("a copy has more windows than its rate asks for", over))
+    found.append(breach("a copy has more trigrams than its rate asks for", over))
     passed = any_copy((counts < wanted) & room)
-    found.append(breach("a copy has too few windows, and room for one more", passed))
+    found.append(breach("a copy has too few trigrams, and room for one more", passed))
     totals = {
         "select.windows": int(counts.sum()),
         "select.windows_wanted": int(wanted.sum()),
@@ -58,13 +58,13 @@ def examine_trigrams(batch: StoredBatch, windows: Callable[[Bool, Int64], Int64]
 
 
 def trigram_oracles(totals: Mapping[str, int], rate: float) -> list[Oracle]:
-    """Judges where windows begin."""
+    """Judges where trigrams begin."""
     eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
-    name = "windows are everywhere in a row alike"
+    name = "trigrams are everywhere in a row alike"
     return [uniformity(name, eighths, [1] * _PARTS, _EDGE * rate)]
 
 
-def _broken_windows(batch: StoredBatch) -> Bool:
+def _broken_trigrams(batch: StoredBatch) -> Bool:
     """Finds rows whose positions do not come in threes of neighbours."""
     lists = batch.selected.lengths
     if np.any(lists % TRIGRAM):
@@ -97,12 +97,12 @@ def _marks(batch: StoredBatch, *lists: Ragged) -> Bool:
 
 
 def _free(batch: StoredBatch) -> Bool:
-    """Returns bool[C * T]: tokens that the windows of a copy may have."""
+    """Returns bool[C * T]: tokens that the trigrams of a copy may have."""
     return ~(np.tile(batch.special, batch.copies) | _marks(batch, *batch.earlier))
 
 
 def _where(batch: StoredBatch) -> Findings:
-    """Counts windows by eighths of the places where they could begin, in a sample of the rows.
+    """Counts trigrams by eighths of the places where they could begin, in a sample of the rows.
 
     All eighths are equally large; the places that are over are left out.
     """

@@ -59,18 +59,18 @@ def _examine_kinds(batch: StoredBatch, kinds: TokenKinds) -> Findings:
     inner[batch.offsets[:-1]] = False
     found = [
         (
-            "a word begins inside a word: at a piece that goes on with the one before it",
+            "a word begins inside a word: at a piece that continues the one before it",
             inner & starts & kinds.continues[ids] & ~kinds.ideograph[ids],
         ),
         (
-            "a word goes on behind a space: at a piece that begins with one",
+            "a word continues after a space: at a piece that begins with one",
             text & ~starts & kinds.after_space[ids],
         ),
     ]
     if kinds.before_space.any():
         behind = inner & ~starts
         behind[1:] &= kinds.before_space[ids[:-1]]
-        found.append(("a word goes on behind a piece that has a space inside", behind))
+        found.append(("a word continues after a piece that has a space inside", behind))
     return gather(breach(name, batch.rows_of_tokens(tokens)) for name, tokens in found)
 
 
@@ -111,7 +111,7 @@ def examine_words(
 
 
 def _continues(batch: StoredBatch) -> Bool:
-    """Returns bool[T]: the token goes on with the word of the candidate before it."""
+    """Returns bool[T]: the token continues the word of the candidate before it."""
     return ~(batch.word_flags | batch.special)
 
 
@@ -119,15 +119,15 @@ def partly_selected(batch: StoredBatch) -> Bool:
     """Finds the rows where a copy selects some but not all tokens of a word.
 
     A word is selected in part if and only if somewhere a selected token and an unselected one are
-    neighbours in it. A word that goes on behind a special token is looked at apart.
+    neighbours in it. A word that continues after a special token is examined separately.
     """
     inside = _continues(batch)
-    apart = np.zeros(len(batch), np.bool_)
+    split = np.zeros(len(batch), np.bool_)
     behind = np.flatnonzero(inside[1:] & batch.special[:-1]) + 1
     if len(behind):
-        apart[np.searchsorted(batch.offsets, behind, "right") - 1] = True
-        rows = np.flatnonzero(apart)
-        apart[rows] = _partly_selected_densely(take_stored_rows(batch, rows))
+        split[np.searchsorted(batch.offsets, behind, "right") - 1] = True
+        rows = np.flatnonzero(split)
+        split[rows] = _partly_selected_densely(take_stored_rows(batch, rows))
         inside[behind] = False
     links = inside.view(np.uint8).copy()
     links[:-1] |= links[1:] << 1
@@ -139,7 +139,7 @@ def partly_selected(batch: StoredBatch) -> Bool:
     broken[begins] = True
     partly = broken[:-1] & (link & 1).view(np.bool_)
     partly |= broken[1:] & (link > 1)
-    found: Bool = apart | batch.rows_with(np.flatnonzero(partly))
+    found: Bool = split | batch.rows_with(np.flatnonzero(partly))
     return found
 
 

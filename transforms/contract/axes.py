@@ -9,7 +9,7 @@ A part of a recipe is a frozen dataclass that follows one of these protocols and
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -69,16 +69,17 @@ class Pair(Protocol):
       labels: Relation to label; relations that are not in it are not predicted.
       records: The text is labelled records of a query and a title, see
         `transforms.records.labelled_records`.
-      wants: What the text lacks if there are no examples; empty if that is never so.
-      segments_say: Every segment has a letter, digit or ideograph; pairs without one are not made.
+      no_examples_reason: Why a text makes no examples, for people; empty if any text makes some.
+      alphanumeric_segments: Every segment has a letter, digit or ideograph; pairs
+        without one are not made.
       needs_others: It may take text from another document, so a shard needs two.
     """
 
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
     records: ClassVar[bool]
-    wants: ClassVar[str]
-    segments_say: ClassVar[bool]
+    no_examples_reason: ClassVar[str]
+    alphanumeric_segments: ClassVar[bool]
 
     @property
     def relations(self) -> Sequence[str]: ...
@@ -94,12 +95,10 @@ class Units(Protocol):
     """What is selected as a whole.
 
     Attributes:
-      needs: What must be known of tokens.
       special: Special tokens are units too.
       words: Units have one token or more, and begin where the word starts of `as_words` are.
     """
 
-    needs: ClassVar[frozenset[str]]
     words: ClassVar[bool]
 
     @property
@@ -108,7 +107,10 @@ class Units(Protocol):
     def find(self, examples: Examples) -> UnitTable: ...
 
     def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
-        """Returns the rows with word starts where units begin."""
+        """Returns the rows with word starts where units begin.
+
+        Where special tokens are units too, none is marked as special.
+        """
         ...
 
 
@@ -128,8 +130,11 @@ class Budget(Protocol):
         ...
 
 
+Table = TypeVar("Table", bound=UnitTable)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(Generic[Table]):
     """What a selector chooses from.
 
     Attributes:
@@ -140,13 +145,23 @@ class Batch:
     """
 
     examples: Examples
-    units: UnitTable
+    units: Table
     max_seq_length: int
     taken: Bool | None = None
 
 
+class SelectCopy(Protocol[Table]):
+    """Chooses the spans of one copy of examples."""
+
+    def prepare(self, examples: Examples) -> Table:
+        """Finds the units, once for all copies of a batch that are selected in this way."""
+        ...
+
+    def select(self, batch: Batch[Table], rng: np.random.Generator) -> Spans: ...
+
+
 class Select(Protocol):
-    """Chooses spans of examples.
+    """Says how the spans of every copy are chosen.
 
     Attributes:
       avoids_taken: It leaves alone what corruptions before it selected. Only such a selector can
@@ -169,15 +184,9 @@ class Select(Protocol):
         """Returns the stored number of each copy's stage; nothing without stages."""
         ...
 
-    def of_copy(self, copy: int, copies: int) -> "Select":
-        """Returns the selector of one of so many copies: of its stage, or itself."""
+    def of_copy(self, copy: int, copies: int) -> SelectCopy[Any]:
+        """Returns what selects in one of so many copies: for its stage, or for all alike."""
         ...
-
-    def prepare(self, examples: Examples) -> UnitTable:
-        """Finds the units, once for all copies of a batch."""
-        ...
-
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans: ...
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         """Returns int64[R]: the maximum number of tokens that rows of these lengths can lose."""
@@ -231,16 +240,16 @@ class Targets(Protocol):
 
     Attributes:
       name: Of what is predicted, for columns, statistics and losses.
-      stored: Whether there are columns; else the trainer draws the corruption anew.
+      stored: Whether there are columns; else the trainer samples the corruption in every epoch.
       standard: Whether the originals of its tokens are predicted from the vocabulary, which is all
         that the standard columns of an export can say.
-      leads: Whether a recipe's first corruption may have it.
+      can_be_first: Whether a recipe's first corruption may have it.
       task: What is learned of them, by name; the trainer has a table of these names.
     """
 
     stored: ClassVar[bool]
     standard: ClassVar[bool]
-    leads: ClassVar[bool]
+    can_be_first: ClassVar[bool]
     task: ClassVar[str]
 
     @property

@@ -13,13 +13,16 @@ class Part:
     """A part of a recipe. By itself it demands nothing.
 
     Attributes:
-      needs: What must be known of every token: "words", or a name of `schemas.columns.ANNOTATIONS`.
       follows_counts: What it draws follows the counts of a vocabulary that has some.
       needs_others: It may take text from another document, so a shard needs two.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
     follows_counts: ClassVar[bool] = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What must be known of every token: "words", or names of `schemas.columns.ANNOTATIONS`."""
+        return frozenset()
 
     @property
     def needs_others(self) -> bool:

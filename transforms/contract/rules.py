@@ -65,13 +65,13 @@ class RowRules:
       name: Of the recipe.
       max_seq_length: Longest row in tokens, special tokens included.
       copies: Independent corruptions of each row.
-      passes: Times that the corpus is packed and paired anew.
+      passes: How many times the corpus is packed and paired.
       layout: Special tokens around the segments.
       segments: Maximum number of segments of a row: 1 or 2.
       min_segments: Minimum number of segments of a row: 1 or 2.
       capacity: Tokens of text that fit into a row that has all its segments.
       relations: Names that `pair_relation` may have; empty without that column.
-      segments_say: Every segment has a letter, digit or ideograph.
+      alphanumeric_segments: Every segment has a letter, digit or ideograph.
       turns: Rows are turns of a dialogue, each with a separator after it.
       inner_roles: Roles of the special tokens that stand inside a segment.
       words_stored: `word_starts` is stored for its own sake, so that it is checked in any case.
@@ -89,7 +89,7 @@ class RowRules:
     min_segments: int
     capacity: int
     relations: Sequence[str]
-    segments_say: bool
+    alphanumeric_segments: bool
     turns: bool
     inner_roles: frozenset[str]
     words_stored: bool

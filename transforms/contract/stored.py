@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import column_positions, span_marks, token_spans
+from transforms.arrays.marks import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices
 from transforms.arrays.spans import Spans
 from transforms.contract.rules import RowRules
@@ -33,7 +33,7 @@ class StoredBatch:
         row and copy.
       seen: uint16[P] or uint32[P]; what the model sees there.
       earlier: The same positions of the corruptions before it.
-      annotations: The marks of annotated tokens, by name; see `transforms.annotate.annotations`.
+      annotations: The marks of annotated tokens, by name; see `transforms.arrays.marks`.
       turn_end: The separator after turns; None where rows are no dialogues.
     """
 
@@ -127,16 +127,16 @@ class StoredBatch:
         Example, rows of 4 and 3 tokens and a copy each that selects [1, 3] and [1, 3]: the last
         positions are 3 and 3, so the second row is overrun.
         """
-        filled = self.selected.lengths > 0
-        last = np.full(len(filled), -1)
+        nonempty = self.selected.lengths > 0
+        last = np.full(len(nonempty), -1)
         if len(self.selected.values):
             # Positions ascend in a valid row, so the greatest is the last. Where they do not, that
             # is a breach of its own, and the greatest may be any.
             values = self.selected.values
-            last[filled] = values[self.selected.offsets[1:][filled] - 1]
+            last[nonempty] = values[self.selected.offsets[1:][nonempty] - 1]
             if not self.ascending.all():
-                starts = self.selected.offsets[:-1][filled]
-                last[filled] = np.maximum.reduceat(values, starts)
+                starts = self.selected.offsets[:-1][nonempty]
+                last[nonempty] = np.maximum.reduceat(values, starts)
         return any_copy(last.reshape(-1, self.copies) >= self.lengths[:, None])
 
     @functools.cached_property

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Bool, Int64
-from transforms.annotate.annotations import column_positions, token_spans
+from transforms.arrays.marks import column_positions, token_spans
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import any_copy, ragged, ragged_copies

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import random_bits, threshold
 from transforms.arrays.spans import Spans
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
+from transforms.checks.selection import special_oracles
 from transforms.contract.axes import Batch, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
@@ -21,7 +23,7 @@ from transforms.corruption.selector import Selector
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.units import TokenUnits
 
-STAGE_UNITS: Mapping[str, Units] = {
+STAGE_UNITS: Mapping[str, TokenUnits | PhraseUnits | EntityUnits] = {
     "basic": TokenUnits(),
     "phrase": PhraseUnits(),
     "entity": EntityUnits(),
@@ -30,7 +32,7 @@ STAGE_UNITS: Mapping[str, Units] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BernoulliUnits(Selector):
+class BernoulliUnits(Selector[UnitTable]):
     """Every unit with the same probability, whatever becomes of the others.
 
     The number of selected units of a row is binomial: there is no budget and no cap, and a short
@@ -53,7 +55,7 @@ class BernoulliUnits(Selector):
     def prepare(self, examples: Examples) -> UnitTable:
         return self.units.find(examples)
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         units = batch.units
         chosen = random_bits(rng, int(units.counts.sum())) < threshold(self.rate)
         return units.spans(np.flatnonzero(chosen))
@@ -70,11 +72,12 @@ class BernoulliUnits(Selector):
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         found = bernoulli_oracles(totals, self.rate, "unit")
-        return [all_units(totals, self.rate, ["unit"]), *found]
+        special = special_oracles(totals, self.units.special)
+        return [all_units(totals, self.rate, ["unit"]), *found, *special]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StagedUnits(Selector):
+class StagedUnits(Part):
     """Every unit with the same probability; what a unit is depends on the stage of the copy.
 
     Stage "basic" takes every token for itself (in Chinese a character, else a piece of a word),
@@ -98,6 +101,9 @@ class StagedUnits(Selector):
       of files; here every row has a selection for every stage.
     """
 
+    avoids_taken: ClassVar[bool] = False
+    span_length: ClassVar[int | None] = None
+
     stages: tuple[str, ...] = ("basic=1", "phrase=1", "entity=1")
     rate: float = 0.15
 
@@ -108,7 +114,7 @@ class StagedUnits(Selector):
             raise ValueError(f"stages must be named once each, got {','.join(self.stages)!r}")
 
     @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]
+    def needs(self) -> frozenset[str]:
         """What the units of its stages need."""
         return frozenset[str]().union(*(STAGE_UNITS[name].needs for name, _ in self.weights))
 
@@ -146,27 +152,17 @@ class StagedUnits(Selector):
         """Returns what selects in one of so many copies."""
         return BernoulliUnits(units=STAGE_UNITS[self.stage_names(copies)[copy]], rate=self.rate)
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.of_copy(0, 1).prepare(examples)
-
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
-        return self.of_copy(0, 1).select(batch, rng)
-
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return lengths
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         examples = batch.examples(rules)
         names = np.array(self.stage_names(rules.copies))
-        found = [
-            part.examine(batch, rules, vocabulary)
-            for part in {STAGE_UNITS[name] for name in names.tolist()}
-            if isinstance(part, Part)
-        ]
+        found = []
         for name in dict.fromkeys(names.tolist()):
-            table = STAGE_UNITS[name].find(examples)
-            copies = np.flatnonzero(names == name)
-            found.append(examine_bernoulli(batch, table, copies, self.rate, name))
+            units, copies = STAGE_UNITS[name], np.flatnonzero(names == name)
+            found.append(units.examine(batch, rules, vocabulary))
+            found.append(examine_bernoulli(batch, units.find(examples), copies, self.rate, name))
         return gather(found)
 
     def oracles(

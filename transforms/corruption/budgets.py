@@ -21,7 +21,7 @@ def check_rate(rate: float) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _ShareOfLength(Part):
-    """A budget that follows from the length of a row, without a draw.
+    """A budget that follows from the length of a row, without randomness.
 
     Attributes:
       rate: Fraction of the sequence, in (0, 1).

@@ -23,22 +23,22 @@ from transforms.corruption.units import WordUnits
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GeometricSpans(BudgetedSelector):
-    """Spans of whole words, drawn until the row's budget is used up exactly.
+    """Spans of whole words, sampled until the row's budget is used up exactly.
 
-    Again and again a length in words and a token are drawn. If the token is selected already, both
-    are drawn anew. Else the span begins with the token's word and goes on to the right for as many
-    words as were drawn, words included that are selected already. It ends sooner where its segment
-    ends, or where the budget does, and there it may end inside a word. Spans may overlap and touch;
-    those that do are one span in the end.
+    Again and again a length in words and a token are sampled. If the token is selected already,
+    both are sampled again. Else the span begins with the token's word and extends to the right by
+    as many words as were sampled, words included that are selected already. It ends sooner where
+    its segment ends, or where the budget does, and there it may end inside a word. Spans may
+    overlap and touch; those that do are one span in the end.
 
     Attributes:
       units: What counts as a word.
       budget: How many tokens a row may lose; special tokens are not counted.
       geometric_p: A span has n words with probability proportional to (1 - geometric_p) ** n.
-      most_words: Longest span that is drawn.
+      most_words: Longest span that is sampled, in words.
 
-    Randomness: 32 bits for a length and 32 for a token, for each span and each draw that hits what
-      is selected.
+    Randomness: 32 bits for a length and 32 for a token, for each span and each token that is
+      selected already.
     Source: Joshi et al. 2020, 3.1; facebookresearch/SpanBERT pretraining/fairseq/data/masking.py
       (PairWithSpanMaskingScheme).
     Differs: masks follow from the seed; of two segments, a span lies in one.
@@ -55,7 +55,7 @@ class GeometricSpans(BudgetedSelector):
         if self.most_words < 1:
             raise ValueError(f"most_words must be at least 1, got {self.most_words}")
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         units = batch.units
         lengths = np.diff(units.row_offsets)
         budgets = np.minimum(self.budget.tokens(lengths, batch.max_seq_length, rng), lengths)

@@ -15,6 +15,7 @@ from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import in_random_order
 from transforms.corruption.selector import BudgetedSelector
@@ -38,7 +39,7 @@ class BudgetedNgrams(BudgetedSelector):
 
     Randomness: an order of the words, and 32 bits for each word.
     Source: Lan et al. 2020, 3.1; google-research/albert create_pretraining_data.py:426-553.
-    Differs: all draws come from the seed; the reference draws n from a generator of its own.
+    Differs: all samples come from the seed; the reference samples n from a generator of its own.
     """
 
     units: Units = WordUnits()
@@ -50,7 +51,7 @@ class BudgetedNgrams(BudgetedSelector):
         if not 1 <= self.most_words <= 32:
             raise ValueError(f"most_words must be in [1, 32], got {self.most_words}")
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         units, offsets = batch.units, batch.examples.offsets
         budgets = self.budget.tokens(np.diff(offsets), batch.max_seq_length, rng)
         lengths = units.lengths
@@ -61,7 +62,7 @@ class BudgetedNgrams(BudgetedSelector):
         table = run_thresholds(self.most_words, favor_short=self.favor_short)
         for numbers, order in in_random_order(units.counts, rng):
             draws = random_bits(rng, order.size).reshape(order.shape)
-            rows = _Rows(firsts[numbers], units.counts[numbers], budgets[numbers])
+            rows = _WordsOfRows(firsts[numbers], units.counts[numbers], budgets[numbers])
             _take_runs(chosen, order, draws, table, rows, lengths)
         return units.spans(np.flatnonzero(chosen))
 
@@ -76,7 +77,7 @@ class BudgetedNgrams(BudgetedSelector):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Rows:
+class _WordsOfRows:
     """Some rows: where their words begin, how many they are, how many tokens may be taken."""
 
     firsts: Int64
@@ -100,7 +101,7 @@ def run_thresholds(most: int, *, favor_short: bool) -> Int64:
 
 
 def _take_runs(
-    chosen: Bool, order: Array, draws: Array, table: Int64, rows: _Rows, lengths: Int64
+    chosen: Bool, order: Array, draws: Array, table: Int64, rows: _WordsOfRows, lengths: Int64
 ) -> None:
     """Walks each row's order, taking runs that fit; all rows take a step together.
 

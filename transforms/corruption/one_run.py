@@ -22,17 +22,17 @@ from transforms.corruption.units import WordUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneRun(Selector):
+class OneRun(Selector["WordRuns"]):
     """One run of whole words a row, all of whose tokens are free.
 
     The number of words is uniform in {1..most_words}, and the run begins at a uniform one of the
     words where it has room: it leaves alone what another corruption selected and special tokens,
-    and has at most `most_tokens` tokens. Where there is no such place, it has a word less; a row
+    and has at most `longest` tokens. Where there is no such place, it has a word less; a row
     without room for a single word has no run.
 
     Attributes:
-      most_words: Longest run in words.
-      longest: Longest run in tokens.
+      most_words: Maximum number of words of a run.
+      longest: Maximum number of tokens of a run.
 
     Randomness: 32 bits a row for the words, 32 for the place.
     Source: Kong et al. 2020, "A Mutual Information Maximization Perspective of Language
@@ -40,6 +40,7 @@ class OneRun(Selector):
     Differs: the paper does not say how long n-grams are.
     """
 
+    needs: ClassVar[frozenset[str]] = WordUnits.needs
     avoids_taken: ClassVar[bool] = True
 
     most_words: int = 5
@@ -60,10 +61,8 @@ class OneRun(Selector):
             self.units.find(examples), len(examples.ids), self.most_words, self.longest
         )
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch["WordRuns"], rng: np.random.Generator) -> Spans:
         units, examples = batch.units, batch.examples
-        if not isinstance(units, WordRuns):
-            raise TypeError("the units must be what `prepare` makes of these examples")
         words = random_below(rng, self.most_words, len(examples)) + 1
         places = random_bits(rng, len(examples)).astype(np.uint64)
         room, offsets = units.room(batch.taken), offsets_of(units.counts)
@@ -89,7 +88,8 @@ class OneRun(Selector):
         return np.minimum(lengths, self.longest)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_one_run(batch, self.most_words, self.longest)
+        units = self.units.examine(batch, rules, vocabulary)
+        return units + examine_one_run(batch, self.most_words, self.longest)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
@@ -104,7 +104,7 @@ class WordRuns(UnitTable):
     Attributes:
       begins: int64[U]; flat position of each word's first token.
       ends: int64[U]; the position behind its last one.
-      reach: uint8[U]; most words of a run that begins there, whatever is taken.
+      reach: uint8[U]; maximum number of words of a run that begins there, whatever is taken.
       word_of: int32[T]; the word of each token, -1 for special ones.
     """
 
@@ -114,7 +114,7 @@ class WordRuns(UnitTable):
     word_of: Array
 
     def room(self, taken: Bool | None) -> Bytes:
-        """Returns uint8[U]: most words of a run that begins there and has no token of bool[T]."""
+        """Returns uint8[U]: like `reach`, for runs that have none of the tokens of bool[T]."""
         if taken is None:
             return self.reach
         # The last place is that of special tokens, and the end of the last run.
@@ -137,16 +137,21 @@ def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> W
       units: The words.
       tokens: Of all rows, special ones included.
       most_words: Of a run.
-      longest: Most tokens of a run.
+      longest: Maximum number of tokens of a run.
     """
     begins, ends = _word_borders(units)
     count = len(begins)
-    apart = np.ones(count + 1, np.bool_)
-    apart[1:-1] = begins[1:] != ends[:-1]
-    apart[offsets_of(units.counts)] = True
-    borders = np.flatnonzero(apart)
-    reach = np.repeat(borders[1:], np.diff(borders))
+    # A word that a separator splits is in no run, which would have the separator in it.
+    sizes = np.ones(count, np.int64) if units.lengths is None else units.lengths
+    split = ends - begins > sizes
+    borders = np.ones(count + 1, np.bool_)
+    borders[1:-1] = (begins[1:] != ends[:-1]) | split[1:]
+    borders[offsets_of(units.counts)] = True
+    last = np.flatnonzero(borders)
+    reach = np.repeat(last[1:], np.diff(last))
     np.minimum(reach, np.searchsorted(ends, begins + longest, "right"), out=reach)
+    reach = np.minimum(reach - np.arange(count), most_words)
+    reach[split] = 0
     word_of = np.full(tokens, -1, np.int32)
     word_of[units.candidates] = units.unit_of
     return WordRuns(
@@ -156,7 +161,7 @@ def word_runs(units: UnitTable, tokens: int, most_words: int, longest: int) -> W
         units.counts,
         begins=begins,
         ends=ends,
-        reach=np.minimum(reach - np.arange(count), most_words).astype(np.uint8),
+        reach=reach.astype(np.uint8),
         word_of=word_of,
     )
 

@@ -17,7 +17,7 @@ class EvenIds(Part):
     """All ids with equal chance.
 
     Attributes:
-      exclude: Roles of special tokens that are never drawn.
+      exclude: Roles of special tokens that are never sampled.
 
     Randomness: 32 bits an id.
     Source: google-research/bert create_pretraining_data.py:405 (whole vocabulary);

@@ -42,7 +42,7 @@ class MaskRandomKeep(Part):
     Attributes:
       mask: Probability of the mask token.
       random: Probability of a random token; what remains is kept.
-      exclude: Roles of special tokens that are never drawn at random.
+      exclude: Roles of special tokens that are never sampled.
 
     Randomness: 32 bits a token, and one uniform id for each token that becomes random, which may
       be the token itself.
@@ -93,12 +93,12 @@ class MaskRandomKeep(Part):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShuffleTokens(Part):
-    """The three tokens of every window in another order, each order as likely as every other.
+    """The three tokens of every trigram in another order, each order as likely as every other.
 
     Attributes:
       identity: The order may stay as it is, as one of the six; else it is one of the other five.
 
-    Randomness: 32 bits a window.
+    Randomness: 32 bits a trigram.
     Source: Wang et al. 2020, 2.1 (StructBERT), with K = 3.
     """
 
@@ -132,15 +132,15 @@ class ShuffleTokens(Part):
 class MaskRandomKeepRuns(Part):
     """For each run of selected tokens as a whole: mask tokens, random tokens, or what stood there.
 
-    A run is all that is selected without a gap. Random tokens are drawn one by one.
+    A run is all that is selected without a gap. Random tokens are sampled one by one.
 
     Attributes:
       mask: Probability that all tokens of a run become the mask token.
       random: Probability that all become random tokens; what remains is kept.
       random_ids: Where random tokens come from.
 
-    Randomness: 32 bits a run, and what `random_ids` draws for each token that becomes random, which
-      may be the token itself.
+    Randomness: 32 bits a run, and what `random_ids` samples for each token that becomes random,
+      which may be the token itself.
     Source: Joshi et al. 2020, 3.1; facebookresearch/SpanBERT pretraining/fairseq/data/masking.py
       (span_masking).
     """

@@ -15,6 +15,7 @@ from transforms.contract.axes import Batch, Budget, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.selector import BudgetedSelector
 from transforms.corruption.units import TokenUnits
@@ -38,19 +39,20 @@ class BudgetedUnits(BudgetedSelector):
     units: Units = TokenUnits()
     budget: Budget = RoundedBudget()
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         lengths, units = np.diff(batch.examples.offsets), batch.units
         budgets = self.budget.tokens(lengths, batch.max_seq_length, rng)
         return units.spans(np.flatnonzero(choose_units(units.counts, units.lengths, budgets, rng)))
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        rows = self.units.as_words(batch, rules)
+        # Single tokens are examined without word starts, which saves a sixth of the time.
+        rows = self.units.as_words(batch, rules) if self.units.words else batch
         return examine_selection(rows, self.units, self.budget, rules.max_seq_length)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return selection_oracles(totals, rules.copies, self.units.words)
+        return selection_oracles(totals, rules.copies, self.units)
 
 
 def choose_units(

@@ -1,19 +1,19 @@
 """What selectors have in common."""
 
 import abc
-from typing import ClassVar
+from typing import ClassVar, Generic
 
 import numpy as np
 
 from schemas.records import Examples, Int64
 from transforms.arrays.spans import Spans
-from transforms.contract.axes import Batch, Budget, Select, Units
+from transforms.contract.axes import Batch, Budget, Table, Units
 from transforms.contract.part import Part
 from transforms.contract.unit_table import UnitTable
 
 
-class Selector(Part, abc.ABC):
-    """A selector without stages, whose spans may have any length; see `Select`."""
+class Selector(Part, abc.ABC, Generic[Table]):
+    """A selector without stages, whose spans may have any length; see `Select`, `SelectCopy`."""
 
     avoids_taken: ClassVar[bool] = False
     span_length: ClassVar[int | None] = None
@@ -28,20 +28,20 @@ class Selector(Part, abc.ABC):
     def stage_numbers(self, copies: int) -> list[int]:
         return []
 
-    def of_copy(self, copy: int, copies: int) -> Select:
+    def of_copy(self, copy: int, copies: int) -> "Selector[Table]":
         return self
 
     @abc.abstractmethod
-    def prepare(self, examples: Examples) -> UnitTable: ...
+    def prepare(self, examples: Examples) -> Table: ...
 
     @abc.abstractmethod
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans: ...
+    def select(self, batch: Batch[Table], rng: np.random.Generator) -> Spans: ...
 
     @abc.abstractmethod
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64: ...
 
 
-class BudgetedSelector(Selector):
+class BudgetedSelector(Selector[UnitTable]):
     """A selector of units, as many as fit into a budget of tokens."""
 
     @property

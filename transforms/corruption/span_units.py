@@ -8,7 +8,7 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Bool, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import marked_spans
+from transforms.arrays.marks import marked_spans
 from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts
@@ -54,7 +54,7 @@ class _SpanUnits(Part):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PhraseUnits(_SpanUnits):
-    """Whole phrases, and whole words outside them; a word is cut at the border of a phrase.
+    """Whole phrases, and whole words outside them; a word is cut at the boundary of a phrase.
 
     Source: Sun et al. 2019, 3.2.2 (ERNIE 1.0); PaddlePaddle/ERNIE, branch repro, README.md:904-918
       (seg_labels).
@@ -67,7 +67,7 @@ class PhraseUnits(_SpanUnits):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EntityUnits(_SpanUnits):
-    """Whole named entities, and whole words outside them; a word is cut at an entity's border.
+    """Whole named entities, and whole words outside them; a word is cut at an entity's boundary.
 
     Source: Sun et al. 2019, 3.2.3 (ERNIE 1.0); PaddlePaddle/ERNIE, branch repro, README.md:904-918
       (seg_labels).

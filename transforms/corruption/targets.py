@@ -64,7 +64,7 @@ class MaskedTokens(_NamedTargets):
 
     stored: ClassVar[bool] = True
     standard: ClassVar[bool] = True
-    leads: ClassVar[bool] = True
+    can_be_first: ClassVar[bool] = True
     task: ClassVar[str] = "masked"
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
@@ -99,7 +99,7 @@ class ContrastedRun(MaskedTokens):
     """
 
     standard: ClassVar[bool] = False
-    leads: ClassVar[bool] = False
+    can_be_first: ClassVar[bool] = False
     task: ClassVar[str] = "contrasted"
 
     name: str = "ngram"
@@ -128,7 +128,7 @@ class MaskedSpans(MaskedTokens):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FreshTokens(_NamedTargets):
-    """Nothing is stored: the trainer draws this corruption anew in every epoch.
+    """Nothing is stored: the trainer samples this corruption again in every epoch.
 
     Attributes:
       name: What losses of this corruption are called.
@@ -138,7 +138,7 @@ class FreshTokens(_NamedTargets):
 
     stored: ClassVar[bool] = False
     standard: ClassVar[bool] = False
-    leads: ClassVar[bool] = True
+    can_be_first: ClassVar[bool] = True
     task: ClassVar[str] = "masked"
 
     def columns(self, id_type: str) -> tuple[Column, ...]:

@@ -1,4 +1,4 @@
-"""Selects windows of three tokens, which a rewriter shuffles."""
+"""Selects trigrams, which a rewriter shuffles."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,26 +21,26 @@ from transforms.corruption.select import in_random_order
 from transforms.corruption.selector import Selector
 from transforms.corruption.units import TokenUnits
 
-PER_TOKEN, DISJOINT = UNITS = ("windows_per_token", "disjoint_trigrams")
+PER_TOKEN, DISJOINT = READINGS = ("windows_per_token", "disjoint_trigrams")
 _DIGITS = 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ShuffledTrigrams(Selector):
-    """Windows of three neighbouring tokens that nothing else has touched.
+class ShuffledTrigrams(Selector[UnitTable]):
+    """Trigrams, three neighbouring tokens each, that no other corruption has selected.
 
-    The places where three free tokens stand side by side are tried in random order, and a window is
-    taken wherever its three tokens are still free, until the row has as many as it should or none
-    is left. A token is free if it is no special token, if no corruption before this one selected it
-    (also if it was kept as it is), and if no window has it. So windows never overlap and never
-    reach over a separator. Windows are of tokens, not of words: they may begin or end inside a
-    word.
+    The places where three free tokens stand side by side are tried in random order, and a trigram
+    is taken wherever its three tokens are still free, until the row has as many as it should or
+    none is left. A token is free if it is no special token, if no corruption before this one
+    selected it (also if it was kept as it is), and if no trigram has it. So trigrams never overlap
+    and never reach over a separator. Trigrams are of tokens, not of words: they may begin or end
+    inside a word.
 
     Attributes:
-      rate: How many windows there are, in (0, 1); the paper says "5 % of trigrams".
+      rate: How many trigrams there are, in (0, 1); the paper says "5 % of trigrams".
       unit: What the rate is of. "windows_per_token": a row of n tokens, special ones included, has
-        round(rate * n) windows, half to even, so about 15 % of its tokens change places.
-        "disjoint_trigrams": a row has ceil(rate * t) windows, where t is how many windows of three
+        round(rate * n) trigrams, half to even, so about 15 % of its tokens change places.
+        "disjoint_trigrams": a row has ceil(rate * t) trigrams, where t is how many disjoint ones
         fit side by side into its runs of free tokens, so about 5 % of its tokens do.
 
     Randomness: an order of the places, for each row.
@@ -56,33 +56,37 @@ class ShuffledTrigrams(Selector):
 
     def __post_init__(self) -> None:
         check_rate(self.rate)
-        if self.unit not in UNITS:
-            raise ValueError(f"unit must be {' or '.join(UNITS)}, got {self.unit!r}")
+        if self.unit not in READINGS:
+            raise ValueError(f"unit must be {' or '.join(READINGS)}, got {self.unit!r}")
 
     def prepare(self, examples: Examples) -> UnitTable:
         return TokenUnits().find(examples)
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         examples, taken = batch.examples, batch.taken
         free = ~examples.special if taken is None else ~(examples.special | taken)
         opens = trigram_starts(free, examples.offsets)
-        wanted = self.windows(free, examples.offsets)
+        wanted = self.wanted(free, examples.offsets)
         places = np.flatnonzero(opens)
         counts = np.diff(offsets_of(opens)[examples.offsets])
         firsts = offsets_of(counts)[:-1]
         starts = np.zeros(len(opens), np.bool_)
         for rows, order in in_random_order(counts, rng):
-            _take_windows(
-                starts, opens, places, order, _Rows(firsts[rows], counts[rows], wanted[rows])
+            _take_trigrams(
+                starts,
+                opens,
+                places,
+                order,
+                _PlacesOfRows(firsts[rows], counts[rows], wanted[rows]),
             )
         begins = np.flatnonzero(starts)
         return Spans(begins, begins + TRIGRAM)
 
-    def windows(self, free: Bool, offsets: Int64) -> Int64:
-        """Returns int64[R]: how many windows a row should have, if there is room for them.
+    def wanted(self, free: Bool, offsets: Int64) -> Int64:
+        """Returns int64[R]: how many trigrams a row should have, if there is room for them.
 
         Args:
-          free: bool[T]; tokens that windows may have.
+          free: bool[T]; tokens that trigrams may have.
           offsets: int64[R + 1] of the rows.
         """
         if self.unit == PER_TOKEN:
@@ -101,7 +105,7 @@ class ShuffledTrigrams(Selector):
         return np.ceil(np.round(trigrams * self.rate, _DIGITS)).astype(np.int64)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_trigrams(batch, self.windows)
+        return examine_trigrams(batch, self.wanted)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
@@ -110,20 +114,22 @@ class ShuffledTrigrams(Selector):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Rows:
-    """Some rows: where their places begin, how many they are, how many windows they should have."""
+class _PlacesOfRows:
+    """Some rows: where their places begin, how many there are, how many trigrams are wanted."""
 
     firsts: Int64
     counts: Int64
     wanted: Int64
 
 
-def _take_windows(starts: Bool, opens: Bool, places: Int64, order: Array, rows: _Rows) -> None:
-    """Walks each row's order, taking windows whose tokens are free; all rows step together.
+def _take_trigrams(
+    starts: Bool, opens: Bool, places: Int64, order: Array, rows: _PlacesOfRows
+) -> None:
+    """Walks each row's order, taking trigrams whose tokens are free; all rows step together.
 
     Args:
-      starts: bool[T]; where windows are taken is written here.
-      opens: bool[T]; where windows can begin. Where one is taken, those that would touch it are
+      starts: bool[T]; where trigrams are taken is written here.
+      opens: bool[T]; where trigrams can begin. Where one is taken, those that would touch it are
         closed.
       places: int64[P]; these positions, as they were at the beginning.
       order: [R, most places]; the order in which they are tried.

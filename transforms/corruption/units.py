@@ -1,7 +1,6 @@
 """What is selected as a whole: tokens, or words."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -9,10 +8,10 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import offsets_of
-from transforms.checks.selection import examine_special, special_oracles
+from transforms.arrays.ragged import flagged_positions, offsets_of
+from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts
-from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
@@ -35,7 +34,9 @@ class TokenUnits(Part):
     special: bool = False
 
     def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
-        return batch
+        special = np.zeros_like(batch.special) if self.special else batch.special
+        starts = flagged_positions(~special, batch.offsets)
+        return dataclasses.replace(batch, special=special, word_starts=starts)
 
     def find(self, examples: Examples) -> UnitTable:
         candidates, counts = _candidates(examples, self.special)
@@ -43,11 +44,6 @@ class TokenUnits(Part):
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_special(batch, self.special)
-
-    def oracles(
-        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
-    ) -> list[Oracle]:
-        return special_oracles(totals) if self.special else []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -44,3 +45,12 @@ def read_checked(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UnreadableError("checksums", f"{name} was changed: its sha256 is not the manifest's")
     return content
+
+
+def file_sha256(path: str) -> str:
+    """Returns the sha256 of a file on this machine."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

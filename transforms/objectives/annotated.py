@@ -1,4 +1,4 @@
-"""Clean text with all that is known of its tokens: training draws the masks of any objective."""
+"""Clean text with all that is known of its tokens: training samples the masks of any objective."""
 
 from schemas.columns import SENTENCES, WORDS
 from transforms.objectives.recipe import Recipe
@@ -6,8 +6,8 @@ from transforms.windows.pack_windows import FullSentences
 
 ANNOTATED = Recipe(
     name="annotated",
-    summary="Clean full sentences with words, entities, phrases and sentence borders; "
-    "`train --objective` draws the masks.",
+    summary="Clean full sentences with words, entities, phrases and sentence boundaries; "
+    "`train --objective` samples the masks.",
     source="Liu et al. 2019, 4.1, dynamic masking",
     segment=FullSentences(),
     corrupt=(),

@@ -1,4 +1,4 @@
-"""ELECTRA: clean examples of one or two segments, whose masks the trainer draws."""
+"""ELECTRA: clean examples of one or two segments, whose masks the trainer samples."""
 
 from transforms.corruption.budgets import CappedBudget
 from transforms.corruption.rewrite import MaskRandomKeep

@@ -22,7 +22,7 @@ ERNIE1 = Recipe(
 
 ERNIE1_DLM = Recipe(
     name="ernie1-dlm",
-    summary="Masked tokens of dialogues, real ones and such with a turn of another dialogue.",
+    summary="Masked tokens of real dialogues, and of dialogues with one turn replaced.",
     source="Sun et al. 2019 (ERNIE 1.0), 4.2.4; no reference code was published",
     segment=DialogueTurns(),
     pair=DialogueReality(),

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,6 +29,19 @@ MAX_PASSES = 1000
 """The rows of all passes over a shard are held in memory together."""
 
 
+class MismatchError(ValueError):
+    """Two parts do not go together.
+
+    Attributes:
+      field: The field that needs another part.
+      fits: Says whether a part can stand there.
+    """
+
+    def __init__(self, message: str, field: str, fits: Callable[[Any], bool]) -> None:
+        super().__init__(message)
+        self.field, self.fits = field, fits
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Corruption:
     """One corruption of examples, which the model learns to undo.
@@ -44,15 +58,19 @@ class Corruption:
 
     def __post_init__(self) -> None:
         if self.select.cycle > 1 and not self.targets.stored:
-            raise ValueError(
-                "stages are shared out among stored copies; with targets that are not stored, "
-                "select BernoulliUnits of one kind"
+            raise MismatchError(
+                "stages are shared out among stored copies, and "
+                f"{type(self.targets).__name__} stores none",
+                "select",
+                lambda select: select.cycle == 1,
             )
         length = self.rewrite.span_length
         if length is not None and length != self.select.span_length:
-            raise ValueError(
-                f"{type(self.rewrite).__name__} needs windows of three tokens, which "
-                f"ShuffledTrigrams selects; {type(self.select).__name__} selects something else"
+            raise MismatchError(
+                f"{type(self.rewrite).__name__} needs spans of {length} tokens each, and "
+                f"{type(self.select).__name__} selects other spans",
+                "select",
+                lambda select: select.span_length == length,
             )
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
@@ -90,11 +108,11 @@ class Recipe:
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
       labels: Labels of single tokens.
-      store: What else is stored of tokens, so that training may draw the masks of objectives that
+      store: What else is stored of tokens, so that training may sample the masks of objectives that
         read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
-      passes: Times the corpus is segmented and paired anew (BERT's dupe factor).
+      passes: How many times the corpus is segmented and paired (BERT's dupe factor).
       objective_column: Every row carries the name of the recipe, in a column `objective`; the
         members of a mixture have it.
       parity: Fields that restore the reference where the defaults deviate from it: path to value.
@@ -126,10 +144,12 @@ class Recipe:
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be in [1, {most}], got {getattr(self, name)}")
         if bool(self.pair.relations) != self.segment.for_pairs:
-            raise ValueError(
+            pairs = "with" if self.pair.relations else "without"
+            raise MismatchError(
                 f"{self.name}: {type(self.segment).__name__} does not go with "
-                f"{type(self.pair).__name__}; recipes with pairs pack SentenceChunks or "
-                "DrawnChunks or DialogueTurns, recipes without pairs pack anything else"
+                f"{type(self.pair).__name__}, which makes a recipe {pairs} pairs",
+                "segment",
+                lambda segment: segment.for_pairs == bool(self.pair.relations),
             )
         for name in self.store:
             if name not in columns.OF_TEXT:
@@ -155,13 +175,13 @@ class Recipe:
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"two corruptions of {self.name} have the same name: {kinds}")
         if self.stored and len(self.stored) < len(self.corrupt):
-            # Drawn anew, a corruption could not leave alone what is stored of another.
+            # Sampled in training, a corruption could not leave alone what is stored of another.
             fresh = [each.targets.name for each in self.corrupt if not each.targets.stored]
             raise ValueError(
                 f"{self.name} stores what some corruptions select, and what {', '.join(fresh)} "
-                "selects is drawn in training; let the targets of all be stored, or of none"
+                "selects is sampled in training; let the targets of all be stored, or of none"
             )
-        if self.corrupt and not self.corrupt[0].targets.leads:
+        if self.corrupt and not self.corrupt[0].targets.can_be_first:
             raise ValueError(
                 f"{type(self.corrupt[0].targets).__name__} cannot be the targets of the first "
                 f"corruption of {self.name}"
@@ -212,7 +232,7 @@ class Recipe:
             min_segments=1 if columns.NO_SECOND in self.pair.relations else self.segments,
             capacity=self.capacity,
             relations=self.pair.relations,
-            segments_say=self.pair.segments_say,
+            alphanumeric_segments=self.pair.alphanumeric_segments,
             turns=self.segment.dialogue,
             inner_roles=frozenset(role for part in self.parts for role in part.inner_roles),
             words_stored=columns.WORDS in self.store,

@@ -10,7 +10,7 @@ from schemas.numbers import LARGEST, finite, whole
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Recipe
+from transforms.objectives.recipe import MismatchError, Recipe
 from transforms.windows.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
@@ -151,6 +151,9 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
         message = str(error)
         if not message.startswith(given):
             message = f"{given}: {message}"
+        if isinstance(error, MismatchError):
+            names = [kind.__name__ for kind in PARTS[error.field] if error.fits(kind())]
+            message = f"{message}; {prefix}{error.field} can be {' or '.join(names)}"
         raise ValueError(message) from error
 
 

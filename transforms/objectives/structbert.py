@@ -1,4 +1,4 @@
-"""StructBERT: masked tokens, shuffled windows of three, and three relations of segments."""
+"""StructBERT: masked tokens, shuffled trigrams, and three relations of segments."""
 
 from transforms.corruption.rewrite import ShuffleTokens
 from transforms.corruption.targets import MaskedTokens

@@ -29,7 +29,7 @@ class DialogueReality(Pairing):
     Randomness: 32 bits an example for first or last, 32 for real or fake, and for every example 32
       bits each for another dialogue and a turn of it.
     Source: Sun et al. 2019, 4.2.4 (ERNIE 1.0): the query or the response is replaced by a sentence
-      drawn at random, and the model judges whether the dialogue is real.
+      sampled at random, and the model judges whether the dialogue is real.
     Differs: the paper does not say how many are fake; we make it half of them. A sentence of
       another dialogue is a turn.
     """
@@ -94,7 +94,7 @@ def _take_turns(tokens: Tokens, turns: Int64, rows: Int64, capacity: int) -> Tok
       tokens: Items are turns; the last token of each is its separator.
       turns: int64[T]; the turns of all examples, one after the other.
       rows: int64[W + 1]; example w is turns[rows[w]:rows[w + 1]].
-      capacity: Most tokens of an example, separators among them.
+      capacity: Maximum number of tokens of an example, separators among them.
 
     Returns:
       Tokens whose items are those turns, and whose documents are the examples.
@@ -122,7 +122,7 @@ def share_room(lengths: Int64, rows: Int64, room: Int64) -> Int64:
     Args:
       lengths: int64[T]; tokens of each item.
       rows: int64[W + 1]; row w is lengths[rows[w]:rows[w + 1]], which is not empty.
-      room: int64[W]; most tokens of a row, 0 or more.
+      room: int64[W]; maximum number of tokens of a row, 0 or more.
 
     Returns:
       int64[T]; each item's length, or the level of its row if that is less. Where the room is no
@@ -132,14 +132,14 @@ def share_room(lengths: Int64, rows: Int64, room: Int64) -> Int64:
         return lengths
     counts, level = np.diff(rows), np.zeros(len(room), np.int64)
 
-    def filled(level: Int64) -> Int64:
+    def cut_to(level: Int64) -> Int64:
         return np.minimum(lengths, np.repeat(level, counts))
 
     # The highest level that fits, bit by bit.
     for bit in reversed(range(int(lengths.max()).bit_length())):
         higher = level | (1 << bit)
-        level = np.where(np.add.reduceat(filled(higher), rows[:-1]) <= room, higher, level)
-    kept = filled(level)
+        level = np.where(np.add.reduceat(cut_to(higher), rows[:-1]) <= room, higher, level)
+    kept = cut_to(level)
     left = room - np.add.reduceat(kept, rows[:-1])
     above = lengths > kept
     before = offsets_of(above)

@@ -44,8 +44,8 @@ class DiscourseMarkers(Pairing):
     """
 
     task: ClassVar[PairTask | None] = PairTask("discourse", "discourse_label")
-    segments_say: ClassVar[bool] = True
-    wants: ClassVar[str] = (
+    alphanumeric_segments: ClassVar[bool] = True
+    no_examples_reason: ClassVar[str] = (
         "none of the sentences behind another one of their document begins with a marker of the "
         "list; give a list for the language of the text with --markers FILE"
     )

@@ -48,8 +48,8 @@ class NextSentence(Pairing):
 
     Attributes:
       random_rate: Probability of a random B for chunks of two or more sentences.
-      same_document: Draw B's document up to ten times in the hope that it is another one, and take
-        the last draw whatever it is, as the reference does; else it is always another one.
+      same_document: Sample B's document up to ten times in the hope that it is another one, and
+        take the last sample whatever it is, as the reference does; else it is always another one.
       next_label: Label of pairs whose B follows A, 0 as in BERT or 1 as in ERNIE 1.0; random pairs
         have the other one.
 
@@ -138,7 +138,7 @@ def truncate_pairs(
     Args:
       first: int64[W, 2] token ranges of A.
       second: int64[W, 2] token ranges of B.
-      capacity: Most tokens a pair may keep.
+      capacity: Maximum number of tokens of a pair.
       rng: Decides front or back for every token that comes off.
     """
     off_first, off_second = excess_tokens(first, second, capacity)

@@ -22,8 +22,8 @@ class Pairing(Part, abc.ABC):
     segments: ClassVar[int] = 2
     task: ClassVar[PairTask | None] = None
     records: ClassVar[bool] = False
-    wants: ClassVar[str] = ""
-    segments_say: ClassVar[bool] = False
+    no_examples_reason: ClassVar[str] = ""
+    alphanumeric_segments: ClassVar[bool] = False
 
     @property
     @abc.abstractmethod

@@ -26,15 +26,15 @@ class QueryTitles(Pairing):
 
     Randomness: none, but for the target length.
     Source: Sun et al. 2020, ERNIE 2.0, 4.2.3, IR relevance task.
-    Differs: pairs of label 2 are those of the records, and none are drawn here, so that a log that
-      has none teaches two classes of three.
+    Differs: pairs of label 2 are those of the records, and none are sampled here, so that a log
+      that has none teaches two classes of three.
     """
 
     relations: ClassVar[Sequence[str]] = RELEVANCES
     task: ClassVar[PairTask | None] = PairTask("relevance", "relevance_label")
     records: ClassVar[bool] = True
-    segments_say: ClassVar[bool] = True
-    wants: ClassVar[str] = (
+    alphanumeric_segments: ClassVar[bool] = True
+    no_examples_reason: ClassVar[str] = (
         "none of them is a query and a title; it needs JSON lines of a query, a title and a label, "
         "whose fields --text-field names, as in query,title,label"
     )

@@ -36,9 +36,9 @@ class SentenceReordering(Pairing):
     which are sorted lexicographically.
 
     Attributes:
-      max_parts: Most parts, from 2 to 5; there are 3, 9, 33 or 153 labels.
-      parts: How many parts a chunk is divided into: "uniform" draws from one to the most that are
-        possible, "most" takes these. There are never more parts than sentences.
+      max_parts: Maximum number of parts, from 2 to 5; there are 3, 9, 33 or 153 labels.
+      parts: How many parts a chunk is divided into: "uniform" samples from one to the maximum that
+        is possible, "most" takes the maximum. There are never more parts than sentences.
 
     Source: Sun et al. 2020, ERNIE 2.0, 4.2.2, sentence reordering task. The labels, and "most",
       are those of the public reimplementation in aieng-lab/transformer-math-pretraining.
@@ -112,8 +112,8 @@ def _borders(
       starts: int64[W]; first sentence of each window.
       ends: int64[W]; the sentence behind it.
       parts: int64[W]; its parts, no more than it has sentences.
-      most: Most parts.
-      capacity: Tokens that a window is cut to; that leaves its last sentence one at least.
+      most: Maximum number of parts.
+      capacity: Tokens that a window is cut to; that leaves its last sentence at least one.
 
     Returns:
       int64[W, most + 1]; parts that there are none of are empty.

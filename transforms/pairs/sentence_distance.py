@@ -22,14 +22,14 @@ class SentenceDistance(Pairing):
     """Pairs of three distances, a third each as far as the text allows.
 
     A is the first a_end sentences of a chunk of n, a_end uniform in {1..n-1}. One of three
-    distances is drawn with equal chance. "adjacent": B is the rest of the chunk. "same_document": B
-    are sentences of the same document, with at least one sentence between A and B; B stands before
-    or after A and begins at a uniform one of the sentences where that is possible. "random": B are
-    sentences of another document from a uniform start. B reaches the chunk's target in the last two
-    cases, and the chunk's unused sentences are given back and begin the next one. What is not
-    possible falls through to the next distance: a chunk of one sentence has no adjacent B, and a
-    document may have no sentence that is far enough from A. Pairs that are too long lose a token at
-    a time from the longer segment (from B on a tie), at its front or back with equal chance.
+    distances is sampled with equal chance. "adjacent": B is the rest of the chunk. "same_document":
+    B are sentences of the same document, with at least one sentence between A and B; B stands
+    before or after A and begins at a uniform one of the sentences where that is possible. "random":
+    B are sentences of another document from a uniform start. B reaches the chunk's target in the
+    last two cases, and the chunk's unused sentences are given back and begin the next one. What is
+    not possible falls through to the next distance: a chunk of one sentence has no adjacent B, and
+    a document may have no sentence that is far enough from A. Pairs that are too long lose a token
+    at a time from the longer segment (from B on a tie), at its front or back with equal chance.
 
     Source: Sun et al. 2020, ERNIE 2.0, 4.2.2, sentence distance task. The thirds and the order in
       which they fall through are those of two public reimplementations, StephAO/olfmlm and

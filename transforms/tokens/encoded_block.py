@@ -19,7 +19,7 @@ class EncodedBlock:
       ids: [T].
       counts: int64[S]; number of tokens of each sentence.
       word_starts: bool[T]; whether each token begins a whole word; None if that is not wanted.
-      annotations: [T] each, by name; see `transforms.annotate.annotations`.
+      annotations: [T] each, by name; see `transforms.arrays.marks`.
     """
 
     ids: Array

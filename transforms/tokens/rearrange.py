@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas.columns import has_spans
 from schemas.records import Int64, Tokens
-from transforms.annotate.annotations import BEGINS, INSIDE
+from transforms.arrays.marks import BEGINS, INSIDE
 from transforms.arrays.ragged import copy_ranges, offsets_of
 
 

@@ -7,7 +7,7 @@ from schemas.token_kinds import TokenKinds
 
 
 def text_tokens(
-    ids: Array, special: Bool | None, kinds: TokenKinds | None, *, says: bool
+    ids: Array, special: Bool | None, kinds: TokenKinds | None, *, alphanumeric: bool
 ) -> Bool | None:
     """Returns bool[T]: the tokens that are text, None if all are.
 
@@ -15,11 +15,11 @@ def text_tokens(
       ids: [T].
       special: bool[T]; None if no token is.
       kinds: Of the tokenizer; None takes every token for text.
-      says: Only what has a letter, digit or ideograph is text.
+      alphanumeric: Only what has a letter, digit or ideograph is text.
     """
     text = None if special is None else ~special
-    if kinds is None or not (says or kinds.blank.any()):
+    if kinds is None or not (alphanumeric or kinds.blank.any()):
         return text
-    wanted = kinds.says if says else ~kinds.blank
+    wanted = kinds.says if alphanumeric else ~kinds.blank
     found = wanted[np.minimum(ids, len(wanted) - 1)]
     return found if text is None else found & text

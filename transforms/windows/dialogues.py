@@ -30,7 +30,7 @@ class DialogueTurns(Part):
     ... turn of an example (Q), 1 for the others (R).
 
     Attributes:
-      turns: Most turns of an example, 3 to 16.
+      turns: Maximum number of turns of an example, 3 to 16.
 
     Source: Sun et al. 2019, 4.2.4 (ERNIE 1.0, dialogue language model).
     Differs: no reference code was published. Speakers take turns, so examples are Q-R-Q, and Q-R

@@ -1,4 +1,4 @@
-"""Packs sentences until a length is reached that is drawn anew for every chunk."""
+"""Packs sentences until a length is reached that is sampled for every chunk."""
 
 import dataclasses
 from typing import ClassVar
@@ -13,19 +13,19 @@ from transforms.contract.part import Part
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DrawnChunks(Part):
-    """Whole sentences of one document until a target length is reached, drawn for every chunk.
+    """Whole sentences of one document until a target length is reached, sampled for every chunk.
 
     Attributes:
       short_rate: Probability that a chunk's target is not the longest but uniform in
         {shortest..longest}.
-      shortest: Least target in tokens.
+      shortest: Minimum target in tokens.
       surplus: By how many tokens the longest target exceeds the text that fits into an example of
         two segments. The reference counts text against the length of a whole example, so a full
         chunk always has a little more text than fits. What does not fit is not used.
 
     Randomness: 32 bits and a length for every sentence, as if a chunk began there.
     Source: google-research/electra build_pretraining_dataset.py:34-114.
-    Differs: the target of the very first chunk is drawn too; the reference takes the longest.
+    Differs: the target of the very first chunk is sampled too; the reference takes the longest.
     """
 
     for_pairs: ClassVar[bool] = True

@@ -13,7 +13,7 @@ import numpy as np
 from schemas.columns import has_spans
 from schemas.records import Int64, Packing, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import BEGINS, INSIDE
+from transforms.arrays.marks import BEGINS, INSIDE
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.layout import examine_filling
 from transforms.checks.sentence_starts import examine_sentence_starts
@@ -29,7 +29,7 @@ class SentenceChunks(Part):
 
     Attributes:
       short_rate: Probability that a document's target is not the capacity but uniform in
-        {2..capacity}; one draw a document and pass.
+        {2..capacity}; sampled for each document and pass.
 
     Source: google-research/bert create_pretraining_data.py:223-255.
     """

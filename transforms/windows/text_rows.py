@@ -18,11 +18,13 @@ from transforms.tokens.text_tokens import text_tokens
 def keep_text(windows: Windows, pair: Pair, vocabulary: Vocabulary) -> tuple[Windows, int]:
     """Returns the windows whose every segment has text, and how many others there were.
 
-    Text is a token that is neither special nor white space; for pairs whose `segments_say` it is a
-    token with a letter, digit or ideograph. Only a pairing that knows of windows without segment B
-    may leave B empty.
+    Text is a token that is neither special nor white space; for pairs of `alphanumeric_segments` it
+    is a token with a letter, digit or ideograph. Only a pairing that knows of windows without
+    segment B may leave B empty.
     """
-    text = functools.partial(_are_text, windows.tokens, vocabulary.kinds, says=pair.segments_say)
+    text = functools.partial(
+        _are_text, windows.tokens, vocabulary.kinds, alphanumeric=pair.alphanumeric_segments
+    )
     kept = _has_text(windows.first, text)
     if windows.second is not None:
         lone = windows.second[:, 0] == windows.second[:, 1]
@@ -43,10 +45,12 @@ def take_windows(windows: Windows, rows: Int64) -> Windows:
     )
 
 
-def _are_text(tokens: Tokens, kinds: TokenKinds | None, places: Int64, *, says: bool) -> Bool:
+def _are_text(
+    tokens: Tokens, kinds: TokenKinds | None, places: Int64, *, alphanumeric: bool
+) -> Bool:
     """Returns bool[P]: which of the tokens at these places are text."""
     special = None if tokens.special is None else tokens.special[places]
-    text = text_tokens(tokens.ids[places], special, kinds, says=says)
+    text = text_tokens(tokens.ids[places], special, kinds, alphanumeric=alphanumeric)
     return np.ones(len(places), np.bool_) if text is None else text
 
 

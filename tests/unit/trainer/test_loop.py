@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from schemas.columns import IGNORED
 from schemas.errors import RunError
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
@@ -19,7 +20,6 @@ from trainer.processes import Processes
 from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
 from trainer.tasks.losses import LossTerm, mean_losses
-from transforms.build.standard_columns import IGNORED
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

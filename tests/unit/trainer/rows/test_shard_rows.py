@@ -10,7 +10,7 @@ import pytest
 
 from schemas.annotations import KINDS
 from schemas.checked_json import DamagedError
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, NO_SECOND, SENTENCES
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, IGNORED, NO_SECOND, SENTENCES
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
@@ -20,7 +20,6 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.rows.shard_rows import MappedShards
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
-from transforms.build.standard_columns import IGNORED
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 

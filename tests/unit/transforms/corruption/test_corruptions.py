@@ -26,7 +26,7 @@ from transforms.objectives.recipe import Corruption, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FirstFree(Selector):
+class FirstFree(Selector[UnitTable]):
     """The first token of each row that is still free."""
 
     avoids_taken: ClassVar[bool] = True
@@ -34,7 +34,7 @@ class FirstFree(Selector):
     def prepare(self, examples: Examples) -> UnitTable:
         return TokenUnits().find(examples)
 
-    def select(self, batch: Batch, rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
         examples, taken = batch.examples, batch.taken
         assert taken is not None
         free = ~examples.special & ~taken

@@ -35,7 +35,7 @@ def take(
         placed[row, : len(starts)], draws[row, : len(runs)] = starts, np.array(runs) - 1
     chosen = np.zeros(counts.sum(), np.bool_)
     firsts = np.append(0, np.cumsum(counts))[:-1]
-    rows = ngrams._Rows(firsts, counts, np.array(budgets))
+    rows = ngrams._WordsOfRows(firsts, counts, np.array(budgets))
     ngrams._take_runs(chosen, placed, draws, table, rows, np.concatenate(lengths))
     parts = np.split(chosen, np.cumsum(counts)[:-1])
     return [np.flatnonzero(part).tolist() for part in parts]

@@ -46,6 +46,14 @@ def test_literal_runs() -> None:
     assert select(["^Wwww^", "^^"], OneRun(longest=3)) == [[], []]
 
 
+def test_a_word_that_a_separator_splits_is_in_no_run() -> None:
+    """Else the run would have the separator in it."""
+    for seed in range(20):
+        assert select(["^Ww^w^"], OneRun(), seed) == [[]]
+        (found,) = select(["^WW^wW^"], OneRun(), seed)
+        assert found in ([1], [5])
+
+
 @given(
     rows=st.lists(st.text("Ww", min_size=0, max_size=12), min_size=1, max_size=5),
     most_words=st.integers(1, 4),

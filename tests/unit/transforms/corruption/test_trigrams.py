@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from schemas.records import Array, Examples, Int64
 from tests.oracles.streams import SEP, examples_of, select_once, vocabulary
-from tests.oracles.trigrams import places_of, select_windows, side_by_side, wanted
+from tests.oracles.trigrams import places_of, select_trigrams, side_by_side, wanted
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans, disjoint_trigrams, trigram_starts
 from transforms.contract.oracle import uniformity
 from transforms.corruption.rewrite import ShuffleTokens
 from transforms.corruption.select import BudgetedUnits, in_random_order
-from transforms.corruption.trigrams import UNITS, ShuffledTrigrams
+from transforms.corruption.trigrams import READINGS, ShuffledTrigrams
 from transforms.objectives.recipe import Corruption
 from transforms.objectives.settings import recipe_from
 
@@ -28,7 +28,7 @@ USUAL = ShuffledTrigrams()
 
 
 def select(drawn: list[str], seed: int = 0, how: ShuffledTrigrams = USUAL) -> list[list[int]]:
-    """Returns where the windows of each row begin."""
+    """Returns where the trigrams of each row begin."""
     examples, taken = rows_of(drawn)
     spans = select_once(how, examples, rng_for(seed, "select"), taken)
     assert (spans.ends - spans.starts == 3).all()
@@ -42,36 +42,36 @@ def select(drawn: list[str], seed: int = 0, how: ShuffledTrigrams = USUAL) -> li
 HALF = ShuffledTrigrams(rate=0.5)
 
 
-def test_windows_hold_nothing_special_and_nothing_taken() -> None:
+def test_trigrams_hold_nothing_special_and_nothing_taken() -> None:
     assert select(["^WWW^WWxWWW^WW^"], how=HALF) == [[1, 8]]
     assert select(["^WWxWW^", "^WWxWWW^"], how=HALF) == [[], [4]]
 
 
-def test_windows_end_with_their_row() -> None:
+def test_trigrams_end_with_their_row() -> None:
     # Rows without special tokens, one right behind the other.
     assert select(["WW", "WWWW", "W", "WW"], how=HALF) in ([[], [0], [], []], [[], [1], [], []])
     assert select(["WWW", "xWW", "WWW"], how=HALF) == [[0], [], [0]]
 
 
-def test_a_row_without_room_has_no_window() -> None:
+def test_a_row_without_room_has_no_trigram() -> None:
     assert select(["^WW^W^", "^^"], how=HALF) == [[], []]
     assert select([], how=HALF) == []
 
 
 @pytest.mark.parametrize(
-    ("length", "windows"), [(9, 0), (10, 0), (11, 1), (30, 2), (50, 2), (70, 4)]
+    ("length", "trigrams"), [(9, 0), (10, 0), (11, 1), (30, 2), (50, 2), (70, 4)]
 )
-def test_as_many_windows_as_the_length_says(length: int, windows: int) -> None:
-    """Half to even: 0.05 * 10 are no window, 0.05 * 30 are two, 0.05 * 50 are two, 70 are four."""
+def test_as_many_trigrams_as_the_length_says(length: int, trigrams: int) -> None:
+    """Half to even: 0.05 * 10 are no trigram, 0.05 * 30 are two, 0.05 * 50 are two, 70 are four."""
     [starts] = select(["^" + "W" * (length - 2) + "^"])
-    assert len(starts) == windows
+    assert len(starts) == trigrams
 
 
-@pytest.mark.parametrize(("trigrams", "windows"), [(1, 1), (20, 1), (21, 2), (140, 7), (141, 8)])
-def test_as_many_windows_as_fit_side_by_side_say(trigrams: int, windows: int) -> None:
+@pytest.mark.parametrize(("disjoint", "trigrams"), [(1, 1), (20, 1), (21, 2), (140, 7), (141, 8)])
+def test_as_many_trigrams_as_fit_side_by_side_say(disjoint: int, trigrams: int) -> None:
     how = ShuffledTrigrams(unit="disjoint_trigrams")
-    [starts] = select(["^" + "WWW^" * trigrams], how=how)
-    assert len(starts) == windows
+    [starts] = select(["^" + "WWW^" * disjoint], how=how)
+    assert len(starts) == trigrams
 
 
 FREE = st.lists(st.lists(st.booleans(), max_size=30), max_size=5)
@@ -94,7 +94,7 @@ def test_places_and_room_are_those_that_are_found_slowly(rows: list[list[bool]])
 @given(
     drawn=st.lists(st.text("^xWWWWWW", min_size=1, max_size=60), min_size=1, max_size=6),
     rate=st.sampled_from([0.05, 0.1, 0.3, 0.9]),
-    unit=st.sampled_from(UNITS),
+    unit=st.sampled_from(READINGS),
     seed=st.integers(0, 1 << 30),
 )
 def test_rows_together_are_rows_one_by_one(
@@ -106,33 +106,33 @@ def test_rows_together_are_rows_one_by_one(
     # The same draws, in the same order.
     for numbers, order in in_random_order(counts, rng_for(seed, "select")):
         for row, tried in zip(numbers.tolist(), order.tolist(), strict=True):
-            windows = wanted(free[row], rate, unit)
-            expected[row] = select_windows(free[row], tried[: counts[row]], windows)
+            trigrams = wanted(free[row], rate, unit)
+            expected[row] = select_trigrams(free[row], tried[: counts[row]], trigrams)
     assert select(drawn, seed, ShuffledTrigrams(rate=rate, unit=unit)) == expected
 
 
 @given(
     drawn=st.lists(st.text("^xWWWW", min_size=1, max_size=60), min_size=1, max_size=6),
     rate=st.floats(0.01, 0.99),
-    unit=st.sampled_from(UNITS),
+    unit=st.sampled_from(READINGS),
 )
 def test_no_row_loses_more_than_is_told(drawn: list[str], rate: float, unit: str) -> None:
     how = ShuffledTrigrams(rate=rate, unit=unit)
     most = how.most_tokens(np.array([len(row) for row in drawn], np.int64), 512)
-    for windows, bound in zip(select(drawn, how=how), most.tolist(), strict=True):
-        assert 3 * len(windows) <= bound
+    for trigrams, bound in zip(select(drawn, how=how), most.tolist(), strict=True):
+        assert 3 * len(trigrams) <= bound
 
 
-def test_the_first_window_may_begin_anywhere() -> None:
+def test_the_first_trigram_may_begin_anywhere() -> None:
     found = select(["^" + "W" * 12 + "^"] * 8000, how=ShuffledTrigrams(rate=0.05))
     counts = np.bincount([row[0] for row in found], minlength=11)[1:11]
     assert {len(row) for row in found} == {1}
     assert uniformity("every place", counts.tolist(), [1] * 10).holds
 
 
-def shuffle(windows: int, *, identity: bool = True, seed: int = 0) -> Array:
-    """Returns what is seen of windows that stand two tokens apart."""
-    examples = examples_of(["WWWWW"] * windows)
+def shuffle(trigrams: int, *, identity: bool = True, seed: int = 0) -> Array:
+    """Returns what is seen of trigrams that stand two tokens apart."""
+    examples = examples_of(["WWWWW"] * trigrams)
     starts = examples.offsets[:-1] + 1
     how = ShuffleTokens(identity=identity)
     spans = Spans(starts, starts + 3)
@@ -152,7 +152,7 @@ def test_every_order_is_as_likely(identity: bool) -> None:
 
 
 def test_labels_are_what_stood_there() -> None:
-    """Two windows that touch are shuffled apart."""
+    """Two trigrams that touch are shuffled apart."""
     examples = examples_of(["^WWWWWW^"])
     spans = Spans(np.array([1, 4]), np.array([4, 7]))
     for seed in range(20):
@@ -174,8 +174,8 @@ def test_settings_are_checked(fields: dict[str, float | str], said: str) -> None
         ShuffledTrigrams(**fields)  # type: ignore[arg-type]
 
 
-def test_only_windows_can_be_shuffled() -> None:
-    with pytest.raises(ValueError, match="ShuffleTokens needs windows of three"):
+def test_only_trigrams_can_be_shuffled() -> None:
+    with pytest.raises(ValueError, match="ShuffleTokens needs spans of 3"):
         Corruption(select=BudgetedUnits(), rewrite=ShuffleTokens())
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from transforms.build.write_shard import file_sha256
 from transforms.files.atomic_files import atomic_file, named_by_temporary, write_atomically
+from transforms.files.checked_files import file_sha256
 from transforms.files.work_folder import Note, intact_notes, note_of, read_notes, write_noted
 
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.columns import IGNORED
 from schemas.records import Examples, ShardId, Tokens
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.oracles.token_labels import elsewhere_of
-from transforms.annotate.annotations import column_positions, position_column
+from transforms.arrays.marks import column_positions, position_column
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
-from transforms.build.standard_columns import IGNORED
 from transforms.labels.token_labels import OtherSegments, in_several_rows
 from transforms.objectives import OBJECTIVES
 from transforms.windows.pack_windows import FullSentences

@@ -13,7 +13,7 @@ from tests.oracles.streams import tokens_of, vocabulary
 from tests.support.sample_builds import stored_rows
 from tests.support.synthetic_builds import build_folder
 from trainer.rows.shard_rows import MappedShards
-from transforms.annotate.annotations import BEGINS, INSIDE
+from transforms.arrays.marks import BEGINS, INSIDE
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import uniformity
 from transforms.objectives import OBJECTIVES

@@ -50,7 +50,7 @@ def test_windows_kept_are_those_with_text(
 
     def has_text(segment: list[int]) -> bool:
         return any(
-            (says[at] if pair.segments_say else not blank[at])
+            (says[at] if pair.alphanumeric_segments else not blank[at])
             and not (special is not None and special[at])
             for at in range(*segment)
         )
