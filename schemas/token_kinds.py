@@ -29,8 +29,8 @@ class TokenKinds:
       before_space: bool[V]; the token is text and then a space, or has one inside: "of▁the". What
         follows it continues a word that is not the one that the token began.
       blank: bool[V]; the token is white space alone ("▁"), or nothing.
-      says: bool[V]; the token has a letter, digit or ideograph, or may have: bytes of a character,
-        the unknown token. False for punctuation, white space and special tokens.
+      alphanumeric: bool[V]; the token has a letter, digit or ideograph, or may have: bytes of a
+        character, the unknown token. False for punctuation, white space and special tokens.
     """
 
     continues: Bool
@@ -38,7 +38,7 @@ class TokenKinds:
     after_space: Bool
     before_space: Bool
     blank: Bool
-    says: Bool
+    alphanumeric: Bool
 
 
 @functools.lru_cache(maxsize=4)
@@ -47,7 +47,7 @@ def token_kinds(tokenizer_json: str) -> TokenKinds:
 
     Examples:
       WordPiece: "##ing" continues. Byte-level: "Ġthe" is after a space. SentencePiece: "▁the" is
-      after a space, "of▁the" before one too, "▁" is blank. "..." says nothing.
+      after a space, "of▁the" before one too, "▁" is blank. "..." is not alphanumeric.
     """
     tokenizer = Tokenizer.from_str(tokenizer_json)
     description = json.loads(tokenizer_json)
@@ -63,12 +63,13 @@ def token_kinds(tokenizer_json: str) -> TokenKinds:
         if number in added:
             # An added token is found as it stands in text; a special one is no text.
             special = added[number].special
-            found["says"][number] = number == unknown or (not special and _says(token))
+            text = not special and _has_alphanumeric(token)
+            found["alphanumeric"][number] = text or number == unknown
             continue
         for name in read.kinds_of(token):
             found[name][number] = True
     if unknown is not None:
-        found["says"][unknown] = True
+        found["alphanumeric"][unknown] = True
         found["blank"][unknown] = False
     return TokenKinds(**found)
 
@@ -106,8 +107,8 @@ class _Reader:
             yield "after_space"
         if stripped and " " in text.lstrip(" "):
             yield "before_space"
-        if partial or _says(stripped):
-            yield "says"
+        if partial or _has_alphanumeric(stripped):
+            yield "alphanumeric"
 
     def _text_of(self, token: str) -> tuple[str, bool]:
         """Returns what a token stands for, and whether it has bytes of a character only."""
@@ -167,7 +168,7 @@ def _is_ideograph(character: str) -> bool:
     )
 
 
-def _says(text: str) -> bool:
+def _has_alphanumeric(text: str) -> bool:
     """Whether a text has a letter or digit, or a character that this Python does not know."""
     return any(unicodedata.category(each)[0] in "LN" or _is_new(each) for each in text)
 

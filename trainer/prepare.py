@@ -15,7 +15,7 @@ from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
-from trainer.loader.other_objective import read_settings, untaught
+from trainer.loader.other_objective import not_learned, read_settings
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
 from trainer.meter import Meter
@@ -72,7 +72,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         checkpoint.load(plain, loop.optimizer)
     notices = [
         sizes(options, members, identity["model"], processes),
-        untaught(data.first),
+        not_learned(data.first),
         plain.notice,
         changes(options, checkpoint),
     ]

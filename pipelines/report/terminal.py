@@ -109,7 +109,7 @@ def _legend(rows: Sequence[Row]) -> Text | None:
         (MASKED, "‹x›", "masked"),
         (RANDOM, "‹x→y›", "y is seen instead of x"),
         (KEPT, "‹x=›", "selected, and left as it is"),
-        (SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled window"),
+        (SHUFFLED, "«x⇄y»", "y is seen instead of x, in a shuffled trigram"),
     )
     entries: list[tuple[tuple[str, str], ...]] = [
         ((form, STYLES[kind]), (f" {meaning}   ", "dim"))

@@ -67,7 +67,7 @@ def with_objective(
     return dataclasses.replace(corpus, recipe=recipe, built=built, objective=_described(objective))
 
 
-def untaught(corpus: Corpus) -> str:
+def not_learned(corpus: Corpus) -> str:
     """Returns a note on what is not learned from rows of another recipe; "" if all is."""
     if corpus.objective is None:
         return ""

@@ -52,7 +52,7 @@ def _examine_kinds(batch: StoredBatch, kinds: TokenKinds) -> Findings:
 
     The first token of a segment is left out: a segment may have lost the beginning of a word.
     """
-    ids, starts = np.minimum(batch.ids, len(kinds.says) - 1), batch.word_flags
+    ids, starts = np.minimum(batch.ids, len(kinds.alphanumeric) - 1), batch.word_flags
     text = ~batch.special
     inner = text.copy()
     inner[1:] &= text[:-1]

@@ -20,6 +20,6 @@ def text_tokens(
     text = None if special is None else ~special
     if kinds is None or not (alphanumeric or kinds.blank.any()):
         return text
-    wanted = kinds.says if alphanumeric else ~kinds.blank
+    wanted = kinds.alphanumeric if alphanumeric else ~kinds.blank
     found = wanted[np.minimum(ids, len(wanted) - 1)]
     return found if text is None else found & text

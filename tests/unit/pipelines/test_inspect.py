@@ -150,7 +150,7 @@ def test_shuffled_windows_have_a_mark_of_their_own(
     assert moved > 0
     assert text.count("«") == text.count("⇄") == text.count("»") == moved
     assert text.count("‹") == len(kinds) - moved
-    assert "y is seen instead of x, in a shuffled window" in legend
+    assert "y is seen instead of x, in a shuffled trigram" in legend
     headings = [line for line in shown if " tokens · B is " in line]
     assert len(headings) == 6
     for row, heading in zip(rows, headings, strict=True):

@@ -109,8 +109,8 @@ def test_a_report_explains_shuffled_windows_where_there_are_some() -> None:
         for each in row["selected"]
     )
     assert page.marks.count("shuffled") == 1 + shown > 1
-    assert "within a shuffled window" in "".join(page.text)
-    assert "shuffled window" not in "".join(parse(report_of("bert")).text)
+    assert "within a shuffled trigram" in "".join(page.text)
+    assert "shuffled trigram" not in "".join(parse(report_of("bert")).text)
 
 
 def test_a_report_is_the_same_again() -> None:

@@ -17,7 +17,7 @@ from tests.support.sample_builds import MASKED, SAMPLE, corpus, tokenizer_file
 from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.loader.other_objective import read_settings, untaught, with_objective
+from trainer.loader.other_objective import not_learned, read_settings, with_objective
 from transforms.build.corpus import Corpus
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
@@ -115,7 +115,7 @@ def test_rows_of_other_recipes_serve_too() -> None:
     data = corpus("bert-wwm")
     plain, masked = loader(data, shuffle=False), loader(data, shuffle=False, objective="bert")
     assert masked.corpus.objective == "bert"
-    assert untaught(masked.corpus) == ""
+    assert not_learned(masked.corpus) == ""
     for one, other in zip(drawn(plain, 1), drawn(masked, 1), strict=True):
         assert (other["next_sentence_label"] >= 0).any()
         for name in ("row_ids", "token_type_ids", "next_sentence_label"):
@@ -136,7 +136,7 @@ def test_rows_of_other_recipes_serve_too() -> None:
     ],
 )
 def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -> None:
-    said = untaught(with_objective(open_local_corpus(corpus(recipe)), objective))
+    said = not_learned(with_objective(open_local_corpus(corpus(recipe)), objective))
     beginning = f"only the masks of {objective} are learned: rows of {recipe} do not tell "
     assert said == (beginning + told if told else "")
 

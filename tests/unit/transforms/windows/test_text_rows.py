@@ -23,7 +23,12 @@ FLAGS = st.lists(st.booleans(), min_size=LENGTH, max_size=LENGTH).map(np.array)
 def kinds(blank: np.ndarray, says: np.ndarray) -> TokenKinds:
     none = np.zeros(LENGTH, np.bool_)
     return TokenKinds(
-        continues=none, ideograph=none, after_space=none, before_space=none, blank=blank, says=says
+        continues=none,
+        ideograph=none,
+        after_space=none,
+        before_space=none,
+        blank=blank,
+        alphanumeric=says,
     )
 
 
