@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from pipelines.folder.clearing import discard, end_work, remove_leftovers
+from pipelines.folder.clearing import end_work
 from pipelines.folder.locks import Locks
 from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
@@ -16,14 +16,13 @@ from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan, find_text, ranges_of
 from pipelines.report.finish import (
-    NothingMadeError,
     count_documents,
     documents_line,
     refuse_contradictions,
     software_of,
 )
 from pipelines.running.runners import Runner, choose_runner
-from pipelines.waves import missing_of, owned, run_waves
+from pipelines.waves import missing_of, owned, run_to_end
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import RunError, UsageError
@@ -75,16 +74,10 @@ def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Lo
         missing = missing_of(_read_entries(plan))
         if missing:
             sys.stderr.write(_plan_text(plan, options))
-        run_waves(plan, options, runner, [missing], "annotating")
-        if runner.leaves_early:
-            sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
+        if not run_to_end(
+            plan, options, runner, locks, [missing], lambda: _finish(plan, options), "annotating"
+        ):
             return False
-        remove_leftovers(options.output)
-        try:
-            _finish(plan, options)
-        except NothingMadeError:
-            discard(options.output, locks)
-            raise
     end_work(options.output, wanted.files)
     return True
 

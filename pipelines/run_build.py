@@ -4,16 +4,16 @@ import dataclasses
 import sys
 import time
 
-from pipelines.folder.clearing import discard, end_work, remove_leftovers
+from pipelines.folder.clearing import end_work
 from pipelines.folder.locks import Locks
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.plan import BuildPlan, make_plan
 from pipelines.planning.show_plan import show_plan
-from pipelines.report.finish import NothingMadeError, finish, show_summary
+from pipelines.report.finish import finish, show_summary
 from pipelines.running.runners import Runner, choose_runner
-from pipelines.waves import missing_of, owned, run_waves
+from pipelines.waves import missing_of, owned, run_to_end
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
@@ -55,17 +55,9 @@ def _build(plan: BuildPlan, options: BuildOptions, runner: Runner, locks: Locks)
     else:
         if plan.announcement:
             sys.stderr.write(f"{plan.announcement}\n")
-        run_waves(plan, options, runner, [_missing(builder) for builder in plan.builders])
-        if runner.leaves_early:
-            sys.stdout.write(f"{options.output} is not finished; {runner.leaves_early}\n")
+        missing = [_missing(builder) for builder in plan.builders]
+        if not run_to_end(plan, options, runner, locks, missing, lambda: finish(plan, options)):
             return False
-        # A runner may have tried a shard again after a worker was lost.
-        remove_leftovers(plan.output)
-        try:
-            finish(plan, options)
-        except NothingMadeError:
-            discard(plan.output, locks)
-            raise
     for name, member in wanted.members.items():
         end_work(join(plan.output, name), member.files)
     end_work(plan.output, wanted.files)

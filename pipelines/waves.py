@@ -2,15 +2,19 @@
 
 import dataclasses
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import apache_beam as beam
 
+from pipelines.folder.clearing import discard, remove_leftovers
+from pipelines.folder.locks import Locks
 from pipelines.folder.output import read_text
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan
+from pipelines.report.finish import NothingMadeError
 from pipelines.running.progress import ShardProgress
 from pipelines.running.runners import Runner
 from schemas.errors import RunError
@@ -46,6 +50,43 @@ def owned(plan: _Plan) -> _Plan:
 def missing_of(entries: Sequence[Entry | None]) -> frozenset[int]:
     """Returns the numbers of the shards that have no entry."""
     return frozenset(number for number, entry in enumerate(entries) if entry is None)
+
+
+def run_to_end(
+    plan: Plan[Any],
+    options: RunOptions,
+    runner: Runner,
+    locks: Locks,
+    missing: Sequence[frozenset[int]],
+    finish: Callable[[], None],
+    doing: str = "building",
+) -> bool:
+    """Builds the shards that are missing and finishes the folder; returns whether it is finished.
+
+    Args:
+      plan: What is built.
+      options: Where the text is found and the output goes.
+      runner: Runs the pipelines.
+      locks: That hold the folder.
+      missing: For each builder the numbers of the shards that it has to build.
+      finish: Writes the manifest of the finished shards.
+      doing: What the progress calls it.
+
+    Raises:
+      NothingMadeError: if there is nothing to finish; the folder is as it was before.
+    """
+    run_waves(plan, options, runner, missing, doing)
+    if runner.leaves_early:
+        sys.stdout.write(f"{plan.output} is not finished; {runner.leaves_early}\n")
+        return False
+    # A runner may have tried a shard again after a worker was lost.
+    remove_leftovers(plan.output)
+    try:
+        finish()
+    except NothingMadeError:
+        discard(plan.output, locks)
+        raise
+    return True
 
 
 def run_waves(

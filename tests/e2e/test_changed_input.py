@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.run_annotate
-import pipelines.run_build
 import pipelines.vocab
+import pipelines.waves
 from pipelines.cli import main
 from tests.support.sample_builds import sample_documents, tokenizer_file
 
@@ -51,14 +50,13 @@ def test_changes_after_planning_are_found(
     command: str,
     change: Change,
 ) -> None:
-    program = {"build": pipelines.run_build, "annotate": pipelines.run_annotate}[command]
-    run_waves = program.run_waves
+    run_waves = pipelines.waves.run_waves
 
     def changing(*arguments: object) -> None:
         run_waves(*arguments)
         change(text)
 
-    monkeypatch.setattr(program, "run_waves", changing)
+    monkeypatch.setattr(pipelines.waves, "run_waves", changing)
     out = tmp_path / "out"
     options = {
         "build": ["roberta", "--tokenizer", tokenizer_file("wordpiece")],
@@ -78,13 +76,13 @@ def test_changes_after_planning_are_found(
 def test_a_file_that_is_cut_fails_the_build(
     build: Build, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: object
 ) -> None:
-    run_waves = pipelines.run_build.run_waves
+    run_waves = pipelines.waves.run_waves
 
     def changing(*arguments: object) -> None:
         text.write_bytes(text.read_bytes()[:5000])
         run_waves(*arguments)
 
-    monkeypatch.setattr(pipelines.run_build, "run_waves", changing)
+    monkeypatch.setattr(pipelines.waves, "run_waves", changing)
     assert build(tmp_path / "out", "--input", str(text)) == 1
     told = capsys.readouterr().err
     assert f"{text} ends at byte 5000, and had " in told
@@ -112,7 +110,7 @@ def test_vocab_looks_at_the_end_too(
 def test_annotations_are_input(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notes, run_waves = tmp_path / "notes", pipelines.run_build.run_waves
+    notes, run_waves = tmp_path / "notes", pipelines.waves.run_waves
     annotate = ["annotate", "--input", str(text), "--output", str(notes), "--shards", "1"]
     assert main([*annotate, "--phrases", "jieba"]) == 0
     shard = notes / "annotations" / "shard-00000-of-00001.arrow"
@@ -121,7 +119,7 @@ def test_annotations_are_input(
         run_waves(*arguments)
         os.utime(shard, (1, 1))
 
-    monkeypatch.setattr(pipelines.run_build, "run_waves", changing)
+    monkeypatch.setattr(pipelines.waves, "run_waves", changing)
     out = tmp_path / "out"
     given = ["--input", str(text), "--tokenizer", str(tokenizer_file("wordpiece"))]
     given += ["--annotations", str(notes), "--output", str(out), "--shards", "1"]

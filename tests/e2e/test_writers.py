@@ -15,6 +15,7 @@ import pytest
 import pipelines.export
 import pipelines.run_build
 import pipelines.verify
+import pipelines.waves
 from pipelines.cli import main
 from schemas.lock import hold, holder
 from transforms.files.work_folder import (
@@ -260,13 +261,13 @@ def test_a_folder_that_changes_hands_gets_no_shard(
 ) -> None:
     """As when the launcher was killed, and a worker of its own lives on."""
     out = tmp_path / "out"
-    really = pipelines.run_build.run_waves
+    really = pipelines.waves.run_waves
 
     def given_away(*arguments: object) -> None:
         write_record(str(out), FolderRecord(command="build", identity={"seed": 2}, files=()))
         really(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipelines.run_build, "run_waves", given_away)
+    monkeypatch.setattr(pipelines.waves, "run_waves", given_away)
     assert build(out, *SMALL, recipe="roberta") == 1
     assert f"{out} was given to another run meanwhile" in told(capsys)
     assert not list(out.rglob("*.arrow"))
