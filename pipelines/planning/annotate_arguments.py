@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pipelines.planning.options import RunOptions
 from pipelines.planning.run_arguments import (
     add_annotator_options,
+    add_output_options,
     add_run_options,
     add_text_options,
     parse_run_options,
-    shards_option,
 )
 from schemas.errors import Parser
 
@@ -30,14 +30,7 @@ def _parser() -> Parser:
         help="entities that JSON lines give themselves: a field with a list of {start, end, "
         "entity}, the first character in the text, the one behind the last, and an id (anchors)",
     )
-    out = parser.add_argument_group("output")
-    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
-    out.add_argument(
-        "--shards", type=shards_option, default=None, metavar="N|auto", help="files (auto)"
-    )
-    out.add_argument(
-        "--overwrite", action="store_true", help="replace what another run left in the folder"
-    )
+    add_output_options(parser, shards="files", run="run")
     add_run_options(parser)
     return parser
 

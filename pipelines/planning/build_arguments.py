@@ -8,10 +8,10 @@ from pipelines.planning.options import OWN_OPTIONS, BuildOptions
 from pipelines.planning.recipe_needs import recipes_where
 from pipelines.planning.run_arguments import (
     add_annotator_options,
+    add_output_options,
     add_run_options,
     add_text_options,
     parse_run_options,
-    shards_option,
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
@@ -109,24 +109,13 @@ def _parser() -> Parser:
         "--parity", action="store_true", help="restore what the reference does, bugs included"
     )
     recipe.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
-    out = parser.add_argument_group("output")
-    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
-    out.add_argument(
-        "--shards",
-        type=shards_option,
-        default=None,
-        metavar="N|auto",
-        help="training shards (auto)",
-    )
+    out = add_output_options(parser, shards="training shards", run="build")
     out.add_argument(
         "--eval-fraction",
         type=finite(0, 1, below=True),
         default=None,
         metavar="F",
         help="share of the documents held out (0.005; of few documents as many as pairs need)",
-    )
-    out.add_argument(
-        "--overwrite", action="store_true", help="replace what another build left in the folder"
     )
     add_run_options(parser)
     return parser

@@ -85,6 +85,27 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
     return source
 
 
+def add_output_options(
+    parser: argparse.ArgumentParser, *, shards: str, run: str
+) -> argparse._ArgumentGroup:
+    """Adds where the output goes; returns the group of these options.
+
+    Args:
+      parser: Of a command.
+      shards: What the command calls its shards.
+      run: What it calls what another one left in the folder.
+    """
+    out = parser.add_argument_group("output")
+    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
+    out.add_argument(
+        "--shards", type=shards_option, default=None, metavar="N|auto", help=f"{shards} (auto)"
+    )
+    out.add_argument(
+        "--overwrite", action="store_true", help=f"replace what another {run} left in the folder"
+    )
+    return out
+
+
 def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Adds what finds entities and phrases; returns the group of these options."""
     group = parser.add_argument_group("entities and phrases")
