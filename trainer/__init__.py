@@ -7,7 +7,7 @@ From a shard to the loss of masked tokens:
     rows/layouts.py       tensors of a batch
     loader/batches.py     which rows make a batch, and what tasks add to it
     models/encoder.py     hidden states, and the heads of the tasks
-    tasks/masked.py       the head and its loss
+    tasks/masked.py       logits of the targets; any `LabelHead` takes their cross entropy
 
 Imports go one way: rows, tasks, then loader and models (neither imports the other), then the loop
 and the program in this folder.

@@ -9,8 +9,8 @@ def gather_rows(states: Tensor, at: Tensor) -> Tensor:
     """Returns `states[at]`.
 
     Where a row is taken several times, its gradients are added up. On a CPU the backward pass of
-    indexing adds them in the order in which threads come to them, so that no two runs are the same;
-    that of an embedding adds them in the order of `at`.
+    indexing adds them in the order in which threads come to them, so that runs may differ; that of
+    an embedding adds them in the order of `at`.
 
     Args:
       states: float[N, d].

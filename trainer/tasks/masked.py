@@ -11,8 +11,7 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
-from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.task import Head, Task
+from trainer.tasks.task import Head, LabelHead, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,16 +60,12 @@ class MaskedTask(Task):
         return _VocabularyHead(architecture, *self.keys)
 
 
-class _VocabularyHead(Head):
+class _VocabularyHead(LabelHead):
     """The vocabulary head of the model itself, computed at the targets alone."""
 
     def __init__(self, architecture: Architecture, positions: str, labels: str) -> None:
-        super().__init__()
-        self._head, self._positions, self._labels = architecture.head, positions, labels
+        super().__init__(labels)
+        self._head, self._positions = architecture.head, positions
 
-    def counts(self, batch: Batch) -> Tensor:
-        return (batch[self._labels] != IGNORED).sum()
-
-    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        logits = self._head(hf)(gather_rows(hidden, batch[self._positions]))
-        return cross_entropy_term(logits, batch[self._labels])
+    def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        return self._head(hf)(gather_rows(hidden, batch[self._positions]))
