@@ -59,6 +59,14 @@ def pair_relation(relations: int) -> Column:
     )
 
 
+STREAM = Column(
+    "stream",
+    pa.uint16(),
+    "Number of the stream in its shard; the rows of a stream stand together, in its order.",
+)
+REVERSED = Column(
+    "reversed", pa.bool_(), "The row is of a stream whose tokens stand in reversed order."
+)
 WORD_STARTS = Column(
     "word_starts",
     list_of(pa.uint16()),
@@ -76,6 +84,8 @@ CAPITALS = "capitals"
 """The need of parts that read where upper-case letters are."""
 SENTENCES = "sentences"
 """The need of what reads where sentences begin."""
+DOCUMENTS = "documents"
+"""The need of what reads where documents begin."""
 ENTITY_IDS = "entity_ids"
 """The need of parts that read which entity a token names."""
 SPAN = pa.struct(
@@ -98,6 +108,12 @@ ANNOTATIONS: Mapping[str, Column] = MappingProxyType(
             "sentence_starts",
             list_of(pa.uint16()),
             "Token positions where a sentence begins, ascending; special tokens begin none.",
+        ),
+        DOCUMENTS: Column(
+            "document_starts",
+            list_of(pa.uint16()),
+            "Token positions where a document begins, or a part of one that does not follow what "
+            "stands before it, ascending.",
         ),
         "elsewhere": Column(
             "elsewhere",
@@ -159,6 +175,16 @@ def seen_ids(name: str, id_type: str) -> Column:
         f"{name}_input_ids",
         list_of(list_of(pa.type_for_alias(id_type))),
         "What the model sees at these positions, a list a copy; the label is `input_ids` there.",
+    )
+
+
+def ranks(name: str) -> Column:
+    """Returns the column of the factorization order of a corruption of this name."""
+    return Column(
+        f"{name}_ranks",
+        list_of(list_of(pa.uint16())),
+        "Rank of these positions in the factorization order of their half of the row, from 0, a "
+        "list a copy.",
     )
 
 

@@ -204,6 +204,7 @@ class Tokens(TokenColumns):
       exact_path: "word_table" or "library": how the ids were found.
       labels: int8[D]; the label of each document. None if they have none, and for documents that
         were put together of parts.
+      text_bytes: Bytes of the shard's text.
     """
 
     sentence_offsets: Int64
@@ -211,6 +212,7 @@ class Tokens(TokenColumns):
     ends_line: Bool
     exact_path: str
     labels: Array | None = None
+    text_bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -231,6 +233,23 @@ class Packing:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class StreamPacking:
+    """The windows of streams, which packing alone determines.
+
+    Attributes:
+      tokens: What the windows are ranges of.
+      windows: int64[W, 2]; half-open token ranges. Windows may overlap.
+      stream: int64[W]; the number of the stream of each window; None if windows are no stream.
+      drawn: Counts of what windows do not show, as in `Windows`.
+    """
+
+    tokens: Tokens
+    windows: Int64
+    stream: Int64 | None = None
+    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
     """Token ranges of one or two segments a window.
 
@@ -239,6 +258,7 @@ class Windows:
       first: int64[W, 2]; half-open token range of segment A.
       second: int64[W, 2]; the same of segment B, or None for single segments.
       relation: uint8[W]; index into the pairing's relations, or None.
+      stream: int64[W]; number of the stream in the pass, or None.
       drawn: What the windows do not show: how often a relation was drawn in each case, see
         `transforms.checks.pairs.drawn_pairs`.
     """
@@ -247,6 +267,7 @@ class Windows:
     first: Int64
     second: Int64 | None = None
     relation: Bytes | None = None
+    stream: Int64 | None = None
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -258,6 +279,7 @@ class Examples(TokenColumns):
       offsets: int64[R + 1].
       second_segment_start: int64[R]; the row's length where there is no second segment.
       relation: uint8[R] or None.
+      stream: int64[R]; number of the stream in the shard, or None.
       left_out: Rows that there would be, but that they have no text, or less than labels ask for.
       drawn: As that of `Windows`, of the rows that were left out too.
     """
@@ -266,6 +288,7 @@ class Examples(TokenColumns):
     second_segment_start: Int64
     special: Bool = dataclasses.field(kw_only=True)
     relation: Bytes | None = None
+    stream: Int64 | None = None
     left_out: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -280,4 +303,5 @@ class Examples(TokenColumns):
             offsets=self.offsets[begin : end + 1] - low,
             second_segment_start=self.second_segment_start[begin:end],
             relation=None if self.relation is None else self.relation[begin:end],
+            stream=None if self.stream is None else self.stream[begin:end],
         )

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tokenizers import Tokenizer
 
@@ -16,8 +16,14 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "mask": ("[MASK]", "<mask>"),
     "pad": ("[PAD]", "<pad>"),
     "unk": ("[UNK]", "<unk>"),
+    "eod": ("<|endoftext|>", "<eod>", "<|end_of_text|>"),
 }
 """The roles of special tokens, and the names they are looked for under, in this order."""
+WHERE_NEEDED = frozenset({"eod"})
+"""Roles that a vocabulary has only where a recipe needs them: in other builds their tokens are
+tokens like any other."""
+_DISTINGUISHED = frozenset({"cls", "sep", "eod"})
+"""Roles that one token can have together: where it stands says which of them it has."""
 
 
 def check_roles(roles: Iterable[str]) -> None:
@@ -61,6 +67,11 @@ class Vocabulary:
         return self.roles["mask"]
 
     @property
+    def eod(self) -> int:
+        """The end-of-document token."""
+        return self.roles["eod"]
+
+    @property
     def id_type(self) -> str:
         """The Arrow and NumPy type of ids."""
         return "uint16" if self.size <= 1 << 16 else "uint32"
@@ -83,14 +94,14 @@ def _check_apart(names: Mapping[str, str]) -> None:
 
     A model learns nothing of its padding token, and RoBERTa counts positions without it; a mask
     that text holds too, or an end that unknown text looks like, cannot be distinguished. One token
-    for cls and sep is fine: their positions distinguish them.
+    for cls, sep and eod is fine: their positions distinguish them.
 
     Raises:
       ValueError: naming the token, its roles, and the options that name another.
     """
     for role, token in names.items():
         others = [each for each in names if names[each] == token and each != role]
-        if others and {role, *others} != {"cls", "sep"}:
+        if others and not _DISTINGUISHED.issuperset({role, *others}):
             parts = [role, *others]
             options = " or ".join(f"--{each}-token TOKEN" for each in parts)
             raise ValueError(
@@ -100,7 +111,10 @@ def _check_apart(names: Mapping[str, str]) -> None:
 
 
 def read_vocabulary(
-    tokenizer_json: str, names: Mapping[str, str] | None = None, counts: str | None = None
+    tokenizer_json: str,
+    names: Mapping[str, str] | None = None,
+    counts: str | None = None,
+    needed: Collection[str] = (),
 ) -> Vocabulary:
     """Reads the vocabulary of a tokenizer.
 
@@ -108,6 +122,7 @@ def read_vocabulary(
       tokenizer_json: The content of a `tokenizers` JSON file.
       names: Role to token, for tokens with names of their own.
       counts: Counts of its tokens, if there are any; see `schemas.counts.read_counts`.
+      needed: Those of the roles `WHERE_NEEDED` that are needed.
 
     Raises:
       ValueError: if it is no tokenizer, is a random one, a named token is not in its vocabulary, or
@@ -125,6 +140,8 @@ def read_vocabulary(
     found: dict[str, str] = {}
     for role, usual in ROLES.items():
         named = (names or {}).get(role)
+        if role in WHERE_NEEDED and role not in needed and named is None:
+            continue
         if named is not None and named not in ids:
             raise ValueError(f"--{role}-token {named!r} is not in the tokenizer's vocabulary")
         present = [token for token in ([named] if named else usual) if token in ids]

@@ -24,8 +24,11 @@ def build_settings(
     check_counts(options, recipes)
     counts = read_file(options.counts, "--counts") if options.counts is not None else None
     try:
-        plain = read_vocabulary(tokenizer_json, options.special_tokens)
-        counted = read_vocabulary(tokenizer_json, options.special_tokens, counts)
+        needed = frozenset[str]().union(*(recipe.roles for recipe in recipes))
+        plain, counted = (
+            read_vocabulary(tokenizer_json, options.special_tokens, each, needed)
+            for each in (None, counts)
+        )
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
     for recipe in recipes:

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from schemas.columns import SENTENCES
+from schemas.columns import DOCUMENTS, SENTENCES
 from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, EntitySpans, Int64, Tokens
 from transforms.arrays.marks import BEGINS, INSIDE
 
@@ -18,6 +18,13 @@ def mark_sentences(tokens: Tokens) -> Tokens:
     marks = np.zeros(len(tokens.ids), np.uint8)
     marks[tokens.sentence_offsets[:-1]] = 1
     return dataclasses.replace(tokens, annotations={**tokens.annotations, SENTENCES: marks})
+
+
+def mark_documents(tokens: Tokens) -> Tokens:
+    """Annotates the first token of every document, none of which is empty."""
+    marks = np.zeros(len(tokens.ids), np.uint8)
+    marks[tokens.sentence_offsets[tokens.document_offsets[:-1]]] = 1
+    return dataclasses.replace(tokens, annotations={**tokens.annotations, DOCUMENTS: marks})
 
 
 def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:

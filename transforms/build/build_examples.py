@@ -12,7 +12,7 @@ from schemas import columns
 from schemas.annotations import KINDS
 from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import mark_sentences
+from transforms.annotate.annotations import mark_documents, mark_sentences
 from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Stream, corrupt
@@ -116,13 +116,15 @@ def tokenize_shard(
     text = dataclasses.replace(text, spans={**text.spans, **found})
     encoder = load_encoder(
         settings.tokenizer_json,
-        bool(needs - {columns.SENTENCES}),
+        bool(needs - {columns.SENTENCES, columns.DOCUMENTS}),
         settings.vocabulary.roles.get("unk"),
         tuple(settings.vocabulary.roles.values()),
         columns.CAPITALS in needs,
     )
     tokens = encoder.encode(text, settings.stream(shard)("check", 0))
-    return mark_sentences(tokens) if columns.SENTENCES in needs else tokens
+    tokens = dataclasses.replace(tokens, text_bytes=len(text.data))
+    tokens = mark_sentences(tokens) if columns.SENTENCES in needs else tokens
+    return mark_documents(tokens) if columns.DOCUMENTS in needs else tokens
 
 
 def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
@@ -146,14 +148,19 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
         windows = cut_lone(windows, recipe.layout, recipe.max_seq_length)
-        windows, without_text = keep_text(windows, recipe.pair, settings.vocabulary)
+        without_text = 0
+        if not recipe.segment.of_streams:
+            windows, without_text = keep_text(windows, recipe.pair, settings.vocabulary)
         for labels in recipe.labels:
             windows = labels.prepare(windows)
         examples = lay_out(windows, recipe.layout, settings.vocabulary)
         for labels in recipe.labels:
             examples = labels.finish(examples)
+        stream = examples.stream
+        if stream is not None:
+            stream = stream + number * recipe.segment.streams
         left_out = examples.left_out + without_text
-        parts.append(dataclasses.replace(examples, left_out=left_out))
+        parts.append(dataclasses.replace(examples, stream=stream, left_out=left_out))
     return join_examples(parts)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from transforms.build.build_examples import BuildSettings
-from transforms.build.examine import examine
+from transforms.build.examine import examine, examine_neighbours
 from transforms.build.replay import replay
 from transforms.contract.oracle import Findings, gather
 from transforms.files.checked_files import UnreadableError, read_checked
@@ -64,9 +64,15 @@ def check_shard(
         return ShardReport([Problem(*error.args)])
     found: list[Findings] = []
     begin = 0
-    for batch in batches:
-        found.append(examine(batch, recipe, vocabulary).from_row(begin))
+    last = None
+    for batch in filter(len, batches):
+        examined = examine(batch, recipe, vocabulary).from_row(begin)
+        found.append(examined)
+        if last is not None and not examined.breaches:
+            seam = pa.concat_batches([last, batch.slice(0, 1)])
+            found.append(examine_neighbours(seam, recipe, vocabulary).from_row(begin - 1))
         begin += batch.num_rows
+        last = batch.slice(batch.num_rows - 1)
     findings = gather(found)
     problems = [*_counts(batches, findings.counts, entry), *_breaches(findings, entry)]
     if replayed and not findings.breaches:

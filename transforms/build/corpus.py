@@ -134,7 +134,8 @@ def corpus_of(folder: str, manifest: AnyManifest, read: Callable[[str], bytes]) 
     if listed and listed.count != len(ids):
         raise DamagedError(f"{ENTITIES} has {len(ids)} lines, the manifest says {listed.count}")
     try:
-        vocabulary = read_vocabulary(tokenizer_json, stated.special_tokens, counts)
+        needed = stated.special_tokens
+        vocabulary = read_vocabulary(tokenizer_json, stated.special_tokens, counts, needed)
         vocabulary.require(recipe.roles)
     except ValueError as error:
         raise DamagedError(f"{TOKENIZER} or {COUNTS} is damaged: {error}") from error

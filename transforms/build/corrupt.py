@@ -136,7 +136,7 @@ def _stages(stages: Sequence[int], rows: int) -> pa.Array:
 
 def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
     """Builds the columns that do not depend on a corruption."""
-    arrays = [
+    arrays: list[pa.Array] = [
         arrow_list(batch.offsets, pa.array(batch.ids)),
         pa.array(batch.second_segment_start.astype(np.uint16)),
     ]
@@ -145,6 +145,10 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
         column = pair_relation(len(names))
         codes = pa.array(batch.relation, column.type.index_type)
         arrays.append(pa.DictionaryArray.from_arrays(codes, names))
+    if batch.stream is not None and recipe.segment.streams:
+        arrays.append(pa.array(batch.stream.astype(np.uint16)))
+        if recipe.segment.streams > 1:
+            arrays.append(pa.array(batch.stream % 2 == 1))
     if recipe.needs_words and batch.word_starts is not None:
         starts = flagged_positions(batch.word_starts, batch.offsets)
         arrays.append(arrow_list(starts.offsets, pa.array(starts.values)))

@@ -32,17 +32,29 @@ def examine(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Fi
     offsets = batch.column("input_ids").offsets
     tokens = offsets[-1].as_py() - offsets[0].as_py()
     step = max(batch.num_rows * _SLICE_TOKENS // max(tokens, 1), 1)
-    found = (
-        _examine_slice(batch.slice(begin, step), recipe, vocabulary).from_row(begin)
-        for begin in range(0, batch.num_rows, step)
-    )
+    found = []
+    for begin in range(0, batch.num_rows, step):
+        found.append(_examine_slice(batch.slice(begin, step), recipe, vocabulary).from_row(begin))
+        if begin:
+            pair = batch.slice(begin - 1, 2)
+            found.append(examine_neighbours(pair, recipe, vocabulary).from_row(begin - 1))
     return gather(found)
+
+
+def examine_neighbours(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Findings:
+    """Counts what consecutive rows must hold against one another: where batches meet."""
+    rules = recipe.rules
+    rows = StoredBatch.of(batch, rules, vocabulary)
+    parts = recipe.shared_parts if rules.streams else ()
+    return gather(part.examine_neighbours(rows, rules, vocabulary) for part in parts)
 
 
 def _examine_slice(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary) -> Findings:
     rules = recipe.rules
     rows = StoredBatch.of(batch, rules, vocabulary)
     found = [part.examine(rows, rules, vocabulary) for part in recipe.shared_parts]
+    if rules.streams:
+        found += [part.examine_neighbours(rows, rules, vocabulary) for part in recipe.shared_parts]
     for number, corruption in enumerate(recipe.stored):
         view = rows.view(batch, rules, number) if number else rows
         counted = gather(part.examine(view, rules, vocabulary) for part in corruption.parts)

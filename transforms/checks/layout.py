@@ -56,6 +56,8 @@ def _segments(batch: StoredBatch, rules: RowRules) -> Findings:
 
 def _text(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> list[Findings]:
     """Checks that rows, and both their segments, have text; see `transforms.tokens.text_tokens`."""
+    if rules.of_streams:
+        return []
     alphanumeric = rules.alphanumeric_segments
     text = text_tokens(batch.ids, batch.special, vocabulary.kinds, alphanumeric=alphanumeric)
     if text is None:

@@ -15,7 +15,16 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.columns import Column
-from schemas.records import Array, Bool, Examples, Int64, Packing, Tokens, Windows
+from schemas.records import (
+    Array,
+    Bool,
+    Examples,
+    Int64,
+    Packing,
+    StreamPacking,
+    Tokens,
+    Windows,
+)
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.spans import Spans
 from transforms.contract.rules import RowRules
@@ -32,16 +41,47 @@ class Segment(Protocol):
     Attributes:
       for_pairs: Windows are sentences of one document, which a pairing can divide.
       dialogue: Windows are turns of a dialogue, each with a separator after it.
+      of_streams: Windows are ranges of documents that stand one after the other, and `pack` returns
+        a `StreamPacking`; else it returns a `Packing`.
+      streams: How many streams of consecutive windows a pass makes of a shard: 0 if windows are in
+        no such order, 2 if every other one is reversed.
+      reuse_len: The first tokens of a row that a model remembers for the next one; 0 if it is all.
+      predicted_only: Tokens at the end of a row that are predicted and never an input.
     """
 
     for_pairs: ClassVar[bool]
     dialogue: ClassVar[bool]
+    of_streams: ClassVar[bool]
+
+    @property
+    def streams(self) -> int: ...
+    @property
+    def reuse_len(self) -> int: ...
+    @property
+    def predicted_only(self) -> int: ...
 
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
-    ) -> Packing:
+    ) -> Packing | StreamPacking:
         """Packs tokens; `capacity` is the number of tokens that the layout leaves for text."""
         ...
+
+
+class Predict(Protocol):
+    """What is predicted of rows that are not corrupted.
+
+    Attributes:
+      name: Of this term of the loss.
+      attention: Which tokens a model may see where it predicts one, see `ATTENTIONS`.
+    """
+
+    name: ClassVar[str]
+    attention: ClassVar[str]
+
+
+ATTENTIONS = ("bidirectional", "causal", "two_stream")
+"""All tokens of the row; those before; those before in a permuted order, besides the ones that have
+no place in it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +113,10 @@ class Pair(Protocol):
       alphanumeric_segments: Every segment has a letter, digit or ideograph; pairs
         without one are not made.
       needs_others: It may take text from another document, so a shard needs two.
+      of_streams: It pairs what a `Segment` of streams makes, and nothing else.
     """
 
+    of_streams: ClassVar[bool]
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
     records: ClassVar[bool]
@@ -88,7 +130,7 @@ class Pair(Protocol):
     @property
     def labels(self) -> Mapping[str, int]: ...
 
-    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows: ...
+    def pair(self, packing: Any, capacity: int, rng: np.random.Generator) -> Windows: ...
 
 
 class Units(Protocol):
@@ -245,8 +287,12 @@ class Targets(Protocol):
         that the standard columns of an export can say.
       can_be_first: Whether a recipe's first corruption may have it.
       task: What is learned of them, by name; the trainer has a table of these names.
+      attention: Which tokens a model may see where it predicts one, see `ATTENTIONS`.
+      holds_ids: What is stored beside positions are the ids that are seen there.
     """
 
+    attention: ClassVar[str]
+    holds_ids: ClassVar[bool]
     stored: ClassVar[bool]
     standard: ClassVar[bool]
     can_be_first: ClassVar[bool]
@@ -260,7 +306,7 @@ class Targets(Protocol):
         ...
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
-        """Returns nothing, or the columns of positions and of seen ids, in this order."""
+        """Returns nothing, or the columns of positions and of what belongs to them, in order."""
         ...
 
     def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]: ...

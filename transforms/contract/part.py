@@ -42,6 +42,15 @@ class Part:
         """Counts what this part must hold in some rows."""
         return Findings()
 
+    def examine_neighbours(
+        self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary
+    ) -> Findings:
+        """Counts what this part must hold of consecutive rows against one another.
+
+        Every pair of consecutive rows of a shard is given once.
+        """
+        return Findings()
+
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:

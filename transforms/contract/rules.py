@@ -18,15 +18,31 @@ class RowLayout:
       suffix: After the last segment.
       join_split_word: Let a B that lost the beginning of its first word continue A's last word,
         across the separator, as the reference's whole-word masking does.
+      own_types: Roles in the suffix whose tokens have a token type of their own: 2, 3, ...
     """
 
     prefix: tuple[str, ...] = ("cls",)
     between: tuple[str, ...] = ("sep",)
     suffix: tuple[str, ...] = ("sep",)
     join_split_word: bool = False
+    own_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_roles(self.prefix + self.between + self.suffix)
+        if strange := [role for role in self.own_types if role not in self.suffix]:
+            raise ValueError(
+                f"own_types are roles of the suffix ({', '.join(self.suffix) or 'none'}), got "
+                f"{', '.join(strange)}"
+            )
+
+    @property
+    def suffix_types(self) -> tuple[int, ...]:
+        """The token types of the suffix of a row of two segments.
+
+        Example: suffix ("sep", "cls") with own_types ("cls",) has 1 and 2.
+        """
+        own = {role: 2 + number for number, role in enumerate(self.own_types)}
+        return tuple(own.get(role, 1) for role in self.suffix)
 
     def overhead(self, segments: int) -> int:
         """Special tokens in a row of one or two segments."""
@@ -45,13 +61,16 @@ class StoredCorruption:
     Attributes:
       name: Of its targets; other columns of it begin with this.
       positions: The column of selected positions, a list for each row and copy.
-      seen: The column of the ids that the model sees there.
+      seen: The column of what is stored beside each position: the id that the model sees there,
+        or a rank.
+      holds_ids: Whether that is an id.
       stages: Number of the stage of each copy; empty without stages.
     """
 
     name: str
     positions: str
     seen: str
+    holds_ids: bool = True
     stages: tuple[int, ...] = ()
 
 
@@ -63,7 +82,8 @@ class RowRules:
 
     Attributes:
       name: Of the recipe.
-      max_seq_length: Longest row in tokens, special tokens included.
+      max_seq_length: Longest row in tokens, special tokens included, and those that are predicted
+        and never an input.
       copies: Independent corruptions of each row.
       passes: How many times the corpus is packed and paired.
       layout: Special tokens around the segments.
@@ -78,6 +98,9 @@ class RowRules:
       annotations: What else is stored of tokens, in the order of its columns.
       corruptions: Those that are stored, in their order.
       objective_column: Every row names the recipe.
+      of_streams: Rows are cut from streams, whatever is there: text or not.
+      streams: Streams of a pass over a shard; see `transforms.contract.axes.Segment`.
+      reuse_len: Tokens at the begin of a row that a model remembers; 0 if it is all.
     """
 
     name: str
@@ -96,3 +119,6 @@ class RowRules:
     annotations: tuple[str, ...]
     corruptions: tuple[StoredCorruption, ...]
     objective_column: bool
+    of_streams: bool = False
+    streams: int = 0
+    reuse_len: int = 0

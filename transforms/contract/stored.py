@@ -31,10 +31,13 @@ class StoredBatch:
       copies: Lists a row.
       selected: Positions in the row that the corruption in view selects, uint16, a list for each
         row and copy.
-      seen: uint16[P] or uint32[P]; what the model sees there.
+      seen: uint16[P] or uint32[P]; what the model sees there, or what else is stored of it.
+      holds_ids: Whether these are ids.
       earlier: The same positions of the corruptions before it.
       annotations: The marks of annotated tokens, by name; see `transforms.arrays.marks`.
       turn_end: The separator after turns; None where rows are no dialogues.
+      stream: int64[R]; the stream of each row, by its number in the shard; None without streams.
+      backward: bool[R]; whether its tokens are in reversed order; None where there are none such.
     """
 
     ids: Array
@@ -47,8 +50,11 @@ class StoredBatch:
     selected: Ragged
     seen: Array
     earlier: tuple[Ragged, ...] = ()
+    holds_ids: bool = True
     annotations: Mapping[str, Bytes] = dataclasses.field(default_factory=dict)
     turn_end: int | None = None
+    stream: Int64 | None = None
+    backward: Bool | None = None
 
     @classmethod
     def of(
@@ -80,6 +86,8 @@ class StoredBatch:
             **_selection(batch, rules, number),
             annotations={name: _marks(name, batch, ids.offsets) for name in rules.annotations},
             turn_end=vocabulary.sep if rules.turns else None,
+            stream=_row_values(batch, "stream", np.int64) if rules.streams else None,
+            backward=_row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -209,8 +217,15 @@ class StoredBatch:
             special=self.special,
             word_starts=None if self.word_starts is None else self.word_flags,
             relation=relation,
+            stream=self.stream,
             annotations=self.annotations,
         )
+
+
+def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:
+    """Returns [R]: a column with a value a row."""
+    values: Array = batch.column(name).to_numpy(zero_copy_only=False).astype(kind)
+    return values
 
 
 def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str, Any]:
@@ -224,6 +239,7 @@ def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str,
         "selected": lists[-1],
         "seen": ragged_copies(batch.column(chosen[-1].seen)).values,
         "earlier": tuple(lists[:-1]),
+        "holds_ids": chosen[-1].holds_ids,
     }
 
 
@@ -326,4 +342,6 @@ def take_stored_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
         ),
         annotations=columns.annotations,
         turn_end=batch.turn_end,
+        stream=None if batch.stream is None else batch.stream[rows],
+        backward=None if batch.backward is None else batch.backward[rows],
     )

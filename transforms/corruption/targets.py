@@ -42,6 +42,9 @@ modules, which cannot be names of modules in them."""
 class _NamedTargets(Part):
     """Targets of one loss, which has their name."""
 
+    attention: ClassVar[str] = "bidirectional"
+    holds_ids: ClassVar[bool] = True
+
     name: str = "mlm"
 
     def __post_init__(self) -> None:

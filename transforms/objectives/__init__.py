@@ -24,6 +24,7 @@ from transforms.objectives.ernie2 import (
     ERNIE2_REORDERING,
 )
 from transforms.objectives.ernie_thu import ERNIE_THU
+from transforms.objectives.gpt import GPT
 from transforms.objectives.infoword import INFOWORD
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
@@ -31,6 +32,7 @@ from transforms.objectives.roberta import ROBERTA
 from transforms.objectives.span_sop import SPAN_SOP
 from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
+from transforms.objectives.transformer_xl import TRANSFORMER_XL
 
 
 class _Named(Protocol):
@@ -70,6 +72,8 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ERNIE2_REORDERING,
     ERNIE_THU,
     ELECTRA,
+    GPT,
+    TRANSFORMER_XL,
     ANNOTATED,
 )
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import Pair, Rewrite, Segment, Select, Targets
+from transforms.contract.axes import Pair, Predict, Rewrite, Segment, Select, Targets
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules, StoredCorruption
 from transforms.corruption.rewrite import MaskRandomKeep
@@ -25,6 +25,9 @@ MAX_LENGTH = (1 << 16) - 1
 """Positions are stored as uint16."""
 MAX_COPIES = 1000
 """A row holds the masks of all its copies, and the rows of a shard are held in memory together."""
+MAX_MEMORY = 1 << 16
+"""Tokens that a model may remember of the rows before."""
+ORDERS = ("shuffled", "lanes")
 MAX_PASSES = 1000
 """The rows of all passes over a shard are held in memory together."""
 
@@ -86,6 +89,7 @@ class Corruption:
             name=self.targets.name,
             positions=positions.name,
             seen=seen.name,
+            holds_ids=self.targets.holds_ids,
             stages=tuple(self.select.stage_numbers(copies)),
         )
 
@@ -107,12 +111,16 @@ class Recipe:
       pair: Finds the second segment, if there is one, or shuffles the only one.
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
+      predict: What is predicted of rows that are not corrupted.
       labels: Labels of single tokens.
       store: What else is stored of tokens, so that training may sample the masks of objectives that
         read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
       copies: Independent corruptions of each example.
       passes: How many times the corpus is segmented and paired (BERT's dupe factor).
+      order: How training takes the rows: "shuffled", or "lanes": streams are dealt to lanes, and
+        each row of a batch goes on where the same row of the batch before ended.
+      memory: Tokens of the rows before that a model remembers in its lane; 0 for none.
       objective_column: Every row carries the name of the recipe, in a column `objective`; the
         members of a mixture have it.
       parity: Fields that restore the reference where the defaults deviate from it: path to value.
@@ -125,16 +133,19 @@ class Recipe:
     pair: Pair = SingleSegment()
     layout: Layout = Layout()
     corrupt: tuple[Corruption, ...] = (Corruption(),)
+    predict: Predict | None = None
     labels: tuple[TokenLabels, ...] = ()
     store: tuple[str, ...] = ()
     max_seq_length: int = 512
     copies: int = 10
     passes: int = 1
+    order: str = "shuffled"
+    memory: int = 0
     objective_column: bool = False
     parity: tuple[tuple[str, bool], ...] = ()
 
     def __post_init__(self) -> None:
-        minimum = self.layout.overhead(self.segments) + 2
+        minimum = self.segment.reuse_len + self.layout.overhead(self.segments) + 2
         if not minimum <= self.max_seq_length <= MAX_LENGTH:
             raise ValueError(
                 f"max_seq_length must be in [{minimum}, {MAX_LENGTH}] for {self.name}, "
@@ -151,6 +162,16 @@ class Recipe:
                 "segment",
                 lambda segment: segment.for_pairs == bool(self.pair.relations),
             )
+        if self.pair.of_streams != self.segment.of_streams:
+            streams = self.segment.of_streams
+            raise MismatchError(
+                f"{self.name}: {type(self.segment).__name__} makes "
+                f"{'streams' if streams else 'windows of sentences'}, and "
+                f"{type(self.pair).__name__} does not take them",
+                "pair",
+                lambda pair: pair.of_streams == streams,
+            )
+        self._check_order()
         for name in self.store:
             if name not in columns.OF_TEXT:
                 known = ", ".join(columns.OF_TEXT)
@@ -164,7 +185,29 @@ class Recipe:
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
 
+    def _check_order(self) -> None:
+        """Refuses an order or a memory that rows are not made for."""
+        if self.order not in ORDERS:
+            raise ValueError(f"order must be {' or '.join(ORDERS)}, got {self.order!r}")
+        if self.order == "lanes" and not self.segment.streams:
+            raise ValueError(
+                f"order must be shuffled for {self.name}, whose rows are no streams, got "
+                f"{self.order!r}"
+            )
+        if not 0 <= self.memory <= MAX_MEMORY:
+            raise ValueError(f"memory must be in [0, {MAX_MEMORY}], got {self.memory}")
+        if self.memory and self.order != "lanes":
+            raise ValueError(
+                f"memory must be 0 for {self.name}, whose rows are shuffled, got {self.memory}; or "
+                "set order to lanes"
+            )
+
     def _check_corruptions(self) -> None:
+        if self.predict is not None and self.corrupt:
+            raise ValueError(
+                f"{self.name} corrupts its rows, so predict must be none: "
+                f"{type(self.predict).__name__} is for rows that are not corrupted"
+            )
         for corruption in self.corrupt[1:]:
             if not corruption.select.avoids_taken:
                 raise ValueError(
@@ -197,6 +240,7 @@ class Recipe:
         ]
         names += [labels.name for labels in self.labels]
         names += [] if self.pair.task is None else [self.pair.task.name]
+        names += [] if self.predict is None else [self.predict.name]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(
@@ -212,7 +256,15 @@ class Recipe:
     @functools.cached_property
     def shared_parts(self) -> tuple[Part, ...]:
         """The parts that no corruption has."""
-        return tuple(_parts_of((self.segment, self.pair, self.layout, self.labels)))
+        shared = self.segment, self.pair, self.layout, self.predict, self.labels
+        return tuple(_parts_of(shared))
+
+    @property
+    def attention(self) -> str:
+        """Which tokens a model may see, see `transforms.contract.axes.ATTENTIONS`."""
+        if self.predict is not None:
+            return self.predict.attention
+        return self.corrupt[0].targets.attention if self.corrupt else "bidirectional"
 
     @property
     def segments(self) -> int:
@@ -224,7 +276,7 @@ class Recipe:
         """What its rows must hold."""
         return RowRules(
             name=self.name,
-            max_seq_length=self.max_seq_length,
+            max_seq_length=self.max_seq_length + self.segment.predicted_only,
             copies=self.copies,
             passes=self.passes,
             layout=self.layout,
@@ -239,6 +291,9 @@ class Recipe:
             annotations=self.annotations,
             corruptions=tuple(each.rules(self.copies) for each in self.stored),
             objective_column=self.objective_column,
+            of_streams=self.segment.of_streams,
+            streams=self.segment.streams,
+            reuse_len=self.segment.reuse_len,
         )
 
     @property
@@ -309,6 +364,10 @@ class Recipe:
         found = [columns.input_ids(id_type), columns.SECOND_SEGMENT_START]
         if self.pair.relations:
             found.append(columns.pair_relation(len(self.pair.relations)))
+        if self.segment.streams:
+            found.append(columns.STREAM)
+        if self.segment.streams > 1:
+            found.append(columns.REVERSED)
         if self.needs_words:
             found.append(columns.WORD_STARTS)
         for name in self.annotations:

@@ -25,6 +25,7 @@ _PART_FIELDS = (
     "rewrite",
     "random_ids",
     "targets",
+    "predict",
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
@@ -34,12 +35,15 @@ _UNUSED: Mapping[str, tuple[type, ...]] = {
 _ITSELF = ""
 _NUMBERED = frozenset({"corrupt", "labels"})
 """Fields that hold several parts, addressed by number."""
+_OF_STREAMS = frozenset({"order", "memory"})
+"""Fields that are of no use where rows are no streams, and are not listed there."""
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 
 
 def _parts(field: str) -> tuple[type, ...]:
     """Returns the parts that can stand in a field: those of all recipes, and the unused ones."""
-    used = {type(part): None for recipe in OBJECTIVES.values() for part in _held(recipe, field)}
+    held = (part for recipe in OBJECTIVES.values() for part in _held(recipe, field))
+    used = {type(part): None for part in held if part is not None}
     return (*used, *_UNUSED.get(field, ()))
 
 
@@ -90,10 +94,14 @@ def _flatten(part: Any, prefix: str, found: dict[str, Scalar]) -> None:
         path, value = prefix + field.name, getattr(part, field.name)
         if isinstance(part, Recipe) and field.name in _FIXED:
             continue
+        if isinstance(part, Recipe) and field.name in _OF_STREAMS and not part.segment.of_streams:
+            continue
         if field.name in _NUMBERED:
             for number, member in enumerate(value):
                 _flatten(member, f"{path}.{number}.", found)
         elif field.name in PARTS:
+            if value is None:
+                continue
             found[path] = type(value).__name__
             _flatten(value, f"{path}.", found)
         else:

@@ -2,11 +2,11 @@
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Windows
+from schemas.records import Windows
 from schemas.vocabulary import Vocabulary
 from transforms.checks.pairs import Cases, drawn_oracles, examine_relations
 from transforms.contract.axes import PairTask
@@ -19,6 +19,7 @@ from transforms.contract.stored import StoredBatch
 class Pairing(Part, abc.ABC):
     """A way of pairing that draws relations; see `transforms.contract.axes.Pair`."""
 
+    of_streams: ClassVar[bool] = False
     segments: ClassVar[int] = 2
     task: ClassVar[PairTask | None] = None
     records: ClassVar[bool] = False
@@ -39,7 +40,7 @@ class Pairing(Part, abc.ABC):
         return {}
 
     @abc.abstractmethod
-    def pair(self, packing: Packing, capacity: int, rng: np.random.Generator) -> Windows: ...
+    def pair(self, packing: Any, capacity: int, rng: np.random.Generator) -> Windows: ...
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         """Counts the relations of rows, where there are any."""

@@ -10,17 +10,17 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.dialogues import examine_turns
 from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.windows.pack_windows import insert_separators
+from transforms.windows.packer import Packer
 
 MIN_TURNS = 2
 MAX_TURNS = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DialogueTurns(Part):
+class DialogueTurns(Packer):
     """Consecutive turns of one dialogue, with a separator after each; a turn is a line of the text.
 
     A dialogue is cut into windows of `turns` turns, and a rest of one turn more into two windows

@@ -8,11 +8,11 @@ import numpy as np
 from schemas.records import Packing, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import random_below, random_bits, threshold
-from transforms.contract.part import Part
+from transforms.windows.packer import Packer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DrawnChunks(Part):
+class DrawnChunks(Packer):
     """Whole sentences of one document until a target length is reached, sampled for every chunk.
 
     Attributes:

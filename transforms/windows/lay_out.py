@@ -24,6 +24,7 @@ class Layout(RowLayout, Part):
       suffix: After the last segment.
       join_split_word: Let a B that lost the beginning of its first word continue A's last word,
         across the separator, as the reference's whole-word masking does.
+      own_types: Roles in the suffix whose tokens have a token type of their own: 2, 3, ...
 
     Source: google-research/bert create_pretraining_data.py:300-320, 355-370 (quirk).
     Differs: the first token of a segment begins a word, unless join_split_word.
@@ -87,6 +88,7 @@ def lay_out(windows: Windows, layout: RowLayout, vocabulary: Vocabulary) -> Exam
         offsets=offsets,
         second_segment_start=second_starts,
         relation=windows.relation,
+        stream=windows.stream,
         drawn=windows.drawn,
     )
 

@@ -18,13 +18,13 @@ from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.layout import examine_filling
 from transforms.checks.sentence_starts import examine_sentence_starts
 from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.windows.packer import Packer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SentenceChunks(Part):
+class SentenceChunks(Packer):
     """Whole sentences of one document until a target length is reached.
 
     Attributes:
@@ -58,7 +58,7 @@ class SentenceChunks(Part):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FullSentences(Part):
+class FullSentences(Packer):
     """As many whole sentences as fit, from one document or running on into the next.
 
     Sentences longer than the capacity are cut before packing, between words where words are known.
@@ -115,7 +115,7 @@ KEEP_CHOICES = ("head", "tail", "head_tail")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WholeDocuments(Part):
+class WholeDocuments(Packer):
     """One window a document; of a document that does not fit, a part is kept.
 
     Attributes:

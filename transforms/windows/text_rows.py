@@ -36,12 +36,13 @@ def keep_text(windows: Windows, pair: Pair, vocabulary: Vocabulary) -> tuple[Win
 
 def take_windows(windows: Windows, rows: Int64) -> Windows:
     """Returns some of the windows."""
-    second, relation = windows.second, windows.relation
+    second, relation, stream = windows.second, windows.relation, windows.stream
     return dataclasses.replace(
         windows,
         first=windows.first[rows],
         second=None if second is None else second[rows],
         relation=None if relation is None else relation[rows],
+        stream=None if stream is None else stream[rows],
     )
 
 
