@@ -45,11 +45,7 @@ TASKS: Mapping[str, Callable[[Corruption, Recipe, bool], Sequence[Task]]] = {
 }
 """By `Targets.task` of a corruption; the last argument says that it is the recipe's first one."""
 
-LABEL_def _permuted(corruption: Corruption, _recipe: Recipe, _first: bool) -> Sequence[Task]:
-    return (PermutedTask(corruption.targets.name),)
-
-
-TASKS: Mapping[str, Task] = {ENTITY_IDS: EntityTask()}
+LABEL_TASKS: Mapping[str, Task] = {ENTITY_IDS: EntityTask()}
 """By the name of the labels of tokens, for those that are not a `TokenLabelTask`."""
 
 
