@@ -7,12 +7,19 @@ from collections.abc import Mapping
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.records import Array
+from trainer.rows.lane_rows import Lanes
 from trainer.rows.layouts import BatchLayout, Packed, Padded
-from trainer.rows.masked_rows import Masks
+from trainer.rows.masked_rows import RowSource
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
+from transforms.objectives.recipe import Recipe
 
-LAYOUTS = ("packed", "padded")
+LAYOUTS: Mapping[str, tuple[str, ...]] = {
+    "bidirectional": ("packed", "padded"),
+    "causal": ("packed", "padded", "lanes"),
+    "two_stream": ("lanes",),
+}
+"""Layouts of batches, by the attention of the recipe."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,16 +27,18 @@ class RowBounds:
     """How much of a batch each row takes at most.
 
     Attributes:
-      lengths: int32[R]; its tokens.
+      lengths: int32[R]; the tokens that a model is given of it.
       targets: int[R]; tokens to predict, of the first corruption.
       more: The same of the other corruptions, by name.
       aligned: int32[R]; tokens that are aligned with entities; None if the rows are not.
+      sequences: int[R]; sequences that it makes; None if every row is one.
     """
 
     lengths: Array
     targets: Array
     more: Mapping[str, Array]
     aligned: Array | None
+    sequences: Array | None = None
 
     @property
     def total(self) -> float:
@@ -46,28 +55,46 @@ class RowBounds:
         return float(self.targets.sum()) / self.total
 
 
-def row_bounds(shards: MappedShards, corpus: Corpus, masks: Masks) -> RowBounds:
+def row_bounds(shards: MappedShards, corpus: Corpus, source: RowSource) -> RowBounds:
     """Returns the bounds of all rows of a split."""
     names = [corruption.targets.name for corruption in corpus.recipe.corrupt]
-    targets, *others = masks.most_targets()
+    targets, *others = source.most_targets()
     return RowBounds(
-        shards.lengths,
+        source.lengths,
         targets,
         dict(zip(names[1:], others, strict=True)),
         shards.marked(ENTITY_IDS) if ENTITY_IDS in corpus.recipe.annotations else None,
+        source.sequences,
     )
 
 
+def layouts_of(recipe: Recipe) -> tuple[str, ...]:
+    """Returns the layouts that the rows of a recipe can have."""
+    if getattr(recipe.predict, "keep_apart", False):
+        # Documents in a row are sequences of their own, which only this layout has.
+        return ("packed",)
+    return LAYOUTS[recipe.attention]
+
+
 def choose_layout(
-    name: str, batch_tokens: int, bounds: RowBounds, corpus: Corpus, split: str
+    name: str,
+    batch_tokens: int,
+    bounds: RowBounds,
+    corpus: Corpus,
+    split: str,
+    lanes: int | None = None,
 ) -> BatchLayout:
     """Chooses shapes for batches of at most `batch_tokens`, for rows as they are, with some room.
+
+    Batches of the layout "lanes" have so many of them.
 
     Raises:
       UsageError: if there is no such layout, or a row does not fit into a batch.
     """
-    if name not in LAYOUTS:
-        raise UsageError(f"layout must be {' or '.join(LAYOUTS)}, got {name!r}")
+    if name not in (layouts := layouts_of(corpus.recipe)):
+        raise UsageError(
+            f"layout must be {' or '.join(layouts)} for {corpus.recipe.name}, got {name!r}"
+        )
     count, longest = len(bounds.lengths), bounds.longest
     if batch_tokens < longest:
         raise UsageError(
@@ -77,6 +104,10 @@ def choose_layout(
     pad = corpus.vocabulary.roles.get("pad", 0)
     task = corpus.recipe.pair.task
     label = None if task is None else task.label
+    if lanes is not None:
+        # Next tokens are predicted everywhere; other targets have places of their own.
+        targets = 0 if corpus.recipe.predict else _rounded(int(bounds.targets.max(initial=1)))
+        return Lanes(rows=lanes, longest=longest, pad=pad, pair_label=None, targets=targets)
     if name == "padded":
         rows = max(min(batch_tokens // longest, count), 1)
         return Padded(rows=rows, longest=longest, pad=pad, pair_label=label)
@@ -86,8 +117,9 @@ def choose_layout(
     most = int(bounds.targets.max(initial=1))
     return Packed(
         tokens=tokens,
-        targets=_rounded(1.0625 * bounds.target_share * tokens + most),
+        targets=min(_rounded(1.0625 * bounds.target_share * tokens + most), tokens),
         rows=rows,
+        pieces=_pieces(bounds, tokens),
         longest=longest,
         pad=pad,
         pair_label=label,
@@ -103,6 +135,14 @@ def choose_layout(
 def _most_of(lengths: Array, most: Array, tokens: int, rows: int) -> int:
     """Returns the maximum targets of a corruption in so many tokens, and in so many rows."""
     return _rounded(min(tokens * (most / lengths).max(initial=0), rows * most.max(initial=0)) + 1)
+
+
+def _pieces(bounds: RowBounds, tokens: int) -> int | None:
+    """Returns the room for the sequences that rows of a batch make."""
+    if bounds.sequences is None:
+        return None
+    share = float(bounds.sequences.sum()) / bounds.total
+    return _rounded(1.0625 * share * tokens + int(bounds.sequences.max(initial=1)))
 
 
 def _aligned(bounds: RowBounds, tokens: int) -> dict[str, int]:
