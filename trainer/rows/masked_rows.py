@@ -214,6 +214,8 @@ class FreshMasks(Masks):
             second_segment_start=second,
             special=special_tokens(tokens, second, self.recipe.rules, self.vocabulary),
             word_starts=flags,
+            backward=self.shards.backward(rows),
+            reuse_len=self.recipe.segment.reuse_len,
             annotations={
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },

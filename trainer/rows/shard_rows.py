@@ -32,6 +32,7 @@ class Rows:
       token_labels: Labels of tokens: name to int[T], -100 where there is none; see
         `transforms.labels.token_labels`.
       turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
+      suffix_types: Token types of the special tokens at the end of a row of two segments.
     """
 
     tokens: Ragged
@@ -39,14 +40,15 @@ class Rows:
     pair_label: Int64 | None
     token_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     turn_end: int | None = None
+    suffix_types: tuple[int, ...] = ()
 
     @property
     def token_types(self) -> Array:
         """int8[T]; see `transforms.windows.token_types`."""
-        tokens = self.tokens
-        if self.turn_end is None and (self.second_segment_start >= tokens.lengths).all():
+        tokens, second = self.tokens, self.second_segment_start
+        if self.turn_end is None and (second >= tokens.lengths).all():
             return np.zeros(len(tokens.values), np.int8)
-        return token_types(tokens.values, tokens.offsets, self.second_segment_start, self.turn_end)
+        return token_types(tokens.values, tokens.offsets, second, self.turn_end, self.suffix_types)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,6 +87,7 @@ class MappedShards:
         self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
         self._copies = recipe.copies
         self._turn_end = vocabulary.sep if recipe.rules.turns else None
+        self._suffix_types = recipe.layout.suffix_types
         schema, ids = recipe.schema(vocabulary), vocabulary.id_type
         files = [map_shard(path) for path in paths]
         found = [
@@ -144,7 +147,7 @@ class MappedShards:
         tokens = self._tokens.take(*place)
         second = self._second.take(*place).astype(np.int64)
         labels = self._token_labels(rows, tokens, second)
-        return Rows(tokens, second, label, labels, self._turn_end)
+        return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types)
 
     def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
         _, recipe, vocabulary = self._arguments
@@ -192,6 +195,10 @@ class MappedShards:
     def word_starts(self, rows: Int64) -> Ragged | None:
         """Returns the positions in each row where words begin; None if they are not stored."""
         return None if self._words is None else self._words.take(*self._find(rows))
+
+    def backward(self, rows: Int64) -> Bool | None:
+        """Returns whether the tokens of rows stand in reversed order; None if those of none may."""
+        return None if self._backward is None else self._backward[rows]
 
     def marked(self, name: str) -> Array:
         """Returns int32[R]: the number of tokens that an annotation of tokens marks in each row."""

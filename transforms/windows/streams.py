@@ -79,7 +79,7 @@ class DocumentStream(Packer):
             ended,
             windows,
             np.zeros(len(windows), np.int64),
-            stream_counts(ended, windows, lost=len(ended.ids) - last),
+            drawn=stream_counts(ended, windows, lost=len(ended.ids) - last),
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
