@@ -74,25 +74,39 @@ class Lanes(BatchLayout):
         }
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
-    # Lanes 0 and 2 of 3 have rows of 2 and 3 tokens, L = 4: cells 0 1 8 9 10.
     def _arrays(self, masked: MaskedRows, lanes: Int64) -> dict[str, Array]:
-        tokens, size = masked.rows.tokens, (self.rows, self.longest)
-        lengths, targets = tokens.lengths, masked.targets
-        cells = np.repeat(lanes * self.longest, lengths) + positions_in_row(lengths)
-        found = {"input_ids": grid(size, cells, masked.seen, self.pad)}
-        order = masked.order
+        tokens, targets, order = masked.rows.tokens, masked.targets, masked.order
+        found = {"input_ids": self._lines(lanes, tokens.lengths, masked.seen, self.pad)}
         if order is None:
-            return {**found, "labels": grid(size, cells[targets], masked.labels, IGNORED)}
+            labels = np.full(len(masked.seen), IGNORED, np.int64)
+            labels[targets] = masked.labels
+            return {**found, "labels": self._lines(lanes, tokens.lengths, labels, IGNORED)}
+        tokens_of = {
+            "token_type_ids": (masked.rows.token_types, 0),
+            "ranks": (order.ranks, -1),
+            "special_tokens_mask": (order.special, 0),
+        }
         counts = np.diff(np.searchsorted(targets, tokens.offsets))
         row = row_numbers(counts)
-        # Targets 1 and 2 of the first row, 0 of the third, P = 4: places 0 1 8.
+        # Targets 1 and 2 of the first lane, 0 of the third, P = 4: places 0 1 8.
         places = lanes[row] * self.targets + positions_in_row(counts)
-        size_of_targets = self.rows, self.targets
+        size = self.rows, self.targets
         return {
             **found,
-            "token_type_ids": grid(size, cells, masked.rows.token_types, 0),
-            "ranks": grid(size, cells, order.ranks, -1),
-            "special_tokens_mask": grid(size, cells, order.special, 0),
-            "target_positions": grid(size_of_targets, places, targets - tokens.offsets[row], 0),
-            "labels": grid(size_of_targets, places, masked.labels, IGNORED),
+            **{
+                name: self._lines(lanes, tokens.lengths, values, filler)
+                for name, (values, filler) in tokens_of.items()
+            },
+            "target_positions": grid(size, places, targets - tokens.offsets[row], 0),
+            "labels": grid(size, places, masked.labels, IGNORED),
         }
+
+    # Lanes 0 and 2 of 3 have rows of 2 and 3 tokens, L = 4: cells 0 1 8 9 10.
+    def _lines(self, lanes: Int64, lengths: Int64, values: Array, filler: int) -> Int64:
+        """Returns int64[B, L]: the values of rows in their lanes, and the filler elsewhere."""
+        if (lengths == self.longest).all():
+            found = np.full((self.rows, self.longest), filler, np.int64)
+            found[lanes] = values.reshape(-1, self.longest)
+            return found
+        cells = np.repeat(lanes * self.longest, lengths) + positions_in_row(lengths)
+        return grid((self.rows, self.longest), cells, values, filler)
