@@ -14,9 +14,11 @@ from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
 from transforms.objectives.recipe import Recipe
 
-LAYOUTS: Mapping[str, tuple[str, ...]] = {
-    "bidirectional": ("packed", "padded"),
-    "causal": ("packed", "padded", "lanes"),
+LAYOUTS = ("packed", "padded")
+"""Layouts of rows that stand for themselves."""
+_LAYOUTS: Mapping[str, tuple[str, ...]] = {
+    "bidirectional": LAYOUTS,
+    "causal": (*LAYOUTS, "lanes"),
     "two_stream": ("lanes",),
 }
 """Layouts of batches, by the attention of the recipe."""
@@ -68,12 +70,20 @@ def row_bounds(shards: MappedShards, corpus: Corpus, source: RowSource) -> RowBo
     )
 
 
-def layouts_of(recipe: Recipe) -> tuple[str, ...]:
-    """Returns the layouts that the rows of a recipe can have."""
+def check_layout(name: str, recipe: Recipe) -> None:
+    """Raises UsageError unless the rows of a recipe can have a layout."""
+    allowed = _LAYOUTS[recipe.attention]
     if getattr(recipe.predict, "keep_apart", False):
         # Documents in a row are sequences of their own, which only this layout has.
-        return ("packed",)
-    return LAYOUTS[recipe.attention]
+        allowed = ("packed",)
+    if name not in allowed:
+        raise UsageError(f"layout must be {' or '.join(allowed)} for {recipe.name}, got {name!r}")
+    more = recipe.labels or recipe.pair.task or recipe.corrupt[1:]
+    if name == "lanes" and more:
+        raise UsageError(
+            f"lanes hold the tokens to predict and nothing else, and {recipe.name} is made for "
+            "more; build it without pairs, labels and further corruptions"
+        )
 
 
 def choose_layout(
@@ -91,10 +101,7 @@ def choose_layout(
     Raises:
       UsageError: if there is no such layout, or a row does not fit into a batch.
     """
-    if name not in (layouts := layouts_of(corpus.recipe)):
-        raise UsageError(
-            f"layout must be {' or '.join(layouts)} for {corpus.recipe.name}, got {name!r}"
-        )
+    check_layout(name, corpus.recipe)
     count, longest = len(bounds.lengths), bounds.longest
     if batch_tokens < longest:
         raise UsageError(

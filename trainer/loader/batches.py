@@ -151,6 +151,11 @@ class ArrowBatches(IterableDataset[Batch]):
             yield {**tensors, **self._marks}
 
     @property
+    def batches_per_step(self) -> int:
+        """Batches of an optimizer step, over all ranks."""
+        return self._ranks.step
+
+    @property
     def lengths(self) -> Array:
         """int32[R]; tokens of every row."""
         return self._shards.lengths
