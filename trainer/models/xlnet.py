@@ -11,7 +11,6 @@ from torch.nn.functional import one_hot
 from schemas.columns import IGNORED
 from trainer.models.permutation import permutation_mask
 from trainer.rows.layouts import Batch
-from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head
 
 State = Mapping[str, Tensor]
@@ -69,7 +68,9 @@ class XLNet(torch.nn.Module):
         terms = {self._task: self._head(self.hf, found.last_hidden_state.flatten(0, 1), batch)}
         if not self.stateful:
             return terms
-        return terms, {MEMORY: torch.stack([each.detach() for each in found.mems]).permute(2, 0, 1, 3)}
+        return terms, {
+            MEMORY: torch.stack([each.detach() for each in found.mems]).permute(2, 0, 1, 3)
+        }
 
     def _streams(self, batch: Batch) -> dict[str, Tensor]:
         """Returns the order that targets are predicted in, and where they are."""
