@@ -240,12 +240,16 @@ class StreamPacking:
       tokens: What the windows are ranges of.
       windows: int64[W, 2]; half-open token ranges. Windows may overlap.
       stream: int64[W]; the number of the stream of each window; None if windows are no stream.
+      borders: int64[S + 1]; stream s is the tokens [borders[s], borders[s + 1]).
+      reuse_len: Tokens at the begin of a window that belong to no segment yet.
       drawn: Counts of what windows do not show, as in `Windows`.
     """
 
     tokens: Tokens
     windows: Int64
     stream: Int64 | None = None
+    borders: Int64 = dataclasses.field(default_factory=lambda: np.zeros(1, np.int64))
+    reuse_len: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -259,6 +263,8 @@ class Windows:
       second: int64[W, 2]; the same of segment B, or None for single segments.
       relation: uint8[W]; index into the pairing's relations, or None.
       stream: int64[W]; number of the stream in the pass, or None.
+      backward: bool[W]; its tokens are in reversed order. None if those of no window are.
+      reuse_len: As that of `Examples`.
       drawn: What the windows do not show: how often a relation was drawn in each case, see
         `transforms.checks.pairs.drawn_pairs`.
     """
@@ -268,6 +274,8 @@ class Windows:
     second: Int64 | None = None
     relation: Bytes | None = None
     stream: Int64 | None = None
+    backward: Bool | None = None
+    reuse_len: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -280,6 +288,8 @@ class Examples(TokenColumns):
       second_segment_start: int64[R]; the row's length where there is no second segment.
       relation: uint8[R] or None.
       stream: int64[R]; number of the stream in the shard, or None.
+      backward: bool[R]; the row's tokens are in reversed order. None if those of no row are.
+      reuse_len: Tokens at the begin of each row that are its first half; 0 without halves.
       left_out: Rows that there would be, but that they have no text, or less than labels ask for.
       drawn: As that of `Windows`, of the rows that were left out too.
     """
@@ -289,6 +299,8 @@ class Examples(TokenColumns):
     special: Bool = dataclasses.field(kw_only=True)
     relation: Bytes | None = None
     stream: Int64 | None = None
+    backward: Bool | None = None
+    reuse_len: int = 0
     left_out: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -304,4 +316,6 @@ class Examples(TokenColumns):
             second_segment_start=self.second_segment_start[begin:end],
             relation=None if self.relation is None else self.relation[begin:end],
             stream=None if self.stream is None else self.stream[begin:end],
+            backward=None if self.backward is None else self.backward[begin:end],
+            reuse_len=self.reuse_len,
         )

@@ -16,6 +16,7 @@ from transforms.annotate.annotations import mark_documents, mark_sentences
 from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Stream, corrupt
+from transforms.contract.axes import Segment
 from transforms.objectives.recipe import Recipe
 from transforms.text.openings import find_openings
 from transforms.text.sentences import SENTENCE_RULES
@@ -156,12 +157,18 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
         examples = lay_out(windows, recipe.layout, settings.vocabulary)
         for labels in recipe.labels:
             examples = labels.finish(examples)
-        stream = examples.stream
-        if stream is not None:
-            stream = stream + number * recipe.segment.streams
         left_out = examples.left_out + without_text
-        parts.append(dataclasses.replace(examples, stream=stream, left_out=left_out))
+        examples = _in_streams(examples, recipe.segment, number)
+        parts.append(dataclasses.replace(examples, left_out=left_out))
     return join_examples(parts)
+
+
+def _in_streams(examples: Examples, segment: Segment, number: int) -> Examples:
+    """Returns the examples of a pass, with the numbers that its streams have in the shard."""
+    if examples.stream is None:
+        return examples
+    stream = examples.stream + number * segment.streams
+    return dataclasses.replace(examples, stream=stream)
 
 
 def build_examples(

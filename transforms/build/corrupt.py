@@ -147,8 +147,8 @@ def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
         arrays.append(pa.DictionaryArray.from_arrays(codes, names))
     if batch.stream is not None and recipe.segment.streams:
         arrays.append(pa.array(batch.stream.astype(np.uint16)))
-        if recipe.segment.streams > 1:
-            arrays.append(pa.array(batch.stream % 2 == 1))
+    if batch.backward is not None:
+        arrays.append(pa.array(batch.backward))
     if recipe.needs_words and batch.word_starts is not None:
         starts = flagged_positions(batch.word_starts, batch.offsets)
         arrays.append(arrow_list(starts.offsets, pa.array(starts.values)))

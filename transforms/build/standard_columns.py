@@ -83,7 +83,9 @@ def standard_columns(
         at, chosen = _selection(view, copy)
         targets[at] = batch.ids[at]
         corrupted[at] = view.seen[chosen]
-    types = token_types(batch.ids, batch.offsets, batch.second_segment_start, batch.turn_end)
+    types = token_types(
+        batch.ids, batch.offsets, batch.second_segment_start, batch.turn_end, batch.suffix_types
+    )
     ones = np.ones(len(corrupted), np.int8)
     found = (corrupted, types, ones, *([targets] if masked else []))
     arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]

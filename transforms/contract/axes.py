@@ -172,7 +172,8 @@ class Budget(Protocol):
         ...
 
 
-Table = TypeVar("Table", bound=UnitTable)
+Table = TypeVar("Table")
+"""What a selector's `prepare` finds: a `UnitTable`, or one of its own."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

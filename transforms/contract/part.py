@@ -38,6 +38,11 @@ class Part:
         """Roles of the special tokens that this part puts inside a segment."""
         return ()
 
+    @property
+    def required_roles(self) -> tuple[str, ...]:
+        """Roles of special tokens that this part needs in a row."""
+        return self.inner_roles
+
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         """Counts what this part must hold in some rows."""
         return Findings()

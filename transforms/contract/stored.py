@@ -38,6 +38,7 @@ class StoredBatch:
       turn_end: The separator after turns; None where rows are no dialogues.
       stream: int64[R]; the stream of each row, by its number in the shard; None without streams.
       backward: bool[R]; whether its tokens are in reversed order; None where there are none such.
+      suffix_types: Token types of the special tokens at the end of a row of two segments.
     """
 
     ids: Array
@@ -55,6 +56,7 @@ class StoredBatch:
     turn_end: int | None = None
     stream: Int64 | None = None
     backward: Bool | None = None
+    suffix_types: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -88,6 +90,7 @@ class StoredBatch:
             turn_end=vocabulary.sep if rules.turns else None,
             stream=_row_values(batch, "stream", np.int64) if rules.streams else None,
             backward=_row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
+            suffix_types=rules.layout.suffix_types,
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -218,6 +221,8 @@ class StoredBatch:
             word_starts=None if self.word_starts is None else self.word_flags,
             relation=relation,
             stream=self.stream,
+            backward=self.backward,
+            reuse_len=rules.reuse_len,
             annotations=self.annotations,
         )
 
@@ -344,4 +349,5 @@ def take_stored_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
         turn_end=batch.turn_end,
         stream=None if batch.stream is None else batch.stream[rows],
         backward=None if batch.backward is None else batch.backward[rows],
+        suffix_types=batch.suffix_types,
     )

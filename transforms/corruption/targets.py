@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import Column, seen_ids, selected_positions
+from schemas.columns import Column, ranks, seen_ids, selected_positions
 from schemas.records import Examples
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import interleave
@@ -106,6 +106,34 @@ class ContrastedRun(MaskedTokens):
     task: ClassVar[str] = "contrasted"
 
     name: str = "ngram"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PermutedTokens(MaskedTokens):
+    """Tokens that are predicted one after the other, in a permuted order.
+
+    Stored are the positions that have a place in the order, and their ranks: of the targets, and of
+    the special tokens of the layout, which are no targets. With them every token's view follows: it
+    sees the tokens without a rank, and those of a lower rank in its half; a special token sees
+    itself, too. The first half sees nothing of the second one, and the second one all of the first.
+
+    Attributes:
+      name: What columns, statistics and losses of this corruption are called.
+
+    Source: Yang et al. 2019, 2.2; zihangdai/xlnet data_utils.py (_local_perm).
+    Differs: ranks are stored, in place of permutations that are drawn anew each time a row is read;
+      there are as many as the recipe has copies.
+    """
+
+    attention: ClassVar[str] = "two_stream"
+    holds_ids: ClassVar[bool] = False
+    standard: ClassVar[bool] = False
+    task: ClassVar[str] = "permuted"
+
+    name: str = "plm"
+
+    def columns(self, id_type: str) -> tuple[Column, ...]:
+        return selected_positions(self.name), ranks(self.name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

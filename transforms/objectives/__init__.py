@@ -33,6 +33,7 @@ from transforms.objectives.span_sop import SPAN_SOP
 from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
 from transforms.objectives.transformer_xl import TRANSFORMER_XL
+from transforms.objectives.xlnet import XLNET
 
 
 class _Named(Protocol):
@@ -74,6 +75,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ELECTRA,
     GPT,
     TRANSFORMER_XL,
+    XLNET,
     ANNOTATED,
 )
 

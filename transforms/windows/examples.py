@@ -12,13 +12,15 @@ def take_rows(examples: Examples, rows: Int64) -> Examples:
     if len(rows) == len(examples):
         return examples
     lengths = np.diff(examples.offsets)[rows]
-    relation, stream = examples.relation, examples.stream
+    relation, stream, backward = examples.relation, examples.stream, examples.backward
     return Examples(
         **examples.take(range_indices(examples.offsets[rows], lengths)).columns,
         offsets=offsets_of(lengths),
         second_segment_start=examples.second_segment_start[rows],
         relation=None if relation is None else relation[rows],
         stream=None if stream is None else stream[rows],
+        backward=None if backward is None else backward[rows],
+        reuse_len=examples.reuse_len,
         left_out=examples.left_out + len(examples) - len(rows),
         drawn=examples.drawn,
     )
@@ -30,12 +32,15 @@ def join_examples(parts: list[Examples]) -> Examples:
         return parts[0]
     relations = [part.relation for part in parts if part.relation is not None]
     streams = [part.stream for part in parts if part.stream is not None]
+    backward = [part.backward for part in parts if part.backward is not None]
     return Examples(
         **TokenColumns.concat(parts).columns,
         offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts])),
         second_segment_start=np.concatenate([part.second_segment_start for part in parts]),
         relation=np.concatenate(relations) if relations else None,
         stream=np.concatenate(streams) if streams else None,
+        backward=np.concatenate(backward) if backward else None,
+        reuse_len=parts[0].reuse_len,
         left_out=sum(part.left_out for part in parts),
         drawn=add_up(part.drawn for part in parts),
     )

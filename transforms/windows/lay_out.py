@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from schemas.records import Array, Examples, Int64, Windows
+from schemas.records import Array, Bool, Examples, Int64, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import copy_ranges, offsets_of
 from transforms.checks.layout import examine_layout
@@ -78,7 +78,7 @@ def lay_out(windows: Windows, layout: RowLayout, vocabulary: Vocabulary) -> Exam
             second_starts[paired] = (position - offsets[:-1])[paired]
         copy_ranges(columns, ranges[:, 0], position, counts)
         if words is not None and (number == 0 or not layout.join_split_word):
-            words[position[counts > 0]] = True
+            words[_text_begins(position, counts, windows.backward)] = True
         position = position + counts
     _place(rows.ids, position, layout.suffix, vocabulary)
     if words is not None and rows.special is not None:
@@ -89,8 +89,16 @@ def lay_out(windows: Windows, layout: RowLayout, vocabulary: Vocabulary) -> Exam
         second_segment_start=second_starts,
         relation=windows.relation,
         stream=windows.stream,
+        backward=windows.backward,
+        reuse_len=windows.reuse_len,
         drawn=windows.drawn,
     )
+
+
+def _text_begins(position: Int64, counts: Int64, backward: Bool | None) -> Int64:
+    """Returns where the text of segments begins: with their last token where it is reversed."""
+    firsts = position if backward is None else np.where(backward, position + counts - 1, position)
+    return firsts[counts > 0]
 
 
 def _place(ids: Array, position: Int64, roles: tuple[str, ...], vocabulary: Vocabulary) -> Int64:

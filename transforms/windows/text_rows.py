@@ -43,6 +43,7 @@ def take_windows(windows: Windows, rows: Int64) -> Windows:
         second=None if second is None else second[rows],
         relation=None if relation is None else relation[rows],
         stream=None if stream is None else stream[rows],
+        backward=None if windows.backward is None else windows.backward[rows],
     )
 
 
