@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import types
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
 from transforms.build.corpus import Corpus
 from transforms.objectives import OBJECTIVES
+from transforms.windows.recurrent_stream import RecurrentStream
 
 IDS, EOD, PAD = 60, 3, 0
 IGNORED = -100
@@ -39,18 +39,9 @@ def causal(name: str = "gpt", *, keep_apart: bool = False, **changes: Any) -> Co
 
 
 def permuted(*, memory: int = 0, reuse_len: int = 8, streams: int = 1, length: int = 16) -> Corpus:
-    targets = types.SimpleNamespace(task="permuted", name="plm", attention="two_stream")
-    recipe = types.SimpleNamespace(
-        name="xlnet",
-        attention="two_stream",
-        predict=None,
-        corrupt=(types.SimpleNamespace(targets=targets),),
-        labels=(),
-        pair=types.SimpleNamespace(task=None),
-        segments=2,
-        segment=types.SimpleNamespace(reuse_len=reuse_len, streams=streams),
-        memory=memory,
-        max_seq_length=length,
+    segment = RecurrentStream(reuse_len=reuse_len, bi_data=streams == 2)
+    recipe = dataclasses.replace(
+        OBJECTIVES["xlnet"], segment=segment, memory=memory, max_seq_length=length
     )
     return corpus_of(recipe, cls=4, sep=5)
 
