@@ -102,16 +102,17 @@ class XLNet(torch.nn.Module):
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token: 2 for a multiply-add, backward twice forward.
 
-        A token attends to the memory, and to its row or, if it sees no later token, to half of it
-        on average; each time by content, by distance and for the value. Queries are computed at the
-        targets alone. Keys and values of the memory are computed again.
+        What a token attends to, the memory included, it attends to by content, by distance and for
+        the value. Queries are computed at the targets alone; keys and values of the memory are
+        computed again with every row.
         """
         config = self.hf.config
         width, inner = config.d_model, config.d_inner
         causal = config.attn_type == "uni"
-        seen = self._memory + context * (0.5 if causal else 1.0)
-        again = 2 * width**2 * self._memory / max(context, 1.0)
-        attended = 3 * width * seen
+        # A token that sees none after it attends to half of its row on average.
+        row = max((context - self._memory) * (2 if causal else 1), 1.0)
+        again = 2 * width**2 * self._memory / row
+        attended = 3 * width * context
         content = 4 * width**2 + again + 2 * width * inner + attended
         query = 0.0 if causal else targets * (2 * width**2 + 2 * width * inner + attended)
         head = targets * width * config.vocab_size

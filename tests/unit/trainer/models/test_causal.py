@@ -221,7 +221,7 @@ def test_a_small_model_learns_rows_by_heart_and_says_them(kind: str, tmp_path: P
 def test_operations_of_a_token_are_those_of_its_matrix_products(kind: str, tmp_path: Path) -> None:
     model, _ = made(kind, tmp_path)
     layers = sum(w.numel() for n, w in model.hf.named_parameters() if ".h." in n and w.ndim == 2)
-    scores, head = 2 * 2 * 16 * 100 / 2, 16 * (IDS + 4)
+    scores, head = 2 * 2 * 16 * 100, 16 * (IDS + 4)
     assert model.flops_per_token(100, 1.0) == pytest.approx(6 * (layers + scores + head))
 
 

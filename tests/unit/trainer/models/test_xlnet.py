@@ -419,9 +419,11 @@ def test_a_mixture_is_refused(tmp_path: Path) -> None:
 def test_operations_of_a_token_are_those_of_its_matrix_products(tmp_path: Path) -> None:
     layer, head = 4 * 16**2 + 2 * 16 * 24, 16 * (IDS + 4)
     again = 2 * 16**2 * MEMORY / 100
-    recurrent = 2 * (layer + again + 3 * 16 * (MEMORY + 50)) + head
-    assert transformer_xl(tmp_path).flops_per_token(100, 1.0) == pytest.approx(6 * recurrent)
-    seen = 3 * 16 * (MEMORY + 100)
-    query = 0.2 * (2 * 16**2 + 2 * 16 * 24 + seen)
-    both = 2 * (layer + again + seen + query) + 0.2 * head
-    assert xlnet(tmp_path).flops_per_token(100, 0.2) == pytest.approx(6 * both)
+    attended = 3 * 16 * (MEMORY + 100)
+    # Of 200 tokens a token sees 100 on average, if it sees none after it.
+    recurrent = 2 * (layer + again / 2 + attended) + head
+    found = transformer_xl(tmp_path).flops_per_token(MEMORY + 100, 1.0)
+    assert found == pytest.approx(6 * recurrent)
+    query = 0.2 * (2 * 16**2 + 2 * 16 * 24 + attended)
+    both = 2 * (layer + again + attended + query) + 0.2 * head
+    assert xlnet(tmp_path).flops_per_token(MEMORY + 100, 0.2) == pytest.approx(6 * both)
