@@ -67,13 +67,10 @@ class CausalModel(torch.nn.Module):
         self.hf.save_pretrained(folder)
 
     def flops_per_token(self, context: float, targets: float) -> float:
-        """Returns the operations of a token: 2 for a multiply-add, backward twice forward.
-
-        A token attends to half of its row on average.
-        """
+        """Returns the operations of a token: 2 for a multiply-add, backward twice forward."""
         config = self.hf.config
         width = config.hidden_size
         inner = getattr(config, "n_inner", None) or 4 * width
-        layer = 4 * width**2 + 2 * width * inner + width * context
+        layer = 4 * width**2 + 2 * width * inner + 2 * width * context
         head = targets * width * config.vocab_size
         return float(6 * (config.num_hidden_layers * layer + head))

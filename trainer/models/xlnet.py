@@ -11,7 +11,6 @@ from torch.nn.functional import one_hot
 from schemas.columns import IGNORED
 from trainer.models.permutation import permutation_mask
 from trainer.rows.layouts import Batch
-from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head
 
 State = Mapping[str, Tensor]
@@ -69,7 +68,9 @@ class XLNet(torch.nn.Module):
         terms = {self._task: self._head(self.hf, found.last_hidden_state.flatten(0, 1), batch)}
         if not self.stateful:
             return terms
-        return terms, {MEMORY: torch.stack([each.detach() for each in found.mems]).permute(2, 0, 1, 3)}
+        return terms, {
+            MEMORY: torch.stack([each.detach() for each in found.mems]).permute(2, 0, 1, 3)
+        }
 
     def _streams(self, batch: Batch) -> dict[str, Tensor]:
         """Returns the order that targets are predicted in, and where they are."""
@@ -101,16 +102,17 @@ class XLNet(torch.nn.Module):
     def flops_per_token(self, context: float, targets: float) -> float:
         """Returns the operations of a token: 2 for a multiply-add, backward twice forward.
 
-        A token attends to the memory, and to its row or, if it sees no later token, to half of it
-        on average; each time by content, by distance and for the value. Queries are computed at the
-        targets alone. Keys and values of the memory are computed again.
+        What a token attends to, the memory included, it attends to by content, by distance and for
+        the value. Queries are computed at the targets alone; keys and values of the memory are
+        computed again with every row.
         """
         config = self.hf.config
         width, inner = config.d_model, config.d_inner
         causal = config.attn_type == "uni"
-        seen = self._memory + context * (0.5 if causal else 1.0)
-        again = 2 * width**2 * self._memory / max(context, 1.0)
-        attended = 3 * width * seen
+        # A token that sees none after it attends to half of its row on average.
+        row = max((context - self._memory) * (2 if causal else 1), 1.0)
+        again = 2 * width**2 * self._memory / row
+        attended = 3 * width * context
         content = 4 * width**2 + again + 2 * width * inner + attended
         query = 0.0 if causal else targets * (2 * width**2 + 2 * width * inner + attended)
         head = targets * width * config.vocab_size

@@ -10,9 +10,9 @@ from Dai et al. 2019 in these:
 * both biases of the scores belong to a layer, as with their `--untie_r`;
 * `dropout` is that of attention weights as well, which theirs does not have (dropatt 0).
 
-The parameters of the query stream and of segments are not used, and stay as they are drawn. `generate`
-of the class predicts with the query stream, so it is not for these models: what they predict is
-`XLNetLMHeadModel(input_ids).logits`, the next token at every place.
+The parameters of the query stream and of segments are not used, and stay as they are drawn.
+`generate` of the class predicts with the query stream, so it is not for these models: what they
+predict is `XLNetLMHeadModel(input_ids).logits`, the next token at every place.
 """
 
 import os

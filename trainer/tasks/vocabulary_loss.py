@@ -77,7 +77,9 @@ class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         scale = gradients[0]
-        found = [each if each is None else each * scale.to(each.dtype) for each in ctx.saved_tensors]
+        found = [
+            each if each is None else each * scale.to(each.dtype) for each in ctx.saved_tensors
+        ]
         return *found, None, None
 
 
