@@ -3,29 +3,12 @@
 import contextlib
 import functools
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from pipelines.build import main as build
 from tests.support.made_once import made_once
-from tests.support.sample_builds import SAMPLE, tokenizer_file
-
-EOD = "<eod>"
-
-
-@functools.cache
-def stream_tokenizer() -> Path:
-    """Returns the WordPiece tokenizer of the sample with an end-of-document token."""
-
-    def make(path: Path) -> None:
-        tokenizer = Tokenizer.from_file(str(tokenizer_file("wordpiece")))
-        tokenizer.add_special_tokens([EOD])
-        tokenizer.save(str(path))
-
-    return made_once("wordpiece-eod.json", make)
+from tests.support.sample_builds import SAMPLE, tokenizer_of
 
 
 @functools.cache
@@ -52,13 +35,7 @@ def xlnet(*settings: str) -> Path:
 
 
 def _build(folder: Path, recipe: str, options: Sequence[str]) -> None:
-    text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(stream_tokenizer())]
+    text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_of(recipe))]
     split = ["--eval-fraction", "0.2", "--output", str(folder)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([recipe, *text, *split, *options]) == 0
-
-
-def settings_of(folder: Path) -> dict[str, object]:
-    """Returns the settings of a build's recipe."""
-    found: dict[str, object] = json.loads((folder / "manifest.json").read_text("utf-8"))["recipe"]
-    return found
