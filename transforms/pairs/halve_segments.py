@@ -78,7 +78,7 @@ class HalvedChunk(Pairing):
         halved = np.minimum(border + joins, ends)
         whole = (halved == ends) | (offsets[halved] - offsets[starts] >= capacity)
         drawn = drawn_pairs(whole.astype(np.int64), relation, self.cases, self.relations)
-        return Windows(packing.tokens, first, second, relation, drawn=drawn)
+        return Windows(packing.tokens, first, second, relation, drawn)
 
     @property
     def cases(self) -> Cases:

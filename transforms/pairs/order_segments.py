@@ -76,7 +76,7 @@ class SentenceOrder(Pairing):
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         relation = np.where(several, swapped, self.relations.index("random")).astype(np.uint8)
         drawn = drawn_pairs((~several).astype(np.int64), relation, self.cases, self.relations)
-        return Windows(packing.tokens, first, second, relation, drawn=drawn)
+        return Windows(packing.tokens, first, second, relation, drawn)
 
     @property
     def cases(self) -> Cases:

@@ -100,7 +100,7 @@ class NextSentence(Pairing):
         relation = random[starts].astype(np.uint8)
         lone = 1 - several[starts].astype(np.int64)
         counts = drawn_pairs(lone, relation, self.cases, self.relations)
-        return Windows(packing.tokens, first, second, relation, drawn=counts)
+        return Windows(packing.tokens, first, second, relation, counts)
 
     @property
     def cases(self) -> Cases:

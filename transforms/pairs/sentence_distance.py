@@ -74,7 +74,7 @@ class SentenceDistance(Pairing):
         first, second = truncate_pairs(offsets[first], offsets[second], capacity, rng)
         case = 2 * (~several[starts]).astype(np.int64) + (choices[starts] == 0)
         drawn = drawn_pairs(case, distance, self.cases, self.relations)
-        return Windows(tokens, first, second, distance.astype(np.uint8), drawn=drawn)
+        return Windows(tokens, first, second, distance.astype(np.uint8), drawn)
 
     @property
     def cases(self) -> Cases:

@@ -80,7 +80,7 @@ class SentenceStructure(Pairing):
         relation = np.where(drawn, other, np.where(swapped, before, following))
         lone = (~several[starts]).astype(np.int64)
         counts = drawn_pairs(lone, relation, self.cases, self.relations)
-        return Windows(packing.tokens, first, second, relation.astype(np.uint8), drawn=counts)
+        return Windows(packing.tokens, first, second, relation.astype(np.uint8), counts)
 
     @property
     def cases(self) -> Cases:
