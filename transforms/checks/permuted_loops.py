@@ -41,7 +41,7 @@ def count_targets(
 
 @compiled
 def _is_order(ranks: Array, seen: Int64, mark: int) -> bool:
-    """Returns whether ranks are 0, 1, 2, ... in some order; `seen` gets the mark at each of them."""
+    """Returns whether ranks are 0, 1, 2, ... in some order; `seen` is marked there."""
     for rank in ranks:
         if rank >= len(ranks) or seen[rank] == mark:
             return False

@@ -16,7 +16,7 @@ from transforms.contract.axes import Batch
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.halves import find_halves, half_goals, next_flagged
+from transforms.corruption.halves import find_halves, half_goals
 from transforms.corruption.selector import Selector
 
 SHARE = 6
@@ -31,7 +31,7 @@ class ContextTable:
       offsets: int64[H + 1] of the halves, in places.
       goals: int64[H]; how many tokens of each half are selected.
       mirrored: As that of `Halves`.
-      start_at: int64[T + 1]; the first place from each on where a word begins, else the half's end.
+      start_at: int64[T]; the first place from each on where a word begins, else the half's end.
       starts: int64[W]; all places where a word begins, ascending.
       number: int64[T + 1]; how many words begin before each place.
       stop_at: int64[T]; where a span that begins here ends at the latest.
@@ -114,10 +114,10 @@ class ContextSpans(Selector[ContextTable]):
             offsets=offsets,
             goals=np.minimum(goals, rooms),
             mirrored=halves.mirrored,
-            start_at=np.append(next_flagged(starts, offsets), offsets[-1]),
+            start_at=_next_of(starts, offsets),
             starts=np.flatnonzero(starts),
             number=offsets_of(starts),
-            stop_at=next_flagged(barred, offsets),
+            stop_at=_next_of(barred, offsets),
             special=np.flatnonzero(examples.special),
             special_offsets=offsets_of(examples.special)[offsets],
         )
@@ -163,6 +163,15 @@ def harmonic_thresholds(most: int) -> Int64:
     table = np.rint(weights / weights[-1] * DRAWS).astype(np.int64)
     table[-1] = DRAWS
     return table
+
+
+def _next_of(flags: Bool, offsets: Int64) -> Int64:
+    """Returns int64[T]: the next flagged place, see `permuted_loops.find_next`."""
+    from transforms.corruption.permuted_loops import find_next
+
+    found = np.empty(len(flags), np.int64)
+    find_next(flags, offsets, found)
+    return found
 
 
 def _word_starts(examples: Examples) -> Bool:

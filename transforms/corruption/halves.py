@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
-from transforms.arrays.ragged import offsets_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,16 +63,3 @@ def half_goals(totals: Int64, reuse_len: int) -> Int64:
     if not reuse_len:
         return totals
     return np.stack([totals - totals // 2, totals // 2], axis=1).ravel()
-
-
-def next_flagged(flags: Bool, offsets: Int64) -> Int64:
-    """Returns int64[T]: the first flagged place from each place on, in its range; else its end.
-
-    Example: flags 0 1 0 | 0 1 with offsets 0 3 5 give 1 1 3 | 4 4.
-    """
-    found = np.repeat(offsets[1:], np.diff(offsets))
-    at = np.flatnonzero(flags)
-    counts = offsets_of(flags)[:-1]
-    later = counts < len(at)
-    found[later] = np.minimum(at[counts[later]], found[later])
-    return found

@@ -33,6 +33,25 @@ def _below(bits: np.uint64, bound: int) -> int:
 
 
 @compiled
+def find_next(flags: Bool, offsets: Int64, found: Int64) -> None:
+    """Fills in the first flagged place from each place on, in its range; else the range's end.
+
+    Example: flags 0 1 0 | 0 1 with offsets 0 3 5 give 1 1 3 | 4 4.
+
+    Args:
+      flags: bool[T].
+      offsets: int64[H + 1] of the ranges.
+      found: int64[at least T].
+    """
+    for number in range(len(offsets) - 1):
+        following = offsets[number + 1]
+        for place in range(offsets[number + 1] - 1, offsets[number] - 1, -1):
+            if flags[place]:
+                following = place
+            found[place] = following
+
+
+@compiled
 def _mark(marks: Array, at: int) -> None:
     marks[at >> 6] |= _ONE << np.uint64(at & 63)
 
