@@ -108,10 +108,10 @@ class StreamPairs(Pairing):
             np.stack([packing.windows[:, 0], middles - off_first], axis=1),
             second,
             relation,
+            {**packing.drawn, **drawn_pairs(case, relation, self.cases, self.relations)},
             packing.stream,
             _backward(packing),
             packing.reuse_len,
-            {**packing.drawn, **drawn_pairs(case, relation, self.cases, self.relations)},
         )
 
     def examine_neighbours(
