@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from tokenizers import Tokenizer
 
 from pipelines.build import main as build
 from tests.support.made_once import made_once
@@ -54,21 +53,6 @@ def tokenizer_file(model: str, size: int = 3000) -> Path:
         path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")
 
     return made_once(f"{model}-{size}.json", make)
-
-
-@functools.cache
-def tokenizer_of(recipe: str, model: str = "") -> Path:
-    """Returns the tokenizer that `corpus` uses: with an end-of-document token if one is needed."""
-    plain = tokenizer_file(model or MODELS.get(recipe, "wordpiece"))
-    if "eod" not in OBJECTIVES[recipe].roles:
-        return plain
-
-    def make(path: Path) -> None:
-        tokenizer = Tokenizer.from_file(str(plain))
-        tokenizer.add_special_tokens(["<eod>"])
-        tokenizer.save(str(path))
-
-    return made_once(f"{plain.stem}-eod.json", make)
 
 
 @functools.cache
@@ -147,7 +131,8 @@ def text_of(recipe: str) -> str:
 
 def build_into(folder: Path, recipe: str, text: str, model: str = "") -> None:
     """Builds as `corpus` does, of other files."""
-    arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_of(recipe, model))]
+    model = model or MODELS.get(recipe, "wordpiece")
+    arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_file(model))]
     options = ["--shards", "2", "--eval-fraction", "0.1"]
     options += ["--copies", str(copies_in(recipe)), *needed_options(recipe)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.build import main as build
 from tests.support.made_once import made_once
-from tests.support.sample_builds import SAMPLE, tokenizer_of
+from tests.support.sample_builds import SAMPLE, WITH_EOD, tokenizer_file
 
 
 @functools.cache
@@ -35,7 +35,12 @@ def xlnet(*settings: str) -> Path:
 
 
 def _build(folder: Path, recipe: str, options: Sequence[str]) -> None:
-    text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_of(recipe))]
+    text = [
+        "--input",
+        f"{SAMPLE}/*.txt",
+        "--tokenizer",
+        str(tokenizer_file(f"wordpiece{WITH_EOD}")),
+    ]
     split = ["--eval-fraction", "0.2", "--output", str(folder)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([recipe, *text, *split, *options]) == 0

@@ -203,6 +203,7 @@ class FreshMasks(Masks):
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
         tokens, second = stored.tokens, stored.second_segment_start
+        backward = self.shards.reversed
         words = self.shards.word_starts(rows) if self.recipe.needs_words else None
         flags = None
         if words is not None:
@@ -214,7 +215,7 @@ class FreshMasks(Masks):
             second_segment_start=second,
             special=special_tokens(tokens, second, self.recipe.rules, self.vocabulary),
             word_starts=flags,
-            backward=self.shards.backward(rows),
+            backward=None if backward is None else backward[rows],
             reuse_len=self.recipe.segment.reuse_len,
             annotations={
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations

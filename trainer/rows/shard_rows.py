@@ -73,6 +73,8 @@ class MappedShards:
 
     Attributes:
       lengths: int32[R]; tokens of every row, shard after shard.
+      stream: uint16[R]; its stream, by number in its shard; None where rows are no streams.
+      reversed: bool[R]; whether its tokens stand in reversed order; None if those of none may.
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, vocabulary: Vocabulary) -> None:
@@ -123,11 +125,9 @@ class MappedShards:
             codes = str(schema.field("pair_relation").type.index_type)
             self._relation = mapped.values("pair_relation", codes)
             self._labels = _pair_labels(batches, recipe)
-        self._stream = self._backward = None
-        if recipe.segment.streams:
-            self._stream = mapped.column("stream")
-        if recipe.segment.streams > 1:
-            self._backward = mapped.column("reversed")
+        streams = recipe.segment.streams
+        self.stream: Array | None = mapped.column("stream") if streams else None
+        self.reversed: Bool | None = mapped.column("reversed") if streams > 1 else None
         self.lengths = self._tokens.lengths(np.diff(self._first))
         # Keeps the files mapped.
         self._mapped = mapped
@@ -196,10 +196,6 @@ class MappedShards:
         """Returns the positions in each row where words begin; None if they are not stored."""
         return None if self._words is None else self._words.take(*self._find(rows))
 
-    def backward(self, rows: Int64) -> Bool | None:
-        """Returns whether the tokens of rows stand in reversed order; None if those of none may."""
-        return None if self._backward is None else self._backward[rows]
-
     def marked(self, name: str) -> Array:
         """Returns int32[R]: the number of tokens that an annotation of tokens marks in each row."""
         return self._marked[name].lengths(np.diff(self._first))
@@ -208,8 +204,8 @@ class MappedShards:
     def streams(self) -> Streams:
         """Returns the streams of all shards; where rows are no streams, each row is one."""
         starts = np.ones(len(self), np.bool_)
-        if self._stream is not None:
-            starts[1:] = self._stream[1:] != self._stream[:-1]
+        if self.stream is not None:
+            starts[1:] = self.stream[1:] != self.stream[:-1]
             borders = self._shards[:-1]
             starts[borders[borders < len(self)]] = True
         return self._ranges(np.flatnonzero(starts))
@@ -219,9 +215,9 @@ class MappedShards:
         return self._ranges(np.arange(len(self)))
 
     def _ranges(self, begins: Int64) -> Streams:
-        backward, both = np.zeros(len(begins), np.bool_), self._backward is not None
-        if self._backward is not None:
-            backward = self._backward[begins]
+        backward, both = np.zeros(len(begins), np.bool_), self.reversed is not None
+        if self.reversed is not None:
+            backward = self.reversed[begins]
         ends = np.append(begins[1:], len(self))[: len(begins)]
         return Streams(begins, ends, backward, both)
 
