@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,3 +45,9 @@ def _build(folder: Path, recipe: str, options: Sequence[str]) -> None:
     split = ["--eval-fraction", "0.2", "--output", str(folder)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build([recipe, *text, *split, *options]) == 0
+
+
+def rows_of_split(folder: Path, split: str = "train") -> int:
+    """Returns how many rows a split has."""
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    return sum(int(shard["rows"]) for shard in manifest["splits"][split]["shards"])
