@@ -216,7 +216,7 @@ class FreshMasks(Masks):
             special=special_tokens(tokens, second, self.recipe.rules, self.vocabulary),
             word_starts=flags,
             backward=None if backward is None else backward[rows],
-            reuse_len=self.recipe.segment.reuse_len,
+            reuse_len=self.recipe.rules.reuse_len,
             annotations={
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },
