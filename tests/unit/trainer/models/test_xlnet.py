@@ -170,9 +170,15 @@ def test_the_memory_makes_one_text_of_the_rows(tmp_path: Path) -> None:
 
 def query_logits(model: XLNet, batch: Batch) -> Tensor:
     """float[P, V]: of the targets of the first row."""
+    heads: list[Tensor] = []
+    hook = model.hf.transformer.layer[-1].ff.register_forward_hook(
+        lambda _module, _given, output: heads.append(output)
+    )
     with torch.no_grad():
-        outputs = model.hf.transformer(batch["input_ids"], **model._streams(batch), use_mems=False)
-        found: Tensor = model.hf.lm_loss(outputs.last_hidden_state[0])
+        model(batch)
+        hook.remove()
+        # The content stream is computed before the query stream.
+        found: Tensor = model.hf.lm_loss(heads[1][0])
     return found
 
 
