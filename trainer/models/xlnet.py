@@ -70,8 +70,8 @@ class XLNet(torch.nn.Module):
         terms = {self._task: self._head(self.hf, hidden.flatten(0, 1), batch)}
         if not self.stateful:
             return terms
-        kept = inputs[:, :, : self._reuse_len or None]
-        return terms, {MEMORY: torch.cat([memory, kept], dim=2)[:, :, -self._memory :]}
+        kept = inputs[:, :, : self._reuse_len or None][:, :, -self._memory :]
+        return terms, {MEMORY: torch.cat([memory[:, :, kept.shape[2] :], kept], dim=2)}
 
     def _blocked(self, ranks: Tensor, batch: Batch) -> Tensor:
         return permutation_mask(ranks, batch["special_tokens_mask"], self._reuse_len)
