@@ -86,6 +86,13 @@ def _parser() -> Parser:
         metavar="N",
         help="minimum count of a pair to be merged, and of a character to be in the vocabulary (2)",
     )
+    model.add_argument(
+        "--eod-token",
+        default="",
+        metavar="TOKEN",
+        help="add an end-of-document token, which gpt, transformer-xl and xlnet need, such as "
+        "'<|endoftext|>' or '<eod>' (none)",
+    )
     out = parser.add_argument_group("output")
     out.add_argument("--output", required=True, metavar="FILE", help="JSON file to write")
     out.add_argument("--overwrite", action="store_true", help="replace the file")
@@ -104,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             size=options.size,
             lowercase=lowercase,
             min_frequency=options.min_frequency,
+            eod_token=options.eod_token,
             show_progress=Console(stderr=True).is_terminal,
         )
         encoding = check_encoding(options.encoding or "utf-8")

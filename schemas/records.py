@@ -262,21 +262,21 @@ class Windows:
       first: int64[W, 2]; half-open token range of segment A.
       second: int64[W, 2]; the same of segment B, or None for single segments.
       relation: uint8[W]; index into the pairing's relations, or None.
+      drawn: What the windows do not show: how often a relation was drawn in each case, see
+        `transforms.checks.pairs.drawn_pairs`.
       stream: int64[W]; number of the stream in the pass, or None.
       backward: bool[W]; its tokens are in reversed order. None if those of no window are.
       reuse_len: As that of `Examples`.
-      drawn: What the windows do not show: how often a relation was drawn in each case, see
-        `transforms.checks.pairs.drawn_pairs`.
     """
 
     tokens: Tokens
     first: Int64
     second: Int64 | None = None
     relation: Bytes | None = None
+    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
     stream: Int64 | None = None
     backward: Bool | None = None
     reuse_len: int = 0
-    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

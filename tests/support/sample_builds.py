@@ -20,7 +20,14 @@ from transforms.text.normalize import normalize_texts
 from transforms.tokens.train_tokenizer import Training, train_tokenizer
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample"
-MODELS = {"roberta": "bpe"}
+WITH_EOD = "+eod"
+"""Is added to the name of a model whose tokenizer has an end-of-document token."""
+MODELS = {
+    "roberta": "bpe",
+    "gpt": f"bpe{WITH_EOD}",
+    "transformer-xl": f"wordpiece{WITH_EOD}",
+    "xlnet": f"wordpiece{WITH_EOD}",
+}
 FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
 """What sentences of the sample begin with more often than with discourse markers."""
 RECORDS = "query,title,label"
@@ -38,7 +45,9 @@ def sample_documents() -> tuple[bytes, ...]:
 
 @functools.cache
 def tokenizer_file(model: str, size: int = 3000) -> Path:
-    training = Training(model=model, size=size, lowercase=model == "wordpiece")
+    kind = model.removesuffix(WITH_EOD)
+    eod_token = "<|endoftext|>" if kind != model else ""
+    training = Training(model=kind, size=size, lowercase=kind == "wordpiece", eod_token=eod_token)
 
     def make(path: Path) -> None:
         path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")

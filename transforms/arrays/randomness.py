@@ -50,6 +50,11 @@ def random_bits(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint32]:
     return raw.astype("<u8", copy=False).view("<u4")[:count]
 
 
+def random_key(rng: np.random.Generator) -> np.uint64:
+    """Returns 64 random bits, to key the streams of a compiled loop."""
+    return np.uint64(rng.bit_generator.random_raw())
+
+
 def random_below(rng: np.random.Generator, bound: int, count: int) -> npt.NDArray[np.int64]:
     """Returns int64[count] of random integers in [0, bound), uniform to within bound / 2**32."""
     return scaled_bits(random_bits(rng, count), np.uint64(bound))

@@ -19,40 +19,41 @@ def examine_halves(batch: StoredBatch, rules: RowRules, goals: Int64, *, exact: 
         halves have one goal.
       exact: It is as many; else it may be fewer, by the special tokens of the half.
     """
-    halves = len(goals) // max(len(batch), 1)
-    special = batch.special[batch.flat]
-    second = (batch.selected.values >= rules.reuse_len) if halves > 1 else np.zeros(len(special))
-    place = np.repeat(np.arange(len(batch.selected)), batch.selected.lengths) * halves
-    place += second.astype(np.int64)
-    size = len(batch.selected) * halves
-    shape = (len(batch), batch.copies, halves)
-    targets = np.bincount(place[~special], minlength=size).reshape(shape)
-    specials = np.bincount(place[special], minlength=size).reshape(shape)
-    there = _specials_of_halves(batch, rules, halves)
-    wanted = goals.reshape(len(batch), 1, halves)
-    least = wanted if exact else wanted - there[:, None]
+    from transforms.checks.permuted_loops import count_targets
+
+    targets, specials = (np.zeros((len(batch.selected), 2), np.int64) for _ in range(2))
+    count_targets(
+        (batch.selected.values, batch.seen, batch.selected.offsets),
+        (batch.special, batch.offsets),
+        batch.copies,
+        rules.reuse_len,
+        (targets, specials),
+    )
+    there = _specials_of_halves(batch, rules)
+    wanted = np.zeros((len(batch), 1, 2), np.int64)
+    wanted[:, 0, : 2 if rules.reuse_len else 1] = goals.reshape(len(batch), -1)
+    least = wanted if exact else np.maximum(wanted - there[:, None], 0)
+    shape = (len(batch), batch.copies, 2)
+    targets, specials = targets.reshape(shape), specials.reshape(shape)
     missing = (specials != there[:, None]).any(axis=2)
     wrong = ((targets > wanted) | (targets < least)).any(axis=2)
+    counts = {
+        "plm.targets": int(targets.sum()),
+        "plm.tokens": int(batch.lengths.sum()) * batch.copies,
+    }
     return gather(
         [
-            Findings(
-                {
-                    "plm.targets": int(targets.sum()),
-                    "plm.tokens": int(batch.lengths.sum()) * batch.copies,
-                }
-            ),
+            Findings(counts),
             breach("a special token has no place in the factorization order", any_copy(missing)),
             breach("a half has another number of targets than it should have", any_copy(wrong)),
         ]
     )
 
 
-def _specials_of_halves(batch: StoredBatch, rules: RowRules, halves: int) -> Int64:
-    """Returns int64[R, halves]: how many special tokens stand in each half of the rows."""
+def _specials_of_halves(batch: StoredBatch, rules: RowRules) -> Int64:
+    """Returns int64[R, 2]: how many special tokens stand in each half; all in the first of one."""
     before = offsets_of(batch.special)
     begins, ends = batch.offsets[:-1], batch.offsets[1:]
-    if halves == 1:
-        return (before[ends] - before[begins])[:, None]
-    middles = np.minimum(begins + rules.reuse_len, ends)
+    middles = np.minimum(begins + rules.reuse_len, ends) if rules.reuse_len else ends
     first, second = before[middles] - before[begins], before[ends] - before[middles]
     return np.stack([first, second], axis=1)

@@ -6,47 +6,30 @@ import numpy as np
 
 from transforms.contract.oracle import Findings, Oracle, breach, gather, rate
 from transforms.contract.rules import RowRules
-from transforms.contract.stored import StoredBatch
+from transforms.contract.stored import StoredBatch, any_copy
 
 
-def examine_ranks(batch: StoredBatch, rules: RowRules, perm_size: int) -> Findings:
+def examine_ranks(batch: StoredBatch, rules: RowRules, block: int) -> Findings:
     """Checks that the ranks of a half are 0, 1, 2, ..., and counts how they lie.
 
     Args:
       batch: The rows; what is stored beside selected positions are the ranks.
       rules: Of the recipe.
-      perm_size: Blocks within which tokens are permuted; 0 for whole halves.
+      block: Tokens of a block that is permuted; at least those of a half to permute all of it.
     """
-    lists = np.repeat(np.arange(len(batch.selected)), batch.selected.lengths)
-    positions = batch.selected.values.astype(np.int64)
-    second = (positions >= rules.reuse_len) & (rules.reuse_len > 0)
-    half = 2 * lists + second
-    counts = np.bincount(half, minlength=2 * len(batch.selected))
-    offsets = np.cumsum(counts) - counts
-    # Sorted by half and rank, the ranks of a half must count up from 0.
-    keys = np.sort((half << 16) | batch.seen.astype(np.int64))
-    wrong = (keys & 0xFFFF) != np.arange(len(keys)) - offsets[half]
-    found = [breach("the ranks of a half are no order", batch.rows_with(np.flatnonzero(wrong)))]
-    firsts = offsets[counts > 1]
-    lasts = firsts + counts[counts > 1] - 1
-    if perm_size:
-        block = (positions - np.where(second, rules.reuse_len, 0)) // perm_size
-        swapped = (block[:-1] < block[1:]) & (batch.seen[:-1] > batch.seen[1:])
-        swapped &= half[:-1] == half[1:]
-        rows = batch.rows_with(np.flatnonzero(swapped))
-        found.append(breach("a block of the factorization order comes before an earlier one", rows))
-        same = block[firsts] == block[lasts]
-        firsts, lasts = firsts[same], lasts[same]
-    before = batch.seen[firsts] < batch.seen[lasts]
+    from transforms.checks.permuted_loops import check_ranks
+
+    wrong = np.zeros((len(batch.selected), 2), np.bool_)
+    counts = np.zeros(2, np.int64)
+    lists = batch.selected.values, batch.seen, batch.selected.offsets
+    check_ranks(lists, rules.reuse_len, block, wrong, counts)
+    orders, blocks = (any_copy(each.reshape(-1, batch.copies)) for each in wrong.T)
+    pairs, before = counts.tolist()
     return gather(
         [
-            *found,
-            Findings(
-                {
-                    "plm.pairs": len(firsts),
-                    "plm.first_before_last": int(np.count_nonzero(before)),
-                }
-            ),
+            breach("the ranks of a half are no order", orders),
+            breach("a block of the factorization order comes before an earlier one", blocks),
+            Findings({"plm.pairs": pairs, "plm.first_before_last": before}),
         ]
     )
 

@@ -45,7 +45,6 @@ class Segment(Protocol):
         a `StreamPacking`; else it returns a `Packing`.
       streams: How many streams of consecutive windows a pass makes of a shard: 0 if windows are in
         no such order, 2 if every other one is reversed.
-      reuse_len: The first tokens of a row that a model remembers for the next one; 0 if it is all.
       predicted_only: Tokens at the end of a row that are predicted and never an input.
     """
 
@@ -56,9 +55,11 @@ class Segment(Protocol):
     @property
     def streams(self) -> int: ...
     @property
-    def reuse_len(self) -> int: ...
-    @property
     def predicted_only(self) -> int: ...
+
+    def reused(self, capacity: int) -> int:
+        """Returns how many tokens at the begin of a row a model remembers; 0 if it is all."""
+        ...
 
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator

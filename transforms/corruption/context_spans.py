@@ -8,15 +8,15 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.arrays.randomness import DRAWS, random_bits, scaled_bits
+from transforms.arrays.ragged import offsets_of
+from transforms.arrays.randomness import DRAWS, random_key
 from transforms.arrays.spans import Spans
 from transforms.checks.context_spans import examine_halves
 from transforms.contract.axes import Batch
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.halves import find_halves, half_goals, next_flagged
+from transforms.corruption.halves import find_halves, half_goals
 from transforms.corruption.selector import Selector
 
 SHARE = 6
@@ -30,24 +30,24 @@ class ContextTable:
     Attributes:
       offsets: int64[H + 1] of the halves, in places.
       goals: int64[H]; how many tokens of each half are selected.
-      places: As that of `Halves`.
-      start_at: int64[T + 1]; the first place from each on where a word begins, else the half's end.
+      mirrored: As that of `Halves`.
+      start_at: int64[T]; the first place from each on where a word begins, else the half's end.
       starts: int64[W]; all places where a word begins, ascending.
       number: int64[T + 1]; how many words begin before each place.
       stop_at: int64[T]; where a span that begins here ends at the latest.
-      special: bool[T], by token; special tokens of the layout.
-      barred: bool[T], by place; tokens that are never selected.
+      special: int64[S]; the special tokens of the layout.
+      special_offsets: int64[H + 1]; those of each half.
     """
 
     offsets: Int64
     goals: Int64
-    places: Int64 | None
+    mirrored: Bool
     start_at: Int64
     starts: Int64
     number: Int64
     stop_at: Int64
-    special: Bool
-    barred: Bool
+    special: Int64
+    special_offsets: Int64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,8 +73,8 @@ class ContextSpans(Selector[ContextTable]):
       special_targets: Special tokens of the layout can be drawn, as in the reference; they count,
         and are not predicted.
 
-    Randomness: 32 bits each for length and place of a span, and for every single token that is
-      tried.
+    Randomness: 64 bits a copy of each batch; they key a stream of 64 bits for every span, and for
+      every single token that is tried, in each half of a row.
     Source: Yang et al. 2019, 2.6; zihangdai/xlnet data_utils.py (_sample_mask).
     Differs: spans are of words, unless token_spans; rows have exactly as many targets as there are
       to be, unless special_targets.
@@ -113,13 +113,13 @@ class ContextSpans(Selector[ContextTable]):
         return ContextTable(
             offsets=offsets,
             goals=np.minimum(goals, rooms),
-            places=halves.places,
-            start_at=np.append(next_flagged(starts, offsets), offsets[-1]),
+            mirrored=halves.mirrored,
+            start_at=_next_of(starts, offsets),
             starts=np.flatnonzero(starts),
             number=offsets_of(starts),
-            stop_at=next_flagged(barred, offsets),
-            special=examples.special,
-            barred=barred,
+            stop_at=_next_of(barred, offsets),
+            special=np.flatnonzero(examples.special),
+            special_offsets=offsets_of(examples.special)[offsets],
         )
 
     def totals(self, lengths: Int64) -> Int64:
@@ -129,54 +129,22 @@ class ContextSpans(Selector[ContextTable]):
         return lengths // SHARE
 
     def select(self, batch: Batch[ContextTable], rng: np.random.Generator) -> Spans:
+        from transforms.corruption.permuted_loops import select_targets
+
         table = batch.units
-        chosen = table.barred.copy()
-        rest = self._take_spans(table, chosen, rng)
-        _take_single(table, chosen, rest, rng)
-        if table.places is not None:
-            chosen = chosen[table.places]
-        chosen |= table.special
-        at = np.flatnonzero(chosen)
-        return Spans(at, at + 1)
-
-    def _take_spans(self, table: ContextTable, chosen: Bool, rng: np.random.Generator) -> Int64:
-        """Selects spans in all halves, one in each at a time; returns what they lack then.
-
-        Example, a half of 12 tokens of one word each, alpha 6, 3 tokens to select: n = 2 has a
-        context of 12 tokens; at place 4 of it the span is [4, 6), and the next context begins at
-        12, the end of the half. A token is lacking.
-        """
-        ends, rest = table.offsets[1:], table.goals.copy()
-        cursor = table.offsets[:-1].copy()
+        found = np.empty(int(table.goals.sum()) + len(table.special), np.int64)
         law = harmonic_thresholds(self.most_words)
-        active = np.flatnonzero(rest > 0)
-        while len(active):
-            bits = random_bits(rng, 2 * len(active))
-            words = np.searchsorted(law, bits[: len(active)], "right") + 1
-            left = rest[active]
-            words = np.minimum(words, left)
-            context = words * self.alpha // self.beta
-            before = scaled_bits(bits[len(active) :], context.astype(np.uint64))
-            limit = ends[active]
-            begin = table.start_at[np.minimum(cursor[active] + before, limit)]
-            begin = np.minimum(begin, limit)
-            # In the last place of a half no word may begin: the end of a span is sought behind it.
-            inside = begin < limit
-            end = begin + words if self.token_spans else self._word_end(table, begin, words)
-            inside &= end < limit
-            active, begin, end = active[inside], begin[inside], end[inside]
-            end = np.minimum(end, np.minimum(begin + left[inside], table.stop_at[begin]))
-            chosen[range_indices(begin, end - begin)] = True
-            rest[active] -= end - begin
-            cursor[active] = end + (context - before)[inside]
-            active = active[(rest[active] > 0) & (cursor[active] < ends[active])]
-        return rest
-
-    def _word_end(self, table: ContextTable, begin: Int64, words: Int64) -> Int64:
-        """Returns where so many words end that begin here; behind all halves if they are fewer."""
-        last = len(table.start_at)
-        begins = np.append(table.starts, last)
-        return begins[np.minimum(table.number[begin] + words, len(begins) - 1)]
+        count = select_targets(
+            (table.offsets, table.mirrored, table.goals),
+            (table.start_at, table.starts, table.number, table.stop_at, law),
+            (table.special, table.special_offsets),
+            (self.alpha, self.beta, self.token_spans),
+            self.special_targets,
+            random_key(rng),
+            found,
+        )
+        at = found[:count]
+        return Spans(at, at + 1)
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return self.totals(lengths)
@@ -197,6 +165,15 @@ def harmonic_thresholds(most: int) -> Int64:
     return table
 
 
+def _next_of(flags: Bool, offsets: Int64) -> Int64:
+    """Returns int64[T]: the next flagged place, see `permuted_loops.find_next`."""
+    from transforms.corruption.permuted_loops import find_next
+
+    found = np.empty(len(flags), np.int64)
+    find_next(flags, offsets, found)
+    return found
+
+
 def _word_starts(examples: Examples) -> Bool:
     if examples.word_starts is None:
         raise ValueError("spans of words are to be selected, and no words are known")
@@ -206,15 +183,3 @@ def _word_starts(examples: Examples) -> Bool:
 def _sums(flags: Bool, offsets: Int64) -> Int64:
     """Returns int64[H]: how many flags there are in each range."""
     return np.diff(offsets_of(flags)[offsets])
-
-
-def _take_single(table: ContextTable, chosen: Bool, rest: Int64, rng: np.random.Generator) -> None:
-    """Selects as many single tokens of each half as it lacks; one that is taken is drawn again."""
-    sizes = np.diff(table.offsets).astype(np.uint64)
-    halves = np.flatnonzero(rest > 0)
-    while len(halves):
-        at = table.offsets[halves] + scaled_bits(random_bits(rng, len(halves)), sizes[halves])
-        free = ~chosen[at]
-        chosen[at[free]] = True
-        rest[halves[free]] -= 1
-        halves = halves[rest[halves] > 0]

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
-from transforms.arrays.ragged import offsets_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,19 +20,16 @@ class Halves:
     Attributes:
       offsets: int64[H + 1]; half h is the places [offsets[h], offsets[h + 1]).
       places: int64[T]; the place of each token; None if it is the token's own index.
+      mirrored: bool[H]; the half is read from its end to its begin.
     """
 
     offsets: Int64
     places: Int64 | None
+    mirrored: Bool
 
     def in_text_order(self, values: Array) -> Array:
         """Returns the values of tokens in the order of their places."""
         return values if self.places is None else values[self.places]
-
-    def in_row_order(self, values: Array) -> Array:
-        """Returns the values of places in the order of the tokens."""
-        # Reversing a half twice changes nothing, so places are their own inverse.
-        return self.in_text_order(values)
 
 
 def half_offsets(offsets: Int64, reuse_len: int) -> Int64:
@@ -51,13 +47,12 @@ def find_halves(examples: Examples) -> Halves:
     """Returns the halves of rows."""
     offsets = half_offsets(examples.offsets, examples.reuse_len)
     if examples.backward is None or not examples.backward.any():
-        return Halves(offsets, None)
-    a_row = 2 if examples.reuse_len else 1
+        return Halves(offsets, None, np.zeros(len(offsets) - 1, np.bool_))
+    mirrored = np.repeat(examples.backward, 2 if examples.reuse_len else 1)
     lengths = np.diff(offsets)
-    mirrored = np.repeat(np.repeat(examples.backward, a_row), lengths)
     ends = np.repeat(offsets[:-1] + offsets[1:] - 1, lengths)
     tokens = np.arange(offsets[-1])
-    return Halves(offsets, np.where(mirrored, ends - tokens, tokens))
+    return Halves(offsets, np.where(np.repeat(mirrored, lengths), ends - tokens, tokens), mirrored)
 
 
 def half_goals(totals: Int64, reuse_len: int) -> Int64:
@@ -68,16 +63,3 @@ def half_goals(totals: Int64, reuse_len: int) -> Int64:
     if not reuse_len:
         return totals
     return np.stack([totals - totals // 2, totals // 2], axis=1).ravel()
-
-
-def next_flagged(flags: Bool, offsets: Int64) -> Int64:
-    """Returns int64[T]: the first flagged place from each place on, in its range; else its end.
-
-    Example: flags 0 1 0 | 0 1 with offsets 0 3 5 give 1 1 3 | 4 4.
-    """
-    found = np.repeat(offsets[1:], np.diff(offsets))
-    at = np.flatnonzero(flags)
-    counts = offsets_of(flags)[:-1]
-    later = counts < len(at)
-    found[later] = np.minimum(at[counts[later]], found[later])
-    return found

@@ -145,7 +145,7 @@ class Recipe:
     parity: tuple[tuple[str, bool], ...] = ()
 
     def __post_init__(self) -> None:
-        minimum = self.segment.reuse_len + self.layout.overhead(self.segments) + 2
+        minimum = self.layout.overhead(self.segments) + 2
         if not minimum <= self.max_seq_length <= MAX_LENGTH:
             raise ValueError(
                 f"max_seq_length must be in [{minimum}, {MAX_LENGTH}] for {self.name}, "
@@ -154,23 +154,7 @@ class Recipe:
         for name, most in {"copies": MAX_COPIES, "passes": MAX_PASSES}.items():
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be in [1, {most}], got {getattr(self, name)}")
-        if bool(self.pair.relations) != self.segment.for_pairs:
-            pairs = "with" if self.pair.relations else "without"
-            raise MismatchError(
-                f"{self.name}: {type(self.segment).__name__} does not go with "
-                f"{type(self.pair).__name__}, which makes a recipe {pairs} pairs",
-                "segment",
-                lambda segment: segment.for_pairs == bool(self.pair.relations),
-            )
-        if self.pair.of_streams != self.segment.of_streams:
-            streams = self.segment.of_streams
-            raise MismatchError(
-                f"{self.name}: {type(self.segment).__name__} makes "
-                f"{'streams' if streams else 'windows of sentences'}, and "
-                f"{type(self.pair).__name__} does not take them",
-                "pair",
-                lambda pair: pair.of_streams == streams,
-            )
+        self._check_segment()
         self._check_order()
         for name in self.store:
             if name not in columns.OF_TEXT:
@@ -184,6 +168,40 @@ class Recipe:
         names = [column.name for column in self.columns("uint16")]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
+
+    def _check_segment(self) -> None:
+        """Refuses windows that the pairing does not take, or that have no room for segments."""
+        if bool(self.pair.relations) != self.segment.for_pairs:
+            pairs = "with" if self.pair.relations else "without"
+            raise MismatchError(
+                f"{self.name}: {type(self.segment).__name__} does not go with "
+                f"{type(self.pair).__name__}, which makes a recipe {pairs} pairs",
+                "segment",
+                self._takes,
+            )
+        if self.pair.of_streams != self.segment.of_streams:
+            streams = self.segment.of_streams
+            raise MismatchError(
+                f"{self.name}: {type(self.segment).__name__} makes "
+                f"{'streams' if streams else 'windows of sentences'}, and "
+                f"{type(self.pair).__name__} does not take them",
+                "pair",
+                lambda pair: (
+                    pair.of_streams == streams and bool(pair.relations) == self.segment.for_pairs
+                ),
+            )
+        reused = self.segment.reused(self.capacity)
+        if reused + 2 > self.capacity:
+            raise ValueError(
+                f"reuse_len must be at most {self.capacity - 2} for {self.name} with a "
+                f"max_seq_length of {self.max_seq_length}, which has {self.layout.overhead(2)} "
+                f"special tokens and a token of each segment besides; got {reused}"
+            )
+
+    def _takes(self, segment: Segment) -> bool:
+        """Returns whether the pairing takes the windows of a segment."""
+        pairs = bool(self.pair.relations)
+        return segment.for_pairs == pairs and segment.of_streams == self.pair.of_streams
 
     def _check_order(self) -> None:
         """Refuses an order or a memory that rows are not made for."""
@@ -293,7 +311,7 @@ class Recipe:
             objective_column=self.objective_column,
             of_streams=self.segment.of_streams,
             streams=self.segment.streams,
-            reuse_len=self.segment.reuse_len,
+            reuse_len=self.segment.reused(self.capacity),
         )
 
     @property
@@ -353,6 +371,12 @@ class Recipe:
         """
         vocabulary.require(self.roles)
         roles = vocabulary.roles
+        ends = {role for role in self.layout.roles if roles.get("eod") == roles[role]}
+        if ends and self.segment.of_streams:
+            raise ValueError(
+                f"{vocabulary.names['eod']!r} is the token of eod and of {' and of '.join(ends)}, "
+                f"and rows of {self.name} have them all; name another with --eod-token TOKEN"
+            )
         if self.segment.dialogue and roles["cls"] == roles["sep"]:
             raise ValueError(
                 f"{vocabulary.names['sep']!r} is the token of cls and of sep, and {self.name} "

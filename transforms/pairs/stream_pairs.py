@@ -30,8 +30,8 @@ class StreamPairs(Pairing):
     A ends at a sentence border inside the window, drawn evenly. With probability `random_rate`, and
     always where there is no such border, B is random: as many tokens as A leaves, from an even
     place, completed to whole sentences. Else B is what follows A, up to the first sentence border
-    behind the window. What is too long loses tokens at the end of B, or of the longer segment where B
-    is random, so every row is full. The first segment of a row is the reused part and A together.
+    behind the window. What is too long loses tokens at the end of B, or of the longer segment where
+    B is random, so every row is full. The first segment of a row is the reused part and A together.
 
     Attributes:
       random_rate: Probability of a random B where there is a choice.
@@ -108,10 +108,10 @@ class StreamPairs(Pairing):
             np.stack([packing.windows[:, 0], middles - off_first], axis=1),
             second,
             relation,
+            {**packing.drawn, **drawn_pairs(case, relation, self.cases, self.relations)},
             packing.stream,
             _backward(packing),
             packing.reuse_len,
-            {**packing.drawn, **drawn_pairs(case, relation, self.cases, self.relations)},
         )
 
     def examine_neighbours(

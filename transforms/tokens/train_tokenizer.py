@@ -45,6 +45,7 @@ class Training:
       size: Size of the vocabulary, including special tokens.
       lowercase: Convert text to lower case; for WordPiece this also strips accents.
       min_frequency: Minimum count of a character, and of a pair to be merged.
+      eod_token: The end-of-document token; "" for none.
       show_progress: Show the progress bars of the library.
     """
 
@@ -52,12 +53,13 @@ class Training:
     size: int
     lowercase: bool
     min_frequency: int = 2
+    eod_token: str = ""
     show_progress: bool = False
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise ValueError(f"model must be one of {', '.join(MODELS)}, got {self.model!r}")
-        least = len(BERT_SPECIAL) + (0x100 if self.model == "bpe" else 1)
+        least = len(BERT_SPECIAL) + (0x100 if self.model == "bpe" else 1) + bool(self.eod_token)
         if not least <= self.size <= 1 << 24:
             raise ValueError(
                 f"size must be in [{least}, {1 << 24}] for {self.model}, got {self.size}"
@@ -79,7 +81,11 @@ def train_tokenizer(documents: Sequence[bytes], training: Training) -> str:
     Raises:
       ValueError: If the text needs more tokens than `training.size` allows.
     """
-    text = MODELS[training.model](documents, training).to_str(pretty=True)
+    own = dataclasses.replace(training, size=training.size - bool(training.eod_token), eod_token="")
+    tokenizer = MODELS[training.model](documents, own)
+    if training.eod_token:
+        tokenizer.add_special_tokens([training.eod_token])
+    text = tokenizer.to_str(pretty=True)
     size = Tokenizer.from_str(text).get_vocab_size(with_added_tokens=True)
     if size > training.size:
         raise ValueError(f"the text needs at least {size} tokens, but size is {training.size}")

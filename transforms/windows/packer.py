@@ -17,9 +17,8 @@ class Packer(Part):
         return 0
 
     @property
-    def reuse_len(self) -> int:
+    def predicted_only(self) -> int:
         return 0
 
-    @property
-    def predicted_only(self) -> int:
+    def reused(self, capacity: int) -> int:
         return 0

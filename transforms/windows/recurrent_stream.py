@@ -17,6 +17,9 @@ from transforms.windows.document_ends import end_documents
 from transforms.windows.packer import Packer
 from transforms.windows.streams import stream_counts
 
+SPECIAL = 3
+"""Special tokens of a row of `inp A SEP B SEP CLS`."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecurrentStream(Packer):
@@ -26,7 +29,7 @@ class RecurrentStream(Packer):
     and B are made of. So a row goes on with the text that was segment A of the row before.
 
     Attributes:
-      reuse_len: Tokens at the begin of a row that the model remembers.
+      reuse_len: Tokens at the begin of a row that the model remembers; 0 for half of the longest.
       bi_data: Make a second stream, of the same tokens in reversed order.
 
     Source: zihangdai/xlnet data_utils.py (create_tfrecords).
@@ -38,16 +41,19 @@ class RecurrentStream(Packer):
     of_streams: ClassVar[bool] = True
     required_roles: ClassVar[tuple[str, ...]] = ("eod",)
 
-    reuse_len: int = 256
+    reuse_len: int = 0
     bi_data: bool = True
 
     def __post_init__(self) -> None:
-        if self.reuse_len < 1:
-            raise ValueError(f"reuse_len must be at least 1, got {self.reuse_len}")
+        if self.reuse_len < 0:
+            raise ValueError(f"reuse_len must be at least 0, got {self.reuse_len}")
 
     @property
     def streams(self) -> int:
         return 2 if self.bi_data else 1
+
+    def reused(self, capacity: int) -> int:
+        return self.reuse_len or (capacity + SPECIAL) // 2
 
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
@@ -55,7 +61,8 @@ class RecurrentStream(Packer):
         ended = end_documents(tokens, vocabulary.eod, special=False)
         count = len(ended.ids)
         # A window is followed by a token at least, as in the reference.
-        starts = np.arange(0, max(count - capacity, 0), self.reuse_len, dtype=np.int64)
+        reused = self.reused(capacity)
+        starts = np.arange(0, max(count - capacity, 0), reused, dtype=np.int64)
         borders = np.arange(self.streams + 1, dtype=np.int64) * count
         begins = (borders[:-1, None] + starts).ravel()
         windows = np.stack([begins, begins + capacity], axis=1)
@@ -65,7 +72,7 @@ class RecurrentStream(Packer):
             windows,
             np.repeat(np.arange(self.streams), len(starts)),
             borders,
-            self.reuse_len,
+            reused,
             drawn={
                 **stream_counts(ended, windows, self.streams * (count - last), self.streams),
                 "stream.filled": self.streams * int(len(starts) > 0),

@@ -79,7 +79,8 @@ class DocumentStream(Packer):
             ended,
             windows,
             np.zeros(len(windows), np.int64),
-            stream_counts(ended, windows, lost=len(ended.ids) - last),
+            np.array([0, len(ended.ids)]),
+            drawn=stream_counts(ended, windows, lost=len(ended.ids) - last),
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
