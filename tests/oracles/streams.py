@@ -9,8 +9,8 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.spans import Spans
 from transforms.contract.axes import Batch, Select
 
-ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
-SEP = ROLES["sep"]
+ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4, "eod": 5}
+SEP, EOD = ROLES["sep"], ROLES["eod"]
 
 
 def vocabulary(size: int = 1000) -> Vocabulary:

@@ -7,16 +7,16 @@ import pickle
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.columns import ANNOTATIONS, NO_SECOND, SENTENCES
+from schemas.columns import ANNOTATIONS, DOCUMENTS, NO_SECOND, SENTENCES
 from schemas.records import Array, Examples, ShardId, Tokens
 from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.support.recipes import varied
-from transforms.annotate.annotations import mark_sentences
+from transforms.annotate.annotations import mark_documents, mark_sentences
 from transforms.arrays import ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
@@ -24,11 +24,14 @@ from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
+from transforms.pairs.distractors import LoneDocumentError
 from transforms.windows.pack_windows import FullSentences
 
 SHARD = ShardId("train", 0, 1)
 VOCABULARY = vocabulary(5000)
 NAMES = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+SHORTEST_WITH_REUSE = 9
+"""Rows of half a reused part, three special tokens, and a token of each segment."""
 RUNNING_ON = [
     name
     for name, recipe in sorted(OBJECTIVES.items())
@@ -46,6 +49,8 @@ def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table
     )
     if SENTENCES in recipe.needs:
         tokens = mark_sentences(tokens)
+    if DOCUMENTS in recipe.needs:
+        tokens = mark_documents(tokens)
     examples = arrange_examples(tokens, settings, SHARD)
     batches = list(corrupt(examples, recipe, VOCABULARY, settings.stream(SHARD)))
     for batch in batches:
@@ -96,8 +101,15 @@ def large() -> Tokens:
     seed=st.integers(0, 1 << 30),
 )
 def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, seed: int) -> None:
+    if OBJECTIVES[name].rules.reuse_len:
+        length += SHORTEST_WITH_REUSE - 7
     recipe = varied(OBJECTIVES[name], max_seq_length=length, copies=copies, passes=passes)
-    examples, table = build(recipe, tokens, seed)
+    try:
+        examples, table = build(recipe, tokens, seed)
+    except LoneDocumentError:
+        # A row may have a part in all of so few documents.
+        assume(not recipe.segment.of_streams)
+        raise
     assert table.schema.equals(recipe.schema(VOCABULARY))
     assert all(column.null_count == 0 for column in table.columns)
     rows = table.to_pylist()
@@ -106,9 +118,11 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
     specials = [examples.special[begin:end] for begin, end in borders]
     for row, ids, special in zip(rows, originals, specials, strict=True):
         assert row["input_ids"] == ids.tolist()
-        assert 0 < len(ids) <= length
+        assert 0 < len(ids) <= length + recipe.segment.predicted_only
         assert 0 < row["second_segment_start"] <= len(ids)
-        assert [i in ROLES.values() for i in row["input_ids"]] == special.tolist()
+        text_ends = recipe.attention == "two_stream"
+        marked = {number for role, number in ROLES.items() if role != "eod" or not text_ends}
+        assert [i in marked for i in row["input_ids"]] == special.tolist()
         if recipe.pair.relations:
             assert row["pair_relation"] in recipe.pair.relations
         if recipe.segments == 2:
@@ -116,10 +130,25 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
             assert paired == (row["pair_relation"] != NO_SECOND)
         else:
             assert row["second_segment_start"] == len(ids)
-        if recipe.needs_words:
+        if recipe.needs_words and not row.get("reversed"):
             _check_word_starts(row["word_starts"], special.tolist())
         if "mlm_positions" in row:
             _check_masks(row, recipe, special.tolist())
+        if "plm_positions" in row:
+            _check_orders(row, recipe, special.tolist())
+
+
+def _check_orders(row: dict[str, list[list[int]]], recipe: Recipe, special: list[bool]) -> None:
+    assert len(row["plm_positions"]) == len(row["plm_ranks"]) == recipe.copies
+    border, total = recipe.rules.reuse_len, len(special) // 6
+    for positions, ranks in zip(row["plm_positions"], row["plm_ranks"], strict=True):
+        assert positions == sorted(set(positions))
+        assert {at for at, is_special in enumerate(special) if is_special} <= set(positions)
+        pairs = list(zip(positions, ranks, strict=True))
+        halves = [p for p in pairs if p[0] < border], [p for p in pairs if p[0] >= border]
+        for half, wanted in zip(halves, (total - total // 2, total // 2), strict=True):
+            assert sorted(rank for _, rank in half) == list(range(len(half)))
+            assert sum(not special[at] for at, _ in half) == wanted
 
 
 def _check_word_starts(starts: list[int], special: list[bool]) -> None:

@@ -68,6 +68,7 @@ def tokenizer_json() -> str:
     trainer = trainers.WordPieceTrainer(vocab_size=500, special_tokens=special, show_progress=False)
     text = (line for document in lines_of_documents(200) for line in document)
     tokenizer.train_from_iterator(text, trainer)
+    tokenizer.add_special_tokens(["<eod>"])
     return str(tokenizer.to_str())
 
 
@@ -89,7 +90,9 @@ def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
         recipe=recipe,
         seed=seed,
         tokenizer_json=text,
-        vocabulary=dataclasses.replace(read_vocabulary(text), entities=entities),
+        vocabulary=dataclasses.replace(
+            read_vocabulary(text, needed=recipe.roles), entities=entities
+        ),
         sentences="lines",
         annotations=annotator,
     )

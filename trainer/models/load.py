@@ -89,9 +89,13 @@ def load_model(
 def _config(name: str, corpus: Corpus) -> Any:
     """Returns the configuration of a model of `transformers`."""
     if name in PRESETS:
+        roles = corpus.vocabulary.roles
+        ends = dict.fromkeys(("bos_token_id", "eos_token_id"), roles.get("eod"))
         config: Any = transformers.AutoConfig.for_model(
             **PRESETS[name],
-            pad_token_id=corpus.vocabulary.roles.get("pad"),
+            pad_token_id=roles.get("pad"),
+            # Those of GPT-2 by default may not be in the vocabulary.
+            **(ends if "eod" in roles else {}),
             # Tensor cores want a multiple of 64; the ids added are never used.
             vocab_size=-(-corpus.vocabulary.size // 64) * 64,
         )

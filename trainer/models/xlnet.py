@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from schemas.columns import IGNORED
 from trainer.models.permutation import permutation_mask
+from trainer.models.two_streams import Streams, hidden_states
 from trainer.rows.layouts import Batch
 from trainer.tasks.task import Head
 
@@ -56,44 +55,34 @@ class XLNet(torch.nn.Module):
 
     def forward(self, batch: Batch, state: State | None = None) -> Any:
         """Returns the terms of the loss; with memory, also what is remembered after the rows."""
-        ids = batch["input_ids"]
-        mems = self._remembered(batch, state) if self.stateful else None
-        found = self.hf.transformer(
-            input_ids=ids,
-            token_type_ids=batch.get("token_type_ids"),
-            mems=mems,
-            use_mems=self.stateful,
-            **self._streams(batch),
+        memory = self._remembered(batch, state)
+        ranks = batch.get("ranks")
+        hidden, inputs = hidden_states(
+            self.hf.transformer,
+            Streams(
+                ids=batch["input_ids"],
+                memory=memory,
+                token_types=batch.get("token_type_ids"),
+                blocked=None if ranks is None else self._blocked(ranks, batch),
+                targets=None if ranks is None else batch["target_positions"],
+            ),
         )
-        terms = {self._task: self._head(self.hf, found.last_hidden_state.flatten(0, 1), batch)}
+        terms = {self._task: self._head(self.hf, hidden.flatten(0, 1), batch)}
         if not self.stateful:
             return terms
-        return terms, {
-            MEMORY: torch.stack([each.detach() for each in found.mems]).permute(2, 0, 1, 3)
-        }
+        kept = inputs[:, :, : self._reuse_len or None][:, :, -self._memory :]
+        return terms, {MEMORY: torch.cat([memory[:, :, kept.shape[2] :], kept], dim=2)}
 
-    def _streams(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the order that targets are predicted in, and where they are."""
-        if "ranks" not in batch:
-            return {}
-        length = batch["input_ids"].shape[1]
-        special, labels = batch["special_tokens_mask"], batch["labels"]
-        places = one_hot(batch["target_positions"], length).to(self.hf.dtype)
-        return {
-            "perm_mask": permutation_mask(batch["ranks"], special, self._reuse_len),
-            # A place that is not used takes no token, and gives none back.
-            "target_mapping": places * (labels != IGNORED)[..., None],
-        }
+    def _blocked(self, ranks: Tensor, batch: Batch) -> Tensor:
+        return permutation_mask(ranks, batch["special_tokens_mask"], self._reuse_len)
 
-    def _remembered(self, batch: Batch, state: State | None) -> tuple[Tensor, ...]:
-        """Returns the memory of each layer, float[memory, B, d], without that of other streams."""
+    def _remembered(self, batch: Batch, state: State | None) -> Tensor:
+        """Returns float[B, layers, memory, d]: the state, without what is of other streams."""
         weight, reset = self.hf.get_input_embeddings().weight, batch["reset"]
-        layers = self.hf.config.n_layer
         if state is None:
-            shape = layers, self._memory, len(reset), weight.shape[1]
-            return weight.new_zeros(shape).unbind()
-        mems = state[MEMORY].masked_fill(reset[:, None, None, None], 0.0)
-        return mems.permute(1, 2, 0, 3).unbind()
+            shape = len(reset), self.hf.config.n_layer, self._memory, weight.shape[1]
+            return weight.new_zeros(shape)
+        return state[MEMORY].masked_fill(reset[:, None, None, None], 0.0)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Writes the model as `XLNetLMHeadModel` and `AutoModelForCausalLM` load it."""

@@ -77,7 +77,7 @@ class XLNetFamily:
                 f"--model {name} cannot keep the documents of a row apart, which {corpus.folder} "
                 "asks for (predict.keep_apart); train gpt2 on it, or build it without"
             )
-        reused = recipe.segment.reuse_len
+        reused = recipe.rules.reuse_len
         for field, needed in (("mem_len", recipe.memory), ("reuse_len", reused)):
             given = getattr(config, field)
             if given is not None and given != needed:
@@ -112,7 +112,7 @@ class XLNetFamily:
         saved = name if os.path.isdir(name) else None
         hf = made(transformers.XLNetLMHeadModel, name, saved, config)
         hf.transformer.bi_data = recipe.segment.streams == 2
-        hf.transformer.reuse_len = recipe.segment.reuse_len
+        hf.transformer.reuse_len = recipe.rules.reuse_len
         if recipe.attention == CAUSAL:
             unused = [hf.transformer.mask_emb]
             for layer in hf.transformer.layer:
@@ -125,7 +125,7 @@ class XLNetFamily:
             task=task.name,
             head=task.head(architecture, config),
             memory=recipe.memory,
-            reuse_len=recipe.segment.reuse_len,
+            reuse_len=recipe.rules.reuse_len,
         )
 
 

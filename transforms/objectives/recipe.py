@@ -374,8 +374,8 @@ class Recipe:
         ends = {role for role in self.layout.roles if roles.get("eod") == roles[role]}
         if ends and self.segment.of_streams:
             raise ValueError(
-                f"{vocabulary.names['eod']!r} is the token of eod and of {' and of '.join(ends)}, and "
-                f"rows of {self.name} have them all; name another with --eod-token TOKEN"
+                f"{vocabulary.names['eod']!r} is the token of eod and of {' and of '.join(ends)}, "
+                f"and rows of {self.name} have them all; name another with --eod-token TOKEN"
             )
         if self.segment.dialogue and roles["cls"] == roles["sep"]:
             raise ValueError(

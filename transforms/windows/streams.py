@@ -79,6 +79,7 @@ class DocumentStream(Packer):
             ended,
             windows,
             np.zeros(len(windows), np.int64),
+            np.array([0, len(ended.ids)]),
             drawn=stream_counts(ended, windows, lost=len(ended.ids) - last),
         )
 

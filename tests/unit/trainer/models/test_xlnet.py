@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 from torch.nn.functional import cross_entropy
 
 from schemas.errors import UsageError
@@ -104,7 +105,7 @@ def test_batches_here_show_what_they_should() -> None:
 
 @MANY
 def test_two_streams_have_the_loss_and_gradients_of_the_class(memory: int, tmp_path: Path) -> None:
-    # The class cannot compute two streams in float64: its positions stay float32.
+    # In float32: the class cannot compute two streams in float64.
     model = xlnet(tmp_path, memory=memory)
     hf = plain(model, reuse_len=REUSE)
     batches = [orders(random_rows(LANES, LENGTH, n), seed=n) for n in range(3)]
@@ -170,9 +171,15 @@ def test_the_memory_makes_one_text_of_the_rows(tmp_path: Path) -> None:
 
 def query_logits(model: XLNet, batch: Batch) -> Tensor:
     """float[P, V]: of the targets of the first row."""
+    heads: list[Tensor] = []
+    hook = model.hf.transformer.layer[-1].ff.register_forward_hook(
+        lambda _module, _given, output: heads.append(output)
+    )
     with torch.no_grad():
-        outputs = model.hf.transformer(batch["input_ids"], **model._streams(batch), use_mems=False)
-        found: Tensor = model.hf.lm_loss(outputs.last_hidden_state[0])
+        model(batch)
+        hook.remove()
+        # The content stream is computed before the query stream.
+        found: Tensor = model.hf.lm_loss(heads[1][0])
     return found
 
 
@@ -338,6 +345,36 @@ def test_bfloat16_gives_nearly_the_same_loss(kind: str, tmp_path: Path) -> None:
             losses.append(loss_of(model, second, state))
             assert state["mems"].dtype == torch.float32
     torch.testing.assert_close(losses[1], losses[0], rtol=2**-6, atol=0)
+
+
+@KINDS
+def test_in_evaluation_nothing_is_dropped(kind: str, tmp_path: Path) -> None:
+    make = xlnet if kind == "xlnet" else transformer_xl
+    _, (batch, _) = stepped(kind, tmp_path)
+    dropping, exact = (make(tmp_path, dropout=rate) for rate in (0.5, 0.0))
+    with torch.no_grad():
+        expected, other = loss_of(exact, batch), loss_of(dropping, batch)
+        torch.testing.assert_close(loss_of(dropping.eval(), batch), expected)
+    assert not torch.isclose(other, expected, rtol=1e-3)
+
+
+@KINDS
+def test_batches_with_a_memory_take_one_graph(kind: str, tmp_path: Path) -> None:
+    model, (first, second) = stepped(kind, tmp_path)
+    counter = CompileCounter()
+    torch.compiler.reset()
+    compiled: Any = torch.compile(model, backend=counter, fullgraph=True, dynamic=False)
+    state, expected = model(first, None)[1], model(first, None)[1]
+    for batch in (second, first, second):
+        going_on = {**batch, "reset": torch.tensor([True, False, False, True])}
+        found, state = compiled(going_on, state)
+        wanted, expected = model(going_on, expected)
+        torch.testing.assert_close(
+            next(iter(found.values())).loss, next(iter(wanted.values())).loss
+        )
+        torch.testing.assert_close(state, expected)
+    assert counter.frame_count == 1
+    torch.compiler.reset()
 
 
 @KINDS

@@ -111,7 +111,7 @@ def test_shares_must_be_shares(mask: float, random: float) -> None:
 
 def test_excluded_roles_must_exist() -> None:
     with pytest.raises(
-        ValueError, match="role must be one of cls, sep, mask, pad, unk, got 'clss'"
+        ValueError, match="role must be one of cls, sep, mask, pad, unk, eod, got 'clss'"
     ):
         MaskRandomKeep(exclude=("clss",))
 

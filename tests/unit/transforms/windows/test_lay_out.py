@@ -67,7 +67,9 @@ def test_other_layouts() -> None:
 
 
 def test_a_role_that_no_token_has() -> None:
-    with pytest.raises(ValueError, match="role must be one of cls, sep, mask, pad, unk, got 'bos'"):
+    with pytest.raises(
+        ValueError, match="role must be one of cls, sep, mask, pad, unk, eod, got 'bos'"
+    ):
         Layout(prefix=("bos",))
 
 
