@@ -22,7 +22,7 @@ class CausalModel(torch.nn.Module):
       layout: Of its batches.
     """
 
-    notice = ""
+    stateful, notice = False, ""
 
     def __init__(self, hf: Any, *, task: str, head: Head, layout: str, longest: int) -> None:
         """Wraps a model.

@@ -42,7 +42,7 @@ class Electra(torch.nn.Module):
       discriminator: An `ElectraForPreTraining`; its embeddings are the generator's.
     """
 
-    layout, notice = "packed", ""
+    layout, stateful, notice = "packed", False, ""
 
     def __init__(self, generator: Any, discriminator: Any, *, longest: int) -> None:
         """Joins two models.

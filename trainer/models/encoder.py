@@ -33,7 +33,7 @@ class Encoder(torch.nn.Module):
         for.
     """
 
-    layout, notice = "packed", ""
+    layout, stateful, notice = "packed", False, ""
 
     def __init__(
         self,
