@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.support.remembering_model import NAME
-from tests.support.sample_builds import corpus
+from pipelines.build import main as build
+from tests.support.remembering_model import NAME, Remembering
+from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from tests.support.stream_builds import rows_of_split, streams, xlnet
 from tests.support.training_runs import (
     assert_same,
@@ -189,3 +190,28 @@ def test_other_lanes_are_another_run(tmp_path: Path, capsys: Captured) -> None:
     # Those of the checkpoint, if none are given.
     assert train(data(), NAME, tmp_path / "again", *OPTIONS, "--steps", "4") == 0
     assert saved(tmp_path / "again")["lanes"]["seen"].shape == (8,)
+
+
+def test_models_that_cannot_be_trained_in_lanes(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(Remembering, "layout", "packed")
+    assert train(data(), NAME, run, *OPTIONS) == 2
+    told = f"--model {NAME} remembers the rows before, so its layout must be lanes, and is packed"
+    assert told in capsys.readouterr().err
+    assert train(xlnet(), NAME, run, *OPTIONS) == 2
+    assert "layout must be lanes for xlnet, got 'packed'" in capsys.readouterr().err
+
+
+def test_a_mixture_has_no_lanes(tmp_path: Path, capsys: Captured) -> None:
+    folder, run = tmp_path / "mixture", tmp_path / "run"
+    members = ["--members", "gpt,transformer-xl", "--max-seq-length", "32"]
+    text = ["--input", f"{SAMPLE}/*.txt", "--tokenizer", str(tokenizer_file("wordpiece+eod"))]
+    assert build(["mixture", *members, *text, "--shards", "1", "--output", str(folder)]) == 0
+    capsys.readouterr()
+    assert train(folder, NAME, run, *OPTIONS) == 2
+    assert (
+        f"--model {NAME} takes rows in lanes, and a step of a mixture would break them; train it "
+        f"on a member, such as {folder}/gpt"
+    ) in capsys.readouterr().err

@@ -53,10 +53,11 @@ class Remembering(torch.nn.Module):
         Path(folder, "config.json").write_text(json.dumps({}), "utf-8")
 
 
-def remembering(corpus: Corpus) -> Remembering:
+def remembering(corpus: Corpus | list[Corpus]) -> Remembering:
     """Makes the model for `--model tests.support.remembering_model:remembering`."""
     seed_torch(0, "remembering")
-    return Remembering(corpus.vocabulary.size)
+    first = corpus[0] if isinstance(corpus, list) else corpus
+    return Remembering(first.vocabulary.size)
 
 
 NAME = f"{__name__}:{remembering.__name__}"

@@ -28,10 +28,10 @@ class TrainableModel(Protocol):
     def stateful(self) -> bool:
         """Whether it remembers something of a batch for the next one; only with lanes.
 
-        Then it is called as `forward(batch, state)` and returns its terms and the new state: tensors
-        by name, with the lane as the first dimension. The state is None in the beginning. The model
-        ignores that of the lanes where `batch["reset"]` is true. The loop keeps it, without its
-        gradient, and saves it in checkpoints.
+        Then it is called as `forward(batch, state)` and returns its terms and the new state:
+        tensors by name, with the lane as the first dimension. The state is None in the beginning.
+        The model ignores that of the lanes where `batch["reset"]` is true. The loop keeps it,
+        without its gradient, and saves it in checkpoints.
         """
 
     @property

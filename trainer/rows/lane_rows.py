@@ -67,14 +67,14 @@ class Lanes(BatchLayout):
         if reset is not None:
             begins[: len(reset)] = reset
         found = {
-            **self._arrays(masked, np.flatnonzero(lanes >= 0)),
+            **self._lanes(masked, np.flatnonzero(lanes >= 0)),
             "reset": begins,
             "row_ids": lanes,
             "num_tokens": np.array(len(masked.seen)),
         }
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
-    def _arrays(self, masked: MaskedRows, lanes: Int64) -> dict[str, Array]:
+    def _lanes(self, masked: MaskedRows, lanes: Int64) -> dict[str, Array]:
         tokens, targets, order = masked.rows.tokens, masked.targets, masked.order
         found = {"input_ids": self._lines(lanes, tokens.lengths, masked.seen, self.pad)}
         if order is None:
