@@ -14,7 +14,7 @@ from trainer.evaluate import evaluate
 from trainer.loader.batches import ArrowBatches
 from trainer.log import JsonLines, Lines, Log, TensorBoard
 from trainer.loop import Loop, State
-from trainer.memory import State as Lanes
+from trainer.memory import State as LaneState
 from trainer.meter import derived
 from trainer.options import TrainOptions
 from trainer.processes import Processes
@@ -127,7 +127,7 @@ class Run:
         if figures:
             _write(logs, {"event": "eval", "step": step, **figures})
 
-    def _save(self, logs: list[Log], step: int, state: State, lanes: Lanes) -> None:
+    def _save(self, logs: list[Log], step: int, state: State, lanes: LaneState) -> None:
         """Saves a checkpoint; the logs are on the disk before it."""
         meta = {
             "run": self.name,

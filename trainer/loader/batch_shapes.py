@@ -16,7 +16,7 @@ from transforms.objectives.recipe import Recipe
 
 LAYOUTS = ("packed", "padded")
 """Layouts of rows that stand for themselves."""
-_LAYOUTS: Mapping[str, tuple[str, ...]] = {
+LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     "bidirectional": LAYOUTS,
     "causal": (*LAYOUTS, "lanes"),
     "two_stream": ("lanes",),
@@ -72,7 +72,7 @@ def row_bounds(shards: MappedShards, corpus: Corpus, source: RowSource) -> RowBo
 
 def check_layout(name: str, recipe: Recipe) -> None:
     """Raises UsageError unless the rows of a recipe can have a layout."""
-    allowed = _LAYOUTS[recipe.attention]
+    allowed = LAYOUTS_OF[recipe.attention]
     if getattr(recipe.predict, "keep_apart", False):
         # Documents in a row are sequences of their own, which only this layout has.
         allowed = ("packed",)

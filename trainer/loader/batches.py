@@ -89,8 +89,8 @@ class ArrowBatches(IterableDataset[Batch]):
           checksums: Compare the files with the manifest's sha256 first; else with its sizes alone.
           member: Number of the build in its mixture; batches then say of which member they are, and
             what its tasks are, see `trainer.tasks.members`.
-          lanes: Of all batches of a step, a multiple of `batches_per_step`; as many as fit by
-            default or, if rows are not shuffled, as many as have 8 rows each.
+          lanes: Of all batches of a step, a multiple of `batches_per_step`. By default as many as
+            fit; if streams are taken in their own order, as many as have 8 rows each.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -217,13 +217,14 @@ class ArrowBatches(IterableDataset[Batch]):
             if given is not None:
                 raise UsageError(f"lanes are for the layout lanes, got {given} with {layout!r}")
             return None
+        remembers = self.corpus.recipe.order == "lanes"
         return choose_lanes(
             self.corpus,
             self._split,
             given,
             batch_tokens=batch_tokens,
             step=self._ranks.step,
-            least_rows=1 if self._shuffle else EVALUATED,
+            least_rows=EVALUATED if remembers and not self._shuffle else 1,
         )
 
     def _plan(self, epoch: int) -> EpochPlan | LanePlan:
