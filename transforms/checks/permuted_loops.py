@@ -89,10 +89,11 @@ def check_ranks(
             mark += 1
             own = positions[low:high], ranks[low:high]
             wrong[number, 0] |= not _is_order(own[1], seen, mark)
-            wrong[number, 1] |= not _in_blocks(own[0], own[1], base, block)
+            whole = high == low or positions[high - 1] - base < block
+            wrong[number, 1] |= not (whole or _in_blocks(own[0], own[1], base, block))
             if high - low > 1:
                 one = (positions[low] - base) // block
-                if one == (positions[high - 1] - base) // block:
+                if whole or one == (positions[high - 1] - base) // block:
                     counts[0] += 1
                     counts[1] += ranks[low] < ranks[high - 1]
             low = high
