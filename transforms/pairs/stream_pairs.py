@@ -37,7 +37,8 @@ class StreamPairs(Pairing):
       random_rate: Probability of a random B where there is a choice.
       same_document: Take a random B from anywhere in the stream, as the reference does; it may
         overlap A or follow it. Else it is from documents that have no part in the row; a row for
-        which there is none that is long enough gets the B that follows.
+        which there is none that is long enough gets the B that follows, at the middle of what is
+        left for both if there is no border.
       gaps: Of a B that follows A, too, the longer segment loses tokens, as in the reference: then
         B may begin behind a gap.
 
@@ -85,14 +86,14 @@ class StreamPairs(Pairing):
         places_before, places_behind, behind = self._places(packing, middles, sizes)
         room = places_before + places_behind
         uncut = high == low
-        if np.any(uncut & (room == 0)):
-            raise LoneDocumentError("a random segment needs another document, and there is none")
-        random = uncut | ((chances < threshold(self.random_rate)) & (room > 0))
+        random = (uncut | (chances < threshold(self.random_rate))) & (room > 0)
         drawn = scaled_bits(places, room.astype(np.uint64))
         stream_begins = packing.borders[packing.stream]
         place = np.where(
             drawn < places_before, stream_begins + drawn, behind + drawn - places_before
         )
+        # Neither a border nor another document: A and B are the halves of what there is.
+        middles = np.where(uncut & ~random, (begins + ends) // 2, middles)
         second = np.stack([middles, sentences[high]], axis=1)
         second[random] = _whole_sentences(sentences, place[random], sizes[random])
         first = np.stack([begins, middles], axis=1)
@@ -101,7 +102,7 @@ class StreamPairs(Pairing):
             off_second = np.where(random, off_second, off_first + off_second)
             off_first = np.where(random, off_first, 0)
         second[:, 1] -= off_second
-        case = np.where(uncut, 1, np.where(room > 0, 0, 2))
+        case = np.where(room == 0, 2, np.where(uncut, 1, 0))
         relation = np.where(random, RANDOM, NEXT).astype(np.uint8)
         return Windows(
             packing.tokens,
