@@ -1,10 +1,9 @@
 """What an `XLNetModel` computes, with attention by the fused function of torch.
 
 `XLNetModel.forward` computes the query stream at every token of a row, though few are targets, and
-holds each step from scores to weights in float32 for all pairs of tokens, which takes most of its
-time. Here queries are computed at the targets alone. What is added to the products of queries and
-keys is one tensor, and torch's attention takes it as a bias. Parameters, dropout and results are
-those of the class.
+holds each step from scores to weights for all pairs of tokens. Here queries are computed at the
+targets alone, and all that is added to the products of queries and keys is one tensor, the bias of
+torch's attention. Parameters, dropout and results are those of the class.
 """
 
 import dataclasses

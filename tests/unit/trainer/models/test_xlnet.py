@@ -447,6 +447,11 @@ def test_a_memory_cannot_keep_documents_apart(tmp_path: Path) -> None:
         model_of(tmp_path, corpus, **TRANSFORMER_XL)
 
 
+def test_users_are_told_that_a_stream_is_not_trained(tmp_path: Path) -> None:
+    assert "not from its generate" in transformer_xl(tmp_path).notice
+    assert not xlnet(tmp_path).notice
+
+
 def test_a_mixture_is_refused(tmp_path: Path) -> None:
     transformer_xl(tmp_path)
     with pytest.raises(UsageError, match="learns one recipe, and not a mixture"):
