@@ -80,20 +80,19 @@ def hidden_states(model: Any, given: Streams) -> tuple[Tensor, Tensor]:
         seen = torch.cat([given.memory[:, number], content], dim=1)
         key, value = _heads(seen, attention.k), _heads(seen, attention.v)
         distance = _heads(distances, attention.r)
-        attended = [(content, content_pairs)]
+        streams = [(content, content_pairs)]
         if query is not None:
             assert query_pairs is not None
-            attended.append((query, query_pairs))
-        outputs = [
-            layer.ff(
-                attention.post_attention(
-                    each, _attended(attention, each, key, value, distance, pairs)
-                )
-            )
-            for each, pairs in attended
-        ]
+            streams.append((query, query_pairs))
+        if number + 1 == len(model.layer):
+            # Nothing comes of the content stream if there is another.
+            streams = streams[-1:]
+        outputs = []
+        for states, pairs in streams:
+            found = _attended(attention, states, key, value, distance, pairs)
+            outputs.append(layer.ff(attention.post_attention(states, found)))
         content = outputs[0]
-        query = None if query is None else outputs[1]
+        query = None if query is None else outputs[-1]
     return model.dropout(content if query is None else query), torch.stack(inputs, dim=1)
 
 

@@ -178,8 +178,9 @@ def query_logits(model: XLNet, batch: Batch) -> Tensor:
     with torch.no_grad():
         model(batch)
         hook.remove()
-        # The content stream is computed before the query stream.
-        found: Tensor = model.hf.lm_loss(heads[1][0])
+        # The last layer computes nothing but the query stream.
+        [states] = heads
+        found: Tensor = model.hf.lm_loss(states[0])
     return found
 
 
