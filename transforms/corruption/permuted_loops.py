@@ -31,7 +31,7 @@ def mixed(state: np.uint64) -> np.uint64:
 
 
 @compiled
-def _below(bits: np.uint64, bound: int) -> int:
+def _below(bits: np.uint64, bound: int) -> np.int64:
     """Scales 32 random bits to [0, bound)."""
     return np.int64((bits * np.uint64(bound)) >> _S32)
 
@@ -67,12 +67,13 @@ def _is_marked(marks: Array, at: int) -> bool:
 
 
 @compiled
-def _word_end(start_at: Array, low: int, words: int) -> int:
+def _word_end(start_at: Array, low: np.int64, words: int) -> np.int64:
     """Returns where so many words end that begin here; the size of the half if they are fewer."""
+    size = np.int64(len(start_at))
     high = low
     for _ in range(words):
-        high = start_at[high + 1] if high + 1 < len(start_at) else len(start_at)
-        if high >= len(start_at):
+        high = np.int64(start_at[high + 1]) if high + 1 < size else size
+        if high >= size:
             break
     return high
 
@@ -87,18 +88,18 @@ def _take_spans(
     goal: int,
     state: np.uint64,
     marks: Array,
-) -> tuple[int, np.uint64]:
+) -> tuple[np.int64, np.uint64]:
     """Marks spans of a half, from its begin to its end; returns how many tokens are lacking then.
 
     Example, a half of 12 tokens of one word each, alpha 6, 3 tokens to select: n = 2 has a context
     of 12 tokens; at place 4 of it the span is [4, 6), and the next context begins at 12, the end of
     the half. A token is lacking.
     """
-    size, rest, cursor = len(start_at), goal, 0
+    size, rest, cursor = len(start_at), np.int64(goal), np.int64(0)
     while rest > 0 and cursor < size:
         state += _STEP
         bits = mixed(state)
-        words = 1
+        words = np.int64(1)
         while np.int64(bits & _LOW) >= law[words - 1]:
             words += 1
         words = min(words, rest)
@@ -109,7 +110,7 @@ def _take_spans(
         low = np.int64(start_at[cursor + before])
         if low >= size:
             break
-        high = low + words if of_tokens else np.int64(_word_end(start_at, low, words))
+        high = low + words if of_tokens else _word_end(start_at, low, words)
         if high >= size:
             break
         high = min(high, low + rest)
