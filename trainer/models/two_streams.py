@@ -1,10 +1,9 @@
 """What an `XLNetModel` computes, with attention by the fused function of torch.
 
 `XLNetModel.forward` computes the query stream at every token of a row, though few are targets, and
-holds each step from scores to weights in float32 for all pairs of tokens, which takes most of its
-time. Here queries are computed at the targets alone. What is added to the products of queries and
-keys is one tensor, and torch's attention takes it as a bias. Parameters, dropout and results are
-those of the class.
+holds each step from scores to weights for all pairs of tokens. Here queries are computed at the
+targets alone, and all that is added to the products of queries and keys is one tensor, the bias of
+torch's attention. Parameters, dropout and results are those of the class.
 """
 
 import dataclasses
@@ -81,20 +80,19 @@ def hidden_states(model: Any, given: Streams) -> tuple[Tensor, Tensor]:
         seen = torch.cat([given.memory[:, number], content], dim=1)
         key, value = _heads(seen, attention.k), _heads(seen, attention.v)
         distance = _heads(distances, attention.r)
-        attended = [(content, content_pairs)]
+        streams = [(content, content_pairs)]
         if query is not None:
             assert query_pairs is not None
-            attended.append((query, query_pairs))
-        outputs = [
-            layer.ff(
-                attention.post_attention(
-                    each, _attended(attention, each, key, value, distance, pairs)
-                )
-            )
-            for each, pairs in attended
-        ]
+            streams.append((query, query_pairs))
+        if number + 1 == len(model.layer):
+            # Nothing comes of the content stream if there is another.
+            streams = streams[-1:]
+        outputs = []
+        for states, pairs in streams:
+            found = _attended(attention, states, key, value, distance, pairs)
+            outputs.append(layer.ff(attention.post_attention(states, found)))
         content = outputs[0]
-        query = None if query is None else outputs[1]
+        query = None if query is None else outputs[-1]
     return model.dropout(content if query is None else query), torch.stack(inputs, dim=1)
 
 

@@ -29,6 +29,7 @@ class XLNet(torch.nn.Module):
 
     Attributes:
       hf: The model of `transformers`.
+      notice: What its user should know.
       stateful: Whether there is a memory. `forward` then takes and returns it, as
         float[B, layers, memory, d] under "mems".
     """

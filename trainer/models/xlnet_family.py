@@ -120,13 +120,19 @@ class XLNetFamily:
             for parameter in unused:
                 parameter.requires_grad_(requires_grad=False)
         architecture = Architecture(head=lambda model: model.lm_loss)
-        return XLNet(
+        model = XLNet(
             hf,
             task=task.name,
             head=task.head(architecture, config),
             memory=recipe.memory,
             reuse_len=recipe.rules.reuse_len,
         )
+        if recipe.attention == CAUSAL:
+            model.notice = (
+                "take next tokens from the logits of the model that is saved, not from its "
+                "generate, which predicts by a query stream that is not trained here"
+            )
+        return model
 
 
 def _task(name: str, corpus: Corpus) -> Task:

@@ -75,6 +75,7 @@ class StreamPairs(Pairing):
         if documents == len(packing.borders) - 1 and not self.same_document:
             raise LoneDocumentError("a random segment needs another document, and there is none")
         count = len(packing.windows)
+        stream = np.zeros(count, np.int64) if packing.stream is None else packing.stream
         chances, cuts, places = (random_bits(rng, count) for _ in range(3))
         sentences = packing.tokens.sentence_offsets
         begins, ends = packing.windows[:, 0] + packing.reuse_len, packing.windows[:, 1]
@@ -83,12 +84,12 @@ class StreamPairs(Pairing):
         choices = (high - low).astype(np.uint64)
         middles = sentences[np.where(high > low, low + scaled_bits(cuts, choices), high)]
         sizes = np.maximum(ends - middles, 1)
-        places_before, places_behind, behind = self._places(packing, middles, sizes)
+        places_before, places_behind, behind = self._places(packing, stream, middles, sizes)
         room = places_before + places_behind
         uncut = high == low
         random = (uncut | (chances < threshold(self.random_rate))) & (room > 0)
         drawn = scaled_bits(places, room.astype(np.uint64))
-        stream_begins = packing.borders[packing.stream]
+        stream_begins = packing.borders[stream]
         place = np.where(
             drawn < places_before, stream_begins + drawn, behind + drawn - places_before
         )
@@ -121,7 +122,7 @@ class StreamPairs(Pairing):
         return Findings() if self.gaps else examine_following(batch, rules)
 
     def _places(
-        self, packing: StreamPacking, middles: Int64, sizes: Int64
+        self, packing: StreamPacking, stream: Int64, middles: Int64, sizes: Int64
     ) -> tuple[Int64, Int64, Int64]:
         """Returns int64[W] three times: where a random B of these sizes may begin.
 
@@ -132,7 +133,7 @@ class StreamPairs(Pairing):
           How many places there are from the begin of the stream on, how many behind the row's
           documents, and where those begin.
         """
-        begins, ends = packing.borders[packing.stream], packing.borders[packing.stream + 1]
+        begins, ends = packing.borders[stream], packing.borders[stream + 1]
         if self.same_document:
             nothing = np.zeros(len(middles), np.int64)
             return nothing, np.maximum(ends - begins - sizes + 1, 0), begins

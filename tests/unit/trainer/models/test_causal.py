@@ -263,6 +263,15 @@ def test_the_last_token_of_a_row_needs_no_position(kind: str, tmp_path: Path) ->
     )
 
 
+def test_rows_of_several_recipes_are_one_task(tmp_path: Path) -> None:
+    alone = model_of(tmp_path, causal(), **GPT2)
+    seed_torch(5, "weights")
+    members = [causal(), causal(keep_apart=True)]
+    model = load_model(str(tmp_path / "gpt2.json"), members, 17)
+    batch = {**_packed(ROWS), "member": torch.tensor(1), "has_lm": torch.tensor(1)}
+    assert torch.equal(loss_of(model, batch), loss_of(alone, batch))
+
+
 def test_documents_cannot_be_kept_apart_side_by_side(tmp_path: Path) -> None:
     model_of(tmp_path, causal(keep_apart=True), **GPT2)
     with pytest.raises(UsageError, match=r"cannot keep the documents of a row apart, which data"):

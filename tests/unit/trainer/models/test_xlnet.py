@@ -178,8 +178,9 @@ def query_logits(model: XLNet, batch: Batch) -> Tensor:
     with torch.no_grad():
         model(batch)
         hook.remove()
-        # The content stream is computed before the query stream.
-        found: Tensor = model.hf.lm_loss(heads[1][0])
+        # The last layer computes nothing but the query stream.
+        [states] = heads
+        found: Tensor = model.hf.lm_loss(states[0])
     return found
 
 
@@ -445,6 +446,11 @@ def test_a_memory_cannot_keep_documents_apart(tmp_path: Path) -> None:
     corpus = causal("transformer-xl", keep_apart=True)
     with pytest.raises(UsageError, match=r"cannot keep the documents of a row apart"):
         model_of(tmp_path, corpus, **TRANSFORMER_XL)
+
+
+def test_users_are_told_that_a_stream_is_not_trained(tmp_path: Path) -> None:
+    assert "not from its generate" in transformer_xl(tmp_path).notice
+    assert not xlnet(tmp_path).notice
 
 
 def test_a_mixture_is_refused(tmp_path: Path) -> None:

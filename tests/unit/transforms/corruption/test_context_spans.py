@@ -172,6 +172,7 @@ def test_the_loops_are_the_python_that_they_are() -> None:
 import numpy as np, warnings
 warnings.simplefilter("ignore")
 from tests.unit.transforms.corruption.test_context_spans import ContextSpans, rows_of, targets_of
+from transforms.checks.permuted_loops import check_ranks, count_targets
 from transforms.corruption.factorization import FactorizationOrder
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans
@@ -180,7 +181,14 @@ examples = rows_of(6, 64, reuse_len=32, word=2)
 at = np.arange(0, 384, 3)
 spans = Spans(at, at + 1)
 ranks = FactorizationOrder(perm_size=16).rewrite(examples, spans, vocabulary(), rng_for(1))
-print(targets_of(ContextSpans(), examples), ranks.tolist())
+wrong, counts = np.zeros((6, 2), bool), np.zeros(2, np.int64)
+offsets = np.searchsorted(at, examples.offsets)
+lists = (at - np.repeat(examples.offsets[:-1], np.diff(offsets))).astype(np.uint16), ranks, offsets
+check_ranks(lists, 32, 16, wrong, counts)
+assert not wrong.any()
+found = np.zeros((6, 2), np.int64), np.zeros((6, 2), np.int64)
+count_targets(lists, (examples.special, examples.offsets), 1, 32, found)
+print(targets_of(ContextSpans(), examples), ranks.tolist(), counts, found)
 """
     found = {
         subprocess.run(
