@@ -1,10 +1,7 @@
 """A build that was killed goes on, keeps what is finished, and ends with the same bytes."""
 
 import json
-import os
-import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import pipelines.run_build
 from pipelines.running.runners import Runner
 from schemas.errors import RunError
 from schemas.manifest_file import parse_manifest
+from tests.support.killed_builds import entries, kill_half_way
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
@@ -30,24 +28,10 @@ def undisturbed(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def entries(folder: Path) -> list[Path]:
-    return sorted((folder / ".shardmill").glob("*-of-*.json"))
-
-
 def shards(folder: Path) -> dict[str, tuple[int, int]]:
     """Returns inode and time of every shard."""
     found = {path.name: path.stat() for path in folder.glob("*/*.arrow")}
     return {name: (status.st_ino, status.st_mtime_ns) for name, status in found.items()}
-
-
-def kill_half_way(process: subprocess.Popen[str], folder: Path) -> None:
-    deadline = time.monotonic() + 60
-    while len(entries(folder)) < 3:
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 @pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one-worker", "two-workers"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from tests.e2e.test_resume import entries, kill_half_way
+from tests.support.killed_builds import entries, kill_half_way
 from tests.support.sample_builds import SAMPLE, tokenizer_file
 
 Digests = Callable[[Path], dict[str, str]]

@@ -109,8 +109,11 @@ def test_only_long_documents_are_cut() -> None:
     assert ids == [[100, 101, 102, 103], [104, EOD, 105, EOD]]
     assert starts == [[0], [2]]
     _, ids, starts = rows_of(tokens_of([[1], [6]]), recipe_of(5, packing="best_fit", overlap=False))
-    # The rest of a document that stands behind another one is marked as well.
+    # The rest of a document that stands behind another one is marked as well, even its end alone.
     assert ids == [[101, 102, 103, 104, 105], [100, EOD, 106, EOD]]
+    assert starts == [[0], [0, 2]]
+    _, ids, starts = rows_of(tokens_of([[1], [5]]), recipe_of(5, packing="best_fit", overlap=False))
+    assert ids == [[101, 102, 103, 104, 105], [100, EOD, EOD]]
     assert starts == [[0], [0, 2]]
 
 
