@@ -12,6 +12,7 @@ from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine, examine_neighbours
 from transforms.build.replay import replay
 from transforms.contract.oracle import Findings, gather
+from transforms.contract.stored import StoredBatch
 from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.storage import join
 
@@ -74,6 +75,12 @@ def check_shard(
         begin += batch.num_rows
         last = batch.slice(batch.num_rows - 1)
     findings = gather(found)
+    if recipe.segment.streams > 1 and not findings.breaches:
+        rows = [StoredBatch.of(batch, recipe.rules, vocabulary) for batch in filter(len, batches)]
+        shard = (
+            part.examine_shard(rows, entry.drawn, recipe.rules) for part in recipe.shared_parts
+        )
+        findings = gather([findings, *shard])
     problems = [*_counts(batches, findings.counts, entry), *_breaches(findings, entry)]
     if replayed and not findings.breaches:
         stream = settings.stream(shard_id(entry.path))

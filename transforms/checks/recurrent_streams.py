@@ -1,10 +1,10 @@
 """Checks of rows that begin with the text that followed the beginning of the row before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from schemas.records import Bool, Int64
+from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.streams import continued, numbered
 from transforms.contract.oracle import Findings, Oracle, breach, exactly
@@ -59,6 +59,40 @@ def _rows_behind(batch: StoredBatch, rows: Int64, wrong: Bool) -> Bool:
     found = np.zeros(len(batch), np.bool_)
     found[rows[wrong] + 1] = True
     return found
+
+
+def examine_mirror(
+    batches: Sequence[StoredBatch], drawn: Mapping[str, int], rules: RowRules
+) -> Findings:
+    """Checks that every other stream of a shard is the one before it, in reversed order.
+
+    Example, a stream of 7 tokens, of which the rows show a b c d e forward, and g f e d c backward:
+    they have c d e in common.
+    """
+    streams: dict[int, list[Array]] = {}
+    for batch in batches:
+        if batch.stream is None:
+            continue
+        for number in np.unique(batch.stream).tolist():
+            rows = np.flatnonzero(batch.stream == number)
+            streams.setdefault(number, []).append(_begins(batch, rows, rules.reuse_len))
+    size = drawn.get("stream.tokens", 0) // max(rules.streams * rules.passes, 1)
+    wrong = 0
+    for number in range(0, rules.streams * rules.passes, 2):
+        one, other = (
+            np.concatenate(streams.get(each, [np.empty(0)])) for each in (number, number + 1)
+        )
+        shared = len(one) + len(other) - size
+        if shared > 0:
+            wrong += not np.array_equal(one[-shared:], other[-shared:][::-1])
+    name = "a reversed stream is no mirror of the stream before it"
+    return Findings({}, {name: wrong}, {name: 0}) if wrong else Findings()
+
+
+def _begins(batch: StoredBatch, rows: Int64, reuse_len: int) -> Array:
+    """Returns the tokens that these rows begin with, row after row."""
+    starts = batch.offsets[rows]
+    return batch.ids[range_indices(starts, np.full(len(rows), reuse_len))]
 
 
 def differ(batch: StoredBatch, ones: Int64, others: Int64, sizes: Int64) -> Bool:

@@ -56,6 +56,18 @@ class Part:
         """
         return Findings()
 
+    def examine_shard(
+        self, batches: Sequence[StoredBatch], drawn: Mapping[str, int], rules: RowRules
+    ) -> Findings:
+        """Counts what this part must hold of all rows of a shard together.
+
+        Args:
+          batches: All rows.
+          drawn: What was counted where they were made, see `schemas.records.Windows.drawn`.
+          rules: Of the recipe.
+        """
+        return Findings()
+
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:

@@ -1,14 +1,14 @@
 """Packs the documents of a shard as a stream, in rows that begin with what the last one added."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from schemas.records import Int64, StreamPacking, TokenColumns, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.checks.recurrent_streams import examine_reuse, reuse_oracle
+from transforms.checks.recurrent_streams import examine_mirror, examine_reuse, reuse_oracle
 from transforms.checks.streams import examine_stream_rows
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
@@ -86,6 +86,11 @@ class RecurrentStream(Packer):
         self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary
     ) -> Findings:
         return examine_reuse(batch, rules)
+
+    def examine_shard(
+        self, batches: Sequence[StoredBatch], drawn: Mapping[str, int], rules: RowRules
+    ) -> Findings:
+        return examine_mirror(batches, drawn, rules) if self.bi_data else Findings()
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary

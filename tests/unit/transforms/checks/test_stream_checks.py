@@ -13,8 +13,10 @@ from tests.support.recipes import varied
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine, examine_neighbours
+from transforms.contract.stored import StoredBatch
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import changed
+from transforms.windows.recurrent_stream import RecurrentStream
 
 Row = dict[str, Any]
 Change = Callable[[list[Row]], Any]
@@ -165,3 +167,21 @@ def test_blocks_out_of_order() -> None:
     own = dataclasses.replace(settings, recipe=strict)
     [again] = build_batches(own, ShardId("train", 0, 1), lines_of_documents(40))
     assert not examine(again, strict, settings.vocabulary).breaches
+
+
+def test_a_stream_that_is_no_mirror() -> None:
+    settings, batch = built("xlnet")
+    recipe = settings.recipe
+    batches = build_batches(settings, ShardId("train", 0, 1), lines_of_documents(40))
+
+    def found(rows: list[Row]) -> dict[str, int]:
+        changed_rows = pa.RecordBatch.from_pylist(rows, schema=batch.schema)
+        stored = StoredBatch.of(changed_rows, recipe.rules, settings.vocabulary)
+        part = recipe.segment
+        assert isinstance(part, RecurrentStream)
+        return dict(part.examine_shard([stored], batches.counts, recipe.rules).breaches)
+
+    assert found(batch.to_pylist()) == {}
+    rows = batch.to_pylist()
+    rows[5]["input_ids"][3] = _other(rows[5]["input_ids"][3])
+    assert found(rows) == {"a reversed stream is no mirror of the stream before it": 1}
