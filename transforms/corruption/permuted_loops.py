@@ -57,17 +57,17 @@ def find_next(flags: Bool, offsets: Int64, found: Array) -> None:
 
 
 @compiled
-def _mark(marks: Array, at: int) -> None:
+def _mark(marks: Array, at: int | np.int64) -> None:
     marks[at >> 6] |= _ONE << np.uint64(at & 63)
 
 
 @compiled
-def _is_marked(marks: Array, at: int) -> bool:
+def _is_marked(marks: Array, at: int | np.int64) -> bool:
     return (marks[at >> 6] >> np.uint64(at & 63)) & _ONE != 0
 
 
 @compiled
-def _word_end(start_at: Array, low: np.int64, words: int) -> np.int64:
+def _word_end(start_at: Array, low: np.int64, words: np.int64) -> np.int64:
     """Returns where so many words end that begin here; the size of the half if they are fewer."""
     size = np.int64(len(start_at))
     high = low
