@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 from rich.console import Console
 
-from pipelines.report.rows import Row, RowDecoder
+from pipelines.report.row import Row
+from pipelines.report.rows import RowDecoder
 from pipelines.report.terminal import show
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
