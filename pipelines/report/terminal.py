@@ -160,7 +160,6 @@ def _segment(row: Row, begin: int, end: int, looks: Mapping[int, Text]) -> Text:
         elif position in starts and position > begin and position - 1 not in special:
             spaced_before = row.backward and text.plain.endswith(" ")
             text.append("" if spaced_before else _WORD_BORDER, "dim")
-            text.append(_WORD_BORDER, "dim")
         if position in sentences:
             text.append(_SENTENCE, "bold cyan")
         text.append(looks.get(position, Text(piece.removeprefix(" "))))
