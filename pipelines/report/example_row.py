@@ -91,7 +91,7 @@ def _shown_count(row: Row) -> tuple[int, int]:
     labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
     marks = len(row.selected) + labels + spans + len(row.entities or ())
     # A document that begins inside a row shows how the one before ends.
-    inside = sum(0 < start for start in row.documents or ())
+    inside = sum(start > 0 for start in row.documents or ())
     return marks + inside, len(row.segments)
 
 
