@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.corpus import read_source, write_corpus
+from benchmarks.peer_collators import COLLATORS
 from benchmarks.processes import Usage, run_pinned
 from benchmarks.report import Case, Measured, Peers, describe_machine, report
 
@@ -36,6 +37,19 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_seq_length": 128,
         "size_mb": [200.0],
         "accept": "7 MB/s or more",
+    },
+    "gpt-en": {
+        "recipe": "gpt",
+        "max_seq_length": 1024,
+        "copies": [1],
+        "size_mb": [200.0],
+        "accept": "4x `encode_batch_fast` or more, 5x `datasets` with group_texts or more",
+    },
+    "xlnet-en": {
+        "recipe": "xlnet",
+        "size_mb": [100.0],
+        "collator": "permutation",
+        "accept": "1.5x `encode_batch_fast` or more",
     },
     "copies": {
         "recipe": "roberta",
@@ -84,6 +98,7 @@ class Runs:
         command += ["--tokenizer", str(given.tokenizer), "--memory-gib", f"{given.memory_gib:g}"]
         command += ["--max-seq-length", str(given.max_seq_length)]
         command += ["--copies", str(case.copies), "--workers", str(case.workers)]
+        command += ["--eod-token", given.eod_token] if given.eod_token else []
         try:
             return run_pinned(command, self.cpus[: case.workers])
         finally:
@@ -116,7 +131,7 @@ def measure(runs: Runs) -> Measured:
         if given.peers:
             _say(f"repeat {repeat + 1} of {given.repeat}: peers")
             options = ["--max-seq-length", str(given.max_seq_length)]
-            options += ["--epochs", str(given.copies[0])]
+            options += ["--epochs", str(given.copies[0]), "--collator", given.collator]
             rates, usage = runs.beside("peers", given.peer_mb, *options)
             peers.append(Peers(rates=rates, peak_bytes=usage.peak_bytes))
     return Measured(cases=usages, floors=floors, peers=peers)
@@ -138,6 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--copies", nargs="+", type=int, default=[10], metavar="N", help="(10)")
     parser.add_argument("--workers", nargs="+", type=int, default=[1], metavar="N", help="(1)")
     parser.add_argument("--max-seq-length", type=int, default=512, metavar="L", help="(512)")
+    parser.add_argument("--eod-token", metavar="TOKEN", help="the end-of-document token")
+    parser.add_argument(
+        "--collator", default="masked", choices=COLLATORS, help="of the peers (masked)"
+    )
     parser.add_argument("--memory-gib", type=float, default=4.0, metavar="G", help="(4)")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="(3)")
     parser.add_argument(

@@ -17,11 +17,23 @@ from typing import Any
 
 import datasets
 from torch.utils.data import DataLoader
-from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
+from transformers import (
+    DataCollatorForLanguageModeling,
+    DataCollatorForPermutationLanguageModeling,
+    PreTrainedTokenizerFast,
+)
 
 from benchmarks.floors import read_sample
+from benchmarks.peer_collators import COLLATORS
 from schemas.vocabulary import read_vocabulary
 
+_COLLATORS: Mapping[str, Any] = dict(
+    zip(
+        COLLATORS,
+        (DataCollatorForLanguageModeling, DataCollatorForPermutationLanguageModeling),
+        strict=True,
+    )
+)
 BATCH_ROWS = 256
 """Batch size of the collator."""
 
@@ -48,9 +60,8 @@ def prepare(text: Path, tokenizer: Any, length: int, folder: Path) -> Any:
     return datasets.load_from_disk(str(folder / "saved"))
 
 
-def collate(rows: Any, tokenizer: Any) -> int:
+def collate(rows: Any, collator: Any) -> int:
     """Samples masks for every row once, like an epoch of training; returns the number of tokens."""
-    collator = DataCollatorForLanguageModeling(tokenizer=tokenizer)
     loader = DataLoader(rows, batch_size=BATCH_ROWS, shuffle=True, collate_fn=collator)
     return sum(batch["input_ids"].numel() for batch in loader)
 
@@ -58,24 +69,25 @@ def collate(rows: Any, tokenizer: Any) -> int:
 def load_fast_tokenizer(path: Path) -> Any:
     """Loads a tokenizer file for transformers, with its special tokens."""
     names = read_vocabulary(path.read_text("utf-8")).names
-    named = {f"{role}_token": token for role, token in names.items()}
+    named = {f"{role}_token": token for role, token in names.items() if role != "eod"}
     fast: Any = PreTrainedTokenizerFast
     return fast(tokenizer_file=str(path), **named)
 
 
 def measure(
-    text: Path, tokenizer: Any, length: int, epochs: int, folder: Path
+    text: Path, tokenizer: Any, length: int, epochs: int, collator: Any, folder: Path
 ) -> dict[str, dict[str, float]]:
     """Measures preparation, one epoch of masks, and both together for `epochs` epochs."""
     megabytes = text.stat().st_size / 1e6
     began = time.perf_counter()
     rows = prepare(text, tokenizer, length, folder)
     prepared = time.perf_counter()
-    tokens = collate(rows, tokenizer) / 1e6
+    rows = rows.select_columns(["input_ids"])
+    tokens = collate(rows, collator) / 1e6
     preparing, epoch = prepared - began, time.perf_counter() - prepared
     steps = {
         "`datasets`: tokenize, group_texts, save": preparing,
-        "`DataCollatorForLanguageModeling`, an epoch": epoch,
+        f"`{type(collator).__name__}`, an epoch": epoch,
         f"both, with {epochs} epoch(s) of masks": preparing + epochs * epoch,
     }
     return {
@@ -90,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--text", type=Path, required=True, metavar="FILE")
     parser.add_argument("--tokenizer", type=Path, required=True, metavar="FILE")
     parser.add_argument("--max-seq-length", type=int, default=512, metavar="L", help="(512)")
+    parser.add_argument("--collator", default="masked", choices=COLLATORS, help="(masked)")
     parser.add_argument("--epochs", type=int, default=10, metavar="N", help="(10)")
     parser.add_argument("--sample-mb", type=float, default=30, metavar="N", help="10^6 bytes (30)")
     given = parser.parse_args(argv)
@@ -100,7 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sample.write_bytes(read_sample(given.text, round(given.sample_mb * 1e6)))
         tokenizer = load_fast_tokenizer(given.tokenizer)
         length = given.max_seq_length
-        print(json.dumps(measure(sample, tokenizer, length, given.epochs, folder)))
+        collator = _COLLATORS[given.collator](tokenizer=tokenizer)
+        print(json.dumps(measure(sample, tokenizer, length, given.epochs, collator, folder)))
     return 0
 
 

@@ -9,6 +9,9 @@ From a shard to the loss of masked tokens:
     models/encoder.py     hidden states, and the heads of the tasks
     tasks/masked.py       logits of the targets; any `LabelHead` takes their cross entropy
 
+Where a model remembers the rows before, each goes on where one of the batch before ended: see
+loader/lanes.py, rows/lane_rows.py and memory.py.
+
 Imports go one way: rows, tasks, then loader and models (neither imports the other), then the loop
 and the program in this folder.
 """

@@ -61,8 +61,13 @@ class Checkpoint:
         with _advised(self.advice):
             check_files(self.path, self.meta)
 
-    def load(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def load(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+    ) -> Mapping[str, torch.Tensor]:
         """Loads the saved state into a model and its optimizer.
+
+        Returns:
+          What the model remembers of all lanes, see `trainer.memory`; {} if it does not.
 
         Raises:
           DamagedError: if it cannot be read, or is of another model.
@@ -71,9 +76,11 @@ class Checkpoint:
             tensors = self.tensors()
             model.load_state_dict(tensors["model"])
             optimizer.load_state_dict(tensors["optimizer"])
+            lanes: Mapping[str, torch.Tensor] = tensors.get("lanes", {})
+            return lanes
 
     def tensors(self) -> dict[str, Any]:
-        """Returns the saved state of model and optimizer, on the CPU.
+        """Returns the saved state of model, optimizer and lanes, on the CPU.
 
         Raises:
           DamagedError: if it cannot be read.

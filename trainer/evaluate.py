@@ -1,13 +1,13 @@
 """Measures a model on the evaluation split: the same rows with the same masks every time."""
 
-import math
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
 from trainer.loader.batches import ArrowBatches
-from trainer.meter import Sums
+from trainer.memory import Memory
+from trainer.meter import Sums, derived
 from trainer.processes import Processes
 from trainer.seeding import seed_torch
 
@@ -21,6 +21,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
 
+    A model that remembers the rows before begins without a memory, and what it remembers of the
+    training is not touched.
+
     Args:
       model: Is called for the terms of the loss.
       plain: The `trainer.models.trainable.TrainableModel` in it.
@@ -29,7 +32,8 @@ def evaluate(
       precision: The autocast context.
     """
     begin = batches.state_dict()
-    sums = Sums()
+    sums, groups = Sums(), batches.batches_per_step // processes.size
+    memory = Memory(plain, groups)
     model.eval()
     with torch.no_grad(), precision:
         for number, batch in enumerate(batches):
@@ -37,10 +41,9 @@ def evaluate(
             seed_torch(begin["seed"], "evaluate", number * processes.size + processes.rank)
             sums.tokens += int(batch["num_tokens"])
             moved = {name: tensor.to(processes.device) for name, tensor in batch.items()}
-            sums.add(model(moved), plain.counts(moved))
+            sums.add(memory.terms(model, moved, number % groups), plain.counts(moved))
     model.train()
     batches.load_state_dict(begin)
     found, predictions, tokens = sums.means(processes)
-    if "loss_mlm" in found:
-        found["perplexity"] = math.exp(min(found["loss_mlm"], 700.0))
+    found |= derived(found, {"": batches.tokens_per_byte}, masked=True)
     return {**found, "tokens": tokens, **{f"count_{name}": n for name, n in predictions.items()}}

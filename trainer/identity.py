@@ -46,6 +46,7 @@ def identity_of(
         "seed": options.seed,
         "batch_tokens": options.batch_tokens,
         "batches_per_step": options.batches_per_step,
+        **({"lanes": options.lanes} if options.lanes is not None else {}),
         "copies": options.copies,
         "objective": data.first.objective,
         "optimizer": options.optimizer,

@@ -12,6 +12,7 @@ from torch import Tensor
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.prefetch import Prefetch
+from trainer.memory import Memory
 from trainer.meter import Meter
 from trainer.processes import Processes
 from trainer.rows.layouts import Batch
@@ -39,6 +40,7 @@ class Loop:
       meter: Sees every step.
       skipped: int64[]; steps whose gradient was not finite; they change no weights.
       gradient_norm: float[]; of the last step, before it was clipped.
+      memory: What the model remembers of the last step, if it does.
     """
 
     model: Any
@@ -56,6 +58,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.skipped = torch.zeros((), dtype=torch.int64, device=self.processes.device)
         self.gradient_norm = torch.zeros((), device=self.processes.device)
+        self.memory = Memory(self.plain, self.accumulation)
 
     def run(self, begin: int, end: int) -> Iterator[tuple[int, State, float]]:
         """Takes steps [begin, end); yields after each.
@@ -99,7 +102,7 @@ class Loop:
             seed_torch(self.seed, "dropout", step, place)
             with self._no_sync(number):
                 with self.autocast():
-                    terms = self.model(batch)
+                    terms = self.memory.terms(self.model, batch, number)
                 loss = total_loss(terms, totals)
                 # DistributedDataParallel takes the mean over processes; this makes it the sum.
                 (loss * self.processes.size).backward()

@@ -1,6 +1,7 @@
 """Accumulates the figures between two log lines, without waiting for the device."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -77,6 +78,37 @@ class Sums:
         whole = sum(self._batches.values())
         found["loss"] = sum(losses[each] * n / whole for each, n in self._batches.items())
         return found, predictions, int(total)
+
+
+_PERPLEXITY = ("loss_lm", "loss_plm")
+"""Losses whose perplexity is a figure of training, too."""
+
+
+def derived(
+    means: Mapping[str, float],
+    tokens_per_byte: Mapping[str, float | None],
+    *,
+    masked: bool = False,
+) -> dict[str, float]:
+    """Returns what follows from losses: perplexity, and the bits that a byte of text costs.
+
+    Example: a loss of 2.8 and 0.25 tokens a byte are a perplexity of 16.4, and 1.01 bits a byte.
+
+    Args:
+      means: What `Sums.means` returned.
+      tokens_per_byte: Of the text, by member of a mixture; "" for a build. Only for next tokens:
+        of other objectives not every token is predicted.
+      masked: Of masked tokens, too.
+    """
+    wanted, found = (*_PERPLEXITY, *(["loss_mlm"] if masked else [])), {}
+    for name, loss in means.items():
+        member, slash, term = name.rpartition("/")
+        if term in wanted:
+            found[f"{member}{slash}perplexity"] = math.exp(min(loss, 700.0))
+        share = tokens_per_byte.get(member)
+        if term == "loss_lm" and share is not None:
+            found[f"{member}{slash}bits_per_byte"] = loss / math.log(2) * share
+    return found
 
 
 def _add(sums: dict[_Key, Tensor], key: _Key, numbers: list[Tensor]) -> None:

@@ -22,6 +22,7 @@ def sizes(
     rows = (
         f"{name}{': ' if name else ''}{len(each.lengths):,} rows, "
         f"{int(each.lengths.sum()):,} tokens, {each.steps(0):,} steps an epoch"
+        f"{'' if each.lanes is None else f' in {each.lanes:,} lanes'}"
         for name, each in members.items()
     )
     return (

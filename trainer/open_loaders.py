@@ -2,16 +2,54 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.checked_json import DamagedError
+from schemas.errors import UsageError
+from trainer.loader.batch_shapes import check_layout
 from trainer.loader.batches import ArrowBatches
+from trainer.loader.lanes import choose_lanes
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.open_corpus import shard_problem
 from trainer.loader.training_data import TrainingData, has_rows
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from transforms.objectives.schedule import SCHEDULES
+
+
+def lanes_of(data: TrainingData, options: TrainOptions, model: Any) -> int | None:
+    """Returns the number of lanes of a step; None if the model takes rows on their own.
+
+    Raises:
+      UsageError: if there cannot be so many, or the rows cannot have the layout of the model.
+    """
+    for corpus in data.corpora.values():
+        check_layout(model.layout, corpus.recipe)
+    if model.layout != "lanes":
+        if options.lanes is not None:
+            raise UsageError(
+                f"--lanes {options.lanes} is for a model that takes rows in lanes, and "
+                f"{options.model} takes each row on its own; leave it out"
+            )
+        if getattr(model, "stateful", False):
+            raise UsageError(
+                f"--model {options.model} remembers the rows before, so its layout must be lanes, "
+                f"and is {model.layout}"
+            )
+        return None
+    if data.mixed:
+        raise UsageError(
+            f"--model {options.model} takes rows in lanes, and a step of a mixture would break "
+            f"them; train it on a member, such as {data.first.folder}"
+        )
+    found = choose_lanes(
+        data.first,
+        "train",
+        options.lanes,
+        batch_tokens=options.batch_tokens or 0,
+        step=options.batches_per_step or 1,
+    )
+    return found if data.first.recipe.order == "lanes" else None
 
 
 def check_shards(data: TrainingData, options: TrainOptions, processes: Processes) -> None:
@@ -37,9 +75,11 @@ def open_loaders(
 ) -> dict[str, ArrowBatches]:
     """Opens a split of every member that has rows in it, by the members' names.
 
-    For evaluation the rows come in their order, with their stored masks.
+    For evaluation the rows come in their order, with their stored masks. Lanes are shared out to as
+    many batches as in training, so that they are the same for any number of processes.
     """
     training = split == "train"
+    step = options.batches_per_step if training or layout == "lanes" else processes.size
     return {
         name: ArrowBatches(
             corpus,
@@ -51,7 +91,8 @@ def open_loaders(
             shuffle=training,
             rank=processes.rank,
             world_size=processes.size,
-            batches_per_step=options.batches_per_step if training else processes.size,
+            batches_per_step=step,
+            lanes=options.lanes if training else None,
             checksums=False,
             member=number if data.mixed else None,
         )

@@ -31,6 +31,7 @@ class TrainOptions:
     entity_embeddings: str | None = None
     batch_tokens: PositiveCount | None = None
     batches_per_step: PositiveCount | None = None
+    lanes: PositiveCount | None = None
     copies: str = "cycle"
     objective: str | None = None
     settings: tuple[str, ...] = ()
@@ -84,6 +85,13 @@ def _parser() -> Parser:
         type=steps,
         metavar="G",
         help="batches of an optimizer step, over all processes (one each)",
+    )
+    add(
+        "--lanes",
+        type=whole(1, MAX_BATCH_TOKENS),
+        metavar="N",
+        help="of rows that follow one another: how many are read side by side, over all batches of "
+        "a step (as many as fit)",
     )
     add(
         "--copies",

@@ -21,17 +21,18 @@ from trainer.loop import Loop
 from trainer.meter import Meter
 from trainer.models.load import load_model
 from trainer.notices import changes, sizes
-from trainer.open_loaders import check_shards, open_loaders, scheduled
+from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
+from trainer.rows.next_token_rows import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.saved_tokenizer import tokenizer_files
 
-_INHERITED = ("batch_tokens", "batches_per_step", "steps", "warmup", "precision", "mix")
+_INHERITED = ("batch_tokens", "batches_per_step", "lanes", "steps", "warmup", "precision", "mix")
 """Options that a resumed run takes from its checkpoint if they are not given."""
 
 
@@ -56,6 +57,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     seed_torch(options.seed, "weights")
     plain = load_model(options.model, corpora, longest, options.entity_embeddings)
     plain = plain.to(processes.device)
+    options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
@@ -69,7 +71,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     loop = _loop(options, processes, plain, batches)
     if checkpoint is not None:
         batches.load_state_dict(checkpoint.meta.loader)
-        checkpoint.load(plain, loop.optimizer)
+        loop.memory.restore(checkpoint.load(plain, loop.optimizer), processes)
     notices = [
         sizes(options, members, identity["model"], processes),
         not_learned(data.first),
@@ -92,6 +94,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         name=name,
         identity=identity,
         notices=[*filter(None, notices)],
+        tokens_per_byte={name: each.tokens_per_byte for name, each in members.items()},
     )
 
 
@@ -146,18 +149,23 @@ def _settled(
 
 
 def _longest(options: TrainOptions, data: TrainingData) -> int:
-    """Returns the maximum tokens of a row, which must fit into a batch."""
+    """Returns the maximum tokens of a row; what a model is given of it must fit into a batch."""
     for corpus in data.corpora.values():
         if not has_rows(corpus, "train"):
             advice = "; build the mixture without it" if data.mixed else ""
             raise UsageError(f"{corpus.folder} has no rows to train on{advice}")
-    longest = max(shard.max_length for _, shard in data.shards)
-    if (options.batch_tokens or 0) < longest:
+    given = max(
+        given_tokens(corpus.recipe, shard.max_length)
+        for corpus in data.corpora.values()
+        for split in corpus.splits.values()
+        for shard in split
+    )
+    if (options.batch_tokens or 0) < given:
         raise UsageError(
-            f"--batch-tokens must be at least {longest}, the longest row of {options.data}, got "
+            f"--batch-tokens must be at least {given}, the longest row of {options.data}, got "
             f"{options.batch_tokens}"
         )
-    return longest
+    return max(shard.max_length for _, shard in data.shards)
 
 
 def _loop(

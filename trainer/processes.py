@@ -47,6 +47,20 @@ class Processes:
         dist.all_reduce(said, dist.ReduceOp.MAX, group=self.control)
         return int(said)
 
+    def gather(self, tensor: Tensor) -> list[Tensor]:
+        """Returns a tensor of each process, in their order, to the first one; nothing to others.
+
+        Args:
+          tensor: On the CPU; of the same shape and type in all of them.
+        """
+        if self.size == 1:
+            return [tensor]
+        # Bytes, since not all types can be sent.
+        sent = tensor.contiguous().flatten().view(torch.uint8)
+        found = [torch.empty_like(sent) for _ in range(self.size)] if self.first else None
+        dist.gather(sent, found, group=self.control)
+        return [each.view(tensor.dtype).view(tensor.shape) for each in found or []]
+
     def agree(self, problem: Exception | None) -> None:
         """Ends all processes if one has a problem.
 

@@ -14,6 +14,8 @@ from trainer.evaluate import evaluate
 from trainer.loader.batches import ArrowBatches
 from trainer.log import JsonLines, Lines, Log, TensorBoard
 from trainer.loop import Loop, State
+from trainer.memory import State as Lanes
+from trainer.meter import derived
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.run_folder import begin_run
@@ -36,6 +38,7 @@ class Run:
       name: The id of the run that the folder holds; None if it holds none yet.
       identity: What a checkpoint must share to be resumed.
       notices: Notes for the user, logged at the beginning.
+      tokens_per_byte: Of the text of the training split, by member; "" for a build.
     """
 
     options: TrainOptions
@@ -49,6 +52,7 @@ class Run:
     name: str | None
     identity: Mapping[str, Any]
     notices: list[str]
+    tokens_per_byte: Mapping[str, float | None]
 
     def train(self, stop: StopSignal) -> int:
         """Takes the remaining steps; returns the exit status."""
@@ -66,7 +70,9 @@ class Run:
                     if step % options.eval_every == 0 or step == last:
                         self._evaluate(logs, step)
                     if ends or step % options.save_every == 0:
-                        self.processes.first_does(functools.partial(self._save, logs, step, state))
+                        lanes = self.loop.memory.gathered(self.processes)
+                        save = functools.partial(self._save, logs, step, state, lanes)
+                        self.processes.first_does(save)
                 if signal:
                     message = f"stopped by signal {signal}; the same command resumes from here"
                     _write(logs, {"event": "note", "step": step, "message": message})
@@ -105,6 +111,7 @@ class Run:
             "step": step,
             **{name: state[name] for name in ("objective", "stage", "epoch") if name in state},
             **figures,
+            **derived(figures, self.tokens_per_byte),
             "lr": loop.rate(step - 1),
             "gradient_norm": float(loop.gradient_norm),
             "skipped": int(loop.skipped),
@@ -120,7 +127,7 @@ class Run:
         if figures:
             _write(logs, {"event": "eval", "step": step, **figures})
 
-    def _save(self, logs: list[Log], step: int, state: State) -> None:
+    def _save(self, logs: list[Log], step: int, state: State, lanes: Lanes) -> None:
         """Saves a checkpoint; the logs are on the disk before it."""
         meta = {
             "run": self.name,
@@ -136,6 +143,7 @@ class Run:
         tensors = {
             "model": self.loop.plain.state_dict(),
             "optimizer": self.loop.optimizer.state_dict(),
+            "lanes": dict(lanes),
         }
         for log in logs:
             log.sync()

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.planning.options import BuildOptions
 from schemas.documents import document_batch
+from schemas.records import Int64
 from transforms.files.inputs import FileRange
 from transforms.files.storage import open_file
 from transforms.objectives.recipe import Recipe
@@ -18,6 +19,33 @@ DEFAULT_FRACTION = 0.005
 MOST_BYTES = 256 << 20
 """Documents of a corpus up to this size are counted, until as many as are needed were held out."""
 _MOST_HELD_OUT = 0.1
+_BYTES_OF_TOKEN = 8
+"""More than tokens have on average, so that the text of a row is enough for one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Needed:
+    """What has to be held out so that there are rows for evaluation.
+
+    Attributes:
+      documents: At least so many.
+      text_bytes: With so much text at least, together.
+    """
+
+    documents: int
+    text_bytes: int
+
+    def count(self, sizes: Int64) -> int:
+        """Returns how many of the first documents are needed, by the bytes of each."""
+        enough = int(np.searchsorted(np.cumsum(sizes), self.text_bytes)) + 1
+        return max(self.documents, enough if self.text_bytes else 1)
+
+
+def needed_by(recipes: Sequence[Recipe]) -> Needed:
+    """Returns what the recipes need: two documents for pairs, and the text of a row for streams."""
+    pairs = any(recipe.pair.needs_others for recipe in recipes)
+    rows = [recipe.rules.max_seq_length for recipe in recipes if recipe.segment.of_streams]
+    return Needed(2 if pairs else 1, _BYTES_OF_TOKEN * max(rows, default=0))
 
 
 def hold_out(
@@ -30,8 +58,9 @@ def hold_out(
     """Adapts the default evaluation share to a small corpus.
 
     The share is a probability, so of few documents it may hold out none, or one where pairs need
-    two. Then the documents with the lowest keys are held out, as many as are needed, which depends
-    on nothing but the content. If that were more than a tenth of them, none is held out.
+    two, or too little text for a row of a stream. Then the documents with the lowest keys are held
+    out, as many as are needed, which depends on nothing but the content. If that were more than a
+    tenth of them, none is held out.
 
     Args:
       plan: Of the default share.
@@ -45,20 +74,22 @@ def hold_out(
     """
     if options.eval_fraction is not None or plan.eval != 1 or text_bytes > MOST_BYTES:
         return plan, ""
-    needed = 2 if any(recipe.pair.needs_others for recipe in recipes) else 1
-    keys = _upper_halves(ranges, options, plan.eval_below, needed)
-    if keys is None or not len(keys):
+    needed = needed_by(recipes)
+    found = _documents(ranges, options, plan.eval_below, needed)
+    if found is None or not len(found[0]):
         return plan, ""
+    keys, sizes = found
+    count = needed.count(sizes)
     share = f"the share of {DEFAULT_FRACTION:.1%} that is held out for evaluation by default"
-    if not _are_many(len(keys), needed):
+    if not _are_many(len(keys), count):
         none = dataclasses.replace(plan, eval=0, eval_below=0)
         return none, (
             f"nothing is held out for evaluation: of {len(keys)} document(s) {share} is too "
             "little; ask for more with --eval-fraction"
         )
-    below = int(keys[needed - 1]) + 1
+    below = int(keys[count - 1]) + 1
     return dataclasses.replace(plan, eval_below=below), (
-        f"{needed} document(s) of {len(keys)} are held out for evaluation, more than {share}; "
+        f"{count} document(s) of {len(keys)} are held out for evaluation, more than {share}; "
         "ask for another with --eval-fraction"
     )
 
@@ -68,15 +99,16 @@ def _are_many(documents: int, needed: int) -> bool:
     return needed <= _MOST_HELD_OUT * documents
 
 
-def _upper_halves(
-    ranges: Sequence[FileRange], options: BuildOptions, below: int, enough: int
-) -> np.ndarray | None:
-    """Returns uint64[D], ascending: the upper halves of all documents' keys, equal keys once.
+def _documents(
+    ranges: Sequence[FileRange], options: BuildOptions, below: int, needed: Needed
+) -> tuple[np.ndarray, Int64] | None:
+    """Returns uint64[D], ascending: the upper halves of all documents' keys, and their bytes.
 
-    None if enough of many are below a bound, or a file cannot be read: the build reports why.
+    Equal documents count once. None if enough of many are below a bound, or a file cannot be read:
+    the build reports why.
     """
-    keys: set[bytes] = set()
-    held_out: set[bytes] = set()
+    sizes: dict[bytes, int] = {}
+    held_out: dict[bytes, int] = {}
     try:
         for part in ranges:
             with open_file(part.path) as file:
@@ -88,13 +120,18 @@ def _upper_halves(
                     options.anchors or "",
                 ):
                     found = document_batch(batch.texts, batch.labels).column("key").to_pylist()
-                    keys.update(found)
-                    held_out.update(itertools.compress(found, _halves(found) < np.uint64(below)))
-                    if len(held_out) >= enough and _are_many(len(keys), enough):
+                    new = dict(zip(found, map(len, batch.texts), strict=True))
+                    sizes.update(new)
+                    chosen = _halves(found) < np.uint64(below)
+                    held_out.update({key: new[key] for key in itertools.compress(found, chosen)})
+                    enough = needed.count(np.array([*held_out.values()], np.int64))
+                    if len(held_out) >= enough and _are_many(len(sizes), enough):
                         return None
     except OSError:
         return None
-    return np.sort(_halves(keys))
+    halves = _halves(sizes)
+    order = np.argsort(halves, kind="stable")
+    return halves[order], np.array([*sizes.values()], np.int64)[order]
 
 
 def _halves(keys: Collection[bytes]) -> np.ndarray:

@@ -8,6 +8,15 @@ import torch
 from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
+from tests.support.language_rows import (
+    causal,
+    lanes,
+    orders,
+    packed,
+    permuted,
+    random_rows,
+)
+from tests.support.language_rows import loss_of as language_loss_of
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
@@ -28,7 +37,15 @@ LENGTHS = {
 }
 
 
-def attend(lengths: list[int], *, kernel: bool) -> tuple[Tensor, ...]:
+class Layer(torch.nn.Module):
+    """What a model hands to its attention function."""
+
+    def __init__(self, *, is_causal: bool) -> None:
+        super().__init__()
+        self.is_causal = is_causal
+
+
+def attend(lengths: list[int], *, kernel: bool, causal: bool) -> tuple[Tensor, ...]:
     """Returns the output and the gradients of query, key and value, all float32."""
     seed_torch(1, "gpu-attention")
     shape = 1, 4, sum(lengths), 64
@@ -38,19 +55,20 @@ def attend(lengths: list[int], *, kernel: bool) -> tuple[Tensor, ...]:
     ]
     borders = torch.tensor([0, *lengths], device="cuda").cumsum(0).to(torch.int32)
     if kernel:
-        module = torch.nn.Identity()
+        module = Layer(is_causal=causal)
         output, _ = packed_attention(module, *inputs, None, cu_seqlens=borders, max_seqlen=128)
     else:
         q, k, v = (each.float()[0].transpose(0, 1) for each in inputs)
-        output = rectangular_attention(q, k, v, borders, 128, None)[None]
+        output = rectangular_attention(q, k, v, borders, 128, None, causal=causal)[None]
     weights = torch.linspace(-1, 1, output.numel(), device="cuda").reshape(output.shape)
     gradients = torch.autograd.grad((output.float() * weights).sum(), inputs)
     return output.detach().float(), *(gradient.float() for gradient in gradients)
 
 
+@pytest.mark.parametrize("causal", [False, True], ids=["bidirectional", "causal"])
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
-def test_the_kernel_is_the_rectangular_attention(lengths: list[int]) -> None:
-    found, expected = attend(lengths, kernel=True), attend(lengths, kernel=False)
+def test_the_kernel_is_the_rectangular_attention(lengths: list[int], *, causal: bool) -> None:
+    found, expected = (attend(lengths, kernel=each, causal=causal) for each in (True, False))
     for ours, theirs in zip(found, expected, strict=True):
         assert bool(ours.isfinite().all())
         # bfloat16 keeps 8 bits: an error of 2**-8 of each number, and several of them add up.
@@ -124,6 +142,35 @@ def test_a_compiled_model_is_compiled_once_and_gives_the_same_losses() -> None:
         expected = loss_of(encoder, encoder, batch, bf16=True)
         torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-6)
     assert counter.frame_count == 1
+
+
+LANGUAGE_MODELS = {
+    "gpt-tiny": (causal(max_seq_length=128), False),
+    "transformer-xl-tiny": (causal("transformer-xl", max_seq_length=128, memory=64), False),
+    "xlnet-tiny": (permuted(length=128, reuse_len=64, memory=96), True),
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+def test_language_models_in_bfloat16_lose_what_they_do_in_float32(name: str) -> None:
+    data, two_streams = LANGUAGE_MODELS[name]
+    seed_torch(3, "gpu-language", name)
+    model = load_model(name, [data], 129).cuda().eval()
+    rows = random_rows(8, 129)
+    if two_streams:
+        made = orders(rows[:, :128], reuse_len=64, ranked=20)
+    else:
+        made = packed([*rows], 8 * 128, 128) if name == "gpt-tiny" else lanes(rows)
+    batch = {key: tensor.cuda() for key, tensor in made.items()}
+    losses = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cuda", torch.bfloat16, enabled=enabled):
+            losses.append(language_loss_of(model, batch))
+        losses[-1].backward()
+        for each, weight in model.named_parameters():
+            assert weight.grad is None or bool(weight.grad.isfinite().all()), each
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-2, atol=0)
 
 
 def test_a_gradient_that_is_not_finite_changes_no_weight() -> None:

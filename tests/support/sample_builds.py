@@ -161,5 +161,10 @@ def stored_rows(path: Path) -> list[dict[str, Any]]:
 
 
 RECIPES = sorted(OBJECTIVES)
-MASKED = [name for name in RECIPES if OBJECTIVES[name].corrupt]
-"""The recipes whose rows say how they are masked; the others are trained on with an objective."""
+MASKED = [
+    name
+    for name in RECIPES
+    if OBJECTIVES[name].corrupt and OBJECTIVES[name].attention == "bidirectional"
+]
+"""The recipes whose rows say how they are masked. Of the others some are trained on with an
+objective, and some predict tokens that are not masked."""

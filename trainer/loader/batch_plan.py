@@ -24,6 +24,9 @@ class EpochPlan:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def reset(self, batch: int) -> None:
+        """Returns None: no row goes on where another one ended."""
+
     def rows(self, batch: int) -> Int64:
         """Returns the rows of a batch, ascending; none for a batch after the last."""
         if batch >= len(self):
@@ -49,7 +52,12 @@ def shuffled(count: int, rng: np.random.Generator) -> Array:
 
 
 def pack_batches(
-    order: Array, tokens: Array, targets: Array, limits: Limits, aligned: Array | None = None
+    order: Array,
+    tokens: Array,
+    targets: Array,
+    limits: Limits,
+    aligned: Array | None = None,
+    sequences: Array | None = None,
 ) -> EpochPlan:
     """Fills one batch after the other with the next rows, as long as they fit.
 
@@ -59,6 +67,7 @@ def pack_batches(
       targets: [R]; upper bounds of the tokens to predict in each row.
       limits: What fits into a batch.
       aligned: [R]; tokens of each row that are aligned with entities, if that matters.
+      sequences: [R]; upper bounds of the sequences that each row makes, if that matters.
 
     Returns:
       Every row exactly once.
@@ -67,8 +76,9 @@ def pack_batches(
         (offsets_of(tokens[order]), limits.tokens),
         (offsets_of(targets[order]), limits.targets),
     ]
-    if aligned is not None and limits.aligned is not None:
-        borders.append((offsets_of(aligned[order]), limits.aligned))
+    for counts, most in ((aligned, limits.aligned), (sequences, limits.sequences)):
+        if counts is not None and most is not None:
+            borders.append((offsets_of(counts[order]), most))
     # 10 tokens fit: rows of 4, 5, 3 and 8 tokens have sums 0 4 9 12 20 and starts 0 2 3 4.
     starts = [0]
     while starts[-1] < len(order):

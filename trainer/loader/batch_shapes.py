@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
 from schemas.records import Array
+from trainer.rows.lane_rows import Lanes
 from trainer.rows.layouts import BatchLayout, Packed, Padded
-from trainer.rows.masked_rows import Masks
+from trainer.rows.masked_rows import RowSource
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
+from transforms.objectives.recipe import Recipe
 
 LAYOUTS = ("packed", "padded")
+"""Layouts of rows that stand for themselves."""
+_LAYOUTS: Mapping[str, tuple[str, ...]] = {
+    "bidirectional": LAYOUTS,
+    "causal": (*LAYOUTS, "lanes"),
+    "two_stream": ("lanes",),
+}
+"""Layouts of batches, by the attention of the recipe."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,16 +29,18 @@ class RowBounds:
     """How much of a batch each row takes at most.
 
     Attributes:
-      lengths: int32[R]; its tokens.
+      lengths: int32[R]; the tokens that a model is given of it.
       targets: int[R]; tokens to predict, of the first corruption.
       more: The same of the other corruptions, by name.
       aligned: int32[R]; tokens that are aligned with entities; None if the rows are not.
+      sequences: int[R]; sequences that it makes; None if every row is one.
     """
 
     lengths: Array
     targets: Array
     more: Mapping[str, Array]
     aligned: Array | None
+    sequences: Array | None = None
 
     @property
     def total(self) -> float:
@@ -46,28 +57,51 @@ class RowBounds:
         return float(self.targets.sum()) / self.total
 
 
-def row_bounds(shards: MappedShards, corpus: Corpus, masks: Masks) -> RowBounds:
+def row_bounds(shards: MappedShards, corpus: Corpus, source: RowSource) -> RowBounds:
     """Returns the bounds of all rows of a split."""
     names = [corruption.targets.name for corruption in corpus.recipe.corrupt]
-    targets, *others = masks.most_targets()
+    targets, *others = source.most_targets()
     return RowBounds(
-        shards.lengths,
+        source.lengths,
         targets,
         dict(zip(names[1:], others, strict=True)),
         shards.marked(ENTITY_IDS) if ENTITY_IDS in corpus.recipe.annotations else None,
+        source.sequences,
     )
 
 
+def check_layout(name: str, recipe: Recipe) -> None:
+    """Raises UsageError unless the rows of a recipe can have a layout."""
+    allowed = _LAYOUTS[recipe.attention]
+    if getattr(recipe.predict, "keep_apart", False):
+        # Documents in a row are sequences of their own, which only this layout has.
+        allowed = ("packed",)
+    if name not in allowed:
+        raise UsageError(f"layout must be {' or '.join(allowed)} for {recipe.name}, got {name!r}")
+    more = recipe.labels or recipe.pair.task or recipe.corrupt[1:]
+    if name == "lanes" and more:
+        raise UsageError(
+            f"lanes hold the tokens to predict and nothing else, and {recipe.name} is made for "
+            "more; build it without pairs, labels and further corruptions"
+        )
+
+
 def choose_layout(
-    name: str, batch_tokens: int, bounds: RowBounds, corpus: Corpus, split: str
+    name: str,
+    batch_tokens: int,
+    bounds: RowBounds,
+    corpus: Corpus,
+    split: str,
+    lanes: int | None = None,
 ) -> BatchLayout:
     """Chooses shapes for batches of at most `batch_tokens`, for rows as they are, with some room.
+
+    Batches of the layout "lanes" have so many of them.
 
     Raises:
       UsageError: if there is no such layout, or a row does not fit into a batch.
     """
-    if name not in LAYOUTS:
-        raise UsageError(f"layout must be {' or '.join(LAYOUTS)}, got {name!r}")
+    check_layout(name, corpus.recipe)
     count, longest = len(bounds.lengths), bounds.longest
     if batch_tokens < longest:
         raise UsageError(
@@ -77,6 +111,10 @@ def choose_layout(
     pad = corpus.vocabulary.roles.get("pad", 0)
     task = corpus.recipe.pair.task
     label = None if task is None else task.label
+    if lanes is not None:
+        # Next tokens are predicted everywhere; other targets have places of their own.
+        targets = 0 if corpus.recipe.predict else _rounded(int(bounds.targets.max(initial=1)))
+        return Lanes(rows=lanes, longest=longest, pad=pad, pair_label=None, targets=targets)
     if name == "padded":
         rows = max(min(batch_tokens // longest, count), 1)
         return Padded(rows=rows, longest=longest, pad=pad, pair_label=label)
@@ -86,8 +124,9 @@ def choose_layout(
     most = int(bounds.targets.max(initial=1))
     return Packed(
         tokens=tokens,
-        targets=_rounded(1.0625 * bounds.target_share * tokens + most),
+        targets=min(_rounded(1.0625 * bounds.target_share * tokens + most), tokens),
         rows=rows,
+        pieces=_pieces(bounds, tokens),
         longest=longest,
         pad=pad,
         pair_label=label,
@@ -103,6 +142,14 @@ def choose_layout(
 def _most_of(lengths: Array, most: Array, tokens: int, rows: int) -> int:
     """Returns the maximum targets of a corruption in so many tokens, and in so many rows."""
     return _rounded(min(tokens * (most / lengths).max(initial=0), rows * most.max(initial=0)) + 1)
+
+
+def _pieces(bounds: RowBounds, tokens: int) -> int | None:
+    """Returns the room for the sequences that rows of a batch make."""
+    if bounds.sequences is None:
+        return None
+    share = float(bounds.sequences.sum()) / bounds.total
+    return _rounded(1.0625 * share * tokens + int(bounds.sequences.max(initial=1)))
 
 
 def _aligned(bounds: RowBounds, tokens: int) -> dict[str, int]:

@@ -12,11 +12,12 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.loader.batch_plan import EpochPlan, pack_batches, shuffled
 from trainer.loader.batch_shapes import choose_layout, row_bounds
+from trainer.loader.lanes import LanePlan, choose_lanes, deal
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.loader.other_objective import with_objective
 from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
-from trainer.rows.masked_rows import choose_masks
+from trainer.rows.row_source import choose_source
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.members import member_marks
 from trainer.tasks.of_recipes import tasks_of
@@ -24,6 +25,9 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 
 COPIES = ("cycle", "dynamic")
+_SIZES = ("tokens", "bytes")
+EVALUATED = 8
+"""Rows of a lane at least, where rows come in their own order: the first one has no memory."""
 
 
 class ArrowBatches(IterableDataset[Batch]):
@@ -34,12 +38,17 @@ class ArrowBatches(IterableDataset[Batch]):
     ranks get the same number of batches, a multiple of `batches_per_step` over all of them: the
     last step of an epoch is filled with batches without rows.
 
+    With the layout "lanes" the rows of a stream follow one another in a lane, see
+    `trainer.loader.lanes`; a step has a row of each lane.
+
     It needs no worker processes. Use it as it is, or with
     `DataLoader(ArrowBatches(...), batch_size=None)`, also that of torchdata.
 
     Attributes:
       corpus: The build.
-      layout: `trainer.rows.layouts.Packed` or `Padded`; they describe the tensors of a batch.
+      layout: `trainer.rows.layouts.Packed`, `Padded` or `trainer.rows.lane_rows.Lanes`; they
+        describe the tensors of a batch.
+      lanes: Of all batches of a step; None with another layout.
       tasks: What is learned from them, see `trainer.tasks`.
     """
 
@@ -59,6 +68,7 @@ class ArrowBatches(IterableDataset[Batch]):
         batches_per_step: int | None = None,
         checksums: bool = True,
         member: int | None = None,
+        lanes: int | None = None,
     ) -> None:
         """Opens the shards.
 
@@ -66,7 +76,7 @@ class ArrowBatches(IterableDataset[Batch]):
           data: Output folder of `shardmill build`, or the corpus opened.
           batch_tokens: Tokens of a batch, padding included; no more are used than the rows have.
           split: "train" or "eval".
-          layout: "packed" or "padded".
+          layout: "packed" or "padded", or "lanes" where tokens are predicted from those before.
           copies: "cycle" takes the stored masks, copy (epoch mod copies); "dynamic" draws new ones.
           objective: Ignore the stored masks, and sample those of this recipe again in every
             epoch; `trainer.loader.other_objective.with_objective` makes a corpus with other fields.
@@ -79,6 +89,8 @@ class ArrowBatches(IterableDataset[Batch]):
           checksums: Compare the files with the manifest's sha256 first; else with its sizes alone.
           member: Number of the build in its mixture; batches then say of which member they are, and
             what its tasks are, see `trainer.tasks.members`.
+          lanes: Of all batches of a step, a multiple of `batches_per_step`; as many as fit by
+            default or, if rows are not shuffled, as many as have 8 rows each.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -91,9 +103,11 @@ class ArrowBatches(IterableDataset[Batch]):
         self.tasks = tasks_of(self.corpus.recipe)
         self._marks = {} if member is None else member_marks(member, self.tasks)
         self._shards = _mapped(self.corpus, split, checksums)
-        self._masks = choose_masks(self._shards, self.corpus, copies, seed)
-        self._bounds = row_bounds(self._shards, self.corpus, self._masks)
-        self.layout = choose_layout(layout, batch_tokens, self._bounds, self.corpus, split)
+        self._source = choose_source(self._shards, self.corpus, copies, seed)
+        self._bounds = row_bounds(self._shards, self.corpus, self._source)
+        self.lanes = self._lanes(layout, lanes, batch_tokens)
+        each = None if self.lanes is None else self.lanes // self._ranks.step
+        self.layout = choose_layout(layout, batch_tokens, self._bounds, self.corpus, split, each)
         self._identity = {
             "data": self.corpus.checksum,
             "split": split,
@@ -104,9 +118,10 @@ class ArrowBatches(IterableDataset[Batch]):
             "recipe": self.corpus.objective,
             "seed": seed,
             "shuffle": shuffle,
+            "lanes": self.lanes,
         }
         self._epoch = self._batch = 0
-        self._planned: tuple[int, EpochPlan] | None = None
+        self._planned: tuple[int, EpochPlan | LanePlan] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A plan is large, and soon made again.
@@ -128,11 +143,17 @@ class ArrowBatches(IterableDataset[Batch]):
         while self._epoch == epoch and self._batch < last:
             batch = self._batch + self._ranks.rank
             rows = plan.rows(batch)
-            tensors = self.layout.tensors(self._masks.draw(rows, epoch, batch), rows, self.tasks)
+            drawn = self._source.draw(rows[rows >= 0], epoch, batch)
+            tensors = self.layout.tensors(drawn, rows, self.tasks, plan.reset(batch))
             self._batch += self._ranks.size
             if self._batch == last:
                 self._epoch, self._batch = epoch + 1, 0
             yield {**tensors, **self._marks}
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches of an optimizer step, over all ranks."""
+        return self._ranks.step
 
     @property
     def lengths(self) -> Array:
@@ -141,9 +162,16 @@ class ArrowBatches(IterableDataset[Batch]):
 
     @property
     def context(self) -> float:
-        """Average number of tokens that a token attends to."""
-        lengths = self.lengths.astype(float)
-        return float((lengths**2).sum() / lengths.sum())
+        """Average number of tokens that a token attends to, the memory of its lane included."""
+        found = self._source.context()
+        return found if self.lanes is None else found + self.corpus.recipe.memory
+
+    @property
+    def tokens_per_byte(self) -> float | None:
+        """Tokens of the split for each byte of its text; None where shards do not say it."""
+        drawn = [shard.drawn for shard in self.corpus.shards(self._split)]
+        tokens, size = (sum(each.get(f"stream.{of}", 0) for each in drawn) for of in _SIZES)
+        return tokens / size if size else None
 
     @property
     def target_share(self) -> float:
@@ -183,18 +211,40 @@ class ArrowBatches(IterableDataset[Batch]):
             )
         self._epoch, self._batch = epoch, batch
 
-    def _plan(self, epoch: int) -> EpochPlan:
+    def _lanes(self, layout: str, given: int | None, batch_tokens: int) -> int | None:
+        """Returns the number of lanes of a step."""
+        if layout != "lanes":
+            if given is not None:
+                raise UsageError(f"lanes are for the layout lanes, got {given} with {layout!r}")
+            return None
+        return choose_lanes(
+            self.corpus,
+            self._split,
+            given,
+            batch_tokens=batch_tokens,
+            step=self._ranks.step,
+            least_rows=1 if self._shuffle else EVALUATED,
+        )
+
+    def _plan(self, epoch: int) -> EpochPlan | LanePlan:
         """Returns the batches of an epoch; the last plan is kept."""
         if self._planned is None or self._planned[0] != epoch:
-            bounds, order = self._bounds, np.arange(len(self._shards), dtype=np.uint32)
-            if self._shuffle:
-                rng = rng_for(self._seed, "train-order", self._split, epoch)
-                order = shuffled(len(order), rng)
-            plan = pack_batches(
-                order, bounds.lengths, bounds.targets, self.layout.limits, bounds.aligned
-            )
+            rng = rng_for(self._seed, "train-order", self._split, epoch) if self._shuffle else None
+            plan = self._packed(rng) if self.lanes is None else self._dealt(self.lanes, rng)
             self._planned = epoch, plan
         return self._planned[1]
+
+    def _packed(self, rng: np.random.Generator | None) -> EpochPlan:
+        bounds, order = self._bounds, np.arange(len(self._shards), dtype=np.uint32)
+        if rng is not None:
+            order = shuffled(len(order), rng)
+        limits, rest = self.layout.limits, (bounds.aligned, bounds.sequences)
+        return pack_batches(order, bounds.lengths, bounds.targets, limits, *rest)
+
+    def _dealt(self, lanes: int, rng: np.random.Generator | None) -> LanePlan:
+        in_order = self.corpus.recipe.order == "lanes"
+        streams = self._shards.streams() if in_order else self._shards.single_rows()
+        return deal(streams, self._ranks.step, lanes // self._ranks.step, rng)
 
 
 def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Corpus:

@@ -10,6 +10,7 @@ from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
+BIDIRECTIONAL = "bidirectional"
 _OWN = ("corrupt", "copies")
 """The fields that rows do not determine: how tokens are masked, and for how many epochs."""
 
@@ -41,13 +42,17 @@ def with_objective(
         objective = changed(find_recipe(name), settings or {})
     except ValueError as error:
         raise UsageError(f"--objective {name}: {error}") from error
-    if not objective.corrupt:
+    if not _masks(objective):
         raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
+    if built.attention != BIDIRECTIONAL:
+        raise UsageError(
+            f"--objective {name}: the rows of {corpus.folder} are made for {built.name} alone; "
+            f"build {_unmasked()}, whose rows are for any objective that masks"
+        )
     if lacking := sorted(_needs(objective) - _known(built)):
-        everything = " or ".join(name for name, each in OBJECTIVES.items() if not each.corrupt)
         raise UsageError(
             f"--objective {name} needs {_columns(lacking)}, which the rows of {corpus.folder} do "
-            f"not have: build the recipe {everything}, which stores all of them, or {built.name} "
+            f"not have: build the recipe {_unmasked()}, which stores all of them, or {built.name} "
             f"with --set store={','.join(sorted({*built.store, *lacking}))}; these rows are enough "
             f"for {', '.join(_fitting(built))}"
         )
@@ -98,7 +103,18 @@ def _known(built: Recipe) -> frozenset[str]:
 def _fitting(built: Recipe) -> list[str]:
     """Returns the objectives whose masks can be drawn from rows of a recipe."""
     known = _known(built)
-    return [name for name, each in OBJECTIVES.items() if each.corrupt and _needs(each) <= known]
+    return [name for name, each in OBJECTIVES.items() if _masks(each) and _needs(each) <= known]
+
+
+def _masks(recipe: Recipe) -> bool:
+    """Returns whether a recipe hides tokens of any rows; others make rows of their own kind."""
+    return bool(recipe.corrupt) and recipe.attention == BIDIRECTIONAL
+
+
+def _unmasked() -> str:
+    """Returns the recipes whose rows are for any objective that masks."""
+    found = (name for name, each in OBJECTIVES.items() if not (each.corrupt or each.predict))
+    return " or ".join(found)
 
 
 def _columns(needs: Sequence[str]) -> str:

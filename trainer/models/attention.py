@@ -11,13 +11,31 @@ import torch
 from torch import Tensor
 from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
+
+from schemas.errors import UsageError
 
 NAME = "shardmill_packed"
 
 
+def use_packed_attention(model: Any) -> None:
+    """Gives a model of `transformers`, and all models in it, this attention.
+
+    Raises:
+      UsageError: if its class has an attention of its own; `transformers` only logs that.
+    """
+    model.set_attn_implementation(NAME)
+    parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
+    refused = [type(part).__name__ for part in parts if part.config._attn_implementation != NAME]
+    if refused:
+        raise UsageError(
+            f"{refused[0]} cannot be trained on packed rows: it computes attention by itself, and "
+            "not by a function that can be replaced"
+        )
+
+
 def packed_attention(
-    _module: torch.nn.Module,
+    module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -27,12 +45,13 @@ def packed_attention(
     max_seqlen: int,
     dropout: float = 0.0,
     scaling: float | None = None,
+    is_causal: bool | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attends within sequences.
 
     Args:
-      _module: The attention layer.
+      module: The attention layer; causal if it says `is_causal`.
       query: [1, H, T, D], as key and value.
       key: Keys.
       value: Values.
@@ -42,6 +61,7 @@ def packed_attention(
       max_seqlen: No sequence is longer.
       dropout: Of attention weights; must be 0.
       scaling: Of the scores; by default 1 / sqrt(D).
+      is_causal: What holds in place of what the layer says.
 
     Returns:
       [1, T, H, D], and no weights.
@@ -51,18 +71,29 @@ def packed_attention(
     """
     if attention_mask is not None or dropout:
         raise ValueError("packed attention takes neither a mask nor dropout of its weights")
+    causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
     # (1, H, T, D) -> (T, H, D)
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     if query.is_cuda and query.dtype in {torch.bfloat16, torch.float16}:
-        found = varlen_attn(q, k, v, cu_seqlens, cu_seqlens, max_seqlen, max_seqlen, scale=scaling)
+        # A causal token sees all tokens before it, and none after it.
+        window = (-1, 0) if causal else (-1, -1)
+        borders = cu_seqlens, cu_seqlens, max_seqlen, max_seqlen
+        found = varlen_attn(q, k, v, *borders, scale=scaling, window_size=window)
         assert isinstance(found, Tensor)
     else:
-        found = rectangular_attention(q, k, v, cu_seqlens, max_seqlen, scaling)
+        found = rectangular_attention(q, k, v, cu_seqlens, max_seqlen, scaling, causal=causal)
     return found[None], None
 
 
 def rectangular_attention(
-    query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, longest: int, scale: float | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    cu_seqlens: Tensor,
+    longest: int,
+    scale: float | None,
+    *,
+    causal: bool = False,
 ) -> Tensor:
     """Does the same where there is no kernel for it: pads the sequences to one length, and masks.
 
@@ -73,6 +104,7 @@ def rectangular_attention(
       cu_seqlens: int32[S + 1].
       longest: No sequence is longer.
       scale: Of the scores.
+      causal: Whether a token sees no token after it.
 
     Returns:
       [T, H, D].
@@ -87,6 +119,8 @@ def rectangular_attention(
     inside = (cells < ends[:, None]) | (columns == 0)
     cells = cells.clamp(max=len(query) - 1)
     mask = inside[:, None, None, :]
+    if causal:
+        mask = mask & (columns <= columns[:, None])
     q, k, v = (x[cells].transpose(1, 2) for x in (query, key, value))
     found = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
     rows = torch.searchsorted(ends, tokens, right=True)

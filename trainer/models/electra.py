@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from schemas.columns import IGNORED
-from trainer.models.attention import NAME
+from trainer.models.attention import use_packed_attention
 from trainer.models.encoder import layer_flops
 from trainer.rows.layouts import Batch
 from trainer.tasks.gather import gather_rows
@@ -42,7 +42,7 @@ class Electra(torch.nn.Module):
       discriminator: An `ElectraForPreTraining`; its embeddings are the generator's.
     """
 
-    layout, notice = "packed", ""
+    layout, stateful, notice = "packed", False, ""
 
     def __init__(self, generator: Any, discriminator: Any, *, longest: int) -> None:
         """Joins two models.
@@ -53,8 +53,8 @@ class Electra(torch.nn.Module):
           longest: Maximum tokens of a row.
         """
         super().__init__()
-        generator.set_attn_implementation(NAME)
-        discriminator.set_attn_implementation(NAME)
+        use_packed_attention(generator)
+        use_packed_attention(discriminator)
         generator.electra.embeddings = discriminator.electra.embeddings
         words = discriminator.electra.embeddings.word_embeddings
         generator.generator_lm_head.weight = words.weight

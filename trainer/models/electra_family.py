@@ -11,7 +11,7 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.electra import DISCRIMINATOR, GENERATOR, Electra
-from trainer.models.family import model_errors
+from trainer.models.family import BidirectionalFamily, model_errors
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.corpus import Corpus
@@ -22,7 +22,7 @@ GENERATOR_SIZE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
-class ElectraFamily:
+class ElectraFamily(BidirectionalFamily):
     """Generators and discriminators; the configuration is the discriminator's.
 
     The configuration may have `generator_size`. The folder of saved models must hold generator/
@@ -31,9 +31,6 @@ class ElectraFamily:
 
     subfolder: ClassVar[str] = DISCRIMINATOR
     has_pairs: ClassVar[bool] = False
-
-    def first_position(self, config: Any) -> int:
-        return 0
 
     def make(
         self,

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainer.models.attention import NAME
+from trainer.models.attention import use_packed_attention
 from trainer.rows.layouts import Batch
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.members import task_key, task_types
@@ -33,7 +33,7 @@ class Encoder(torch.nn.Module):
         for.
     """
 
-    layout, notice = "packed", ""
+    layout, stateful, notice = "packed", False, ""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Encoder(torch.nn.Module):
           files: Texts by name that say what the heads' weights belong to; they are saved with them.
         """
         super().__init__()
-        hf.set_attn_implementation(NAME)
+        use_packed_attention(hf)
         self.hf = hf
         self.heads = torch.nn.ModuleDict(heads)
         for head in heads.values():

@@ -5,14 +5,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import torch
 import transformers
 
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
 from trainer.models.encoder import Encoder
 from trainer.models.entity_embeddings import WIDTH, read_embeddings
-from trainer.models.family import model_errors
+from trainer.models.family import BidirectionalFamily, made, model_errors
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
@@ -20,7 +19,7 @@ from transforms.build.corpus import Corpus
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EncoderFamily(Architecture):
+class EncoderFamily(Architecture, BidirectionalFamily):
     """Encoders of one `model_type`.
 
     Attributes:
@@ -62,11 +61,7 @@ class EncoderFamily(Architecture):
         tasks = shared_tasks(recipes)
         paired = any(recipe.pair.task is not None for recipe in recipes)
         kind = getattr(transformers, str(self.pairs if paired else self.masked_lm))
-        with model_errors(name):
-            if saved:
-                hf = kind.from_pretrained(name, config=config, dtype=torch.float32)
-            else:
-                hf = kind(config)
+        hf = made(kind, name, name if saved else None, config)
         _check_task_embedding(name, hf, len(recipes))
         encoder = Encoder(
             hf,
@@ -98,10 +93,6 @@ def _check_task_embedding(name: str, hf: Any, members: int) -> None:
         )
 
 
-def _no_pairs(model: Any, *_: Any) -> Any:
-    raise TypeError(f"{type(model).__name__} has no head for pairs")
-
-
 def _bert(name: str) -> EncoderFamily:
     return EncoderFamily(
         masked_lm=f"{name}ForMaskedLM",
@@ -120,8 +111,6 @@ def _roberta(name: str) -> EncoderFamily:
         pairs=None,
         backbone="roberta",
         head=lambda model: model.lm_head,
-        pooled=_no_pairs,
-        pair_classifier=_no_pairs,
         after_padding=True,
         layers=lambda model: model.base_model.encoder.layer,
     )

@@ -1,7 +1,8 @@
 """What a family of models does."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -11,13 +12,23 @@ from schemas.errors import UsageError
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
 
+BIDIRECTIONAL, CAUSAL, TWO_STREAM = "bidirectional", "causal", "two_stream"
+"""Which tokens a token may attend to; see `Recipe.attention`."""
+
 
 class Family(Protocol):
     """The models of one `model_type`.
 
+    Its configurations have fields of their own names; whoever asks the family need not know them.
+
     Attributes:
       subfolder: Where the configuration lies in a folder that a run has saved; "" at its top.
       has_pairs: Whether there are models for pairs of segments.
+      needs_padding: Whether the vocabulary must have a padding token.
+      attention: All kinds of attention that its models may have.
+      attention_dropout: Field of the dropout of attention weights that the models here cannot
+        have; "" if there is none.
+      fields: What fields are set to while a model is made. They are saved as they were.
     """
 
     @property
@@ -26,8 +37,40 @@ class Family(Protocol):
     @property
     def has_pairs(self) -> bool: ...
 
+    @property
+    def needs_padding(self) -> bool: ...
+
+    @property
+    def attention(self) -> Sequence[str]: ...
+
+    @property
+    def attention_dropout(self) -> str: ...
+
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+
+    def complete(self, config: Any) -> None:
+        """Sets what the fields of a preset leave open."""
+        ...
+
     def first_position(self, config: Any) -> int:
         """Returns the position of the first token of a row."""
+        ...
+
+    def positions(self, config: Any) -> int | None:
+        """Returns how many positions there are; None if rows may have any length."""
+        ...
+
+    def segments(self, config: Any) -> int | None:
+        """Returns how many types of tokens there are; None if there may be any number."""
+        ...
+
+    def check(self, name: str, config: Any, corpus: Corpus) -> None:
+        """Refuses a configuration that does not fit the data, apart from what others share.
+
+        Raises:
+          UsageError: saying what does not fit.
+        """
         ...
 
     def make(
@@ -49,6 +92,34 @@ class Family(Protocol):
         ...
 
 
+class BidirectionalFamily:
+    """What the configurations of BERT and of the models made after it have in common."""
+
+    needs_padding = True
+    attention: Sequence[str] = (BIDIRECTIONAL,)
+    attention_dropout = "attention_probs_dropout_prob"
+    # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
+    fields: Mapping[str, Any] = MappingProxyType(
+        {"attention_probs_dropout_prob": 0.0, "chunk_size_feed_forward": 0}
+    )
+
+    def complete(self, config: Any) -> None:
+        config.max_position_embeddings = 512 + self.first_position(config)
+
+    def first_position(self, config: Any) -> int:
+        return 0
+
+    def positions(self, config: Any) -> int | None:
+        return int(config.max_position_embeddings)
+
+    def segments(self, config: Any) -> int | None:
+        return int(config.type_vocab_size)
+
+    def check(self, name: str, config: Any, corpus: Corpus) -> None:
+        if getattr(config, "is_decoder", False):
+            raise UsageError(f"--model {name} is a decoder; masked tokens need an encoder")
+
+
 @contextlib.contextmanager
 def model_errors(name: str) -> Iterator[None]:
     """Raises whatever a library raises while it makes a model as a `UsageError`."""
@@ -60,6 +131,24 @@ def model_errors(name: str) -> Iterator[None]:
         # Configurations and files of weights are the user's; each library has errors of its own.
         what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"--model {name} cannot be made: {what[:600]}") from error
+
+
+def made(kind: Any, name: str, saved: str | None, config: Any) -> Any:
+    """Makes a model of a class of `transformers`, in float32.
+
+    Args:
+      kind: The class.
+      name: Of the model, for errors.
+      saved: Folder of its weights; None to draw new ones.
+      config: Its configuration.
+
+    Raises:
+      UsageError: if that fails.
+    """
+    with model_errors(name):
+        if saved is None:
+            return kind(config)
+        return kind.from_pretrained(saved, config=config, dtype=torch.float32)
 
 
 def configurations(model: torch.nn.Module) -> dict[str, Any]:

@@ -10,15 +10,22 @@ import torch
 import transformers
 
 from schemas.errors import UsageError
+from trainer.models.causal_families import CAUSAL_FAMILIES
 from trainer.models.electra_family import ElectraFamily
 from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, configurations
 from trainer.models.presets import PRESETS
 from trainer.models.trainable import METHODS, with_defaults
+from trainer.models.xlnet_family import XLNetFamily
 from transforms.build.corpus import Corpus
 from transforms.objectives.settings import nearest
 
-FAMILIES: Mapping[str, Family] = {**ENCODERS, "electra": ElectraFamily()}
+FAMILIES: Mapping[str, Family] = {
+    **ENCODERS,
+    "electra": ElectraFamily(),
+    **CAUSAL_FAMILIES,
+    "xlnet": XLNetFamily(),
+}
 """By `model_type` of the configuration."""
 
 
@@ -61,37 +68,38 @@ def load_model(
             f"{', '.join(FAMILIES)}, or your own as module:callable"
         )
     for each in corpora:
-        _check_fit(name, config, family, each, longest + family.first_position(config))
-    dropout = config.attention_probs_dropout_prob if name not in PRESETS else 0.0
-    own = config.attention_probs_dropout_prob, config.chunk_size_feed_forward
-    # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
-    config.attention_probs_dropout_prob, config.chunk_size_feed_forward = 0.0, 0
+        _check_padding(name, config, family, each)
+        _check_fit(name, config, family, each, longest)
+        family.check(name, config, each)
+    own = {field: getattr(config, field) for field in family.fields}
+    for field, value in family.fields.items():
+        setattr(config, field, value)
     model: Any = family.make(name, config, corpora, longest, entity_embeddings)
-    if dropout:
+    dropout = own.get(family.attention_dropout, 0.0)
+    if dropout and name not in PRESETS:
         notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
         model.notice = "; ".join(filter(None, [notice, model.notice]))
     # Layers have read their configuration by now. It is saved as it was, for fine-tuning.
     for each in (config, *configurations(model).values()):
-        each.attention_probs_dropout_prob, each.chunk_size_feed_forward = own
+        for field, value in own.items():
+            setattr(each, field, value)
     return model
 
 
 def _config(name: str, corpus: Corpus) -> Any:
     """Returns the configuration of a model of `transformers`."""
-    try:
-        corpus.vocabulary.require(frozenset({"pad"}))
-    except ValueError as error:
-        raise UsageError(f"{corpus.folder}: {error}") from error
-    pad = corpus.vocabulary.roles["pad"]
     if name in PRESETS:
+        roles = corpus.vocabulary.roles
+        ends = dict.fromkeys(("bos_token_id", "eos_token_id"), roles.get("eod"))
         config: Any = transformers.AutoConfig.for_model(
             **PRESETS[name],
-            pad_token_id=pad,
+            pad_token_id=roles.get("pad"),
+            # Those of GPT-2 by default may not be in the vocabulary.
+            **(ends if "eod" in roles else {}),
             # Tensor cores want a multiple of 64; the ids added are never used.
             vocab_size=-(-corpus.vocabulary.size // 64) * 64,
         )
-        first = FAMILIES[config.model_type].first_position(config)
-        config.max_position_embeddings = 512 + first
+        FAMILIES[config.model_type].complete(config)
         return config
     if not (os.path.isfile(name) or os.path.isdir(name)):
         raise UsageError(
@@ -100,33 +108,55 @@ def _config(name: str, corpus: Corpus) -> Any:
         )
     inside = [os.path.join(name, each.subfolder) for each in FAMILIES.values() if each.subfolder]
     try:
-        config = transformers.AutoConfig.from_pretrained(next(filter(os.path.isdir, inside), name))
+        return transformers.AutoConfig.from_pretrained(next(filter(os.path.isdir, inside), name))
     except Exception as error:
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
+
+
+def _check_padding(name: str, config: Any, family: Family, corpus: Corpus) -> None:
+    """Refuses another padding token than that of the data, and a lack of one that is needed."""
+    pad = corpus.vocabulary.roles.get("pad")
+    if not family.needs_padding:
+        # The model depends on it in nothing; whoever uses it has what the tokenizer has.
+        config.pad_token_id = pad
+        return
+    try:
+        corpus.vocabulary.require(frozenset({"pad"}))
+    except ValueError as error:
+        raise UsageError(f"{corpus.folder}: {error}") from error
     if config.pad_token_id != pad:
         raise UsageError(
             f"--model {name} has pad_token_id {config.pad_token_id}, the tokenizer of "
             f"{corpus.folder} has {pad}"
         )
-    return config
 
 
-def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions: int) -> None:
+def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: int) -> None:
     """Refuses a model that lacks ids, positions, segments or the head that the data need."""
-    size, pair = corpus.vocabulary.size, corpus.recipe.pair
+    size, recipe = corpus.vocabulary.size, corpus.recipe
+    pair = recipe.pair
     if config.vocab_size < size:
         raise UsageError(
             f"--model {name} has a vocabulary of {config.vocab_size}, the ids of {corpus.folder} "
             f"need {size}"
         )
-    if getattr(config, "is_decoder", False):
-        raise UsageError(f"--model {name} is a decoder; masked tokens need an encoder")
-    if config.max_position_embeddings < positions:
+    if recipe.attention not in family.attention:
+        offer = (kind for kind, each in FAMILIES.items() if recipe.attention in each.attention)
         raise UsageError(
-            f"--model {name} has {config.max_position_embeddings} positions, the rows of "
-            f"{corpus.folder} need {positions}; build them with a smaller --max-seq-length"
+            f"--model {name} has {' or '.join(family.attention)} attention, the rows of "
+            f"{corpus.folder} ({recipe.name}) need {recipe.attention} attention; train a model of "
+            f"type {' or '.join(offer)} on them"
         )
-    one_segment = corpus.recipe.segments == 2 and config.type_vocab_size < corpus.recipe.segments
+    # The last token of a row is predicted, but not seen, if every token is predicted.
+    needed = longest - (recipe.predict is not None) + family.first_position(config)
+    positions = family.positions(config)
+    if positions is not None and positions < needed:
+        raise UsageError(
+            f"--model {name} has {positions} positions, the rows of {corpus.folder} need {needed}; "
+            "build them with a smaller --max-seq-length"
+        )
+    segments = family.segments(config)
+    one_segment = segments is not None and segments < recipe.segments == 2
     if pair.task is not None and (one_segment or not family.has_pairs):
         raise UsageError(
             f"--model {name} has no head for the pairs ({', '.join(pair.relations)}) of "
@@ -134,7 +164,7 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, positions
         )
     if one_segment:
         raise UsageError(
-            f"--model {name} has no second segment (type_vocab_size {config.type_vocab_size}), "
+            f"--model {name} has no second segment (type_vocab_size {segments}), "
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
             "without pairs"
         )

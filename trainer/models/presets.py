@@ -29,6 +29,28 @@ def _ernie(layers: int, hidden: int) -> Mapping[str, Any]:
     return _bert(layers, hidden, model_type="ernie", use_task_id=True, task_type_vocab_size=16)
 
 
+def _gpt(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
+    return {
+        "model_type": "gpt2",
+        "n_layer": layers,
+        "n_embd": hidden,
+        "n_head": hidden // 64,
+        "n_positions": 1024,
+        **fields,
+    }
+
+
+def _xlnet(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
+    return {
+        "model_type": "xlnet",
+        "n_layer": layers,
+        "d_model": hidden,
+        "n_head": hidden // 64,
+        "d_inner": 4 * hidden,
+        **fields,
+    }
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "bert-base": _bert(12, 768),
     "bert-large": _bert(24, 1024),
@@ -47,7 +69,22 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "ernie-tiny": _ernie(2, 128),
     "electra-base": _electra(768, 768, 1 / 3),
     "electra-small": _electra(256, 128, 1 / 4),
+    "gpt1": _gpt(12, 768, model_type="openai-gpt", n_positions=512),
+    "gpt2": _gpt(12, 768),
+    "gpt2-medium": _gpt(24, 1024),
+    "gpt-tiny": _gpt(2, 128),
+    "xlnet-base": _xlnet(12, 768),
+    "xlnet-tiny": _xlnet(2, 128),
+    "transformer-xl-base": _xlnet(
+        16, 410, n_head=10, d_inner=2100, ff_activation="relu", attn_type="uni"
+    ),
+    "transformer-xl-tiny": _xlnet(2, 128, ff_activation="relu", attn_type="uni"),
 }
 """Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, Lan et al. 2020 without
 dropout, as its second version, Sun et al. 2020 (ERNIE 2.0), with room for 16 tasks, and Clark et
-al. 2020, table 6, where `generator_size` is the width of the generator."""
+al. 2020, table 6, where `generator_size` is the width of the generator.
+
+Radford et al. 2018, 4.1 (gpt1), Radford et al. 2019, table 2, with the heads of openai/gpt-2 (gpt2,
+gpt2-medium), Yang et al. 2019, A.4.1, as published (xlnet-base), and
+kimiyoung/transformer-xl run_wt103_base.sh (transformer-xl-base). The tiny ones are no published
+sizes."""

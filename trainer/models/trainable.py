@@ -18,7 +18,21 @@ class TrainableModel(Protocol):
 
     @property
     def layout(self) -> str:
-        """Its batches: "packed" (the default) or "padded", see `trainer.rows.layouts`."""
+        """Its batches: "packed" (the default) or "padded", see `trainer.rows.layouts`; or "lanes".
+
+        In lanes each row of a batch goes on where the same row of the batch before ended, see
+        `trainer.rows.lane_rows`.
+        """
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it remembers something of a batch for the next one; only with lanes.
+
+        Then it is called as `forward(batch, state)` and returns its terms and the new state: tensors
+        by name, with the lane as the first dimension. The state is None in the beginning. The model
+        ignores that of the lanes where `batch["reset"]` is true. The loop keeps it, without its
+        gradient, and saves it in checkpoints.
+        """
 
     @property
     def notice(self) -> str:
@@ -29,8 +43,8 @@ class TrainableModel(Protocol):
         """`flops_per_token(context, targets)`, for the utilisation (MFU); None to log none.
 
         It returns the floating point operations of a step for each token, forward and backward,
-        where a token attends to `context` tokens on average and `targets` is the share of tokens to
-        predict.
+        where a token attends to `context` tokens on average, those that are remembered included,
+        and `targets` is the share of tokens to predict.
         """
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
@@ -41,7 +55,7 @@ class TrainableModel(Protocol):
         """Returns the terms of the loss by name, summed and not averaged.
 
         The loop divides each by its `counts` over all batches and ranks of a step, multiplies it by
-        its weight, and adds them.
+        its weight, and adds them. If the model is `stateful`, see there.
         """
         ...
 
@@ -52,7 +66,7 @@ class TrainableModel(Protocol):
 
 METHODS = ("counts", "forward", "save_pretrained")
 """What a model must have."""
-_DEFAULTS = {"layout": "packed", "notice": "", "flops_per_token": None}
+_DEFAULTS = {"layout": "packed", "stateful": False, "notice": "", "flops_per_token": None}
 
 
 def with_defaults(model: Any) -> Any:

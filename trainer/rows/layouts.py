@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from schemas.columns import IGNORED
-from schemas.records import Array, Int64
+from schemas.records import Array, Bool, Int64
 from trainer.rows.masked_rows import MaskedRows
 from transforms.arrays.ragged import positions_in_row, row_numbers
 
@@ -26,12 +26,14 @@ class Limits:
       tokens: Maximum tokens of all rows.
       targets: Maximum tokens to predict.
       aligned: Maximum tokens that are aligned with entities; None if that does not matter.
+      sequences: Maximum sequences of tokens that see one another; None if these are the rows.
     """
 
     rows: int
     tokens: int
     targets: int
     aligned: int | None = None
+    sequences: int | None = None
 
 
 class BatchPart(Protocol):
@@ -74,8 +76,25 @@ class BatchLayout:
         """Places for rows."""
         return self.rows
 
-    def tensors(self, masked: MaskedRows, rows: Int64, parts: Iterable[BatchPart] = ()) -> Batch:
-        """Returns a batch of rows, whose numbers in the split are given, and of what parts add."""
+    def tensors(
+        self,
+        masked: MaskedRows,
+        rows: Int64,
+        parts: Iterable[BatchPart] = (),
+        reset: Bool | None = None,
+    ) -> Batch:
+        """Returns a batch of rows.
+
+        Where next tokens are predicted, `labels` are the next tokens already, and rows have a token
+        less than those that are stored.
+
+        Args:
+          masked: The rows.
+          rows: int64[R]; their numbers in the split.
+          parts: Add something of their own.
+          reset: bool[R]; rows that do not go on where the same row of the batch before ended; None
+            if none does. It is for `trainer.rows.lane_rows.Lanes`.
+        """
         found = self._arrays(masked)
         found["row_ids"] = filled(rows, self.sequences, -1)
         found["num_tokens"] = np.array(len(masked.seen))
@@ -101,14 +120,16 @@ class Packed(BatchLayout):
     with padding tokens, in sequences of their own.
 
     A batch holds, for T `tokens`, S `sequences` and M `targets`:
-      input_ids, position_ids, token_type_ids: int64[1, T]; positions begin at 0 in every row.
-      cu_seqlens: int32[S + 1]; where sequences begin: the rows, then padding, then empty ones at T.
-      target_positions: int64[M]; places in the sequence to predict; 0 where `labels` are ignored.
-      labels: int64[M]; the original ids, then -100.
+      input_ids, position_ids, token_type_ids: int64[1, T].
+      cu_seqlens: int32[S + 1]; where sequences begin: the rows, or the documents in them if these
+        are kept apart, then padding, then empty ones at T. Positions begin at 0 in each.
+      target_positions: int64[M]; places where something is predicted; 0 where `labels` are ignored.
+      labels: int64[M]; the ids predicted there: the original ones, or the next ones; then -100.
 
     Attributes:
       tokens: T.
       targets: M.
+      pieces: Maximum sequences that rows make; None if every row is one.
       capacities: Maximum targets of the corruptions after the first, by name.
       aligned: Maximum tokens that are aligned with entities; 0 if the rows are not.
       row_aligned: The same for one row.
@@ -116,30 +137,36 @@ class Packed(BatchLayout):
 
     tokens: int
     targets: int
+    pieces: int | None = None
     capacities: Mapping[str, int] = dataclasses.field(default_factory=dict)
     aligned: int = 0
     row_aligned: int = 0
 
     @property
     def limits(self) -> Limits:
-        aligned = self.aligned or None
-        return Limits(rows=self.rows, tokens=self.tokens, targets=self.targets, aligned=aligned)
+        return Limits(
+            rows=self.rows,
+            tokens=self.tokens,
+            targets=self.targets,
+            aligned=self.aligned or None,
+            sequences=self.pieces,
+        )
 
     @property
     def sequences(self) -> int:
-        """Rows, and the padding of a batch that has none, cut into sequences."""
-        return self.rows + -(-self.tokens // self.longest)
+        """Rows or what they are cut into, and the padding of a batch that has none."""
+        rows = self.rows if self.pieces is None else max(self.rows, self.pieces)
+        return rows + -(-self.tokens // self.longest)
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
-        stored = masked.rows
-        borders = sequence_borders(stored.tokens.offsets, self.tokens, self.longest, self.sequences)
+        borders = sequence_borders(masked.borders, self.tokens, self.longest, self.sequences)
         return {
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": positions_in_row(np.diff(borders))[None],
-            "token_type_ids": filled(stored.token_types, self.tokens, 0)[None],
+            "token_type_ids": filled(masked.rows.token_types, self.tokens, 0)[None],
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
-            "labels": filled(stored.tokens.values[masked.targets], self.targets, IGNORED),
+            "labels": filled(masked.labels, self.targets, IGNORED),
         }
 
     def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
@@ -151,9 +178,9 @@ class Padded(BatchLayout):
     """Every row on its own line, padded to one length, for models that cannot be packed.
 
     A batch holds, for B `rows` and L `longest`:
-      input_ids, attention_mask, token_type_ids, labels: int64[B, L]; labels are -100 where nothing
-        is predicted. A line without a row attends to its first padding token, so that no softmax
-        is empty.
+      input_ids, attention_mask, token_type_ids, labels: int64[B, L]; labels stand where they are
+        predicted, the original id or the next one, and are -100 where nothing is. A line without a
+        row attends to its first padding token, so that no softmax is empty.
     """
 
     @property
@@ -169,19 +196,17 @@ class Padded(BatchLayout):
 
     def grid(self, cells: Int64, values: Array, filler: int) -> Int64:
         """Returns int64[B, L]: the values at their cells, and the filler elsewhere."""
-        found = np.full(self.rows * self.longest, filler, np.int64)
-        found[cells] = values
-        return found.reshape(self.rows, self.longest)
+        return grid((self.rows, self.longest), cells, values, filler)
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
-        stored, targets, cells = masked.rows, masked.targets, self.cells(masked)
+        cells = self.cells(masked)
         attended = self.grid(cells, np.ones(len(cells)), 0)
         attended[:, 0] = 1
         return {
             "input_ids": self.grid(cells, masked.seen, self.pad),
             "attention_mask": attended,
-            "token_type_ids": self.grid(cells, stored.token_types, 0),
-            "labels": self.grid(cells[targets], stored.tokens.values[targets], IGNORED),
+            "token_type_ids": self.grid(cells, masked.rows.token_types, 0),
+            "labels": self.grid(cells[masked.targets], masked.labels, IGNORED),
         }
 
     def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
@@ -195,13 +220,20 @@ def filled(values: Array, size: int, filler: int) -> Int64:
     return found
 
 
+def grid(shape: tuple[int, int], cells: Int64, values: Array, filler: int) -> Int64:
+    """Returns int64[shape]: the values at cells, numbered row by row, the filler elsewhere."""
+    found = np.full(shape[0] * shape[1], filler, np.int64)
+    found[cells] = values
+    return found.reshape(shape)
+
+
 # offsets 0 3 5, size 10, longest 4, sequences 5 -> 0 3 | 5 9 | 10 10
 #                                     2 rows, padding of 4 and 1, and an empty sequence
 def sequence_borders(offsets: Int64, size: int, longest: int, sequences: int) -> Int64:
     """Returns int64[sequences + 1]: where sequences begin: rows, then padding, then empty ones.
 
     Args:
-      offsets: int64[R + 1]; where the rows begin, and the last one ends.
+      offsets: int64[R + 1]; where those of the rows begin, and the last one ends.
       size: Of the sequence.
       longest: Maximum tokens of a sequence of padding.
       sequences: How many there are.

@@ -73,6 +73,11 @@ class MappedBatches:
         self._begin = min((file.address for file in filled), default=0)
         self._end = max((file.address + file.size for file in filled), default=0)
 
+    def column(self, name: str) -> Array:
+        """Returns [R]: the values of all rows of a column with a value a row, copied."""
+        found = [each.column(name).to_numpy(zero_copy_only=False) for each in self._batches]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
     def values(self, name: str, kind: str, buffer: int = 1) -> MappedValues:
         """Returns a buffer of a column.
 

@@ -1,37 +1,64 @@
-"""Rows as a model sees them: with one of their stored copies of masks, or with fresh ones."""
+"""Rows as a model is given them: with one of their stored copies of masks, or with fresh ones."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
 from transforms.arrays.randomness import rng_for
-from transforms.build.corpus import Corpus
 from transforms.build.corrupt import draw_copies
 from transforms.contract.stored import special_tokens
 from transforms.objectives.recipe import Recipe
 
+Key = tuple[int, str, int, int]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Order:
+    """A factorization order of rows, whose targets are predicted from those before them in it.
+
+    Attributes:
+      ranks: int64[T]; place in the order of its half of the row, -1 for tokens that have none.
+      special: bool[T]; a special token, which has a place and is not predicted.
+    """
+
+    ranks: Int64
+    special: Bool
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MaskedRows:
-    """Some rows with one copy of masks.
+    """Some rows with what a model sees of them, and what it predicts.
 
     Attributes:
-      rows: As they are stored.
-      seen: [T]; the tokens that the model sees.
-      targets: int64[P]; flat positions of the tokens to predict, ascending.
-      more: The same of the corruptions after the first, by name.
+      rows: The rows that it is given: as they are stored, or without the tokens that it only
+        predicts.
+      seen: [T]; what it sees in place of their tokens.
+      targets: int64[P]; flat positions where something is predicted, ascending.
+      labels: [P]; what is predicted there.
+      more: Flat positions of the tokens that the corruptions after the first select, by name.
       key: Seed, recipe, epoch and batch: the seed of anything else that is drawn for the batch.
+      sequences: int64[S + 1]; where sequences of tokens that see one another begin; None if these
+        are the rows.
+      order: The factorization order, if they have one.
     """
 
     rows: Rows
     seen: Array
     targets: Int64
+    labels: Array
     more: Mapping[str, Int64] = dataclasses.field(default_factory=dict)
-    key: tuple[int, str, int, int] = (0, "", 0, 0)
+    key: Key = (0, "", 0, 0)
+    sequences: Int64 | None = None
+    order: Order | None = None
+
+    @property
+    def borders(self) -> Int64:
+        """int64[S + 1]; where sequences begin, and the last one ends."""
+        return self.rows.tokens.offsets if self.sequences is None else self.sequences
 
     def rng(self, step: str) -> np.random.Generator:
         """Returns the generator of a step, the same for any number of ranks."""
@@ -40,33 +67,63 @@ class MaskedRows:
 
 
 @dataclasses.dataclass(frozen=True)
-class Masks:
-    """Where the masks of rows come from.
+class RowSource:
+    """Makes what a model is given of the rows of some shards.
 
     Attributes:
       shards: The rows.
       recipe: What they are taken for.
       seed: Of what is drawn.
+      vocabulary: Ids of the special tokens.
     """
 
     shards: MappedShards
     recipe: Recipe
     seed: int
+    vocabulary: Vocabulary
 
     def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
-        """Returns rows with their masks: a pure function of the arguments and the seed."""
-        stored = self.shards.rows(rows)
+        """Returns rows, ready for a batch: a pure function of the arguments and the seed."""
+        raise NotImplementedError
+
+    @property
+    def lengths(self) -> Array:
+        """int32[R]; how many tokens of each row a model is given."""
+        return self.shards.lengths
+
+    @property
+    def sequences(self) -> Array | None:
+        """int[R]; the most sequences that each row makes; None if every row is one."""
+        return None
+
+    def context(self) -> float:
+        """Returns how many tokens of its row a token attends to, on average."""
+        lengths = self.lengths.astype(float)
+        return float((lengths**2).sum() / max(lengths.sum(), 1.0))
+
+    def most_targets(self) -> list[Array]:
+        """Returns int[R] for each corruption, or once: the maximum predictions in each row."""
+        raise NotImplementedError
+
+
+class Masks(RowSource):
+    """Rows that are corrupted."""
+
+    def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
+        stored, key = self.shards.rows(rows), (self.seed, self.recipe.name, epoch, batch)
         drawn = self._drawn(rows, stored, epoch, batch)
+        if not self.recipe.corrupt[0].targets.holds_ids:
+            [(positions, ranks)] = drawn
+            return self._ordered(stored, positions, ranks, key)
         seen = stored.tokens.values.copy()
         for targets, ids in drawn:
             seen[targets] = ids
         names = [corruption.targets.name for corruption in self.recipe.corrupt]
         first, *others = (targets for targets, _ in drawn)
         more = dict(zip(names[1:], others, strict=True))
-        return MaskedRows(stored, seen, first, more, (self.seed, self.recipe.name, epoch, batch))
+        return MaskedRows(stored, seen, first, stored.tokens.values[first], more, key)
 
     def most_targets(self) -> list[Array]:
-        """Returns int[R] for each corruption: the maximum tokens that it selects in each row."""
         return [
             corruption.select.most_tokens(self.shards.lengths, self.recipe.max_seq_length)
             for corruption in self.recipe.corrupt
@@ -75,8 +132,30 @@ class Masks:
     def _drawn(
         self, rows: Int64, stored: Rows, epoch: int, batch: int
     ) -> Sequence[tuple[Int64, Array]]:
-        """Returns for each corruption the flat positions of its targets, and the ids seen there."""
+        """Returns for each corruption the flat positions that it selects, and what is seen there.
+
+        Where rows have a factorization order, it is their ranks.
+        """
         raise NotImplementedError
+
+    # A row a b c S with places for b and S, of ranks 1 and 0: ranks -1 1 -1 0, and b is predicted.
+    def _ordered(self, stored: Rows, positions: Int64, places: Array, key: Key) -> MaskedRows:
+        """Returns rows whose tokens are all seen, and predicted in an order of their own."""
+        tokens = stored.tokens
+        special = special_tokens(
+            tokens, stored.second_segment_start, self.recipe.rules, self.vocabulary
+        )
+        ranks = np.full(len(tokens.values), -1, np.int64)
+        ranks[positions] = places
+        targets = positions[~special[positions]]
+        return MaskedRows(
+            stored,
+            tokens.values,
+            targets,
+            tokens.values[targets],
+            key=key,
+            order=Order(ranks, special),
+        )
 
 
 class StoredMasks(Masks):
@@ -97,15 +176,12 @@ class StoredMasks(Masks):
         return found
 
 
-@dataclasses.dataclass(frozen=True)
 class FreshMasks(Masks):
     """New masks in every epoch, drawn by the recipe's own selectors and rewriters.
 
     The generators are those of (seed, epoch, batch), so masks are the same for any number of ranks.
     The shards may be of another recipe, if it stores what the selectors need.
     """
-
-    vocabulary: Vocabulary
 
     def _drawn(
         self, rows: Int64, stored: Rows, epoch: int, batch: int
@@ -127,6 +203,7 @@ class FreshMasks(Masks):
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
         tokens, second = stored.tokens, stored.second_segment_start
+        backward = self.shards.reversed
         words = self.shards.word_starts(rows) if self.recipe.needs_words else None
         flags = None
         if words is not None:
@@ -138,22 +215,9 @@ class FreshMasks(Masks):
             second_segment_start=second,
             special=special_tokens(tokens, second, self.recipe.rules, self.vocabulary),
             word_starts=flags,
+            backward=None if backward is None else backward[rows],
+            reuse_len=self.recipe.rules.reuse_len,
             annotations={
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },
         )
-
-
-def choose_masks(shards: MappedShards, corpus: Corpus, copies: str, seed: int) -> Masks:
-    """Returns the stored masks of a build if there are any and they are wanted, else fresh ones.
-
-    Args:
-      shards: Of the build.
-      corpus: The build, or what its rows are taken for.
-      copies: "cycle" for stored masks, "dynamic" for fresh ones.
-      seed: Of fresh masks.
-    """
-    recipe = corpus.recipe
-    if copies == "cycle" and recipe.stored and corpus.built is None:
-        return StoredMasks(shards, recipe, seed)
-    return FreshMasks(shards, recipe, seed, corpus.vocabulary)

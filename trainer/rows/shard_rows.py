@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, IGNORED, has_spans
-from schemas.records import Array, Int64
+from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, IGNORED, Column, has_spans
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
 from trainer.rows.shard_checks import map_shard, record_batches, relations_of
@@ -32,6 +32,7 @@ class Rows:
       token_labels: Labels of tokens: name to int[T], -100 where there is none; see
         `transforms.labels.token_labels`.
       turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
+      suffix_types: Token types of the special tokens at the end of a row of two segments.
     """
 
     tokens: Ragged
@@ -39,12 +40,32 @@ class Rows:
     pair_label: Int64 | None
     token_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     turn_end: int | None = None
+    suffix_types: tuple[int, ...] = ()
 
     @property
     def token_types(self) -> Array:
         """int8[T]; see `transforms.windows.token_types`."""
-        tokens = self.tokens
-        return token_types(tokens.values, tokens.offsets, self.second_segment_start, self.turn_end)
+        tokens, second = self.tokens, self.second_segment_start
+        if self.turn_end is None and (second >= tokens.lengths).all():
+            return np.zeros(len(tokens.values), np.int8)
+        return token_types(tokens.values, tokens.offsets, second, self.turn_end, self.suffix_types)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Streams:
+    """The streams of a split, one after the other: ranges of consecutive rows.
+
+    Attributes:
+      begins: int64[S]; first row of each.
+      ends: int64[S]; row after its last.
+      backward: bool[S]; whether its tokens stand in reversed order.
+      both: Whether there may be reversed streams.
+    """
+
+    begins: Int64
+    ends: Int64
+    backward: Bool
+    both: bool
 
 
 class MappedShards:
@@ -52,6 +73,8 @@ class MappedShards:
 
     Attributes:
       lengths: int32[R]; tokens of every row, shard after shard.
+      stream: uint16[R]; its stream, by number in its shard; None where rows are no streams.
+      reversed: bool[R]; whether its tokens stand in reversed order; None if those of none may.
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, vocabulary: Vocabulary) -> None:
@@ -66,20 +89,24 @@ class MappedShards:
         self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
         self._copies = recipe.copies
         self._turn_end = vocabulary.sep if recipe.rules.turns else None
+        self._suffix_types = recipe.layout.suffix_types
         schema, ids = recipe.schema(vocabulary), vocabulary.id_type
         files = [map_shard(path) for path in paths]
-        batches = [
-            batch
+        found = [
+            list(record_batches(path, file, schema, recipe))
             for path, file in zip(paths, files, strict=True)
-            for batch in record_batches(path, file, schema, recipe)
         ]
+        batches = [batch for each in found for batch in each]
+        counts = [sum(batch.num_rows for batch in each) for each in found]
+        self._shards = offsets_of(np.array(counts, np.int64))
         self._first = offsets_of(np.array([batch.num_rows for batch in batches], np.int64))
         mapped = MappedBatches(files, batches)
         self._tokens = mapped.lists("input_ids", ids)
         self._second = mapped.values("second_segment_start", "uint16")
         names = [each.targets.columns(ids) for each in recipe.stored]
-        self._selected = [mapped.nested_lists(each.name, "uint16") for each, _ in names]
-        self._seen = [mapped.nested_lists(each.name, ids) for _, each in names]
+        kept = [[_nested(mapped, column) for column in two[:2]] for two in names]
+        self._selected = [positions for positions, _ in kept]
+        self._seen = [seen for _, seen in kept]
         self._spans: dict[str, tuple[MappedLists, MappedLists]] = {}
         self._marked: dict[str, MappedLists] = {}
         self._values: dict[str, MappedLists] = {}
@@ -98,6 +125,9 @@ class MappedShards:
             codes = str(schema.field("pair_relation").type.index_type)
             self._relation = mapped.values("pair_relation", codes)
             self._labels = _pair_labels(batches, recipe)
+        streams = recipe.segment.streams
+        self.stream: Array | None = mapped.column("stream") if streams else None
+        self.reversed: Bool | None = mapped.column("reversed") if streams > 1 else None
         self.lengths = self._tokens.lengths(np.diff(self._first))
         # Keeps the files mapped.
         self._mapped = mapped
@@ -117,7 +147,7 @@ class MappedShards:
         tokens = self._tokens.take(*place)
         second = self._second.take(*place).astype(np.int64)
         labels = self._token_labels(rows, tokens, second)
-        return Rows(tokens, second, label, labels, self._turn_end)
+        return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types)
 
     def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
         _, recipe, vocabulary = self._arguments
@@ -170,10 +200,36 @@ class MappedShards:
         """Returns int32[R]: the number of tokens that an annotation of tokens marks in each row."""
         return self._marked[name].lengths(np.diff(self._first))
 
+    # Shards of 3 and 2 rows, streams 0 0 1 | 1 1: begins 0 2 3, ends 2 3 5
+    def streams(self) -> Streams:
+        """Returns the streams of all shards; where rows are no streams, each row is one."""
+        starts = np.ones(len(self), np.bool_)
+        if self.stream is not None:
+            starts[1:] = self.stream[1:] != self.stream[:-1]
+            borders = self._shards[:-1]
+            starts[borders[borders < len(self)]] = True
+        return self._ranges(np.flatnonzero(starts))
+
+    def single_rows(self) -> Streams:
+        """Returns every row as a stream of its own."""
+        return self._ranges(np.arange(len(self)))
+
+    def _ranges(self, begins: Int64) -> Streams:
+        backward, both = np.zeros(len(begins), np.bool_), self.reversed is not None
+        if self.reversed is not None:
+            backward = self.reversed[begins]
+        ends = np.append(begins[1:], len(self))[: len(begins)]
+        return Streams(begins, ends, backward, both)
+
     def _find(self, rows: Int64) -> tuple[Int64, Int64]:
         """Returns the record batch of each row, and its number in it."""
         batch = np.searchsorted(self._first, rows, "right") - 1
         return batch, rows - self._first[batch]
+
+
+def _nested(mapped: MappedBatches, column: Column) -> MappedLists:
+    """Returns a column of a list for each copy."""
+    return mapped.nested_lists(column.name, str(column.type.value_type.value_type))
 
 
 # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 1 3 5

@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def no_pairs(model: Any, *_: Any) -> Any:
+    """Stands for a head that a model does not have."""
+    raise TypeError(f"{type(model).__name__} has no head for pairs")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:
     """How a kind of model is put together. Every function is given the model.
@@ -22,8 +27,8 @@ class Architecture:
     """
 
     head: Callable[[Any], torch.nn.Module]
-    pooled: Callable[[Any, Tensor], Tensor]
-    pair_classifier: Callable[[Any], torch.nn.Module]
+    pooled: Callable[[Any, Tensor], Tensor] = no_pairs
+    pair_classifier: Callable[[Any], torch.nn.Module] = no_pairs
     after_padding: bool = False
     layers: Callable[[Any], Sequence[Any]] | None = None
 

@@ -10,6 +10,8 @@ from trainer.tasks.boundary import BoundaryTask
 from trainer.tasks.contrast import ContrastTask
 from trainer.tasks.entities import EntityTask
 from trainer.tasks.masked import MaskedTask
+from trainer.tasks.next_tokens import NextTokenTask
+from trainer.tasks.permuted import PermutedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
@@ -31,10 +33,15 @@ def _spans(corruption: Corruption, recipe: Recipe, first: bool) -> Sequence[Task
     return MaskedTask(name, first), BoundaryTask(name, first, recipe.layout)
 
 
+def _permuted(corruption: Corruption, _recipe: Recipe, _first: bool) -> Sequence[Task]:
+    return (PermutedTask(corruption.targets.name),)
+
+
 TASKS: Mapping[str, Callable[[Corruption, Recipe, bool], Sequence[Task]]] = {
     "masked": _masked,
     "masked_spans": _spans,
     "contrasted": _contrasted,
+    "permuted": _permuted,
 }
 """By `Targets.task` of a corruption; the last argument says that it is the recipe's first one."""
 
@@ -48,7 +55,7 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     Raises:
       UsageError: if there is none, or the trainer has no loss for something in them.
     """
-    found: list[Task] = []
+    found: list[Task] = [] if recipe.predict is None else [NextTokenTask()]
     for number, corruption in enumerate(recipe.corrupt):
         make = TASKS.get(corruption.targets.task)
         if make is None:
@@ -60,7 +67,7 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     if recipe.pair.task is not None:
         found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
     found += [LABEL_TASKS.get(each.name, TokenLabelTask(each.name)) for each in recipe.labels]
-    if not recipe.corrupt:
+    if not recipe.corrupt and recipe.predict is None:
         raise UsageError(
             f"rows of {recipe.name} have no masks; name an objective with --objective, and its "
             "masks are sampled"

@@ -35,8 +35,8 @@ def examine_halves(batch: StoredBatch, rules: RowRules, goals: Int64, *, exact: 
     least = wanted if exact else np.maximum(wanted - there[:, None], 0)
     shape = (len(batch), batch.copies, 2)
     targets, specials = targets.reshape(shape), specials.reshape(shape)
-    missing = (specials != there[:, None]).any(axis=2)
-    wrong = ((targets > wanted) | (targets < least)).any(axis=2)
+    missing = np.logical_or.reduce(specials != there[:, None], axis=2)
+    wrong = np.logical_or.reduce((targets > wanted) | (targets < least), axis=2)
     counts = {
         "plm.targets": int(targets.sum()),
         "plm.tokens": int(batch.lengths.sum()) * batch.copies,

@@ -50,12 +50,17 @@ def _is_order(ranks: Array, seen: Int64, mark: int) -> bool:
 
 
 @compiled
+def _block_of(position: int, base: int, block: int) -> np.int64:
+    return (np.int64(position) - base) // block
+
+
+@compiled
 def _in_blocks(positions: Array, ranks: Array, base: int, block: int) -> bool:
     """Returns whether no token has a lower rank than the one before it, of an earlier block."""
     for index in range(1, len(positions)):
         if ranks[index - 1] > ranks[index]:
-            one = (positions[index - 1] - base) // block
-            if one < (positions[index] - base) // block:
+            one = _block_of(positions[index - 1], base, block)
+            if one < _block_of(positions[index], base, block):
                 return False
     return True
 
@@ -89,10 +94,11 @@ def check_ranks(
             mark += 1
             own = positions[low:high], ranks[low:high]
             wrong[number, 0] |= not _is_order(own[1], seen, mark)
-            wrong[number, 1] |= not _in_blocks(own[0], own[1], base, block)
+            whole = high == low or _block_of(positions[high - 1], base, block) == 0
+            wrong[number, 1] |= not (whole or _in_blocks(own[0], own[1], base, block))
             if high - low > 1:
-                one = (positions[low] - base) // block
-                if one == (positions[high - 1] - base) // block:
+                one = _block_of(positions[low], base, block)
+                if whole or one == _block_of(positions[high - 1], base, block):
                     counts[0] += 1
                     counts[1] += ranks[low] < ranks[high - 1]
             low = high

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import WORDS
-from schemas.records import Bool, Examples, Int64
+from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.randomness import DRAWS, random_key
@@ -31,21 +31,16 @@ class ContextTable:
       offsets: int64[H + 1] of the halves, in places.
       goals: int64[H]; how many tokens of each half are selected.
       mirrored: As that of `Halves`.
-      start_at: int64[T]; the first place from each on where a word begins, else the half's end.
-      starts: int64[W]; all places where a word begins, ascending.
-      number: int64[T + 1]; how many words begin before each place.
-      stop_at: int64[T]; where a span that begins here ends at the latest.
-      special: int64[S]; the special tokens of the layout.
+      start_at: uint16[T]; the first place in the half, from each on, where a word begins, else the
+        half's size.
+      special: int64[S]; the places of special tokens in their half.
       special_offsets: int64[H + 1]; those of each half.
     """
 
     offsets: Int64
     goals: Int64
     mirrored: Bool
-    start_at: Int64
-    starts: Int64
-    number: Int64
-    stop_at: Int64
+    start_at: Array
     special: Int64
     special_offsets: Int64
 
@@ -102,6 +97,8 @@ class ContextSpans(Selector[ContextTable]):
             raise ValueError(f"num_predict must be at least 0, got {self.num_predict}")
 
     def prepare(self, examples: Examples) -> ContextTable:
+        from transforms.corruption.permuted_loops import find_next
+
         halves = find_halves(examples)
         offsets = halves.offsets
         special = halves.in_text_order(examples.special)
@@ -110,16 +107,17 @@ class ContextSpans(Selector[ContextTable]):
         starts = (begins | special) & ~barred
         goals = half_goals(self.totals(np.diff(examples.offsets)), examples.reuse_len)
         rooms = np.diff(offsets) - _sums(barred, offsets)
+        start_at = np.empty(len(special), np.uint16)
+        find_next(starts, offsets, start_at)
+        places = np.flatnonzero(special)
+        special_offsets = offsets_of(special)[offsets]
         return ContextTable(
             offsets=offsets,
             goals=np.minimum(goals, rooms),
             mirrored=halves.mirrored,
-            start_at=_next_of(starts, offsets),
-            starts=np.flatnonzero(starts),
-            number=offsets_of(starts),
-            stop_at=_next_of(barred, offsets),
-            special=np.flatnonzero(examples.special),
-            special_offsets=offsets_of(examples.special)[offsets],
+            start_at=start_at,
+            special=places - np.repeat(offsets[:-1], np.diff(special_offsets)),
+            special_offsets=special_offsets,
         )
 
     def totals(self, lengths: Int64) -> Int64:
@@ -133,12 +131,12 @@ class ContextSpans(Selector[ContextTable]):
 
         table = batch.units
         found = np.empty(int(table.goals.sum()) + len(table.special), np.int64)
-        law = harmonic_thresholds(self.most_words)
+        contexts = np.arange(self.most_words + 1) * self.alpha // self.beta
         count = select_targets(
             (table.offsets, table.mirrored, table.goals),
-            (table.start_at, table.starts, table.number, table.stop_at, law),
+            (table.start_at, harmonic_thresholds(self.most_words), contexts),
             (table.special, table.special_offsets),
-            (self.alpha, self.beta, self.token_spans),
+            self.token_spans,
             self.special_targets,
             random_key(rng),
             found,
@@ -163,15 +161,6 @@ def harmonic_thresholds(most: int) -> Int64:
     table = np.rint(weights / weights[-1] * DRAWS).astype(np.int64)
     table[-1] = DRAWS
     return table
-
-
-def _next_of(flags: Bool, offsets: Int64) -> Int64:
-    """Returns int64[T]: the next flagged place, see `permuted_loops.find_next`."""
-    from transforms.corruption.permuted_loops import find_next
-
-    found = np.empty(len(flags), np.int64)
-    find_next(flags, offsets, found)
-    return found
 
 
 def _word_starts(examples: Examples) -> Bool:

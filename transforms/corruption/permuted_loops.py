@@ -16,6 +16,10 @@ _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _ONE = np.uint64(1)
+# Multiplied by a power of two, its six highest bits are another number for each power.
+_DE_BRUIJN, _S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
+_POWERS = np.zeros(64, np.int64)
+_POWERS[[(int(_DE_BRUIJN) << power) % (1 << 64) >> 58 for power in range(64)]] = range(64)
 
 
 @compiled
@@ -27,28 +31,29 @@ def mixed(state: np.uint64) -> np.uint64:
 
 
 @compiled
-def _below(bits: np.uint64, bound: int) -> int:
+def _below(bits: np.uint64, bound: int) -> np.int64:
     """Scales 32 random bits to [0, bound)."""
     return np.int64((bits * np.uint64(bound)) >> _S32)
 
 
 @compiled
-def find_next(flags: Bool, offsets: Int64, found: Int64) -> None:
-    """Fills in the first flagged place from each place on, in its range; else the range's end.
+def find_next(flags: Bool, offsets: Int64, found: Array) -> None:
+    """Fills in the first flagged place from each place on, in its half; else the half's size.
 
-    Example: flags 0 1 0 | 0 1 with offsets 0 3 5 give 1 1 3 | 4 4.
+    Example: flags 0 1 0 | 0 1 with offsets 0 3 5 give 1 1 3 | 1 1.
 
     Args:
       flags: bool[T].
-      offsets: int64[H + 1] of the ranges.
-      found: int64[at least T].
+      offsets: int64[H + 1] of the halves.
+      found: uint16[T].
     """
     for number in range(len(offsets) - 1):
-        following = offsets[number + 1]
-        for place in range(offsets[number + 1] - 1, offsets[number] - 1, -1):
-            if flags[place]:
+        begin = offsets[number]
+        following = offsets[number + 1] - begin
+        for place in range(following - 1, -1, -1):
+            if flags[begin + place]:
                 following = place
-            found[place] = following
+            found[begin + place] = following
 
 
 @compiled
@@ -62,49 +67,73 @@ def _is_marked(marks: Array, at: int) -> bool:
 
 
 @compiled
+def _word_end(start_at: Array, low: np.int64, words: int) -> np.int64:
+    """Returns where so many words end that begin here; the size of the half if they are fewer."""
+    size = np.int64(len(start_at))
+    high = low
+    for _ in range(words):
+        high = np.int64(start_at[high + 1]) if high + 1 < size else size
+        if high >= size:
+            break
+    return high
+
+
+@compiled
 def _take_spans(
-    table: tuple[Int64, Int64, Int64, Int64, Int64],
-    rules: tuple[int, int, bool],
-    half: tuple[int, int, bool, int],
+    start_at: Array,
+    law: Int64,
+    contexts: Int64,
+    of_tokens: bool,
+    barred: Int64,
+    goal: int,
     state: np.uint64,
     marks: Array,
-) -> tuple[int, np.uint64]:
+) -> tuple[np.int64, np.uint64]:
     """Marks spans of a half, from its begin to its end; returns how many tokens are lacking then.
 
     Example, a half of 12 tokens of one word each, alpha 6, 3 tokens to select: n = 2 has a context
     of 12 tokens; at place 4 of it the span is [4, 6), and the next context begins at 12, the end of
     the half. A token is lacking.
     """
-    start_at, starts, number, stop_at, law = table
-    alpha, beta, of_tokens = rules
-    begin, end, mirrored, rest = half
-    cursor = begin
-    while rest > 0 and cursor < end:
+    size, rest, cursor = len(start_at), np.int64(goal), np.int64(0)
+    while rest > 0 and cursor < size:
         state += _STEP
         bits = mixed(state)
-        words = 1
+        words = np.int64(1)
         while np.int64(bits & _LOW) >= law[words - 1]:
             words += 1
         words = min(words, rest)
-        context = words * alpha // beta
+        context = contexts[words]
         before = _below(bits >> _S32, context)
-        if cursor + before >= end:
+        if cursor + before >= size:
             break
-        low = start_at[cursor + before]
-        if low >= end:
+        low = np.int64(start_at[cursor + before])
+        if low >= size:
             break
-        high = low + words
-        if not of_tokens:
-            later = number[low] + words
-            high = starts[later] if later < len(starts) else end
-        if high >= end:
+        high = low + words if of_tokens else _word_end(start_at, low, words)
+        if high >= size:
             break
-        high = min(high, low + rest, stop_at[low])
+        high = min(high, low + rest)
+        for place in barred:
+            if low <= place < high:
+                high = place
         for place in range(low, high):
-            _mark(marks, end - 1 - place if mirrored else place - begin)
+            _mark(marks, place)
         rest -= high - low
         cursor = high + context - before
     return rest, state
+
+
+@compiled
+def _mirror(marks: Array, size: int, mirrored: Array) -> None:
+    """Moves the marks of places to the tokens of a half that is in reversed order."""
+    for word in range((size + 63) >> 6):
+        left = marks[word]
+        marks[word] = np.uint64(0)
+        while left:
+            lowest = left & (~left + _ONE)
+            _mark(mirrored, size - 1 - (64 * word + _POWERS[(lowest * _DE_BRUIJN) >> _S58]))
+            left ^= lowest
 
 
 @compiled
@@ -115,20 +144,19 @@ def _take_marked(marks: Array, begin: int, size: int, found: Int64, total: int) 
         marks[word] = np.uint64(0)
         at = begin + 64 * word
         while left:
-            if left & _ONE:
-                found[total] = at
-                total += 1
-            left >>= _ONE
-            at += 1
+            lowest = left & (~left + _ONE)
+            found[total] = at + _POWERS[(lowest * _DE_BRUIJN) >> _S58]
+            total += 1
+            left ^= lowest
     return total
 
 
 @compiled
 def select_targets(
     halves: tuple[Int64, Bool, Int64],
-    table: tuple[Int64, Int64, Int64, Int64, Int64],
+    table: tuple[Array, Int64, Int64],
     special: tuple[Int64, Int64],
-    rules: tuple[int, int, bool],
+    of_tokens: bool,
     special_targets: bool,
     key: np.uint64,
     found: Int64,
@@ -138,10 +166,10 @@ def select_targets(
     Args:
       halves: Their offsets, int64[H + 1]; which are mirrored, bool[H]; and how many tokens to
         select, int64[H].
-      table: `start_at`, `starts`, `number` and `stop_at` of a `ContextTable`, and int64[N]: a span
-        has at most n words if 32 random bits are below entry n - 1.
-      special: int64[S], special tokens, ascending, and int64[H + 1], those of each half.
-      rules: alpha, beta, and whether spans are of tokens.
+      table: uint16[T], `start_at` of a `ContextTable`; int64[N], a span has at most n words if 32
+        random bits are below entry n - 1; and int64[N + 1], tokens of the context of n words.
+      special: int64[S], places of special tokens in their half, and int64[H + 1], those of each.
+      of_tokens: Whether spans are of tokens.
       special_targets: Whether special tokens may be drawn.
       key: Of the copy.
       found: int64[at least all goals and special tokens]; is filled with tokens, ascending.
@@ -150,27 +178,34 @@ def select_targets(
       How many tokens were found.
     """
     offsets, mirrored, goals = halves
+    start_at, law, contexts = table
     specials, special_offsets = special
     total = 0
-    marks = np.zeros(1024, np.uint64)
+    marks, reversed_marks = np.zeros(1024, np.uint64), np.zeros(1024, np.uint64)
     for half in range(len(offsets) - 1):
-        begin, end = offsets[half], offsets[half + 1]
+        begin, size = offsets[half], offsets[half + 1] - offsets[half]
         own = specials[special_offsets[half] : special_offsets[half + 1]]
-        if not special_targets:
-            for token in own:
-                _mark(marks, token - begin)
+        barred = own[:0] if special_targets else own
+        for place in barred:
+            _mark(marks, place)
         state = mixed(key + np.uint64(half) * _STEP)
-        bounds = begin, end, mirrored[half], goals[half]
-        rest, state = _take_spans(table, rules, bounds, state, marks)
+        starts = start_at[begin : begin + size]
+        rest, state = _take_spans(
+            starts, law, contexts, of_tokens, barred, goals[half], state, marks
+        )
         while rest > 0:
             state += _STEP
-            at = _below(mixed(state) >> _S32, end - begin)
+            at = _below(mixed(state) >> _S32, size)
             if not _is_marked(marks, at):
                 _mark(marks, at)
                 rest -= 1
-        for token in own:
-            _mark(marks, token - begin)
-        total = _take_marked(marks, begin, end - begin, found, total)
+        for place in own:
+            _mark(marks, place)
+        if mirrored[half]:
+            _mirror(marks, size, reversed_marks)
+            total = _take_marked(reversed_marks, begin, size, found, total)
+        else:
+            total = _take_marked(marks, begin, size, found, total)
     return total
 
 
@@ -192,17 +227,46 @@ def permute(
     for half in range(len(counts)):
         state = mixed(key + np.uint64(half) * _STEP)
         end = begin + counts[half]
-        low = begin
-        while low < end:
-            number = (positions[low] - offsets[half]) // block
-            high = low
-            while high < end and (positions[high] - offsets[half]) // block == number:
-                # Inside-out: the token before takes the place of the new one, at a random place.
-                state += _STEP
-                other = low + _below(mixed(state) >> _S32, high - low + 1)
-                ranks[high] = ranks[other]
-                ranks[other] = high - begin
-                high += 1
-            low = high
+        low, border = begin, offsets[half] + block
+        for index in range(begin, end):
+            while positions[index] >= border:
+                low, border = index, border + block
+            # Inside-out: the token at a random place gives it to the new one.
+            state += _STEP
+            other = low + _below(mixed(state) >> _S32, index - low + 1)
+            ranks[index] = ranks[other]
+            ranks[other] = index - begin
         begin = end
     return begin
+
+
+@compiled
+def gather_copy(
+    copy: tuple[int, int],
+    targets: tuple[Int64, Array],
+    offsets: Int64,
+    list_offsets: Int64,
+    found: tuple[Array, Array],
+) -> int:
+    """Writes the positions and ranks of one copy where they belong among those of all copies.
+
+    Args:
+      copy: Its number, and how many copies there are.
+      targets: int64[P] tokens, ascending, and uint16[P], their ranks.
+      offsets: int64[R + 1] of the rows.
+      list_offsets: int64[R * C + 1]; where the list of each row and copy begins.
+      found: uint16[all], positions in the row, and uint16[all], ranks; are filled.
+    """
+    number, copies = copy
+    tokens, ranks = targets
+    positions, places = found
+    index = 0
+    for row in range(len(offsets) - 1):
+        at = list_offsets[row * copies + number]
+        end = list_offsets[row * copies + number + 1]
+        while at < end:
+            positions[at] = tokens[index] - offsets[row]
+            places[at] = ranks[index]
+            at += 1
+            index += 1
+    return index

@@ -11,7 +11,8 @@ import pyarrow as pa
 from schemas.columns import Column, ranks, seen_ids, selected_positions
 from schemas.records import Examples
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.arrow_lists import interleave
+from transforms.arrays.arrow_lists import arrow_list, interleave
+from transforms.arrays.ragged import offsets_of
 from transforms.checks.selection import examine_lists
 from transforms.contract.axes import Copy
 from transforms.contract.oracle import Findings
@@ -134,6 +135,21 @@ class PermutedTokens(MaskedTokens):
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return selected_positions(self.name), ranks(self.name)
+
+    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
+        from transforms.corruption.permuted_loops import gather_copy
+
+        borders = [np.searchsorted(spans.starts, examples.offsets) for spans, _ in copies]
+        offsets = offsets_of(np.diff(np.stack(borders, axis=1), axis=0).ravel())
+        found = np.empty(offsets[-1], np.uint16), np.empty(offsets[-1], np.uint16)
+        for number, (spans, order) in enumerate(copies):
+            place = number, len(copies)
+            gather_copy(place, (spans.starts, order), examples.offsets, offsets, found)
+        rows = np.arange(len(examples) + 1) * len(copies)
+        positions, places = (
+            arrow_list(rows, arrow_list(offsets, pa.array(each))) for each in found
+        )
+        return positions, places
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,8 @@ class StreamPairs(Pairing):
       random_rate: Probability of a random B where there is a choice.
       same_document: Take a random B from anywhere in the stream, as the reference does; it may
         overlap A or follow it. Else it is from documents that have no part in the row; a row for
-        which there is none that is long enough gets the B that follows.
+        which there is none that is long enough gets the B that follows, at the middle of what is
+        left for both if there is no border.
       gaps: Of a B that follows A, too, the longer segment loses tokens, as in the reference: then
         B may begin behind a gap.
 
@@ -74,6 +75,7 @@ class StreamPairs(Pairing):
         if documents == len(packing.borders) - 1 and not self.same_document:
             raise LoneDocumentError("a random segment needs another document, and there is none")
         count = len(packing.windows)
+        stream = np.zeros(count, np.int64) if packing.stream is None else packing.stream
         chances, cuts, places = (random_bits(rng, count) for _ in range(3))
         sentences = packing.tokens.sentence_offsets
         begins, ends = packing.windows[:, 0] + packing.reuse_len, packing.windows[:, 1]
@@ -82,17 +84,17 @@ class StreamPairs(Pairing):
         choices = (high - low).astype(np.uint64)
         middles = sentences[np.where(high > low, low + scaled_bits(cuts, choices), high)]
         sizes = np.maximum(ends - middles, 1)
-        places_before, places_behind, behind = self._places(packing, middles, sizes)
+        places_before, places_behind, behind = self._places(packing, stream, middles, sizes)
         room = places_before + places_behind
         uncut = high == low
-        if np.any(uncut & (room == 0)):
-            raise LoneDocumentError("a random segment needs another document, and there is none")
-        random = uncut | ((chances < threshold(self.random_rate)) & (room > 0))
+        random = (uncut | (chances < threshold(self.random_rate))) & (room > 0)
         drawn = scaled_bits(places, room.astype(np.uint64))
-        stream_begins = packing.borders[packing.stream]
+        stream_begins = packing.borders[stream]
         place = np.where(
             drawn < places_before, stream_begins + drawn, behind + drawn - places_before
         )
+        # Neither a border nor another document: A and B are the halves of what there is.
+        middles = np.where(uncut & ~random, (begins + ends) // 2, middles)
         second = np.stack([middles, sentences[high]], axis=1)
         second[random] = _whole_sentences(sentences, place[random], sizes[random])
         first = np.stack([begins, middles], axis=1)
@@ -101,7 +103,7 @@ class StreamPairs(Pairing):
             off_second = np.where(random, off_second, off_first + off_second)
             off_first = np.where(random, off_first, 0)
         second[:, 1] -= off_second
-        case = np.where(uncut, 1, np.where(room > 0, 0, 2))
+        case = np.where(room == 0, 2, np.where(uncut, 1, 0))
         relation = np.where(random, RANDOM, NEXT).astype(np.uint8)
         return Windows(
             packing.tokens,
@@ -120,7 +122,7 @@ class StreamPairs(Pairing):
         return Findings() if self.gaps else examine_following(batch, rules)
 
     def _places(
-        self, packing: StreamPacking, middles: Int64, sizes: Int64
+        self, packing: StreamPacking, stream: Int64, middles: Int64, sizes: Int64
     ) -> tuple[Int64, Int64, Int64]:
         """Returns int64[W] three times: where a random B of these sizes may begin.
 
@@ -131,7 +133,7 @@ class StreamPairs(Pairing):
           How many places there are from the begin of the stream on, how many behind the row's
           documents, and where those begin.
         """
-        begins, ends = packing.borders[packing.stream], packing.borders[packing.stream + 1]
+        begins, ends = packing.borders[stream], packing.borders[stream + 1]
         if self.same_document:
             nothing = np.zeros(len(middles), np.int64)
             return nothing, np.maximum(ends - begins - sizes + 1, 0), begins

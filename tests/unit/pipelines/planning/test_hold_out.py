@@ -50,6 +50,18 @@ def test_nothing_is_held_out_of_very_few(
     assert "nothing is held out for evaluation: of 12 document(s)" in capsys.readouterr().err
 
 
+def test_as_much_text_as_a_row_of_a_stream_needs_is_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [f"{number} {' '.join(['word'] * 20)}." for number in range(200)]
+    given = ["--eod-token", "[SEP]", "--max-seq-length", "64"]
+    assert built(tmp_path, texts, *given, recipe="gpt") == 0
+    # Documents of 104 to 106 bytes; 65 tokens of 8 bytes are the text of five, nearly.
+    assert manifest(tmp_path)["shards"] == {"train": 1, "eval": 1, "eval_below": lowest(texts, 6)}
+    assert manifest(tmp_path)["splits"]["eval"]["rows"] > 0  # type: ignore[index]
+    assert "6 document(s) of 200 are held out" in capsys.readouterr().err
+
+
 def test_a_single_document_is_never_held_out(tmp_path: Path) -> None:
     below = np.iinfo(np.uint64).max // 200
     texts = (f"A document of its own, number {number}." for number in range(9999))

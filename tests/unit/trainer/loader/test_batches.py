@@ -61,7 +61,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(
         ("options", "told"),
         [
-            ({"layout": "ragged"}, "layout must be packed or padded, got 'ragged'"),
+            ({"layout": "ragged"}, "layout must be packed or padded for bert, got 'ragged'"),
             ({"copies": "none"}, "copies must be cycle or dynamic, got 'none'"),
             ({"rank": 2, "world_size": 2}, "rank must be in [0, 2), got 2"),
             ({"rank": -1, "world_size": 2}, "rank must be in [0, 2), got -1"),

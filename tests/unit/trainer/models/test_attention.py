@@ -1,11 +1,18 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import Tensor
 
-from trainer.models.attention import packed_attention, rectangular_attention
+from schemas.errors import UsageError
+from trainer.models.attention import (
+    packed_attention,
+    rectangular_attention,
+    use_packed_attention,
+)
 from trainer.seeding import seed_torch
 
 HEADS, WIDTH = 3, 8
@@ -28,25 +35,52 @@ def made(lengths: list[int], seed: int = 0) -> tuple[list[Tensor], Tensor]:
     return inputs, borders
 
 
-def slow(query: Tensor, key: Tensor, value: Tensor, borders: Tensor, scale: float) -> Tensor:
+def slow(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    borders: Tensor,
+    scale: float,
+    *,
+    causal: bool = False,
+) -> Tensor:
     """Softmax attention as it is written down, a segment and a head at a time."""
     found = []
     for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
         heads = []
         for head in range(HEADS):
             q, k, v = (x[begin:end, head] for x in (query, key, value))
-            heads.append(torch.softmax(q @ k.T * scale, -1) @ v)
+            scores = q @ k.T * scale
+            if causal:
+                later = torch.ones(len(q), len(q)).triu(1).bool()
+                scores = scores.masked_fill(later, -torch.inf)
+            heads.append(torch.softmax(scores, -1) @ v)
         found.append(torch.stack(heads, 1))
     return torch.cat(found)
 
 
+class Layer(torch.nn.Module):
+    """What a model hands to its attention function."""
+
+    def __init__(self, *, is_causal: bool) -> None:
+        super().__init__()
+        self.is_causal = is_causal
+
+
 def packed(
-    query: Tensor, key: Tensor, value: Tensor, borders: Tensor, longest: int, scale: float | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    borders: Tensor,
+    longest: int,
+    scale: float | None,
+    *,
+    causal: bool = False,
 ) -> Tensor:
     """Calls the attention as a model does."""
     q, k, v = (x.transpose(0, 1)[None] for x in (query, key, value))
     found, weights = packed_attention(
-        torch.nn.Identity(),
+        Layer(is_causal=causal),
         q,
         k,
         v,
@@ -54,7 +88,6 @@ def packed(
         cu_seqlens=borders,
         max_seqlen=longest,
         scaling=scale,
-        is_causal=False,
     )
     assert weights is None
     return found[0]
@@ -65,7 +98,7 @@ def gradients(output: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad((output * weights).sum(), inputs)
 
 
-Attention = Callable[[Tensor, Tensor, Tensor, Tensor, int, float | None], Tensor]
+Attention = Callable[..., Tensor]
 ATTENTIONS = pytest.mark.parametrize("attention", [rectangular_attention, packed])
 LENGTHS = pytest.mark.parametrize("lengths", CASES.values(), ids=CASES.keys())
 
@@ -113,6 +146,39 @@ def test_a_traced_attention_is_the_same(attention: Attention, lengths: list[int]
     expected = slow(*inputs, borders, 1 / math.sqrt(WIDTH))
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(gradients(found, inputs), gradients(expected, inputs))
+
+
+@ATTENTIONS
+@LENGTHS
+def test_causal_attention_sees_nothing_later(attention: Attention, lengths: list[int]) -> None:
+    inputs, borders = made(lengths)
+    for longest in (max(lengths), 40):
+        found = attention(*inputs, borders, longest, None, causal=True)
+        expected = slow(*inputs, borders, 1 / math.sqrt(WIDTH), causal=True)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(gradients(found, inputs), gradients(expected, inputs))
+
+
+def test_what_a_call_says_goes_before_what_the_layer_says() -> None:
+    inputs, borders = made([3, 4])
+    heads = [x.transpose(0, 1)[None] for x in inputs]
+    told: dict[str, Any] = {"cu_seqlens": borders, "max_seqlen": 4}
+    found, _ = packed_attention(Layer(is_causal=False), *heads, None, is_causal=True, **told)
+    other, _ = packed_attention(Layer(is_causal=True), *heads, None, is_causal=False, **told)
+    scale = 1 / math.sqrt(WIDTH)
+    torch.testing.assert_close(found[0], slow(*inputs, borders, scale, causal=True))
+    torch.testing.assert_close(other[0], slow(*inputs, borders, scale))
+
+
+@pytest.mark.parametrize("kind", ["XLNetModel", "MPNetModel", "ConvBertModel", "OpenAIGPTModel"])
+def test_a_class_that_refuses_the_attention_is_refused(kind: str) -> None:
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+    if kind == "XLNetModel":
+        sizes = {"d_model": 16, "n_head": 2, "n_layer": 1}
+    config = getattr(transformers, kind.replace("Model", "Config"))(vocab_size=20, **sizes)
+    with pytest.raises(UsageError) as refused:
+        use_packed_attention(getattr(transformers, kind)(config))
+    assert str(refused.value).startswith(f"{kind} cannot be trained on packed rows: it computes")
 
 
 def test_what_another_segment_holds_changes_not_one_bit() -> None:

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from schemas.errors import UsageError
+from tests.support.language_rows import EOD, causal, corpus_of, permuted
 from tests.support.sample_builds import corpus
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.encoder_families import ENCODERS
-from trainer.models.load import load_model
+from trainer.models.load import FAMILIES, load_model
 from trainer.models.presets import PRESETS
 from trainer.seeding import seed_torch
 from transforms.build.corpus import Corpus
@@ -40,6 +41,18 @@ GEOMETRY = {
     "ernie-tiny": (2, 128, 2, 512, 512, 4_385_920 + 16 * 128),
     "electra-base": (12, 768, 12, 3072, 512, 108_891_648),
     "electra-small": (12, 256, 4, 1024, 512, 13_483_008),
+}
+LANGUAGE_MODELS = {
+    # Ids; layers, width, heads, inner width, positions; parameters without those of the head.
+    "gpt1": (40478, 12, 768, 12, 3072, 512, 116_534_784),
+    "gpt2": (50257, 12, 768, 12, 3072, 1024, 124_439_808),
+    "gpt2-medium": (50257, 24, 1024, 16, 4096, 1024, 354_823_168),
+    "xlnet-base": (32000, 12, 768, 12, 3072, None, 116_718_336),
+    # These are no published sizes: the softmax of Transformer-XL is another one.
+    "gpt-tiny": (3000, 2, 128, 2, 512, 1024, 911_872),
+    "xlnet-tiny": (3000, 2, 128, 2, 512, None, 813_696),
+    "transformer-xl-base": (3000, 16, 410, 10, 2100, None, 42_329_610),
+    "transformer-xl-tiny": (3000, 2, 128, 2, 512, None, 813_696),
 }
 
 
@@ -89,10 +102,30 @@ def unequal(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tens
 
 
 def test_every_preset_is_held_to_its_paper() -> None:
-    assert GEOMETRY.keys() == PRESETS.keys()
+    assert {**GEOMETRY, **LANGUAGE_MODELS}.keys() == PRESETS.keys()
+    assert not GEOMETRY.keys() & LANGUAGE_MODELS.keys()
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+def test_a_preset_of_a_language_model_has_the_geometry_of_its_paper(name: str) -> None:
+    size, layers, width, heads, inner, positions, published = LANGUAGE_MODELS[name]
+    data = causal() if PRESETS[name]["model_type"] != "xlnet" else causal("transformer-xl")
+    if name.startswith("xlnet"):
+        data = permuted(memory=384)
+    vocabulary = dataclasses.replace(data.vocabulary, size=size)
+    with torch.device("meta"):
+        model = load_model(name, [dataclasses.replace(data, vocabulary=vocabulary)], 513)
+    config, kind = model.hf.config, PRESETS[name]["model_type"]
+    assert (config.num_hidden_layers, config.hidden_size) == (layers, width)
+    assert config.num_attention_heads == heads
+    assert getattr(config, "d_inner", 4 * width) == inner
+    assert (None if kind == "xlnet" else config.n_positions) == positions
+    assert config.vocab_size == -(-size // 64) * 64
+    added = (config.vocab_size - size) * width
+    assert sum(weight.numel() for weight in model.hf.base_model.parameters()) == published + added
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
 def test_a_preset_has_the_geometry_of_its_paper(name: str) -> None:
     kind = str(PRESETS[name]["model_type"])
     recipe = PAIRS if kind in ENCODERS and ENCODERS[kind].pairs else NO_PAIRS
@@ -250,9 +283,47 @@ def test_an_unknown_name_is_refused_with_those_most_like_it() -> None:
 
 
 def test_an_architecture_that_is_not_trained_is_refused(tmp_path: Path) -> None:
-    message = refusal(config_of(tmp_path, model_type="gpt2"))
-    assert "is of type 'gpt2', which is not trained here; known: " in message
-    assert message.endswith(f"{', '.join((*ENCODERS, 'electra'))}, or your own as module:callable")
+    message = refusal(config_of(tmp_path, model_type="t5"))
+    assert "is of type 't5', which is not trained here; known: " in message
+    assert message.endswith(f"{', '.join(FAMILIES)}, or your own as module:callable")
+
+
+@pytest.mark.parametrize("name", ["gpt-tiny", "gpt1", "xlnet-tiny", "transformer-xl-tiny"])
+def test_masked_tokens_need_a_model_that_sees_both_sides(name: str) -> None:
+    message = refusal(name, NO_PAIRS)
+    offered = "causal or two_stream" if PRESETS[name]["model_type"] == "xlnet" else "causal"
+    assert f"--model {name} has {offered} attention, the rows of " in message
+    assert message.endswith(
+        "(roberta) need bidirectional attention; train a model of type "
+        f"{' or '.join((*ENCODERS, 'electra'))} on them"
+    )
+
+
+@pytest.mark.parametrize("name", ["bert-tiny", "albert-base", "electra-small"])
+@pytest.mark.parametrize("data", [causal(), permuted()], ids=["gpt", "xlnet"])
+def test_an_encoder_is_not_for_other_attention(name: str, data: Corpus) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_model(name, [dataclasses.replace(data, vocabulary=opened(PAIRS).vocabulary)], 17)
+    needed = {"gpt": "causal", "xlnet": "two_stream"}[data.recipe.name]
+    offered = ["xlnet"] if needed == "two_stream" else ["gpt2", "openai-gpt", "xlnet"]
+    assert str(caught.value) == (
+        f"--model {name} has bidirectional attention, the rows of data ({data.recipe.name}) need "
+        f"{needed} attention; train a model of type {' or '.join(offered)} on them"
+    )
+
+
+def test_a_causal_model_is_not_for_two_streams() -> None:
+    with pytest.raises(UsageError, match=r"need two_stream attention; train a model of type xlnet"):
+        load_model("gpt-tiny", [permuted()], 17)
+
+
+@pytest.mark.parametrize("name", ["gpt-tiny", "gpt1", "transformer-xl-tiny"])
+@pytest.mark.parametrize("roles", [{}, {"pad": 0}])
+def test_causal_models_need_no_padding_token(name: str, roles: dict[str, int]) -> None:
+    recipe = causal("transformer-xl" if "xl" in name else "gpt").recipe
+    config = load_model(name, [corpus_of(recipe, **roles)], 151).hf.config
+    assert config.pad_token_id == roles.get("pad")
+    assert (config.bos_token_id, config.eos_token_id) == (EOD, EOD)
 
 
 def test_an_architecture_that_nobody_knows_is_refused(tmp_path: Path) -> None:

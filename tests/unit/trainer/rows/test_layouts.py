@@ -32,7 +32,8 @@ def masked(
         second_segment_start=np.array(seconds, np.int64),
         pair_label=None if relation is None else np.array(relation, np.int64),
     )
-    return MaskedRows(stored, seen, np.array(targets, np.int64))
+    at = np.array(targets, np.int64)
+    return MaskedRows(stored, seen, at, stored.tokens.values[at])
 
 
 def two_rows(relation: Sequence[int] | None = (1, 0)) -> MaskedRows:
@@ -224,6 +225,8 @@ def test_ids_beyond_two_bytes(layout: Packed | Padded) -> None:
         second_segment_start=rows.rows.second_segment_start,
         pair_label=rows.rows.pair_label,
     )
-    found = layout.tensors(MaskedRows(stored, large, rows.targets), numbers(7, 8))
+    found = layout.tensors(
+        MaskedRows(stored, large, rows.targets, large[rows.targets]), numbers(7, 8)
+    )
     assert found["input_ids"].flatten()[:5].tolist() == [70_020, 70_021, 70_022, 70_023, 70_024]
     assert 70_031 in found["labels"].flatten().tolist()

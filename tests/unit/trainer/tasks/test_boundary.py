@@ -1,5 +1,6 @@
 """The task of span boundaries: what batches have for it, and what its head computes."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -35,7 +36,8 @@ def masked(lengths: list[int], seconds: list[int], targets: list[int]) -> Masked
     values = np.arange(100, 100 + sum(lengths)).astype(np.uint16)
     tokens = Ragged.from_lengths(values, np.array(lengths, np.int64))
     stored = Rows(tokens, np.array(seconds, np.int64), None)
-    return MaskedRows(stored, values, np.array(targets, np.int64))
+    at = np.array(targets, np.int64)
+    return MaskedRows(stored, values, at, values[at])
 
 
 def told(rows: MaskedRows, task: BoundaryTask = TASK) -> list[list[int]]:
@@ -108,7 +110,7 @@ def test_nothing_is_told_of_no_rows() -> None:
 
 def test_a_later_corruption_has_names_of_its_own() -> None:
     rows = masked([10], [10], [1])
-    rows = MaskedRows(rows.rows, rows.seen, rows.targets, {"more": np.array([4, 5])})
+    rows = dataclasses.replace(rows, more={"more": np.array([4, 5])})
     task = BoundaryTask("more", False, Layout())
     layout = Packed(
         tokens=10, targets=4, rows=1, longest=10, pad=0, pair_label=None, capacities={"more": 3}

@@ -52,7 +52,8 @@ def test_literal_arrays() -> None:
         np.array([2, 10, 11, 3, 2, 12, 3, 2, 10, 11, 3]), np.array([4, 3, 4])
     )
     rows = Rows(tokens=tokens, second_segment_start=np.array([4, 3, 4]), pair_label=None)
-    masked = MaskedRows(rows, tokens.values, np.array([5]), {"ngram": np.array([1, 2, 8, 9])})
+    more = {"ngram": np.array([1, 2, 8, 9])}
+    masked = MaskedRows(rows, tokens.values, np.array([5]), tokens.values[[5]], more)
     layout = Packed(
         tokens=12, targets=2, rows=3, longest=6, pad=0, pair_label=None, capacities={"ngram": 6}
     )

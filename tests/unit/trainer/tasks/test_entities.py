@@ -46,7 +46,8 @@ def masked(*rows: list[int], seed: int = 0, batch: int = 0) -> MaskedRows:
     tokens = Ragged.from_lengths(np.arange(len(numbers)).astype(np.uint16), lengths)
     stored = Rows(tokens, lengths, None, {ENTITY_IDS: numbers})
     key = (seed, "thu", 0, batch)
-    return MaskedRows(stored, tokens.values, np.empty(0, np.int64), key=key)
+    nothing = np.empty(0, np.int64)
+    return MaskedRows(stored, tokens.values, nothing, nothing, key=key)
 
 
 def packed(rows: MaskedRows, aligned: int = 16, most: int = 5) -> dict[str, Array]:

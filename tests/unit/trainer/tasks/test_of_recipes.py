@@ -22,5 +22,5 @@ def test_targets_of_an_unknown_task_are_refused() -> None:
         tasks_of(dataclasses.replace(recipe, corrupt=(corruption,)))
     assert str(refused.value) == (
         "the trainer cannot learn 'ranked' targets, which roberta has; it learns masked, "
-        "masked_spans, contrasted targets"
+        "masked_spans, contrasted, permuted targets"
     )

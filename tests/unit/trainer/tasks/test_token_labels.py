@@ -23,7 +23,7 @@ def two_rows() -> MaskedRows:
     rows = Rows(
         Ragged.from_lengths(ids, np.array([4, 3])), np.array([4, 3]), None, {"capitals": labels}
     )
-    return MaskedRows(rows, ids, np.array([1]))
+    return MaskedRows(rows, ids, np.array([1]), ids[[1]])
 
 
 def test_packed_labels_stand_where_their_tokens_do() -> None:

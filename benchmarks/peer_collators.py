@@ -1,0 +1,3 @@
+"""The names of the collators that `benchmarks.peers` measures."""
+
+COLLATORS = ("masked", "permutation")

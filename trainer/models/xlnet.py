@@ -1,0 +1,109 @@
+"""XLNet and Transformer-XL: relative positions, and a memory of the rows before."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.models.permutation import permutation_mask
+from trainer.models.two_streams import Streams, hidden_states
+from trainer.rows.layouts import Batch
+from trainer.tasks.task import Head
+
+State = Mapping[str, Tensor]
+MEMORY = "mems"
+
+
+class XLNet(torch.nn.Module):
+    """An `XLNetLMHeadModel`, unmodified, that reads lanes and remembers the row before.
+
+    With two streams (XLNet) the targets of a factorization order are predicted by the query stream.
+    With causal attention (`attn_type` "uni") it is a Transformer-XL, see
+    `trainer.models.xlnet_family`: the next token is predicted by the content stream.
+
+    The memory of a lane is what every layer was given at the tokens before; its tokens are attended
+    to by all tokens of the row. It has the same length at all times: what a lane does not have yet
+    is zeros, which are attended to as well, as in the code of both papers for TPUs.
+
+    Attributes:
+      hf: The model of `transformers`.
+      notice: What its user should know.
+      stateful: Whether there is a memory. `forward` then takes and returns it, as
+        float[B, layers, memory, d] under "mems".
+    """
+
+    layout, notice = "lanes", ""
+
+    def __init__(self, hf: Any, *, task: str, head: Head, memory: int, reuse_len: int) -> None:
+        """Wraps a model.
+
+        Args:
+          hf: The model.
+          task: What is learned, as the term of the loss is named.
+          head: Of this task.
+          memory: Tokens of memory.
+          reuse_len: Tokens of a row that the memory takes, from its beginning; 0 for all.
+        """
+        super().__init__()
+        self.hf, self.stateful = hf, memory > 0
+        self._task, self._head = task, head
+        self._memory, self._reuse_len = memory, reuse_len
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {self._task: self._head.counts(batch)}
+
+    def forward(self, batch: Batch, state: State | None = None) -> Any:
+        """Returns the terms of the loss; with memory, also what is remembered after the rows."""
+        memory = self._remembered(batch, state)
+        ranks = batch.get("ranks")
+        hidden, inputs = hidden_states(
+            self.hf.transformer,
+            Streams(
+                ids=batch["input_ids"],
+                memory=memory,
+                token_types=batch.get("token_type_ids"),
+                blocked=None if ranks is None else self._blocked(ranks, batch),
+                targets=None if ranks is None else batch["target_positions"],
+            ),
+        )
+        terms = {self._task: self._head(self.hf, hidden.flatten(0, 1), batch)}
+        if not self.stateful:
+            return terms
+        kept = inputs[:, :, : self._reuse_len or None][:, :, -self._memory :]
+        return terms, {MEMORY: torch.cat([memory[:, :, kept.shape[2] :], kept], dim=2)}
+
+    def _blocked(self, ranks: Tensor, batch: Batch) -> Tensor:
+        return permutation_mask(ranks, batch["special_tokens_mask"], self._reuse_len)
+
+    def _remembered(self, batch: Batch, state: State | None) -> Tensor:
+        """Returns float[B, layers, memory, d]: the state, without what is of other streams."""
+        weight, reset = self.hf.get_input_embeddings().weight, batch["reset"]
+        if state is None:
+            shape = len(reset), self.hf.config.n_layer, self._memory, weight.shape[1]
+            return weight.new_zeros(shape)
+        return state[MEMORY].masked_fill(reset[:, None, None, None], 0.0)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Writes the model as `XLNetLMHeadModel` and `AutoModelForCausalLM` load it."""
+        self.hf.save_pretrained(folder)
+
+    def flops_per_token(self, context: float, targets: float) -> float:
+        """Returns the operations of a token: 2 for a multiply-add, backward twice forward.
+
+        What a token attends to, the memory included, it attends to by content, by distance and for
+        the value. Queries are computed at the targets alone; keys and values of the memory are
+        computed again with every row.
+        """
+        config = self.hf.config
+        width, inner = config.d_model, config.d_inner
+        causal = config.attn_type == "uni"
+        # A token that sees none after it attends to half of its row on average.
+        row = max((context - self._memory) * (2 if causal else 1), 1.0)
+        again = 2 * width**2 * self._memory / row
+        attended = 3 * width * context
+        content = 4 * width**2 + again + 2 * width * inner + attended
+        query = 0.0 if causal else targets * (2 * width**2 + 2 * width * inner + attended)
+        head = targets * width * config.vocab_size
+        return float(6 * (config.n_layer * (content + query) + head))
