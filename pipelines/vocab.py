@@ -88,7 +88,6 @@ def _parser() -> Parser:
     )
     model.add_argument(
         "--eod-token",
-        default="",
         metavar="TOKEN",
         help="add an end-of-document token, which gpt, transformer-xl and xlnet need, such as "
         "'<|endoftext|>' or '<eod>' (none)",
@@ -111,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             size=options.size,
             lowercase=lowercase,
             min_frequency=options.min_frequency,
-            eod_token=options.eod_token,
+            eod_token=options.eod_token or "",
             show_progress=Console(stderr=True).is_terminal,
         )
         encoding = check_encoding(options.encoding or "utf-8")
