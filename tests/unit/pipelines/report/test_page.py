@@ -8,8 +8,8 @@ import pytest
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.output import read_manifest
-from pipelines.report.charts import charts_of
 from pipelines.report.cells import cells_of
+from pipelines.report.charts import charts_of
 from pipelines.report.page import changed_settings, render_card, render_report
 from pipelines.report.permuted import bits_of, hiding_selectors, rank_classes, visible
 from pipelines.report.rows import example_rows
@@ -263,7 +263,7 @@ def test_a_page_of_next_tokens_shows_documents_and_what_is_no_target() -> None:
     assert "rows of 151 tokens, the last of which is the first of the next row" in text
     assert "stream 0, begins here · 150 predicted" in text or "goes on where the row" in text
     assert "tokens lost at the ends" in text
-    assert "masked" not in text
+    assert "replaced by the mask token" not in text
     assert "Row length" not in text
 
 
