@@ -37,7 +37,9 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
             "tokens": content.tokens,
             "shards": content.shards,
             "bytes": sum(shard.bytes for shard in content.shards),
-            "charts": charts_of(_charted(manifest, split, recipe), recipe.rules.max_seq_length),
+            "charts": charts_of(
+                _charted(manifest.statistics.get(split, {}), recipe), recipe.rules.max_seq_length
+            ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
         }
         for split, content in manifest.splits.items()
@@ -65,11 +67,14 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _charted(manifest: Manifest, split: str, recipe: Recipe) -> dict[str, int]:
+def _charted(statistics: Mapping[str, int], recipe: Recipe) -> dict[str, int]:
     """Returns the statistics of a split; without lengths, where all rows have the same one."""
-    found = manifest.statistics.get(split, {})
-    left_out = "length.eighth_" if recipe.segment.streams else None
-    return {name: count for name, count in found.items() if not left_out or left_out not in name}
+    same = recipe.segment.streams > 0
+    return {
+        name: count
+        for name, count in statistics.items()
+        if not (same and name.startswith("length.eighth_"))
+    }
 
 
 def render_card(manifest: Manifest) -> str:
