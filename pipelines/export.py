@@ -1,7 +1,8 @@
-"""`shardmill export`: standard Hugging Face columns, one file a shard."""
+"""`shardmill export`: rows in standard Hugging Face columns, or documents for Megatron-LM."""
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.export_megatron import megatron_files, refuse_others
 from pipelines.folder.clearing import end_work
 from pipelines.folder.corpus import open_corpus, open_shard
 from pipelines.folder.locks import Locks
@@ -16,7 +18,14 @@ from pipelines.folder.prepare import Wanted, prepare
 from pipelines.report.mixture_folder import member_folders
 from pipelines.running.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
-from schemas.exported import EXPORT, EXPORT_VERSION, Export, ExportedFile, ExportIdentity
+from schemas.exported import (
+    EXPORT,
+    EXPORT_VERSION,
+    Export,
+    ExportedFile,
+    ExportIdentity,
+    split_of,
+)
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.sealed import sealed_json
@@ -66,6 +75,22 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
+MEGATRON = "megatron"
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file of rows to write.
+
+    Attributes:
+      rows: That go into it.
+      write: Writes it and its note.
+    """
+
+    rows: int
+    write: Callable[[], Note]
+
+
 def _parser() -> Parser:
     parser = Parser(
         "export",
@@ -73,16 +98,21 @@ def _parser() -> Parser:
         "attention_mask, labels (-100: ignored; only where masks are stored) and, for pairs, "
         "next_sentence_label (0: next, 1: random) or what the recipe asks of pairs. Tokens that a "
         "second corruption selects are in input_ids and labels too. One file a shard, rows not "
-        "padded, with the tokenizer beside.",
+        "padded, with the tokenizer beside. gpt and transformer-xl: input_ids, attention_mask, "
+        "labels (not shifted: models do that) and, where documents are kept apart, position_ids; a "
+        "row of L inputs has L+1 tokens, and its last is the first of the next row. xlnet: "
+        "perm_ranks and special_tokens_mask besides, of which a collator makes perm_mask and "
+        "target_mapping (docs/format.md).",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. Run the same command again to resume an export that was stopped.",
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument(
         "--to",
-        choices=list(FORMATS),
+        choices=[*FORMATS, MEGATRON],
         required=True,
-        help="parquet, or stream: Arrow streams that `datasets` maps into memory",
+        help="parquet, or stream: Arrow streams that `datasets` maps into memory; megatron: the "
+        "documents of gpt as an indexed dataset, OUT/SPLIT_text_document.bin and .idx",
     )
     parser.add_argument(
         "--output", metavar="OUT", required=True, help="new folder, local or remote"
@@ -118,37 +148,61 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
     identity = ExportIdentity(
         source=corpus.checksum, format=options.to, copies=copies, splits=splits
     )
-    form = FORMATS[options.to]
-    targets = {_target(shard, form): shard for shard in shards}
+    files = _files(corpus, output, identity, shards)
     tokenizer = corpus.tokenizer_files()
     wanted = Wanted(
         command="export",
         identity=dataclasses.asdict(identity),
-        files=frozenset({*targets, *tokenizer, EXPORT}),
+        files=frozenset({*files, *tokenizer, EXPORT}),
     )
     owner = digest_of(wanted.identity)
     finished = prepare(output, wanted, locks, overwrite=False)
     rows = 0
     if not finished:
         try:
-            done = intact_notes(output, list(targets))
+            done = intact_notes(output, list(files))
             notes = [
                 write_noted(output, name, content.encode(), owner)
                 for name, content in tokenizer.items()
             ]
-            for target, shard in track_shards(list(targets.items()), "exporting"):
-                if target not in done:
-                    done[target] = export_shard(corpus, shard, output, copies, form)
-                    rows += shard.rows * copies
-            files = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
-            record = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(files))
+            for path, file in track_shards(list(files.items()), "exporting"):
+                if path not in done:
+                    done[path] = file.write()
+                    rows += file.rows
+            listed = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
+            record = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(listed))
             write_atomically(join(output, EXPORT), sealed_json(record))
         except OSError as error:
             raise RunError(f"cannot write to {output}: {error}") from error
     end_work(output, wanted.files)
-    total = sum(shard.rows for shard in shards) * copies
+    total = sum(file.rows for file in files.values())
     found = "" if rows == total else f", {total - rows:,} of them found written"
-    sys.stdout.write(f"{output}: {total:,} rows in {len(shards)} file(s){found}\n")
+    sys.stdout.write(f"{output}: {total:,} rows in {len(files)} file(s){found}\n")
+
+
+def _files(
+    corpus: Corpus, output: str, identity: ExportIdentity, shards: Sequence[ShardEntry]
+) -> dict[str, File]:
+    """Returns the files of rows to write, by their paths in the folder."""
+    if identity.format != MEGATRON:
+        form, copies = FORMATS[identity.format], identity.copies
+        return {
+            _target(shard, form): File(
+                shard.rows * copies,
+                functools.partial(export_shard, corpus, shard, output, copies, form),
+            )
+            for shard in shards
+        }
+    refuse_others(corpus)
+    rows = {split: sum(shard.rows for shard in corpus.shards(split)) for split in identity.splits}
+    # A row is counted once, with its tokens.
+    return {
+        path: File(
+            rows[split_of(path)] if path.endswith(".bin") else 0,
+            functools.partial(_write_noted, output, path, write),
+        )
+        for path, write in megatron_files(corpus, identity.splits).items()
+    }
 
 
 def _copies(text: str, most: int) -> int:
@@ -175,7 +229,6 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
       form: Kind of file.
     """
     recipe = corpus.recipe
-    pair, labels, masked = recipe.pair, recipe.labels, bool(recipe.stored)
     target = _target(shard, form)
     with open_shard(corpus, shard, whole=True) as reader:
         # Every copy goes through all rows, so they are read once.
@@ -184,20 +237,26 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
             for number in range(reader.num_record_batches)
         ]
     rows = (
-        standard_columns(batch, copy, pair, labels, masked=masked)
+        standard_columns(batch, copy, recipe, corpus.vocabulary)
         for copy in range(copies)
         for batch in batches
     )
-    schema = standard_schema(pair, labels, masked=masked)
+    schema = standard_schema(recipe)
 
     def write(sink: HashingFile) -> None:
         form.write(pa.PythonFile(sink, mode="w"), schema, rows)
 
-    def note(sha256: str, size: int) -> None:
-        write_note(output, Note(path=target, bytes=size, sha256=sha256))
+    return _write_noted(output, target, write)
 
-    sha256, size = write_hashed(write, join(output, *target.split("/")), note)
-    return Note(path=target, bytes=size, sha256=sha256)
+
+def _write_noted(output: str, path: str, write: Callable[[HashingFile], None]) -> Note:
+    """Writes a file of the folder, after a note of what it is."""
+
+    def note(sha256: str, size: int) -> None:
+        write_note(output, Note(path=path, bytes=size, sha256=sha256))
+
+    sha256, size = write_hashed(write, join(output, *path.split("/")), note)
+    return Note(path=path, bytes=size, sha256=sha256)
 
 
 def _standard_views(corpus: Corpus, batch: pa.RecordBatch) -> list[StoredBatch]:

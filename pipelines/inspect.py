@@ -1,14 +1,17 @@
-"""`shardmill inspect`: shows rows of a finished build, with their masks and words."""
+"""`shardmill inspect`: shows rows of a finished build, and what is predicted in them."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.page import render_report
+from pipelines.report.permuted import visible
+from pipelines.report.row import Row, target_position
 from pipelines.report.rows import evenly_spaced, example_rows, read_rows
 from pipelines.report.terminal import show
 from schemas.errors import Parser, UsageError, about, one_sentence
@@ -24,9 +27,11 @@ from transforms.files.work_folder import read_bytes
 def _parser() -> Parser:
     parser = Parser(
         "inspect",
-        description="Show rows of a build: masks in colour, whole words, segments.",
+        description="Show rows of a build: masks in colour, whole words, segments; of gpt and "
+        "transformer-xl the documents and what is not predicted; of xlnet the targets and their "
+        "order.",
         epilog="Examples: shardmill inspect OUT --rows 10; shardmill inspect OUT --row 42 --copy 3;"
-        " shardmill inspect OUT --json",
+        " shardmill inspect OUT --json; shardmill inspect OUT --row 7 --target 0",
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
     parser.add_argument("--split", default="train", help="train or eval (train)")
@@ -43,6 +48,12 @@ def _parser() -> Parser:
         "--row", type=whole(), metavar="K", help="from row K of the shard on instead"
     )
     parser.add_argument("--copy", type=whole(), metavar="C", help="which copy (0; with --json all)")
+    parser.add_argument(
+        "--target",
+        type=whole(),
+        metavar="K",
+        help="of xlnet: show which tokens target K of each row may see (0 is its first target)",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a row, for programs")
     form.add_argument("--html", metavar="FILE", help="write the report page of the build instead")
@@ -68,14 +79,24 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
     """Shows rows of one recipe."""
     shard = _shard(corpus, options.split, options.shard)
     numbers = _numbers(shard, options.row, options.rows)
-    copy = _copy(corpus, options.copy, every=options.json)
+    target: int | None = options.target
+    copy = _copy(corpus, options.copy, every=options.json and target is None)
     rows = read_rows(corpus, shard, numbers, copy)
     if options.json:
         named = {"objective": corpus.recipe.name} if corpus.recipe.objective_column else {}
         for row in rows:
-            write_json({**named, **row.to_json()})
+            write_json({**named, **row.to_json(), **_view(row, target)})
     else:
-        show(rows, Console(highlight=False))
+        show(rows, Console(highlight=False), target)
+
+
+def _view(row: Row, target: int | None) -> dict[str, Any]:
+    """Returns the position of a target and the positions that it may see, as JSON has them."""
+    if target is None:
+        return {}
+    position = target_position(row, target)
+    seen = visible(row.to_json(), position)
+    return {"target": position, "visible": [at for at, there in enumerate(seen) if there]}
 
 
 def _write_report(corpus: Corpus, path: str) -> None:

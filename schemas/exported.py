@@ -9,6 +9,18 @@ EXPORT_VERSION = 2
 """Of the folder of an export."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 """Files that lie beside the rows in every export."""
+MEGATRON_NAME = "{split}_text_document"
+"""What files for Megatron-LM are called, without suffix: as its own preprocessing calls them."""
+
+
+def split_of(path: str) -> str:
+    """Returns which split a file of an export is of; "" if of none."""
+    folder, slash, _ = path.partition("/")
+    if slash:
+        return folder
+    stem, _, suffix = path.rpartition(".")
+    split = stem.removesuffix(MEGATRON_NAME.format(split=""))
+    return split if suffix in {"bin", "idx"} and split != stem else ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

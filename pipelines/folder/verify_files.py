@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from schemas.checked_json import DamagedError, parse_json, read_json
-from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export
+from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export, split_of
 from schemas.manifest import AnyManifest
 from schemas.manifest_checks import REJECTED, rejected_elsewhere
 from schemas.manifest_file import seal
@@ -109,7 +109,7 @@ def export_problems(folder: str) -> list[Problem]:
     if len({file.path for file in export.files}) < len(export.files):
         problems.append(Problem("manifest", f"{EXPORT} lists a file twice"))
     known = {file.path for file in export.files}
-    splits = {path.partition("/")[0] for path in known if "/" in path}
+    splits = {split for path in known if (split := split_of(path))}
     if sorted(splits) != sorted(export.identity.splits):
         sentence = f"{EXPORT} names other splits than it lists files of"
         problems.append(Problem("manifest", sentence))

@@ -25,6 +25,8 @@ PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
     "head": {"segment": "WholeDocuments", "segment.keep": "head"},
     "tail": {"segment": "WholeDocuments", "segment.keep": "tail"},
     "head-tail": {"segment": "WholeDocuments", "segment.keep": "head_tail"},
+    "stream": {"segment": "DocumentStream", "segment.packing": "consecutive"},
+    "best-fit": {"segment": "DocumentStream", "segment.packing": "best_fit"},
 }
 
 

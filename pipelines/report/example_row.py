@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 from rich.console import Console
 
-from pipelines.report.rows import Row, RowDecoder
+from pipelines.report.row import Row
+from pipelines.report.rows import RowDecoder
 from pipelines.report.terminal import show
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.records import ShardId
-from schemas.vocabulary import read_vocabulary
+from schemas.vocabulary import ROLES, read_vocabulary
 from transforms.annotate.annotator import Annotator
 from transforms.annotate.gazetteer import Gazetteer
 from transforms.build.build_examples import BuildSettings, build_examples
@@ -45,12 +46,13 @@ def example_row(recipe: Recipe) -> str:
     )
     aligned = ENTITY_IDS in recipe.needs
     entities = _annotator().entities() if aligned else ()
-    vocabulary = read_vocabulary(_tokenizer())
+    tokenizer = _tokenizer("eod" in recipe.roles)
+    vocabulary = read_vocabulary(tokenizer, needed=recipe.roles)
     corpus = Corpus(
         folder=str(SAMPLE),
         manifest=None,
         recipe=recipe,
-        tokenizer_json=_tokenizer(),
+        tokenizer_json=tokenizer,
         vocabulary=dataclasses.replace(vocabulary, entities=len(entities)),
         entities=entities,
     )
@@ -73,7 +75,13 @@ def _richest_row(corpus: Corpus) -> Row:
     batch = next(build_examples(text, settings, ShardId("train", 0, 1)))
     decoder, copy = RowDecoder(corpus), corpus.recipe.copies - 1
     rows = [
-        decoder.decode("sample", number, batch.slice(number, 1), copy)
+        decoder.decode(
+            "sample",
+            number,
+            batch.slice(number, 1),
+            copy,
+            batch.slice(number - 1, 1) if number else None,
+        )
         for number in range(min(_ROWS, batch.num_rows))
     ]
     return max(rows, key=_shown_count)
@@ -81,7 +89,10 @@ def _richest_row(corpus: Corpus) -> Row:
 
 def _shown_count(row: Row) -> tuple[int, int]:
     labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
-    return len(row.selected) + labels + spans + len(row.entities or ()), len(row.segments)
+    marks = len(row.selected) + labels + spans + len(row.entities or ())
+    # A document that begins inside a row shows how the one before ends.
+    inside = sum(start > 0 for start in row.documents or ())
+    return marks + inside, len(row.segments)
 
 
 @functools.cache
@@ -109,5 +120,8 @@ def _records() -> pa.RecordBatch:
 
 
 @functools.cache
-def _tokenizer() -> str:
-    return train_tokenizer(_documents(), Training(model="wordpiece", size=5000, lowercase=True))
+def _tokenizer(ended: bool) -> str:
+    """Returns a tokenizer of the sample, with an end-of-document token if it is to have one."""
+    eod_token = ROLES["eod"][0] if ended else ""
+    training = Training(model="wordpiece", size=5000, lowercase=True, eod_token=eod_token)
+    return train_tokenizer(_documents(), training)

@@ -2,26 +2,29 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from string import ascii_uppercase
 from typing import Any
 
 import jinja2
 
+from pipelines.report.cells import SHOWN_TOKENS, cells_of
 from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
-from pipelines.report.rows import SHUFFLED
+from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
+from pipelines.report.row import SHUFFLED
+from pipelines.report.stream_facts import stream_facts
 from schemas.manifest import Manifest
 from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
-_SHOWN_TOKENS = 600
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
 _LARGEST = "n>1B"
 
 
 def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns a page that shows a build: one HTML file, without scripts and links to others.
+
+    What a target of a permuted language model may see is shown by style rules, where one points.
 
     Args:
       manifest: Of the build.
@@ -34,10 +37,23 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
             "tokens": content.tokens,
             "shards": content.shards,
             "bytes": sum(shard.bytes for shard in content.shards),
-            "charts": charts_of(manifest.statistics.get(split, {}), recipe.max_seq_length),
+            "charts": charts_of(
+                _charted(manifest.statistics.get(split, {}), recipe), recipe.rules.max_seq_length
+            ),
+            "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
         }
         for split, content in manifest.splits.items()
     }
+    bits = bits_of(rows)
+    shown = [
+        {
+            **row,
+            "cells": cells_of(row, SHOWN_TOKENS, bits),
+            "shown": SHOWN_TOKENS,
+            "targets": targets_of_halves(row),
+        }
+        for row in rows
+    ]
     return template_of("report.html.j2").render(
         manifest=manifest,
         recipe=recipe,
@@ -46,8 +62,19 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
         splits=splits,
         selected=_selected_share(manifest, recipe),
         shuffled=any(each["kind"] == SHUFFLED for row in rows for each in row["selected"]),
-        rows=[{**row, "cells": cells_of(row), "shown": _SHOWN_TOKENS} for row in rows],
+        rows=shown,
+        hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
     )
+
+
+def _charted(statistics: Mapping[str, int], recipe: Recipe) -> dict[str, int]:
+    """Returns the statistics of a split; without lengths, where all rows have the same one."""
+    same = recipe.segment.streams > 0
+    return {
+        name: count
+        for name, count in statistics.items()
+        if not (same and name.startswith("length.eighth_"))
+    }
 
 
 def render_card(manifest: Manifest) -> str:
@@ -111,47 +138,6 @@ def _selected_share(manifest: Manifest, recipe: Recipe) -> float | None:
     selected = sum(each.get("mask.selected", 0) for each in statistics)
     tokens = sum(split.tokens for split in manifest.splits.values())
     return selected / (tokens * recipe.copies) if selected else None
-
-
-def cells_of(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Returns the tokens of a row as a page shows them, neighbours of a kind in one cell.
-
-    Returns:
-      Dictionaries of kind ("text", "special", "word" for a border between words, "segment", or a
-      kind of selected token), text, and seen (what the model sees there instead).
-    """
-    selected = {each["position"]: each for each in row["selected"]}
-    special, starts = set(row["special"]), {start for start, _ in row["words"] or ()}
-    names = {
-        begin: name for (begin, _), name in zip(row["segments"], ascii_uppercase, strict=False)
-    }
-    cells = [{"kind": "segment", "text": "A", "seen": ""}]
-    for position, piece in enumerate(row["pieces"][:_SHOWN_TOKENS]):
-        if position and position in names:
-            cells.append({"kind": "segment", "text": names[position], "seen": ""})
-        bare = piece.removeprefix(" ")
-        if bare != piece:
-            cells.append({"kind": "text", "text": " ", "seen": ""})
-        elif position in starts and cells[-1]["kind"] not in {"segment", "special"}:
-            cells.append({"kind": "word", "text": "", "seen": ""})
-        cells.append(_cell(bare, position in special, selected.get(position)))
-    return _joined(cells)
-
-
-def _cell(text: str, special: bool, selected: Mapping[str, Any] | None) -> dict[str, str]:
-    if selected is not None:
-        return {"kind": selected["kind"], "text": text or "␣", "seen": selected["seen_text"]}
-    return {"kind": "special" if special else "text", "text": text, "seen": ""}
-
-
-def _joined(cells: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    joined: list[dict[str, str]] = []
-    for cell in cells:
-        if joined and cell["kind"] == joined[-1]["kind"] == "text":
-            joined[-1] = {**cell, "text": joined[-1]["text"] + cell["text"]}
-        else:
-            joined.append(cell)
-    return joined
 
 
 def _number(value: float) -> str:

@@ -1,95 +1,23 @@
 """Rows of a finished build, decoded for people and for other programs."""
 
-import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
 from pipelines.folder.corpus import open_shard
+from pipelines.report.row import KEPT, MASKED, RANDOM, SHUFFLED, Ordered, Row, Selected
 from pipelines.report.token_text import TokenText
 from schemas.checked_json import DamagedError
-from schemas.columns import ENTITY_IDS, SENTENCES, has_spans
+from schemas.columns import DOCUMENTS, ENTITY_IDS, SENTENCES, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
 from transforms.arrays.marks import marked_spans
 from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Corruption
-
-MASKED, RANDOM, KEPT, SHUFFLED = KINDS = ("masked", "random", "kept", "shuffled")
-"""What happened to a selected token: hidden by the mask token, another one at random, itself, or
-one of its window in its place, which may be itself too."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Selected:
-    """A selected token.
-
-    Attributes:
-      position: In the row.
-      copy: Which copy selects it.
-      corruption: Which corruption, by its name: "mlm", ...
-      kind: One of `KINDS`.
-      original: The token that the model must find.
-      seen: The token that the model sees.
-      seen_text: The same as people read it.
-    """
-
-    position: int
-    copy: int
-    corruption: str
-    kind: str
-    original: str
-    seen: str
-    seen_text: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """An example with all its copies.
-
-    Attributes:
-      shard: Path of the shard in the folder.
-      row: Number of the row in the shard.
-      copies: Copies of masks there are; 0 where none are stored.
-      stages: The stage of each of them, where there are stages.
-      ids: The tokens' ids, not corrupted.
-      tokens: The same as the vocabulary writes them.
-      pieces: The same as people read them, each with the space before it.
-      special: Positions of special tokens.
-      segments: Token ranges [begin, end) of A, and of B if there is one; of a dialogue its turns.
-      relation: How B relates to A, or the order of the parts of A; None if there is neither.
-      words: Token ranges [begin, end) of whole words; None if they are not stored.
-      selected: The selected tokens of the copies that were asked for.
-      labels: Positions of the tokens that are labelled 1, by the name of the labels.
-      spans: Token ranges [begin, end) of what is annotated: entities, phrases.
-      sentences: Positions where sentences begin; None if they are not stored.
-      entities: Position and id of the entities that tokens are aligned with; None if none are.
-    """
-
-    shard: str
-    row: int
-    copies: int
-    stages: list[str]
-    ids: list[int]
-    tokens: list[str]
-    pieces: list[str]
-    special: list[int]
-    segments: list[tuple[int, int]]
-    relation: str | None
-    words: list[tuple[int, int]] | None
-    selected: list[Selected]
-    labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
-    spans: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
-    sentences: list[int] | None = None
-    entities: list[tuple[int, str]] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 class RowDecoder:
@@ -101,7 +29,14 @@ class RowDecoder:
         self._tokenizer = Tokenizer.from_str(corpus.tokenizer_json)
         self._text = TokenText.of(corpus.tokenizer_json)
 
-    def decode(self, shard: str, number: int, batch: pa.RecordBatch, copy: int | None) -> Row:
+    def decode(
+        self,
+        shard: str,
+        number: int,
+        batch: pa.RecordBatch,
+        copy: int | None,
+        before: pa.RecordBatch | None = None,
+    ) -> Row:
         """Decodes one row.
 
         Args:
@@ -109,6 +44,7 @@ class RowDecoder:
           number: Its number there.
           batch: A batch of this row alone.
           copy: The only copy to decode, or None for all.
+          before: A batch of the row before alone; None for the first.
         """
         views = StoredBatch.views(batch, self._recipe.rules, self._vocabulary)
         stored = views[0]
@@ -126,15 +62,16 @@ class RowDecoder:
             ],
             ids=ids,
             tokens=tokens,
-            pieces=self._text.pieces(tokens, stored.special.tolist()),
+            pieces=self._pieces(tokens, stored),
             special=np.flatnonzero(stored.special).tolist(),
-            segments=_segments(stored),
+            segments=_segments(stored, self._recipe.rules.reuse_len),
             relation=_relation(stored),
             words=_words(stored),
             selected=[
                 each
                 for one in copies
                 for view, corruption in zip(views, self._recipe.stored, strict=False)
+                if view.holds_ids
                 for each in self._selected(view, corruption, one)
             ],
             labels={
@@ -147,7 +84,53 @@ class RowDecoder:
             },
             sentences=_sentences(stored),
             entities=self._named(stored),
+            documents=_documents(stored),
+            predicted=self._predicted(stored),
+            stream=None if stored.stream is None else int(stored.stream[0]),
+            continues=_continues(batch, before),
+            backward=_is_backward(stored),
+            reuse_len=self._recipe.rules.reuse_len,
+            order=self._order(views, copies),
         )
+
+    def _pieces(self, tokens: Sequence[str], stored: StoredBatch) -> list[str]:
+        """Returns tokens as people read them; what stands before one is known from the text."""
+        step = -1 if _is_backward(stored) else 1
+        return self._text.pieces(tokens[::step], stored.special[::step].tolist())[::step]
+
+    def _predicted(self, stored: StoredBatch) -> list[int] | None:
+        predict = self._recipe.predict
+        if predict is None:
+            return None
+        starts, end = stored.annotations[DOCUMENTS], self._vocabulary.eod
+        sources = predict.sources(stored.ids, stored.offsets, starts, end)
+        return (np.flatnonzero(sources) + 1).tolist()
+
+    def _order(self, views: Sequence[StoredBatch], copies: Sequence[int]) -> list[Ordered] | None:
+        """Returns the tokens with a rank, copy after copy."""
+        ranked = [
+            view
+            for view, corruption in zip(views, self._recipe.stored, strict=False)
+            if not corruption.targets.holds_ids
+        ]
+        if not ranked:
+            return None
+        return [
+            Ordered(
+                position=position,
+                copy=copy,
+                half=int(position >= self._recipe.rules.reuse_len),
+                rank=rank,
+                target=not view.special[position],
+            )
+            for copy in copies
+            for view in ranked
+            for position, rank in zip(
+                view.selected.row(copy).tolist(),
+                view.seen[view.selected.offsets[copy] : view.selected.offsets[copy + 1]].tolist(),
+                strict=True,
+            )
+        ]
 
     def _named(self, stored: StoredBatch) -> list[tuple[int, str]] | None:
         """Returns the aligned tokens with the ids of their entities."""
@@ -189,12 +172,29 @@ class RowDecoder:
             )
 
 
-def _segments(stored: StoredBatch) -> list[tuple[int, int]]:
+def _segments(stored: StoredBatch, reuse_len: int) -> list[tuple[int, int]]:
     """Returns the ranges of segments, or of the turns of a dialogue."""
     borders = {0, int(stored.second_segment_start[0]), len(stored.ids)}
     if stored.turn_end is not None:
         borders.update((np.flatnonzero(stored.ids == stored.turn_end) + 1).tolist())
+    if 0 < reuse_len < len(stored.ids):
+        borders.add(reuse_len)
     return list(itertools.pairwise(sorted(borders)))
+
+
+def _documents(stored: StoredBatch) -> list[int] | None:
+    marks = stored.annotations.get(DOCUMENTS)
+    return None if marks is None else np.flatnonzero(marks).tolist()
+
+
+def _continues(batch: pa.RecordBatch, before: pa.RecordBatch | None) -> bool | None:
+    if "stream" not in batch.schema.names:
+        return None
+    return before is not None and bool(batch.column("stream")[0] == before.column("stream")[0])
+
+
+def _is_backward(stored: StoredBatch) -> bool:
+    return stored.backward is not None and bool(stored.backward[0])
 
 
 def _relation(stored: StoredBatch) -> str | None:
@@ -215,11 +215,22 @@ def _sentences(stored: StoredBatch) -> list[int] | None:
 
 
 def _words(stored: StoredBatch) -> list[tuple[int, int]] | None:
-    """Returns the ranges of whole words: to the next word or special token."""
+    """Returns the ranges of whole words: to the next word or special token.
+
+    In a reversed row a word begins with its last token.
+    """
     if stored.word_starts is None:
         return None
-    starts = stored.word_starts.values.astype(np.int64)
-    borders = np.union1d(np.append(starts, len(stored.ids)), np.flatnonzero(stored.special))
+    size, special = len(stored.ids), np.flatnonzero(stored.special)
+    starts = np.sort(stored.word_starts.values.astype(np.int64))
+    if not _is_backward(stored):
+        return _word_ranges(starts, special, size)
+    mirrored = _word_ranges(size - 1 - starts[::-1], size - 1 - special[::-1], size)
+    return [(size - end, size - begin) for begin, end in reversed(mirrored)]
+
+
+def _word_ranges(starts: Int64, special: Int64, size: int) -> list[tuple[int, int]]:
+    borders = np.union1d(np.append(starts, size), special)
     ends = borders[np.searchsorted(borders, starts, "right")]
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
@@ -244,10 +255,13 @@ def read_rows(
         # All record batches have as many rows as the first, but the last may have fewer.
         size = reader.get_batch(0).num_rows if numbers else 1
         for number in numbers:
-            batch = reader.get_batch(number // size).slice(number % size, 1)
-            if not batch.num_rows:
+            before, batch = (
+                reader.get_batch(each // size).slice(each % size, 1) if each >= 0 else None
+                for each in (number - 1, number)
+            )
+            if batch is None or not batch.num_rows:
                 raise DamagedError(f"{shard.path} has no row {number}, against its manifest")
-            rows.append(decoder.decode(shard.path, number, batch, copy))
+            rows.append(decoder.decode(shard.path, number, batch, copy, before))
     return rows
 
 

@@ -1,9 +1,10 @@
 """The tokenizer that is saved for users of a model: it makes sequences as the rows were made.
 
 A row is `prefix A suffix` or `prefix A between B suffix`, whatever the tokenizer itself puts around
-text. So what is saved is the tokenizer of the build with another post-processor, and a
-configuration whose class takes the pipeline as it is: `BertTokenizer` and its kind would rebuild
-it from defaults of their own, which make text lower case.
+text; rows of causal language models are text alone, and so is what the tokenizer makes: a prompt
+must not end with the end-of-document token. So what is saved is the tokenizer of the build with
+another post-processor, and a configuration whose class takes the pipeline as it is: `BertTokenizer`
+and its kind would rebuild it from defaults of their own, which make text lower case.
 """
 
 import json
@@ -52,11 +53,15 @@ def tokenizer_files(
     # The build encodes text whole; how much of it a model takes is in the configuration.
     tokenizer["truncation"] = tokenizer["padding"] = None
     names = vocabulary.names
+    causal = all(recipe.attention == "causal" for recipe in recipes)
+    permuted = all(recipe.attention == "two_stream" for recipe in recipes)
+    types = [] if causal else ["token_type_ids"]
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max(recipe.max_seq_length for recipe in recipes),
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
-        "padding_side": "right",
+        "model_input_names": ["input_ids", *types, "attention_mask"],
+        # The token that stands for a whole row of XLNet is its last.
+        "padding_side": "left" if permuted else "right",
         "truncation_side": "right",
         "clean_up_tokenization_spaces": False,
         **{key: names[role] for role, key in _KEYS_OF_ROLES.items() if role in names},
@@ -65,6 +70,10 @@ def tokenizer_files(
         config["bos_token"] = _BEGIN
     if names.get("sep") == _END:
         config["eos_token"] = _END
+    if causal:
+        config["bos_token"] = names["eod"]
+    if (causal or permuted) and "eod" in names:
+        config["eos_token"] = names["eod"]
     return {TOKENIZER: _text(tokenizer), CONFIG: _text(config)}
 
 
@@ -95,27 +104,36 @@ def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
     layout = paired.layout
     # A separator that packing puts behind lines, turns or documents ends a text as a suffix does.
     inner = tuple(dict.fromkeys(role for part in paired.parts for role in part.inner_roles))
+    if paired.attention == "causal":
+        # The end-of-document token is left to what goes on: to the next text, or to the model.
+        inner = ()
     between, suffix = layout.between or inner, layout.suffix or inner
     # Rows of one segment have token type 0 everywhere, so the model knows no other.
     second = 1 if paired.segments > 1 else 0
+    types = layout.suffix_types if second and layout.suffix else [second] * len(suffix)
 
-    def special(roles: Sequence[str], kind: int) -> list[Json]:
-        return [{"SpecialToken": {"id": vocabulary.names[role], "type_id": kind}} for role in roles]
+    def special(roles: Sequence[str], kinds: Sequence[int]) -> list[Json]:
+        return [
+            {"SpecialToken": {"id": vocabulary.names[role], "type_id": kind}}
+            for role, kind in zip(roles, kinds, strict=True)
+        ]
 
     def text(name: str, kind: int) -> Json:
         return {"Sequence": {"id": name, "type_id": kind}}
 
-    prefix = special(layout.prefix, 0)
+    prefix = special(layout.prefix, [0] * len(layout.prefix))
+    # Behind one text, too, a token keeps a type of its own.
+    alone = [kind if kind > 1 else 0 for kind in types]
     used = dict.fromkeys((*layout.prefix, *between, *suffix))
     return {
         "type": "TemplateProcessing",
-        "single": [*prefix, text("A", 0), *special(suffix, 0)],
+        "single": [*prefix, text("A", 0), *special(suffix, alone)],
         "pair": [
             *prefix,
             text("A", 0),
-            *special(between, 0),
+            *special(between, [0] * len(between)),
             text("B", second),
-            *special(suffix, second),
+            *special(suffix, types),
         ],
         "special_tokens": {
             vocabulary.names[role]: {

@@ -5,28 +5,57 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import IGNORED, Column, list_of, schema_of
+from schemas.columns import DOCUMENTS, IGNORED, Column, list_of, schema_of
 from schemas.records import Array, Int64
+from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
-from transforms.arrays.ragged import range_indices
+from transforms.arrays.ragged import positions_in_row, range_indices
 from transforms.contract.axes import Pair
 from transforms.contract.stored import StoredBatch
-from transforms.labels.token_labels import TokenLabels
+from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
 
+TOKEN_TYPES = Column(
+    "token_type_ids",
+    list_of(pa.int8()),
+    "0 in segment A, 1 in segment B; in a dialogue 1 in every second turn; 2 at a token at the end "
+    "of a row that has a type of its own.",
+)
+ATTENTION_MASK = Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded.")
 COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "What the model sees: the copy's corrupted sequence."),
-    Column(
-        "token_type_ids",
-        list_of(pa.int8()),
-        "0 in segment A, 1 in segment B; in a dialogue 1 in every second turn.",
-    ),
-    Column("attention_mask", list_of(pa.int8()), "1 everywhere: rows are not padded."),
+    TOKEN_TYPES,
+    ATTENTION_MASK,
 )
 LABELS = Column(
     "labels",
     list_of(pa.int32()),
     "The original id where a token is selected, by whichever corruption, else -100.",
+)
+CAUSAL_COLUMNS = (
+    Column("input_ids", list_of(pa.int32()), "The row as it is stored."),
+    ATTENTION_MASK,
+    Column(
+        "labels",
+        list_of(pa.int32()),
+        "The id of the token itself where it is predicted from the one before, else -100; models "
+        "shift them.",
+    ),
+)
+POSITIONS = Column(
+    "position_ids", list_of(pa.int32()), "Position in the document, or in the part of one: from 0."
+)
+PERMUTED_COLUMNS = (
+    Column("input_ids", list_of(pa.int32()), "The row as it is stored: a model sees all tokens."),
+    TOKEN_TYPES,
+    ATTENTION_MASK,
+    Column("labels", list_of(pa.int32()), "The id of the token itself at targets, else -100."),
+    Column(
+        "perm_ranks",
+        list_of(pa.int32()),
+        "Rank in the factorization order of its half of the row, from 0; -1 at tokens without one.",
+    ),
+    Column("special_tokens_mask", list_of(pa.int8()), "1 at special tokens of the layout, else 0."),
 )
 
 
@@ -35,34 +64,32 @@ def token_label_column(name: str) -> str:
     return f"{name}_labels"
 
 
-def standard_schema(
-    pair: Pair, labels: Sequence[TokenLabels] = (), *, masked: bool = True
-) -> pa.Schema:
-    """Returns the schema of `standard_columns`, for a recipe that pairs and labels like this.
-
-    Args:
-      pair: How the recipe pairs.
-      labels: Its labels of tokens.
-      masked: Whether masks are stored; there are no labels of masked tokens without.
-    """
-    found = [*COLUMNS, *([LABELS] if masked else [])]
-    if pair.task is not None:
-        meaning = ", ".join(f"{label} is {name}" for name, label in pair.labels.items())
-        found.append(Column(pair.task.label, pa.int32(), f"{meaning}; else -100."))
+def standard_schema(recipe: Recipe) -> pa.Schema:
+    """Returns the schema of `standard_columns` for a recipe."""
+    found = list(_token_columns(recipe))
+    if recipe.pair.task is not None:
+        labels = recipe.pair.labels.items()
+        meaning = ", ".join(f"{label} is {name}" for name, label in labels)
+        found.append(Column(recipe.pair.task.label, pa.int32(), f"{meaning}; else -100."))
     found.extend(
         Column(token_label_column(each.name), list_of(each.label_type), each.meaning)
-        for each in labels
+        for each in recipe.labels
     )
     return schema_of(found)
 
 
+def _token_columns(recipe: Recipe) -> Sequence[Column]:
+    """Returns the columns that have a value a token, before those of labels of their own."""
+    if recipe.predict is not None:
+        return (*CAUSAL_COLUMNS, *([POSITIONS] if recipe.predict.keep_apart else []))
+    if recipe.attention == "two_stream":
+        return PERMUTED_COLUMNS
+    # Without stored masks there are no labels of masked tokens.
+    return (*COLUMNS, *([LABELS] if recipe.stored else []))
+
+
 def standard_columns(
-    views: Sequence[StoredBatch],
-    copy: int,
-    pair: Pair,
-    labels: Sequence[TokenLabels] = (),
-    *,
-    masked: bool = True,
+    views: Sequence[StoredBatch], copy: int, recipe: Recipe, vocabulary: Vocabulary
 ) -> pa.RecordBatch:
     """Returns one copy of some rows, a row an example.
 
@@ -72,10 +99,28 @@ def standard_columns(
     Args:
       views: The rows as they are stored, once for each corruption.
       copy: Which of their copies.
-      pair: How the recipe pairs.
-      labels: Its labels of tokens.
-      masked: Whether masks are stored.
+      recipe: That they were built by.
+      vocabulary: Of the tokenizer.
     """
+    batch = views[0]
+    found: Sequence[Array]
+    if recipe.predict is not None:
+        found = _causal(batch, recipe, vocabulary)
+    elif recipe.attention == "two_stream":
+        found = _permuted(batch, copy)
+    else:
+        found = _masked(views, copy, labelled=bool(recipe.stored))
+    arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]
+    if recipe.pair.task is not None:
+        arrays.append(pa.array(_pair_labels(batch, recipe.pair)))
+    for each in recipe.labels:
+        marks = each.labels(batch.annotations[each.name], batch.special, IGNORED)
+        arrays.append(arrow_list(batch.offsets, pa.array(marks)))
+    return pa.record_batch(arrays, schema=standard_schema(recipe))
+
+
+def _masked(views: Sequence[StoredBatch], copy: int, *, labelled: bool) -> list[Array]:
+    """Returns the values of `COLUMNS` and, where masks are stored, of `LABELS`."""
     batch = views[0]
     corrupted = batch.ids.astype(np.int32)
     targets = np.full(len(corrupted), IGNORED, np.int32)
@@ -83,18 +128,49 @@ def standard_columns(
         at, chosen = _selection(view, copy)
         targets[at] = batch.ids[at]
         corrupted[at] = view.seen[chosen]
-    types = token_types(
+    found: list[Array] = [corrupted, _types(batch), _ones(batch)]
+    return [*found, *([targets] if labelled else [])]
+
+
+def _causal(batch: StoredBatch, recipe: Recipe, vocabulary: Vocabulary) -> list[Array]:
+    """Returns the values of `CAUSAL_COLUMNS` and, where documents are kept apart, of `POSITIONS`.
+
+    Example, a row [a / b c] with `/` as the end-of-document token, documents kept apart:
+      labels [-100 / -100 c], positions [0 1 0 1]
+    """
+    predict = recipe.predict
+    assert predict is not None
+    starts = batch.annotations[DOCUMENTS]
+    ids = batch.ids.astype(np.int32)
+    sources = predict.sources(batch.ids, batch.offsets, starts, vocabulary.eod)
+    labels = np.full(len(ids), IGNORED, np.int32)
+    predicted = np.flatnonzero(sources) + 1
+    labels[predicted] = ids[predicted]
+    found: list[Array] = [ids, _ones(batch), labels]
+    if predict.keep_apart:
+        pieces = np.union1d(batch.offsets, np.flatnonzero(starts))
+        found.append(positions_in_row(np.diff(pieces)).astype(np.int32))
+    return found
+
+
+def _permuted(batch: StoredBatch, copy: int) -> list[Array]:
+    """Returns the values of `PERMUTED_COLUMNS`."""
+    at, chosen = _selection(batch, copy)
+    ids = batch.ids.astype(np.int32)
+    ranks = np.full(len(ids), -1, np.int32)
+    ranks[at] = batch.seen[chosen]
+    labels = np.where((ranks >= 0) & ~batch.special, ids, np.int32(IGNORED))
+    return [ids, _types(batch), _ones(batch), labels, ranks, batch.special.astype(np.int8)]
+
+
+def _types(batch: StoredBatch) -> Array:
+    return token_types(
         batch.ids, batch.offsets, batch.second_segment_start, batch.turn_end, batch.suffix_types
     )
-    ones = np.ones(len(corrupted), np.int8)
-    found = (corrupted, types, ones, *([targets] if masked else []))
-    arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]
-    if pair.task is not None:
-        arrays.append(pa.array(_pair_labels(batch, pair)))
-    for each in labels:
-        marks = each.labels(batch.annotations[each.name], batch.special, IGNORED)
-        arrays.append(arrow_list(batch.offsets, pa.array(marks)))
-    return pa.record_batch(arrays, schema=standard_schema(pair, labels, masked=masked))
+
+
+def _ones(batch: StoredBatch) -> Array:
+    return np.ones(len(batch.ids), np.int8)
 
 
 def _selection(batch: StoredBatch, copy: int) -> tuple[Int64, Int64]:

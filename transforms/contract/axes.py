@@ -74,10 +74,18 @@ class Predict(Protocol):
     Attributes:
       name: Of this term of the loss.
       attention: Which tokens a model may see where it predicts one, see `ATTENTIONS`.
+      keep_apart: The documents of a row do not see each other.
     """
 
     name: ClassVar[str]
     attention: ClassVar[str]
+
+    @property
+    def keep_apart(self) -> bool: ...
+
+    def sources(self, ids: Array, offsets: Int64, document_starts: Array, end: int) -> Bool:
+        """Returns bool[T]: the tokens from which the next one is predicted."""
+        ...
 
 
 ATTENTIONS = ("bidirectional", "causal", "two_stream")

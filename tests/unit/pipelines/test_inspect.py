@@ -48,6 +48,9 @@ def test_rows_are_those_that_are_stored(recipe: str, capsys: Captured) -> None:
         assert row["tokens"] == [tokenizer.id_to_token(i) for i in was["input_ids"]]
         assert row["relation"] == was.get("pair_relation")
         borders = {0, second, length}
+        if recipe == "xlnet":
+            borders |= {row["reuse_len"]}
+            assert row["reuse_len"] == length // 2
         if recipe == "ernie1-dlm":
             separators = (at for at, i in enumerate(was["input_ids"]) if i == was["input_ids"][-1])
             borders |= {at + 1 for at in separators}
@@ -63,7 +66,10 @@ def test_rows_are_those_that_are_stored(recipe: str, capsys: Captured) -> None:
         ]
 
 
-@pytest.mark.parametrize("recipe", [name for name in RECIPES if OBJECTIVES[name].stored])
+@pytest.mark.parametrize(
+    "recipe",
+    [name for name in RECIPES if OBJECTIVES[name].stored and name != "xlnet"],
+)
 def test_what_happened_to_a_token_is_named(recipe: str, capsys: Captured) -> None:
     folder = corpus(recipe)
     mask = names(folder)["mask"]
@@ -281,3 +287,103 @@ def test_only_selected_tokens_are_coloured(
     bare = [text for text in styled if "‹" not in text]
     assert sum("‹" in text for text in styled) == len(row["selected"])
     assert set(bare) == {"A ", "B ", "[CLS]", "[SEP]"}
+
+
+def test_documents_and_predictions_are_told(capsys: Captured) -> None:
+    folder = corpus("transformer-xl")
+    stored = stored_rows(shard_paths(folder)[0])
+    for row in rows_of(capsys, folder, "--row", "0", "--rows", "20"):
+        was = stored[row["row"]]
+        assert row["documents"] == was["document_starts"]
+        assert row["predicted"] == list(range(1, len(was["input_ids"])))
+        assert row["stream"] == was["stream"] == 0
+        assert row["continues"] == (row["row"] > 0)
+        assert row["order"] is None
+
+
+def test_borders_of_documents_are_shown(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    folder = corpus("transformer-xl")
+    stored = stored_rows(shard_paths(folder)[0])
+    number = next(at for at, row in enumerate(stored) if [*row["document_starts"], 0][0] > 1)
+    assert main([str(folder), "--row", str(number)]) == 0
+    heading, *parts, _, legend = capsys.readouterr().out.splitlines()
+    begins = len(stored[number]["document_starts"])
+    assert f"stream 0, goes on where the row before ended · {begins} document" in heading
+    assert f" {len(stored[number]['input_ids']) - 1} tokens predicted" in heading
+    assert "masks" not in heading
+    assert [part.split(" ")[0] for part in parts] == ["goes", *["document"] * begins]
+    assert parts[0].startswith("goes on ⟨")
+    assert parts[0].rstrip().endswith("<|endoftext|>")
+    assert "".join(parts).count("⟨") == 1
+    assert "⟨x⟩ is an input alone" in legend
+
+
+def test_orders_are_told(capsys: Captured) -> None:
+    folder = corpus("xlnet")
+    stored = stored_rows(shard_paths(folder)[0])
+    directions = set()
+    for row in rows_of(capsys, folder, "--rows", "6"):
+        was = stored[row["row"]]
+        length, second = len(was["input_ids"]), was["second_segment_start"]
+        special = {second - 1, length - 2, length - 1}
+        assert [
+            (each["copy"], each["position"], each["rank"], each["half"], each["target"])
+            for each in row["order"]
+        ] == [
+            (copy, position, rank, int(position >= length // 2), position not in special)
+            for copy in range(3)
+            for position, rank in zip(
+                was["plm_positions"][copy], was["plm_ranks"][copy], strict=True
+            )
+        ]
+        assert row["backward"] == was["reversed"]
+        assert row["selected"] == []
+        directions.add(row["backward"])
+        # Words cover the text, whichever way it stands.
+        covered = [position for begin, end in row["words"] for position in range(begin, end)]
+        starts = [end - 1 if row["backward"] else begin for begin, end in row["words"]]
+        assert sorted(starts) == was["word_starts"]
+        assert len(covered) == len({*covered}) > 0.9 * length
+    assert directions == {False, True}
+
+
+def test_a_target_sees_what_comes_before_it(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
+    folder = corpus("xlnet")
+    [row] = rows_of(capsys, folder, "--row", "1", "--copy", "1", "--target", "3")
+    targets = [each for each in row["order"] if each["target"]]
+    assert {each["copy"] for each in row["order"]} == {1}
+    assert (row["target"], row["target"] in row["visible"]) == (targets[3]["position"], False)
+    seen = [each for each in row["order"] if each["position"] in row["visible"]]
+    assert len(seen) == targets[3]["rank"]
+    assert all(each["rank"] < targets[3]["rank"] for each in seen)
+    assert main([str(folder), "--row", "1", "--copy", "1", "--target", "3"]) == 0
+    heading, inp, first, second, _, legend = capsys.readouterr().out.splitlines()
+    assert f"{len(targets)} targets: " in heading
+    assert [part.split(" ")[0] for part in (inp, first, second)] == ["inp", "A", "B"]
+    assert inp.count("‹") == inp.count("?›") == 1
+    # The first half sees nothing of the second.
+    assert not {*first[1:]} - set(" ▒|")
+    assert "▒ hidden from it" in legend
+    assert main([str(folder), "--row", "1", "--copy", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("‹") == len(targets) + 1
+    assert "¹" in shown
+
+
+@pytest.mark.parametrize(
+    ("recipe", "number", "said"),
+    [
+        ("xlnet", "5000", "--target 5000: row 0 has targets 0 to "),
+        ("bert", "0", "store no order of prediction; a recipe such as xlnet does"),
+        ("xlnet", "-1", "--target: must be a whole number of at least 0"),
+    ],
+)
+def test_a_target_that_is_not_there_is_told(
+    recipe: str, number: str, said: str, capsys: Captured
+) -> None:
+    assert main([str(corpus(recipe)), "--row", "0", "--target", number]) == 2
+    assert said in capsys.readouterr().err

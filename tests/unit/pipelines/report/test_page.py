@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.output import read_manifest
+from pipelines.report.cells import cells_of
 from pipelines.report.charts import charts_of
-from pipelines.report.page import cells_of, changed_settings, render_card, render_report
+from pipelines.report.page import changed_settings, render_card, render_report
+from pipelines.report.permuted import bits_of, hiding_selectors, rank_classes, visible
 from pipelines.report.rows import example_rows
 from schemas.manifest import Manifest
 from tests.support.sample_builds import RECIPES, corpus
@@ -74,6 +77,13 @@ def example(**changes: Any) -> dict[str, Any]:
         "relation": None,
         "words": [[1, 2], [2, 3], [3, 4]],
         "selected": [],
+        "documents": None,
+        "predicted": None,
+        "stream": None,
+        "continues": None,
+        "backward": False,
+        "reuse_len": 0,
+        "order": None,
     }
     return {**row, **changes}
 
@@ -233,3 +243,89 @@ def test_the_card_tells_the_size(rows: int, size: str) -> None:
     train = dataclasses.replace(manifest.splits["train"], rows=rows)
     manifest = dataclasses.replace(manifest, splits={"train": train})
     assert yaml.safe_load(render_card(manifest).split("---\n")[1])["size_categories"] == [size]
+
+
+def test_a_page_of_next_tokens_shows_documents_and_what_is_no_target() -> None:
+    row = example(documents=[2], predicted=[1, 3, 4], stream=0, continues=True, words=None)
+    cells = [(cell["kind"], cell["text"]) for cell in cells_of(row)]
+    assert cells == [
+        ("segment", "goes on"),
+        ("input", "[CLS]"),
+        ("text", "a"),
+        ("segment", "document"),
+        ("text", " "),
+        ("input", "b"),
+        ("text", "c"),
+        ("special", "[SEP]"),
+    ]
+    page = report_of("transformer-xl")
+    text = " ".join("".join(parse(page).text).split())
+    assert "rows of 151 tokens, the last of which is the first of the next row" in text
+    assert "stream 0, begins here · 150 predicted" in text or "goes on where the row" in text
+    assert "tokens lost at the ends" in text
+    assert "replaced by the mask token" not in text
+    assert "Row length" not in text
+
+
+def test_a_page_of_orders_shows_targets_and_hides_what_they_do_not_see() -> None:
+    built = open_corpus(str(corpus("xlnet")))
+    rows = [row.to_json() for row in example_rows(built, 2)]
+    page = render_report(manifest_of("xlnet"), rows)
+    text = " ".join("".join(parse(page).text).split())
+    targets = sum(place["target"] for row in rows for place in row["order"])
+    # One more explains the others.
+    assert parse(page).marks[0] == "target"
+    assert len(parse(page).marks) == 1 + targets > 100
+    assert "first target before the last" in text
+    assert "reversed" in text
+    assert "selected" not in text.partition("more counts")[0]
+    for row in rows:
+        check_hiding(row, bits_of(rows))
+
+
+def check_hiding(row: dict[str, Any], bits: int) -> None:
+    """Follows the style rules of every target of a row, and compares what stays in sight."""
+    cells = cells_of(row, len(row["ids"]), bits)
+    rules = []
+    for selector in hiding_selectors(cells):
+        found = re.fullmatch(r"\.row:has\(mark\.(\w+):hover\) \.(\w+)", selector)
+        assert found
+        rules.append(found.groups())
+    classes = {}
+    for place in row["order"]:
+        classes[place["position"]] = set(rank_classes(place["half"], place["rank"], bits))
+    for place in row["order"]:
+        if not place["target"]:
+            continue
+        own = classes[place["position"]]
+        hiding = {hidden for pointed, hidden in rules if pointed in own}
+        for other, seen in enumerate(visible(row, place["position"])):
+            behind = {"h1"} if other >= row["reuse_len"] else set()
+            assert seen == (other != place["position"] and not hiding & classes.get(other, behind))
+
+
+def test_what_is_visible_is_known_by_hand() -> None:
+    """Halves of three tokens: ranks 1 - 0 and - 1 0."""
+    places = [(0, 0, 1), (2, 0, 0), (4, 1, 1), (5, 1, 0)]
+    order = [
+        {"position": at, "copy": 0, "half": half, "rank": rank, "target": True}
+        for at, half, rank in places
+    ]
+    row = {"ids": [5] * 6, "reuse_len": 3, "order": order}
+    assert visible(row, 0) == [False, True, True, False, False, False]
+    assert visible(row, 2) == [False, True, False, False, False, False]
+    assert visible(row, 4) == [True, True, True, True, False, True]
+    assert visible(row, 5) == [True, True, True, True, False, False]
+
+
+def test_the_card_says_what_rows_of_streams_are() -> None:
+    gpt, xlnet = render_card(manifest_of("gpt")), render_card(manifest_of("xlnet"))
+    assert yaml.safe_load(gpt.split("---\n")[1])["task_categories"] == ["text-generation"]
+    assert "| rows | 1025 tokens each: 1024 inputs" in gpt
+    assert "writes the documents for Megatron-LM" in gpt
+    assert "task_categories" not in xlnet
+    assert "independent orders of prediction" in xlnet
+    assert "`perm_ranks`" in xlnet
+    for card in (gpt, xlnet):
+        assert "replacements of one copy" not in card
+        assert "masks are sampled" not in card

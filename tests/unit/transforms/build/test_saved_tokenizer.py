@@ -116,8 +116,21 @@ def saved(folder: Path, files: Mapping[str, str], kind: str = "bert", **options:
 def laid_out(
     vocabulary: Vocabulary, recipe: Recipe, first: list[int], second: list[int] | None
 ) -> dict[str, list[int]]:
-    """Returns a row as all recipes of the table lay it out: [CLS] A [SEP] B [SEP]."""
+    """Returns a row as a recipe of the table lays it out.
+
+    [CLS] A [SEP] B [SEP], but of causal recipes A B, and of xlnet A [SEP] B [SEP] [CLS].
+    """
+    if recipe.predict is not None:
+        ids = [*first, *(second or ())]
+        return {"input_ids": ids, "attention_mask": [1] * len(ids)}
     cls, sep = vocabulary.roles["cls"], vocabulary.roles["sep"]
+    if recipe.name == "xlnet":
+        before, behind = [*first, sep], [] if second is None else [*second, sep]
+        return {
+            "input_ids": [*before, *behind, cls],
+            "token_type_ids": [0] * len(before) + [1] * len(behind) + [2],
+            "attention_mask": [1] * (len(before) + len(behind) + 1),
+        }
     front, back = [cls, *first, sep], [] if second is None else [*second, sep]
     kind = 1 if recipe.segments == 2 else 0
     return {
@@ -130,6 +143,9 @@ def laid_out(
 def check_all_recipes(folder: Path, text: str, vocabulary: Vocabulary) -> int:
     """Compares what a tokenizer gives for every recipe; returns how many cases there were."""
     rows, cases = load_tokenizer(text), 0
+    if "eod" not in vocabulary.roles:
+        names = {**vocabulary.names, "eod": vocabulary.names["sep"]}
+        vocabulary = read_vocabulary(text, names)
     found: dict[str, Any] = {}
     for recipe in map(alike, OBJECTIVES.values()):
         files = tokenizer_files([recipe], text, vocabulary)
@@ -267,6 +283,43 @@ def rows_and_texts(recipe: str, model: str) -> tuple[list[Any], int]:
         else:
             left_out += 1
     return found, left_out
+
+
+def test_a_prompt_of_a_causal_model_has_no_end(tmp_path: Path) -> None:
+    text, vocabulary = small("wordpiece")
+    vocabulary = read_vocabulary(text, {**USUAL, "eod": "[SEP]"})
+    tokenizer = saved(tmp_path, tokenizer_files([OBJECTIVES["gpt"]], text, vocabulary))
+    assert (tokenizer.bos_token, tokenizer.eos_token) == ("[SEP]", "[SEP]")
+    assert tokenizer.model_input_names == ["input_ids", "attention_mask"]
+    assert (tokenizer.padding_side, tokenizer.model_max_length) == ("right", 1024)
+    assert dict(tokenizer("the cat")) == {"input_ids": [66, 67], "attention_mask": [1, 1]}
+    assert tokenizer("the", "cat").input_ids == [66, 67]
+
+
+def test_texts_of_xlnet_end_with_the_token_of_the_row(tmp_path: Path) -> None:
+    text, vocabulary = small("wordpiece")
+    recipe = OBJECTIVES["xlnet"]
+    tokenizer = saved(tmp_path, tokenizer_files([recipe], text, vocabulary))
+    assert (tokenizer.padding_side, tokenizer.eos_token) == ("left", None)
+    assert dict(tokenizer(["the", "the cat"], padding=True)) == {
+        "input_ids": [[0, 66, 3, 2], [66, 67, 3, 2]],
+        "token_type_ids": [[0, 0, 0, 2], [0, 0, 0, 2]],
+        "attention_mask": [[0, 1, 1, 1], [1, 1, 1, 1]],
+    }
+    assert tokenizer("the", "cat").token_type_ids == [0, 0, 1, 1, 2]
+    ended = dataclasses.replace(vocabulary, names={**vocabulary.names, "eod": "[MASK]"})
+    files = tokenizer_files([recipe], text, ended)
+    assert saved(tmp_path / "ended", files).eos_token == "[MASK]"
+
+
+def test_a_mixture_with_one_causal_recipe_keeps_its_special_tokens(tmp_path: Path) -> None:
+    text, _ = small("wordpiece")
+    vocabulary = read_vocabulary(text, {**USUAL, "eod": "[SEP]"})
+    recipes = [OBJECTIVES["gpt"], OBJECTIVES["bert"]]
+    tokenizer = saved(tmp_path, tokenizer_files(recipes, text, vocabulary))
+    assert tokenizer("the", "cat").input_ids == [2, 66, 3, 67, 3]
+    assert (tokenizer.bos_token, tokenizer.eos_token) == (None, None)
+    assert "token_type_ids" in tokenizer.model_input_names
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Tokens of rows as a page shows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.report.permuted import rank_classes
+from pipelines.report.row import shown_parts
+
+SHOWN_TOKENS = 600
+"""Of a longer row only so many tokens are on a page."""
+Cell = dict[str, Any]
+_SPACE = "␣"
+
+
+def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -> list[Cell]:
+    """Returns the tokens of a row as a page shows them, neighbours of a kind in one cell.
+
+    Args:
+      row: With one copy, as `pipelines.report.row.Row.to_json` gives it.
+      shown: Tokens that are shown.
+      bits: Binary digits of the highest rank of all rows of the page.
+
+    Returns:
+      Dictionaries of kind ("text", "special", "word" for a border between words, "segment",
+      "input" for what is not predicted, "target", or a kind of selected token), text, seen (what
+      the model sees there instead, or the rank), and classes for style rules.
+    """
+    selected = {each["position"]: each for each in row["selected"]}
+    places = {each["position"]: each for each in row.get("order") or ()}
+    predicted = row.get("predicted")
+    inputs = set() if predicted is None else set(range(len(row["ids"]))) - set(predicted)
+    special, starts = set(row["special"]), {start for start, _ in row["words"] or ()}
+    names = {begin: name for name, begin, _ in shown_parts(row)}
+    backward = row.get("backward", False)
+    cells: list[Cell] = []
+    for position, piece in enumerate(row["pieces"][:shown]):
+        half = _half(row, position)
+        if position in names:
+            cells.append(_plain("segment", names[position]))
+        bare = piece.removeprefix(" ")
+        if bare != piece and not backward:
+            cells.append(_plain("text", " ", half))
+        elif position in starts and cells[-1]["kind"] not in {"segment", "special"}:
+            cells.append(_plain("word", ""))
+        if position in places:
+            cells.append(_ordered(bare, places[position], bits))
+        elif position in selected:
+            seen = selected[position]["seen_text"]
+            cells.append({**_plain(selected[position]["kind"], bare or _SPACE), "seen": seen})
+        elif position in inputs:
+            cells.append(_plain("input", bare or _SPACE, half))
+        else:
+            cells.append(_plain("special" if position in special else "text", bare, half))
+        if bare != piece and backward:
+            cells.append(_plain("text", " ", half))
+    return _joined(cells)
+
+
+def _half(row: Mapping[str, Any], position: int) -> str:
+    """Returns the class of a token without a rank, behind what the model remembers."""
+    return "h1" if row.get("reuse_len") and position >= row["reuse_len"] else ""
+
+
+def _plain(kind: str, text: str, classes: str = "") -> Cell:
+    return {"kind": kind, "text": text, "seen": "", "classes": classes}
+
+
+def _ordered(text: str, place: Mapping[str, Any], bits: int) -> Cell:
+    classes = " ".join(rank_classes(place["half"], place["rank"], bits))
+    kind = "target" if place["target"] else "special"
+    return {**_plain(kind, text or _SPACE, classes), "seen": str(place["rank"])}
+
+
+def _joined(cells: Sequence[Cell]) -> list[Cell]:
+    joined: list[Cell] = []
+    for cell in cells:
+        same = joined and cell["kind"] == joined[-1]["kind"] == "text"
+        if same and cell["classes"] == joined[-1]["classes"]:
+            joined[-1] = {**cell, "text": joined[-1]["text"] + cell["text"]}
+        else:
+            joined.append(cell)
+    return joined
