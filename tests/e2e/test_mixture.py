@@ -233,7 +233,7 @@ def test_rejected_records_are_told_once(build: Build, tmp_path: Path, capsys: Ca
     assert counts == [1, 1]
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one-worker", "two-workers"])
+@pytest.mark.parametrize("options", [["--workers", "2"]], ids=["two-workers"])
 def test_a_killed_mixture_goes_on(
     build: Build,
     start_build: Callable[..., subprocess.Popen[str]],

@@ -36,7 +36,7 @@ def check(recipe: Recipe, seed: int, documents: int = 250) -> None:
     assert not [oracle for oracle in oracles if not oracle.holds]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_objectives(name: str, seed: int) -> None:
     check(OBJECTIVES[name], seed)
