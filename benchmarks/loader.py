@@ -25,14 +25,17 @@ from benchmarks.processes import run_pinned
 from benchmarks.report import describe_machine
 from schemas.records import Array
 from schemas.shards import as_dataset, open_shard
-from trainer.loader.batch_shapes import LAYOUTS
+from trainer.loader.batch_shapes import LAYOUTS_OF
 from trainer.loader.batches import COPIES, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
+from trainer.models.permutation import permutation_mask
 from transforms.arrays.ragged import range_indices
 from transforms.arrays.randomness import rng_for
+from transforms.build.corpus import Corpus
 
 FLOOR = "NumPy gather of the same ids, nothing else"
-PEER = "`datasets`, `DataCollatorForLanguageModeling`, `DataLoader`"
+PEER = "`datasets`, the collator of `transformers`, `DataLoader`"
+WITH_MASKS = "ours, lanes, cycle, and the masks of the orders"
 AIM = "20 Mtok/s a core or more, better 40; less than 1 s to the middle of an epoch"
 
 Measured = Mapping[str, Mapping[str, float]]
@@ -55,8 +58,9 @@ def measure(folder: Path, batch_tokens: int, max_mtok: float, peer_max_mtok: flo
     """
     corpus = open_local_corpus(folder)
     paths = [folder / entry.path for entry in corpus.shards("train")]
+    layouts = LAYOUTS_OF[corpus.recipe.attention]
 
-    def open_loader(layout: str = "packed", copies: str = "cycle", **more: Any) -> ArrowBatches:
+    def open_loader(layout: str = layouts[0], copies: str = "cycle", **more: Any) -> ArrowBatches:
         return ArrowBatches(corpus, batch_tokens=batch_tokens, layout=layout, copies=copies, **more)
 
     checked, _ = _timed(open_loader)
@@ -68,10 +72,15 @@ def measure(folder: Path, batch_tokens: int, max_mtok: float, peer_max_mtok: flo
     }
     batches = _rows_of_batches(open_loader(checksums=False), max_mtok)
     rates = {FLOOR: _rate(lambda: _gather(paths, len(batches[0]), max_mtok))}
-    for layout, copies in itertools.product(LAYOUTS, COPIES):
+    for layout, copies in itertools.product(
+        layouts, COPIES if corpus.recipe.stored else COPIES[:1]
+    ):
         loader = open_loader(layout, copies, checksums=False)
         rates[kind_of(layout, copies)] = _rate(functools.partial(_read, loader, max_mtok))
-    rates[PEER] = _peer(paths, folder / "tokenizer.json", batches, loader.lengths, peer_max_mtok)
+    if corpus.recipe.attention == "two_stream":
+        loader = open_loader("lanes", checksums=False)
+        rates[WITH_MASKS] = _rate(functools.partial(_read, loader, max_mtok, masks=True))
+    rates[PEER] = _rate(_peer(corpus, paths, batches, loader.lengths, peer_max_mtok))
     return {"Mtok/s": rates, "seconds": seconds}
 
 
@@ -87,10 +96,15 @@ def _rate(step: Callable[[], int]) -> float:
     return tokens / 1e6 / seconds
 
 
-def _read(loader: ArrowBatches, max_mtok: float) -> int:
-    """Makes batches, including the shuffle of the epoch; returns the number of tokens."""
-    tokens = 0
+def _read(loader: ArrowBatches, max_mtok: float, *, masks: bool = False) -> int:
+    """Makes batches, including the shuffle of the epoch; returns the number of tokens.
+
+    With `masks`, also those of factorization orders, which say what each token sees.
+    """
+    tokens, reuse_len = 0, loader.corpus.recipe.rules.reuse_len
     for batch in loader:
+        if masks:
+            permutation_mask(batch["ranks"], batch["special_tokens_mask"], reuse_len)
         tokens += int(batch["num_tokens"])
         if tokens >= max_mtok * 1e6:
             break
@@ -143,25 +157,41 @@ def _record_batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
 
 
 def _peer(
+    corpus: Corpus,
     paths: Sequence[Path],
-    tokenizer: Path,
     batches: Sequence[Array],
     lengths: Array,
     max_mtok: float,
-) -> float:
-    """Measures the usual alternative on the rows of our first batches, in the same order."""
+) -> Callable[[], int]:
+    """Returns what makes the usual batches of the rows of our first batches, in the same order."""
     # These imports take seconds, and the process that writes the report does not need them.
+    import transformers
     from torch.utils.data import DataLoader
-    from transformers import DataCollatorForLanguageModeling
 
     from benchmarks.peers import load_fast_tokenizer
 
+    attention = corpus.recipe.attention
+    name, options = {
+        "bidirectional": ("DataCollatorForLanguageModeling", {}),
+        "causal": ("DataCollatorForLanguageModeling", {"mlm": False}),
+        "two_stream": ("DataCollatorForPermutationLanguageModeling", {}),
+    }[attention]
+    tokenizer = load_fast_tokenizer(Path(corpus.folder, "tokenizer.json"))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
     sums = np.cumsum([lengths[rows].sum() for rows in batches])
     rows = np.concatenate(batches[: int(np.searchsorted(sums, max_mtok * 1e6)) + 1])
     dataset: Any = as_dataset(paths).select_columns(["input_ids"]).select(rows)
-    collator: Any = DataCollatorForLanguageModeling(tokenizer=load_fast_tokenizer(tokenizer))
+    collator: Any = getattr(transformers, name)(tokenizer=tokenizer, **options)
     loader = DataLoader(dataset, batch_size=len(batches[0]), collate_fn=collator)
-    return _rate(lambda: sum(int(batch["attention_mask"].sum()) for batch in loader))
+
+    def read() -> int:
+        found = (
+            batch.get("attention_mask", torch.ones_like(batch["input_ids"])) for batch in loader
+        )
+        return sum(int(attended.sum()) for attended in found)
+
+    return read
 
 
 def report(title: str, repeats: Sequence[Measured]) -> str:

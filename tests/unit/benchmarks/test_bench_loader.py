@@ -3,8 +3,9 @@ import sys
 import pytest
 
 from benchmarks import loader
-from benchmarks.loader import FLOOR, PEER, kind_of
+from benchmarks.loader import COPIES, FLOOR, PEER, WITH_MASKS, kind_of
 from tests.support.sample_builds import corpus
+from transforms.objectives import OBJECTIVES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cores are pinned on Linux only")
 
@@ -18,21 +19,30 @@ def tables(shown: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
+KINDS = {
+    "bert": [kind_of(layout, copies) for layout in ("packed", "padded") for copies in COPIES],
+    "gpt": [kind_of(layout, "cycle") for layout in ("packed", "padded", "lanes")],
+    "xlnet": [*(kind_of("lanes", copies) for copies in COPIES), WITH_MASKS],
+}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("recipe", KINDS)
 def test_measures_batches_beside_the_floor_and_the_usual_path(
-    capsys: pytest.CaptureFixture[str],
+    recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("datasets")
     options = ["--batch-tokens", "4096", "--repeat", "1", "--peer-mtok", "0.01"]
-    assert loader.main(["--data", str(corpus("bert")), *options]) == 0
+    assert loader.main(["--data", str(corpus(recipe)), *options]) == 0
     shown = capsys.readouterr().out
     rows = tables(shown)
-    kinds = [kind_of(layout, copies) for layout in loader.LAYOUTS for copies in loader.COPIES]
+    kinds = KINDS[recipe]
     for step in (FLOOR, PEER, *kinds):
         assert all(float(value) > 0 for value in rows[step])
     assert float(rows["go to the middle of an epoch and take a batch"][0]) >= 0
     assert rows[FLOOR][1] == rows[PEER][2] == "1"
-    assert "`bert`, L 128, batches of 4096 tokens" in shown
+    length = OBJECTIVES[recipe].max_seq_length
+    assert f"`{recipe}`, L {length}, batches of 4096 tokens" in shown
     assert "Aim: 20 Mtok/s" in shown
     assert "Versions: shardmill" in shown
 
