@@ -8,7 +8,6 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import offsets_of
 from transforms.arrays.randomness import DRAWS, random_key
 from transforms.arrays.spans import Spans
 from transforms.checks.context_spans import examine_halves
@@ -16,7 +15,7 @@ from transforms.contract.axes import Batch
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.halves import find_halves, half_goals
+from transforms.corruption.halves import half_goals, half_offsets, mirrored_halves
 from transforms.corruption.selector import Selector
 
 SHARE = 6
@@ -25,12 +24,12 @@ SHARE = 6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ContextTable:
-    """What spans are chosen from; places are those of `transforms.corruption.halves.Halves`.
+    """What spans are chosen from; for places see `transforms.corruption.halves`.
 
     Attributes:
       offsets: int64[H + 1] of the halves, in places.
       goals: int64[H]; how many tokens of each half are selected.
-      mirrored: As that of `Halves`.
+      mirrored: bool[H]; the half is read from its end to its begin.
       start_at: uint16[T]; the first place in the half, from each on, where a word begins, else the
         half's size.
       special: int64[S]; the places of special tokens in their half.
@@ -97,26 +96,31 @@ class ContextSpans(Selector[ContextTable]):
             raise ValueError(f"num_predict must be at least 0, got {self.num_predict}")
 
     def prepare(self, examples: Examples) -> ContextTable:
-        from transforms.corruption.permuted_loops import find_next
+        from transforms.corruption.permuted_loops import find_starts
 
-        halves = find_halves(examples)
-        offsets = halves.offsets
-        special = halves.in_text_order(examples.special)
-        begins = halves.in_text_order(_word_starts(examples))
-        barred = np.zeros(len(special), np.bool_) if self.special_targets else special
-        starts = (begins | special) & ~barred
+        offsets = half_offsets(examples.offsets, examples.reuse_len)
+        mirrored = mirrored_halves(examples)
+        start_at = np.empty(len(examples.ids), np.uint16)
+        find_starts(
+            (offsets, mirrored),
+            _word_starts(examples),
+            examples.special,
+            self.special_targets,
+            start_at,
+        )
+        tokens = np.flatnonzero(examples.special)
+        special_offsets = np.searchsorted(tokens, offsets)
+        counts = np.diff(special_offsets)
+        places = tokens - np.repeat(offsets[:-1], counts)
+        ends = np.repeat(offsets[1:] - 1, counts) - tokens
         goals = half_goals(self.totals(np.diff(examples.offsets)), examples.reuse_len)
-        rooms = np.diff(offsets) - _sums(barred, offsets)
-        start_at = np.empty(len(special), np.uint16)
-        find_next(starts, offsets, start_at)
-        places = np.flatnonzero(special)
-        special_offsets = offsets_of(special)[offsets]
+        rooms = np.diff(offsets) - (0 if self.special_targets else counts)
         return ContextTable(
             offsets=offsets,
             goals=np.minimum(goals, rooms),
-            mirrored=halves.mirrored,
+            mirrored=mirrored,
             start_at=start_at,
-            special=places - np.repeat(offsets[:-1], np.diff(special_offsets)),
+            special=np.where(np.repeat(mirrored, counts), ends, places),
             special_offsets=special_offsets,
         )
 
@@ -167,8 +171,3 @@ def _word_starts(examples: Examples) -> Bool:
     if examples.word_starts is None:
         raise ValueError("spans of words are to be selected, and no words are known")
     return examples.word_starts
-
-
-def _sums(flags: Bool, offsets: Int64) -> Int64:
-    """Returns int64[H]: how many flags there are in each range."""
-    return np.diff(offsets_of(flags)[offsets])

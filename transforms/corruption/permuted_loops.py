@@ -37,21 +37,32 @@ def _below(bits: np.uint64, bound: int) -> np.int64:
 
 
 @compiled
-def find_next(flags: Bool, offsets: Int64, found: Array) -> None:
-    """Fills in the first flagged place from each place on, in its half; else the half's size.
+def find_starts(
+    halves: tuple[Int64, Bool],
+    begins: Bool,
+    special: Bool,
+    special_targets: bool,
+    found: Array,
+) -> None:
+    """Fills in the first place from each place on where a span may begin; else the half's size.
 
-    Example: flags 0 1 0 | 0 1 with offsets 0 3 5 give 1 1 3 | 1 1.
+    Example, words that begin at tokens 1 and 4 of halves of 3 and 2 tokens: 1 1 3 | 1 1; with the
+    first one mirrored as well.
 
     Args:
-      flags: bool[T].
-      offsets: int64[H + 1] of the halves.
-      found: uint16[T].
+      halves: Their offsets, int64[H + 1], and which are mirrored, bool[H].
+      begins: bool[T]; tokens that begin a word.
+      special: bool[T]; special tokens.
+      special_targets: Whether a span may begin with them.
+      found: uint16[T], by place.
     """
-    for number in range(len(offsets) - 1):
-        begin = offsets[number]
-        following = offsets[number + 1] - begin
-        for place in range(following - 1, -1, -1):
-            if flags[begin + place]:
+    offsets, mirrored = halves
+    for half in range(len(offsets) - 1):
+        begin, end = offsets[half], offsets[half + 1]
+        following = end - begin
+        for place in range(end - begin - 1, -1, -1):
+            token = end - 1 - place if mirrored[half] else begin + place
+            if special_targets if special[token] else begins[token]:
                 following = place
             found[begin + place] = following
 

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,7 +10,8 @@ from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans
 from transforms.contract.oracle import uniformity
 from transforms.corruption.factorization import FactorizationOrder
-from transforms.corruption.halves import find_halves, half_goals, half_offsets
+from transforms.corruption.halves import half_goals, half_offsets, mirrored_halves
+from transforms.corruption.permuted_loops import find_starts
 
 
 def rows_of(rows: int, length: int, reuse_len: int) -> Examples:
@@ -85,16 +87,20 @@ def test_halves() -> None:
     assert half_goals(np.array([85, 4]), 0).tolist() == [85, 4]
 
 
-def test_places_of_reversed_rows() -> None:
-    examples = Examples(
-        ids=np.array([*b"abcdeEDCBA"]).astype(np.uint16),
-        offsets=np.array([0, 5, 10]),
-        second_segment_start=np.array([5, 5]),
-        special=np.zeros(10, np.bool_),
-        backward=np.array([False, True]),
-        reuse_len=2,
-    )
-    halves = find_halves(examples)
-    assert halves.offsets.tolist() == [0, 2, 5, 7, 10]
-    assert bytes(halves.in_text_order(examples.ids).tolist()) == b"abcdeDEABC"
-    assert halves.mirrored.tolist() == [False, False, True, True]
+def test_halves_of_reversed_rows() -> None:
+    examples = rows_of(2, 5, 2)
+    assert mirrored_halves(examples).tolist() == [False] * 4
+    backward = dataclasses.replace(examples, backward=np.array([False, True]))
+    assert mirrored_halves(backward).tolist() == [False, False, True, True]
+
+
+def test_where_spans_may_begin() -> None:
+    halves = np.array([0, 3, 5]), np.array([False, True])
+    begins = np.array([0, 1, 0, 0, 1], np.bool_)
+    special = np.array([1, 0, 0, 1, 0], np.bool_)
+    found = np.empty(5, np.uint16)
+    find_starts(halves, begins, special, False, found)
+    # Token 4 is at place 0 of the mirrored half, and no word begins behind it.
+    assert found.tolist() == [1, 1, 3, 0, 2]
+    find_starts(halves, begins, special, True, found)
+    assert found.tolist() == [0, 1, 3, 0, 1]
