@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+_LIFT = 1 << 20
+"""More than any rank."""
+
 
 # One half; ranks -1 1 0 -1 2, and the token of rank 2 is special. 1: i may not attend to j.
 #   i = 0, plain            0 1 1 0 1
@@ -23,9 +26,9 @@ def permutation_mask(ranks: Tensor, special: Tensor, reuse_len: int) -> Tensor:
 
     Source: zihangdai/xlnet data_utils.py:579-643, _local_perm, and its parser.
     """
-    first = torch.arange(ranks.shape[1], device=ranks.device) < reuse_len
-    same_half = first[:, None] == first
+    # One comparison does it: the second half is lifted above all ranks of the first. So its tokens
+    # see all of the first half, and even its plain ones are hidden from the first half.
+    lift = torch.where(torch.arange(ranks.shape[1], device=ranks.device) < reuse_len, 0, _LIFT)
     # A special token is one step behind, so that it sees itself; a plain one is before all.
-    own = (ranks + special).clamp(min=0)
-    later = (ranks >= 0)[:, None, :] & (own[:, :, None] <= ranks[:, None, :])
-    return later & same_half | (first[:, None] & ~first)
+    own = (ranks + special).clamp(min=0) + lift
+    return own.int()[:, :, None] <= (ranks + lift).int()[:, None, :]
