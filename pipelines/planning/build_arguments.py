@@ -117,7 +117,7 @@ def _parser() -> Parser:
         type=finite(0, 1, below=True),
         default=None,
         metavar="F",
-        help="share of the documents held out (0.005; of few documents as many as pairs need)",
+        help="share of the documents held out (0.005; of few documents as many as a recipe needs)",
     )
     add_run_options(parser)
     return parser

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from schemas.manifest import add_up
 from schemas.manifest_parts import Split
 from transforms.objectives.recipe import Recipe
 
@@ -41,16 +42,11 @@ def stream_facts(split: Split, statistics: Mapping[str, int], recipe: Recipe) ->
     """Returns the facts of a split with rows; None where rows are no documents side by side."""
     if not recipe.segment.of_streams or not split.rows:
         return None
-    drawn: dict[str, int] = {}
-    for shard in split.shards:
-        for name, count in shard.drawn.items():
-            drawn[name] = drawn.get(name, 0) + count
-    named = [*([recipe.predict.name] if recipe.predict is not None else [])]
-    predicted = sum(statistics.get(f"{name}.predictions", 0) for name in named)
-    permuted = [each.targets.name for each in recipe.stored if not each.targets.holds_ids]
-    predicted += sum(statistics.get(f"{name}.targets", 0) for name in permuted)
-    halves = sum(statistics.get(f"{name}.pairs", 0) for name in permuted)
-    before = sum(statistics.get(f"{name}.first_before_last", 0) for name in permuted)
+    drawn = add_up(shard.drawn for shard in split.shards)
+    # Statistics have these names, whatever the loss is called.
+    predicted = statistics.get("lm.predictions", 0) + statistics.get("plm.targets", 0)
+    halves = statistics.get("plm.pairs", 0)
+    before = statistics.get("plm.first_before_last", 0)
     documents = sum(shard.documents for shard in split.shards)
     tokens, lost = drawn.get("stream.tokens", 0), drawn.get("stream.lost", 0)
     return StreamFacts(

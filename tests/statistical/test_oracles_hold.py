@@ -58,6 +58,17 @@ def test_parity_settings() -> None:
     check(dataclasses.replace(bert, layout=layout, max_seq_length=24), 1)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(OBJECTIVES["xlnet"].parity),
+        {"segment.bi_data": False, "corrupt.0.rewrite.perm_size": 8},
+    ],
+)
+def test_other_orders(settings: dict[str, bool | int]) -> None:
+    check(recipe_from("xlnet", {**settings, "max_seq_length": 64, "copies": 3}), 1)
+
+
 @pytest.mark.parametrize("unit", ["windows_per_token", "disjoint_trigrams"])
 @pytest.mark.parametrize("rate", [0.02, 0.05, 0.2])
 @pytest.mark.parametrize("length", [24, 512])

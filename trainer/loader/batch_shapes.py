@@ -12,14 +12,15 @@ from trainer.rows.layouts import BatchLayout, Packed, Padded
 from trainer.rows.masked_rows import RowSource
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import BIDIRECTIONAL, CAUSAL, TWO_STREAM
 from transforms.objectives.recipe import Recipe
 
 LAYOUTS = ("packed", "padded")
 """Layouts of rows that stand for themselves."""
 LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
-    "bidirectional": LAYOUTS,
-    "causal": (*LAYOUTS, "lanes"),
-    "two_stream": ("lanes",),
+    BIDIRECTIONAL: LAYOUTS,
+    CAUSAL: (*LAYOUTS, "lanes"),
+    TWO_STREAM: ("lanes",),
 }
 """Layouts of batches, by the attention of the recipe."""
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from schemas.columns import column_of
 from schemas.errors import UsageError
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import BIDIRECTIONAL
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
-BIDIRECTIONAL = "bidirectional"
 _OWN = ("corrupt", "copies")
 """The fields that rows do not determine: how tokens are masked, and for how many epochs."""
 

@@ -9,11 +9,12 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.causal import CausalModel
-from trainer.models.family import CAUSAL, made
+from trainer.models.family import made, refuse_apart
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.of_recipes import shared_tasks
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import CAUSAL
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,8 @@ class CausalFamily(Architecture):
                 f"for a memory of {recipe.memory} tokens; train transformer-xl-base on it, or "
                 "build gpt"
             )
-        if self.layout == "padded" and getattr(recipe.predict, "keep_apart", False):
-            raise UsageError(
-                f"--model {name} cannot keep the documents of a row apart, which {corpus.folder} "
-                "asks for (predict.keep_apart); train gpt2 on it, or build it without"
-            )
+        if self.layout == "padded":
+            refuse_apart(name, corpus)
 
     def make(
         self,

@@ -11,7 +11,7 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.electra import DISCRIMINATOR, GENERATOR, Electra
-from trainer.models.family import BidirectionalFamily, model_errors
+from trainer.models.family import BidirectionalFamily, model_errors, only_build
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.corpus import Corpus
@@ -41,12 +41,7 @@ class ElectraFamily(BidirectionalFamily):
         entity_embeddings: str | None,
     ) -> Electra:
         """Makes both models."""
-        corpus, *others = corpora
-        if others:
-            raise UsageError(
-                f"--model {name} learns one recipe, and not a mixture; train it on the folder of "
-                f"one member, such as {corpus.folder}"
-            )
+        corpus = only_build(name, corpora)
         _check_tasks(name, corpus)
         with model_errors(name):
             if not os.path.isdir(name):

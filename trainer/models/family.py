@@ -11,9 +11,7 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
-
-BIDIRECTIONAL, CAUSAL, TWO_STREAM = "bidirectional", "causal", "two_stream"
-"""Which tokens a token may attend to; see `Recipe.attention`."""
+from transforms.contract.axes import BIDIRECTIONAL
 
 
 class Family(Protocol):
@@ -25,7 +23,8 @@ class Family(Protocol):
       subfolder: Where the configuration lies in a folder that a run has saved; "" at its top.
       has_pairs: Whether there are models for pairs of segments.
       needs_padding: Whether the vocabulary must have a padding token.
-      attention: All kinds of attention that its models may have.
+      attention: All kinds of attention that its models may have, see
+        `transforms.contract.axes.ATTENTIONS`.
       attention_dropout: Field of the dropout of attention weights that the models here cannot
         have; "" if there is none.
       fields: What fields are set to while a model is made. They are saved as they were.
@@ -118,6 +117,31 @@ class BidirectionalFamily:
     def check(self, name: str, config: Any, corpus: Corpus) -> None:
         if getattr(config, "is_decoder", False):
             raise UsageError(f"--model {name} is a decoder; masked tokens need an encoder")
+
+
+def only_build(name: str, corpora: Sequence[Corpus]) -> Corpus:
+    """Returns the build, for models that learn no mixtures.
+
+    Raises:
+      UsageError: if there are several.
+    """
+    corpus, *others = corpora
+    if others:
+        raise UsageError(
+            f"--model {name} learns one recipe, and not a mixture; train it on the folder of "
+            f"one member, such as {corpus.folder}"
+        )
+    return corpus
+
+
+def refuse_apart(name: str, corpus: Corpus) -> None:
+    """Raises UsageError if documents are to be kept apart, for models that cannot do it."""
+    predict = corpus.recipe.predict
+    if predict is not None and predict.keep_apart:
+        raise UsageError(
+            f"--model {name} cannot keep the documents of a row apart, which {corpus.folder} "
+            "asks for (predict.keep_apart); train gpt2 on it, or build it without"
+        )
 
 
 @contextlib.contextmanager

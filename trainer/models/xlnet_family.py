@@ -24,13 +24,14 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.causal_families import ends_with, next_token_task
-from trainer.models.family import CAUSAL, TWO_STREAM, made
+from trainer.models.family import made, only_build, refuse_apart
 from trainer.models.xlnet import XLNet
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.permuted import PermutedTask
 from trainer.tasks.task import Task
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import CAUSAL, TWO_STREAM
 
 TYPES: Mapping[str, str] = {CAUSAL: "uni", TWO_STREAM: "bi"}
 """`attn_type` of the configuration for an attention."""
@@ -72,11 +73,7 @@ class XLNetFamily:
                 f"need {expected!r}; set it, or train "
                 f"{'transformer-xl-base' if expected == 'uni' else 'xlnet-base'}"
             )
-        if getattr(recipe.predict, "keep_apart", False):
-            raise UsageError(
-                f"--model {name} cannot keep the documents of a row apart, which {corpus.folder} "
-                "asks for (predict.keep_apart); train gpt2 on it, or build it without"
-            )
+        refuse_apart(name, corpus)
         reused = recipe.rules.reuse_len
         for field, needed in (("mem_len", recipe.memory), ("reuse_len", reused)):
             given = getattr(config, field)
@@ -95,12 +92,7 @@ class XLNetFamily:
         entity_embeddings: str | None,
     ) -> XLNet:
         """Makes the model with its vocabulary head."""
-        corpus, *others = corpora
-        if others:
-            raise UsageError(
-                f"--model {name} learns one recipe, and not a mixture; train it on the folder of "
-                f"one member, such as {corpus.folder}"
-            )
+        corpus = only_build(name, corpora)
         task = _task(name, corpus)
         recipe = corpus.recipe
         ends_with(config, corpus)

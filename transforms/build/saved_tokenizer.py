@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.vocabulary import Vocabulary
+from transforms.contract.axes import CAUSAL, TWO_STREAM
 from transforms.objectives.recipe import Recipe
 
 TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"
@@ -53,8 +54,8 @@ def tokenizer_files(
     # The build encodes text whole; how much of it a model takes is in the configuration.
     tokenizer["truncation"] = tokenizer["padding"] = None
     names = vocabulary.names
-    causal = all(recipe.attention == "causal" for recipe in recipes)
-    permuted = all(recipe.attention == "two_stream" for recipe in recipes)
+    causal = all(recipe.attention == CAUSAL for recipe in recipes)
+    permuted = all(recipe.attention == TWO_STREAM for recipe in recipes)
     types = [] if causal else ["token_type_ids"]
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -104,7 +105,7 @@ def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
     layout = paired.layout
     # A separator that packing puts behind lines, turns or documents ends a text as a suffix does.
     inner = tuple(dict.fromkeys(role for part in paired.parts for role in part.inner_roles))
-    if paired.attention == "causal":
+    if paired.attention == CAUSAL:
         # The end-of-document token is left to what goes on: to the next text, or to the model.
         inner = ()
     between, suffix = layout.between or inner, layout.suffix or inner

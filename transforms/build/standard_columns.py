@@ -10,7 +10,7 @@ from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import positions_in_row, range_indices
-from transforms.contract.axes import Pair
+from transforms.contract.axes import TWO_STREAM, Pair
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
@@ -82,7 +82,7 @@ def _token_columns(recipe: Recipe) -> Sequence[Column]:
     """Returns the columns that have a value a token, before those of labels of their own."""
     if recipe.predict is not None:
         return (*CAUSAL_COLUMNS, *([POSITIONS] if recipe.predict.keep_apart else []))
-    if recipe.attention == "two_stream":
+    if recipe.attention == TWO_STREAM:
         return PERMUTED_COLUMNS
     # Without stored masks there are no labels of masked tokens.
     return (*COLUMNS, *([LABELS] if recipe.stored else []))
@@ -106,7 +106,7 @@ def standard_columns(
     found: Sequence[Array]
     if recipe.predict is not None:
         found = _causal(batch, recipe, vocabulary)
-    elif recipe.attention == "two_stream":
+    elif recipe.attention == TWO_STREAM:
         found = _permuted(batch, copy)
     else:
         found = _masked(views, copy, labelled=bool(recipe.stored))

@@ -23,7 +23,7 @@ def examine_halves(batch: StoredBatch, rules: RowRules, goals: Int64, *, exact: 
 
     targets, specials = (np.zeros((len(batch.selected), 2), np.int64) for _ in range(2))
     count_targets(
-        (batch.selected.values, batch.seen, batch.selected.offsets),
+        (batch.selected.values, batch.selected.offsets),
         (batch.special, batch.offsets),
         batch.copies,
         rules.reuse_len,

@@ -8,23 +8,22 @@ from transforms.arrays.compiled import compiled
 
 @compiled
 def count_targets(
-    lists: tuple[Array, Array, Int64],
+    lists: tuple[Array, Int64],
     rows: tuple[Bool, Int64],
     copies: int,
     border: int,
     found: tuple[Int64, Int64],
-) -> int:
+) -> None:
     """Counts what each half of each row and copy has a rank for.
 
     Args:
-      lists: uint16[P] positions, uint16[P] ranks, and int64[R * C + 1]: where those of each row and
-        copy begin.
+      lists: uint16[P] positions, and int64[R * C + 1]: where those of each row and copy begin.
       rows: bool[T], special tokens, and int64[R + 1], the offsets of rows.
       copies: C.
       border: Where the second half of rows begins; 0 for rows without halves.
       found: int64[R * C, 2] twice; are filled with targets and special tokens of the halves.
     """
-    positions, _, offsets = lists
+    positions, offsets = lists
     special, row_offsets = rows
     targets, specials = found
     for number in range(len(offsets) - 1):
@@ -36,7 +35,6 @@ def count_targets(
                 specials[number, half] += 1
             else:
                 targets[number, half] += 1
-    return len(offsets) - 1
 
 
 @compiled
@@ -68,11 +66,11 @@ def _in_blocks(positions: Array, ranks: Array, base: int, block: int) -> bool:
 @compiled
 def check_ranks(
     lists: tuple[Array, Array, Int64], border: int, block: int, wrong: Bool, counts: Int64
-) -> int:
+) -> None:
     """Checks that the ranks of a half are 0, 1, 2, ... in some order, block after block.
 
     Args:
-      lists: As those of `count_targets`.
+      lists: uint16[P] positions, uint16[P] ranks, and where those of each row and copy begin.
       border: Where the second half of rows begins; 0 for rows without halves.
       block: Tokens of a block; at least those of a half where all of it is permuted.
       wrong: bool[R * C, 2]; is set where ranks are no order, and where blocks are out of order.
@@ -102,4 +100,3 @@ def check_ranks(
                     counts[0] += 1
                     counts[1] += ranks[low] < ranks[high - 1]
             low = high
-    return mark

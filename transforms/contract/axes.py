@@ -88,7 +88,7 @@ class Predict(Protocol):
         ...
 
 
-ATTENTIONS = ("bidirectional", "causal", "two_stream")
+BIDIRECTIONAL, CAUSAL, TWO_STREAM = ATTENTIONS = ("bidirectional", "causal", "two_stream")
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
 no place in it."""
 

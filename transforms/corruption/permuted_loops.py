@@ -223,7 +223,7 @@ def select_targets(
 @compiled
 def permute(
     positions: Int64, counts: Int64, offsets: Int64, block: int, key: np.uint64, ranks: Array
-) -> int:
+) -> None:
     """Draws the rank of every position in its half, see `FactorizationOrder`.
 
     Args:
@@ -248,7 +248,6 @@ def permute(
             ranks[index] = ranks[other]
             ranks[other] = index - begin
         begin = end
-    return begin
 
 
 @compiled
@@ -258,7 +257,7 @@ def gather_copy(
     offsets: Int64,
     list_offsets: Int64,
     found: tuple[Array, Array],
-) -> int:
+) -> None:
     """Writes the positions and ranks of one copy where they belong among those of all copies.
 
     Args:
@@ -280,4 +279,3 @@ def gather_copy(
             places[at] = ranks[index]
             at += 1
             index += 1
-    return index

@@ -14,7 +14,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list, interleave
 from transforms.arrays.ragged import offsets_of
 from transforms.checks.selection import examine_lists
-from transforms.contract.axes import Copy
+from transforms.contract.axes import BIDIRECTIONAL, TWO_STREAM, Copy
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -43,7 +43,7 @@ modules, which cannot be names of modules in them."""
 class _NamedTargets(Part):
     """Targets of one loss, which has their name."""
 
-    attention: ClassVar[str] = "bidirectional"
+    attention: ClassVar[str] = BIDIRECTIONAL
     holds_ids: ClassVar[bool] = True
 
     name: str = "mlm"
@@ -126,7 +126,7 @@ class PermutedTokens(MaskedTokens):
       there are as many as the recipe has copies.
     """
 
-    attention: ClassVar[str] = "two_stream"
+    attention: ClassVar[str] = TWO_STREAM
     holds_ids: ClassVar[bool] = False
     standard: ClassVar[bool] = False
     task: ClassVar[str] = "permuted"

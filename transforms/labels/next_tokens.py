@@ -8,6 +8,7 @@ import numpy as np
 from schemas.columns import DOCUMENTS
 from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.contract.axes import CAUSAL
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -30,7 +31,7 @@ class NextTokens(Part):
       predicts the first token of a document from the one before, unless eod_mask_loss is set.
     """
 
-    attention: ClassVar[str] = "causal"
+    attention: ClassVar[str] = CAUSAL
     name: ClassVar[str] = "lm"
     needs: ClassVar[frozenset[str]] = frozenset({DOCUMENTS})
 

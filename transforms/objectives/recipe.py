@@ -10,7 +10,7 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import Pair, Predict, Rewrite, Segment, Select, Targets
+from transforms.contract.axes import BIDIRECTIONAL, Pair, Predict, Rewrite, Segment, Select, Targets
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules, StoredCorruption
 from transforms.corruption.rewrite import MaskRandomKeep
@@ -177,7 +177,7 @@ class Recipe:
                 f"{self.name}: {type(self.segment).__name__} does not go with "
                 f"{type(self.pair).__name__}, which makes a recipe {pairs} pairs",
                 "segment",
-                self._takes,
+                lambda segment: _fit(segment, self.pair),
             )
         if self.pair.of_streams != self.segment.of_streams:
             streams = self.segment.of_streams
@@ -186,9 +186,7 @@ class Recipe:
                 f"{'streams' if streams else 'windows of sentences'}, and "
                 f"{type(self.pair).__name__} does not take them",
                 "pair",
-                lambda pair: (
-                    pair.of_streams == streams and bool(pair.relations) == self.segment.for_pairs
-                ),
+                lambda pair: _fit(self.segment, pair),
             )
         reused = self.segment.reused(self.capacity)
         if reused + 2 > self.capacity:
@@ -197,11 +195,6 @@ class Recipe:
                 f"max_seq_length of {self.max_seq_length}, which has {self.layout.overhead(2)} "
                 f"special tokens and a token of each segment besides; got {reused}"
             )
-
-    def _takes(self, segment: Segment) -> bool:
-        """Returns whether the pairing takes the windows of a segment."""
-        pairs = bool(self.pair.relations)
-        return segment.for_pairs == pairs and segment.of_streams == self.pair.of_streams
 
     def _check_order(self) -> None:
         """Refuses an order or a memory that rows are not made for."""
@@ -282,7 +275,7 @@ class Recipe:
         """Which tokens a model may see, see `transforms.contract.axes.ATTENTIONS`."""
         if self.predict is not None:
             return self.predict.attention
-        return self.corrupt[0].targets.attention if self.corrupt else "bidirectional"
+        return self.corrupt[0].targets.attention if self.corrupt else BIDIRECTIONAL
 
     @property
     def segments(self) -> int:
@@ -405,6 +398,11 @@ class Recipe:
     def schema(self, vocabulary: Vocabulary) -> pa.Schema:
         """Returns the Arrow schema of its shards."""
         return columns.schema_of(self.columns(vocabulary.id_type))
+
+
+def _fit(segment: Segment, pair: Pair) -> bool:
+    """Returns whether a pairing takes the windows of a segment."""
+    return segment.for_pairs == bool(pair.relations) and segment.of_streams == pair.of_streams
 
 
 def _parts_of(value: object) -> Iterator[Part]:

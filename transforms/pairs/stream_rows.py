@@ -1,28 +1,19 @@
 """Takes the windows of a stream as they are."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from schemas.records import StreamPacking, Windows
-from transforms.contract.axes import PairTask
-from transforms.pairs.pairing import Pairing
+from schemas.records import Windows
+from transforms.pairs.pair_segments import SingleSegment
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StreamRows(Pairing):
+class StreamRows(SingleSegment):
     """No second segment: each window of a stream is a row."""
 
     of_streams: ClassVar[bool] = True
-    segments: ClassVar[int] = 1
-    relations: ClassVar[Sequence[str]] = ()
-    task: ClassVar[PairTask | None] = None
 
-    @property
-    def labels(self) -> Mapping[str, int]:
-        return {}
-
-    def pair(self, packing: StreamPacking, capacity: int, rng: np.random.Generator) -> Windows:
+    def pair(self, packing: Any, capacity: int, rng: np.random.Generator) -> Windows:
         return Windows(packing.tokens, packing.windows, stream=packing.stream, drawn=packing.drawn)

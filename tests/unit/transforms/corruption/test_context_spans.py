@@ -187,7 +187,7 @@ lists = (at - np.repeat(examples.offsets[:-1], np.diff(offsets))).astype(np.uint
 check_ranks(lists, 32, 16, wrong, counts)
 assert not wrong.any()
 found = np.zeros((6, 2), np.int64), np.zeros((6, 2), np.int64)
-count_targets(lists, (examples.special, examples.offsets), 1, 32, found)
+count_targets((lists[0], offsets), (examples.special, examples.offsets), 1, 32, found)
 print(targets_of(ContextSpans(), examples), ranks.tolist(), counts, found)
 """
     found = {
