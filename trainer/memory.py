@@ -28,7 +28,7 @@ class Memory:
           plain: The `trainer.models.trainable.TrainableModel`; nothing is done if it has no state.
           batches: Of this process in a step.
         """
-        self._stateful = bool(getattr(plain, "stateful", False))
+        self._stateful: bool = plain.stateful
         self._states: list[State | None] = [None] * batches
 
     def terms(self, model: Any, batch: Batch, number: int) -> Mapping[str, LossTerm]:

@@ -31,7 +31,7 @@ def lanes_of(data: TrainingData, options: TrainOptions, model: Any) -> int | Non
                 f"--lanes {options.lanes} is for a model that takes rows in lanes, and "
                 f"{options.model} takes each row on its own; leave it out"
             )
-        if getattr(model, "stateful", False):
+        if model.stateful:
             raise UsageError(
                 f"--model {options.model} remembers the rows before, so its layout must be lanes, "
                 f"and is {model.layout}"

@@ -15,6 +15,7 @@ from trainer.loader.batches import ArrowBatches
 from trainer.loader.prefetch import Prefetch
 from trainer.loop import Loop
 from trainer.meter import Meter
+from trainer.models.trainable import with_defaults
 from trainer.optim import Lamb, adamw, parameter_groups
 from trainer.processes import Processes
 from trainer.rows.layouts import Batch
@@ -60,7 +61,7 @@ def _part(logits: Tensor, labels: Tensor) -> LossTerm:
 def loop_of(model: Any, batches: ArrowBatches, **changes: Any) -> Loop:
     fields = {
         "model": model,
-        "plain": model,
+        "plain": with_defaults(model),
         "optimizer": adamw(parameter_groups(model, 0.01), 0.1),
         "rate": lambda step: 0.1 / (1 + step),
         "batches": batches,

@@ -84,9 +84,13 @@ def test_what_is_not_finite_is_forgotten() -> None:
 
 
 def test_a_model_without_a_state() -> None:
-    def plain(given: Any) -> Any:
-        return {"lm": LossTerm(given["number"].sum(), torch.tensor(0))}
+    class Plain:
+        stateful = False
 
+        def __call__(self, given: Any) -> Any:
+            return {"lm": LossTerm(given["number"].sum(), torch.tensor(0))}
+
+    plain = Plain()
     memory = Memory(plain, 2)
     assert float(memory.terms(plain, batch(1, 2), 0)["lm"].loss) == 3
     assert memory.gathered(ALONE) == {}
