@@ -9,6 +9,7 @@ from tests.packaging.imports import ROOT, Graph, circles, import_graph, room_of
 
 ROOMS = (
     "schemas",
+    "transforms.kernels",
     "transforms.arrays",
     "transforms.text",
     "transforms.files",

@@ -2,5 +2,5 @@
 
 Checks are given stored rows, values and protocols; they know neither recipes nor parts.
 
-May import: contract, tokens, arrays, schemas.
+May import: kernels, contract, tokens, arrays, schemas.
 """

@@ -19,7 +19,7 @@ def examine_halves(batch: StoredBatch, rules: RowRules, goals: Int64, *, exact: 
         halves have one goal.
       exact: It is as many; else it may be fewer, by the special tokens of the half.
     """
-    from transforms.checks.permuted_loops import count_targets
+    from transforms.kernels.permuted_counts import count_targets
 
     targets, specials = (np.zeros((len(batch.selected), 2), np.int64) for _ in range(2))
     count_targets(

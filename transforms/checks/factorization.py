@@ -17,7 +17,7 @@ def examine_ranks(batch: StoredBatch, rules: RowRules, block: int) -> Findings:
       rules: Of the recipe.
       block: Tokens of a block that is permuted; at least those of a half to permute all of it.
     """
-    from transforms.checks.permuted_loops import check_ranks
+    from transforms.kernels.permuted_counts import check_ranks
 
     wrong = np.zeros((len(batch.selected), 2), np.bool_)
     counts = np.zeros(2, np.int64)

@@ -2,5 +2,5 @@
 
     units and budgets --select--> spans --rewrite--> ids --targets--> columns
 
-May import: checks, contract, arrays, schemas.
+May import: kernels, checks, contract, arrays, schemas.
 """

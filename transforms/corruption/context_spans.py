@@ -96,7 +96,7 @@ class ContextSpans(Selector[ContextTable]):
             raise ValueError(f"num_predict must be at least 0, got {self.num_predict}")
 
     def prepare(self, examples: Examples) -> ContextTable:
-        from transforms.corruption.permuted_loops import find_starts
+        from transforms.kernels.permuted import find_starts
 
         offsets = half_offsets(examples.offsets, examples.reuse_len)
         mirrored = mirrored_halves(examples)
@@ -131,7 +131,7 @@ class ContextSpans(Selector[ContextTable]):
         return lengths // SHARE
 
     def select(self, batch: Batch[ContextTable], rng: np.random.Generator) -> Spans:
-        from transforms.corruption.permuted_loops import select_targets
+        from transforms.kernels.permuted import select_targets
 
         table = batch.units
         found = np.empty(int(table.goals.sum()) + len(table.special), np.int64)

@@ -58,7 +58,7 @@ class FactorizationOrder(Part):
     def rewrite(
         self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
     ) -> Array:
-        from transforms.corruption.permuted_loops import permute
+        from transforms.kernels.permuted import permute
 
         borders = half_offsets(examples.offsets, examples.reuse_len)
         counts = np.diff(np.searchsorted(spans.starts, borders))

@@ -137,7 +137,7 @@ class PermutedTokens(MaskedTokens):
         return selected_positions(self.name), ranks(self.name)
 
     def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
-        from transforms.corruption.permuted_loops import gather_copy
+        from transforms.kernels.permuted import gather_copy
 
         borders = [np.searchsorted(spans.starts, examples.offsets) for spans, _ in copies]
         offsets = offsets_of(np.diff(np.stack(borders, axis=1), axis=0).ravel())

@@ -172,7 +172,7 @@ def test_the_loops_are_the_python_that_they_are() -> None:
 import numpy as np, warnings
 warnings.simplefilter("ignore")
 from tests.unit.transforms.corruption.test_context_spans import ContextSpans, rows_of, targets_of
-from transforms.checks.permuted_loops import check_ranks, count_targets
+from transforms.kernels.permuted_counts import check_ranks, count_targets
 from transforms.corruption.factorization import FactorizationOrder
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans

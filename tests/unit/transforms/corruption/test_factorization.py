@@ -11,7 +11,7 @@ from transforms.arrays.spans import Spans
 from transforms.contract.oracle import uniformity
 from transforms.corruption.factorization import FactorizationOrder
 from transforms.corruption.halves import half_goals, half_offsets, mirrored_halves
-from transforms.corruption.permuted_loops import find_starts
+from transforms.kernels.permuted import find_starts
 
 
 def rows_of(rows: int, length: int, reuse_len: int) -> Examples:

@@ -1,39 +1,20 @@
-"""The loops over targets of permuted language models, compiled by Numba.
+"""The loops over targets of permuted language models.
 
-Numba takes half a second to import, so this module is imported by the functions that need it.
-
-Every half of a row draws from a stream of its own (SplitMix64), keyed by the copy's key and the
-number of the half, so that halves may be taken in any order.
+Every half of a row draws from a stream of its own, keyed by the copy's key and the number of the
+half, so that halves may be taken in any order.
 """
 
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from transforms.arrays.compiled import compiled
+from transforms.kernels.compiled import compiled
+from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
-_LOW = np.uint64(0xFFFFFFFF)
 _ONE = np.uint64(1)
 # Multiplied by a power of two, its six highest bits are another number for each power.
 _DE_BRUIJN, _S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 _POWERS = np.zeros(64, np.int64)
 _POWERS[[(int(_DE_BRUIJN) << power) % (1 << 64) >> 58 for power in range(64)]] = range(64)
-
-
-@compiled
-def mixed(state: np.uint64) -> np.uint64:
-    """Returns 64 random bits of a state, by the finaliser of SplitMix64 (Steele et al. 2014)."""
-    state = (state ^ (state >> _S30)) * _FACTOR_1
-    state = (state ^ (state >> _S27)) * _FACTOR_2
-    return state ^ (state >> _S31)
-
-
-@compiled
-def _below(bits: np.uint64, bound: int) -> np.int64:
-    """Scales 32 random bits to [0, bound)."""
-    return np.int64((bits * np.uint64(bound)) >> _S32)
 
 
 @compiled
@@ -108,14 +89,14 @@ def _take_spans(
     """
     size, rest, cursor = len(start_at), np.int64(goal), np.int64(0)
     while rest > 0 and cursor < size:
-        state += _STEP
+        state += STEP
         bits = mixed(state)
         words = np.int64(1)
-        while np.int64(bits & _LOW) >= law[words - 1]:
+        while low_bits(bits) >= law[words - 1]:
             words += 1
         words = min(words, rest)
         context = contexts[words]
-        before = _below(bits >> _S32, context)
+        before = below(bits, context)
         if cursor + before >= size:
             break
         low = np.int64(start_at[cursor + before])
@@ -199,14 +180,14 @@ def select_targets(
         barred = own[:0] if special_targets else own
         for place in barred:
             _mark(marks, place)
-        state = mixed(key + np.uint64(half) * _STEP)
+        state = stream_of(key, half)
         starts = start_at[begin : begin + size]
         rest, state = _take_spans(
             starts, law, contexts, of_tokens, barred, goals[half], state, marks
         )
         while rest > 0:
-            state += _STEP
-            at = _below(mixed(state) >> _S32, size)
+            state += STEP
+            at = below(mixed(state), size)
             if not _is_marked(marks, at):
                 _mark(marks, at)
                 rest -= 1
@@ -236,15 +217,15 @@ def permute(
     """
     begin = 0
     for half in range(len(counts)):
-        state = mixed(key + np.uint64(half) * _STEP)
+        state = stream_of(key, half)
         end = begin + counts[half]
         low, border = begin, offsets[half] + block
         for index in range(begin, end):
             while positions[index] >= border:
                 low, border = index, border + block
             # Inside-out: the token at a random place gives it to the new one.
-            state += _STEP
-            other = low + _below(mixed(state) >> _S32, index - low + 1)
+            state += STEP
+            other = low + below(mixed(state), index - low + 1)
             ranks[index] = ranks[other]
             ranks[other] = index - begin
         begin = end

@@ -1,9 +1,9 @@
-"""The loops of the checks of permuted targets, see `transforms.arrays.compiled`."""
+"""The loops of the checks of permuted targets, see `transforms.kernels.compiled`."""
 
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from transforms.arrays.compiled import compiled
+from transforms.kernels.compiled import compiled
 
 
 @compiled
