@@ -27,7 +27,7 @@ from transforms.files.inputs import (
 from transforms.files.planned_file import FormatError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
-from transforms.read.input_files import check_heads, match_inputs
+from transforms.read.input_files import check_heads, checked_before, match_inputs
 from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 
@@ -190,6 +190,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
 
 
 def ranges_of(files: Sequence[InputFile], text_bytes: int, options: RunOptions) -> list[FileRange]:
-    """Returns how the files are read in parallel."""
+    """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
     checks = enabled_checks(options.format, options.encoding)
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks)
+    checked = frozenset(file.path for file in checked_before(files))
+    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks, checked)
