@@ -84,6 +84,13 @@ class Plan(Generic[_Builder]):
         """The folder of the whole, and those of the builders that have their own."""
         return list(dict.fromkeys([self.output, *(builder.output for builder in self.builders)]))
 
+    @property
+    def shares(self) -> list[float]:
+        """The share of all text that each shard holds, about, by its number."""
+        held_out = self.shards.eval_below / 2**64
+        train = [(1 - held_out) / self.shards.train] * self.shards.train
+        return train + [held_out / max(self.shards.eval, 1)] * self.shards.eval
+
     def waves(self, missing: Collection[int]) -> list[frozenset[int]]:
         """Returns the shards still to build, in the groups that are built together."""
         ordered = sorted(missing)
