@@ -169,10 +169,25 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         identities=identities,
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
         wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
-        announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
+        announcement="\n".join(
+            filter(
+                None,
+                [source.announcement if source else "", held_out, idle_workers(options, shards)],
+            )
+        ),
         notes=(held_out,) if held_out else (),
         annotated=source.files if source else (),
         named=options.named_files,
+    )
+
+
+def idle_workers(options: RunOptions, shards: ShardPlan) -> str:
+    """Says that there are fewer shards than workers, if the user did not choose how many; or ""."""
+    if options.shards is not None or shards.train >= options.workers:
+        return ""
+    return (
+        f"--shards auto makes {shards.train} for {options.workers} workers, and a worker builds "
+        f"whole shards: --shards {2 * options.workers} keeps all of them busy"
     )
 
 
