@@ -66,16 +66,19 @@ def _delete_files(folder: Path) -> None:
 
 
 def _check_room(parent: str, text_bytes: float) -> None:
-    needed = _SPILLED * text_bytes
-    there = Path(parent).absolute()
-    there = next(each for each in (there, *there.parents) if each.exists())
-    free = shutil.disk_usage(there).free
+    needed, free = _SPILLED * text_bytes, free_bytes(parent)
     if free < needed:
         raise UsageError(
             f"the text that is dealt out to shards takes about {_in_words(needed)} of disk in "
             f"{parent}, and {_in_words(free)} are free: make room there, or name a folder on "
             "another disk with --temp-dir"
         )
+
+
+def free_bytes(folder: str) -> int:
+    """Returns the room on the disk of a folder, which need not be there yet."""
+    path = Path(folder).absolute()
+    return shutil.disk_usage(next(each for each in (path, *path.parents) if each.exists())).free
 
 
 def _in_words(size: float) -> str:

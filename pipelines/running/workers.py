@@ -134,6 +134,8 @@ class Workers:
             sys.path[:] = worker_path()
             worker.serve(connection, life, number)
             status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 1
         except BaseException:  # noqa: BLE001 - nothing of the parent's may go on here
             traceback.print_exc()
         finally:

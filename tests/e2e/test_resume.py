@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import pipelines.run_build
-from pipelines.running.runners import Runner
+from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError
 from schemas.manifest_file import parse_manifest
 from tests.support.killed_builds import entries, kill_half_way
@@ -96,7 +96,7 @@ def test_killed_before_the_manifest(
     def no_pipeline(*_: object) -> None:
         raise AssertionError("all shards are there")
 
-    monkeypatch.setattr(Runner, "run", no_pipeline)
+    monkeypatch.setattr(LocalRunner, "started", no_pipeline)
     assert build(tmp_path / "out") == 0
     assert (digests(tmp_path / "out"), shards(tmp_path / "out")) == (before, ids)
     assert not (tmp_path / "out" / ".shardmill").exists()
