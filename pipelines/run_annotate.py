@@ -50,6 +50,8 @@ def run_annotate(options: RunOptions) -> int:
     if options.dry_run:
         plan = make_plan(options, shuffle=runner.shuffle)
         sys.stdout.write(_plan_text(plan, options))
+        if spills := runner.spills(plan.output, plan.text_bytes):
+            sys.stdout.write(f"spilled  {spills}\n")
         return 0
     with Locks("annotate") as locks:
         locks.add(options.output)

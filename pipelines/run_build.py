@@ -31,7 +31,8 @@ def run_build(options: BuildOptions) -> int:
     began = time.monotonic()
     runner = choose_runner(options.beam_args, options.workers, options.temp_dir)
     if options.dry_run:
-        show_plan(make_plan(options, shuffle=runner.shuffle))
+        plan = make_plan(options, shuffle=runner.shuffle)
+        show_plan(plan, runner.spills(plan.output, plan.text_bytes))
         return 0
     if options.annotations and real_path(options.annotations) == real_path(options.output):
         raise UsageError(

@@ -83,6 +83,10 @@ class BeamRunner:
         given = self.options.get_all_options()
         return next((message for name, message in _LEAVING.items() if given.get(name)), None)
 
+    def spills(self, output: str, text_bytes: float) -> str:
+        """See `work.Runner`."""
+        return ""
+
     @contextlib.contextmanager
     def started(self, paths: Iterable[str]) -> Iterator["BeamRunner"]:
         """See `work.Runner`; Beam starts workers for each pipeline."""

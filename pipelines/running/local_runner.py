@@ -20,7 +20,7 @@ import pyarrow as pa
 from pipelines.running.jobs import Alone, TaskFailedError, Team, WorkerDiedError
 from pipelines.running.reasons import reason_of
 from pipelines.running.spill import SpillWriter, read_chunks, read_rejected, spilled_bytes
-from pipelines.running.spill_folder import spill_folder
+from pipelines.running.spill_folder import room_needed, spill_folder
 from pipelines.running.work import Shuffle, Work
 from pipelines.running.worker import set_file_systems
 from pipelines.running.workers import Workers
@@ -65,6 +65,10 @@ class LocalRunner:
         """See `work.Runner`."""
         return None
 
+    def spills(self, output: str, text_bytes: float) -> str:
+        """See `work.Runner`."""
+        return room_needed(_spill_parent(self.temp_dir, output), text_bytes)
+
     @contextlib.contextmanager
     def started(self, paths: Iterable[str]) -> Iterator["LocalRun"]:
         """Starts the processes that work on files with these paths."""
@@ -75,8 +79,9 @@ class LocalRunner:
         if self.workers == 1:
             yield LocalRun(team=Alone(), temp_dir=self.temp_dir)
             return
-        # A connection to a store must not be shared by processes.
-        fork = sys.platform == "linux" and all(map(is_local, paths))
+        # A connection to a store must not be shared by processes, and torch, which spaCy may have
+        # loaded, waits for ever for threads that were not forked.
+        fork = sys.platform == "linux" and "torch" not in sys.modules and all(map(is_local, paths))
         with Workers(self.workers, fork=fork) as team:
             yield LocalRun(team=team, temp_dir=self.temp_dir, beam_args=self.beam_args)
 
@@ -120,7 +125,8 @@ class LocalRun:
 
     def _run(self, work: Work) -> None:
         share = len(work.wanted) / len(work.shards.shards)
-        with spill_folder(self._spill_parent(work.output), share * work.text_bytes) as folder:
+        parent = _spill_parent(self.temp_dir, work.output)
+        with spill_folder(parent, share * work.text_bytes) as folder:
             read = ReadJob(
                 reader=work.reader,
                 folder=folder,
@@ -142,10 +148,12 @@ class LocalRun:
         for _ in self.team.run(BuildJob(writer=work.writer, folder=folder, shards=count), tasks):
             pass
 
-    def _spill_parent(self, output: str) -> str:
-        if self.temp_dir is not None:
-            return self.temp_dir
-        return join(output, WORK_FOLDER) if is_local(output) else tempfile.gettempdir()
+
+def _spill_parent(temp_dir: str | None, output: str) -> str:
+    """Returns the folder that spill folders lie in."""
+    if temp_dir is not None:
+        return temp_dir
+    return join(output, WORK_FOLDER) if is_local(output) else tempfile.gettempdir()
 
 
 def longest_first(ranges: Sequence[FileRange]) -> list[FileRange]:

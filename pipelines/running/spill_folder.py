@@ -65,13 +65,18 @@ def _delete_files(folder: Path) -> None:
             path.unlink()
 
 
+def room_needed(parent: str, text_bytes: float) -> str:
+    """Returns in words how much of the disk of a folder is needed."""
+    return f"about {_in_words(_SPILLED * text_bytes)} of disk in {parent}"
+
+
 def _check_room(parent: str, text_bytes: float) -> None:
-    needed, free = _SPILLED * text_bytes, free_bytes(parent)
-    if free < needed:
+    free = free_bytes(parent)
+    if free < _SPILLED * text_bytes:
         raise UsageError(
-            f"the text that is dealt out to shards takes about {_in_words(needed)} of disk in "
-            f"{parent}, and {_in_words(free)} are free: make room there, or name a folder on "
-            "another disk with --temp-dir"
+            f"the text that is dealt out to shards takes {room_needed(parent, text_bytes)}, and "
+            f"{_in_words(free)} are free: make room there, or name a folder on another disk with "
+            "--temp-dir"
         )
 
 

@@ -76,6 +76,9 @@ class Runner(Protocol):
     def leaves_early(self) -> str | None:
         """The message of a run that does not wait for the shards, None if it waits."""
 
+    def spills(self, output: str, text_bytes: float) -> str:
+        """Returns what is needed of a disk besides the output, in words, "" if nothing is."""
+
     def started(self, paths: Iterable[str]) -> contextlib.AbstractContextManager[Run]:
         """Starts it, for work on files with these paths; it ends when the context is left.
 
