@@ -1,13 +1,11 @@
 import dataclasses
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Examples, Int64
+from schemas.records import Examples
 from tests.oracles.streams import examples_of
-from transforms.arrays.spans import Spans, spans_of_units
 from transforms.contract.axes import Units
 from transforms.contract.unit_table import UnitTable
 from transforms.corruption.units import TokenUnits, WordUnits
@@ -23,10 +21,6 @@ def words_of(table: UnitTable) -> list[list[int]]:
         table.candidates[start : start + length].tolist()
         for start, length in zip(table.starts, table.lengths, strict=True)
     ]
-
-
-def spans(found: Spans) -> list[tuple[int, int]]:
-    return list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
 
 
 ROWS = ["^WwW^", "^^", "", "Ww^Ww"]
@@ -89,14 +83,3 @@ def test_words_are_found_as_one_reads(rows: list[str]) -> None:
     table = table_of(WordUnits(), examples_of(rows))
     assert words_of(table) == expected
     assert table.counts.tolist() == counts
-
-
-def test_spans() -> None:
-    units: Int64 = np.array([3, 4, 5, 6, 9, 10, 12])
-    found = spans_of_units(units, np.array([2, 3, 2]))
-    assert spans(found) == [(3, 5), (5, 7), (9, 10), (10, 11), (12, 13)]
-    assert len(found) == 5
-    assert found.positions().tolist() == units.tolist()
-    nothing = spans_of_units(np.empty(0, np.int64), np.empty(0, np.int64))
-    assert len(nothing) == 0
-    assert nothing.positions().tolist() == []
