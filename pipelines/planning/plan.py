@@ -28,7 +28,7 @@ from transforms.files.inputs import (
 from transforms.files.planned_file import FormatError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
-from transforms.read.input_files import check_heads, match_inputs
+from transforms.read.input_files import check_heads, checked_before, match_inputs
 from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 
@@ -84,6 +84,13 @@ class Plan(Generic[_Builder]):
     def folders(self) -> list[str]:
         """The folder of the whole, and those of the builders that have their own."""
         return list(dict.fromkeys([self.output, *(builder.output for builder in self.builders)]))
+
+    @property
+    def shares(self) -> list[float]:
+        """The share of all text that each shard holds, about, by its number."""
+        held_out = self.shards.eval_below / 2**64
+        train = [(1 - held_out) / self.shards.train] * self.shards.train
+        return train + [held_out / max(self.shards.eval, 1)] * self.shards.eval
 
     def waves(self, missing: Collection[int]) -> list[frozenset[int]]:
         """Returns the shards still to build, in the groups that are built together."""
@@ -163,10 +170,25 @@ def make_plan(options: BuildOptions, *, shuffle: Shuffle) -> BuildPlan:
         identities=identities,
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
         wave_shards=wave_shards(options, shards, text_bytes, shuffle, len(recipes)),
-        announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
+        announcement="\n".join(
+            filter(
+                None,
+                [source.announcement if source else "", held_out, idle_workers(options, shards)],
+            )
+        ),
         notes=(held_out,) if held_out else (),
         annotated=source.files if source else (),
         named=options.named_files,
+    )
+
+
+def idle_workers(options: RunOptions, shards: ShardPlan) -> str:
+    """Says that there are fewer shards than workers, if the user did not choose how many; or ""."""
+    if options.shards is not None or shards.train >= options.workers:
+        return ""
+    return (
+        f"--shards auto makes {shards.train} for {options.workers} workers, and a worker builds "
+        f"whole shards: --shards {2 * options.workers} keeps all of them busy"
     )
 
 
@@ -191,6 +213,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
 
 
 def ranges_of(files: Sequence[InputFile], text_bytes: int, options: RunOptions) -> list[FileRange]:
-    """Returns how the files are read in parallel."""
+    """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
     checks = enabled_checks(options.format, options.encoding)
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks)
+    checked = frozenset(file.path for file in checked_before(files))
+    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks, checked)
