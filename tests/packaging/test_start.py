@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sample_builds import corpus
+from tests.support.sample_builds import corpus, tokenizer_file
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"apache_beam", "numba", "spacy", "torch", "transformers"}
@@ -84,6 +84,13 @@ def test_vocabularies_and_exports_of_local_files_need_no_beam(tmp_path: Path) ->
     assert not run(["vocab", "--input", str(ROOT / "sample" / "*.txt"), *train]) & HEAVY
     export = ["export", str(corpus("bert-wwm")), "--output", str(tmp_path / "rows")]
     assert not run([*export, "--to", "parquet"]) & HEAVY
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_local_build_needs_no_beam(tmp_path: Path, workers: str) -> None:
+    given = ["--input", str(ROOT / "sample" / "*.txt"), "--output", str(tmp_path / "out")]
+    given += ["--tokenizer", str(tokenizer_file("wordpiece")), "--workers", workers]
+    assert not run(["build", "bert-wwm", *given]) & HEAVY
 
 
 def test_a_report_page_is_written_without_beam(tmp_path: Path) -> None:
