@@ -9,7 +9,7 @@ are the tokens 1 2 4, the units begin at candidates 0 and 2, and the last one en
 
 import numpy as np
 
-from schemas.records import Bool, Bytes, Int64
+from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
 
 OUTSIDE, CONTINUES, BEGINS = np.uint8(0), np.uint8(1), np.uint8(2)
@@ -48,12 +48,10 @@ def find_units(marks: Bytes, candidates: Int64, starts: Int64) -> tuple[int, int
     count, units = 0, 0
     for token in range(len(marks)):
         mark = marks[token]
-        if mark != OUTSIDE:
-            if mark == BEGINS or count == 0:
-                starts[units] = count
-                units += 1
-            candidates[count] = token
-            count += 1
+        # Both are written over by the next token unless they hold.
+        starts[units], candidates[count] = count, token
+        units += mark == BEGINS or (mark != OUTSIDE and count == 0)
+        count += mark != OUTSIDE
     starts[units] = count
     return count, units
 
@@ -88,3 +86,24 @@ def mark_spans(
                 before = OUTSIDE
             else:
                 marks[token] = BEGINS if begins else CONTINUES
+
+
+@compiled
+def find_flagged(flags: Bool, offsets: Int64, positions: Array, list_offsets: Int64) -> None:
+    """Fills in the positions of flagged tokens in their rows.
+
+    Example, flags 1 0 1 | 0 1: positions 0 2 | 1.
+
+    Args:
+      flags: bool[T].
+      offsets: int64[R + 1] of the rows.
+      positions: uint16[one more than flags that are set]; is filled.
+      list_offsets: int64[R + 1], zeros; is filled with the offsets of the rows' positions.
+    """
+    total = 0
+    for row in range(len(offsets) - 1):
+        for token in range(offsets[row], offsets[row + 1]):
+            # Written over by the next one unless the token is flagged.
+            positions[total] = token - offsets[row]
+            total += flags[token]
+        list_offsets[row + 1] = total
