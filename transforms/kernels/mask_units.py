@@ -18,7 +18,7 @@ from transforms.kernels.bits import (
     take_all,
 )
 from transforms.kernels.compiled import compiled
-from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
+from transforms.kernels.draws import STEP, below, high_bits, low_bits, mixed, stream_of
 from transforms.kernels.units import find_units
 
 
@@ -33,7 +33,9 @@ def select_each(
 ) -> None:
     """Selects every unit with the same probability, whatever becomes of the others.
 
-    Example, units of 1, 2 and 1 tokens, probability 15 %, draws .31 .07 .42: tokens 1 and 2.
+    A draw of 64 bits is for two units, the low ones for the first of them.
+
+    Example, units of 1, 2 and 1 tokens, probability 15 %, halves of draws .31 .07 .42: tokens 1 2.
 
     Args:
       rows: As those of `select_tokens`.
@@ -59,11 +61,14 @@ def select_each(
                 own = marks[stage, offsets[row] : offsets[row + 1]]
                 _, units = find_units(own, candidates, starts)
             state, selected = stream_of(keys[copy], numbers[row]), 0
-            for unit in range(units):
+            for unit in range(0, units, 2):
                 state += STEP
+                bits = mixed(state)
                 # Written over by the next one unless it is selected.
                 picked[selected] = unit
-                selected += low_bits(mixed(state)) < limit
+                selected += low_bits(bits) < limit
+                picked[selected] = unit + 1
+                selected += high_bits(bits) < limit and unit + 1 < units
             for unit in picked[:selected]:
                 for candidate in range(starts[unit], starts[unit + 1]):
                     positions[total] = candidates[candidate]

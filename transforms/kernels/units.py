@@ -76,16 +76,14 @@ def mark_spans(
     for row in range(len(offsets) - 1):
         before = OUTSIDE
         for token in range(offsets[row], offsets[row + 1]):
-            span = spans[token]
-            begins = word_starts[token] or before != 0
-            if span != 0:
-                begins = span == 1 or before == 0
-            before = span
-            if special[token]:
-                marks[token] = OUTSIDE
-                before = OUTSIDE
+            span, text = spans[token], not special[token]
+            after_span = before != OUTSIDE
+            if span == 0:
+                begins = word_starts[token] | after_span
             else:
-                marks[token] = BEGINS if begins else CONTINUES
+                begins = (span == 1) | (not after_span)
+            marks[token] = text * (CONTINUES + begins)
+            before = text * span
 
 
 @compiled
