@@ -5,9 +5,6 @@ import numpy as np
 from schemas.records import Array, Int64
 from transforms.kernels.compiled import compiled
 
-MOST = 1 << 16
-"""More tokens than any row has."""
-
 _ONE = np.uint64(1)
 _PAIRS, _FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
 _BYTES, _SUM = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
@@ -18,9 +15,18 @@ _POWERS[[(int(_DE_BRUIJN) << power) % (1 << 64) >> 58 for power in range(64)]] =
 
 
 @compiled
-def empty_set() -> Array:
-    """Returns an empty set of numbers below `MOST`."""
-    return np.zeros(MOST >> 6, np.uint64)
+def longest_row(offsets: Int64) -> np.int64:
+    """Returns the length of the longest row: what arrays for one row need room for."""
+    found = np.int64(0)
+    for row in range(len(offsets) - 1):
+        found = max(found, offsets[row + 1] - offsets[row])
+    return found
+
+
+@compiled
+def empty_set(size: int) -> Array:
+    """Returns an empty set of numbers below `size`, and of `size` itself."""
+    return np.zeros((size >> 6) + 1, np.uint64)
 
 
 @compiled

@@ -7,12 +7,12 @@ import numpy as np
 
 from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.bits import (
-    MOST,
     add,
     count,
     empty_set,
     has,
     keep_runs,
+    longest_row,
     nth,
     remove,
     take_all,
@@ -47,11 +47,9 @@ def select_each(
     """
     offsets, numbers = rows
     list_offsets, positions = lists
-    candidates, starts, picked = (
-        np.empty(MOST, np.int64),
-        np.empty(MOST, np.int64),
-        np.empty(MOST, np.int64),
-    )
+    most = longest_row(offsets)
+    candidates, starts = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    picked = np.empty(most + 1, np.int64)
     at, total = 0, 0
     for row in range(len(numbers)):
         units, stage = 0, np.int64(-1)
@@ -105,9 +103,10 @@ def select_run(
     most_words, _ = limits
     taken_offsets, taken_positions = taken
     list_offsets, positions = lists
-    candidates, starts = np.empty(MOST, np.int64), np.empty(MOST, np.int64)
-    unit_of, reach = np.full(MOST, -1), np.empty(MOST, np.int64)
-    met, places = empty_set(), empty_set()
+    most = longest_row(offsets)
+    candidates, starts = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    unit_of, reach = np.full(most + 1, -1), np.empty(most + 1, np.int64)
+    met, places = empty_set(most), empty_set(most)
     at, total = 0, 0
     for row in range(len(numbers)):
         tokens, units = find_units(marks[offsets[row] : offsets[row + 1]], candidates, starts)
@@ -231,7 +230,9 @@ def select_trigrams(
     of_disjoint, table = wanted
     taken_offsets, taken_positions = taken
     list_offsets, positions = lists
-    tokens, text, places, chosen = np.arange(MOST), empty_set(), empty_set(), empty_set()
+    most = longest_row(offsets)
+    tokens, text = np.arange(most + 1), empty_set(most)
+    places, chosen = empty_set(most), empty_set(most)
     at, total = 0, 0
     for row in range(len(numbers)):
         begin, size = offsets[row], offsets[row + 1] - offsets[row]

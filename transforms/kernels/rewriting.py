@@ -172,3 +172,31 @@ def take_text(ids: Array, special: Bool, found: Array) -> int:
         found[count] = ids[token]
         count += not special[token]
     return count
+
+
+@compiled
+def put_seen(
+    rows: tuple[Int64, Array],
+    lists: tuple[Int64, Array],
+    ids: Array,
+    found: tuple[Array, Int64, Array],
+) -> None:
+    """Writes what is seen of rows where it is not the token itself, with targets and labels.
+
+    Example, rows a b | c d, positions 1 | 0 and ids X Y: seen a X Y d, targets 1 2, labels b c.
+
+    Args:
+      rows: int64[R + 1], offsets, and [T], ids of the rows.
+      lists: int64[R + 1], offsets, and uint16[P], positions in the row.
+      ids: [P]; seen at the positions.
+      found: [T], what is seen; int64[P], flat positions; and [P], the ids of the rows at these; are
+        filled, the first only at the positions.
+    """
+    offsets, tokens = rows
+    list_offsets, positions = lists
+    seen, targets, labels = found
+    for row in range(len(offsets) - 1):
+        for index in range(list_offsets[row], list_offsets[row + 1]):
+            at = offsets[row] + np.int64(positions[index])
+            targets[index], labels[index] = at, tokens[at]
+            seen[at] = ids[index]
