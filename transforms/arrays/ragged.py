@@ -84,9 +84,11 @@ def flagged_positions(flags: Bool, offsets: Int64) -> Ragged:
       flags: bool[T].
       offsets: int64[R + 1] of rows of at most 65,535 tokens.
     """
-    counts = np.diff(offsets_of(flags)[offsets])
-    positions = positions_in_row(np.diff(offsets))[flags].astype(np.uint16)
-    return Ragged.from_lengths(positions, counts)
+    from transforms.kernels.units import find_flagged
+
+    found = np.empty(np.count_nonzero(flags) + 1, np.uint16), np.zeros(len(offsets), np.int64)
+    find_flagged(flags, offsets, *found)
+    return Ragged(found[0][:-1], found[1])
 
 
 def range_indices(starts: Array, lengths: Array) -> Int64:
