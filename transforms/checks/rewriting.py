@@ -1,11 +1,12 @@
 """Checks of what the model sees at selected tokens."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Int64
+from schemas.records import Bytes, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import read_only
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
@@ -41,13 +42,13 @@ def examine_rewriting(batch: StoredBatch, shares: Shares, vocabulary: Vocabulary
     allowed[shares.allowed] = True
     mask = vocabulary.mask if shares.mask else -1
     actions, ids = np.zeros(2, np.int64), np.zeros((2, BUCKETS), np.int64)
-    never = np.zeros(len(batch), np.bool_)
+    never = np.empty(len(batch), np.bool_)
     positions, offsets = batch.lists
     count_rewriting(
         (positions, read_only(batch.seen), offsets),
         batch.rows(batch.ids),
         batch.copies,
-        (mask, vocabulary.size, read_only(allowed)),
+        (mask, sixteenths(vocabulary.size), read_only(allowed)),
         actions,
         ids,
         never,
@@ -84,9 +85,10 @@ def mask_in_text(batch: StoredBatch, vocabulary: Vocabulary) -> Findings:
     return breach("the mask token stands in the text", batch.rows_of_tokens(in_text))
 
 
-def buckets(ids: Int64, size: int) -> Int64:
-    """Counts ids by sixteenths of the vocabulary."""
-    return np.bincount(np.minimum(ids * BUCKETS // size, BUCKETS - 1), minlength=BUCKETS)
+@functools.lru_cache(maxsize=4)
+def sixteenths(size: int) -> Bytes:
+    """Returns uint8[V]: the sixteenth of a vocabulary of this size that each id is in."""
+    return read_only(np.arange(size) * BUCKETS // size, np.uint8)
 
 
 def rewriting_oracles(
@@ -105,7 +107,9 @@ def rewriting_oracles(
     ids = [totals.get(f"mask.random_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
     replaced = [totals.get(f"mask.replaced_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
     drawable = np.setdiff1d(allowed, [vocabulary.mask] if shares.mask else [])
-    expected = sum(ids) * buckets(drawable, vocabulary.size) - np.array(replaced)
+    places = sixteenths(vocabulary.size)[drawable.astype(np.int64)]
+    shares_of_ids = np.bincount(places, minlength=BUCKETS)
+    expected = sum(ids) * shares_of_ids - np.array(replaced)
     kept = totals.get("mask.kept", 0)
     return [
         rate(

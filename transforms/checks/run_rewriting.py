@@ -7,7 +7,7 @@ import numpy as np
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, read_only
-from transforms.checks.rewriting import BUCKETS, Shares, by_buckets, mask_in_text
+from transforms.checks.rewriting import BUCKETS, Shares, by_buckets, mask_in_text, sixteenths
 from transforms.contract.axes import RandomIds
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, uniformity
 from transforms.contract.stored import StoredBatch
@@ -34,13 +34,13 @@ def examine_run_rewriting(
     mask = vocabulary.mask if shares.mask else -1
     weights = random_ids.weights(batch.ids, batch.special, vocabulary)
     runs, ids = np.zeros((3, 2), np.int64), np.zeros(BUCKETS, np.int64)
-    wrong = np.zeros((len(batch), 2), np.bool_)
+    wrong = np.empty((len(batch), 2), np.bool_)
     positions, offsets = batch.lists
     unseen = count_runs(
         (positions, read_only(batch.seen), offsets),
         batch.rows(batch.ids),
         batch.copies,
-        (mask, vocabulary.size, read_only(allowed), read_only(weights, np.int64)),
+        (mask, sixteenths(vocabulary.size), read_only(allowed), read_only(weights, np.int64)),
         runs,
         ids,
         wrong,

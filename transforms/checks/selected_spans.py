@@ -8,7 +8,7 @@ from transforms.checks.sampling import inner_sample_oracles, sample
 from transforms.checks.selection import budgets_used, candidates_of, examine_tokens
 from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, gather
-from transforms.contract.stored import StoredBatch, any_copy
+from transforms.contract.stored import StoredBatch
 
 
 def examine_spans(
@@ -32,7 +32,7 @@ def _examine_borders(batch: StoredBatch) -> list[Findings]:
     """Checks that runs begin where words do, and end there but for one that the budget cuts."""
     from transforms.kernels.stored_runs import check_borders
 
-    counts, wrong = np.zeros(2, np.int64), np.zeros((len(batch), 2), np.bool_)
+    counts, wrong = np.zeros(2, np.int64), np.empty((len(batch), 2), np.bool_)
     rows = batch.rows(batch.special, batch.word_flags)
     check_borders(batch.lists, rows, batch.copies, counts, wrong)
     runs, cut = counts.tolist()

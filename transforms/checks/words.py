@@ -118,7 +118,7 @@ def check_whole_words(batch: StoredBatch, left: Int64, run: int = 1) -> tuple[Bo
     """
     from transforms.kernels.stored_words import check_words
 
-    wrong = np.zeros((len(batch), 2), np.bool_)
+    wrong = np.empty((len(batch), 2), np.bool_)
     rows = batch.rows(batch.special, batch.word_flags)
     check_words(batch.lists, rows, batch.copies, read_only(left.ravel()), run, wrong)
     return wrong[:, 0], wrong[:, 1]

@@ -142,15 +142,20 @@ class StoredBatch:
         return ~self._checked[0][:, 0]
 
     @property
+    def special_counts(self) -> Int64:
+        """int64[R]; special tokens of each row."""
+        return self._checked[1][:, 0]
+
+    @property
     def selected_special(self) -> Int64:
-        """int64[R]; how many special tokens the copies of a row select."""
-        return self._checked[1]
+        """int64[R]; how many special tokens the copies of a row select, all together."""
+        return self._checked[1][:, 1]
 
     @functools.cached_property
     def _checked(self) -> tuple[Bool, Int64]:
         from transforms.kernels.stored_lists import check_lists
 
-        wrong, special = np.zeros((len(self), 2), np.bool_), np.zeros(len(self), np.int64)
+        wrong, special = np.empty((len(self), 2), np.bool_), np.empty((len(self), 2), np.int64)
         check_lists(self.lists, self.rows(self.special), self.copies, wrong, special)
         return wrong, special
 

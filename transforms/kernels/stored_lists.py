@@ -6,10 +6,8 @@ row and copy begins. A position outside its row is found here, and otherwise pas
 
 import numpy as np
 
-from schemas.records import Array, Bool, Int64
+from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
-
-BUCKETS = 16
 
 
 @compiled
@@ -25,14 +23,17 @@ def check_lists(
       lists: Positions and their offsets.
       rows: bool[T], special tokens, and int64[R + 1], the offsets of rows.
       copies: C.
-      wrong: bool[R, 2]; is set where positions do not ascend, and where one is outside.
-      special: int64[R]; is increased by the special tokens that are selected.
+      wrong: bool[R, 2]; is filled: positions do not ascend; one is outside.
+      special: int64[R, 2]; is filled with the special tokens that there are, and with how often they
+        are selected.
     """
     positions, offsets = lists
     flags, row_offsets = rows
     for row in range(len(row_offsets) - 1):
         own = flags[row_offsets[row] : row_offsets[row + 1]]
-        hits, falls, outside = 0, False, False
+        present, hits, falls, outside = 0, 0, False, False
+        for token in range(len(own)):
+            present += own[token]
         for number in range(row * copies, (row + 1) * copies):
             here = positions[offsets[number] : offsets[number + 1]]
             last = -1
@@ -44,15 +45,14 @@ def check_lists(
                     hits += own[position]
                 else:
                     outside = True
-        wrong[row, 0] |= falls
-        wrong[row, 1] |= outside
-        special[row] += hits
+        wrong[row, 0], wrong[row, 1] = falls, outside
+        special[row, 0], special[row, 1] = present, hits
 
 
 @compiled
-def bucket_of(token: np.int64, size: int) -> np.int64:
-    """Returns the sixteenth of a vocabulary that an id is in; the last one if it is in none."""
-    return min(token * BUCKETS // size, np.int64(BUCKETS - 1))
+def bucket_of(token: np.int64, buckets: Bytes) -> np.int64:
+    """Returns the sixteenth of the vocabulary that an id is in; the last one if it is in none."""
+    return np.int64(buckets[min(token, len(buckets) - 1)])
 
 
 @compiled
@@ -60,7 +60,7 @@ def count_rewriting(
     lists: tuple[Array, Array, Int64],
     rows: tuple[Array, Int64],
     copies: int,
-    vocabulary: tuple[int, int, Bool],
+    vocabulary: tuple[int, Bytes, Bool],
     counts: Int64,
     buckets: Int64,
     wrong: Bool,
@@ -74,31 +74,39 @@ def count_rewriting(
       lists: Positions, [P] ids seen there, and offsets.
       rows: [T] ids, and int64[R + 1], the offsets of rows.
       copies: C.
-      vocabulary: The mask token, -1 where none is used; the size; and bool[at least that], the ids
-        that a random token may be.
+      vocabulary: The mask token, -1 where none is used; uint8[V], the sixteenth of the vocabulary
+        that each id is in; and bool[V], the ids that a random token may be.
       counts: int64[2]; is increased by masked and random tokens.
       buckets: int64[2, 16]; is increased by random ids, and by the ids that they replaced if these
         may be random ids, by sixteenths of the vocabulary.
-      wrong: bool[R]; is set where a random id is one that is never drawn.
+      wrong: bool[R]; is filled: a random id is one that is never drawn.
     """
     positions, seen, offsets = lists
     ids, row_offsets = rows
-    mask, size, allowed = vocabulary
+    mask, sixteenths, allowed = vocabulary
+    changed = np.empty(1 << 16, np.int64)
     for row in range(len(row_offsets) - 1):
         own = ids[row_offsets[row] : row_offsets[row + 1]]
+        never = False
         for number in range(row * copies, (row + 1) * copies):
             here = positions[offsets[number] : offsets[number + 1]]
             instead = seen[offsets[number] : offsets[number + 1]]
+            masked, random = 0, 0
             for index in range(len(here)):
-                token, position = np.int64(instead[index]), np.int64(here[index])
-                if token == mask:
-                    counts[0] += 1
+                position = np.int64(here[index])
+                if position >= len(own):
                     continue
-                if position >= len(own) or token == own[position]:
-                    continue
-                counts[1] += 1
-                buckets[0, bucket_of(token, size)] += 1
-                wrong[row] |= token >= len(allowed) or not allowed[token]
-                original = np.int64(own[position])
+                # What becomes of a token cannot be foreseen, so a branch here would cost more.
+                changed[random] = index
+                is_mask = instead[index] == mask
+                masked += is_mask
+                random += (instead[index] != own[position]) & (not is_mask)
+            counts[0] += masked
+            counts[1] += random
+            for index in changed[:random]:
+                token, original = np.int64(instead[index]), np.int64(own[here[index]])
+                buckets[0, bucket_of(token, sixteenths)] += 1
+                never |= token >= len(allowed) or not allowed[token]
                 if original < len(allowed) and allowed[original]:
-                    buckets[1, bucket_of(original, size)] += 1
+                    buckets[1, bucket_of(original, sixteenths)] += 1
+        wrong[row] = never

@@ -5,27 +5,40 @@ Lists are given as in `transforms.kernels.stored_lists`.
 
 import numpy as np
 
-from schemas.records import Array, Bool, Int64
+from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
 from transforms.kernels.stored_lists import bucket_of
 
+_MOST = 1 << 16
 MASKED, RANDOM, KEPT = 0, 1, 2
 
 
 @compiled
-def _run_end(positions: Array, begin: int) -> int:
-    """Returns the index behind the run that begins at an index."""
-    end = begin + 1
-    while end < len(positions) and positions[end] == positions[end - 1] + 1:
-        end += 1
-    return end
+def _find_runs(positions: Array, begins: Int64) -> int:
+    """Fills in where runs begin among positions, and their number; returns how many there are."""
+    count = 0
+    for index in range(len(positions)):
+        # Where runs begin cannot be foreseen, so a branch here would cost more.
+        begins[count] = index
+        count += (index == 0) | (positions[index] != positions[index - 1] + 1)
+    begins[count] = len(positions)
+    return count
 
 
 @compiled
-def _continues(special: Bool, starts: Bool, token: np.int64) -> bool:
-    """Returns whether a token of a row continues the word of the token right before it."""
-    inside = 0 < token < len(special)
-    return inside and not (special[token] or starts[token] or special[token - 1])
+def _find_inner(special: Bool, starts: Bool, inner: Bool) -> None:
+    """Marks the tokens of a row that continue the word of the token right before them.
+
+    Args:
+      special: bool[L]; special tokens.
+      starts: bool[L]; word starts.
+      inner: bool[L + 1]; is filled. Nothing continues behind the row.
+    """
+    inner[0] = inner[len(special)] = False
+    before, here, begun = special[:-1], special[1:], starts[1:]
+    behind = inner[1:]
+    for token in range(len(here)):
+        behind[token] = not (here[token] | begun[token] | before[token])
 
 
 @compiled
@@ -46,25 +59,37 @@ def check_borders(
       rows: bool[T], special tokens; bool[T], word starts; and int64[R + 1], the offsets of rows.
       copies: C.
       counts: int64[2]; is increased by runs, and by those that end inside a word.
-      wrong: bool[R, 2]; is set where a run begins inside a word, and where two runs of a copy end
-        inside one.
+      wrong: bool[R, 2]; is filled: a run begins inside a word; two runs of a copy end inside one.
     """
     positions, offsets = lists
     special, starts, row_offsets = rows
+    begins, flags = np.empty(_MOST + 1, np.int64), np.empty(_MOST + 1, np.bool_)
     for row in range(len(row_offsets) - 1):
         low, high = row_offsets[row], row_offsets[row + 1]
-        own, begun = special[low:high], starts[low:high]
+        inner = flags[: high - low + 1]
+        _find_inner(special[low:high], starts[low:high], inner)
+        inside, twice = False, False
         for number in range(row * copies, (row + 1) * copies):
             here = positions[offsets[number] : offsets[number + 1]]
-            begin, cuts = 0, 0
-            while begin < len(here):
-                end = _run_end(here, begin)
-                wrong[row, 0] |= _continues(own, begun, np.int64(here[begin]))
-                cuts += _continues(own, begun, np.int64(here[end - 1]) + 1)
-                counts[0] += 1
-                begin = end
+            runs, cuts = _find_runs(here, begins), 0
+            for run in range(runs):
+                first, end = np.int64(here[begins[run]]), np.int64(here[begins[run + 1] - 1]) + 1
+                inside |= inner[min(first, high - low)]
+                cuts += inner[min(end, high - low)]
+            counts[0] += runs
             counts[1] += cuts
-            wrong[row, 1] |= cuts > 1
+            twice |= cuts > 1
+        wrong[row, 0], wrong[row, 1] = inside, twice
+
+
+@compiled
+def _sum_up(own: Array, here: Array, instead: Array, mask: int, masks: Int64, same: Int64) -> None:
+    """Fills in for every index how many ids before it are the mask, and how many the original."""
+    masks[0] = same[0] = 0
+    for index in range(len(here)):
+        original = own[min(np.int64(here[index]), len(own) - 1)]
+        masks[index + 1] = masks[index] + (instead[index] == mask)
+        same[index + 1] = same[index] + (instead[index] == original)
 
 
 @compiled
@@ -72,7 +97,7 @@ def count_runs(
     lists: tuple[Array, Array, Int64],
     rows: tuple[Array, Int64],
     copies: int,
-    vocabulary: tuple[int, int, Bool, Int64],
+    vocabulary: tuple[int, Bytes, Bool, Int64],
     counts: Int64,
     buckets: Int64,
     wrong: Bool,
@@ -89,51 +114,55 @@ def count_runs(
       lists: Positions, [P] ids seen there, and offsets.
       rows: [T] ids, and int64[R + 1], the offsets of rows.
       copies: C.
-      vocabulary: The mask token, -1 where none is used; the size; bool[at least that], the ids that
-        a random token may be; and int64[V], how likely ids are against one another.
+      vocabulary: The mask token, -1 where none is used; uint8[V], the sixteenth of the vocabulary
+        that each id is in; bool[V], the ids that a random token may be; and int64[V], how likely
+        ids are against one another.
       counts: int64[3, 2]; is increased by the runs that are masked, random and kept, and by their
         tokens.
       buckets: int64[16]; is increased by random ids, by sixteenths of the vocabulary.
-      wrong: bool[R, 2]; is set where a run is masked in part, and where a random id is one that is
-        never drawn.
+      wrong: bool[R, 2]; is filled: a run is masked in part; a random id is one that is never drawn.
 
     Returns:
       The sum of the weights of the originals of runs of one token.
     """
     positions, seen, offsets = lists
     ids, row_offsets = rows
-    mask, size, allowed, weights = vocabulary
-    single = 0
+    mask, sixteenths, allowed, weights = vocabulary
+    begins, random_runs = np.empty(_MOST + 1, np.int64), np.empty(_MOST + 1, np.int64)
+    masks, same = np.empty(_MOST + 1, np.int64), np.empty(_MOST + 1, np.int64)
+    single = np.int64(0)
     for row in range(len(row_offsets) - 1):
         own = ids[row_offsets[row] : row_offsets[row + 1]]
+        partly, never = False, False
         for number in range(row * copies, (row + 1) * copies):
             here = positions[offsets[number] : offsets[number + 1]]
             instead = seen[offsets[number] : offsets[number + 1]]
-            begin = 0
-            while begin < len(here):
-                end = _run_end(here, begin)
-                masks, same = 0, 0
-                for index in range(begin, end):
-                    masks += np.int64(instead[index]) == mask
-                    position = np.int64(here[index])
-                    same += position < len(own) and instead[index] == own[position]
-                if end - begin == 1 and here[begin] < len(own):
-                    single += weights[min(np.int64(own[here[begin]]), len(weights) - 1)]
-                action = RANDOM
-                if masks == end - begin:
-                    action = MASKED
-                elif same == end - begin:
-                    action = KEPT
-                counts[action, 0] += 1
-                counts[action, 1] += end - begin
-                wrong[row, 0] |= 0 < masks < end - begin
-                changed = action != RANDOM
-                for index in range(begin, end if action == RANDOM else begin):
-                    token, position = np.int64(instead[index]), np.int64(here[index])
+            runs, random = _find_runs(here, begins), 0
+            _sum_up(own, here, instead, mask, masks, same)
+            for run in range(runs):
+                begin, end = begins[run], begins[run + 1]
+                size, hidden = end - begin, masks[end] - masks[begin]
+                masked = hidden == size
+                kept = (same[end] - same[begin] == size) & (not masked)
+                partly |= (hidden > 0) & (not masked)
+                counts[MASKED, 0] += masked
+                counts[MASKED, 1] += size * masked
+                counts[KEPT, 0] += kept
+                counts[KEPT, 1] += size * kept
+                original = np.int64(own[min(np.int64(here[begin]), len(own) - 1)])
+                single += weights[min(original, len(weights) - 1)] * (size == 1)
+                random_runs[random] = run
+                random += not (masked | kept)
+            for run in random_runs[:random]:
+                changed = False
+                counts[RANDOM, 0] += 1
+                counts[RANDOM, 1] += begins[run + 1] - begins[run]
+                for index in range(begins[run], begins[run + 1]):
+                    token = np.int64(instead[index])
                     if token != mask:
-                        wrong[row, 1] |= token >= len(allowed) or not allowed[token]
+                        never |= token >= len(allowed) or not allowed[token]
                     if changed:
-                        buckets[bucket_of(token, size)] += 1
-                    changed |= position >= len(own) or token != own[position]
-                begin = end
+                        buckets[bucket_of(token, sixteenths)] += 1
+                    changed |= same[index + 1] == same[index]
+        wrong[row, 0], wrong[row, 1] = partly, never
     return single
