@@ -1,7 +1,8 @@
 """The loops of checks of what copies select, and what is seen there.
 
 Lists are given as uint16[P] positions in their rows, and int64[R * C + 1]: where the list of each
-row and copy begins. A position outside its row is found here, and otherwise passed over.
+row and copy begins. A position outside its row is found here; elsewhere it stands for another
+token of it, or for none.
 """
 
 import numpy as np
@@ -24,8 +25,7 @@ def check_lists(
       rows: bool[T], special tokens, and int64[R + 1], the offsets of rows.
       copies: C.
       wrong: bool[R, 2]; is filled: positions do not ascend; one is outside.
-      special: int64[R, 2]; is filled with the special tokens that there are, and with how often they
-        are selected.
+      special: int64[R, 2]; is filled with how many special tokens there are, and are selected.
     """
     positions, offsets = lists
     flags, row_offsets = rows
@@ -47,6 +47,29 @@ def check_lists(
                     outside = True
         wrong[row, 0], wrong[row, 1] = falls, outside
         special[row, 0], special[row, 1] = present, hits
+
+
+@compiled
+def find_text(rows: tuple[Array, Bool, Int64], seconds: Int64, wanted: Bool, found: Bool) -> None:
+    """Finds text in the segments of rows.
+
+    Args:
+      rows: [T] ids; bool[T], special tokens; and int64[R + 1], the offsets of rows.
+      seconds: int64[R]; where the second segment begins in its row.
+      wanted: bool[V]; the ids that are text. What is in no vocabulary is as the last one.
+      found: bool[R, 2]; is filled: each segment has a token that is text and not special.
+    """
+    ids, special, row_offsets = rows
+    for row in range(len(row_offsets) - 1):
+        begin, end = row_offsets[row], row_offsets[row + 1]
+        middle = min(begin + seconds[row], end)
+        for segment in range(2):
+            token, last = (middle, end) if segment else (begin, middle)
+            while token < last and (
+                special[token] or not wanted[min(np.int64(ids[token]), len(wanted) - 1)]
+            ):
+                token += 1
+            found[row, segment] = token < last
 
 
 @compiled
@@ -84,29 +107,26 @@ def count_rewriting(
     positions, seen, offsets = lists
     ids, row_offsets = rows
     mask, sixteenths, allowed = vocabulary
-    changed = np.empty(1 << 16, np.int64)
+    changed = np.empty(len(positions), np.int64)
     for row in range(len(row_offsets) - 1):
         own = ids[row_offsets[row] : row_offsets[row + 1]]
-        never = False
-        for number in range(row * copies, (row + 1) * copies):
-            here = positions[offsets[number] : offsets[number + 1]]
-            instead = seen[offsets[number] : offsets[number + 1]]
-            masked, random = 0, 0
-            for index in range(len(here)):
-                position = np.int64(here[index])
-                if position >= len(own):
-                    continue
-                # What becomes of a token cannot be foreseen, so a branch here would cost more.
-                changed[random] = index
-                is_mask = instead[index] == mask
-                masked += is_mask
-                random += (instead[index] != own[position]) & (not is_mask)
-            counts[0] += masked
-            counts[1] += random
-            for index in changed[:random]:
-                token, original = np.int64(instead[index]), np.int64(own[here[index]])
-                buckets[0, bucket_of(token, sixteenths)] += 1
-                never |= token >= len(allowed) or not allowed[token]
-                if original < len(allowed) and allowed[original]:
-                    buckets[1, bucket_of(original, sixteenths)] += 1
+        low, high = offsets[row * copies], offsets[(row + 1) * copies]
+        here, instead = positions[low:high], seen[low:high]
+        masked, random, never = 0, 0, False
+        for index in range(len(here)):
+            original = own[min(np.int64(here[index]), len(own) - 1)]
+            is_mask = instead[index] == mask
+            masked += is_mask
+            # What becomes of a token cannot be foreseen, so a branch here would cost more.
+            changed[random] = index
+            random += (instead[index] != original) & (not is_mask)
+        counts[0] += masked
+        counts[1] += random
+        for index in changed[:random]:
+            token = np.int64(instead[index])
+            replaced = np.int64(own[min(np.int64(here[index]), len(own) - 1)])
+            buckets[0, bucket_of(token, sixteenths)] += 1
+            never |= token >= len(allowed) or not allowed[token]
+            if replaced < len(allowed) and allowed[replaced]:
+                buckets[1, bucket_of(replaced, sixteenths)] += 1
         wrong[row] = never
