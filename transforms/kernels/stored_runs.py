@@ -20,7 +20,7 @@ def _find_runs(positions: Array, begins: Int64) -> int:
     for index in range(len(positions)):
         # Where runs begin cannot be foreseen, so a branch here would cost more.
         begins[count] = index
-        count += (index == 0) | (positions[index] != positions[index - 1] + 1)
+        count += (index == 0) | (positions[index] != np.int64(positions[index - 1]) + 1)
     begins[count] = len(positions)
     return count
 
@@ -93,6 +93,30 @@ def _sum_up(own: Array, here: Array, instead: Array, mask: int, masks: Int64, sa
 
 
 @compiled
+def _count_drawn(
+    drawn: Array, same: Int64, vocabulary: tuple[int, Bytes, Bool, Int64], buckets: Int64
+) -> bool:
+    """Counts the ids of a random run; returns whether one of them is never drawn.
+
+    Args:
+      drawn: [N] ids.
+      same: int64[N + 1]; how many before each index are the original.
+      vocabulary: As in `count_runs`.
+      buckets: As in `count_runs`.
+    """
+    mask, sixteenths, allowed, _ = vocabulary
+    changed, never = False, False
+    for index in range(len(drawn)):
+        token = np.int64(drawn[index])
+        if token != mask:
+            never |= token >= len(allowed) or not allowed[token]
+        if changed:
+            buckets[bucket_of(token, sixteenths)] += 1
+        changed |= same[index + 1] == same[index]
+    return never
+
+
+@compiled
 def count_runs(
     lists: tuple[Array, Array, Int64],
     rows: tuple[Array, Int64],
@@ -127,7 +151,7 @@ def count_runs(
     """
     positions, seen, offsets = lists
     ids, row_offsets = rows
-    mask, sixteenths, allowed, weights = vocabulary
+    mask, _, _, weights = vocabulary
     begins, random_runs = np.empty(_MOST + 1, np.int64), np.empty(_MOST + 1, np.int64)
     masks, same = np.empty(_MOST + 1, np.int64), np.empty(_MOST + 1, np.int64)
     single = np.int64(0)
@@ -154,15 +178,10 @@ def count_runs(
                 random_runs[random] = run
                 random += not (masked | kept)
             for run in random_runs[:random]:
-                changed = False
+                begin, end = begins[run], begins[run + 1]
                 counts[RANDOM, 0] += 1
-                counts[RANDOM, 1] += begins[run + 1] - begins[run]
-                for index in range(begins[run], begins[run + 1]):
-                    token = np.int64(instead[index])
-                    if token != mask:
-                        never |= token >= len(allowed) or not allowed[token]
-                    if changed:
-                        buckets[bucket_of(token, sixteenths)] += 1
-                    changed |= same[index + 1] == same[index]
+                counts[RANDOM, 1] += end - begin
+                own_same = same[begin : end + 1]
+                never |= _count_drawn(instead[begin:end], own_same, vocabulary, buckets)
         wrong[row, 0], wrong[row, 1] = partly, never
     return single

@@ -58,6 +58,54 @@ def _place_units(
 
 
 @compiled
+def _count_copy(positions: Array, place: Int64, often: Int64) -> tuple[np.int64, np.uint64]:
+    """Counts the units that a copy selects; returns how many, and a key that equal copies share."""
+    chosen, key = np.int64(0), np.uint64(0)
+    for index in range(len(positions)):
+        position = np.int64(positions[index])
+        if position < len(place) and place[position] >= 0:
+            unit = place[position]
+            often[unit] += 1
+            chosen += 1
+            # A random number a unit; copies of the same units have the same sum.
+            key += mixed(np.uint64(unit + 1) * STEP)
+    return chosen, key
+
+
+@compiled
+def _count_eighths(often: Int64, eighths: Int64) -> None:
+    """Counts selected units by eighths of their row, all equally large; the rest is left out."""
+    size = len(often) // PARTS
+    for part in range(PARTS):
+        for unit in range(part * size, (part + 1) * size):
+            eighths[part] += often[unit]
+
+
+@compiled
+def _count_equal(keys: Array) -> int:
+    """Counts the copies that are equal to an earlier one."""
+    equal = 0
+    for copy in range(len(keys)):
+        for other in range(copy):
+            if keys[other] == keys[copy]:
+                equal += 1
+                break
+    return equal
+
+
+@compiled
+def _count_lengths(often: Int64, sizes: Int64, lengths: Int64) -> None:
+    """Counts words, their tokens, and words of 1 to 4 tokens; and those that are selected."""
+    for word in range(len(often)):
+        size = sizes[word]
+        lengths[0, 0] += 1
+        lengths[0, 1] += size
+        if size <= WORD_LENGTHS:
+            lengths[0, 1 + size] += 1
+            lengths[1, 1 + size] += often[word]
+
+
+@compiled
 def sample_rows(
     lists: tuple[Array, Int64],
     rows: tuple[Bool, Bool, Int64, Int64, Bool],
@@ -79,10 +127,10 @@ def sample_rows(
       step: The first of so many rows is looked at.
       units: Whether they are words; how many at the beginning of a segment are left out; and how
         many a copy must choose of how many at least, so that it is hardly ever equal to another.
-      found: int64[8], selected units by eighths of their rows, all equally large; int64[4], pairs of
-        copies that have a unit in common, how many would by chance in millionths, large rows, and
-        copies of them that are equal to another; int64[2, 6], of words in rows of large budgets:
-        all and selected words, their tokens, and words of 1 to 4 tokens.
+      found: int64[8], selected units by eighths of their rows; int64[4], pairs of copies that have
+        a unit in common, how many would by chance in millionths, large rows, and copies of them
+        that are equal to another; int64[2, 6], of words in rows of large budgets: all and selected
+        words, their tokens, and words of 1 to 4 tokens.
 
     Returns:
       How many units there are.
@@ -95,7 +143,7 @@ def sample_rows(
     for row in range(0, len(row_offsets) - 1, step):
         longest = max(longest, row_offsets[row + 1] - row_offsets[row])
     places, sizes = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    often, sums = np.empty(longest, np.int64), np.empty(copies, np.uint64)
+    counts, keys = np.empty(longest, np.int64), np.empty(copies, np.uint64)
     for row in range(0, len(row_offsets) - 1, step):
         begin, end = row_offsets[row], row_offsets[row + 1]
         place = places[: end - begin]
@@ -105,44 +153,22 @@ def sample_rows(
         if not count:
             continue
         total += count
-        often[:count] = 0
-        all_chosen, squares, fewest = 0, 0, count
+        often = counts[:count]
+        often[:] = 0
+        all_chosen, squares, fewest = np.int64(0), np.int64(0), np.int64(count)
         for copy in range(copies):
-            number = row * copies + copy
-            here = positions[offsets[number] : offsets[number + 1]]
-            chosen, key = 0, np.uint64(0)
-            for index in range(len(here)):
-                position = np.int64(here[index])
-                if position >= len(place) or place[position] < 0:
-                    continue
-                unit = place[position]
-                often[unit] += 1
-                chosen += 1
-                # Copies are equal where a random number a unit gives them the same sum.
-                key += mixed(np.uint64(unit + 1) * STEP)
-            sums[copy] = key
+            low, high = offsets[row * copies + copy], offsets[row * copies + copy + 1]
+            chosen, keys[copy] = _count_copy(positions[low:high], place, often)
             all_chosen += chosen
             squares += chosen * chosen
             fewest = min(fewest, chosen)
-        size = count // PARTS
+        _count_eighths(often, eighths)
         for unit in range(count):
             overlaps[0] += often[unit] * (often[unit] - 1) // 2
-            if unit < size * PARTS:
-                eighths[unit // size] += often[unit]
         overlaps[1] += (all_chosen * all_chosen - squares) // 2 * MILLION // count
         if fewest >= many_chosen and count >= many:
             overlaps[2] += 1
-            for copy in range(copies):
-                for other in range(copy):
-                    if sums[other] == sums[copy]:
-                        overlaps[3] += 1
-                        break
+            overlaps[3] += _count_equal(keys)
         if of_words and large[row]:
-            for unit in range(count):
-                size = sizes[unit]
-                lengths[0, 0] += 1
-                lengths[0, 1] += size
-                if size <= WORD_LENGTHS:
-                    lengths[0, 1 + size] += 1
-                    lengths[1, 1 + size] += often[unit]
+            _count_lengths(often, sizes, lengths)
     return total
