@@ -8,7 +8,16 @@ import torch
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
-from trainer.rows.layouts import Batch, BatchLayout, BatchPart, Limits, filled, grid, on_lines
+from trainer.rows.layouts import (
+    Batch,
+    BatchLayout,
+    BatchPart,
+    Limits,
+    filled,
+    grid,
+    keep_memory,
+    on_lines,
+)
 from trainer.rows.masked_rows import MaskedRows
 from transforms.arrays.ragged import positions_in_row, row_numbers
 
@@ -62,6 +71,7 @@ class Lanes(BatchLayout):
           parts: Add nothing to lanes.
           reset: bool[K]; None if all lanes begin anew.
         """
+        keep_memory()
         lanes = filled(rows, self.rows, -1)
         begins = np.ones(self.rows, np.bool_)
         if reset is not None:

@@ -1,6 +1,7 @@
 """How the rows of a batch become tensors: packed into one sequence, or padded to one length."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -95,6 +96,7 @@ class BatchLayout:
           reset: bool[R]; rows that do not go on where the same row of the batch before ended; None
             if none does. It is for `trainer.rows.lane_rows.Lanes`.
         """
+        keep_memory()
         found = self._arrays(masked)
         found["row_ids"] = filled(rows, self.sequences, -1)
         found["num_tokens"] = np.array(len(masked.seen))
@@ -213,6 +215,21 @@ class Padded(BatchLayout):
 
     def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
         return part.padded(masked, self)
+
+
+_KEPT = 31 << 20
+"""Below the 32 MiB up to which the GNU C library learns."""
+
+
+@functools.cache
+def keep_memory() -> None:
+    """Makes the C library keep the memory of batches that are over, for those to come.
+
+    Otherwise it gives them back to the system, and filling memory that is new costs several times
+    as much as what is written there. That of GNU keeps as much as the largest block that was ever
+    freed; so a block is freed that nobody used.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 def filled(values: Array, size: int, filler: int) -> Int64:
