@@ -1,8 +1,7 @@
 """The loops of checks of what copies select, and what is seen there.
 
 Lists are given as uint16[P] positions in their rows, and int64[R * C + 1]: where the list of each
-row and copy begins. A position outside its row is found here; elsewhere it stands for another
-token of it, or for none.
+row and copy begins. A position outside its row stands for the last token of it, or for none.
 """
 
 import numpy as np
@@ -18,7 +17,7 @@ def check_lists(
     """Checks that positions ascend within their rows, and counts the special tokens among them.
 
     Example, a row of 4 tokens, of which 0 and 3 are special, with the lists [1, 3] and [2, 2, 4]:
-    both faults, and a special token.
+    both faults, and special tokens are selected twice.
 
     Args:
       lists: Positions and their offsets.
@@ -41,10 +40,8 @@ def check_lists(
                 position = np.int64(here[index])
                 falls |= position <= last
                 last = position
-                if position < len(own):
-                    hits += own[position]
-                else:
-                    outside = True
+                outside |= position >= len(own)
+                hits += own[min(position, len(own) - 1)]
         wrong[row, 0], wrong[row, 1] = falls, outside
         special[row, 0], special[row, 1] = present, hits
 
