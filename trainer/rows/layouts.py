@@ -202,7 +202,7 @@ class Padded(BatchLayout):
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         offsets = masked.rows.tokens.offsets
-        lengths = filled(np.diff(offsets), self.rows, 1)
+        lengths = np.maximum(filled(np.diff(offsets), self.rows, 0), 1)
         labels = np.full(len(masked.seen), IGNORED, np.int64)
         labels[masked.targets] = masked.labels
         shape, lines = (self.rows, self.longest), np.arange(len(offsets) - 1)
