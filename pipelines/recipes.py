@@ -1,40 +1,24 @@
 """`shardmill recipes`: the objectives there are, and everything that can be set in each."""
 
+import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pipelines.planning.members import find_mixture
+from pipelines.report.columns import in_columns
 from pipelines.report.describe import describe, summarize
-from pipelines.report.mixtures import (
-    STEPS_OF_A_MEMBER,
-    explain_mixture,
-    mixture_markdown,
-    show_schedule,
-)
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.numbers import whole
 from schemas.terminal import write_json
 from transforms.objectives import MIXTURES, OBJECTIVES
+from transforms.objectives.mixture import Mixture
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.schedule import STEPS_OF_A_MEMBER
 from transforms.objectives.settings import find_recipe
 
 MAX_STEPS = 1_000_000_000
-Description = dict[str, Any]
-
-_PREAMBLE = """\
-# Objectives
-
-This page is written by `make docs` from the table of objectives; edit the docstrings, not the page.
-`shardmill recipes NAME` shows the same in a terminal, `shardmill build NAME` builds it.
-
-Every field is set with `--set PATH=VALUE`; `--max-seq-length`, `--copies`, `--passes`,
-`--packing` and `--stages` are short for the ones they name. A field that holds a part is set to the
-name of another part, and then has that part's fields.
-"""
 
 
 def _parser() -> Parser:
@@ -72,181 +56,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         mixture = find_mixture(options.name, options.members) if options.name else None
-        named = list(OBJECTIVES.values())
-        if options.name and mixture is None:
-            named = [find_recipe(options.name)]
+        recipe = find_recipe(options.name) if options.name and mixture is None else None
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if options.plan or options.steps is not None:
-        show_schedule(mixture, options.steps, Console(highlight=False))
-        return 0
-    if mixture is not None and options.markdown:
-        sys.stdout.write(mixture_markdown(mixture))
-        return 0
-    if mixture is not None:
-        explain_mixture(mixture, as_json=options.json)
-        return 0
-    descriptions = [describe(recipe) for recipe in named]
-    if options.json:
-        write_json(descriptions[0] if options.name else descriptions, indent=2)
-    elif options.markdown:
-        sys.stdout.write(markdown(descriptions, preamble=not options.name))
-        if not options.name:
-            sys.stdout.write("".join(map(mixture_markdown, MIXTURES.values())))
-    elif options.name:
-        explain(descriptions[0], Console(highlight=False))
+    plain = not (options.plan or options.steps is not None or options.json or options.markdown)
+    if options.name is None and plain:
+        sys.stdout.write(_list(shutil.get_terminal_size().columns))
     else:
-        _list(Console(highlight=False))
+        _explain(recipe, mixture, options)
     return 0
 
 
-def _list(console: Console) -> None:
-    """Prints the table of objectives."""
+def _list(width: int) -> str:
+    """Returns the table of objectives, without rich: to load it takes longer than all the rest."""
     rows = [summarize(recipe) for recipe in OBJECTIVES.values()]
-    table = Table(*rows[0], box=None)
-    table.columns[0].no_wrap = True
-    table.columns[-1].min_width = max(map(len, str(rows[0]["columns"]).split(", "))) + 1
-    for row in rows:
-        _add(table, *row.values())
-    console.print(table)
-    for mixture in MIXTURES.values():
-        console.print(f"\n{mixture.name}: {mixture.summary} ({', '.join(mixture.names)})")
-    console.print("\nshardmill recipes NAME explains one, with every field that can be set.")
-
-
-def explain(description: Description, console: Console) -> None:
-    """Prints all about one recipe."""
-    console.print(f"[bold]{description['name']}[/bold]  ", end="")
-    console.print(description["summary"], markup=False)
-    console.print(f"Source: {description['source']}", markup=False)
-    needed = " ".join(f"{role} ({'/'.join(n)})" for role, n in description["tokens"].items())
-    console.print(f"Special tokens needed: {needed}", markup=False)
-    fields = Table("field", "default", "meaning", box=None)
-    for field in description["fields"]:
-        _add(fields, field["path"], _text(field["default"]), _meaning(field))
-    _print_section(console, "Fields, set with --set FIELD=VALUE", fields)
-    columns = Table("column", "type", "meaning", box=None)
-    for column in description["columns"]:
-        _add(columns, column["name"], column["type"], column["meaning"])
-    _print_section(console, "Columns of its shards", columns)
-    if description["parity"]:
-        parity = Table("field", "value", "meaning", box=None)
-        for field in description["parity"]:
-            _add(parity, field["path"], _text(field["value"]), field["meaning"])
-        _print_section(console, "--parity restores what the reference does", parity)
-    parts = Table("part", "source and deviations", box=None)
-    for part in description["parts"]:
-        _add(parts, part["name"], _provenance(part, "\n"))
-    _print_section(console, "Parts", parts)
-
-
-def _add(table: Table, *cells: str | int) -> None:
-    table.add_row(*(escape(str(cell)) for cell in cells))
-
-
-def _print_section(console: Console, title: str, table: Table) -> None:
-    console.print(f"\n[bold]{title}[/bold]")
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    console.print(table)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value == "":
-        return '""'
-    return "none" if value is None else str(value)
-
-
-def _meaning(field: Description) -> str:
-    others = f" One of: {', '.join(field['choices'])}." if len(field["choices"]) > 1 else ""
-    return field["meaning"] + others
-
-
-def _provenance(part: Description, separator: str) -> str:
-    lines = [
-        f"{label}: {part[key]}"
-        for label, key in (
-            ("Source", "source"),
-            ("Differs", "differs"),
-            ("Randomness", "randomness"),
-        )
-        if part[key]
+    table = in_columns([list(rows[0]), *([*map(str, row.values())] for row in rows)], width)
+    mixtures = [
+        f"{mixture.name}: {mixture.summary} ({', '.join(mixture.names)})"
+        for mixture in MIXTURES.values()
     ]
-    return separator.join([part["summary"], *lines])
+    how = "shardmill recipes NAME explains one, with every field that can be set."
+    return "\n\n".join([table, *(textwrap.fill(text, width) for text in mixtures), how]) + "\n"
 
 
-def markdown(descriptions: Sequence[Description], *, preamble: bool) -> str:
-    """Returns the documentation page of recipes.
+def _explain(recipe: Recipe | None, mixture: Mixture | None, options: argparse.Namespace) -> None:
+    """Explains a recipe or a mixture, or all recipes, in the form that was asked for."""
+    from rich.console import Console
 
-    Args:
-      descriptions: From `describe`.
-      preamble: Begin with what the page is, and a table of all objectives.
-    """
-    lines = [_PREAMBLE, *_overview()] if preamble else []
-    for description in descriptions:
-        lines += _section(description)
-    return "\n".join(lines).rstrip() + "\n"
+    from pipelines.report.explain import explain, markdown
+    from pipelines.report.mixtures import explain_mixture, mixture_markdown, show_schedule
 
-
-def _overview() -> list[str]:
-    rows = [summarize(recipe) for recipe in OBJECTIVES.values()]
-    linked = [{**row, "name": f"[{row['name']}](#{row['name']})"} for row in rows]
-    return [*_table([list(rows[0]), *([*map(str, row.values())] for row in linked)]), ""]
-
-
-def _section(description: Description) -> list[str]:
-    tokens = ", ".join(
-        f"{role} (`{'`, `'.join(names)}`)" for role, names in description["tokens"].items()
-    )
-    fields = [
-        [f"`{field['path']}`", f"`{_text(field['default'])}`", _meaning(field)]
-        for field in description["fields"]
-    ]
-    columns = [
-        [f"`{column['name']}`", f"`{column['type']}`", column["meaning"]]
-        for column in description["columns"]
-    ]
-    parity = [
-        [f"`{field['path']}`", f"`{_text(field['value'])}`", field["meaning"]]
-        for field in description["parity"]
-    ]
-    parts = [f"- **{part['name']}**: {_provenance(part, ' ')}" for part in description["parts"]]
-    restored = ["", "`--parity` restores what the reference does:", ""]
-    return [
-        f"## {description['name']}\n",
-        description["summary"] + "\n",
-        f"Source: {description['source']}\n",
-        f"Special tokens needed: {tokens}\n",
-        *_table([["field", "default", "meaning"], *fields]),
-        "",
-        *_table([["column", "type", "meaning"], *columns]),
-        *(restored + _table([["field", "value", "meaning"], *parity]) if parity else []),
-        "",
-        *_example(description["name"]),
-        "Parts:\n",
-        *parts,
-        "",
-    ]
-
-
-def _example(name: str) -> list[str]:
-    """Returns a row of a recipe, where the sample is at hand."""
-    # To build it takes libraries that nothing else here does, and seconds to load.
-    from pipelines.report.example_row import SAMPLE, example_row
-
-    if not SAMPLE.is_dir():
-        return []
-    row = example_row(OBJECTIVES[name])
-    return ["A row of the sample, in up to 64 tokens:\n", f"```text\n{row}\n```\n"]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns a Markdown table, the first row its head."""
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = [f"| {' | '.join(row)} |" for row in escaped]
-    return [lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]]
+    if options.plan or options.steps is not None:
+        show_schedule(mixture, options.steps, Console(highlight=False))
+    elif mixture is not None and options.markdown:
+        sys.stdout.write(mixture_markdown(mixture))
+    elif mixture is not None:
+        explain_mixture(mixture, as_json=options.json)
+    elif recipe is not None and options.json:
+        write_json(describe(recipe), indent=2)
+    elif recipe is not None and options.markdown:
+        sys.stdout.write(markdown([describe(recipe)], preamble=False))
+    elif recipe is not None:
+        explain(describe(recipe), Console(highlight=False))
+    elif options.json:
+        write_json([*map(describe, OBJECTIVES.values())], indent=2)
+    else:
+        sys.stdout.write(markdown([*map(describe, OBJECTIVES.values())], preamble=True))
+        sys.stdout.write("".join(map(mixture_markdown, MIXTURES.values())))
 
 
 if __name__ == "__main__":

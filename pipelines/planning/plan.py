@@ -12,6 +12,7 @@ from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.recipe_needs import check_markers, check_records
+from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
@@ -27,7 +28,7 @@ from transforms.files.inputs import (
 from transforms.files.planned_file import FormatError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
-from transforms.read.input_files import check_heads, match_inputs
+from transforms.read.input_files import check_heads, checked_before, match_inputs
 from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 
@@ -52,7 +53,7 @@ class Plan(Generic[_Builder]):
       build: Builds a shard with some of them.
       identities: For each builder all that decides the bytes of its shards.
       identity: The same of the whole. A folder holds one identity only.
-      wave_shards: Shards that a local run builds together.
+      wave_shards: Shards that are built together, all of them unless the shuffle is in memory.
       announcement: What the user should know before it starts, "" if nothing.
       labels: Documents keep the labels of records; annotations belong to the text alone.
       annotated: Shards of annotations that are read.
@@ -84,6 +85,13 @@ class Plan(Generic[_Builder]):
         """The folder of the whole, and those of the builders that have their own."""
         return list(dict.fromkeys([self.output, *(builder.output for builder in self.builders)]))
 
+    @property
+    def shares(self) -> list[float]:
+        """The share of all text that each shard holds, about, by its number."""
+        held_out = self.shards.eval_below / 2**64
+        train = [(1 - held_out) / self.shards.train] * self.shards.train
+        return train + [held_out / max(self.shards.eval, 1)] * self.shards.eval
+
     def waves(self, missing: Collection[int]) -> list[frozenset[int]]:
         """Returns the shards still to build, in the groups that are built together."""
         ordered = sorted(missing)
@@ -108,12 +116,13 @@ class BuildPlan(Plan[ShardBuilder]):
     notes: tuple[str, ...] = ()
 
 
-def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
+def make_plan(options: BuildOptions, *, shuffle: Shuffle) -> BuildPlan:
     """Reads tokenizer and file names, and decides on ranges, shards and waves.
 
     Args:
       options: What the user asked for.
-      local: The shuffle lies in this machine's memory, so a large corpus is built in waves.
+      shuffle: Where the text lies when it is dealt out to shards; a large corpus is built in waves
+        if that is memory.
 
     Raises:
       UsageError: if something is missing, unknown, out of range or does not fit together.
@@ -148,7 +157,6 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         for each in settings
     ]
     identities = [identity_of(builder, options, files, source) for builder in builders]
-    per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
         ranges=ranges,
@@ -161,11 +169,26 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         build=build_shard,
         identities=identities,
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
-        wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
-        announcement="\n".join(filter(None, [source.announcement if source else "", held_out])),
+        wave_shards=wave_shards(options, shards, text_bytes, shuffle, len(recipes)),
+        announcement="\n".join(
+            filter(
+                None,
+                [source.announcement if source else "", held_out, idle_workers(options, shards)],
+            )
+        ),
         notes=(held_out,) if held_out else (),
         annotated=source.files if source else (),
         named=options.named_files,
+    )
+
+
+def idle_workers(options: RunOptions, shards: ShardPlan) -> str:
+    """Says that there are fewer shards than workers, if the user did not choose how many; or ""."""
+    if options.shards is not None or shards.train >= options.workers:
+        return ""
+    return (
+        f"--shards auto makes {shards.train} for {options.workers} workers, and a worker builds "
+        f"whole shards: --shards {2 * options.workers} keeps all of them busy"
     )
 
 
@@ -190,6 +213,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
 
 
 def ranges_of(files: Sequence[InputFile], text_bytes: int, options: RunOptions) -> list[FileRange]:
-    """Returns how the files are read in parallel."""
+    """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
     checks = enabled_checks(options.format, options.encoding)
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks)
+    checked = frozenset(file.path for file in checked_before(files))
+    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks, checked)

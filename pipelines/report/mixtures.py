@@ -10,10 +10,7 @@ from pipelines.report.describe import describe
 from schemas.errors import UsageError
 from schemas.terminal import write_json
 from transforms.objectives.mixture import Mixture
-from transforms.objectives.schedule import continual
-
-STEPS_OF_A_MEMBER = 50_000
-"""The budget of a task in the paper of ERNIE 2.0."""
+from transforms.objectives.schedule import STEPS_OF_A_MEMBER, continual
 
 
 def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:

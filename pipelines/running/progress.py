@@ -11,6 +11,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 
+from pipelines.running.pace import Pace
+
 _POLL_SECONDS = 0.5
 _LINE_SECONDS = 10.0
 
@@ -36,6 +38,9 @@ class ShardProgress:
         shard_bytes: float,
         finished: Callable[[], int],
         doing: str = "building",
+        *,
+        built: Callable[[], float] | None = None,
+        read: Callable[[], float] | None = None,
     ) -> None:
         """Prepares to watch.
 
@@ -44,18 +49,24 @@ class ShardProgress:
           shard_bytes: Text of a shard, about.
           finished: Counts the shards that are finished.
           doing: What is done to them.
+          built: Returns the share of the text that is in finished shards, in [0, 1]; without it
+            all shards count alike.
+          read: Returns the share of the text that was read, in [0, 1], if that can be known.
         """
         self._doing = doing
         self._total = total
-        self._shard_bytes = shard_bytes
+        self._text_bytes = total * shard_bytes
         self._finished = finished
+        self._share_built = built or (lambda: self._done / total)
+        self._share_read = read or (lambda: None)
         self._stop = threading.Event()
         self._console = Console(stderr=True)
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> "ShardProgress":
-        self._began = time.monotonic()
-        self._before = self._done = self._finished()
+        self._done = self._finished()
+        self._read: float | None = None
+        self._pace = Pace(time.monotonic(), self._share_built())
         self._thread.start()
         return self
 
@@ -82,38 +93,42 @@ class ShardProgress:
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(self._line(self._before), total=self._total)
+            task = progress.add_task(self._line(time.monotonic()), total=1.0)
             while not self._stop.wait(_POLL_SECONDS):
-                done = self._count()
-                progress.update(task, completed=done, description=self._line(done))
+                now = self._look()
+                progress.update(task, completed=self._pace.share, description=self._line(now))
 
     def _watch_log(self) -> None:
         shown, shown_at = -1, 0.0
         while True:
             stopped = self._stop.wait(_POLL_SECONDS)
-            done, now = self._count(), time.monotonic()
-            if (done != shown and now - shown_at >= 1) or now - shown_at >= _LINE_SECONDS:
-                sys.stderr.write(f"{self._doing}: {self._line(done)}\n")
+            now = self._look()
+            if (self._done != shown and now - shown_at >= 1) or now - shown_at >= _LINE_SECONDS:
+                sys.stderr.write(f"{self._doing}: {self._line(now)}\n")
                 sys.stderr.flush()
-                shown, shown_at = done, now
+                shown, shown_at = self._done, now
             if stopped:
                 return
 
-    def _count(self) -> int:
-        """Counts the finished shards; says the last number again if the folder is out of reach."""
+    def _look(self) -> float:
+        """Looks how far the work is, unless the folder is out of reach; returns the time."""
+        now = time.monotonic()
         with contextlib.suppress(OSError):
             self._done = self._finished()
-        return self._done
+            self._read = self._share_read()
+            self._pace.update(now, self._share_built(), self._read)
+        return now
 
-    def _line(self, done: int) -> str:
+    def _line(self, now: float) -> str:
         """Says how many shards are done, how fast, and how long the rest takes."""
-        text = f"{done}/{self._total} shards"
-        new, seconds = done - self._before, time.monotonic() - self._began
-        if not new:
-            return f"{text}, reading"
-        speed = new * self._shard_bytes / seconds
-        left = (self._total - done) * self._shard_bytes / speed
-        return f"{text}, {speed / 1e6:.1f} MB/s, {duration(left)} left"
+        text = f"{self._done}/{self._total} shards"
+        if not self._pace.building:
+            reading = self._read is None or self._read < 1
+            much = "" if self._read is None else f" {self._read:.0%}"
+            return f"{text}, reading{much}" if reading else text
+        left = self._pace.left(now)
+        speed = f"{text}, {self._pace.speed * self._text_bytes / 1e6:.1f} MB/s"
+        return speed if left is None else f"{speed}, {duration(left)} left"
 
 
 def duration(seconds: float) -> str:

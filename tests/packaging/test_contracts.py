@@ -1,10 +1,9 @@
 """What may import what, and whose code runs."""
 
 import ast
-import importlib.metadata
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,8 @@ from schemas.ownership import OwnershipError, check_ownership
 from tests.packaging.imports import ROOT, imports_of, name_of
 
 BEAM = {
-    "transforms.build.annotate_shards",
-    "transforms.build.build_shards",
-    "transforms.read.read_documents",
-    "transforms.read.reading_record",
-    "transforms.read.shard_documents",
+    "transforms.build.beam_build",
+    "transforms.read.beam_read",
 }
 """The modules that may import Beam, besides programs: PTransforms."""
 STORAGE = "transforms.files.storage"
@@ -123,7 +119,12 @@ GLOBBING = {
     "MatchAll",
 }
 """What takes every path for one of Beam's patterns, so that `o[1]` is `o1`."""
-FILE_SYSTEMS = {STORAGE, "pipelines.folder.remote_lock", "pipelines.running.runners"}
+FILE_SYSTEMS = {
+    STORAGE,
+    "pipelines.folder.remote_lock",
+    "pipelines.running.beam_runner",
+    "pipelines.running.worker",
+}
 """The modules that know Beam's file systems: for a lock on condition, and to give them options."""
 
 
@@ -150,44 +151,52 @@ def test_only_one_module_matches_the_paths_of_users() -> None:
 
 
 @pytest.fixture
-def owners(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:
-    """What the installed distributions say that they hold; a test may change it."""
-    found: dict[str, list[str]] = {"schemas": ["shardmill"], "numpy": ["numpy"]}
-
-    def packages_distributions() -> Mapping[str, list[str]]:
-        return found
-
-    monkeypatch.setattr(importlib.metadata, "packages_distributions", packages_distributions)
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of installed distributions, of which this project is one."""
+    install(tmp_path, "shardmill-1.0.dist-info", "RECORD", "schemas/a.py,,\ntransforms/a.py,,\n")
+    install(tmp_path, "numpy-2.0.dist-info", "RECORD", "numpy/transforms/a.py,,\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     check_ownership.cache_clear()
-    yield found
+    yield tmp_path
     check_ownership.cache_clear()
 
 
-def test_our_packages_are_ours(owners: dict[str, list[str]]) -> None:
+def install(site: Path, folder: str, name: str, content: str) -> None:
+    (site / folder).mkdir()
+    (site / folder / name).write_text(content)
+
+
+def test_our_packages_are_ours(site: Path) -> None:
     check_ownership()
 
 
+@pytest.mark.parametrize(
+    ("folder", "name", "content"),
+    [
+        ("other-0.1.dist-info", "top_level.txt", "other\ntransforms\n"),
+        ("other-0.1.dist-info", "RECORD", "other.py,,\ntransforms/__init__.py,sha256=x,7\n"),
+        ("other.egg-info", "top_level.txt", "transforms\n"),
+    ],
+)
 def test_another_distribution_is_refused(
-    owners: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+    site: Path, capsys: pytest.CaptureFixture[str], folder: str, name: str, content: str
 ) -> None:
-    owners["transforms"] = ["shardmill", "transforms"]
-    with pytest.raises(OwnershipError, match="transforms is installed too and has a package"):
+    install(site, folder, name, content)
+    with pytest.raises(OwnershipError, match="other is installed too and has a package transforms"):
         check_ownership()
     assert main(["recipes"]) == 2
     assert capsys.readouterr().err == (
-        "shardmill: transforms is installed too and has a package transforms as well: install "
+        "shardmill: other is installed too and has a package transforms as well: install "
         "shardmill in an environment of its own\n"
     )
 
 
-def test_packages_that_lie_apart_are_refused(
-    owners: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packages_that_lie_apart_are_refused(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = ownership._folder
     monkeypatch.setattr(
-        ownership, "_folder", lambda name: tmp_path if name == "schemas" else folder(name)
+        ownership, "_folder", lambda name: str(site) if name == "schemas" else folder(name)
     )
-    with pytest.raises(OwnershipError, match=f"schemas in {tmp_path}, trainer in {ROOT}"):
+    with pytest.raises(OwnershipError, match=f"schemas in {site}, trainer in {ROOT}"):
         check_ownership()
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.sample_builds import corpus
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"apache_beam", "spacy", "torch", "transformers"}
+HEAVY = {"apache_beam", "numba", "spacy", "torch", "transformers"}
 
 _CODE = """
 import contextlib, io, json, sys
@@ -22,13 +22,12 @@ with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stder
         status = main(sys.argv[1:])
     except SystemExit as error:
         status = error.code
-loaded = sorted({name.partition(".")[0] for name in sys.modules})
-print(json.dumps({"status": status, "loaded": loaded, "printed": len(out.getvalue())}))
+print(json.dumps({"status": status, "loaded": sorted(sys.modules), "printed": len(out.getvalue())}))
 """
 
 
-def run(arguments: Sequence[str], status: int = 0) -> set[str]:
-    """Runs a command in a fresh interpreter; returns the top-level packages it imported."""
+def run(arguments: Sequence[str], status: int = 0, *, modules: bool = False) -> set[str]:
+    """Runs a command in a fresh interpreter; returns the packages, or modules, it imported."""
     done = subprocess.run(
         [sys.executable, "-c", _CODE, *arguments],
         cwd=ROOT,
@@ -39,7 +38,7 @@ def run(arguments: Sequence[str], status: int = 0) -> set[str]:
     found = json.loads(done.stdout)
     assert found["status"] == status, done.stderr
     assert bool(found["printed"]) == (status == 0)
-    return set(found["loaded"])
+    return {name if modules else name.partition(".")[0] for name in found["loaded"]}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +61,12 @@ def run(arguments: Sequence[str], status: int = 0) -> set[str]:
 )
 def test_help_and_recipes_import_nothing_heavy(arguments: list[str]) -> None:
     assert not run(arguments) & HEAVY
+
+
+def test_the_list_of_recipes_needs_no_more_than_the_recipes() -> None:
+    """What is only needed to show a recipe or a build takes longer to load than they do."""
+    loaded = run(["recipes"], modules=True)
+    assert not loaded & {"rich", "schemas.manifest", "importlib.metadata", "pyarrow.compute"}
 
 
 def test_an_unknown_command_imports_nothing_heavy() -> None:

@@ -5,7 +5,6 @@ steps of reading: bytes as stored, decompressed, decoded, and records.
 """
 
 import codecs
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -201,7 +200,9 @@ def _names_of(record: Mapping[str, Any]) -> list[str]:
 
 def _ends_in_cr(text: str, kind: str, *, forced: bool) -> bool:
     """Whether lines end in CR alone: all of them, or nearly all if the user named no format."""
-    alone, ended = len(re.findall(r"\r(?!\n)", text)), text.count("\n")
+    if "\r" not in text:
+        return False
+    alone, ended = text.count("\r") - text.count("\r\n"), text.count("\n")
     if alone < 2 or (kind == "jsonl" and (text.lstrip()[:1] == "[" or not has_json(text))):
         return False
     return not ended or (not forced and alone > 9 * ended)

@@ -1,5 +1,6 @@
 """Detects JSON in files that are named as text, and the lack of it in files named as JSON."""
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -34,7 +35,8 @@ def json_kind(text: str, *, whole: bool) -> str | None:
     Returns:
       `LINES`, `OBJECTS`, or `NO_OBJECTS`, which no format reads.
     """
-    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    filled = filter(None, map(str.strip, text.replace("\r", "\n").split("\n")))
+    lines = list(itertools.islice(filled, _MAX_LINES + 1))
     lines = lines[:_MAX_LINES] if whole or len(lines) > _MAX_LINES else lines[:-1]
     kinds = list(map(_kind_of_line, lines))
     if _are_most(kinds, dict):

@@ -29,6 +29,7 @@ _ITEM = re.compile(
     r"[(（\[]?[\w.]{1,8}[.)）\]、]|\W*|.*[:：]|([\w ]+ )?\d{1,3}(:\d{1,3}){1,2}([.,]\d+)?"
 )
 _TAG = re.compile(r"\S+([ \t]\S+)*[ \t](O|[BIESMLU]-\S+)")
+_LAST_TAG = re.compile(r"O|[BIESMLU]-\S+")
 _COMMENTS = re.compile(r"(\s*#[^\r\n]*[\r\n])*")
 _STOPS = tuple(".!?。！？…")
 _COMMON_NAMES = """
@@ -66,7 +67,9 @@ def table_kind(text: str, *, whole: bool) -> str | None:
 
 def _lines(text: str, *, whole: bool) -> list[str]:
     """Returns the complete lines that are neither blank nor comments."""
-    lines = re.split(r"\r\n|\n|\r", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     kept = [line for line in (lines if whole else lines[:-1]) if line.strip()]
     return [line for line in kept if not line.startswith("# ")][:_MAX_ROWS] or kept
 
@@ -74,12 +77,22 @@ def _lines(text: str, *, whole: bool) -> list[str]:
 def _is_tagged(text: str, *, whole: bool) -> bool:
     """Whether lines end in labels of words (IOB tags), after a space or tab."""
     lines = [x for x in _lines(text, whole=whole) if not x.startswith("-DOCSTART-")]
-    tagged = sum(_TAG.fullmatch(line.rstrip()) is not None for line in lines)
+    if len(lines) < _LABELLED_ROWS:
+        return False
     # Not all lines: the word may be white space itself.
-    return len(lines) >= _LABELLED_ROWS and tagged * 10 >= len(lines) * 9
+    left = len(lines) // 10
+    for line in map(str.rstrip, lines):
+        # The last field first: the whole expression is slow on long lines.
+        tagged = _LAST_TAG.fullmatch(line.rsplit(None, 1)[-1]) and _TAG.fullmatch(line)
+        left -= not tagged
+        if left < 0:
+            return False
+    return True
 
 
 def _has_tabs(text: str, *, whole: bool) -> bool:
+    if "\t" not in text:
+        return False
     rows = [line.split("\t") for line in _lines(text, whole=whole)]
     sizes = [len(row) for row in rows]
     if not rows or max(sizes) == 1:
@@ -105,6 +118,8 @@ def _has_tabs(text: str, *, whole: bool) -> bool:
 
 
 def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
+    if delimiter not in text:
+        return False
     text = _COMMENTS.sub("", text, count=1)
     first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     named = _is_header(_unquoted(first.split(delimiter)))
@@ -116,8 +131,8 @@ def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
         return bool(delimiter == "," and rows[0][0] in _HEADER_NAMES and len(rows) > 1 and quoted)
     if len(sizes) != 1 or len(rows) < 2:
         # Below a header there may be text with unquoted delimiters.
-        lines = _lines(text, whole=whole)[1:]
-        return named and sum(delimiter in line for line in lines) * 2 > len(lines) > 0
+        lines = _lines(text, whole=whole)[1:] if named else []
+        return sum(delimiter in line for line in lines) * 2 > len(lines) > 0
     if named:
         return True
     if sum(not row[-1] for row in rows) * 2 > len(rows):
@@ -139,7 +154,7 @@ def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
 
 
 def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
-    """Returns the rows that are certainly complete; none if this is not CSV."""
+    """Returns the rows that are certainly complete; none if this is not CSV, or they are uneven."""
     rows: list[list[str]] = []
     text = text.strip("\r\n") if whole else text.lstrip("\r\n")
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
@@ -148,6 +163,9 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
     )
     try:
         for row in reader:
+            # The row before is complete; prose ends here, after a few lines.
+            if rows and len(rows[-1]) != len(rows[0]):
+                return []
             rows.append(row)
             if len(rows) > _MAX_ROWS:
                 break

@@ -1,7 +1,7 @@
 """Which input files there are, how they are read, and in which ranges."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 
 FORMATS = ("auto", "text", "lines", "jsonl", "parquet")
@@ -145,8 +145,15 @@ def plan_ranges(
     files: Iterable[InputFile],
     range_bytes: int = RANGE_BYTES,
     checks: frozenset[str] = frozenset(),
+    checked: Collection[str] = frozenset(),
 ) -> list[FileRange]:
     """Cuts files into ranges to be read in parallel, ordered by path and place.
+
+    Args:
+      files: To read.
+      range_bytes: Length of a range.
+      checks: See `FileRange`.
+      checked: Paths of files whose beginning was checked already, and is not checked again.
 
     A file that is compressed or not UTF-8 is one range. A file of no bytes is one range too, so
     that every file is opened.
@@ -165,7 +172,7 @@ def plan_ranges(
             end=None,
             size=file.size,
             encoding=file.encoding,
-            checks=checks,
+            checks=frozenset() if file.path in checked else checks,
         )
         if file.whole:
             ranges.append(whole)

@@ -6,11 +6,16 @@ the first path with a scheme is used.
 """
 
 import contextlib
+import lzma
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+
+import pyarrow as pa
+
+from transforms.files.inputs import codec_of
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystems import FileSystems
@@ -65,8 +70,18 @@ def open_file(path: str) -> BinaryIO:
 
 
 def open_decompressed(path: str) -> BinaryIO:
-    """Opens a file to read what its name says is compressed (.gz, .bz2, ...) decompressed."""
-    return _beam().open(path)
+    """Opens a file to read what its name says is compressed (.gz, .bz2, .zst, .xz) decompressed.
+
+    Unlike Beam's own decompression it does not take a truncated file for a whole one.
+
+    Raises:
+      OSError: If it cannot be opened, or, when read, if it is damaged.
+    """
+    file = open_file(path)
+    if codec := codec_of(path):
+        # pyarrow's stream can be read and closed, which is all that callers do.
+        return cast(BinaryIO, pa.CompressedInputStream(file, codec))
+    return lzma.open(file) if path.lower().endswith((".xz", ".lzma")) else file
 
 
 def create_file(path: str) -> BinaryIO:

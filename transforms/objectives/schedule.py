@@ -4,6 +4,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+STEPS_OF_A_MEMBER = 50_000
+"""The budget of a task in the paper of ERNIE 2.0."""
+
 Stages = tuple[tuple[int, ...], ...]
 """For each stage the steps of every member; a stage is over when all of its steps are taken."""
 

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.numbers import LARGEST, finite, whole
@@ -40,26 +40,26 @@ _OF_STREAMS = frozenset({"order", "memory"})
 _FIXED = frozenset({"name", "summary", "source", "parity"})
 
 
-def _parts(field: str) -> tuple[type, ...]:
-    """Returns the parts that can stand in a field: those of all recipes, and the unused ones."""
-    held = (part for recipe in OBJECTIVES.values() for part in _held(recipe, field))
-    used = {type(part): None for part in held if part is not None}
-    return (*used, *_UNUSED.get(field, ()))
+def _parts() -> Mapping[str, tuple[type, ...]]:
+    """Returns the parts that can stand in each field: those of all recipes, and the unused ones."""
+    found: dict[str, dict[type, None]] = {field: {} for field in _PART_FIELDS}
+    for recipe in OBJECTIVES.values():
+        _collect(recipe, found)
+    return {field: (*used, *_UNUSED.get(field, ())) for field, used in found.items()}
 
 
-def _held(part: Any, field: str) -> Iterator[Any]:
-    """Yields what the fields of this name hold, at any depth."""
-    members = part if isinstance(part, tuple) else [part]
-    for member in members:
-        if dataclasses.is_dataclass(member):
-            for each in dataclasses.fields(member):
-                value = getattr(member, each.name)
-                if each.name == field:
-                    yield value
-                yield from _held(value, field)
+def _collect(part: Any, found: Mapping[str, dict[type, None]]) -> None:
+    """Adds the parts that fields hold, at any depth, to those found of the same field."""
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if field.name in found and value is not None:
+            found[field.name][type(value)] = None
+        for member in value if isinstance(value, tuple) else [value]:
+            if dataclasses.is_dataclass(member):
+                _collect(member, found)
 
 
-PARTS: Mapping[str, tuple[type, ...]] = {field: _parts(field) for field in _PART_FIELDS}
+PARTS: Mapping[str, tuple[type, ...]] = _parts()
 """For each field that holds a part: the classes that can stand there."""
 
 

@@ -11,7 +11,7 @@ from transforms.files.inputs import FileRange, InputFile, input_file, plan_range
 from transforms.files.paths import is_folder, real_path, status
 from transforms.files.patterns import match
 from transforms.files.planned_file import CHANGED_ADVICE, ReadError
-from transforms.files.storage import FoundFile, open_file
+from transforms.files.storage import FoundFile, is_local, open_file
 from transforms.read.formats import check_head
 
 # Remote files are looked up many at a time.
@@ -61,18 +61,28 @@ def match_inputs(
 def check_heads(
     files: Sequence[InputFile], checks: frozenset[str], text_field: str = "text"
 ) -> None:
-    """Checks before a run that files look like the format they are read as.
-
-    Of very many files every nth is checked here; each is checked again when it is read.
+    """Checks before a run that files look like the format they are read as, see `checked_before`.
 
     Raises:
       ReadError: If one looks like something else, see `transforms.detect.content_checks`.
     """
-    step = -(-len(files) // _MOST_HEADS)
+    check = functools.partial(_check_head, text_field)
+    parts = plan_ranges(checked_before(files), sys.maxsize, checks)
+    # To look into a local file keeps the processor busy: threads would only wait for each other.
+    for part in parts:
+        if is_local(part.path):
+            check(part)
     with ThreadPoolExecutor(_LOOKING) as pool:
-        parts = plan_ranges(files[::step] if files else [], sys.maxsize, checks)
-        for _ in pool.map(functools.partial(_check_head, text_field), parts):
+        for _ in pool.map(check, [part for part in parts if not is_local(part.path)]):
             pass
+
+
+def checked_before(files: Sequence[InputFile]) -> Sequence[InputFile]:
+    """Returns the files whose beginning is checked before a run: of very many every nth.
+
+    The others are checked when they are read.
+    """
+    return files[:: -(-len(files) // _MOST_HEADS)] if files else []
 
 
 def _check_head(text_field: str, part: FileRange) -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from schemas.manifest import add_up
 from schemas.records import Examples, Int64, TokenColumns
 from transforms.arrays.ragged import offsets_of, range_indices
 
@@ -30,6 +29,9 @@ def join_examples(parts: list[Examples]) -> Examples:
     """Puts the examples of several passes one after the other."""
     if len(parts) == 1:
         return parts[0]
+    # Manifests take as long to load as all recipes, and who lists recipes joins nothing.
+    from schemas.manifest import add_up
+
     relations = [part.relation for part in parts if part.relation is not None]
     streams = [part.stream for part in parts if part.stream is not None]
     backward = [part.backward for part in parts if part.backward is not None]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.recipes import main
+from pipelines.report.columns import in_columns
 from pipelines.report.describe import attributes_of, describe, sections_of
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from, settings_of
@@ -37,8 +38,20 @@ def test_the_sections_of_a_docstring_are_found() -> None:
 
 def test_the_table_lists_every_objective(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[1:2].strip()]
-    assert set(RECIPES) <= set(names)
+    table = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in table if line[0] != " "] == ["name", *OBJECTIVES]
+
+
+def test_columns_share_the_width_by_what_they_lack() -> None:
+    rows = [["name", "meaning"], ["one", "a b c d e f"], ["two-part", "ff ggggggggggggg"]]
+    assert in_columns(rows, 80).splitlines()[1] == "one       a b c d e f"
+    assert in_columns(rows, 23).splitlines() == [
+        "name      meaning",
+        "one       a b c d e f",
+        "two-part  ff",
+        "          ggggggggggggg",
+    ]
+    assert max(map(len, in_columns(rows, 1).splitlines())) == 23
 
 
 @pytest.mark.parametrize("name", RECIPES)

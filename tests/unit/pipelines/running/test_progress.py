@@ -11,6 +11,7 @@ from rich.console import Console
 
 import pipelines.running.progress
 from pipelines import waves
+from pipelines.running.pace import Pace
 from pipelines.running.progress import ShardProgress, duration
 from schemas.records import ShardId
 from transforms.build import write_shard
@@ -71,7 +72,7 @@ def test_log_has_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1].endswith(" left")
     assert " MB/s, " in lines[1]
     assert lines[-1].startswith("building: 8/8 shards, ")
-    assert lines[-1].endswith(", 0 s left")
+    assert lines[-1].endswith(" MB/s")
     assert not any("\x1b" in line for line in lines)
 
 
@@ -94,16 +95,97 @@ def test_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         (0, 2, 10.0, "2/10 shards, 1.2 MB/s, 40 s left"),
         # Shards of an earlier run say nothing about the speed of this one.
         (4, 6, 10.0, "6/10 shards, 1.2 MB/s, 20 s left"),
-        (0, 10, 10.0, "10/10 shards, 6.0 MB/s, 0 s left"),
+        (0, 10, 10.0, "10/10 shards, 6.0 MB/s"),
     ],
 )
 def test_line_says_how_much_how_fast_and_how_long(
     monkeypatch: pytest.MonkeyPatch, before: int, done: int, seconds: float, line: str
 ) -> None:
-    progress = ShardProgress(10, 6e6, lambda: before)
+    assert lines_of(monkeypatch, 10, [(before, None), (done, None)], seconds) == [line]
+
+
+def lines_of(
+    monkeypatch: pytest.MonkeyPatch,
+    total: int,
+    seen: list[tuple[int, float | None]],
+    seconds: float,
+) -> list[str]:
+    """Returns what is shown when so many shards are finished, and that much read, at each look."""
     monkeypatch.setattr(pipelines.running.progress, "time", Clock(seconds))
-    progress._began, progress._before = 100.0 - seconds, before
-    assert progress._line(done) == line
+    looks = iter(seen)
+    now: tuple[int, Any] = (0, None)
+
+    def finished() -> int:
+        nonlocal now
+        now = next(looks)
+        return now[0]
+
+    known = seen[0][1] is not None
+    progress = ShardProgress(total, 6e6, finished, read=(lambda: now[1]) if known else None)
+    monkeypatch.setattr(progress, "_thread", SimpleNamespace(start=int, join=int))
+    with progress:
+        return [progress._line(progress._look()) for _ in seen[1:]]
+
+
+def test_reading_is_told_where_it_can_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [(0, 0.0), (0, 0.3), (0, 1.0), (1, 1.0), (1, 1.0), (2, 1.0)]
+    assert lines_of(monkeypatch, 4, seen, 10.0) == [
+        "0/4 shards, reading 30%",
+        "0/4 shards",
+        # Reading took 10 s of the 30, and the first shard 20.
+        "1/4 shards, 0.2 MB/s, 60 s left",
+        "1/4 shards, 0.2 MB/s, 50 s left",
+        "2/4 shards, 0.2 MB/s, 40 s left",
+    ]
+
+
+def test_the_time_left_is_counted_down_between_shards() -> None:
+    pace = Pace(0.0, 0.0)
+    pace.update(10.0, 0.25)
+    assert [pace.left(now) for now in (10.0, 25.0, 39.0, 40.0)] == [30.0, 15.0, 1.0, None]
+    pace.update(50.0, 0.5)
+    assert pace.left(50.0) == 50.0
+    pace.update(60.0, 1.0)
+    assert pace.left(60.0) is None
+
+
+def test_shards_that_workers_finish_together_do_not_turn_the_clock_back() -> None:
+    """Two workers need 10 s a shard: every other shard is there at once."""
+    pace = Pace(0.0, 0.0)
+    shown = []
+    for second in range(1, 50):
+        finished = min(2 * (second // 10), 9)
+        for shards, moment in ((finished - 1, 0.0), (finished, 0.01)):
+            pace.update(second + moment, max(shards, 0) / 9)
+            shown.append(pace.left(second + moment))
+    known = [left for left in shown if left is not None]
+    assert known == sorted(known, reverse=True)
+    assert len(known) > 30
+
+
+def test_a_much_longer_time_left_is_admitted() -> None:
+    pace = Pace(0.0, 0.0)
+    pace.update(100.0, 0.5)
+    pace.update(190.0, 0.6)
+    assert pace.left(190.0) == pytest.approx(190 * 0.4 / 0.6)
+
+
+def test_the_bar_goes_through_reading_and_never_back() -> None:
+    pace = Pace(0.0, 0.1)
+    shares = []
+    for now, built, read in ((1.0, 0.1, 0.0), (2.0, 0.1, 1.0), (3.0, 0.1, 0.5), (4.0, 1.0, 1.0)):
+        pace.update(now, built, read)
+        shares.append(pace.share)
+    assert shares == pytest.approx([0.075, 0.325, 0.325, 1.0])
+
+
+def test_shards_weigh_what_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines.running.progress, "time", Clock(10.0))
+    built = iter([0.0, 0.9])
+    progress = ShardProgress(2, 6e6, counting([0, 1]), built=lambda: next(built))
+    monkeypatch.setattr(progress, "_thread", SimpleNamespace(start=int, join=int))
+    with progress:
+        assert progress._line(progress._look()) == "1/2 shards, 1.1 MB/s, 1 s left"
 
 
 @pytest.mark.parametrize(

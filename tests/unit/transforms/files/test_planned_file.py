@@ -1,6 +1,10 @@
+import bz2
+import gzip
 import io
 import itertools
+import lzma
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -99,6 +103,25 @@ def test_a_file_of_several_names_is_read_once(
     for given in (patterns, patterns[::-1]):
         assert [file.path for file in match_inputs(given)] == ["./a.txt"]
     assert [file.path for file in match_inputs(["b.txt"])] == ["b.txt"]
+
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "zst": lambda data: pa.Codec("zstd").compress(data, asbytes=True),
+    "xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_small_files_may_be_compressed_and_are_whole(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"terms.txt.{suffix}"
+    stored = COMPRESS[suffix](b"one\n") + COMPRESS[suffix](b"two\n" * 999)
+    path.write_bytes(stored)
+    assert read_file(str(path), "--markers") == "one\n" + "two\n" * 999
+    path.write_bytes(stored[:-9])
+    with pytest.raises(UsageError, match=rf"^--markers {path}: cannot be read: "):
+        read_file(str(path), "--markers")
 
 
 def test_small_files_are_regular_and_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
