@@ -1,5 +1,7 @@
 """Finds CJK ideographs in UTF-8 text."""
 
+import functools
+
 import numpy as np
 
 from schemas.records import Bool, Bytes, Int64
@@ -17,6 +19,13 @@ FOUR_BYTE_RANGES = (
     (0x2B920, 0x2CEAF),
     (0x2F800, 0x2FA1F),
 )
+
+
+@functools.cache
+def ideograph_ranges() -> Int64:
+    """Returns int64[2 * R]: the first and last ideograph of each range, the most common first."""
+    common = (THREE_BYTE_RANGES[1], THREE_BYTE_RANGES[0], *THREE_BYTE_RANGES[2:])
+    return np.array((*common, *FOUR_BYTE_RANGES), np.int64).ravel()
 
 
 def ideographs(data: Bytes) -> tuple[Int64, Int64]:

@@ -44,19 +44,21 @@ class Splitting:
 
     Attributes:
       isolate_ideographs: Every CJK ideograph is a pre-token.
+      isolate_punctuation: So is every ASCII punctuation mark.
       space_counts: The number of spaces matters. So a word whose normalised form has white space
         other than the space before it cannot be encoded without its sentence.
     """
 
     isolate_ideographs: bool
+    isolate_punctuation: bool
     space_counts: bool
 
 
 def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
     """Returns where the input of a tokenizer can be split, None if that cannot be proved.
 
-    Splits are *before* spaces, so a space stays with the word after it: in byte-level BPE and
-    SentencePiece-like tokenizers it is part of that word.
+    Splits are *before* spaces where `space_counts`, so a space stays with the word after it: in
+    byte-level BPE and SentencePiece-like tokenizers it is part of that word.
     """
     description = json.loads(tokenizer.to_str())
     normalizers = list(_flatten(description["normalizer"], "normalizers"))
@@ -69,6 +71,8 @@ def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
         return None
     return Splitting(
         isolate_ideographs=_isolates_ideographs(normalizers),
+        isolate_punctuation=_isolates_punctuation(normalizers, pre_tokenizers)
+        and all(token["special"] for token in description["added_tokens"]),
         space_counts=_first_at_space(pre_tokenizers)["type"] not in _CUT_AT_SPACE,
     )
 
@@ -131,6 +135,12 @@ def _isolates_ideographs(normalizers: list[Step]) -> bool:
         if step["type"] == "BertNormalizer" and step["handle_chinese_chars"]:
             return True
     return False
+
+
+def _isolates_punctuation(normalizers: list[Step], pre_tokenizers: list[Step]) -> bool:
+    """Whether the tokenizer is BERT's, which changes every character by itself, and no mark."""
+    kinds = [step["type"] for step in (*normalizers, *pre_tokenizers)]
+    return kinds in (["BertNormalizer", "BertPreTokenizer"], ["BertPreTokenizer"])
 
 
 def _within_word(token: Step, tokenizer: Tokenizer) -> bool:

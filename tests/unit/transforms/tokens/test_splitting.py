@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from tests.oracles.encoding import byte_level_bpe, unigram, word_level, word_pie
 from transforms.text.ideographs import ideographs
 from transforms.tokens.splitting import Splitting, find_splitting
 
-WORDS = Splitting(isolate_ideographs=False, space_counts=False)
-SPACED_WORDS = Splitting(isolate_ideographs=False, space_counts=True)
+WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=False)
+SPACED_WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=True)
 
 
 def tokenizer_with(
@@ -29,7 +30,10 @@ def tokenizer_with(
 @pytest.mark.parametrize(
     ("make", "splitting"),
     [
-        (word_piece, Splitting(isolate_ideographs=True, space_counts=False)),
+        (
+            word_piece,
+            Splitting(isolate_ideographs=True, isolate_punctuation=True, space_counts=False),
+        ),
         (byte_level_bpe, SPACED_WORDS),
         (unigram, SPACED_WORDS),
         (word_level, WORDS),
@@ -112,7 +116,33 @@ def test_normalizers_that_look_further_than_a_character(normalizer: Any) -> None
 )
 def test_which_normalizers_isolate_ideographs(normalizer: Any, isolate: bool) -> None:
     splitting = find_splitting(tokenizer_with(pre.Whitespace(), normalizer))
-    assert splitting == Splitting(isolate_ideographs=isolate, space_counts=False)
+    assert splitting == dataclasses.replace(WORDS, isolate_ideographs=isolate)
+
+
+@pytest.mark.parametrize(
+    ("steps", "normalizer", "isolate"),
+    [
+        ([pre.BertPreTokenizer()], BertNormalizer(strip_accents=False), True),
+        ([pre.BertPreTokenizer()], None, True),
+        # A mark may be composed with what stands before it, or be part of a longer pre-token.
+        ([pre.BertPreTokenizer()], normalizers.NFKC(), False),
+        ([pre.Whitespace()], BertNormalizer(), False),
+        ([pre.BertPreTokenizer(), pre.Metaspace()], BertNormalizer(), False),
+    ],
+)
+def test_which_tokenizers_isolate_punctuation(
+    steps: list[Any], normalizer: Any, isolate: bool
+) -> None:
+    tokenizer = tokenizer_with(pre.Sequence(steps), normalizer)
+    tokenizer.add_special_tokens(["[SEP]"])
+    splitting = find_splitting(tokenizer)
+    assert splitting is not None
+    assert splitting.isolate_punctuation == isolate
+    # An added token may have such a mark.
+    tokenizer.add_tokens(["C++"])
+    splitting = find_splitting(tokenizer)
+    assert splitting is not None
+    assert not splitting.isolate_punctuation
 
 
 def test_a_model_that_draws_lots_is_not_split() -> None:
