@@ -364,3 +364,33 @@ def find_word_starts(
                 found[token] = index == 0 or cut or begun != last
                 last = begun
             token += 1
+
+
+@compiled
+def mark_words(joined: Bytes, ranges: Int64, marks: Bytes) -> None:
+    """Marks the words of a segmenter that have an ideograph.
+
+    Example, the words "a", "电影" and "b": WORD_BEGINS (1) where 电影 begins, and where the word
+    after it does; WORD_INSIDE (2) where 影 begins: 0 1 0 0 2 0 0 1.
+
+    Args:
+      joined: uint8[N + W - 1]; the words, with NUL between them.
+      ranges: See `ideograph_bytes`.
+      marks: uint8[N]; is filled, and is 0 at first.
+    """
+    place, at = 0, 0
+    while place < len(joined):
+        first, begin, holds = place, at, False
+        while place < len(joined) and joined[place] != 0:
+            if joined[place] >= 0xE3 and not holds:
+                holds = ideograph_bytes(joined, place, ranges) > 0
+            place += 1
+        at += place - first
+        if holds:
+            marks[begin] = WORD_BEGINS
+            for step in range(1, at - begin):
+                if joined[first + step] & 0xC0 != 0x80:
+                    marks[begin + step] = WORD_INSIDE
+            if at < len(marks):
+                marks[at] = WORD_BEGINS
+        place += 1

@@ -9,7 +9,8 @@ from tokenizers import pre_tokenizers as pre
 from tokenizers.normalizers import BertNormalizer, Replace
 
 from tests.oracles.encoding import byte_level_bpe, unigram, word_level, word_piece
-from transforms.text.ideographs import ideographs
+from transforms.kernels.words import ideograph_bytes
+from transforms.text.ideographs import FIRST_LEAD, ideograph_ranges
 from transforms.tokens.splitting import Splitting, find_splitting
 
 WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=False)
@@ -184,11 +185,11 @@ def test_ideographs_are_those_the_tokenizer_isolates() -> None:
     codes = [*range(0x2E80, 0xD800), *range(0xE000, 0x32000)]
     normalizer = BertNormalizer(clean_text=False, strip_accents=False, lowercase=False)
     isolated = {c for c in codes if normalizer.normalize_str(chr(c)) == f" {chr(c)} "}
-    data = np.frombuffer("".join(map(chr, codes)).encode(), np.uint8)
-    starts, lengths = ideographs(data)
-    raw = data.tobytes()
-    found = {
-        ord(raw[begin : begin + length].decode())
-        for begin, length in zip(starts.tolist(), lengths.tolist(), strict=True)
-    }
+    text = "".join(map(chr, codes))
+    data = np.frombuffer(bytearray(text, "utf-8"), np.uint8)
+    borders, found = np.flatnonzero((data & 0xC0) != 0x80).tolist(), set()
+    for at, code in zip(borders, codes, strict=True):
+        if data[at] >= FIRST_LEAD and (size := ideograph_bytes(data, at, ideograph_ranges())):
+            assert size == len(chr(code).encode())
+            found.add(code)
     assert found == isolated
