@@ -27,8 +27,7 @@ def byte_kinds(*, spaces: bool, ideographs: bool, punctuation: bool) -> Bytes:
     """Returns uint8[256]: what a byte means for where words begin and end.
 
     PART: nothing. GAP: no word has it, as a line end. SPACE: a word begins here. WIDE: the lead
-    byte of what may be an ideograph, which is a word. ALONE: an ASCII punctuation mark, which is a
-    word; but it is joined with what follows if that is not ASCII, and so may combine with it.
+    byte of what may be an ideograph or wide punctuation mark. ALONE: an ASCII punctuation mark.
 
     Args:
       spaces: Whether a space is part of the word after it.
@@ -37,21 +36,21 @@ def byte_kinds(*, spaces: bool, ideographs: bool, punctuation: bool) -> Bytes:
     """
     kinds = np.full(256, PART, np.uint8)
     kinds[ord(" ")], kinds[ord("\n")] = SPACE if spaces else GAP, GAP
-    if ideographs:
-        kinds[0xE3:] = WIDE
+    if ideographs or punctuation:
+        kinds[0xE2:] = WIDE
     if punctuation:
         kinds[np.frombuffer(b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", np.uint8)] = ALONE
     return kinds
 
 
 @compiled
-def ideograph_bytes(data: Bytes, at: int, ranges: Int64) -> int:
-    """Returns the number of bytes of the ideograph at a lead byte of 0xE3 or more; 0 if it is none.
+def bytes_in_ranges(data: Bytes, at: int, ranges: Int64) -> int:
+    """Returns the number of bytes of a character, 3 or 4, if it is in some ranges; else 0.
 
     Args:
       data: uint8[N].
-      at: Where the character begins.
-      ranges: int64[2 * R]; the first and last ideograph of each range.
+      at: Where the character begins, with a lead byte of 0xE0 or more.
+      ranges: int64[2 * R]; the first and last code point of each range.
     """
     size = 4 if data[at] >= 0xF0 else 3
     point = np.int64(data[at]) & (0x07 if size == 4 else 0x0F)
@@ -61,6 +60,23 @@ def ideograph_bytes(data: Bytes, at: int, ranges: Int64) -> int:
         if ranges[place] <= point <= ranges[place + 1]:
             return size
     return 0
+
+
+@compiled
+def _own_bytes(data: Bytes, at: int, end: int, ranges: Int64, marks: Int64, kind: int) -> int:
+    """Returns the bytes of an ideograph or punctuation mark, which is a word; 0 of what is neither.
+
+    A mark is joined with what follows if that is not ASCII, and so may combine with it: then -1.
+    """
+    size = 1
+    if kind == WIDE:
+        size = bytes_in_ranges(data, at, ranges)
+        if size > 0:
+            return size
+        size = bytes_in_ranges(data, at, marks)
+    if size > 0 and at + size < end and data[at + size] >= 0x80:
+        return -1
+    return size
 
 
 @compiled
@@ -84,7 +100,14 @@ def _slot(key: np.uint64, rest: np.uint64, slots: int) -> np.int64:
 
 @compiled
 def _read_words(
-    data: Bytes, at: int, end: int, kinds: Bytes, ranges: Int64, edges: Int64, keys: Array
+    data: Bytes,
+    at: int,
+    end: int,
+    kinds: Bytes,
+    ranges: Int64,
+    marks: Int64,
+    edges: Int64,
+    keys: Array,
 ) -> tuple[int, int]:
     """Splits a sentence into words, until it ends or there is no more room for them.
 
@@ -96,7 +119,8 @@ def _read_words(
       at: Where to begin.
       end: Where the sentence ends.
       kinds: See `byte_kinds`.
-      ranges: See `ideograph_bytes`.
+      ranges: Of ideographs, see `bytes_in_ranges`.
+      marks: The same of wide punctuation marks.
       edges: int64[2 * W]; is filled with the bytes [begin, end) of each word.
       keys: uint64[2 * W]; is filled with the key of each word.
 
@@ -109,16 +133,15 @@ def _read_words(
         at += 1
         if kind == GAP:
             continue
-        size = ideograph_bytes(data, begin, ranges) if kind == WIDE else 0
-        if kind == ALONE and at < end and data[at] < 0x80:
-            size = 1
+        size = _own_bytes(data, begin, end, ranges, marks, kind) if kind >= WIDE else 0
         last = begin + size if size > 0 else end
         key, rest = np.uint64(data[begin]), _NONE
         while at < last:
             kind = kinds[data[at]]
-            ends = kind != PART and (kind != WIDE or ideograph_bytes(data, at, ranges) > 0)
-            if ends and size == 0:
-                break
+            if kind != PART and size <= 0:
+                own = _own_bytes(data, at, end, ranges, marks, kind) if kind >= WIDE else 1
+                if own != 0:
+                    break
             key, rest = _packed(key, rest, at - begin, np.uint64(data[at]))
             at += 1
         edges[2 * count], edges[2 * count + 1] = begin, at
@@ -198,7 +221,7 @@ def _rows_of(
 def find_rows(
     data: Bytes,
     borders: Int64,
-    splitting: tuple[Bytes, Int64],
+    splitting: tuple[Bytes, Int64, Int64],
     table: tuple[Array, Array, Bytes, Int64],
     state: Int64,
     found: tuple[Array, Array, Int64],
@@ -212,7 +235,8 @@ def find_rows(
     Args:
       data: uint8[N].
       borders: int64[S + 1] of sentences.
-      splitting: `byte_kinds`, and the ranges of ideographs, see `ideograph_bytes`.
+      splitting: `byte_kinds`, and the ranges of ideographs and wide punctuation marks, see
+        `bytes_in_ranges`.
       table: int32, a power of two of slots, each with a row, or -1 if it is free; uint64[2 * R],
         the key of each row; the bytes of all words, and int64[R + 1], where those of each row
         begin. New words are added.
@@ -224,13 +248,14 @@ def find_rows(
     Returns:
       Whether all is done. If not, the table is full: give it more room and call again.
     """
-    kinds, ranges = splitting
+    kinds, ranges, marks = splitting
     slots, keys, arena, firsts = table
     rows, begins, word_offsets = found
     sentence, at, word, count = state[0], state[1], state[2], state[3]
     edges, own_keys = np.empty(2 * _WORDS, np.int64), np.empty(2 * _WORDS, np.uint64)
     while sentence < len(borders) - 1:
-        after, words = _read_words(data, at, borders[sentence + 1], kinds, ranges, edges, own_keys)
+        end = borders[sentence + 1]
+        after, words = _read_words(data, at, end, kinds, ranges, marks, edges, own_keys)
         own = rows[word : word + words]
         done, count = _rows_of(data, edges, own_keys, slots, keys, arena, firsts, count, own)
         for index in range(done):
@@ -240,7 +265,7 @@ def find_rows(
             state[0], state[1], state[2], state[3] = sentence, edges[2 * done], word, count
             return False
         at = after
-        if at >= borders[sentence + 1]:
+        if at >= end:
             sentence += 1
             word_offsets[sentence] = word
     state[0], state[1], state[2], state[3] = sentence, at, word, count
@@ -255,6 +280,82 @@ def fill_slots(keys: Array, count: int, slots: Array) -> None:
         while slots[slot] >= 0:
             slot = (slot + 1) & (len(slots) - 1)
         slots[slot] = row
+
+
+@compiled
+def _longest_piece(
+    data: Bytes, at: int, end: int, slots: Array, keys: Array, arena: Bytes, firsts: Int64
+) -> tuple[int, int]:
+    """Returns where the longest piece ends that begins here, and its row; -1 if there is none."""
+    key, rest, last, best = _NONE, _NONE, at, np.int64(-1)
+    for after in range(at + 1, end + 1):
+        key, rest = _packed(key, rest, after - 1 - at, np.uint64(data[after - 1]))
+        full = key | _LONG if after - at > _EXACT else key
+        slot = _slot(full, rest, len(slots))
+        while slots[slot] >= 0:
+            row = np.int64(slots[slot])
+            same = keys[2 * row] == full and keys[2 * row + 1] == rest
+            if same and _is_same(data, at, after, arena, firsts[row], firsts[row + 1]):
+                last, best = after, row
+                break
+            slot = (slot + 1) & (len(slots) - 1)
+    return last, best
+
+
+@compiled
+def split_into_pieces(
+    data: Bytes,
+    borders: Int64,
+    longest: int,
+    unknown: int,
+    heads: tuple[tuple[Array, Array, Bytes, Int64], Array],
+    tails: tuple[tuple[Array, Array, Bytes, Int64], Array],
+    found: tuple[Array, Int64, Int64, Int64],
+) -> int:
+    """Splits words into pieces of a vocabulary: from left to right, the longest that fits.
+
+    Example, "cats" with the heads "c" and "cat" and the tails "s" and "t": cat, ##s, which are its
+    bytes [0, 3) and [3, 4). "dog" is unknown, [0, 3).
+
+    Args:
+      data: uint8[N]; ASCII.
+      borders: int64[W + 1] of words, none of them empty.
+      longest: A word with more bytes is unknown.
+      unknown: The id of a word that cannot be split.
+      heads: The pieces that begin a word: a table, see `find_rows`, and int32[R], their ids.
+      tails: Those that do not, without their prefix.
+      found: Is filled with int32 ids, int64 first bytes and int64 bytes after the last one in the
+        word, of each piece, which there is room for N of; and int64[W], pieces of each word.
+
+    Returns:
+      The number of pieces.
+    """
+    ids, starts, ends, counts = found
+    (slots, keys, arena, firsts), numbers = heads
+    (tail_slots, tail_keys, tail_arena, tail_firsts), tail_numbers = tails
+    total = 0
+    for word in range(len(counts)):
+        begin, end, first = borders[word], borders[word + 1], total
+        at = begin
+        while at < end and end - begin <= longest:
+            if at == begin:
+                last, row = _longest_piece(data, at, end, slots, keys, arena, firsts)
+            else:
+                last, row = _longest_piece(
+                    data, at, end, tail_slots, tail_keys, tail_arena, tail_firsts
+                )
+            if row < 0:
+                break
+            ids[total] = numbers[row] if at == begin else tail_numbers[row]
+            starts[total], ends[total] = at - begin, last - begin
+            total += 1
+            at = last
+        if at < end:
+            total = first
+            ids[total], starts[total], ends[total] = unknown, 0, end - begin
+            total += 1
+        counts[word] = total - first
+    return total
 
 
 @compiled
@@ -375,7 +476,7 @@ def mark_words(joined: Bytes, ranges: Int64, marks: Bytes) -> None:
 
     Args:
       joined: uint8[N + W - 1]; the words, with NUL between them.
-      ranges: See `ideograph_bytes`.
+      ranges: See `bytes_in_ranges`.
       marks: uint8[N]; is filled, and is 0 at first.
     """
     place, at = 0, 0
@@ -383,7 +484,7 @@ def mark_words(joined: Bytes, ranges: Int64, marks: Bytes) -> None:
         first, begin, holds = place, at, False
         while place < len(joined) and joined[place] != 0:
             if joined[place] >= 0xE3 and not holds:
-                holds = ideograph_bytes(joined, place, ranges) > 0
+                holds = bytes_in_ranges(joined, place, ranges) > 0
             place += 1
         at += place - first
         if holds:

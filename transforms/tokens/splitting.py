@@ -35,6 +35,11 @@ _CUT_AT_SPACE = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
 # Each of these splits at other characters, and leaves spaces to the next step.
 _CUT_ELSEWHERE = frozenset({"Digits", "Punctuation"})
 _CUT_BEFORE_SPACE = frozenset({"ByteLevel", "Metaspace"})
+WIDE_MARKS = (
+    *((0x2010, 0x2027), (0x2030, 0x2043), (0x3001, 0x3003), (0x3008, 0x3011), (0x3014, 0x301F)),
+    *((0xFF01, 0xFF03), (0xFF05, 0xFF0A), (0xFF0C, 0xFF0F), (0xFF1A, 0xFF1B), (0xFF1F, 0xFF20)),
+)
+"""Punctuation marks, by all versions of Unicode, that are common in English and Chinese text."""
 _MODELS = frozenset({"BPE", "Unigram", "WordLevel", "WordPiece"})
 
 
@@ -44,7 +49,7 @@ class Splitting:
 
     Attributes:
       isolate_ideographs: Every CJK ideograph is a pre-token.
-      isolate_punctuation: So is every ASCII punctuation mark.
+      isolate_punctuation: So is every ASCII punctuation mark, and every one of `WIDE_MARKS`.
       space_counts: The number of spaces matters. So a word whose normalised form has white space
         other than the space before it cannot be encoded without its sentence.
     """

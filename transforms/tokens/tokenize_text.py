@@ -37,7 +37,8 @@ from transforms.tokens.sentence_blocks import SentenceBlock, sentence_blocks
 from transforms.tokens.splitting import find_splitting
 from transforms.tokens.whole_words import word_starts
 from transforms.tokens.word_encoder import pieces_of
-from transforms.tokens.word_table import FoundWords, Places, WordTable
+from transforms.tokens.word_rows import FoundWords
+from transforms.tokens.word_table import Places, WordTable
 
 BLOCK_BYTES = 4 << 20
 CHECKED_SENTENCES = 256

@@ -1,7 +1,6 @@
 """A table of words and their tokens, so that the tokenizer encodes every word once."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -10,29 +9,14 @@ from schemas.records import Array, Bool, Bytes, Int64
 from transforms.arrays.growing import GrowingArray
 from transforms.arrays.ragged import offsets_of
 from transforms.text.ideographs import ideograph_ranges
-from transforms.tokens.splitting import Splitting
-from transforms.tokens.word_encoder import Pieces, WordEncoder
+from transforms.tokens.ascii_words import AsciiWords
+from transforms.tokens.splitting import WIDE_MARKS, Splitting
+from transforms.tokens.word_encoder import NO_PIECES, Pieces, WordEncoder, interleave
+from transforms.tokens.word_rows import FoundWords, WordRows
 
 MAX_WORDS = 1 << 20
 MAX_WORD_BYTES = 64 << 20
-_SLOTS, _BYTES_PER_WORD = 1 << 12, 8
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class FoundWords:
-    """The words of a block of sentences.
-
-    Attributes:
-      rows: int32[W]; the row of each word in the table.
-      begins: int32[W]; the first byte of each word.
-      offsets: int64[S + 1]; sentence s has the words offsets[s] to offsets[s + 1].
-      new_bytes: Bytes of the words that were new.
-    """
-
-    rows: Array
-    begins: Array
-    offsets: Int64
-    new_bytes: int
+_ASCII = 0x80
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,6 +63,7 @@ class WordTable:
         from transforms.kernels.words import byte_kinds
 
         self._encoder = WordEncoder(tokenizer, positions=positions)
+        self._ascii = AsciiWords.of(tokenizer) if splitting.isolate_punctuation else None
         self._positions = positions
         self._normalizer = tokenizer.normalizer if splitting.space_counts else None
         if text_ids is None:
@@ -91,14 +76,17 @@ class WordTable:
             ideographs=splitting.isolate_ideographs,
             punctuation=splitting.isolate_punctuation,
         )
-        self._splitting = (kinds, ideograph_ranges())
+        none = np.empty(0, np.int64)
+        self._splitting = (
+            kinds,
+            ideograph_ranges() if splitting.isolate_ideographs else none,
+            np.array(WIDE_MARKS).ravel() if splitting.isolate_punctuation else none,
+        )
         self.clear()
 
     def clear(self) -> None:
         """Forgets all words."""
-        self._slots, self._keys = np.full(_SLOTS, -1, np.int32), np.zeros(_SLOTS, np.uint64)
-        self._arena = np.empty(_SLOTS * _BYTES_PER_WORD, np.uint8)
-        self._begins = np.zeros(_SLOTS // 2 + 1, np.int64)
+        self._words = WordRows()
         self._firsts, self._needs_sentence = GrowingArray(np.int64), GrowingArray(np.bool_)
         self._firsts.append(np.zeros(1, np.int64))
         self._ids = GrowingArray(self._text_ids.dtype)
@@ -106,12 +94,7 @@ class WordTable:
         self._flags = (GrowingArray(np.bool_), GrowingArray(np.bool_))
 
     def __len__(self) -> int:
-        return len(self._needs_sentence)
-
-    @property
-    def needs_sentence(self) -> Bool:
-        """bool[R]; the word cannot be encoded alone, only within its sentence."""
-        return self._needs_sentence.values
+        return len(self._words)
 
     def look_up(self, data: Bytes, borders: Int64) -> FoundWords:
         """Finds the words of sentences, and adds those that are new.
@@ -120,56 +103,37 @@ class WordTable:
           data: uint8[N].
           borders: int64[S + 1]; sentence s is data[borders[s]:borders[s + 1]].
         """
-        from transforms.kernels.words import find_rows
-
-        if len(self) > MAX_WORDS or self._begins[len(self)] > MAX_WORD_BYTES:
+        if len(self) > MAX_WORDS or self._words.size > MAX_WORD_BYTES:
             self.clear()
-        data, known = np.require(data, np.uint8, "W"), len(self)
-        rows, begins = np.empty(len(data), np.int32), np.empty(len(data), np.int32)
-        offsets = np.zeros(len(borders), np.int64)
-        state = np.array([0, borders[0], 0, known])
+        known = len(self)
         try:
-            while not find_rows(
-                data,
-                borders,
-                self._splitting,
-                (self._slots, self._keys, self._arena, self._begins),
-                state,
-                (rows, begins, offsets),
-            ):
-                self._grow(int(state[3]))
-            words, count = int(state[2]), int(state[3])
-            self._add(known, count)
+            found = self._words.look_up(data, borders, self._splitting)
+            if len(self) > known:
+                self._add(*self._words.words(known))
         except BaseException:
             # Some words may have a row and no tokens.
             self.clear()
             raise
-        new_bytes = int(self._begins[count] - self._begins[known])
-        return FoundWords(rows[:words], begins[:words], offsets, new_bytes)
+        return found
 
-    def _grow(self, count: int) -> None:
-        """Doubles the room for words, or that for their bytes, whichever is full."""
-        from transforms.kernels.words import fill_slots
-
-        if 2 * (count + 1) <= len(self._slots):
-            self._arena = np.concatenate([self._arena, np.empty_like(self._arena)])
-            return
-        slots = 2 * len(self._slots)
-        begins, self._begins = self._begins, np.zeros(slots // 2 + 1, np.int64)
-        self._begins[: len(begins)] = begins
-        self._keys = np.concatenate([self._keys, np.zeros_like(self._keys)])
-        self._slots = np.full(slots, -1, np.int32)
-        fill_slots(self._keys, count, self._slots)
-
-    def _add(self, known: int, count: int) -> None:
+    def _add(self, data: Bytes, borders: Int64) -> None:
         """Adds the tokens of words that have a row already."""
-        if count == known:
-            return
-        edges = self._begins[known : count + 1] - self._begins[known]
-        raw = self._arena[self._begins[known] : self._begins[count]].tobytes()
-        words = [raw[begin:end] for begin, end in itertools.pairwise(edges.tolist())]
-        new = self._encoder.encode(words)
-        self._needs_sentence.append(self._holds_added_token(new) | self._makes_spaces(words))
+        plain = np.zeros(len(borders) - 1, np.bool_)
+        if self._ascii is not None:
+            plain = np.diff(offsets_of(data >= _ASCII)[borders]) == 0
+        needs_sentence = np.zeros(len(plain), np.bool_)
+        asked, others = NO_PIECES, np.flatnonzero(~plain)
+        if len(others):
+            raw = data.tobytes()
+            edges = zip(borders[others].tolist(), borders[others + 1].tolist(), strict=True)
+            words = [raw[begin:end] for begin, end in edges]
+            asked = self._encoder.encode(words)
+            needs_sentence[others] = self._holds_added_token(asked) | self._makes_spaces(words)
+        new = asked
+        if self._ascii is not None:
+            own = self._ascii.encode(data, borders, np.flatnonzero(plain))
+            new = interleave(own, asked, plain, positions=self._positions)
+        self._needs_sentence.append(needs_sentence)
         self._firsts.append(new.offsets[1:] + len(self._ids))
         self._ids.append(self._text_ids[new.ids])
         if self._positions:
@@ -194,13 +158,21 @@ class WordTable:
         return np.fromiter(unsafe, np.bool_, len(words))
 
     def count(self, found: FoundWords) -> tuple[Int64, Bool]:
-        """Returns int64[S]: tokens of each sentence; and bool[S]: which need `needs_sentence`."""
+        """Returns int64[S]: tokens of each sentence, and bool[S]: which have to be encoded whole.
+
+        That is so where a word has other tokens alone than within its sentence.
+        """
         from transforms.kernels.words import count_tokens
 
         counts = np.empty(len(found.offsets) - 1, np.int64)
         unsafe = np.empty(len(counts), np.bool_)
         count_tokens(
-            found.rows, found.offsets, self._firsts.values, self.needs_sentence, counts, unsafe
+            found.rows,
+            found.offsets,
+            self._firsts.values,
+            self._needs_sentence.values,
+            counts,
+            unsafe,
         )
         return counts, unsafe
 

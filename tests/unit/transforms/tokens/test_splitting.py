@@ -9,9 +9,9 @@ from tokenizers import pre_tokenizers as pre
 from tokenizers.normalizers import BertNormalizer, Replace
 
 from tests.oracles.encoding import byte_level_bpe, unigram, word_level, word_piece
-from transforms.kernels.words import ideograph_bytes
+from transforms.kernels.words import bytes_in_ranges
 from transforms.text.ideographs import FIRST_LEAD, ideograph_ranges
-from transforms.tokens.splitting import Splitting, find_splitting
+from transforms.tokens.splitting import WIDE_MARKS, Splitting, find_splitting
 
 WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=False)
 SPACED_WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=True)
@@ -189,7 +189,18 @@ def test_ideographs_are_those_the_tokenizer_isolates() -> None:
     data = np.frombuffer(bytearray(text, "utf-8"), np.uint8)
     borders, found = np.flatnonzero((data & 0xC0) != 0x80).tolist(), set()
     for at, code in zip(borders, codes, strict=True):
-        if data[at] >= FIRST_LEAD and (size := ideograph_bytes(data, at, ideograph_ranges())):
+        if data[at] >= FIRST_LEAD and (size := bytes_in_ranges(data, at, ideograph_ranges())):
             assert size == len(chr(code).encode())
             found.add(code)
     assert found == isolated
+
+
+def test_wide_marks_are_those_the_tokenizer_isolates() -> None:
+    tokenizer = word_piece()
+    assert tokenizer.pre_tokenizer is not None
+    for low, high in WIDE_MARKS:
+        for code in range(low, high + 1):
+            text = f"a{chr(code)}b"
+            assert tokenizer.normalizer.normalize_str(text) == text
+            pieces = [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+            assert pieces == list(text)

@@ -47,7 +47,7 @@ def words_in(splitting: Splitting, *sentences: str) -> list[list[str]]:
     found = table.look_up(data, borders)
     raw, words = data.tobytes(), []
     for row, begin in zip(found.rows.tolist(), found.begins.tolist(), strict=True):
-        size = int(table._begins[row + 1] - table._begins[row])
+        size = int(table._words._begins[row + 1] - table._words._begins[row])
         words.append(raw[begin : begin + size].decode())
     return [words[found.offsets[s] : found.offsets[s + 1]] for s in range(len(sentences))]
 
@@ -63,7 +63,9 @@ def test_where_words_begin() -> None:
     ]
     assert words_in(SPACED, *text)[:2] == [["The", " cat's", " 中a国,"], [" é.b", " 𠀀"]]
     # What follows a punctuation mark may combine with it, or a wide character be no ideograph.
-    assert words_in(WORD_PIECE, "a-é b-。c-中 。a") == [["a", "-é", "b", "-。c", "-", "中", "。a"]]
+    assert words_in(WORD_PIECE, "a-é b-。c，é中，ab\u3000") == [
+        ["a", "-é", "b", "-", "。", "c", "，é", "中", "，", "ab\u3000"]
+    ]
 
 
 def test_words_with_one_key_are_told_apart() -> None:
@@ -72,7 +74,7 @@ def test_words_with_one_key_are_told_apart() -> None:
     table = table_of()
     found = table.look_up(*sentences_of(f"{one} {other} {one} {one}a"))
     assert found.rows.tolist() == [0, 1, 0, 2]
-    keys = table._keys[:4].tolist()
+    keys = table._words._keys[:4].tolist()
     assert keys[:2] == keys[2:]
 
 
