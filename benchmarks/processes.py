@@ -43,8 +43,8 @@ class Usage:
         return max(self.launcher_bytes, *self.worker_bytes, 0)
 
 
-def run_pinned(command: Sequence[str], cpus: Collection[int]) -> Usage:
-    """Runs a command on these cores, in the root folder of the project.
+def run_pinned(command: Sequence[str], cpus: Collection[int], folder: Path = ROOT) -> Usage:
+    """Runs a command on these cores, in a folder.
 
     Raises:
       RuntimeError: If it fails; the message ends with its output.
@@ -55,7 +55,7 @@ def run_pinned(command: Sequence[str], cpus: Collection[int]) -> Usage:
         with _on_cores(cpus):
             process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=folder,
                 env=environment,
                 start_new_session=True,
                 stdout=output,

@@ -21,14 +21,26 @@ PACKAGES = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """A configuration of a build: size of the text in MB (10^6 bytes), copies, workers."""
+    """A configuration of a build.
 
+    Attributes:
+      recipe: Its name.
+      size_mb: Of the text, in MB (10^6 bytes).
+      copies: None for as many as the recipe has.
+      workers: Processes.
+      revision: The commit that builds; "" for what is here.
+    """
+
+    recipe: str
     size_mb: float
-    copies: int
+    copies: int | None
     workers: int
+    revision: str = ""
 
     def __str__(self) -> str:
-        return f"{self.size_mb:g} MB, {self.copies} copies, {self.workers} worker(s)"
+        copies = "" if self.copies is None else f"{self.copies} copies, "
+        where = f" at {self.revision}" if self.revision else ""
+        return f"{self.recipe}{where}, {self.size_mb:g} MB, {copies}{self.workers} worker(s)"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,15 +85,22 @@ def report(title: str, accept: str, measured: Measured) -> str:
 
 
 def _builds(measured: Measured) -> Iterator[str]:
-    names = ["MB of text", "copies", "workers", "wall s", "CPU s", "MB/s", "x `encode_batch_fast`"]
-    yield row(*names, "peak RSS MB, launcher", "peak RSS MB, workers")
-    yield row(*["---:"] * 9)
+    names = ["recipe", "MB of text", "copies", "workers", "wall s", "CPU s", "MB/s"]
+    names += ["x `encode_batch_fast`", "peak RSS MB, launcher", "peak RSS MB, workers"]
+    yield row(*names, "x baseline")
+    yield row("---", *["---:"] * 10)
     for case, usages in measured.cases.items():
         floors = [floor[ENCODE] for floor in measured.floors]
         workers = itertools.zip_longest(*(usage.worker_bytes for usage in usages), fillvalue=0)
+        before = [
+            other
+            for other in measured.cases
+            if other.revision and dataclasses.replace(case, revision=other.revision) == other
+        ]
         yield row(
+            f"{case.recipe} at {case.revision}" if case.revision else case.recipe,
             f"{case.size_mb:g}",
-            case.copies,
+            "its own" if case.copies is None else case.copies,
             case.workers,
             f"{_median(usage.wall for usage in usages):.1f}",
             f"{_median(usage.cpu for usage in usages):.1f}",
@@ -89,6 +108,10 @@ def _builds(measured: Measured) -> Iterator[str]:
             f"{_ratio(measured.speeds(case), floors):.2f}",
             f"{_median(usage.launcher_bytes for usage in usages) / 1e6:.0f}",
             ", ".join(f"{_median(peaks) / 1e6:.0f}" for peaks in workers) or "-",
+            *(
+                f"{_ratio(measured.speeds(case), measured.speeds(other)):.2f}" if before else ""
+                for other in before[:1] or [case]
+            ),
         )
 
 
@@ -113,6 +136,8 @@ def _beside(measured: Measured) -> Iterator[str]:
 def _compared(measured: Measured) -> Iterator[str]:
     """Yields comparisons of cases that differ in one option only."""
     for one, other in itertools.permutations(measured.cases, 2):
+        if one.copies is None or other.copies is None:
+            continue
         before, after = measured.cases[one], measured.cases[other]
         slower = _ratio([usage.wall for usage in after], [usage.wall for usage in before])
         if other == dataclasses.replace(one, copies=other.copies) and other.copies > one.copies:

@@ -21,7 +21,8 @@ from pipelines.report.finish import (
     refuse_contradictions,
     software_of,
 )
-from pipelines.running.runners import Runner, choose_runner
+from pipelines.running.runners import choose_runner
+from pipelines.running.work import Runner, Shuffle
 from pipelines.waves import missing_of, owned, run_to_end
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
 from schemas.entities import ENTITIES, entities_sha256, entities_text
@@ -45,14 +46,16 @@ AnnotatePlan: TypeAlias = Plan[AnnotationBuilder]
 def run_annotate(options: RunOptions) -> int:
     """Annotates what was asked for, or shows the plan of it; returns the exit status."""
     began = time.monotonic()
-    runner = choose_runner(options.beam_args, options.workers)
+    runner = choose_runner(options.beam_args, options.workers, options.temp_dir)
     if options.dry_run:
-        plan = make_plan(options, local=runner.local)
+        plan = make_plan(options, shuffle=runner.shuffle)
         sys.stdout.write(_plan_text(plan, options))
+        if spills := runner.spills(plan.output, plan.text_bytes):
+            sys.stdout.write(f"spilled  {spills}\n")
         return 0
     with Locks("annotate") as locks:
         locks.add(options.output)
-        plan = owned(make_plan(options, local=runner.local))
+        plan = owned(make_plan(options, shuffle=runner.shuffle))
         finished = _annotate(plan, options, runner, locks)
     if finished:
         _show_summary(options.output, time.monotonic() - began)
@@ -82,7 +85,7 @@ def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Lo
     return True
 
 
-def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
+def make_plan(options: RunOptions, *, shuffle: Shuffle) -> AnnotatePlan:
     """Loads the annotator and looks at the files.
 
     Raises:
@@ -124,7 +127,7 @@ def make_plan(options: RunOptions, *, local: bool) -> AnnotatePlan:
         build=annotate_shard,
         identities=[identity],
         identity=identity,
-        wave_shards=wave_shards(options, text_bytes / shards.train) if local else shards.train,
+        wave_shards=wave_shards(options, builder.plan, text_bytes, shuffle),
         labels=False,
         named=options.named_files,
         announcement=f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}",

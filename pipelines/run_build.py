@@ -12,7 +12,8 @@ from pipelines.planning.options import BuildOptions
 from pipelines.planning.plan import BuildPlan, make_plan
 from pipelines.planning.show_plan import show_plan
 from pipelines.report.finish import finish, show_summary
-from pipelines.running.runners import Runner, choose_runner
+from pipelines.running.runners import choose_runner
+from pipelines.running.work import Runner
 from pipelines.waves import missing_of, owned, run_to_end
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
@@ -28,9 +29,10 @@ from transforms.files.storage import join
 def run_build(options: BuildOptions) -> int:
     """Builds what was asked for, or shows the plan of it; returns the exit status."""
     began = time.monotonic()
-    runner = choose_runner(options.beam_args, options.workers)
+    runner = choose_runner(options.beam_args, options.workers, options.temp_dir)
     if options.dry_run:
-        show_plan(make_plan(options, local=runner.local))
+        plan = make_plan(options, shuffle=runner.shuffle)
+        show_plan(plan, runner.spills(plan.output, plan.text_bytes))
         return 0
     if options.annotations and real_path(options.annotations) == real_path(options.output):
         raise UsageError(
@@ -40,7 +42,7 @@ def run_build(options: BuildOptions) -> int:
     with Locks("build") as locks:
         # Before anything is looked at that decides what is done.
         locks.add(options.output)
-        plan = owned(make_plan(options, local=runner.local))
+        plan = owned(make_plan(options, shuffle=runner.shuffle))
         finished = _build(plan, options, runner, locks)
     if finished:
         show_summary(plan, time.monotonic() - began)

@@ -1,12 +1,10 @@
-"""Builds the shards that are missing, in waves that fit into memory."""
+"""Builds the shards that are missing; in waves, where the shuffle of a runner lies in memory."""
 
 import dataclasses
 import gc
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-
-import apache_beam as beam
 
 from pipelines.folder.clearing import discard, remove_leftovers
 from pipelines.folder.locks import Locks
@@ -16,14 +14,15 @@ from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan
 from pipelines.report.finish import NothingMadeError
 from pipelines.running.progress import ShardProgress
-from pipelines.running.runners import Runner
+from pipelines.running.spill_folder import remove_abandoned
+from pipelines.running.work import Runner, Work
 from schemas.errors import RunError
 from schemas.lock import WORK_FOLDER
 from schemas.records import ShardId
-from transforms.build.build_shards import BuildShards
+from transforms.build.build_shards import ShardWriter
 from transforms.build.write_shard import Entry, file_sizes
 from transforms.files.paths import delete_files
-from transforms.files.storage import join
+from transforms.files.storage import is_local, join
 from transforms.files.work_folder import (
     digest_of,
     entry_path,
@@ -31,9 +30,7 @@ from transforms.files.work_folder import (
     failure_path,
     reading_is_whole,
 )
-from transforms.read.read_documents import ReadDocuments
-from transforms.read.reading_record import RecordReading
-from transforms.read.shard_documents import ShardDocuments
+from transforms.read.read_documents import RangeReader
 
 _Plan = TypeVar("_Plan", bound=Plan[Any])
 
@@ -105,18 +102,25 @@ def run_waves(
       missing: For each builder the numbers of the shards that it has to build.
       doing: What the progress calls it.
     """
+    if is_local(plan.output):
+        # Of a run that was killed; whatever runs now, the folder is held.
+        remove_abandoned(join(plan.output, WORK_FOLDER))
     waves = plan.waves(frozenset[int]().union(*missing))
     read = reading_is_whole(options.output, REJECTED)
     if not waves and not read:
         waves = [frozenset()]
+    if not waves:
+        return
     total = len(plan.shards.shards) * len(plan.builders)
-    with ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan), doing):
+    progress = ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan), doing)
+    # Workers first: they may be forked, and progress is shown by a thread.
+    with runner.started([*plan.reads, *plan.folders]) as run, progress:
         for wave in waves:
             _delete_failures(plan)
             wanted = [each & wave for each in missing]
-            _run_wave(plan, options, runner, wanted, record=not read)
+            run.run(_work(plan, options, wanted, record=not read), error_path(plan.output))
             read = True
-            # A local runner's shuffle hangs in reference cycles, and the next wave needs the room.
+            # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
             gc.collect()
             for path in _failures(plan):
                 raise RunError(read_text(path))
@@ -146,31 +150,22 @@ def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[s
     return found
 
 
-def _run_wave(
-    plan: Plan[Any],
-    options: RunOptions,
-    runner: Runner,
-    wanted: Sequence[frozenset[int]],
-    *,
-    record: bool,
-) -> None:
-    """Runs one pipeline, which reads everything and builds some shards of each recipe."""
-    pipeline = runner.new_pipeline()
-    read = pipeline | "ReadDocuments" >> ReadDocuments(
+def _work(
+    plan: Plan[Any], options: RunOptions, wanted: Sequence[frozenset[int]], *, record: bool
+) -> Work:
+    """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
+    return Work(
         ranges=plan.ranges,
-        text_field=options.text_field,
-        max_document_bytes=options.max_document_mib << 20,
-        anchors_field=options.anchors or "",
-        labels=plan.labels,
+        reader=RangeReader(
+            text_field=options.text_field,
+            max_document_bytes=options.max_document_mib << 20,
+            anchors_field=options.anchors or "",
+            labels=plan.labels,
+        ),
+        text_bytes=plan.text_bytes,
+        shards=plan.shards,
+        writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),
+        output=options.output,
+        owner=digest_of(plan.identity),
+        record=record,
     )
-    outputs = []
-    wave = frozenset[int]().union(*wanted)
-    if wave:
-        shards = read.documents | "ShardDocuments" >> ShardDocuments(plan.shards, wave)
-        outputs.append(shards | "BuildShards" >> BuildShards(plan.builders, wanted, plan.build))
-    if record:
-        writing = RecordReading(options.output, digest_of(plan.identity))
-        outputs.append((read.rejected, read.tally) | "RecordReading" >> writing)
-    # DaskRunner runs what the last step depends on, and nothing else.
-    _ = outputs | "Finish" >> beam.Flatten()
-    runner.run(pipeline, error_path(options.output))

@@ -33,7 +33,7 @@ from schemas.manifest_parts import (
 
 FORMAT_VERSION = 2
 """2: the manifest lists every file of the folder; what rows do not show of packing is counted."""
-DATA_VERSION = 2
+DATA_VERSION = 3
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
-from pipelines.running.runners import load_runner
+from pipelines.running.beam_runner import load_runner
 from schemas.errors import UsageError, left_over
 
 

@@ -1,41 +1,51 @@
-"""How many shards a local run builds at once."""
+"""Whether a local run fits into memory, and how many shards it builds at once."""
 
 import math
 
 from pipelines.planning.options import RunOptions
+from pipelines.running.work import Shuffle
 from schemas.errors import UsageError
+from transforms.records.shard_text import ShardPlan
 
 _GIB = 1 << 30
-# Measured (benchmarks/RESULTS.md, "Memory"): a worker takes its libraries, tables of words and a
-# multiple of the text of the shard it builds; the local runner holds the compressed text of a wave
-# several times over.
-_WORKER_BYTES = 500 << 20
+# Measured (benchmarks/RESULTS.md, "Memory"): a process takes its libraries, tables of words and a
+# multiple of the text of the shard it builds; a shuffle in memory holds the compressed text of a
+# wave several times over.
+_PROCESS_BYTES = 500 << 20
 _SHARD_FACTOR = 6
 _TOKENS_FACTOR = 1
 _SHUFFLE_FACTOR = 2.2
 
 
-def wave_shards(options: RunOptions, per_shard: float, recipes: int = 1) -> int:
-    """Returns how many shards fit into the memory of a local run at once.
+def wave_shards(
+    options: RunOptions, plan: ShardPlan, text_bytes: int, shuffle: Shuffle, recipes: int = 1
+) -> int:
+    """Returns how many shards are built at once.
 
     The tokens of a shard are held while it is written by all recipes but the last.
 
+    Args:
+      options: How much memory there is for how many workers.
+      plan: The shards.
+      text_bytes: Of all of them, about.
+      shuffle: Where their text lies.
+      recipes: That are built of a shard.
+
     Raises:
-      UsageError: if not even one does.
+      UsageError: if this machine has to build them, and not even one fits for each worker.
     """
+    if shuffle is Shuffle.ELSEWHERE:
+        return len(plan.shards)
+    per_shard = text_bytes / plan.train
     factor = _SHARD_FACTOR + (_TOKENS_FACTOR if recipes > 1 else 0)
-    fixed = options.workers * (_WORKER_BYTES + factor * per_shard)
-    held = _SHUFFLE_FACTOR * per_shard
-    if options.workers > 1:
-        # One process more, which launches; and what it holds passes to the workers.
-        fixed += _WORKER_BYTES
-        held += per_shard
-    shards = int((options.memory_gib * _GIB - fixed) // held)
-    if shards < 1:
+    fixed = options.workers * (_PROCESS_BYTES + factor * per_shard)
+    held = _SHUFFLE_FACTOR * per_shard if shuffle is Shuffle.MEMORY else 0.0
+    room = options.memory_gib * _GIB - fixed - held
+    if room < 0:
         least = math.ceil((fixed + held) / _GIB * 10) / 10
         raise UsageError(
             f"--memory-gib {options.memory_gib:g} is too little for {options.workers} worker(s) "
             f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer "
             "--workers or more --shards"
         )
-    return shards
+    return 1 + int(room // held) if held else len(plan.shards)

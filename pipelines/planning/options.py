@@ -34,6 +34,7 @@ class RunOptions:
     shards: int | None
     workers: int
     memory_gib: float
+    temp_dir: str | None
     overwrite: bool
     dry_run: bool
     beam_args: tuple[str, ...]

@@ -12,6 +12,7 @@ from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.recipe_needs import check_markers, check_records
+from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
@@ -52,7 +53,7 @@ class Plan(Generic[_Builder]):
       build: Builds a shard with some of them.
       identities: For each builder all that decides the bytes of its shards.
       identity: The same of the whole. A folder holds one identity only.
-      wave_shards: Shards that a local run builds together.
+      wave_shards: Shards that are built together, all of them unless the shuffle is in memory.
       announcement: What the user should know before it starts, "" if nothing.
       labels: Documents keep the labels of records; annotations belong to the text alone.
       annotated: Shards of annotations that are read.
@@ -115,12 +116,13 @@ class BuildPlan(Plan[ShardBuilder]):
     notes: tuple[str, ...] = ()
 
 
-def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
+def make_plan(options: BuildOptions, *, shuffle: Shuffle) -> BuildPlan:
     """Reads tokenizer and file names, and decides on ranges, shards and waves.
 
     Args:
       options: What the user asked for.
-      local: The shuffle lies in this machine's memory, so a large corpus is built in waves.
+      shuffle: Where the text lies when it is dealt out to shards; a large corpus is built in waves
+        if that is memory.
 
     Raises:
       UsageError: if something is missing, unknown, out of range or does not fit together.
@@ -155,7 +157,6 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         for each in settings
     ]
     identities = [identity_of(builder, options, files, source) for builder in builders]
-    per_shard = text_bytes / shards.train
     return BuildPlan(
         files=files,
         ranges=ranges,
@@ -168,7 +169,7 @@ def make_plan(options: BuildOptions, *, local: bool) -> BuildPlan:
         build=build_shard,
         identities=identities,
         identity=mixture_identity(mixture, identities) if mixture else identities[0],
-        wave_shards=wave_shards(options, per_shard, len(recipes)) if local else len(shards.shards),
+        wave_shards=wave_shards(options, shards, text_bytes, shuffle, len(recipes)),
         announcement="\n".join(
             filter(
                 None,

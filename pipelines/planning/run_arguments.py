@@ -142,8 +142,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=finite(0, MAX_MEMORY_GIB, above=True),
         default=half_of_memory_gib(),
         metavar="G",
-        help="memory a local run may use; a larger corpus is built in waves (half of the "
+        help="memory a local run may use: --shards and --workers must fit into it (half of the "
         "machine's)",
+    )
+    run.add_argument(
+        "--temp-dir",
+        metavar="DIR",
+        help="folder for text that a local run spills to disk, about 0.6 bytes for each byte of "
+        "text (in OUT; the system's for a remote OUT)",
     )
     run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
 
@@ -157,10 +163,11 @@ def parse_run_options(
       UsageError: if an option is unknown or its value cannot be read.
     """
     given, beam_args = parser.parse_known_args(argv)
-    # Beam takes seconds to import, and --help ends before.
-    from pipelines.planning.beam_arguments import read_beam_arguments
+    if beam_args:
+        # Beam takes seconds to import, and most runs need none of it.
+        from pipelines.planning.beam_arguments import read_beam_arguments
 
-    beam_args = read_beam_arguments(beam_args, parser)
+        beam_args = read_beam_arguments(beam_args, parser)
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
     own |= {"input": tuple(given.input), "beam_args": tuple(beam_args)}
     return given, {**own, "spacy_model": given.spacy_model or ""}

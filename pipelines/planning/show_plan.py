@@ -9,8 +9,13 @@ from transforms.objectives.recipe import Recipe
 _BYTES_PER_TOKEN = 4.0
 
 
-def show_plan(plan: BuildPlan) -> None:
-    """Prints what a build would do."""
+def show_plan(plan: BuildPlan, spills: str) -> None:
+    """Prints what a build would do.
+
+    Args:
+      plan: Of the build.
+      spills: What is needed of a disk besides the output, "" if nothing is.
+    """
     recipes = [builder.settings.recipe for builder in plan.builders]
     waves = plan.waves(range(len(plan.shards.shards)))
     output_bytes = plan.text_bytes / _BYTES_PER_TOKEN * sum(map(bytes_per_token, recipes))
@@ -21,8 +26,9 @@ def show_plan(plan: BuildPlan) -> None:
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
         + (", of each recipe" if plan.mixture else ""),
         f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
-        f"waves    {len(waves)}",
     ]
+    lines += [f"spilled  {spills}"] if spills else []
+    lines += [f"waves    {len(waves)}"] if len(waves) > 1 else []
     sys.stdout.write("\n".join(lines) + "\n")
 
 

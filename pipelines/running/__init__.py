@@ -1,4 +1,4 @@
-"""Where a command runs: Beam's runners, local worker processes, progress.
+"""Where a command runs: on this machine, by spill files and workers, or on Beam; progress.
 
 May import: transforms, schemas.
 """

@@ -1,9 +1,4 @@
-"""Local worker processes: started safely, watched while they work, ended with their parent.
-
-Beam can start processes itself (`direct_running_mode=multi_processing`), but then waits for ever
-for one that died, does not say what its last words were, and leaves it behind when the parent is
-killed.
-"""
+"""Local worker processes: started safely, watched while they work, ended with their parent."""
 
 import contextlib
 import os
@@ -12,232 +7,257 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import uuid
-import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, Any
+import time
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection, Pipe, wait
+from types import TracebackType
+from typing import IO, Any, Protocol
 
-import grpc
-from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
-    GrpcWorkerHandler,
-    WorkerHandler,
-)
-from apache_beam.transforms.environments import Environment, python_sdk_capabilities
-from google.protobuf import json_format, text_format
+from pipelines.running import worker
+from pipelines.running.jobs import Job, TaskFailedError, WorkerDiedError
 
-_URN = "shardmill:environment:process:v1"
-# The folder where a command is given may hold files that are called as modules are (types.py), so
-# a worker imports from where its parent does, and from nowhere else. Python puts that folder first.
+# Python puts the folder where a command is given first, and that may hold files that are called as
+# modules are (types.py): a worker imports from where its parent does, and from nowhere else.
 _START = (
-    "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]\n"
+    "import sys; sys.path[:] = sys.argv[4:]; del sys.argv[4:]\n"
     "import pipelines.running.worker\n"
     "pipelines.running.worker.main()"
 )
 _TAIL_BYTES = 1 << 14
 _CLOSE_SECONDS = 10.0
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.005
 _LOGGED = re.compile(r"(DEBUG|INFO|WARNING):")
 _REASON = re.compile(
     r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b|Fatal Python "
 )
+_NO_TASK = object()
 
 
-def worker_command() -> list[str]:
-    """Returns the command that starts a worker.
+def worker_path() -> list[str]:
+    """Returns where a worker imports from.
 
     A parent such as a notebook has the current folder first; for a worker it is the last.
     """
-    here = [os.getcwd()] if "" in sys.path else []
-    return [sys.executable, "-c", _START, *filter(None, sys.path), *here]
+    return [*filter(None, sys.path), *([os.getcwd()] if "" in sys.path else [])]
+
+
+def worker_command(connection: int, life: int, number: int) -> list[str]:
+    """Returns the command that starts a worker as a program, see `worker.main`."""
+    numbers = map(str, (connection, life, number))
+    return [sys.executable, "-c", _START, *numbers, *worker_path()]
 
 
 class Workers:
-    """The worker processes of one pipeline.
+    """Worker processes that do the tasks of one job after another, see `jobs.Team`.
 
-    Attributes:
-      failure: Why they were ended, in a sentence; "" while none has died.
-      words: The last words of the worker that died first.
+    A process that is forked is there at once, and has what its parent has imported and loaded. Used
+    as a context manager; the processes have ended when it is left.
+
+    Args:
+      count: Of processes.
+      fork: Whether they are forked; else they are started as programs of their own, where a fork is
+        not safe: on macOS, and where this process may hold connections to a store.
     """
 
-    def __init__(self) -> None:
-        self.failure = ""
-        self.words = ""
-        self._name = uuid.uuid4().hex
-        self._lock = threading.Lock()
-        self._handlers: list[_ProcessHandler] = []
-        _STARTED[self._name] = self
+    def __init__(self, count: int, *, fork: bool) -> None:
+        self._count, self._fork = count, fork
+        self._workers: list[_Worker] = []
 
-    def environment(self) -> "_ProcessEnvironment":
-        """Returns the environment that makes Beam start its workers through these."""
-        return _ProcessEnvironment(self._name, capabilities=python_sdk_capabilities())
-
-    def add(self, handler: "_ProcessHandler") -> None:
-        """Takes in a worker that was started."""
-        with self._lock:
-            self._handlers.append(handler)
-
-    def fail(self, died: "_ProcessHandler") -> None:
-        """Ends all of them, and whatever waits for one of them, because one died."""
-        with self._lock:
-            if not self.failure:
-                self.words = died.last_words()
-                self.failure = _ending(died.returncode, self.words)
-            handlers = list(self._handlers)
-        for handler in handlers:
-            handler.kill()
-        # The runner may be about to wait for one more answer.
-        while not all(handler.closed.is_set() for handler in handlers):
-            for handler in handlers:
-                handler.refuse(self.failure)
-            died.closed.wait(_POLL_SECONDS)
-
-
-_STARTED: weakref.WeakValueDictionary[str, Workers] = weakref.WeakValueDictionary()
-
-
-class ProcessRunner(FnApiRunner):
-    """Beam's local runner with worker processes of ours.
-
-    Attributes:
-      workers: The processes.
-    """
-
-    def __init__(self) -> None:
-        self.workers = Workers()
-        super().__init__(self.workers.environment())
-
-
-@contextlib.contextmanager
-def silent_lost_connections() -> Iterator[None]:
-    """Keeps Beam's threads from printing that a worker is gone; it is reported once, by us."""
-    before = threading.excepthook
-
-    def hook(args: threading.ExceptHookArgs) -> None:
-        if not isinstance(args.exc_value, grpc.RpcError):
-            before(args)
-
-    threading.excepthook = hook
-    try:
-        yield
-    finally:
-        threading.excepthook = before
-
-
-@Environment.register_urn(_URN, bytes)
-class _ProcessEnvironment(Environment):
-    """Names the `Workers` that a pipeline's processes belong to."""
-
-    def __init__(
-        self,
-        name: str,
-        capabilities: Iterable[str] = (),
-        artifacts: Iterable[Any] = (),
-        resource_hints: Mapping[str, bytes] | None = None,
-    ) -> None:
-        super().__init__(capabilities, artifacts, resource_hints)
-        self._name = name
-
-    def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
-        return _URN, self._name.encode()
-
-    @staticmethod
-    def from_runner_api_parameter(
-        payload: bytes,
-        capabilities: Iterable[str],
-        artifacts: Iterable[Any],
-        resource_hints: Mapping[str, bytes],
-        _context: Any,
-    ) -> "_ProcessEnvironment":
-        return _ProcessEnvironment(payload.decode(), capabilities, artifacts, resource_hints)
-
-
-@WorkerHandler.register_environment(_URN, bytes)
-class _ProcessHandler(GrpcWorkerHandler):
-    """One worker process, as Beam's runner sees it."""
-
-    _process: subprocess.Popen[bytes]
-    _said: IO[bytes]
-
-    def __init__(self, payload: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
-        super().__init__(state, provision_info, grpc_server)
-        self.closed = threading.Event()
-        self._workers = _STARTED[payload.decode()]
-
-    @property
-    def returncode(self) -> int:
-        """The exit status of the process, negative if a signal ended it."""
-        return self._process.returncode or 0
-
-    def start_worker(self) -> None:
-        # Named nowhere, so that nothing is left of it when the process ends.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop_worker
-        # While the parent lives, it holds the other end of standard input.
-        self._process = subprocess.Popen(
-            worker_command(),
-            stdin=subprocess.PIPE,
-            stdout=self._said,
-            stderr=self._said,
-            env=self._environment(),
-        )
-        self._workers.add(self)
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _environment(self) -> dict[str, str]:
-        """Returns the environment in which Beam's worker finds what it must know.
-
-        It names no service for logs: what is logged goes to standard error, to the last words.
-        """
-        options = self.provision_info.provision_info.pipeline_options
-        control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
-        return {
-            **os.environ,
-            "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
-            "PIPELINE_OPTIONS": json_format.MessageToJson(options),
-            "WORKER_ID": self.worker_id,
-        }
-
-    def _watch(self) -> None:
-        self._process.wait()
-        if not self.closed.is_set():
-            self._workers.fail(self)
-
-    def close(self) -> None:
-        # Where the pipeline failed or was stopped, what they are at is of no use.
-        if sys.exc_info()[0] is not None or self._workers.failure:
-            self.kill()
-        self.closed.set()
-        super().close()
-
-    def stop_worker(self) -> None:
-        """Waits for the process to end, which was asked to; kills it after a while."""
+    def __enter__(self) -> "Workers":
+        # Workers wait for the writing end to close, which it does however this process ends.
+        self._life, self._alive = os.pipe()
         try:
-            self._process.wait(_CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        if self._process.stdin:
-            self._process.stdin.close()
-        self._said.close()
+            for number in range(self._count):
+                self._workers.append(self._start(number))
+        except BaseException:
+            self._end(at_once=True)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Where the run failed or was stopped, what they are at is of no use.
+        self._end(at_once=kind is not None)
+
+    def run(self, job: Job, tasks: Iterable[Any]) -> Iterator[Any]:
+        """See `Team.run`."""
+        waiting = iter(tasks)
+        for each in self._workers:
+            each.ask("begin", job)
+        working = {each.connection: each for each in self._workers}
+        unfinished = len(working)
+        while unfinished:
+            # One that has nothing left to do may die as well.
+            for ready in wait(list(working)):
+                each = working[ready]  # type: ignore[index]
+                asked, result = each.answer()
+                if asked == "finish":
+                    unfinished -= 1
+                    continue
+                task = next(waiting, _NO_TASK)
+                if task is _NO_TASK:
+                    each.ask("finish", None)
+                else:
+                    each.ask("process", task)
+                if asked == "process":
+                    yield result
+
+    def _start(self, number: int) -> "_Worker":
+        ours, theirs = Pipe()
+        # Named nowhere, so that nothing is left of it when the process ends.
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        with theirs:
+            process = (self._forked if self._fork else _started)(number, theirs, self._life, said)
+        return _Worker(process, ours, said)
+
+    def _forked(
+        self, number: int, connection: "Connection[Any, Any]", life: int, said: IO[bytes]
+    ) -> "_Process":
+        with warnings.catch_warnings():
+            # Libraries have threads, which hold nothing that a worker uses.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid:
+            return _Forked(pid)
+        status = 1
+        try:
+            os.close(self._alive)
+            for each in self._workers:
+                each.connection.close()
+            _redirect(said)
+            sys.path[:] = worker_path()
+            worker.serve(connection, life, number)
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 1
+        except BaseException:  # noqa: BLE001 - nothing of the parent's may go on here
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _end(self, *, at_once: bool) -> None:
+        for each in self._workers:
+            each.connection.close()
+            if at_once:
+                each.process.kill()
+        for each in self._workers:
+            _wait(each.process)
+            each.said.close()
+        os.close(self._life)
+        os.close(self._alive)
+
+
+class _Process(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
+class _Forked:
+    """A child process that was forked."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._returncode is None:
+            pid, status = os.waitpid(self._pid, 0 if until is None else os.WNOHANG)
+            if pid:
+                self._returncode = os.waitstatus_to_exitcode(status)
+            elif until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired("worker", timeout or 0.0)
+            else:
+                time.sleep(_POLL_SECONDS)
+        return self._returncode
 
     def kill(self) -> None:
-        """Ends the process at once."""
-        self._process.kill()
+        if self._returncode is None:
+            os.kill(self._pid, signal.SIGKILL)
 
-    def refuse(self, reason: str) -> None:
-        """Answers all that is asked of this worker with an error."""
-        for name, future in list(self.control_conn._futures_by_id.items()):
-            if not future.is_done():
-                future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=name, error=reason))
 
-    def last_words(self) -> str:
-        """Returns the end of what the process wrote."""
-        with contextlib.suppress(OSError, ValueError):
-            size = self._said.seek(0, os.SEEK_END)
-            self._said.seek(max(size - _TAIL_BYTES, 0))
-            return self._said.read().decode(errors="replace")
-        return ""
+def _wait(process: _Process) -> int:
+    """Waits for a process that is about to end; kills it after a while."""
+    try:
+        return process.wait(_CLOSE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _started(
+    number: int, connection: "Connection[Any, Any]", life: int, said: IO[bytes]
+) -> _Process:
+    """Starts a worker as a program of its own."""
+    passed = (connection.fileno(), life)
+    return subprocess.Popen(
+        worker_command(*passed, number),
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
+        pass_fds=passed,
+    )
+
+
+def _redirect(said: IO[bytes]) -> None:
+    """Makes a process write to a file, and read nothing."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number in (1, 2):
+        os.dup2(said.fileno(), number)
+    # Those of the parent may be locked by a thread that is not here, or hold what it has not
+    # written.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+class _Worker:
+    """One worker process, as its parent sees it."""
+
+    def __init__(
+        self, process: _Process, connection: "Connection[Any, Any]", said: IO[bytes]
+    ) -> None:
+        self.process, self.connection, self.said = process, connection, said
+        self._asked = ""
+
+    def ask(self, what: str, argument: Any) -> None:
+        """Tells it to do something, see `worker.serve`."""
+        self._asked = what
+        with self._watched():
+            self.connection.send((what, argument))
+
+    def answer(self) -> tuple[str, Any]:
+        """Returns what it was asked to do, and the result."""
+        with self._watched():
+            done, result = self.connection.recv()
+        if not done:
+            raise TaskFailedError(*result)
+        return self._asked, result
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            returncode = _wait(self.process)
+            words = self._last_words()
+            raise WorkerDiedError(_ending(returncode, words), words) from None
+
+    def _last_words(self) -> str:
+        """Returns the end of what it wrote."""
+        size = self.said.seek(0, os.SEEK_END)
+        self.said.seek(max(size - _TAIL_BYTES, 0))
+        return self.said.read().decode(errors="replace")
 
 
 def _ending(returncode: int, words: str) -> str:

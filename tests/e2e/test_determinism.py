@@ -200,9 +200,9 @@ def test_waves_do_not_matter(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(pipelines.planning.plan, "wave_shards", lambda *_: 2)
-    assert build(tmp_path / "out", "--dry-run") == 0
+    assert build(tmp_path / "out", "--dry-run", "--runner=FnApiRunner") == 0
     assert "waves    3" in capsys.readouterr().out
-    assert build(tmp_path / "out") == 0
+    assert build(tmp_path / "out", "--runner=FnApiRunner") == 0
     assert digests(tmp_path / "out") == reference
     assert documents_of(tmp_path / "out")["read"] == 80
 

@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 import pipelines.run_build
 from pipelines.cli import main
 from pipelines.folder import remote_lock
-from pipelines.running.runners import Runner
+from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError, UsageError
 from schemas.lock_holder import this_process
 from schemas.manifest_file import parse_manifest
@@ -123,7 +123,7 @@ def test_goes_on_and_overwrites(
         raise AssertionError("everything is built")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Runner, "run", no_pipeline)
+        patch.setattr(LocalRunner, "started", no_pipeline)
         assert build(out, *text) == 0
         assert "already holds this build" in capsys.readouterr().out
         assert build(out, *text, "--seed", "7") == 2

@@ -15,7 +15,7 @@ import pytest
 
 import pipelines.planning.members
 from pipelines.cli import main
-from pipelines.running.runners import Runner
+from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError
 from tests.support.sample_builds import manifest_of, stored_rows
 from transforms.objectives import OBJECTIVES
@@ -287,7 +287,7 @@ def test_killed_between_the_manifests(
     def no_pipeline(*_: object) -> None:
         raise AssertionError("all shards are there")
 
-    monkeypatch.setattr(Runner, "run", no_pipeline)
+    monkeypatch.setattr(LocalRunner, "started", no_pipeline)
     assert build(out, *options, recipe="mixture") == 0
     assert main(["verify", str(out)]) == 0
 

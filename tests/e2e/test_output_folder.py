@@ -12,7 +12,7 @@ import pytest
 import pipelines.folder.places
 import pipelines.run_build
 import transforms.build.build_shards
-from pipelines.running.runners import Runner
+from pipelines.running.local_runner import LocalRunner
 from schemas.software import software_versions
 
 Digests = Callable[[Path], dict[str, str]]
@@ -308,7 +308,7 @@ def test_rejected_records_end_the_run(
     def no_pipeline(*_: object) -> None:
         raise AssertionError("everything is built")
 
-    monkeypatch.setattr(Runner, "run", no_pipeline)
+    monkeypatch.setattr(LocalRunner, "started", no_pipeline)
     before = digests(out)
     assert build(out, *text, "--max-rejected", "2") == 1
     assert build(out, *text, "--max-rejected", "3") == 0

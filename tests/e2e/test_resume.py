@@ -1,7 +1,10 @@
 """A build that was killed goes on, keeps what is finished, and ends with the same bytes."""
 
 import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import pipelines.run_build
-from pipelines.running.runners import Runner
+from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError
 from schemas.manifest_file import parse_manifest
 from tests.support.killed_builds import entries, kill_half_way
@@ -72,6 +75,26 @@ def test_killed_build_goes_on(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == build_times
 
 
+def test_a_worker_that_is_killed_ends_the_run(
+    start_build: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    out, temporary = tmp_path / "out", tmp_path / "temporary"
+    options = [*SHARDS, "--workers", "2", "--temp-dir", str(temporary)]
+    process = start_build(out, *options, recipe="roberta")
+    while not (spilled := list(temporary.glob("shardmill-spill-*/0001.chunks"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == 2
+    os.kill(int(children[0]), signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "a worker process was ended by SIGKILL, as the system does when memory runs" in errors
+    assert not spilled[0].exists()
+    assert not temporary.exists()
+    assert not Path(f"/proc/{children[1]}").exists()
+
+
 def manifest_of(folder: Path) -> dict[str, Any]:
     return parse_manifest((folder / "manifest.json").read_bytes()).to_json()
 
@@ -96,7 +119,7 @@ def test_killed_before_the_manifest(
     def no_pipeline(*_: object) -> None:
         raise AssertionError("all shards are there")
 
-    monkeypatch.setattr(Runner, "run", no_pipeline)
+    monkeypatch.setattr(LocalRunner, "started", no_pipeline)
     assert build(tmp_path / "out") == 0
     assert (digests(tmp_path / "out"), shards(tmp_path / "out")) == (before, ids)
     assert not (tmp_path / "out" / ".shardmill").exists()

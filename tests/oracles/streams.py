@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Bool, Examples, Tokens
+from schemas.records import Array, Bool, Examples, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.spans import Spans
-from transforms.contract.axes import Batch, Select
+from transforms.arrays.ragged import Ragged, flagged_positions
+from transforms.arrays.randomness import random_key
+from transforms.contract.axes import Batch, Copies, Rewrite, Select
 
 ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4, "eod": 5}
 SEP, EOD = ROLES["sep"], ROLES["eod"]
@@ -69,13 +70,40 @@ def examples_of(rows: Sequence[str], first_id: int = 100) -> Examples:
     )
 
 
+def batch_of(
+    examples: Examples, taken: Bool | None = None, max_seq_length: int = 512, first_row: int = 0
+) -> Batch:
+    """Returns rows to corrupt once, with numbers that count from `first_row`."""
+    rows = np.arange(first_row, first_row + len(examples))
+    lists = None if taken is None else flagged_positions(taken, examples.offsets)
+    return Batch(examples, rows, max_seq_length, lists)
+
+
+def one_copy(rng: np.random.Generator) -> Copies:
+    """Returns a single copy, with a key of its own."""
+    return Copies(np.array([random_key(rng)]), 0, 1)
+
+
 def select_once(
     how: Select,
     examples: Examples,
     rng: np.random.Generator,
     taken: Bool | None = None,
     max_seq_length: int = 512,
-) -> Spans:
-    """Selects once, as the build does for each copy."""
-    once = how.of_copy(0, 1)
-    return once.select(Batch(examples, once.prepare(examples), max_seq_length, taken), rng)
+) -> list[list[int]]:
+    """Returns the positions in each row that one copy selects."""
+    found = how.select(batch_of(examples, taken, max_seq_length), one_copy(rng))
+    return [found.row(row).tolist() for row in range(len(found))]
+
+
+def rewrite_once(
+    how: Rewrite,
+    examples: Examples,
+    positions: Sequence[Sequence[int]],
+    names: Vocabulary,
+    rng: np.random.Generator,
+) -> Array:
+    """Returns what is seen at some positions of each row."""
+    values = np.array([at for row in positions for at in row], np.uint16)
+    selected = Ragged.from_lengths(values, np.array([len(row) for row in positions], np.int64))
+    return how.rewrite(batch_of(examples), selected, names, one_copy(rng))

@@ -14,11 +14,8 @@ from schemas.ownership import OwnershipError, check_ownership
 from tests.packaging.imports import ROOT, imports_of, name_of
 
 BEAM = {
-    "transforms.build.annotate_shards",
-    "transforms.build.build_shards",
-    "transforms.read.read_documents",
-    "transforms.read.reading_record",
-    "transforms.read.shard_documents",
+    "transforms.build.beam_build",
+    "transforms.read.beam_read",
 }
 """The modules that may import Beam, besides programs: PTransforms."""
 STORAGE = "transforms.files.storage"
@@ -122,7 +119,12 @@ GLOBBING = {
     "MatchAll",
 }
 """What takes every path for one of Beam's patterns, so that `o[1]` is `o1`."""
-FILE_SYSTEMS = {STORAGE, "pipelines.folder.remote_lock", "pipelines.running.runners"}
+FILE_SYSTEMS = {
+    STORAGE,
+    "pipelines.folder.remote_lock",
+    "pipelines.running.beam_runner",
+    "pipelines.running.worker",
+}
 """The modules that know Beam's file systems: for a lock on condition, and to give them options."""
 
 

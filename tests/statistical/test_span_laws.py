@@ -10,7 +10,7 @@ import pytest
 from schemas.counts import read_counts
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from tests.oracles.streams import ROLES, select_once, vocabulary
+from tests.oracles.streams import ROLES, rewrite_once, select_once, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans
 from transforms.contract.oracle import rate, uniformity
@@ -44,9 +44,18 @@ def rows(continued: float) -> Examples:
 
 
 @functools.cache
+def selected(continued: float) -> list[list[int]]:
+    """Returns the selected positions of each row."""
+    return select_once(GeometricSpans(), rows(continued), rng_for(1, "select"))
+
+
 def spans(continued: float) -> Spans:
-    examples, how = rows(continued), GeometricSpans()
-    return select_once(how, examples, rng_for(1, "select"))
+    """Returns the runs of tokens that are selected side by side."""
+    positions = np.concatenate(selected(continued))
+    positions += np.arange(ROWS).repeat([len(row) for row in selected(continued)]) * (TEXT + 2)
+    # No run reaches from one row to the next, between which special tokens stand.
+    parts = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
+    return Spans(np.array([part[0] for part in parts]), np.array([part[-1] + 1 for part in parts]))
 
 
 @pytest.mark.parametrize(("continued", "runs", "tokens"), [(0.0, 19.6, 3.94), (0.25, 14.2, 5.43)])
@@ -68,7 +77,7 @@ def test_runs_are_as_many_and_as_long_as_simulated(
 
 def test_runs_share_their_fate_and_fates_are_eighty_ten_ten() -> None:
     found, examples, names = spans(0.25), rows(0.25), vocabulary()
-    seen = rewritten(MaskRandomKeepRuns(), found, names)
+    seen = rewritten(MaskRandomKeepRuns(), names)
     original = examples.ids[found.positions()]
     sizes = found.ends - found.starts
     begins = np.cumsum(sizes) - sizes
@@ -88,13 +97,13 @@ def test_runs_share_their_fate_and_fates_are_eighty_ten_ten() -> None:
     assert not rate("masked", int(np.count_nonzero(masked & long)), total, 0.77).holds
 
 
-def rewritten(how: MaskRandomKeepRuns, found: Spans, names: Vocabulary) -> Array:
-    return how.rewrite(rows(0.25), found, names, rng_for(2, "rewrite"))
+def rewritten(how: MaskRandomKeepRuns, names: Vocabulary) -> Array:
+    return rewrite_once(how, rows(0.25), selected(0.25), names, rng_for(2, "rewrite"))
 
 
 def drawn(how: MaskRandomKeepRuns, names: Vocabulary) -> Int64:
     """Returns how often each id is drawn, with nothing but random tokens."""
-    seen = rewritten(how, spans(0.25), names)
+    seen = rewritten(how, names)
     return np.bincount(seen, minlength=names.size)
 
 

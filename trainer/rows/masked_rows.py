@@ -1,6 +1,7 @@
 """Rows as a model is given them: with one of their stored copies of masks, or with fresh ones."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
 from transforms.arrays.randomness import rng_for
-from transforms.build.corrupt import draw_copies
+from transforms.build.corrupt import Draws, draw_copies, draws_of
 from transforms.contract.stored import special_tokens
 from transforms.objectives.recipe import Recipe
 
@@ -179,26 +180,21 @@ class StoredMasks(Masks):
 class FreshMasks(Masks):
     """New masks in every epoch, drawn by the recipe's own selectors and rewriters.
 
-    The generators are those of (seed, epoch, batch), so masks are the same for any number of ranks.
-    The shards may be of another recipe, if it stores what the selectors need.
+    What is drawn for a row follows from seed, epoch and the number of the row, whichever batch it
+    is in. The shards may be of another recipe, if it stores what the selectors need.
     """
 
     def _drawn(
         self, rows: Int64, stored: Rows, epoch: int, batch: int
     ) -> Sequence[tuple[Int64, Array]]:
-        def rng(step: str, number: int) -> np.random.Generator:
-            name = f"train-{step}-{number}"
-            return rng_for(self.seed, self.recipe.name, name, epoch, batch)
-
-        corrupt = self.recipe.corrupt
-        generators = [[(rng("select", each), rng("rewrite", each))] for each in range(len(corrupt))]
-        # All stages of a corruption have their share within a cycle.
-        cycle = max(self.recipe.copies, *(each.select.cycle for each in corrupt))
-        examples = self._examples(rows, stored)
-        drawn = draw_copies(
-            examples, self.recipe, self.vocabulary, generators, epoch % cycle, cycle
+        found = draw_copies(
+            self._examples(rows, stored),
+            rows,
+            self.recipe,
+            self.vocabulary,
+            _draws(self.seed, self.recipe, epoch),
         )
-        return [(spans.positions(), ids) for [(spans, ids)] in drawn]
+        return [(flat_positions(stored.tokens, selected), seen) for selected, seen in found]
 
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
@@ -221,3 +217,15 @@ class FreshMasks(Masks):
                 name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
             },
         )
+
+
+@functools.lru_cache(maxsize=8)
+def _draws(seed: int, recipe: Recipe, epoch: int) -> list[Draws]:
+    """Returns the keys of an epoch, whose masks are one copy."""
+
+    def stream(step: str, _: int) -> np.random.Generator:
+        return rng_for(seed, recipe.name, f"train-{step}", epoch)
+
+    # All stages of a corruption have their share within a cycle.
+    cycle = max(recipe.copies, *(each.select.cycle for each in recipe.corrupt))
+    return draws_of(recipe, stream, range(epoch % cycle, epoch % cycle + 1), cycle)

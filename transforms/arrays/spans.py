@@ -1,4 +1,4 @@
-"""Spans of tokens: what selectors, rewriters and targets pass to one another."""
+"""Spans of tokens."""
 
 import dataclasses
 import itertools
@@ -35,29 +35,6 @@ class Spans:
     def positions(self) -> Int64:
         """Returns the flat positions of all tokens inside the spans, ascending."""
         return range_indices(self.starts, self.ends - self.starts)
-
-
-def spans_of_units(positions: Int64, lengths: Int64) -> Spans:
-    """Returns the spans of units (words, n-grams) given by the positions of their tokens.
-
-    Units of 2, 1 and 2 tokens; the last one is not contiguous:
-
-    >>> spans = spans_of_units(np.array([4, 5, 6, 8, 10]), np.array([2, 1, 2]))
-    >>> spans.starts.tolist(), spans.ends.tolist()
-    ([4, 6, 8, 10], [6, 7, 9, 11])
-
-    Args:
-      positions: int64[P]; the tokens of all units, ascending.
-      lengths: int64[U]; number of tokens of each unit.
-
-    Returns:
-      One span per unit, or several where the tokens of a unit are not contiguous.
-    """
-    begins = np.ones(len(positions), np.bool_)
-    begins[1:] = positions[1:] != positions[:-1] + 1
-    begins[np.cumsum(lengths)[:-1]] = True
-    last = np.append(begins[1:], True)[: len(begins)]
-    return Spans(positions[begins], positions[last] + 1)
 
 
 def trigram_starts(free: Bool, offsets: Int64) -> Bool:
@@ -105,24 +82,3 @@ def disjoint_trigrams(free: Bool, offsets: Int64) -> Int64:
     found = np.zeros(len(offsets) - 1, np.int64)
     np.add.at(found, rows, (lasts + 1 - firsts) // TRIGRAM)
     return found
-
-
-def merge_adjacent(spans: Spans, borders: Int64) -> Spans:
-    """Merges spans that touch one another, but not across row boundaries.
-
-    >>> merged = merge_adjacent(Spans(np.array([0, 2, 4]), np.array([2, 4, 5])), np.array([0, 4]))
-    >>> merged.starts.tolist(), merged.ends.tolist()
-    ([0, 4], [4, 5])
-
-    Args:
-      spans: None of them is empty.
-      borders: int64[B]; positions where a row begins, ascending.
-    """
-    # Whether a span continues the span before it.
-    joined = np.zeros(len(spans), np.bool_)
-    joined[1:] = spans.starts[1:] == spans.ends[:-1]
-    if joined.any():
-        at = np.searchsorted(borders, spans.starts[joined])
-        joined[joined] = np.append(borders, -1)[at] != spans.starts[joined]
-    last = ~np.append(joined[1:], False)[: len(joined)]
-    return Spans(spans.starts[~joined], spans.ends[last])

@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-import apache_beam as beam
 import pyarrow as pa
 
 from schemas.annotations import AnnotationError
@@ -217,41 +216,9 @@ def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[
         yield builder, builder.build(shard, source, held.pop() if last else held[0])
 
 
-class _BuildFn(beam.DoFn):
-    def __init__(
-        self,
-        builders: Sequence[Builder],
-        missing: Sequence[frozenset[int]],
-        build: BuildFunction,
-    ) -> None:
-        self._builders, self._missing, self._build = builders, missing, build
-
-    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
-        number, packed = element
-        pairs = zip(self._builders, self._missing, strict=True)
-        builders = [builder for builder, missing in pairs if number in missing]
-        try:
-            for builder, done in self._build(builders, number, packed):
-                if isinstance(done, BuildError):
-                    self._tell(builder, number, done)
-                else:
-                    yield done.path
-        except BuildError as error:
-            self._tell(builders[0], number, error)
-
-    def _tell(self, builder: Builder, number: int, error: BuildError) -> None:
-        # What the user can fix is reported in a file; an exception would end the other shards too.
-        path = failure_path(builder.output, builder.plan.shards[number])
-        check_owner(builder.output, builder.owner)
-        write_atomically(path, str(error).encode())
-
-
-@dataclasses.dataclass(eq=False)
-class BuildShards(beam.PTransform[Any, Any]):
-    """Builds and writes the shards whose documents come in. Outputs the paths written.
-
-    A shard that cannot be built for a reason the user can fix leaves that reason at its
-    `failure_path`, and the others are built.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardWriter:
+    """Builds shards with those builders that have not finished theirs.
 
     Splitting, annotating, tokenizing, packing, pairing, laying out and corrupting are one step
     here, not eight: no runner would keep them apart, and between them nothing has to stay alive.
@@ -266,6 +233,32 @@ class BuildShards(beam.PTransform[Any, Any]):
     missing: Sequence[frozenset[int]]
     build: BuildFunction
 
-    def expand(self, shards: beam.PCollection[Any]) -> beam.PCollection[Any]:
-        build = beam.ParDo(_BuildFn(self.builders, self.missing, self.build))
-        return shards | "Build" >> build.with_output_types(str)
+    def write(self, number: int, packed: Iterable[bytes]) -> Iterator[str]:
+        """Builds a shard and yields the paths written.
+
+        If it cannot be built for a reason that the user can fix, that is left at its
+        `failure_path`: an exception would end the other shards too.
+
+        Args:
+          number: Of the shard.
+          packed: Its documents.
+
+        Raises:
+          OSError: if it cannot be written.
+        """
+        pairs = zip(self.builders, self.missing, strict=True)
+        builders = [builder for builder, missing in pairs if number in missing]
+        try:
+            for builder, done in self.build(builders, number, packed):
+                if isinstance(done, BuildError):
+                    _tell(builder, number, done)
+                else:
+                    yield done.path
+        except BuildError as error:
+            _tell(builders[0], number, error)
+
+
+def _tell(builder: Builder, number: int, error: BuildError) -> None:
+    path = failure_path(builder.output, builder.plan.shards[number])
+    check_owner(builder.output, builder.owner)
+    write_atomically(path, str(error).encode())

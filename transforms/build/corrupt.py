@@ -1,57 +1,57 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.columns import BATCH_ROWS, pair_relation
-from schemas.records import Bool, Examples
+from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.marks import annotation_arrays
-from transforms.arrays.ragged import flagged_positions
-from transforms.arrays.spans import Spans
-from transforms.contract.axes import Batch, Copy, Rewrite, SelectCopy
+from transforms.arrays.ragged import Ragged, flagged_positions
+from transforms.arrays.randomness import random_key
+from transforms.contract.axes import Batch, Copies
 from transforms.objectives.recipe import Recipe
 
-Generators = tuple[np.random.Generator, np.random.Generator]
-"""Of one corruption and copy: one to select, one to rewrite."""
+Draws = tuple[Copies, Copies]
+"""The copies of one corruption, with the keys to select and those to rewrite."""
 
 Stream = Callable[[str, int], np.random.Generator]
 """Returns the generator of a step and copy."""
 
 
 def corrupt(
-    examples: Examples, recipe: Recipe, vocabulary: Vocabulary, stream: Stream
+    examples: Examples,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    stream: Stream,
+    first_row: int = 0,
 ) -> Iterator[pa.RecordBatch]:
     """Yields the finished rows of a shard, `BATCH_ROWS` at a time.
 
-    Every copy of every corruption draws from generators of its own, which run on from batch to
-    batch.
+    Every copy of every corruption has keys of its own, for the whole shard. What is drawn for a row
+    follows from a key and the row's number, so it is the same whichever other rows there are.
 
     Args:
-      examples: All rows of the shard.
+      examples: All rows of the shard, or some that follow one another.
       recipe: Says which corruptions there are.
       vocabulary: Ids of the special tokens.
       stream: Makes the generators, from the names "select-0", "rewrite-0", ... and the copy.
+      first_row: Number of the first of these rows in the shard.
     """
     schema = recipe.schema(vocabulary)
-    generators = [
-        [
-            (stream(f"select-{number}", copy), stream(f"rewrite-{number}", copy))
-            for copy in range(recipe.copies)
-        ]
-        for number in range(len(recipe.corrupt))
-    ]
+    draws = draws_of(recipe, stream, range(recipe.copies), recipe.copies) if recipe.stored else []
     for begin in range(0, len(examples), BATCH_ROWS):
         batch = examples.slice(begin, min(begin + BATCH_ROWS, len(examples)))
         arrays = _example_columns(batch, recipe)
         if recipe.stored:
-            drawn = draw_copies(batch, recipe, vocabulary, generators)
-            for corruption, copies in zip(recipe.corrupt, drawn, strict=True):
-                arrays.extend(corruption.targets.build(batch, copies))
+            rows = np.arange(first_row + begin, first_row + begin + len(batch))
+            drawn = draw_copies(batch, rows, recipe, vocabulary, draws)
+            for corruption, (selected, seen) in zip(recipe.corrupt, drawn, strict=True):
+                arrays.extend(corruption.targets.build(selected, seen, recipe.copies))
                 if stages := corruption.select.stage_numbers(recipe.copies):
                     arrays.append(_stages(stages, len(batch)))
         if recipe.objective_column:
@@ -60,72 +60,70 @@ def corrupt(
         yield pa.record_batch(arrays, schema=schema)
 
 
+def draws_of(recipe: Recipe, stream: Stream, copies: range, total: int) -> list[Draws]:
+    """Returns the keys of some copies, for each corruption of a recipe.
+
+    Args:
+      recipe: Says which corruptions there are.
+      stream: Makes the generators, from the names "select-0", "rewrite-0", ... and the copy.
+      copies: Their numbers.
+      total: How many copies there are.
+    """
+
+    def keyed(step: str) -> Copies:
+        keys = [random_key(stream(step, copy)) for copy in copies]
+        return Copies(np.array(keys, np.uint64), copies.start, total)
+
+    return [
+        (keyed(f"select-{number}"), keyed(f"rewrite-{number}"))
+        for number in range(len(recipe.corrupt))
+    ]
+
+
 def draw_copies(
     examples: Examples,
+    rows: Int64,
     recipe: Recipe,
     vocabulary: Vocabulary,
-    generators: Sequence[Sequence[Generators]],
-    first: int = 0,
-    total: int | None = None,
-) -> list[list[Copy]]:
+    draws: Sequence[Draws],
+) -> list[tuple[Ragged, Array]]:
     """Corrupts examples once for every copy.
 
     Args:
       examples: Some rows.
+      rows: int64[R]; their numbers.
       recipe: Says which corruptions there are.
       vocabulary: Ids of the special tokens.
-      generators: For each corruption, those of its copies.
-      first: Number of the first of these copies.
-      total: Number of all copies; by default as many as the recipe has.
+      draws: The keys of each corruption.
 
     Returns:
-      For each corruption its copies.
+      For each corruption a list of positions for each row and copy, row after row, and what is seen
+      at each position.
     """
-    before: list[Bool | None] = [None] * len(generators[0])
+    # Ids that Arrow maps cannot be written to, and loops would be compiled once more for them.
+    ids = np.require(examples.ids, requirements=("C", "W"))
+    examples = dataclasses.replace(examples, ids=ids)
+    taken: Ragged | None = None
     drawn = []
-    for corruption, pairs in zip(recipe.corrupt, generators, strict=True):
-        selects = [
-            corruption.select.of_copy(first + number, total or recipe.copies)
-            for number in range(len(pairs))
-        ]
-        tables = {select: select.prepare(examples) for select in dict.fromkeys(selects)}
-        copies = [
-            _draw(
-                Batch(examples, tables[select], recipe.max_seq_length, taken),
-                select,
-                corruption.rewrite,
-                vocabulary,
-                pair,
-            )
-            for select, pair, taken in zip(selects, pairs, before, strict=True)
-        ]
-        drawn.append(copies)
+    for corruption, (to_select, to_rewrite) in zip(recipe.corrupt, draws, strict=True):
+        batch = Batch(examples, rows, recipe.max_seq_length, taken)
+        selected = corruption.select.select(batch, to_select)
+        drawn.append(
+            (selected, corruption.rewrite.rewrite(batch, selected, vocabulary, to_rewrite))
+        )
         if len(drawn) < len(recipe.corrupt):
-            before = [
-                _taken(spans, len(examples.ids), each)
-                for (spans, _), each in zip(copies, before, strict=True)
-            ]
+            taken = selected if taken is None else _joined(taken, selected)
     return drawn
 
 
-def _draw(
-    batch: Batch[Any],
-    select: SelectCopy[Any],
-    rewrite: Rewrite,
-    vocabulary: Vocabulary,
-    generators: Generators,
-) -> Copy:
-    """Selects and rewrites once."""
-    select_rng, rewrite_rng = generators
-    spans = select.select(batch, select_rng)
-    return spans, rewrite.rewrite(batch.examples, spans, vocabulary, rewrite_rng)
+def _joined(one: Ragged, other: Ragged) -> Ragged:
+    """Appends to each list the positions of another."""
+    from transforms.kernels.mask_units import join_lists
 
-
-def _taken(spans: Spans, count: int, before: Bool | None) -> Bool:
-    """Marks the tokens of spans besides those that were taken before."""
-    taken = np.zeros(count, np.bool_) if before is None else before.copy()
-    taken[spans.positions()] = True
-    return taken
+    offsets, count = one.offsets + other.offsets, len(one.values) + len(other.values)
+    values = np.empty(count, np.uint16)
+    join_lists((one.offsets, one.values), (other.offsets, other.values), values)
+    return Ragged(values, offsets)
 
 
 def _stages(stages: Sequence[int], rows: int) -> pa.Array:

@@ -31,7 +31,7 @@ def examine_bernoulli(
       name: What the statistics are called.
     """
     hits = _hits(batch, table, copies)
-    lengths = np.ones(len(table.starts), np.int64) if table.lengths is None else table.lengths
+    lengths = table.lengths
     chosen = hits == lengths
     partly = np.zeros(len(batch.ids), np.bool_)
     partly[table.candidates[table.starts]] = ((hits > 0) & ~chosen).any(axis=0)

@@ -1,7 +1,7 @@
 """The axes that a recipe is composed of: one protocol each, and the values that pass between them.
 
     tokens --Segment--> windows --Pair--> segments --RowLayout--> rows
-    rows --Select(Units, Budget)--> spans --Rewrite(RandomIds)--> ids --Targets--> columns
+    rows --Select(Units, Budget)--> positions --Rewrite(RandomIds)--> ids --Targets--> columns
 
 A part of a recipe is a frozen dataclass that follows one of these protocols and extends
 `transforms.contract.part.Part`. Nothing here knows which parts there are.
@@ -9,7 +9,7 @@ A part of a recipe is a frozen dataclass that follows one of these protocols and
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from schemas.columns import Column
 from schemas.records import (
     Array,
     Bool,
+    Bytes,
     Examples,
     Int64,
     Packing,
@@ -26,13 +27,9 @@ from schemas.records import (
     Windows,
 )
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.spans import Spans
+from transforms.arrays.ragged import Ragged
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
-
-Copy = tuple[Spans, Array]
-"""One corruption of a batch: its spans, and the ids seen at their positions."""
 
 
 class Segment(Protocol):
@@ -155,7 +152,13 @@ class Units(Protocol):
     @property
     def special(self) -> bool: ...
 
-    def find(self, examples: Examples) -> UnitTable: ...
+    def marks(self, examples: Examples) -> Bytes:
+        """Returns uint8[T]: which tokens may be selected, and where units begin.
+
+        0 is a token that may not be selected, 1 one of the unit before it, 2 the first one of a
+        unit. The first token of a row that may be selected begins a unit, whatever its mark.
+        """
+        ...
 
     def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
         """Returns the rows with word starts where units begin.
@@ -174,46 +177,58 @@ class Budget(Protocol):
     @property
     def rate(self) -> float: ...
 
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64: ...
+    def tokens(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns how many tokens are selected in rows of these lengths.
+
+        The number is rounded down, and is one more if 32 random bits are below the second one.
+        """
+        ...
 
     def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
         """Returns the minimum and the maximum that rows of single-token units select."""
         ...
 
 
-Table = TypeVar("Table")
-"""What a selector's `prepare` finds: a `UnitTable`, or one of its own."""
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
-class Batch(Generic[Table]):
+class Batch:
     """What a selector chooses from.
 
     Attributes:
-      examples: Some rows.
-      units: Their units, as the selector's `prepare` found them.
+      examples: Some rows. Their ids are an array that may be written to, as all arrays that
+        compiled loops are given, since these are compiled anew for others.
+      rows: int64[R]; the number of each row, which says with the key of a copy what is drawn for
+        it. So it does not matter which rows are drawn with it.
       max_seq_length: Of the recipe.
-      taken: bool[T]; tokens that the corruptions before selected, or None for the first.
+      taken: The lists of positions that the corruptions before selected, or None for the first.
     """
 
     examples: Examples
-    units: Table
+    rows: Int64
     max_seq_length: int
-    taken: Bool | None = None
+    taken: Ragged | None = None
 
 
-class SelectCopy(Protocol[Table]):
-    """Chooses the spans of one copy of examples."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Copies:
+    """The copies of a batch that are drawn.
 
-    def prepare(self, examples: Examples) -> Table:
-        """Finds the units, once for all copies of a batch that are selected in this way."""
-        ...
+    Attributes:
+      keys: uint64[C]; 64 random bits each. A row's draws follow from its number and the key of the
+        copy, see `transforms.kernels.draws`.
+      first: Number of the first of these copies.
+      total: How many copies there are, of which these are some that follow one another.
+    """
 
-    def select(self, batch: Batch[Table], rng: np.random.Generator) -> Spans: ...
+    keys: Array
+    first: int
+    total: int
+
+    def __len__(self) -> int:
+        return len(self.keys)
 
 
 class Select(Protocol):
-    """Says how the spans of every copy are chosen.
+    """Chooses the spans of every copy.
 
     Attributes:
       avoids_taken: It leaves alone what corruptions before it selected. Only such a selector can
@@ -236,8 +251,12 @@ class Select(Protocol):
         """Returns the stored number of each copy's stage; nothing without stages."""
         ...
 
-    def of_copy(self, copy: int, copies: int) -> SelectCopy[Any]:
-        """Returns what selects in one of so many copies: for its stage, or for all alike."""
+    def select(self, batch: Batch, copies: Copies) -> Ragged:
+        """Returns lists of positions in their row, uint16, ascending.
+
+        There is one list for each row and copy: those of the first row, of the second row, ...
+        Positions that are selected together stand side by side.
+        """
         ...
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
@@ -254,9 +273,13 @@ class RandomIds(Protocol):
 
     follows_counts: ClassVar[bool]
 
-    def draw(
-        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
-    ) -> Array: ...
+    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Int64, Int64]:
+        """Returns ids to draw from, and how.
+
+        Without a law, int64[0], all are as likely. Else one of the first n ids is drawn if 32
+        random bits are below entry n - 1 of it.
+        """
+        ...
 
     def allowed(self, vocabulary: Vocabulary) -> Int64:
         """Returns the ids that can be drawn, ascending."""
@@ -283,8 +306,10 @@ class Rewrite(Protocol):
     def roles(self) -> frozenset[str]: ...
 
     def rewrite(
-        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
-    ) -> Array: ...
+        self, batch: Batch, selected: Ragged, vocabulary: Vocabulary, copies: Copies
+    ) -> Array:
+        """Returns [P]: what is seen at the positions that a selector chose in these copies."""
+        ...
 
 
 class Targets(Protocol):
@@ -319,4 +344,4 @@ class Targets(Protocol):
         """Returns nothing, or the columns of positions and of what belongs to them, in order."""
         ...
 
-    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]: ...
+    def build(self, selected: Ragged, seen: Array, copies: int) -> tuple[pa.Array, ...]: ...

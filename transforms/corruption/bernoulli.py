@@ -1,25 +1,25 @@
 """Selects every unit on its own with one probability, in one stage or in several."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Examples, Int64
+from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import random_bits, threshold
-from transforms.arrays.spans import Spans
+from transforms.arrays.ragged import Ragged
+from transforms.arrays.randomness import threshold
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
 from transforms.checks.selection import special_oracles
-from transforms.contract.axes import Batch, Units
+from transforms.contract.axes import Batch, Copies, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import check_rate
-from transforms.corruption.selector import Selector
+from transforms.corruption.selector import EmptyLists, Selector
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.units import TokenUnits
 
@@ -32,7 +32,7 @@ STAGE_UNITS: Mapping[str, TokenUnits | PhraseUnits | EntityUnits] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BernoulliUnits(Selector[UnitTable]):
+class BernoulliUnits(Selector):
     """Every unit with the same probability, whatever becomes of the others.
 
     The number of selected units of a row is binomial: there is no budget and no cap, and a short
@@ -52,20 +52,16 @@ class BernoulliUnits(Selector[UnitTable]):
     def __post_init__(self) -> None:
         check_rate(self.rate)
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.units.find(examples)
-
-    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
-        units = batch.units
-        chosen = random_bits(rng, int(units.counts.sum())) < threshold(self.rate)
-        return units.spans(np.flatnonzero(chosen))
+    def select(self, batch: Batch, copies: Copies) -> Ragged:
+        stages = np.zeros(len(copies), np.int64)
+        return _select([self.units], stages, self.rate, batch, copies)
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return lengths
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         copies = np.arange(rules.copies)
-        table = self.units.find(batch.examples(rules))
+        table = UnitTable.of(self.units.marks(batch.examples(rules)), batch.offsets)
         return examine_bernoulli(batch, table, copies, self.rate, "unit")
 
     def oracles(
@@ -148,9 +144,12 @@ class StagedUnits(Part):
         order = list(STAGE_UNITS)
         return [order.index(name) for name in self.stage_names(copies)]
 
-    def of_copy(self, copy: int, copies: int) -> BernoulliUnits:
-        """Returns what selects in one of so many copies."""
-        return BernoulliUnits(units=STAGE_UNITS[self.stage_names(copies)[copy]], rate=self.rate)
+    def select(self, batch: Batch, copies: Copies) -> Ragged:
+        names = self.stage_names(copies.total)[copies.first : copies.first + len(copies)]
+        found = list(dict.fromkeys(names))
+        units = [STAGE_UNITS[name] for name in found]
+        stages = np.array([found.index(name) for name in names])
+        return _select(units, stages, self.rate, batch, copies)
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return lengths
@@ -162,7 +161,8 @@ class StagedUnits(Part):
         for name in dict.fromkeys(names.tolist()):
             units, copies = STAGE_UNITS[name], np.flatnonzero(names == name)
             found.append(units.examine(batch, rules, vocabulary))
-            found.append(examine_bernoulli(batch, units.find(examples), copies, self.rate, name))
+            table = UnitTable.of(units.marks(examples), batch.offsets)
+            found.append(examine_bernoulli(batch, table, copies, self.rate, name))
         return gather(found)
 
     def oracles(
@@ -173,6 +173,19 @@ class StagedUnits(Part):
         for name in names:
             found.extend(bernoulli_oracles(totals, self.rate, name))
         return found
+
+
+def _select(
+    units: Sequence[Units], stages: Int64, rate: float, batch: Batch, copies: Copies
+) -> Ragged:
+    """Selects units, for each copy those of its stage, int64[C]."""
+    from transforms.kernels.mask_units import select_each
+
+    examples = batch.examples
+    lists, rows = EmptyLists(np.diff(examples.offsets), copies), (examples.offsets, batch.rows)
+    marks = np.stack([each.marks(examples) for each in units])
+    select_each(rows, marks, stages, threshold(rate), copies.keys, lists.arrays)
+    return lists.filled()
 
 
 def _weight(stage: str) -> tuple[str, int]:

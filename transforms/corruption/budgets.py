@@ -8,6 +8,7 @@ import numpy as np
 
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.randomness import DRAWS
 from transforms.contract.oracle import Oracle, bounded_sum
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -37,8 +38,9 @@ class _ShareOfLength(Part):
         exact = self.exact(lengths, max_seq_length)
         return exact, exact
 
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
-        return self.exact(lengths, max_seq_length)
+    def tokens(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns how many tokens are selected, and that it is never one more."""
+        return self.exact(lengths, max_seq_length), np.zeros(len(lengths), np.int64)
 
     def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
         raise NotImplementedError
@@ -108,6 +110,7 @@ class RandomizedBudget(Part):
     Attributes:
       rate: Fraction of the sequence, in (0, 1).
 
+    Randomness: 32 bits a row.
     Source: fairseq data/mask_tokens_dataset.py:140-150.
     """
 
@@ -116,8 +119,12 @@ class RandomizedBudget(Part):
     def __post_init__(self) -> None:
         check_rate(self.rate)
 
-    def tokens(self, lengths: Int64, max_seq_length: int, rng: np.random.Generator) -> Int64:
-        return np.floor(lengths * self.rate + rng.random(len(lengths))).astype(np.int64)
+    def tokens(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
+        """Returns floors, and below which of the numbers of 32 bits it is one more."""
+        exact = lengths * self.rate
+        floors = np.floor(exact)
+        fractions = np.rint((exact - floors) * DRAWS)
+        return floors.astype(np.int64), fractions.astype(np.int64)
 
     def bounds(self, lengths: Int64, max_seq_length: int) -> tuple[Int64, Int64]:
         """Returns the minimum and the maximum that rows of single-token units select."""

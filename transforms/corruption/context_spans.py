@@ -8,15 +8,15 @@ import numpy as np
 from schemas.columns import WORDS
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import DRAWS, random_key
-from transforms.arrays.spans import Spans
+from transforms.arrays.ragged import Ragged
+from transforms.arrays.randomness import DRAWS
 from transforms.checks.context_spans import examine_halves
-from transforms.contract.axes import Batch
+from transforms.contract.axes import Batch, Copies
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.halves import half_goals, half_offsets, mirrored_halves
-from transforms.corruption.selector import Selector
+from transforms.corruption.selector import EmptyLists, Selector
 
 SHARE = 6
 """By default one of so many tokens of a row is predicted."""
@@ -45,7 +45,7 @@ class ContextTable:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ContextSpans(Selector[ContextTable]):
+class ContextSpans(Selector):
     """Spans of one to `most_words` words, each at an even place in a context of its own.
 
     From the begin of a half to its end: a length of n words is drawn with probability proportional
@@ -67,8 +67,8 @@ class ContextSpans(Selector[ContextTable]):
       special_targets: Special tokens of the layout can be drawn, as in the reference; they count,
         and are not predicted.
 
-    Randomness: 64 bits a copy of each batch; they key a stream of 64 bits for every span, and for
-      every single token that is tried, in each half of a row.
+    Randomness: in each half of a row 64 bits for every span, and for every single token that is
+      tried.
     Source: Yang et al. 2019, 2.6; zihangdai/xlnet data_utils.py (_sample_mask).
     Differs: spans are of words, unless token_spans; rows have exactly as many targets as there are
       to be, unless special_targets.
@@ -95,7 +95,8 @@ class ContextSpans(Selector[ContextTable]):
         if self.num_predict < 0:
             raise ValueError(f"num_predict must be at least 0, got {self.num_predict}")
 
-    def prepare(self, examples: Examples) -> ContextTable:
+    def table(self, examples: Examples) -> ContextTable:
+        """Finds what spans are chosen from, once for all copies."""
         from transforms.kernels.permuted import find_starts
 
         offsets = half_offsets(examples.offsets, examples.reuse_len)
@@ -130,23 +131,28 @@ class ContextSpans(Selector[ContextTable]):
             return np.minimum(lengths, self.num_predict)
         return lengths // SHARE
 
-    def select(self, batch: Batch[ContextTable], rng: np.random.Generator) -> Spans:
+    def select(self, batch: Batch, copies: Copies) -> Ragged:
         from transforms.kernels.permuted import select_targets
 
-        table = batch.units
-        found = np.empty(int(table.goals.sum()) + len(table.special), np.int64)
+        table = self.table(batch.examples)
         contexts = np.arange(self.most_words + 1) * self.alpha // self.beta
-        count = select_targets(
+        lists = EmptyLists(self._room(batch.examples, table), copies)
+        select_targets(
+            batch.rows,
             (table.offsets, table.mirrored, table.goals),
             (table.start_at, harmonic_thresholds(self.most_words), contexts),
             (table.special, table.special_offsets),
             self.token_spans,
             self.special_targets,
-            random_key(rng),
-            found,
+            copies.keys,
+            lists.arrays,
         )
-        at = found[:count]
-        return Spans(at, at + 1)
+        return lists.filled()
+
+    def _room(self, examples: Examples, table: ContextTable) -> Int64:
+        """Returns int64[R]: the most tokens of each row that are among the spans."""
+        most = table.goals + np.diff(table.special_offsets)
+        return most.reshape(len(examples), -1).sum(axis=1)
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return self.totals(lengths)

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Examples
+from schemas.records import Array
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.randomness import random_key
-from transforms.arrays.spans import Spans
+from transforms.arrays.ragged import Ragged
 from transforms.checks.factorization import examine_ranks, rank_oracles
+from transforms.contract.axes import Batch, Copies
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -33,8 +33,7 @@ class FactorizationOrder(Part):
       perm_size: Tokens of a half are permuted within blocks of so many tokens, block after block; 0
         permutes the whole half.
 
-    Randomness: 64 bits a copy of each batch; they key a stream of 64 bits for every token, in each
-      half of a row.
+    Randomness: 64 bits for every token, in each half of a row.
     Source: Yang et al. 2019, 2.2; zihangdai/xlnet data_utils.py (_local_perm).
     Differs: the order is drawn when the corpus is built, for every copy, and each block has an
       order of its own.
@@ -56,14 +55,13 @@ class FactorizationOrder(Part):
         return self.perm_size or MAX_TOKENS
 
     def rewrite(
-        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+        self, batch: Batch, selected: Ragged, vocabulary: Vocabulary, copies: Copies
     ) -> Array:
         from transforms.kernels.permuted import permute
 
-        borders = half_offsets(examples.offsets, examples.reuse_len)
-        counts = np.diff(np.searchsorted(spans.starts, borders))
-        ranks = np.empty(len(spans), np.uint16)
-        permute(spans.starts, counts, borders, self.block, random_key(rng), ranks)
+        halves = half_offsets(batch.examples.offsets, batch.examples.reuse_len)
+        lists, ranks = (selected.offsets, selected.values), np.empty_like(selected.values)
+        permute(batch.rows, halves, self.block, copies.keys, lists, ranks)
         return ranks
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:

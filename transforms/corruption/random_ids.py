@@ -8,8 +8,10 @@ import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary, check_roles
-from transforms.arrays.randomness import random_below, random_bits
 from transforms.contract.part import Part
+
+_EVENLY = np.empty(0, np.int64)
+"""The law of ids that are all as likely."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,11 +31,8 @@ class EvenIds(Part):
     def __post_init__(self) -> None:
         check_roles(self.exclude)
 
-    def draw(
-        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
-    ) -> Array:
-        allowed = self.allowed(vocabulary)
-        return allowed[random_below(rng, len(allowed), count)]
+    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Int64, Int64]:
+        return self.allowed(vocabulary), _EVENLY
 
     def allowed(self, vocabulary: Vocabulary) -> Int64:
         excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
@@ -53,7 +52,8 @@ class UnigramIds(Part):
     of the trainer. With `--counts FILE` it is what was counted there: a JSON object
     {token: count}, or lines of a token, a tab and its count.
 
-    Randomness: 32 bits an id.
+    Randomness: 32 bits an id. Without --counts this is the one draw of a row that also depends on
+      the rows beside it, as they are the text.
     Source: facebookresearch/SpanBERT pretraining/fairseq/data/masking.py (a random token of the
       corpus).
     Differs: without --counts, the text is not the whole corpus but a part of it.
@@ -61,14 +61,11 @@ class UnigramIds(Part):
 
     follows_counts: ClassVar[bool] = True
 
-    def draw(
-        self, examples: Examples, vocabulary: Vocabulary, rng: np.random.Generator, count: int
-    ) -> Array:
+    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Int64, Int64]:
         counts = vocabulary.counts
         if counts is not None:
-            return counts.ids[np.searchsorted(counts.thresholds, random_bits(rng, count), "right")]
-        text = np.flatnonzero(~examples.special)
-        return examples.ids[text[random_below(rng, len(text), count)]]
+            return counts.ids, counts.thresholds
+        return examples.ids[~examples.special].astype(np.int64), _EVENLY
 
     def allowed(self, vocabulary: Vocabulary) -> Int64:
         if vocabulary.counts is not None:

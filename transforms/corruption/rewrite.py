@@ -6,14 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary, check_roles
-from transforms.arrays.randomness import random_below, random_bits, threshold
-from transforms.arrays.spans import PERMUTATIONS, TRIGRAM, Spans, merge_adjacent
+from transforms.arrays.ragged import Ragged
+from transforms.arrays.randomness import threshold
+from transforms.arrays.spans import PERMUTATIONS, TRIGRAM
 from transforms.checks.rewriting import Shares, examine_rewriting, rewriting_oracles
 from transforms.checks.run_rewriting import examine_run_rewriting, run_rewriting_oracles
 from transforms.checks.shuffling import examine_shuffling, shuffling_oracles
-from transforms.contract.axes import RandomIds
+from transforms.contract.axes import Batch, Copies, RandomIds
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -29,10 +30,17 @@ def check_shares(mask: float, random: float) -> None:
         )
 
 
-def draw_shares(bits: Array, mask: float, random: float) -> tuple[Bool, Bool]:
-    """Returns what becomes the mask token and what a random one, from 32 random bits each."""
-    masked = bits < threshold(mask)
-    return masked, masked != (bits < threshold(mask + random))
+def _limits(mask: float, random: float) -> tuple[int, int]:
+    """Returns below which of the numbers of 32 bits a token is masked, and else random."""
+    return threshold(mask), threshold(mask + random)
+
+
+def _ids(
+    random_ids: RandomIds, mask: float, batch: Batch, vocabulary: Vocabulary
+) -> tuple[int, Int64, Int64]:
+    """Returns the mask token, where one is needed, and what random tokens are drawn from."""
+    choices, law = random_ids.choices(batch.examples, vocabulary)
+    return vocabulary.mask if mask else 0, choices, law
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,8 +52,8 @@ class MaskRandomKeep(Part):
       random: Probability of a random token; what remains is kept.
       exclude: Roles of special tokens that are never sampled.
 
-    Randomness: 32 bits a token, and one uniform id for each token that becomes random, which may
-      be the token itself.
+    Randomness: 32 bits a token, and 32 for the id of a token that becomes random, which may be the
+      token itself.
     Source: google-research/bert create_pretraining_data.py:393-407 (whole vocabulary);
       PaddlePaddle/ERNIE, branch repro, ernie/batching.py:25-117 (all but <pad>);
       fairseq data/mask_tokens_dataset.py:170-226 (all but <s> <pad> </s> <unk>).
@@ -67,14 +75,15 @@ class MaskRandomKeep(Part):
         return frozenset({"mask"} if self.mask else ())
 
     def rewrite(
-        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+        self, batch: Batch, selected: Ragged, vocabulary: Vocabulary, copies: Copies
     ) -> Array:
-        seen = examples.ids[spans.positions()]
-        masked, replaced = draw_shares(random_bits(rng, len(seen)), self.mask, self.random)
-        if self.mask:
-            np.putmask(seen, masked, vocabulary.mask)
-        at = np.flatnonzero(replaced)
-        seen[at] = EvenIds(exclude=self.exclude).draw(examples, vocabulary, rng, len(at))
+        from transforms.kernels.rewriting import rewrite_tokens
+
+        rows = batch.examples.offsets, batch.rows, batch.examples.ids
+        lists = selected.offsets, selected.values
+        ids = _ids(EvenIds(exclude=self.exclude), self.mask, batch, vocabulary)
+        seen = np.empty(len(selected.values), batch.examples.ids.dtype)
+        rewrite_tokens(rows, copies.keys, lists, _limits(self.mask, self.random), ids, seen)
         return seen
 
     def shares(self, vocabulary: Vocabulary) -> Shares:
@@ -112,11 +121,15 @@ class ShuffleTokens(Part):
         return frozenset()
 
     def rewrite(
-        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+        self, batch: Batch, selected: Ragged, vocabulary: Vocabulary, copies: Copies
     ) -> Array:
-        least = 0 if self.identity else 1
-        drawn = least + random_below(rng, len(PERMUTATIONS) - least, len(spans))
-        seen: Array = examples.ids[spans.starts[:, None] + PERMUTATIONS[drawn]].ravel()
+        from transforms.kernels.rewriting import reorder_spans
+
+        rows = batch.examples.offsets, batch.rows, batch.examples.ids
+        lists = selected.offsets, selected.values
+        orders = PERMUTATIONS if self.identity else PERMUTATIONS[1:]
+        seen = np.empty(len(selected.values), batch.examples.ids.dtype)
+        reorder_spans(rows, copies.keys, lists, orders, seen)
         return seen
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
@@ -139,8 +152,8 @@ class MaskRandomKeepRuns(Part):
       random: Probability that all become random tokens; what remains is kept.
       random_ids: Where random tokens come from.
 
-    Randomness: 32 bits a run, and what `random_ids` samples for each token that becomes random,
-      which may be the token itself.
+    Randomness: 32 bits a run, and 32 for the id of each token that becomes random, which may be the
+      token itself; see also `random_ids`.
     Source: Joshi et al. 2020, 3.1; facebookresearch/SpanBERT pretraining/fairseq/data/masking.py
       (span_masking).
     """
@@ -160,16 +173,15 @@ class MaskRandomKeepRuns(Part):
         return frozenset({"mask"} if self.mask else ())
 
     def rewrite(
-        self, examples: Examples, spans: Spans, vocabulary: Vocabulary, rng: np.random.Generator
+        self, batch: Batch, selected: Ragged, vocabulary: Vocabulary, copies: Copies
     ) -> Array:
-        seen = examples.ids[spans.positions()]
-        runs = merge_adjacent(spans, examples.offsets)
-        sizes = runs.ends - runs.starts
-        masked, replaced = draw_shares(random_bits(rng, len(runs)), self.mask, self.random)
-        if self.mask:
-            np.putmask(seen, np.repeat(masked, sizes), vocabulary.mask)
-        at = np.flatnonzero(np.repeat(replaced, sizes))
-        seen[at] = self.random_ids.draw(examples, vocabulary, rng, len(at))
+        from transforms.kernels.rewriting import rewrite_runs
+
+        rows = batch.examples.offsets, batch.rows, batch.examples.ids
+        lists = selected.offsets, selected.values
+        ids = _ids(self.random_ids, self.mask, batch, vocabulary)
+        seen = np.empty(len(selected.values), batch.examples.ids.dtype)
+        rewrite_runs(rows, copies.keys, lists, _limits(self.mask, self.random), ids, seen)
         return seen
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:

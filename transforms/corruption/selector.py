@@ -1,19 +1,19 @@
 """What selectors have in common."""
 
 import abc
-from typing import ClassVar, Generic
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Examples, Int64
-from transforms.arrays.spans import Spans
-from transforms.contract.axes import Batch, Budget, Table, Units
+from schemas.records import Array, Bool, Int64
+from transforms.arrays.ragged import Ragged, flagged_positions, offsets_of, range_indices
+from transforms.contract.axes import Batch, Budget, Copies, Units
 from transforms.contract.part import Part
-from transforms.contract.unit_table import UnitTable
 
 
-class Selector(Part, abc.ABC, Generic[Table]):
-    """A selector without stages, whose spans may have any length; see `Select`, `SelectCopy`."""
+class Selector(Part, abc.ABC):
+    """A selector without stages, whose spans may have any length; see `Select`."""
 
     avoids_taken: ClassVar[bool] = False
     span_length: ClassVar[int | None] = None
@@ -28,20 +28,19 @@ class Selector(Part, abc.ABC, Generic[Table]):
     def stage_numbers(self, copies: int) -> list[int]:
         return []
 
-    def of_copy(self, copy: int, copies: int) -> "Selector[Table]":
-        return self
-
     @abc.abstractmethod
-    def prepare(self, examples: Examples) -> Table: ...
-
-    @abc.abstractmethod
-    def select(self, batch: Batch[Table], rng: np.random.Generator) -> Spans: ...
+    def select(self, batch: Batch, copies: Copies) -> Ragged: ...
 
     @abc.abstractmethod
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64: ...
 
+    def empty_lists(self, batch: Batch, copies: Copies) -> "EmptyLists":
+        """Returns lists with room for all that can be selected."""
+        lengths = np.diff(batch.examples.offsets)
+        return EmptyLists(self.most_tokens(lengths, batch.max_seq_length), copies)
 
-class BudgetedSelector(Selector[UnitTable]):
+
+class BudgetedSelector(Selector):
     """A selector of units, as many as fit into a budget of tokens."""
 
     @property
@@ -52,8 +51,57 @@ class BudgetedSelector(Selector[UnitTable]):
     @abc.abstractmethod
     def budget(self) -> Budget: ...
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return self.units.find(examples)
-
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return self.budget.bounds(lengths, max_seq_length)[1]
+
+    def budgets(self, batch: Batch) -> tuple[Int64, Int64]:
+        """Returns the budgets of rows of 0, 1, 2 ... tokens, see `Budget.tokens`."""
+        longest = int(np.diff(batch.examples.offsets).max(initial=0))
+        return self.budget.tokens(np.arange(longest + 1), batch.max_seq_length)
+
+
+class EmptyLists:
+    """Lists of positions for all copies of some rows, that a compiled loop fills in.
+
+    Attributes:
+      arrays: int64[R * C + 1], zeros for the offsets, and uint16[...] for the positions.
+    """
+
+    def __init__(self, most: Int64, copies: Copies) -> None:
+        """Makes lists for rows of which so many tokens can be selected, int64[R]."""
+        room = int(most.sum()) * len(copies)
+        self.arrays = np.zeros(len(most) * len(copies) + 1, np.int64), np.empty(room, np.uint16)
+
+    def filled(self) -> Ragged:
+        """Returns the lists, without the room that was not needed."""
+        offsets, positions = self.arrays
+        return Ragged(positions[: offsets[-1]], offsets)
+
+
+def taken_lists(batch: Batch, copies: Copies) -> tuple[Int64, Array]:
+    """Returns what other corruptions selected: offsets, int64[R * C + 1], and uint16[...]."""
+    if batch.taken is None:
+        return np.zeros(len(batch.rows) * len(copies) + 1, np.int64), np.empty(0, np.uint16)
+    return batch.taken.offsets, batch.taken.values
+
+
+def flagged_lists(flags: Sequence[Bool], offsets: Int64) -> Ragged:
+    """Returns the positions of flagged tokens, as selectors do; for those without compiled loops.
+
+    Two copies of two rows:
+
+    >>> flags = np.array([[1, 0, 1, 0], [0, 1, 0, 0]], np.bool_)
+    >>> lists = flagged_lists(flags, np.array([0, 2, 4]))
+    >>> [lists.row(number).tolist() for number in range(4)]
+    [[0], [1], [0], []]
+
+    Args:
+      flags: bool[T] for each copy.
+      offsets: int64[R + 1] of the rows.
+    """
+    copies = [flagged_positions(each, offsets) for each in flags]
+    lists = offsets_of(np.stack([each.lengths for each in copies], axis=1).ravel())
+    values = np.empty(lists[-1], np.uint16)
+    for number, each in enumerate(copies):
+        values[range_indices(lists[number : -1 : len(copies)], each.lengths)] = each.values
+    return Ragged(values, lists)

@@ -6,9 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import WORDS
-from schemas.records import Bool, Examples
+from schemas.records import Bytes, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.marks import marked_spans
 from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts
@@ -16,8 +15,7 @@ from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
-from transforms.corruption.units import WordUnits
+from transforms.corruption.units import BEGINS
 
 
 class _SpanUnits(Part):
@@ -32,17 +30,20 @@ class _SpanUnits(Part):
     words: ClassVar[bool] = True
 
     def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
-        begins = unit_starts(batch.examples(rules), self.kind)
+        begins = self.marks(batch.examples(rules)) == BEGINS
         return dataclasses.replace(batch, word_starts=flagged_positions(begins, batch.offsets))
 
-    def find(self, examples: Examples) -> UnitTable:
+    def marks(self, examples: Examples) -> Bytes:
+        from transforms.kernels.units import mark_spans
+
         if examples.word_starts is None or self.kind not in examples.annotations:
             raise ValueError(
                 f"{self.kind} were asked for, and these examples have no word starts or "
                 f"no {self.kind}"
             )
-        begins = unit_starts(examples, self.kind)
-        return WordUnits().find(dataclasses.replace(examples, word_starts=begins))
+        spans, marks = examples.annotations[self.kind], np.empty(len(examples.ids), np.uint8)
+        mark_spans(examples.offsets, examples.special, examples.word_starts, spans, marks)
+        return marks
 
     @property
     def special(self) -> bool:
@@ -77,23 +78,3 @@ class EntityUnits(_SpanUnits):
 
     kind: ClassVar[str] = "entities"
     needs: ClassVar[frozenset[str]] = frozenset({WORDS, "entities"})
-
-
-def unit_starts(examples: Examples, kind: str) -> Bool:
-    """Returns bool[T]: where units begin, besides the first token of a row.
-
-    Example, words [New] [York] [er ##s] and an entity on the tokens New York er:
-      units begin at New, where the entity does, and at ##s, behind its end inside a word.
-
-    Args:
-      examples: With word starts.
-      kind: Of the spans, a key of the annotations.
-    """
-    spans = marked_spans(examples.annotations[kind], examples.offsets)
-    begins = np.zeros(len(examples.ids) + 1, np.bool_)
-    if examples.word_starts is not None:
-        begins[:-1] = examples.word_starts
-    begins[spans.positions()] = False
-    begins[spans.starts] = True
-    begins[spans.ends] = True
-    return begins[:-1]

@@ -2,19 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.columns import Column, ranks, seen_ids, selected_positions
-from schemas.records import Examples
+from schemas.records import Array
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.arrow_lists import arrow_list, interleave
-from transforms.arrays.ragged import offsets_of
+from transforms.arrays.arrow_lists import arrow_list
+from transforms.arrays.ragged import Ragged
 from transforms.checks.selection import examine_lists
-from transforms.contract.axes import BIDIRECTIONAL, TWO_STREAM, Copy
+from transforms.contract.axes import BIDIRECTIONAL, TWO_STREAM
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -74,16 +73,8 @@ class MaskedTokens(_NamedTargets):
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return selected_positions(self.name), seen_ids(self.name, id_type)
 
-    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
-        flat = [spans.positions() for spans, _ in copies]
-        counts = [np.diff(np.searchsorted(positions, examples.offsets)) for positions in flat]
-        starts = examples.offsets[:-1]
-        in_row = [
-            (positions - np.repeat(starts, count)).astype(np.uint16)
-            for positions, count in zip(flat, counts, strict=True)
-        ]
-        seen = [ids for _, ids in copies]
-        return interleave(in_row, counts), interleave(seen, counts)
+    def build(self, selected: Ragged, seen: Array, copies: int) -> tuple[pa.Array, ...]:
+        return _lists_of_copies(selected, copies, selected.values, seen)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_lists(batch)
@@ -136,21 +127,6 @@ class PermutedTokens(MaskedTokens):
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return selected_positions(self.name), ranks(self.name)
 
-    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
-        from transforms.kernels.permuted import gather_copy
-
-        borders = [np.searchsorted(spans.starts, examples.offsets) for spans, _ in copies]
-        offsets = offsets_of(np.diff(np.stack(borders, axis=1), axis=0).ravel())
-        found = np.empty(offsets[-1], np.uint16), np.empty(offsets[-1], np.uint16)
-        for number, (spans, order) in enumerate(copies):
-            place = number, len(copies)
-            gather_copy(place, (spans.starts, order), examples.offsets, offsets, found)
-        rows = np.arange(len(examples) + 1) * len(copies)
-        positions, places = (
-            arrow_list(rows, arrow_list(offsets, pa.array(each))) for each in found
-        )
-        return positions, places
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskedSpans(MaskedTokens):
@@ -191,8 +167,18 @@ class FreshTokens(_NamedTargets):
     def columns(self, id_type: str) -> tuple[Column, ...]:
         return ()
 
-    def build(self, examples: Examples, copies: Sequence[Copy]) -> tuple[pa.Array, ...]:
+    def build(self, selected: Ragged, seen: Array, copies: int) -> tuple[pa.Array, ...]:
         return ()
+
+
+def _lists_of_copies(lists: Ragged, copies: int, *values: Array) -> tuple[pa.Array, ...]:
+    """Returns Arrow list<list<T>>[R] of each of some values: a list of its copies for each row.
+
+    Example, two copies of two rows: lists of offsets 0 2 3 3 4 and values a b c d
+      give [[a b], [c]] and [[], [d]]
+    """
+    rows = np.arange(0, len(lists) + 1, copies)
+    return tuple(arrow_list(rows, arrow_list(lists.offsets, pa.array(each))) for each in values)
 
 
 def check_name(name: str) -> None:

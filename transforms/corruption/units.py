@@ -6,16 +6,18 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import WORDS
-from schemas.records import Bool, Examples, Int64
+from schemas.records import Bytes, Examples
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import flagged_positions, offsets_of
+from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
+
+BEGINS = np.uint8(2)
+"""A mark, see `transforms.contract.axes.Units`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,9 +40,10 @@ class TokenUnits(Part):
         starts = flagged_positions(~special, batch.offsets)
         return dataclasses.replace(batch, special=special, word_starts=starts)
 
-    def find(self, examples: Examples) -> UnitTable:
-        candidates, counts = _candidates(examples, self.special)
-        return UnitTable(candidates, np.arange(len(candidates)), None, counts)
+    def marks(self, examples: Examples) -> Bytes:
+        if self.special:
+            return np.full(len(examples.ids), BEGINS)
+        return _text(examples) * BEGINS
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_special(batch, self.special)
@@ -60,16 +63,10 @@ class WordUnits(Part):
     def as_words(self, batch: StoredBatch, rules: RowRules) -> StoredBatch:
         return batch
 
-    def find(self, examples: Examples) -> UnitTable:
+    def marks(self, examples: Examples) -> Bytes:
         if examples.word_starts is None:
             raise ValueError("whole words were asked for, and these examples have no word starts")
-        candidates, counts = _candidates(examples, special=False)
-        begins = examples.word_starts[candidates]
-        begins[offsets_of(counts)[:-1][counts > 0]] = True
-        starts = np.flatnonzero(begins)
-        lengths = np.diff(np.append(starts, len(candidates)))
-        in_row = np.diff(offsets_of(begins)[offsets_of(counts)])
-        return UnitTable(candidates, starts, lengths, in_row)
+        return _text(examples) << examples.word_starts.view(np.uint8)
 
     @property
     def special(self) -> bool:
@@ -79,9 +76,6 @@ class WordUnits(Part):
         return examine_special(batch, self.special) + examine_word_starts(batch, rules, vocabulary)
 
 
-def _candidates(examples: Examples, special: bool) -> tuple[Int64, Int64]:
-    """Returns the flat positions that may be selected, and their number in each row."""
-    if special:
-        return np.arange(len(examples.ids)), np.diff(examples.offsets)
-    allowed: Bool = ~examples.special
-    return np.flatnonzero(allowed), np.diff(offsets_of(allowed)[examples.offsets])
+def _text(examples: Examples) -> Bytes:
+    """Returns uint8[T]: 1, but 0 for special tokens."""
+    return (~examples.special).view(np.uint8)

@@ -40,6 +40,12 @@ def low_bits(bits: np.uint64) -> np.int64:
 
 
 @compiled
+def high_bits(bits: np.uint64) -> np.int64:
+    """Returns the other 32 of 64 random bits."""
+    return np.int64(bits >> _S32)
+
+
+@compiled
 def below(bits: np.uint64, bound: int) -> np.int64:
     """Scales the other 32 of 64 random bits to [0, bound), uniform to within bound / 2**32."""
     return np.int64(((bits >> _S32) * np.uint64(bound)) >> _S32)

@@ -1,20 +1,15 @@
 """The loops over targets of permuted language models.
 
-Every half of a row draws from a stream of its own, keyed by the copy's key and the number of the
-half, so that halves may be taken in any order.
+Every half of a row and copy draws from a stream of its own, keyed by the copy's key and the number
+of the half among those of all rows, so that halves may be taken in any order.
 """
 
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
+from transforms.kernels.bits import MOST, add, empty_set, has, mirror, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
-
-_ONE = np.uint64(1)
-# Multiplied by a power of two, its six highest bits are another number for each power.
-_DE_BRUIJN, _S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
-_POWERS = np.zeros(64, np.int64)
-_POWERS[[(int(_DE_BRUIJN) << power) % (1 << 64) >> 58 for power in range(64)]] = range(64)
 
 
 @compiled
@@ -46,16 +41,6 @@ def find_starts(
             if special_targets if special[token] else begins[token]:
                 following = place
             found[begin + place] = following
-
-
-@compiled
-def _mark(marks: Array, at: int | np.int64) -> None:
-    marks[at >> 6] |= _ONE << np.uint64(at & 63)
-
-
-@compiled
-def _is_marked(marks: Array, at: int | np.int64) -> bool:
-    return (marks[at >> 6] >> np.uint64(at & 63)) & _ONE != 0
 
 
 @compiled
@@ -110,153 +95,115 @@ def _take_spans(
             if low <= place < high:
                 high = place
         for place in range(low, high):
-            _mark(marks, place)
+            add(marks, place)
         rest -= high - low
         cursor = high + context - before
     return rest, state
 
 
 @compiled
-def _mirror(marks: Array, size: int, mirrored: Array) -> None:
-    """Moves the marks of places to the tokens of a half that is in reversed order."""
-    for word in range((size + 63) >> 6):
-        left = marks[word]
-        marks[word] = np.uint64(0)
-        while left:
-            lowest = left & (~left + _ONE)
-            _mark(mirrored, size - 1 - (64 * word + _POWERS[(lowest * _DE_BRUIJN) >> _S58]))
-            left ^= lowest
-
-
-@compiled
-def _take_marked(marks: Array, begin: int, size: int, found: Int64, total: int) -> int:
-    """Appends the marked tokens of a half to those that were found, and clears the marks."""
-    for word in range((size + 63) >> 6):
-        left = marks[word]
-        marks[word] = np.uint64(0)
-        at = begin + 64 * word
-        while left:
-            lowest = left & (~left + _ONE)
-            found[total] = at + _POWERS[(lowest * _DE_BRUIJN) >> _S58]
-            total += 1
-            left ^= lowest
-    return total
-
-
-@compiled
 def select_targets(
+    numbers: Int64,
     halves: tuple[Int64, Bool, Int64],
     table: tuple[Array, Int64, Int64],
     special: tuple[Int64, Int64],
     of_tokens: bool,
     special_targets: bool,
-    key: np.uint64,
-    found: Int64,
-) -> int:
-    """Selects the targets of all halves, and the special tokens; see `ContextSpans`.
+    keys: Array,
+    lists: tuple[Int64, Array],
+) -> None:
+    """Selects the targets of all rows and copies, and the special tokens; see `ContextSpans`.
 
     Args:
-      halves: Their offsets, int64[H + 1]; which are mirrored, bool[H]; and how many tokens to
-        select, int64[H].
+      numbers: int64[R] of the rows.
+      halves: Their offsets, int64[H + 1], as many halves in each row; which are mirrored, bool[H];
+        and how many tokens to select, int64[H].
       table: uint16[T], `start_at` of a `ContextTable`; int64[N], a span has at most n words if 32
         random bits are below entry n - 1; and int64[N + 1], tokens of the context of n words.
       special: int64[S], places of special tokens in their half, and int64[H + 1], those of each.
       of_tokens: Whether spans are of tokens.
       special_targets: Whether special tokens may be drawn.
-      key: Of the copy.
-      found: int64[at least all goals and special tokens]; is filled with tokens, ascending.
-
-    Returns:
-      How many tokens were found.
+      keys: uint64[C] of the copies.
+      lists: int64[R * C + 1], zeros, and uint16[at least all goals and special tokens]; are filled
+        with the offsets of the lists and with positions in the row, ascending.
     """
     offsets, mirrored, goals = halves
     start_at, law, contexts = table
     specials, special_offsets = special
-    total = 0
-    marks, reversed_marks = np.zeros(1024, np.uint64), np.zeros(1024, np.uint64)
-    for half in range(len(offsets) - 1):
-        begin, size = offsets[half], offsets[half + 1] - offsets[half]
-        own = specials[special_offsets[half] : special_offsets[half + 1]]
-        barred = own[:0] if special_targets else own
-        for place in barred:
-            _mark(marks, place)
-        state = stream_of(key, half)
-        starts = start_at[begin : begin + size]
-        rest, state = _take_spans(
-            starts, law, contexts, of_tokens, barred, goals[half], state, marks
-        )
-        while rest > 0:
-            state += STEP
-            at = below(mixed(state), size)
-            if not _is_marked(marks, at):
-                _mark(marks, at)
-                rest -= 1
-        for place in own:
-            _mark(marks, place)
-        if mirrored[half]:
-            _mirror(marks, size, reversed_marks)
-            total = _take_marked(reversed_marks, begin, size, found, total)
-        else:
-            total = _take_marked(marks, begin, size, found, total)
-    return total
+    list_offsets, found = lists
+    each = (len(offsets) - 1) // len(numbers) if len(numbers) else 1
+    tokens, marks, reversed_marks = np.arange(MOST), empty_set(), empty_set()
+    at, total = 0, 0
+    for row in range(len(numbers)):
+        for key in keys:
+            for side in range(each):
+                half = row * each + side
+                begin, size = offsets[half], offsets[half + 1] - offsets[half]
+                own = specials[special_offsets[half] : special_offsets[half + 1]]
+                barred = own[:0] if special_targets else own
+                for place in barred:
+                    add(marks, place)
+                state = stream_of(key, numbers[row] * each + side)
+                starts = start_at[begin : begin + size]
+                rest, state = _take_spans(
+                    starts, law, contexts, of_tokens, barred, goals[half], state, marks
+                )
+                while rest > 0:
+                    state += STEP
+                    place = below(mixed(state), size)
+                    if not has(marks, place):
+                        add(marks, place)
+                        rest -= 1
+                for place in own:
+                    add(marks, place)
+                in_row = tokens[begin - offsets[row * each] :]
+                if mirrored[half]:
+                    mirror(marks, size, reversed_marks)
+                    total = take_all(reversed_marks, size, in_row, found, total)
+                else:
+                    total = take_all(marks, size, in_row, found, total)
+            at += 1
+            list_offsets[at] = total
 
 
 @compiled
 def permute(
-    positions: Int64, counts: Int64, offsets: Int64, block: int, key: np.uint64, ranks: Array
+    numbers: Int64,
+    offsets: Int64,
+    block: int,
+    keys: Array,
+    lists: tuple[Int64, Array],
+    ranks: Array,
 ) -> None:
     """Draws the rank of every position in its half, see `FactorizationOrder`.
 
     Args:
-      positions: int64[P]; tokens, ascending.
-      counts: int64[H]; how many of them lie in each half.
-      offsets: int64[H + 1] of the halves.
+      numbers: int64[R] of the rows.
+      offsets: int64[H + 1] of the halves, as many in each row.
       block: Tokens of a block that is permuted; at least those of a half to permute all of it.
-      key: Of the copy.
+      keys: uint64[C] of the copies.
+      lists: int64[R * C + 1], offsets, and uint16[P], positions in the row, ascending.
       ranks: uint16[P]; is filled.
     """
-    begin = 0
-    for half in range(len(counts)):
-        state = stream_of(key, half)
-        end = begin + counts[half]
-        low, border = begin, offsets[half] + block
-        for index in range(begin, end):
-            while positions[index] >= border:
-                low, border = index, border + block
-            # Inside-out: the token at a random place gives it to the new one.
-            state += STEP
-            other = low + below(mixed(state), index - low + 1)
-            ranks[index] = ranks[other]
-            ranks[other] = index - begin
-        begin = end
-
-
-@compiled
-def gather_copy(
-    copy: tuple[int, int],
-    targets: tuple[Int64, Array],
-    offsets: Int64,
-    list_offsets: Int64,
-    found: tuple[Array, Array],
-) -> None:
-    """Writes the positions and ranks of one copy where they belong among those of all copies.
-
-    Args:
-      copy: Its number, and how many copies there are.
-      targets: int64[P] tokens, ascending, and uint16[P], their ranks.
-      offsets: int64[R + 1] of the rows.
-      list_offsets: int64[R * C + 1]; where the list of each row and copy begins.
-      found: uint16[all], positions in the row, and uint16[all], ranks; are filled.
-    """
-    number, copies = copy
-    tokens, ranks = targets
-    positions, places = found
-    index = 0
-    for row in range(len(offsets) - 1):
-        at = list_offsets[row * copies + number]
-        end = list_offsets[row * copies + number + 1]
-        while at < end:
-            positions[at] = tokens[index] - offsets[row]
-            places[at] = ranks[index]
+    list_offsets, positions = lists
+    each = (len(offsets) - 1) // len(numbers) if len(numbers) else 1
+    at = 0
+    for row in range(len(numbers)):
+        for key in keys:
+            index, end = list_offsets[at], list_offsets[at + 1]
             at += 1
-            index += 1
+            for side in range(each):
+                half = row * each + side
+                state = stream_of(key, numbers[row] * each + side)
+                begin, low = index, index
+                border = offsets[half] - offsets[row * each] + block
+                half_end = offsets[half + 1] - offsets[row * each]
+                while index < end and positions[index] < half_end:
+                    while positions[index] >= border:
+                        low, border = index, border + block
+                    # Inside-out: the token at a random place gives it to the new one.
+                    state += STEP
+                    other = low + below(mixed(state), index - low + 1)
+                    ranks[index] = ranks[other]
+                    ranks[other] = index - begin
+                    index += 1

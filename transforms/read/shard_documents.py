@@ -1,10 +1,7 @@
-"""Deals documents out to shards: the only shuffle."""
+"""Deals documents out to shards, and packs what goes to one."""
 
-import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
@@ -39,39 +36,9 @@ def deal_documents(
     numbers = plan.assign(np.frombuffer(keys, np.uint8).reshape(-1, 16))
     order = np.argsort(numbers, kind="stable")
     borders = np.searchsorted(numbers[order], np.arange(len(plan.shards) + 1))
+    # One copy of all documents; what goes to a shard is a part of it.
+    ordered = batch.take(pa.array(order))
     for number in sorted(wanted):
-        rows = order[borders[number] : borders[number + 1]]
-        if len(rows):
-            yield number, pack_documents(batch.take(pa.array(rows)))
-
-
-class _DealFn(beam.DoFn):
-    # It deals out what comes in at once: not every runner keeps what a bundle's end gives out.
-    def __init__(self, plan: ShardPlan, wanted: frozenset[int]) -> None:
-        self._plan = plan
-        self._wanted = wanted
-
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
-        yield from deal_documents(batch, self._plan, self._wanted)
-
-
-@dataclasses.dataclass(eq=False)
-class ShardDocuments(beam.PTransform[Any, Any]):
-    """Groups document batches by shard.
-
-    Attributes:
-      plan: Says which document goes where.
-      wanted: Numbers of the shards to build now.
-
-    Output: (shard number, packed documents) for every wanted shard, also one without documents.
-    """
-
-    plan: ShardPlan
-    wanted: frozenset[int]
-
-    def expand(self, documents: beam.PCollection[Any]) -> beam.PCollection[Any]:
-        deal = beam.ParDo(_DealFn(self.plan, self.wanted))
-        dealt = documents | "Deal" >> deal.with_output_types(tuple[int, bytes])
-        empty = [(number, b"") for number in sorted(self.wanted)]
-        every = documents.pipeline | "EveryShard" >> beam.Create(empty)
-        return (dealt, every) | beam.Flatten() | "GroupByShard" >> beam.GroupByKey()
+        begin, end = int(borders[number]), int(borders[number + 1])
+        if begin < end:
+            yield number, pack_documents(ordered.slice(begin, end - begin))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import re
@@ -31,9 +32,9 @@ def test_measures_builds_beside_the_floor(
     assert build.main([*arguments, *options]) == 0
     shown = capsys.readouterr().out
     rows = [cells(line) for line in shown.splitlines() if line.startswith("|")]
-    builds = [row for row in rows if row[0] == "1"]
-    assert [row[:3] for row in builds] == [["1", "1", "1"], ["1", "2", "1"]]
-    assert all(float(value) > 0 for row in builds for value in row[3:8])
+    builds = [row for row in rows if row[0] == "roberta"]
+    assert [row[1:4] for row in builds] == [["1", "1", "1"], ["1", "2", "1"]]
+    assert all(float(value) > 0 for row in builds for value in row[4:9])
     beside = {row[0]: row[1:] for row in rows if len(row) == 5}
     for step in (floors.ENCODE, "`jieba.cut`, lines", "`rjieba.cut`, lines"):
         assert float(beside[step][0]) > 0
@@ -45,29 +46,31 @@ def test_measures_builds_beside_the_floor(
 
 
 def test_ratios_are_taken_within_each_repeat() -> None:
-    one = Case(size_mb=100, copies=10, workers=1)
-    two = Case(size_mb=100, copies=10, workers=2)
-    large = Case(size_mb=1000, copies=10, workers=1)
+    one = Case(recipe="bert", size_mb=100, copies=10, workers=1)
+    two = Case(recipe="bert", size_mb=100, copies=10, workers=2)
+    large = Case(recipe="bert", size_mb=1000, copies=10, workers=1)
+    before = dataclasses.replace(one, revision="94c69ea")
     measured = Measured(
         cases={
             one: [usage(10), usage(20), usage(40)],
             two: [usage(5, 3 * 10**8, 10**8), usage(8, 10**8), usage(20, 10**8)],
             large: [usage(110), usage(220), usage(400)],
+            before: [usage(30), usage(80), usage(240)],
         },
         floors=[{floors.ENCODE: 5.0}, {floors.ENCODE: 2.0}, {floors.ENCODE: 2.5}],
         peers=[Peers(rates={"theirs": {"MB/s": 2.0, "Mtok/s": 0.5}}, peak_bytes=10**9)] * 3,
     )
     lines = report("title", "", measured).splitlines()
-    assert [cells(line)[3:] for line in lines if line.startswith("| 100 | 10 |")] == [
-        ["20.0", "20.0", "5.00", "2.00", "100", "-"],
-        ["8.0", "8.0", "12.50", "4.00", "100", "100, 0"],
+    assert [cells(line)[4:] for line in lines if line.startswith("| bert | 100 | 10 |")] == [
+        ["20.0", "20.0", "5.00", "2.00", "100", "-", "4.00"],
+        ["8.0", "8.0", "12.50", "4.00", "100", "100, 0", ""],
     ]
     assert cells(next(line for line in lines if line.startswith("| theirs")))[1:] == [
         *("2", "0.50", "1000", "2.5"),
     ]
     told = "\n".join(lines)
-    assert "1 worker(s) -> 100 MB, 10 copies, 2 worker(s): 2.00x as fast" in told
-    assert "-> 1000 MB, 10 copies, 1 worker(s): time for each MB x 1.10, peak RSS" in told
+    assert "1 worker(s) -> bert, 100 MB, 10 copies, 2 worker(s): 2.00x as fast" in told
+    assert "-> bert, 1000 MB, 10 copies, 1 worker(s): time for each MB x 1.10, peak RSS" in told
     assert "largest process x 1.00" in told
 
 
@@ -104,6 +107,8 @@ def test_tells_what_a_failed_command_wrote() -> None:
         (["--recipe", "bert", "--workers", "4096"], "cores to pin them to"),
         (["--recipe", "bert", "--cpu", "-1"], "--cpu must be one of"),
         (["--recipe", "bert", "--repeat", "0"], "--repeat must be at least 1"),
+        (["--recipe", "nosuch"], "no such recipe: nosuch"),
+        (["--recipe", "bert", "--baseline", "nosuch"], "has no such revision"),
     ],
 )
 def test_refuses_options(options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,143 +1,49 @@
-import logging
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""Which runner the options name."""
 
 import pytest
 
-from pipelines.running.runners import Runner, choose_runner, load_runner
-from schemas.errors import RunError, UsageError
+from pipelines.running.beam_runner import BeamRunner
+from pipelines.running.local_runner import LocalRunner, longest_first
+from pipelines.running.runners import choose_runner
+from pipelines.running.work import Shuffle
+from schemas.errors import UsageError
+from transforms.files.inputs import FileRange
 
-DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 
-
-def test_no_runner_is_a_local_one() -> None:
-    assert load_runner(["--project=p"]) == ["--project=p"]
-    runner = choose_runner([], 3)
-    given = runner.options.get_all_options()
-    assert (given["runner"], given["direct_num_workers"]) == ("FnApiRunner", 3)
-    assert runner.local
+def test_no_runner_is_the_local_one() -> None:
+    runner = choose_runner(["--project=p"], 3, "/tmp/x")
+    assert runner == LocalRunner(workers=3, temp_dir="/tmp/x", beam_args=("--project=p",))
+    assert runner.shuffle is Shuffle.DISK
     assert runner.leaves_early is None
 
 
-@pytest.mark.parametrize("name", ["DaskRunner", "daskrunner", "dask", DASK])
-def test_dask_by_any_name(name: str) -> None:
-    pytest.importorskip("dask.distributed")
-    arguments = load_runner(["--runner", name])
-    assert arguments[-2:] == [f"--runner={DASK}", "--dask_partition_size=1"]
-    assert not choose_runner(arguments, 1).local
-
-
-def test_dask_partitions_may_be_given() -> None:
-    pytest.importorskip("dask.distributed")
-    arguments = load_runner(["--runner=DaskRunner", "--dask_npartitions=9"])
-    assert arguments == ["--runner=DaskRunner", "--dask_npartitions=9", f"--runner={DASK}"]
-
-
-@pytest.mark.parametrize("name", ["DirectRunner", "direct", "FnApiRunner", "PrismRunner"])
-def test_runners_with_the_shuffle_in_memory(name: str) -> None:
-    assert choose_runner(load_runner([f"--runner={name}"]), 1).local
+def test_a_named_runner_is_beams() -> None:
+    assert isinstance(choose_runner(["--runner=FnApiRunner"], 1), BeamRunner)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "workers", "temp_dir", "message"),
     [
-        (["--runner=NoRunner"], "--runner NoRunner: Unexpected pipeline runner"),
-        (["--runner=pipelines.NoRunner"], "has no attribute 'NoRunner'"),
-        (["--runner=none.NoRunner"], "--runner none.NoRunner cannot be loaded"),
+        (["--runner=FlinkRunner"], 2, None, "--workers is for local runs"),
+        (["--runner=FnApiRunner"], 1, "/tmp", "--temp-dir is for local runs"),
+        (["--direct_num_workers=2"], 1, None, "is an option of Beam's local runners: name one"),
     ],
 )
-def test_unknown_runners(arguments: list[str], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        load_runner(arguments)
-
-
-def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ImportError("No module named 'dask'")
-
-    monkeypatch.setattr("pipelines.running.runners.create_runner", missing)
-    with pytest.raises(UsageError, match=r"No module named 'dask'; install shardmill\[dask\]"):
-        load_runner(["--runner=DaskRunner"])
-
-
-def test_workers_are_for_local_runs() -> None:
-    with pytest.raises(UsageError, match="--workers is for local runs"):
-        choose_runner(["--runner=FlinkRunner"], 2)
-
-
-@pytest.mark.parametrize(
-    ("option", "told"),
-    [
-        ("--dry_run=True", "was assembled but not submitted"),
-        ("--template_location=gs://b/t", "a template of the job was staged"),
-        ("--no_wait_until_finish", "the job was submitted"),
-    ],
-)
-def test_runs_that_leave_early(option: str, told: str) -> None:
-    assert told in (choose_runner(["--runner=FlinkRunner", option], 1).leaves_early or "")
-
-
-class Job:
-    """A pipeline that ends in some way."""
-
-    def __init__(self, end: Callable[[], str]) -> None:
-        self._end = end
-
-    def run(self) -> "Job":
-        return self
-
-    def wait_until_finish(self) -> str:
-        return self._end()
-
-
-def fails(error: Exception) -> Callable[[], str]:
-    def end() -> str:
-        raise error
-
-    return end
-
-
-@pytest.fixture
-def runner() -> Any:
-    level = logging.getLogger("apache_beam").level
-    yield choose_runner([], 1)
-    logging.getLogger("apache_beam").setLevel(level)
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (OSError("a.txt cannot be read"), "failed: a.txt cannot be read (the"),
-        (IndexError("-1 is out of bounds"), "failed: IndexError: -1 is out of bounds (the"),
-        (KeyError(), "failed: KeyError:  (the"),
-        (RuntimeError("Traceback:\n  x\nKeyError: 'a' [while running 'B']"), "d: KeyError: 'a' (t"),
-        (
-            RuntimeError("Traceback:\ntransforms.formats.ReadError: a.txt is cut"),
-            "d: a.txt is cut (",
-        ),
-    ],
-)
-def test_failure_is_one_sentence(
-    runner: Runner, tmp_path: Path, error: Exception, told: str
+def test_options_that_mean_nothing(
+    arguments: list[str], workers: int, temp_dir: str | None, message: str
 ) -> None:
-    trace = tmp_path / "error.txt"
-    with pytest.raises(RunError) as raised:
-        runner.run(Job(fails(error)), str(trace))  # type: ignore[arg-type]
-    assert told in str(raised.value)
-    assert str(raised.value).endswith(f"(the trace is in {trace})")
-    assert type(error).__name__ in trace.read_text("utf-8")
+    with pytest.raises(UsageError, match=message):
+        choose_runner(arguments, workers, temp_dir)
 
 
-def test_cancelled_job_is_told(runner: Runner, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="the job ended as CANCELLED; run the same command again"):
-        runner.run(Job(lambda: "CANCELLED"), str(tmp_path / "error.txt"))  # type: ignore[arg-type]
-    runner.run(Job(lambda: "DONE"), str(tmp_path / "error.txt"))  # type: ignore[arg-type]
-    assert not (tmp_path / "error.txt").exists()
+def test_the_longest_ranges_come_first() -> None:
+    def part(path: str, begin: int, end: int | None, size: int) -> FileRange:
+        return FileRange(path=path, format="text", begin=begin, end=end, size=size)
 
-
-def test_no_temporary_folder_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert choose_runner([], 1).local
-    assert not any(tmp_path.iterdir())
+    ranges = [
+        part("a.txt", 0, 10, 15),
+        part("a.txt", 10, 15, 15),
+        part("b.gz", 0, None, 4),
+        part("c.txt", 0, None, 11),
+    ]
+    assert longest_first(ranges) == [ranges[2], ranges[3], ranges[0], ranges[1]]

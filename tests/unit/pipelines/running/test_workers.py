@@ -1,5 +1,7 @@
 """Local worker processes: where they import from, and what is told of one that dies."""
 
+import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -7,40 +9,54 @@ import sys
 import time
 from pathlib import Path
 
-import apache_beam as beam
 import pytest
 
 from pipelines.running import workers
-from pipelines.running.runners import choose_runner
-from schemas.errors import RunError
+from pipelines.running.jobs import Alone, TaskFailedError, WorkerDiedError
+from pipelines.running.workers import Workers
 
 _ROOT = Path(__file__).resolve().parents[4]
+BOTH = pytest.mark.parametrize("fork", [True, False], ids=["fork", "spawn"])
 
 
-def name_process(folder: str) -> None:
-    (Path(folder) / str(os.getpid())).touch()
+@dataclasses.dataclass(frozen=True)
+class Square:
+    """Squares numbers, and leaves what each worker did in a file of its number."""
+
+    folder: Path
+
+    def begin(self, worker: int) -> None:
+        (self.folder / f"{worker}.begun").touch()
+
+    def process(self, task: int) -> int:
+        if task < 0:
+            raise ValueError(f"{task} is below 0")
+        return task * task
+
+    def finish(self) -> None:
+        (self.folder / f"{os.getpid()}.finished").touch()
 
 
-def square(number: int) -> int:
-    return number * number
+@dataclasses.dataclass(frozen=True)
+class End:
+    """Ends the process that gets the task 0; the others wait for longer than a test does."""
 
+    how: str
+    folder: Path
 
-def end(number: int, how: str, folder: str) -> int:
-    """Ends the process that gets the number 0; the others wait for longer than a test does."""
-    name_process(folder)
-    if number:
-        time.sleep(60)
-    elif how == "exit":
-        os._exit(3)
-    os.kill(os.getpid(), getattr(signal, how))
-    return number
+    def begin(self, worker: int) -> None:
+        (self.folder / str(os.getpid())).touch()
 
+    def process(self, task: int) -> None:
+        if task:
+            time.sleep(60)
+        elif self.how == "exit":
+            sys.stderr.write("ImportError: no module of this name\n")
+            sys.exit(3)
+        os.kill(os.getpid(), getattr(signal, self.how))
 
-def run(pipeline_of: beam.PTransform, tmp_path: Path) -> None:
-    runner = choose_runner([], 2)
-    pipeline = runner.new_pipeline()
-    _ = pipeline | pipeline_of
-    runner.run(pipeline, str(tmp_path / "error.txt"))
+    def finish(self) -> None:
+        pass
 
 
 def alive(number: int) -> bool:
@@ -51,18 +67,35 @@ def alive(number: int) -> bool:
     return True
 
 
-def test_a_worker_runs_where_files_are_called_as_modules_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("proto", "types", "random", "numpy", "grpc", "pipelines"):
-        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
-    (tmp_path / "apache_beam").mkdir()
-    (tmp_path / "apache_beam" / "__init__.py").touch()
-    monkeypatch.chdir(tmp_path)
-    squares = beam.Create([1, 2, 3]) | beam.Map(square)
-    run(squares | beam.combiners.ToList() | beam.io.WriteToText("squares"), tmp_path)
-    [written] = tmp_path.glob("squares*")
-    assert sorted(written.read_text().strip("[]\n").split(", ")) == ["1", "4", "9"]
+@BOTH
+def test_each_task_is_done_once_and_each_worker_ends_its_job(tmp_path: Path, fork: bool) -> None:
+    with Workers(3, fork=fork) as team:
+        assert sorted(team.run(Square(tmp_path), range(20))) == [n * n for n in range(20)]
+        assert len(list(tmp_path.glob("*.finished"))) == 3
+        assert sorted(team.run(Square(tmp_path), [5])) == [25]
+        assert list(team.run(Square(tmp_path), [])) == []
+    assert sorted(path.name for path in tmp_path.glob("*.begun")) == [
+        "0.begun",
+        "1.begun",
+        "2.begun",
+    ]
+
+
+def test_tasks_are_started_in_their_order(tmp_path: Path) -> None:
+    with Workers(1, fork=True) as team:
+        assert list(team.run(Square(tmp_path), [3, 1, 2])) == [9, 1, 4]
+    assert list(Alone().run(Square(tmp_path), [3, 1, 2])) == [9, 1, 4]
+
+
+def test_a_task_that_fails_is_told_the_same_from_anywhere(tmp_path: Path) -> None:
+    failed = []
+    with Workers(2, fork=True) as team:
+        for each in (team, Alone()):
+            with pytest.raises(TaskFailedError) as raised:
+                list(each.run(Square(tmp_path), [1, -2]))
+            failed.append(raised.value)
+    assert [str(error) for error in failed] == ["ValueError: -2 is below 0"] * 2
+    assert all("in process" in error.trace for error in failed)
 
 
 @pytest.mark.parametrize(
@@ -70,30 +103,65 @@ def test_a_worker_runs_where_files_are_called_as_modules_are(
     [
         ("SIGKILL", "was ended by SIGKILL, as the system does when memory runs out: give fewer"),
         ("SIGSEGV", "was ended by SIGSEGV: Fatal Python error: Segmentation fault"),
-        ("exit", "ended with exit status 3; run the same command again"),
+        ("exit", "ended with exit status 3: ImportError: no module of this name"),
     ],
 )
 def test_death_is_told_and_the_others_end(how: str, told: str, tmp_path: Path) -> None:
-    (tmp_path / "pids").mkdir()
-    dying = beam.Create([0, 1]) | beam.Reshuffle() | beam.Map(end, how, str(tmp_path / "pids"))
     began = time.monotonic()
-    with pytest.raises(RunError, match=told):
-        run(dying, tmp_path)
+    with pytest.raises(WorkerDiedError, match=told), Workers(2, fork=True) as team:
+        list(team.run(End(how, tmp_path), [1, 0]))
     assert time.monotonic() - began < 50
-    numbers = [int(path.name) for path in (tmp_path / "pids").iterdir()]
+    numbers = [int(path.name) for path in tmp_path.iterdir()]
+    assert len(numbers) == 2
     assert not any(map(alive, numbers))
-    assert (tmp_path / "error.txt").exists()
+
+
+def test_death_without_a_task_is_told(tmp_path: Path) -> None:
+    with Workers(2, fork=True) as team:
+        list(team.run(Square(tmp_path), [1]))
+        os.kill(int(next(tmp_path.glob("*.finished")).stem), signal.SIGKILL)
+        with pytest.raises(WorkerDiedError, match="SIGKILL"):
+            list(team.run(Square(tmp_path), [1]))
 
 
 def test_death_at_start_is_told_in_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "raise ImportError('no module of this name')"
-    monkeypatch.setattr(workers, "worker_command", lambda: [sys.executable, "-c", code])
-    told = "ended with exit status 1: ImportError: no module of this name; run the same"
-    with pytest.raises(RunError, match=told):
-        run(beam.Create([1, 2]) | beam.Map(square), tmp_path)
-    assert "Traceback" in (tmp_path / "error.txt").read_text()
+    monkeypatch.setattr(workers, "worker_command", lambda *_: [sys.executable, "-c", code])
+    told = "ended with exit status 1: ImportError: no module of this name"
+    with pytest.raises(WorkerDiedError, match=told) as raised, Workers(2, fork=False) as team:
+        list(team.run(Square(tmp_path), [1]))
+    assert "Traceback" in raised.value.trace
+
+
+@dataclasses.dataclass(frozen=True)
+class Import:
+    """Imports modules; returns where they lie."""
+
+    def begin(self, worker: int) -> None:
+        pass
+
+    def process(self, task: str) -> str:
+        return str(__import__(task).__file__)
+
+    def finish(self) -> None:
+        pass
+
+
+@BOTH
+def test_a_worker_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: bool
+) -> None:
+    names = ("types", "random", "numpy", "pyarrow", "pipelines", "chunk", "this")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", str(_ROOT), *sys.path])
+    with Workers(2, fork=fork) as team:
+        found = list(team.run(Import(), ["types", "pipelines", "this"]))
+    assert len(found) == 3
+    assert not [path for path in found if path.startswith(str(tmp_path))]
 
 
 @pytest.mark.parametrize(
@@ -109,24 +177,29 @@ def test_last_words(returncode: int, words: str, told: str) -> None:
     assert workers._ending(returncode, words).endswith(told)
 
 
-def test_a_worker_ends_with_its_parent() -> None:
-    """The parent is killed, and can tell its workers nothing; they wait for a runner meanwhile."""
-    starts = (
-        "import subprocess, sys, time; from pipelines.running.workers import worker_command\n"
-        "each = subprocess.Popen(worker_command(), stdin=subprocess.PIPE)\n"
-        "print(each.pid, flush=True); time.sleep(60)"
+@BOTH
+def test_workers_end_with_their_parent(tmp_path: Path, fork: bool) -> None:
+    """The parent is killed, and can tell its workers nothing, which are at work meanwhile."""
+    code = (
+        "import sys, json; from pathlib import Path\n"
+        "from tests.unit.pipelines.running.test_workers import End\n"
+        "from pipelines.running.workers import Workers\n"
+        "folder, fork = json.loads(sys.argv[1])\n"
+        "with Workers(3, fork=fork) as team:\n"
+        "    list(team.run(End('exit', Path(folder)), [1, 2]))"
     )
-    environment = {**os.environ, "CONTROL_API_SERVICE_DESCRIPTOR": 'url: "localhost:9"'}
     parent = subprocess.Popen(
-        [sys.executable, "-c", starts],
+        [sys.executable, "-c", code, json.dumps([str(tmp_path), fork])],
         cwd=_ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
     )
-    assert parent.stdout is not None
-    with parent:
-        assert alive(int(parent.stdout.readline()))
-        parent.kill()
-        # The worker has the same standard output, which ends when both have.
-        parent.communicate(timeout=50)
+    until = time.monotonic() + 50
+    while len(list(tmp_path.iterdir())) < 3:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    numbers = [int(path.name) for path in tmp_path.iterdir()]
+    while any(map(alive, numbers)):
+        assert time.monotonic() < until
+        time.sleep(0.02)

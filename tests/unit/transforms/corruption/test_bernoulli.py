@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Bool, Examples, ShardId
+from tests.oracles.draws import HALF, RowDraws
 from tests.oracles.spans import selected_units, units_of
-from tests.oracles.streams import examples_of, select_once
+from tests.oracles.streams import batch_of, examples_of, select_once
 from tests.support.synthetic_builds import (
     build_batches,
     build_folder,
@@ -21,9 +22,10 @@ from tests.support.synthetic_builds import (
 )
 from tests.support.training_runs import records, tiny_config, train
 from trainer.loader.batches import ArrowBatches
-from transforms.arrays.randomness import random_bits, rng_for
+from transforms.arrays.randomness import random_key, rng_for
 from transforms.build.examine import examine, judge
 from transforms.checks.bernoulli import bernoulli_oracles
+from transforms.contract.axes import Copies, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.contract.unit_table import UnitTable
@@ -45,8 +47,9 @@ def marked(rows: list[str], marks: list[str], kind: str = "entities") -> Example
     return dataclasses.replace(examples_of(rows), annotations={kind: found})
 
 
-def drawn(table: UnitTable, examples: Examples) -> list[list[list[int]]]:
+def drawn(units: Units, examples: Examples) -> list[list[list[int]]]:
     """Returns the positions of every unit of every row."""
+    table = UnitTable.of(units.marks(examples), examples.offsets)
     sizes = np.diff(np.append(table.starts, len(table.candidates)))
     found: list[list[list[int]]] = []
     first = 0
@@ -78,14 +81,14 @@ def drawn(table: UnitTable, examples: Examples) -> list[list[list[int]]]:
 )
 def test_literal_units(words: str, marks: str, units: list[list[int]]) -> None:
     examples = marked([words], [marks])
-    assert drawn(EntityUnits().find(examples), examples) == [units]
+    assert drawn(EntityUnits(), examples) == [units]
     phrases = marked([words], [marks], "phrases")
-    assert drawn(PhraseUnits().find(phrases), phrases) == [units]
+    assert drawn(PhraseUnits(), phrases) == [units]
 
 
 def test_units_need_what_they_are_made_of() -> None:
     with pytest.raises(ValueError, match="phrases were asked for"):
-        PhraseUnits().find(marked(["^W^"], ["010"]))
+        PhraseUnits().marks(marked(["^W^"], ["010"]))
     assert PhraseUnits().needs == {"words", "phrases"}
     assert StagedUnits().needs == {"words", "phrases", "entities"}
     assert StagedUnits(stages=("basic", "entity")).needs == {"words", "entities"}
@@ -108,19 +111,37 @@ def test_selections_are_those_of_rows_one_by_one(rows: list[tuple[str, str]], se
     words, marks = [each for each, _ in rows], [each for _, each in rows]
     examples = marked(words, marks)
     select = BernoulliUnits(units=EntityUnits(), rate=0.4)
-    spans = select_once(select, examples, rng_for(seed, "select"))
-    row_units = [
-        units_of([s == "^" for s in text], [s == "W" for s in text], [int(s) for s in signs])
-        for text, signs in rows
-    ]
-    counts = [max(units) + 1 for units in row_units]
-    draws = random_bits(rng_for(seed, "select"), sum(counts)).tolist()
-    expected, first = [], 0
-    for units, count, base in zip(row_units, counts, examples.offsets.tolist(), strict=False):
-        own = draws[first : first + count]
-        expected += [base + at for at in selected_units(own, round(0.4 * 2**32), units)]
-        first += count
-    assert spans.positions().tolist() == expected
+    found = select_once(select, examples, rng_for(seed, "select"))
+    key = int(random_key(rng_for(seed, "select")))
+    for number, (text, signs) in enumerate(rows):
+        special, words = [s == "^" for s in text], [s == "W" for s in text]
+        units = units_of(special, words, [int(s) for s in signs])
+        draws, own = RowDraws(key, number), []
+        for _ in range(max(units) + 1):
+            draws.draw()
+            own.append(draws.low)
+        assert found[number] == selected_units(own, round(0.4 * HALF), units)
+
+
+def test_copies_select_by_their_stages() -> None:
+    """Each as if it were the only one."""
+    examples = dataclasses.replace(
+        marked(["^WwWWwWw^"] * 30, ["012212200"] * 30),
+        annotations={
+            "entities": np.tile(np.array([0, 1, 2, 2, 0, 1, 2, 0, 0], np.uint8), 30),
+            "phrases": np.tile(np.array([0, 0, 0, 1, 2, 2, 0, 0, 0], np.uint8), 30),
+        },
+    )
+    keys = np.array([random_key(rng_for(3, copy)) for copy in range(4)])
+    select = StagedUnits(rate=0.4)
+    found = select.select(batch_of(examples), Copies(keys, 0, 4))
+    for copy, stage in enumerate(select.stage_names(4)):
+        once = BernoulliUnits(units=STAGE_UNITS[stage], rate=0.4)
+        alone = once.select(batch_of(examples), Copies(keys[copy : copy + 1], 0, 1))
+        one = select.select(batch_of(examples), Copies(keys[copy : copy + 1], copy, 4))
+        for row in range(30):
+            expected = alone.row(row).tolist()
+            assert found.row(4 * row + copy).tolist() == one.row(row).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -143,7 +164,6 @@ def test_copies_are_shared_out_by_weight(
         name for (name, _), share in zip(select.weights, shares, strict=True) for _ in range(share)
     ]
     assert [list(STAGE_UNITS)[number] for number in select.stage_numbers(copies)] == names
-    assert select.of_copy(copies - 1, copies).units == STAGE_UNITS[names[-1]]
 
 
 @pytest.mark.parametrize(

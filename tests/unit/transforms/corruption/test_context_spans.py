@@ -1,9 +1,5 @@
 import itertools
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +10,6 @@ from tests.oracles.streams import select_once
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption.context_spans import ContextSpans, harmonic_thresholds
-
-ROOT = Path(__file__).resolve().parents[4]
 
 
 def rows_of(
@@ -43,13 +37,13 @@ def rows_of(
 
 def targets_of(how: ContextSpans, examples: Examples, seed: int = 0) -> list[list[int]]:
     """Returns the selected positions of each row that are no special tokens."""
-    positions = select_once(how, examples, rng_for(seed, "select")).positions()
-    assert set(np.flatnonzero(examples.special)) <= set(positions.tolist())
-    rows = np.split(positions, np.searchsorted(positions, examples.offsets[1:-1]))
-    return [
-        (row[~examples.special[row]] - begin).tolist()
-        for row, begin in zip(rows, examples.offsets, strict=False)
-    ]
+    found = select_once(how, examples, rng_for(seed, "select"))
+    targets = []
+    for row, begin in zip(found, examples.offsets.tolist(), strict=False):
+        special = examples.special[begin : begin + examples.second_segment_start[0]]
+        assert set(np.flatnonzero(special).tolist()) <= set(row)
+        targets.append(np.array(row)[~special[row]].tolist())
+    return targets
 
 
 def runs_of(positions: list[int]) -> list[int]:
@@ -164,45 +158,6 @@ def test_as_the_plain_loop_selects(settings: dict[str, int]) -> None:
         # Counts within a row depend on one another; a row has about 25 runs and 43 targets.
         spread = 6 * np.sqrt(one + other + 1)
         assert (np.abs(one - other) < spread).all(), (one, other)
-
-
-def test_the_loops_are_the_python_that_they_are() -> None:
-    """Compiled or not, they give the same."""
-    code = """
-import numpy as np, warnings
-warnings.simplefilter("ignore")
-from tests.unit.transforms.corruption.test_context_spans import ContextSpans, rows_of, targets_of
-from transforms.kernels.permuted_counts import check_ranks, count_targets
-from transforms.corruption.factorization import FactorizationOrder
-from transforms.arrays.randomness import rng_for
-from transforms.arrays.spans import Spans
-from tests.oracles.streams import vocabulary
-examples = rows_of(6, 64, reuse_len=32, word=2)
-at = np.arange(0, 384, 3)
-spans = Spans(at, at + 1)
-ranks = FactorizationOrder(perm_size=16).rewrite(examples, spans, vocabulary(), rng_for(1))
-wrong, counts = np.zeros((6, 2), bool), np.zeros(2, np.int64)
-offsets = np.searchsorted(at, examples.offsets)
-lists = (at - np.repeat(examples.offsets[:-1], np.diff(offsets))).astype(np.uint16), ranks, offsets
-check_ranks(lists, 32, 16, wrong, counts)
-assert not wrong.any()
-found = np.zeros((6, 2), np.int64), np.zeros((6, 2), np.int64)
-count_targets((lists[0], offsets), (examples.special, examples.offsets), 1, 32, found)
-print(targets_of(ContextSpans(), examples), ranks.tolist(), counts, found)
-"""
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "NUMBA_DISABLE_JIT": disabled, "PYTHONPATH": str(ROOT)},
-        ).stdout
-        for disabled in ("0", "1")
-    }
-    assert len(found) == 1
-    assert len(found.pop()) > 400
 
 
 @pytest.mark.parametrize(

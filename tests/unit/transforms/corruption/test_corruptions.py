@@ -7,40 +7,37 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.records import Examples, Int64, ShardId
+from schemas.records import Int64, ShardId
 from tests.oracles.streams import tokens_of, vocabulary
+from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
-from transforms.arrays.spans import Spans
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine, judge
-from transforms.contract.axes import Batch
+from transforms.contract.axes import Batch, Copies
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.selector import Selector
 from transforms.corruption.targets import FreshTokens, MaskedTokens
-from transforms.corruption.units import TokenUnits
 from transforms.objectives.bert_wwm import ROBERTA_WWM_EXT
 from transforms.objectives.recipe import Corruption, Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FirstFree(Selector[UnitTable]):
+class FirstFree(Selector):
     """The first token of each row that is still free."""
 
     avoids_taken: ClassVar[bool] = True
 
-    def prepare(self, examples: Examples) -> UnitTable:
-        return TokenUnits().find(examples)
-
-    def select(self, batch: Batch[UnitTable], rng: np.random.Generator) -> Spans:
-        examples, taken = batch.examples, batch.taken
-        assert taken is not None
-        free = ~examples.special & ~taken
-        rows = zip(examples.offsets[:-1].tolist(), examples.offsets[1:].tolist(), strict=True)
-        first = [begin + int(np.argmax(free[begin:end])) for begin, end in rows]
-        return Spans(np.array(first), np.array(first) + 1)
+    def select(self, batch: Batch, copies: Copies) -> Ragged:
+        assert batch.taken is not None
+        found = []
+        for number in range(len(batch.taken)):
+            begin, end = batch.examples.offsets[number // len(copies) :][:2]
+            free = ~batch.examples.special[begin:end]
+            free[batch.taken.row(number)] = False
+            found.append(int(np.argmax(free)))
+        return Ragged(np.array(found, np.uint16), np.arange(len(found) + 1))
 
     def most_tokens(self, lengths: Int64, max_seq_length: int) -> Int64:
         return np.ones(len(lengths), np.int64)
@@ -81,6 +78,15 @@ def test_a_second_corruption_leaves_the_first_alone() -> None:
     assert all(oracle.holds for oracle in judge(found.counts, TWICE, VOCABULARY))
     views = [StoredBatch.of(batch, TWICE.rules, VOCABULARY, number) for number in range(2)]
     assert views[1].earlier[0].values.tolist() == views[0].selected.values.tolist()
+
+
+def test_a_third_corruption_leaves_both_alone() -> None:
+    third = dataclasses.replace(SECOND, targets=MaskedTokens(name="second"))
+    batch = rows_of(dataclasses.replace(TWICE, corrupt=(*TWICE.corrupt, third)))
+    for row in batch.to_pylist():
+        columns = [row[f"{name}_positions"] for name in ("mlm", "first", "second")]
+        for masked, first, second in zip(*columns, strict=True):
+            assert second == [min(set(range(1, len(row["input_ids"]) - 1)) - {*masked, *first})]
 
 
 def test_what_cannot_come_second_is_refused() -> None:

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from schemas.records import Array, Examples
-from tests.oracles.streams import vocabulary
+from tests.oracles.streams import rewrite_once, vocabulary
 from transforms.arrays.randomness import rng_for
-from transforms.arrays.spans import Spans
 from transforms.contract.oracle import uniformity
 from transforms.corruption.factorization import FactorizationOrder
 from transforms.corruption.halves import half_goals, half_offsets, mirrored_halves
@@ -26,11 +25,8 @@ def rows_of(rows: int, length: int, reuse_len: int) -> Examples:
 
 def ranks_at(examples: Examples, at: list[int], seed: int = 0, perm_size: int = 0) -> Array:
     """Returns [R, P]: the ranks of these positions of every row."""
-    rows = np.arange(len(examples))[:, None] * (len(examples.ids) // len(examples))
-    positions = (rows + np.array(at)).ravel()
-    order = FactorizationOrder(perm_size=perm_size)
-    spans = Spans(positions, positions + 1)
-    found = order.rewrite(examples, spans, vocabulary(), rng_for(seed, "rewrite"))
+    order, rng = FactorizationOrder(perm_size=perm_size), rng_for(seed, "rewrite")
+    found = rewrite_once(order, examples, [at] * len(examples), vocabulary(), rng)
     assert found.dtype == np.uint16
     return found.reshape(len(examples), -1)
 
@@ -69,10 +65,8 @@ def test_keys_decide() -> None:
 
 
 def test_nothing_is_ranked() -> None:
-    nothing = np.empty(0, np.int64)
-    order = FactorizationOrder()
-    spans = Spans(nothing, nothing)
-    assert not len(order.rewrite(rows_of(3, 8, 4), spans, vocabulary(), rng_for(0)))
+    order, rows = FactorizationOrder(), rows_of(3, 8, 4)
+    assert not len(rewrite_once(order, rows, [[]] * 3, vocabulary(), rng_for(0)))
 
 
 def test_a_size_that_cannot_be() -> None:

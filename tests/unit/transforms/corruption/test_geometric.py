@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Examples
+from tests.oracles.draws import RowDraws
 from tests.oracles.geometric import SpanRow, length_law, runs_of
 from tests.oracles.streams import examples_of, select_once
-from transforms.arrays.randomness import random_bits, rng_for
+from transforms.arrays.randomness import random_key, rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption.budgets import CeiledBudget, RoundedBudget
 from transforms.corruption.geometric import GeometricSpans, length_thresholds
@@ -22,31 +23,24 @@ LAW = [0.2241, 0.1792, 0.1434, 0.1147, 0.0918, 0.0734, 0.0587, 0.0470, 0.0376, 0
 
 def select(examples: Examples, how: GeometricSpans, seed: int = 0) -> list[list[int]]:
     """Returns the selected positions of each row."""
-    spans = select_once(how, examples, rng_for(seed, "select"))
-    positions = spans.positions()
-    borders = np.searchsorted(positions, examples.offsets)
-    found = [
-        (positions[a:b] - examples.offsets[row]).tolist()
-        for row, (a, b) in enumerate(itertools.pairwise(borders))
-    ]
-    joined = [run for row in found for run in runs_of(row)]
-    assert len(joined) == len(spans)
-    assert [end - begin for begin, end in joined] == (spans.ends - spans.starts).tolist()
-    return found
+    return select_once(how, examples, rng_for(seed, "select"))
 
 
 def slowly(rows: list[str], how: GeometricSpans, seed: int = 0) -> list[list[int]]:
     """Does the same row by row, with the same random bits."""
-    rng = rng_for(seed, "select")
-    budgets = [math.ceil(sum(sign != "^" for sign in row) * how.budget.rate) for row in rows]
-    states = [SpanRow(*each) for each in zip(rows, budgets, strict=True)]
+    key = int(random_key(rng_for(seed, "select")))
     ends = list(itertools.accumulate(length_law(how.geometric_p, how.most_words)))
-    while active := [state for state in states if state.unfinished]:
-        bits = random_bits(rng, 2 * len(active)).tolist()
-        for number, state in enumerate(active):
-            words = 1 + sum(bits[number] >= round(end * SCALE) for end in ends[:-1])
-            state.draw(words, bits[len(active) + number] * len(state.text) >> 32)
-    return [sorted(state.selected) for state in states]
+    found = []
+    for number, row in enumerate(rows):
+        text = sum(sign != "^" for sign in row)
+        state, draws = SpanRow(row, math.ceil(text * how.budget.rate)), RowDraws(key, number)
+        draws.draw()
+        while state.unfinished:
+            token = draws.below(text)
+            words = 1 + sum(draws.low >= round(end * SCALE) for end in ends[:-1])
+            state.draw(words, token)
+        found.append(sorted(state.selected))
+    return found
 
 
 SEGMENT = st.lists(st.integers(1, 4), max_size=15).map(

@@ -1,84 +1,64 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Array, Int64
+from schemas.records import Array
+from tests.oracles.draws import RowDraws
 from tests.oracles.ngrams import select_runs
 from tests.oracles.streams import examples_of, select_once
-from transforms.arrays.randomness import random_bits, rng_for
+from transforms.arrays.randomness import random_bits, random_key, rng_for
 from transforms.contract.oracle import uniformity
-from transforms.corruption import ngrams
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.ngrams import BudgetedNgrams, run_thresholds
 
 SCALE = 1 << 32
 
 
-def take(
-    order: list[list[int]],
-    wanted: list[list[int]],
-    lengths: list[list[int]],
-    budgets: list[int],
-    most: int = 3,
-) -> list[list[int]]:
-    """Returns the words taken in each row, for a literal order and literal runs."""
-    counts = np.array([len(row) for row in lengths])
-    width = max(counts)
-    # A draw of n - 1 in a table whose row says 1, 2, ... asks for n words.
-    table = np.tile(np.arange(1, most + 1), (most + 1, 1))
-    draws = np.zeros((len(order), width), np.int64)
-    placed = np.zeros((len(order), width), np.int64)
-    for row, (starts, runs) in enumerate(zip(order, wanted, strict=True)):
-        placed[row, : len(starts)], draws[row, : len(runs)] = starts, np.array(runs) - 1
-    chosen = np.zeros(counts.sum(), np.bool_)
-    firsts = np.append(0, np.cumsum(counts))[:-1]
-    rows = ngrams._WordsOfRows(firsts, counts, np.array(budgets))
-    ngrams._take_runs(chosen, placed, draws, table, rows, np.concatenate(lengths))
-    parts = np.split(chosen, np.cumsum(counts)[:-1])
-    return [np.flatnonzero(part).tolist() for part in parts]
+def drawing(lengths: list[int]) -> str:
+    return "".join("W" + "w" * (length - 1) for length in lengths)
 
 
-def test_a_run_is_taken_whole() -> None:
-    assert take([[1, 0, 2, 3]], [[3, 1, 1, 1]], [[1, 1, 1, 1]], [3]) == [[1, 2, 3]]
+@given(
+    lengths=st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=12), min_size=1, max_size=5),
+    rate=st.sampled_from([0.05, 0.15, 0.5, 0.9]),
+    most=st.integers(1, 4),
+    favor_short=st.booleans(),
+    seed=st.integers(0, 1 << 30),
+)
+def test_runs_are_those_of_rows_one_by_one(
+    lengths: list[list[int]], rate: float, most: int, favor_short: bool, seed: int
+) -> None:
+    """Runs are shortened until they fit, and passed over where they touch one that is taken."""
+    budget = RoundedBudget(rate=rate)
+    how = BudgetedNgrams(budget=budget, most_words=most, favor_short=favor_short)
+    examples = examples_of([drawing(row) for row in lengths])
+    found = select_once(how, examples, rng_for(seed, "select"))
+    key = int(random_key(rng_for(seed, "select")))
+    for number, row in enumerate(lengths):
+        draws = RowDraws(key, number)
+        draws.draw()
+        lows, order = draws.lows_and_order(len(row))
+        wanted = [
+            run_of(low, min(most, len(row) - start), favor_short=favor_short)
+            for low, start in zip(lows, order, strict=True)
+        ]
+        tokens = max(1, round(sum(row) * rate))
+        cap = math.ceil(512 * rate)
+        chosen = select_runs(row, order, wanted, min(tokens, cap))
+        words = [word for word, length in enumerate(row) for _ in range(length)]
+        assert found[number] == [at for at, word in enumerate(words) if word in chosen]
 
 
-def test_a_run_loses_words_until_it_fits() -> None:
-    assert take([[0, 2, 1]], [[3, 1, 1]], [[1, 2, 1]], [2]) == [[0, 2]]
-
-
-def test_a_word_that_is_too_long_is_passed_over() -> None:
-    assert take([[0, 1]], [[2, 1]], [[5, 1]], [3]) == [[1]]
-
-
-def test_a_run_that_touches_one_taken_is_passed_over() -> None:
-    assert take([[2, 1, 0, 3]], [[1, 2, 1, 1]], [[1] * 4], [3]) == [[0, 2, 3]]
-
-
-def test_a_run_ends_with_its_row() -> None:
-    both = take([[1, 0], [0, 1]], [[3, 1], [3, 1]], [[1, 1], [1, 1]], [2, 1])
-    assert both == [[0, 1], [0]]
-
-
-def test_a_row_stops_at_its_budget() -> None:
-    assert take([[0, 2, 1]], [[2, 1, 1]], [[1, 1, 1]], [2]) == [[0, 1]]
-
-
-@given(st.data())
-def test_rows_together_are_rows_one_by_one(data: st.DataObject) -> None:
-    lengths = data.draw(
-        st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=12), min_size=1, max_size=5)
-    )
-    order = [data.draw(st.permutations(range(len(row)))) for row in lengths]
-    wanted = [
-        [data.draw(st.integers(1, min(3, len(row) - start))) for start in starts]
-        for row, starts in zip(lengths, order, strict=True)
-    ]
-    budgets = [data.draw(st.integers(0, sum(row) + 2)) for row in lengths]
-    expected = [select_runs(*each) for each in zip(lengths, order, wanted, budgets, strict=True)]
-    assert take(order, wanted, lengths, budgets) == expected
+def run_of(low: int, most: int, *, favor_short: bool) -> int:
+    """Returns how many words 32 random bits ask for, of at most so many."""
+    weights = [1 / n for n in range(1, most + 1)]
+    ends = itertools.accumulate(weights if favor_short else weights[::-1])
+    limits = [round(end / sum(weights) * SCALE) for end in ends]
+    return 1 + sum(low >= limit for limit in limits[:-1])
 
 
 @pytest.mark.parametrize("favor_short", [True, False])
@@ -108,13 +88,7 @@ def select(rows: list[str], seed: int = 0, **fields: int | bool) -> list[list[in
     """Returns the selected positions of each row of a drawing, see `examples_of`."""
     examples = examples_of(rows)
     how = BudgetedNgrams(budget=RoundedBudget(rate=0.3), **fields)  # type: ignore[arg-type]
-    spans = select_once(how, examples, rng_for(seed, "select"))
-    positions: Int64 = spans.positions()
-    borders = np.searchsorted(positions, examples.offsets)
-    return [
-        (positions[a:b] - examples.offsets[row]).tolist()
-        for row, (a, b) in enumerate(itertools.pairwise(borders))
-    ]
+    return select_once(how, examples, rng_for(seed, "select"))
 
 
 def test_words_are_whole_and_special_tokens_stay() -> None:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Bool
+from tests.oracles.draws import RowDraws
 from tests.oracles.streams import examples_of, select_once
-from transforms.arrays.randomness import random_bits, rng_for
+from transforms.arrays.randomness import random_key, rng_for
 from transforms.contract.oracle import uniformity
 from transforms.corruption.one_run import OneRun
 
@@ -16,13 +17,7 @@ def select(
     rows: list[str], how: OneRun, seed: int = 0, taken: Bool | None = None
 ) -> list[list[int]]:
     """Returns the positions in each row that are selected."""
-    examples = examples_of(rows)
-    spans = select_once(how, examples, rng_for(seed, "run"), taken)
-    found: list[list[int]] = [[] for _ in rows]
-    for position in spans.positions().tolist():
-        row = int(np.searchsorted(examples.offsets, position, "right")) - 1
-        found[row].append(position - int(examples.offsets[row]))
-    return found
+    return select_once(how, examples_of(rows), rng_for(seed, "run"), taken)
 
 
 def places(row: str, words: int, longest: int, taken: set[int]) -> list[list[int]]:
@@ -69,14 +64,14 @@ def test_runs_are_those_of_a_slow_selector(
         st.lists(st.booleans(), min_size=sum(map(len, drawn)), max_size=sum(map(len, drawn)))
     )
     found = select(drawn, OneRun(most_words=most_words, longest=longest), seed, np.array(flags))
-    rng, base = rng_for(seed, "run"), 0
-    wanted, where = (random_bits(rng, len(rows)).tolist() for _ in range(2))
-    for row, run, bits, place in zip(drawn, found, wanted, where, strict=True):
+    key, base = int(random_key(rng_for(seed, "run"))), 0
+    for number, (row, run) in enumerate(zip(drawn, found, strict=True)):
         taken = {at for at in range(len(row)) if flags[base + at]}
         base += len(row)
-        sizes = range((bits * most_words >> 32) + 1, 0, -1)
+        draws = RowDraws(key, number)
+        sizes = range(draws.below(most_words) + 1, 0, -1)
         allowed = next(filter(None, (places(row, size, longest, taken) for size in sizes)), [[]])
-        assert run == allowed[place * len(allowed) >> 32]
+        assert run == allowed[draws.below(len(allowed))]
 
 
 @pytest.mark.slow

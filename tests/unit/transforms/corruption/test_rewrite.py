@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from schemas.records import Array, Examples
-from tests.oracles.streams import ROLES, vocabulary
+from tests.oracles.draws import HALF, RowDraws
+from tests.oracles.streams import ROLES, one_copy, rewrite_once, vocabulary
 from transforms.arrays.randomness import random_below, random_bits, rng_for
-from transforms.arrays.spans import Spans
 from transforms.contract.oracle import rate, uniformity
 from transforms.corruption.rewrite import MaskRandomKeep
 
@@ -13,25 +13,24 @@ SIZE = 300
 TOKENS = 120_000
 
 
-def row(length: int, size: int = SIZE, id_type: str = "uint16") -> Examples:
-    """One row of ordinary ids that never repeat next to each other."""
+LENGTH = 60_000
+
+
+def rows(count: int, length: int, size: int = SIZE, id_type: str = "uint16") -> Examples:
+    """Rows of ordinary ids that never repeat next to each other."""
     return Examples(
-        ids=(10 + np.arange(length) % (size - 10)).astype(id_type),
-        offsets=np.array([0, length]),
-        second_segment_start=np.array([length]),
-        special=np.zeros(length, np.bool_),
+        ids=(10 + np.arange(count * length) % (size - 10)).astype(id_type),
+        offsets=np.arange(count + 1) * length,
+        second_segment_start=np.full(count, length),
+        special=np.zeros(count * length, np.bool_),
     )
 
 
-def everywhere(length: int) -> Spans:
-    return Spans(np.arange(length), np.arange(length) + 1)
-
-
-def rewrite(how: MaskRandomKeep, length: int = TOKENS) -> tuple[Array, Array]:
+def rewrite(how: MaskRandomKeep) -> tuple[Array, Array]:
     """Returns what was there and what is seen."""
-    examples = row(length)
-    seen = how.rewrite(examples, everywhere(length), vocabulary(SIZE), rng_for(0, "rewrite"))
-    return examples.ids, seen
+    examples, everywhere = rows(TOKENS // LENGTH, LENGTH), [range(LENGTH)] * (TOKENS // LENGTH)
+    names = vocabulary(SIZE)
+    return examples.ids, rewrite_once(how, examples, everywhere, names, rng_for(0, "rewrite"))
 
 
 def test_eighty_ten_ten() -> None:
@@ -68,36 +67,50 @@ def test_only_random_tokens_of_the_allowed() -> None:
     assert how.shares(vocabulary(SIZE)).allowed.tolist() == list(range(4, SIZE))
 
 
-def test_tokens_of_a_word_are_decided_apart() -> None:
-    spans = Spans(np.arange(0, TOKENS, 2), np.arange(2, TOKENS + 2, 2))
-    examples = row(TOKENS)
-    how = MaskRandomKeep(mask=0.5, random=0.0)
-    seen = how.rewrite(examples, spans, vocabulary(SIZE), rng_for(0, "rewrite"))
+def test_neighbours_are_decided_apart() -> None:
+    _, seen = rewrite(MaskRandomKeep(mask=0.5, random=0.0))
     masked = (seen == MASK).reshape(-1, 2).sum(axis=1)
     assert uniformity("masked of two", np.bincount(masked).tolist(), [1, 2, 1]).holds
 
 
-def test_only_positions_inside_spans_are_returned() -> None:
-    how = MaskRandomKeep(mask=0.0, random=0.0)
-    spans = Spans(np.array([1, 5]), np.array([3, 6]))
-    seen = how.rewrite(row(8), spans, vocabulary(SIZE), rng_for(0, "rewrite"))
-    assert seen.tolist() == [11, 12, 15]
-    nothing = Spans(np.empty(0, np.int64), np.empty(0, np.int64))
-    for how in (MaskRandomKeep(), MaskRandomKeep(random=0.0)):
-        assert len(how.rewrite(row(8), nothing, vocabulary(SIZE), rng_for(0, "rewrite"))) == 0
+def test_what_is_seen_is_drawn_for_each_position() -> None:
+    how = MaskRandomKeep(mask=0.3, random=0.4, exclude=("pad",))
+    copy, examples = one_copy(rng_for(0, "rewrite")), rows(3, 8)
+    expected = []
+    for row in range(3):
+        draws = RowDraws(int(copy.keys[0]), row)
+        for at in (1, 2, 5):
+            draws.draw()
+            kept = int(examples.ids[8 * row + at])
+            other = 1 + (draws.high * (SIZE - 1) // HALF)
+            shares = ((0.3, MASK), (0.7, other), (1.0, kept))
+            expected.append(next(seen for p, seen in shares if draws.low < round(p * HALF)))
+    found = rewrite_once(how, examples, [[1, 2, 5]] * 3, vocabulary(SIZE), rng_for(0, "rewrite"))
+    assert found.tolist() == expected
+
+
+def test_only_selected_positions_are_returned() -> None:
+    def seen(how: MaskRandomKeep, positions: list[int]) -> list[int]:
+        rng, names = rng_for(0, "rewrite"), vocabulary(SIZE)
+        found: list[int] = rewrite_once(how, rows(1, 8), [positions], names, rng).tolist()
+        return found
+
+    assert seen(MaskRandomKeep(mask=0.0, random=0.0), [1, 2, 5]) == [11, 12, 15]
+    assert seen(MaskRandomKeep(), []) == seen(MaskRandomKeep(random=0.0), []) == []
 
 
 def test_the_examples_stay_as_they_are() -> None:
-    examples = row(100)
+    examples = rows(1, 100)
     before = examples.ids.copy()
-    MaskRandomKeep().rewrite(examples, everywhere(100), vocabulary(SIZE), rng_for(0, "rewrite"))
+    rewrite_once(MaskRandomKeep(), examples, [range(100)], vocabulary(SIZE), rng_for(0, "rewrite"))
     assert (examples.ids == before).all()
 
 
 def test_wide_ids() -> None:
     how = MaskRandomKeep(mask=0.0, random=1.0)
-    examples = row(1000, 200_000, "uint32")
-    seen = how.rewrite(examples, everywhere(1000), vocabulary(200_000), rng_for(0, "rewrite"))
+    examples, names = rows(1, 1000, 200_000, "uint32"), vocabulary(200_000)
+    seen = rewrite_once(how, examples, [range(1000)], names, rng_for(0, "rewrite"))
+    assert seen.dtype == np.uint32
     assert seen.max() > 1 << 16
 
 

@@ -2,44 +2,36 @@ import numpy as np
 import pytest
 
 from schemas.records import Examples
-from tests.oracles.streams import ROLES, examples_of, vocabulary
+from tests.oracles.streams import ROLES, examples_of, rewrite_once, vocabulary
 from transforms.arrays.randomness import rng_for
-from transforms.arrays.spans import Spans, merge_adjacent
 from transforms.corruption.random_ids import EvenIds, UnigramIds
 from transforms.corruption.rewrite import MaskRandomKeepRuns
 
 MASK = ROLES["mask"]
 
 
-def spans(*pairs: tuple[int, int]) -> Spans:
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    return Spans(both[:, 0], both[:, 1])
-
-
-def merged(found: Spans, borders: list[int]) -> list[tuple[int, int]]:
-    joined = merge_adjacent(found, np.array(borders))
-    return list(zip(joined.starts.tolist(), joined.ends.tolist(), strict=True))
-
-
-def test_spans_that_touch_are_joined_but_not_across_rows() -> None:
-    found = spans((0, 2), (2, 3), (4, 5), (5, 6), (6, 9), (11, 12))
-    assert merged(found, [0, 20]) == [(0, 3), (4, 9), (11, 12)]
-    assert merged(found, [0, 6, 20]) == [(0, 3), (4, 6), (6, 9), (11, 12)]
-    assert merged(found, [0, 2, 5, 11]) == [(0, 2), (2, 3), (4, 5), (5, 9), (11, 12)]
-    assert merged(spans(), [0]) == []
-    assert merged(spans((3, 4)), [0, 3]) == [(3, 4)]
-
-
-def rewrite(how: MaskRandomKeepRuns, examples: Examples, found: Spans, seed: int) -> list[int]:
-    ids: list[int] = how.rewrite(examples, found, vocabulary(), rng_for(seed, "rewrite")).tolist()
+def rewrite(
+    how: MaskRandomKeepRuns, examples: Examples, found: list[list[int]], seed: int
+) -> list[int]:
+    ids: list[int] = rewrite_once(
+        how, examples, found, vocabulary(), rng_for(seed, "rewrite")
+    ).tolist()
     return ids
+
+
+def test_runs_end_with_their_row() -> None:
+    """Else 3 and 4 were one run, which has one fate."""
+    examples = examples_of(["WWWW", "WWWW"])
+    how = MaskRandomKeepRuns(mask=0.5, random=0.0)
+    found = [rewrite(how, examples, [[3], [0]], seed) for seed in range(40)]
+    assert len({tuple(each) for each in found}) == 4
 
 
 def test_words_that_touch_share_their_fate() -> None:
     examples = examples_of(["^WwWWwWWWW^"])
     fates = set()
     for seed in range(300):
-        seen = rewrite(MaskRandomKeepRuns(), examples, spans((1, 3), (3, 4), (6, 9)), seed)
+        seen = rewrite(MaskRandomKeepRuns(), examples, [[1, 2, 3, 6, 7, 8]], seed)
         first, second = seen[:3], seen[3:]
         for run, original in ((first, [101, 102, 103]), (second, [106, 107, 108])):
             fate = "mask" if run == [MASK] * 3 else "keep" if run == original else "random"
@@ -52,15 +44,13 @@ def test_random_tokens_are_those_of_the_text() -> None:
     examples = examples_of(["^WW^", "^W^"])
     how = MaskRandomKeepRuns(mask=0.0, random=1.0)
     assert how.roles == frozenset()
-    found = {
-        each for seed in range(60) for each in rewrite(how, examples, spans((1, 3), (5, 6)), seed)
-    }
+    found = {each for seed in range(60) for each in rewrite(how, examples, [[1, 2], [1]], seed)}
     assert found == {101, 102, 105}
 
 
 def test_nothing_is_selected() -> None:
     for how in (MaskRandomKeepRuns(), MaskRandomKeepRuns(random_ids=EvenIds())):
-        assert rewrite(how, examples_of(["^^"]), spans(), 0) == []
+        assert rewrite(how, examples_of(["^^"]), [[]], 0) == []
 
 
 def test_shares_are_checked() -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -7,70 +8,72 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import WORDS
-from schemas.records import Array, Bool, Int64
-from tests.oracles.streams import examples_of, select_once
-from transforms.arrays.randomness import rng_for
+from schemas.records import Array, Examples, Int64
+from tests.oracles.draws import HALF, RowDraws
+from tests.oracles.streams import batch_of, examples_of, one_copy, select_once
+from transforms.arrays.randomness import random_key, rng_for
+from transforms.contract.axes import Copies
 from transforms.contract.oracle import uniformity
-from transforms.corruption import select
-from transforms.corruption.budgets import RoundedBudget
-from transforms.corruption.select import BudgetedUnits, choose_units
+from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
+from transforms.corruption.select import BudgetedUnits
+from transforms.corruption.selector import EmptyLists
 from transforms.corruption.units import TokenUnits, WordUnits
+from transforms.kernels.masks import select_tokens, select_units
 
-RAW = np.random.Generator
+KEYS = np.array([random_key(rng_for(0, "select", copy)) for copy in range(2)])
+Kernel = Callable[..., None]
 
 
 @dataclasses.dataclass
 class Rows:
-    """Rows of units: how many tokens each unit has, and how many may be taken."""
+    """Rows of units: how many tokens each unit has, and how many may be taken of a row."""
 
     lengths: list[list[int]]
-    budgets: list[int]
+    budgets: dict[int, int]
+    first: int = 0
 
     @property
-    def counts(self) -> Int64:
-        return np.array([len(row) for row in self.lengths], np.int64)
+    def sizes(self) -> list[int]:
+        return [sum(row) for row in self.lengths]
 
-    def choose(self, rng: RAW, *, tokens: bool = False) -> list[list[bool]]:
-        flat = np.array([*itertools.chain(*self.lengths)], np.int64)
-        chosen = choose_units(
-            self.counts, None if tokens else flat, np.array(self.budgets, np.int64), rng
-        )
-        return [row.tolist() for row in np.split(chosen, np.cumsum(self.counts)[:-1])]
+    def choose(self, select: Kernel, keys: Array = KEYS) -> list[list[int]]:
+        """Returns the positions of each row and copy."""
+        units = [length for row in self.lengths for length in row]
+        marks = np.ones(sum(units), np.uint8)
+        marks[np.cumsum([0, *units])[:-1][: len(units)]] = 2
+        offsets = np.cumsum([0, *self.sizes])
+        numbers = np.arange(self.first, self.first + len(self.lengths))
+        floors = np.array([self.budgets.get(n, 0) for n in range(max(self.sizes) + 1)])
+        lists = EmptyLists(np.array(self.sizes), Copies(keys, 0, len(keys)))
+        budgets = floors, np.zeros_like(floors)
+        select((offsets, numbers), marks, budgets, keys, lists.arrays)
+        found = lists.filled()
+        return [found.row(number).tolist() for number in range(len(found))]
+
+    def slowly(self, walk: Callable[[list[int], RowDraws, int], set[int]]) -> list[list[int]]:
+        """Returns the same, given the units of a row that are taken of so many tokens."""
+        found = []
+        for row, (lengths, size) in enumerate(zip(self.lengths, self.sizes, strict=True)):
+            for key in KEYS.tolist():
+                draws = RowDraws(key, self.first + row)
+                draws.draw()
+                taken = walk(lengths, draws, self.budgets.get(size, 0))
+                units = [unit for unit, length in enumerate(lengths) for _ in range(length)]
+                found.append([at for at, unit in enumerate(units) if unit in taken])
+        return found
 
 
-def walk(lengths: list[int], order: list[int], budget: int) -> list[bool]:
+def walk(lengths: list[int], draws: RowDraws, budget: int) -> set[int]:
     """The reference's loop: stop at the budget, pass over what would exceed it."""
     taken: list[int] = []
-    for unit in order:
+    for unit in draws.lows_and_order(len(lengths))[1]:
         spent = sum(lengths[each] for each in taken)
         if spent >= budget:
             break
         if spent + lengths[unit] > budget:
             continue
         taken.append(unit)
-    return [unit in taken for unit in range(len(lengths))]
-
-
-def choose_and_walk(rows: Rows, *, tokens: bool) -> tuple[list[list[bool]], list[list[bool]]]:
-    """Returns what is chosen, and what the loop chooses that walks the same orders."""
-    orders: list[list[int]] = []
-    original = select._random_order
-
-    def spy(counts: Int64, rng: RAW) -> Array:
-        order = original(counts, rng)
-        orders.extend(row[:n].tolist() for row, n in zip(order, counts.tolist(), strict=True))
-        return order
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select, "_random_order", spy)
-        chosen = rows.choose(rng_for(0, "select"), tokens=tokens)
-    # Rows are worked on by their number of units.
-    by_count = [r for r in np.argsort(rows.counts, kind="stable") if rows.lengths[r]]
-    assert [sorted(order) for order in orders] == [[*range(len(rows.lengths[r]))] for r in by_count]
-    walked: list[list[bool]] = [[] for _ in rows.lengths]
-    for row, order in zip(by_count, orders, strict=True):
-        walked[row] = walk(rows.lengths[row], order, rows.budgets[row])
-    return chosen, walked
+    return set(taken)
 
 
 @st.composite
@@ -78,77 +81,73 @@ def rows_of(draw: st.DrawFn, longest: int) -> Rows:
     widths = draw(st.lists(st.integers(0, 70), min_size=1, max_size=6))
     rng = rng_for(draw(st.integers(0, 1 << 30)), "rows")
     lengths = [rng.integers(1, longest, width, endpoint=True).tolist() for width in widths]
-    return Rows(lengths, rng.integers(0, 40, len(widths)).tolist())
+    budgets = {sum(row): int(rng.integers(0, 40)) for row in lengths}
+    return Rows(lengths, budgets, draw(st.integers(0, 1 << 30)))
 
 
-@given(rows=rows_of(longest=6), cells=st.sampled_from([64, 200, 1 << 20]))
-def test_whole_units_are_those_of_the_loop(rows: Rows, cells: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select, "_CELLS", cells)
-        chosen, walked = choose_and_walk(rows, tokens=False)
-    assert chosen == walked
-    for lengths, row, budget in zip(rows.lengths, chosen, rows.budgets, strict=True):
-        spent = sum(length for length, taken in zip(lengths, row, strict=True) if taken)
-        assert spent <= budget
-        left = [length for length, taken in zip(lengths, row, strict=True) if not taken]
-        assert all(length > budget - spent for length in left)
+@given(rows=rows_of(longest=6))
+def test_whole_units_are_those_of_the_loop(rows: Rows) -> None:
+    chosen = rows.choose(select_units)
+    assert chosen == rows.slowly(walk)
+    for lengths, size, row in zip(rows.lengths, rows.sizes, chosen[::2], strict=True):
+        budget = rows.budgets[size]
+        assert len(row) <= budget
+        starts = itertools.accumulate(lengths, initial=0)
+        left = [n for start, n in zip(starts, lengths, strict=False) if start not in row]
+        assert all(length > budget - len(row) for length in left)
 
 
-@given(rows=rows_of(longest=1), cells=st.sampled_from([64, 200, 1 << 20]))
-def test_tokens_fill_the_budget(rows: Rows, cells: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select, "_CELLS", cells)
-        chosen, walked = choose_and_walk(rows, tokens=True)
-    assert chosen == walked
-    taken = [sum(row) for row in chosen]
-    assert taken == [min(len(r), b) for r, b in zip(rows.lengths, rows.budgets, strict=True)]
+@given(rows=rows_of(longest=1))
+def test_tokens_fill_the_budget(rows: Rows) -> None:
+    chosen = rows.choose(select_tokens)
+    assert chosen == rows.slowly(
+        lambda lengths, draws, budget: draws.subset(min(budget, len(lengths)), len(lengths))
+    )
 
 
-# 4096 units are told apart by 12 bits of a 32-bit key; 4097 need 64-bit keys.
-@pytest.mark.parametrize("width", [1, 2, 4095, 4096, 4097, 20_000])
-@pytest.mark.parametrize("tokens", [True, False])
-def test_rows_of_any_width(width: int, tokens: bool) -> None:
-    rows = Rows([[1] * width, [1], [], [1] * (width // 2)], [max(width // 7, 1), 1, 5, 0])
-    chosen = rows.choose(rng_for(0, "select"), tokens=tokens)
-    assert [sum(row) for row in chosen] == [rows.budgets[0], 1, 0, 0]
-    again = rows.choose(rng_for(0, "select"), tokens=tokens)
-    other = rows.choose(rng_for(1, "select"), tokens=tokens)
-    assert chosen == again
-    assert width < 4095 or chosen != other
+@given(rows=rows_of(longest=3), data=st.data())
+def test_a_row_is_the_same_whatever_is_beside_it(rows: Rows, data: st.DataObject) -> None:
+    whole = rows.choose(select_units)
+    begin = data.draw(st.integers(0, len(rows.lengths) - 1))
+    end = data.draw(st.integers(begin + 1, len(rows.lengths)))
+    some = Rows(rows.lengths[begin:end], rows.budgets, rows.first + begin)
+    assert some.choose(select_units) == whole[2 * begin : 2 * end]
+    assert rows.choose(select_units, KEYS[1:]) == whole[1::2]
 
 
-def test_nothing_to_choose_from() -> None:
-    nothing: Bool = choose_units(np.zeros(3, np.int64), None, np.ones(3, np.int64), rng_for(0, "x"))
-    assert len(nothing) == 0
-    assert Rows([[], [5]], [3, 4]).choose(rng_for(0, "x")) == [[], [False]]
+@pytest.mark.parametrize("width", [1, 2, 65_535])
+@pytest.mark.parametrize("select", [select_tokens, select_units])
+def test_rows_of_any_width(width: int, select: Kernel) -> None:
+    rows = Rows([[1] * width, [1], []], {width: max(width // 7, 1), 1: 1})
+    chosen = rows.choose(select)
+    assert [len(row) for row in chosen[::2]] == [rows.budgets[width], 1, 0]
+    assert width < 100 or chosen[0] != chosen[1]
 
 
-@pytest.mark.parametrize(("width", "rows"), [(20, 30_000), (512, 4000), (4100, 500)])
-def test_every_unit_is_as_likely(width: int, rows: int) -> None:
+def hits_of(rows: int, width: int, budget: int, select: Kernel, size: int = 1) -> Array:
+    """Returns bool[rows, width]: which units are taken in rows of units of one size."""
+    found = Rows([[size] * width] * rows, {size * width: budget}).choose(select, KEYS[:1])
+    hits = np.zeros((rows, width), np.bool_)
+    for row, positions in enumerate(found):
+        hits[row, np.array(positions) // size] = True
+    return hits
+
+
+@pytest.mark.parametrize("select", [select_tokens, select_units])
+@pytest.mark.parametrize(("width", "rows"), [(20, 20_000), (512, 2000)])
+def test_every_unit_is_as_likely(width: int, rows: int, select: Kernel) -> None:
     budget = round(0.15 * width)
-    counts = np.full(rows, width, np.int64)
-    chosen = choose_units(counts, None, np.full(rows, budget), rng_for(0, "select"))
-    per_unit = chosen.reshape(rows, width).sum(axis=0)
-    assert uniformity("unit", per_unit.tolist(), [1] * width).holds
+    hits = hits_of(rows, width, budget, select)
+    assert (hits.sum(axis=1) == budget).all()
+    assert uniformity("unit", hits.sum(axis=0).tolist(), [1] * width).holds
 
 
-def test_every_unit_is_as_likely_in_rows_narrower_than_their_neighbours() -> None:
-    counts = np.tile(np.array([7, 16], np.int64), 20_000)
-    lengths = np.full(counts.sum(), 2, np.int64)
-    chosen = choose_units(counts, lengths, np.full(len(counts), 5), rng_for(0, "select"))
-    rows = chosen.reshape(20_000, 23)
-    assert (rows[:, :7].sum(axis=1) == 2).all()
-    assert (rows[:, 7:].sum(axis=1) == 2).all()
-    assert uniformity("of 7", rows[:, :7].sum(axis=0).tolist(), [1] * 7).holds
-    assert uniformity("of 16", rows[:, 7:].sum(axis=0).tolist(), [1] * 16).holds
-
-
-def test_pairs_of_units_are_as_likely() -> None:
-    chosen = choose_units(np.full(60_000, 5), None, np.full(60_000, 2), rng_for(0, "select"))
-    code = chosen.reshape(-1, 5) @ (1 << np.arange(5))
+@pytest.mark.parametrize(("select", "size"), [(select_tokens, 1), (select_units, 2)])
+def test_every_set_of_units_is_as_likely(select: Kernel, size: int) -> None:
+    code = hits_of(40_000, 5, 2 * size, select, size) @ (1 << np.arange(5))
     counts = np.bincount(code, minlength=32)
     pairs = [n for n in range(32) if bin(n).count("1") == 2]
-    assert counts[pairs].sum() == 60_000
+    assert counts[pairs].sum() == 40_000
     assert uniformity("pair", counts[pairs].tolist(), [1] * 10).holds
 
 
@@ -156,27 +155,50 @@ def test_tokens_of_rows() -> None:
     examples = examples_of(["^WWWW^", "^W^", "^" + "Ww" * 10 + "^"])
     how = BudgetedUnits(units=TokenUnits(), budget=RoundedBudget(rate=0.5))
     found = select_once(how, examples, rng_for(0, "select"))
-    positions = found.positions()
-    in_row = np.searchsorted(examples.offsets, positions, "right") - 1
     # Half of 6, of 3 (two, but there is one candidate) and of 22.
-    assert np.bincount(in_row).tolist() == [3, 1, 11]
-    assert not examples.special[positions].any()
-    assert (np.diff(positions) > 0).all()
+    assert [len(row) for row in found] == [3, 1, 11]
+    for row, length in zip(found, np.diff(examples.offsets).tolist(), strict=True):
+        assert row == sorted(set(row))
+        assert 0 < row[0] <= row[-1] < length - 1
 
 
 def test_words_of_rows() -> None:
     examples = examples_of(["^" + "Www" * 10 + "^"])
     how = BudgetedUnits(units=WordUnits(), budget=RoundedBudget(rate=0.25))
     assert WORDS in how.units.needs
-    found = select_once(how, examples, rng_for(0, "select"))
+    [found] = select_once(how, examples, rng_for(0, "select"))
     # A quarter of 32 is 8: two words of three, and none for the rest.
-    assert (found.ends - found.starts).tolist() == [3, 3]
-    assert ((found.starts - 1) % 3 == 0).all()
+    assert [at % 3 for at in found] == [1, 2, 0] * 2
 
 
-@pytest.mark.parametrize(("width", "kind"), [(4096, np.uint32), (4097, np.uint64)])
-def test_twenty_bits_of_a_key_are_random(width: int, kind: type[np.generic]) -> None:
-    order = select._random_order(np.array([width, 3]), rng_for(0, "order"))
-    assert order.dtype == kind
-    assert sorted(order[0].tolist()) == [*range(width)]
-    assert sorted(order[1, :3].tolist()) == [0, 1, 2]
+def test_a_word_goes_on_behind_a_separator() -> None:
+    examples = examples_of(["^W^w^"])
+    how = BudgetedUnits(units=WordUnits(), budget=RoundedBudget(rate=0.4))
+    assert select_once(how, examples, rng_for(0, "select")) == [[1, 3]]
+
+
+def drawn_budgets(examples: Examples, units: TokenUnits | WordUnits) -> Int64:
+    how = BudgetedUnits(units=units, budget=RandomizedBudget())
+    return how.select(batch_of(examples), one_copy(rng_for(0, "budget"))).lengths
+
+
+def test_a_budget_is_rounded_by_the_first_draw() -> None:
+    examples = examples_of(["W" * 13] * 300)
+    key = int(one_copy(rng_for(0, "budget")).keys[0])
+    expected = []
+    for row in range(300):
+        draws = RowDraws(key, row)
+        draws.draw()
+        expected.append(1 + (draws.low < round(0.95 * HALF)))
+    assert set(expected) == {1, 2}
+    for units in (TokenUnits(special=True), WordUnits()):
+        assert drawn_budgets(examples, units).tolist() == expected
+
+
+def test_nothing_to_choose_from() -> None:
+    for units in (TokenUnits(), WordUnits()):
+        assert select_once(BudgetedUnits(units=units), examples_of(["^^", "^"]), rng_for(0)) == [
+            [],
+            [],
+        ]
+        assert select_once(BudgetedUnits(units=units), examples_of([]), rng_for(0)) == []

@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Array, Examples, Int64
-from tests.oracles.streams import SEP, examples_of, select_once, vocabulary
+from schemas.records import Array, Examples
+from tests.oracles.draws import RowDraws
+from tests.oracles.streams import SEP, examples_of, rewrite_once, select_once, vocabulary
 from tests.oracles.trigrams import places_of, select_trigrams, side_by_side, wanted
-from transforms.arrays.randomness import rng_for
-from transforms.arrays.spans import Spans, disjoint_trigrams, trigram_starts
+from transforms.arrays.randomness import random_key, rng_for
+from transforms.arrays.spans import disjoint_trigrams
 from transforms.contract.oracle import uniformity
 from transforms.corruption.rewrite import ShuffleTokens
-from transforms.corruption.select import BudgetedUnits, in_random_order
+from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.trigrams import READINGS, ShuffledTrigrams
 from transforms.objectives.recipe import Corruption
 from transforms.objectives.settings import recipe_from
@@ -30,13 +31,10 @@ USUAL = ShuffledTrigrams()
 def select(drawn: list[str], seed: int = 0, how: ShuffledTrigrams = USUAL) -> list[list[int]]:
     """Returns where the trigrams of each row begin."""
     examples, taken = rows_of(drawn)
-    spans = select_once(how, examples, rng_for(seed, "select"), taken)
-    assert (spans.ends - spans.starts == 3).all()
-    borders = np.searchsorted(spans.starts, examples.offsets)
-    return [
-        (spans.starts[a:b] - examples.offsets[row]).tolist()
-        for row, (a, b) in enumerate(itertools.pairwise(borders))
-    ]
+    found = select_once(how, examples, rng_for(seed, "select"), taken)
+    for row in found:
+        assert row == [at for start in row[::3] for at in (start, start + 1, start + 2)]
+    return [row[::3] for row in found]
 
 
 HALF = ShuffledTrigrams(rate=0.5)
@@ -78,16 +76,9 @@ FREE = st.lists(st.lists(st.booleans(), max_size=30), max_size=5)
 
 
 @given(rows=FREE)
-def test_places_and_room_are_those_that_are_found_slowly(rows: list[list[bool]]) -> None:
+def test_as_many_fit_as_are_found_slowly(rows: list[list[bool]]) -> None:
     free = np.array([each for row in rows for each in row], np.bool_)
     offsets = np.append(0, np.cumsum([len(row) for row in rows])).astype(np.int64)
-    starts = np.flatnonzero(trigram_starts(free, offsets))
-    expected = [
-        begin + place
-        for begin, row in zip(offsets.tolist(), rows, strict=False)
-        for place in places_of(row)
-    ]
-    assert starts.tolist() == expected
     assert disjoint_trigrams(free, offsets).tolist() == [side_by_side(row) for row in rows]
 
 
@@ -100,14 +91,11 @@ def test_places_and_room_are_those_that_are_found_slowly(rows: list[list[bool]])
 def test_rows_together_are_rows_one_by_one(
     drawn: list[str], rate: float, unit: str, seed: int
 ) -> None:
-    free = [[sign == "W" for sign in row] for row in drawn]
-    counts: Int64 = np.array([len(places_of(row)) for row in free], np.int64)
-    expected: list[list[int]] = [[] for _ in drawn]
-    # The same draws, in the same order.
-    for numbers, order in in_random_order(counts, rng_for(seed, "select")):
-        for row, tried in zip(numbers.tolist(), order.tolist(), strict=True):
-            trigrams = wanted(free[row], rate, unit)
-            expected[row] = select_trigrams(free[row], tried[: counts[row]], trigrams)
+    key, expected = int(random_key(rng_for(seed, "select"))), []
+    for number, row in enumerate(drawn):
+        free = [sign == "W" for sign in row]
+        _, order = RowDraws(key, number).lows_and_order(len(places_of(free)))
+        expected.append(select_trigrams(free, order, wanted(free, rate, unit)))
     assert select(drawn, seed, ShuffledTrigrams(rate=rate, unit=unit)) == expected
 
 
@@ -132,12 +120,10 @@ def test_the_first_trigram_may_begin_anywhere() -> None:
 
 def shuffle(trigrams: int, *, identity: bool = True, seed: int = 0) -> Array:
     """Returns what is seen of trigrams that stand two tokens apart."""
-    examples = examples_of(["WWWWW"] * trigrams)
-    starts = examples.offsets[:-1] + 1
-    how = ShuffleTokens(identity=identity)
-    spans = Spans(starts, starts + 3)
-    seen = how.rewrite(examples, spans, vocabulary(1 << 16), rng_for(seed, "rewrite"))
-    return seen.reshape(-1, 3).astype(np.int64) - examples.ids[starts][:, None]
+    examples, how = examples_of(["WWWWW"] * trigrams), ShuffleTokens(identity=identity)
+    places, rng = [[1, 2, 3]] * trigrams, rng_for(seed, "rewrite")
+    seen = rewrite_once(how, examples, places, vocabulary(1 << 16), rng)
+    return seen.reshape(-1, 3).astype(np.int64) - examples.ids[1::5][:, None]
 
 
 @pytest.mark.parametrize("identity", [True, False])
@@ -154,9 +140,9 @@ def test_every_order_is_as_likely(identity: bool) -> None:
 def test_labels_are_what_stood_there() -> None:
     """Two trigrams that touch are shuffled apart."""
     examples = examples_of(["^WWWWWW^"])
-    spans = Spans(np.array([1, 4]), np.array([4, 7]))
     for seed in range(20):
-        seen = ShuffleTokens().rewrite(examples, spans, vocabulary(), rng_for(seed, "x"))
+        rng = rng_for(seed, "x")
+        seen = rewrite_once(ShuffleTokens(), examples, [range(1, 7)], vocabulary(), rng)
         assert SEP not in seen
         assert sorted(seen[:3].tolist()) == [101, 102, 103]
         assert sorted(seen[3:].tolist()) == [104, 105, 106]

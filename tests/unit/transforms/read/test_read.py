@@ -12,8 +12,9 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from schemas.documents import DOCUMENT_SCHEMA, Rejected, document_key
 from transforms.files.inputs import FileRange, InputFile, plan_ranges
+from transforms.read.beam_read import ReadDocuments
 from transforms.read.input_files import match_inputs
-from transforms.read.read_documents import ReadDocuments
+from transforms.read.read_documents import RangeReader
 
 WORKERS = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
 
@@ -138,4 +139,4 @@ def test_missing_file_fails_the_pipeline() -> None:
 
 def test_checks_arguments() -> None:
     with pytest.raises(ValueError, match="max_document_bytes must be at least 64, got 0"):
-        ReadDocuments([], max_document_bytes=0)
+        RangeReader(max_document_bytes=0)

@@ -1,0 +1,86 @@
+"""What a runner is given to do, and what a runner is."""
+
+import contextlib
+import dataclasses
+import enum
+from collections.abc import Iterable
+from typing import Protocol
+
+from transforms.build.build_shards import ShardWriter
+from transforms.files.inputs import FileRange
+from transforms.read.read_documents import RangeReader
+from transforms.records.shard_text import ShardPlan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Work:
+    """Text to read, and shards to build of it.
+
+    Attributes:
+      ranges: Of the input files.
+      reader: Reads one of them.
+      text_bytes: Estimated size of all text.
+      shards: Says which document goes to which shard.
+      writer: Builds a shard.
+      output: The folder that what was read is recorded in.
+      owner: See `work_folder.check_owner`.
+      record: Whether rejected records and counts are written.
+    """
+
+    ranges: list[FileRange]
+    reader: RangeReader
+    text_bytes: int
+    shards: ShardPlan
+    writer: ShardWriter
+    output: str
+    owner: str
+    record: bool
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """The numbers of the shards to build."""
+        return frozenset[int]().union(*self.writer.missing)
+
+
+class Shuffle(enum.Enum):
+    """Where the text of a run lies when it is dealt out to shards."""
+
+    DISK = "on the disk of this machine"
+    MEMORY = "in the memory of this machine"
+    ELSEWHERE = "on other machines, or where they put it"
+
+
+class Run(Protocol):
+    """A runner that was started."""
+
+    def run(self, work: Work, trace_path: str) -> None:
+        """Does some work, to its end unless the runner leaves early.
+
+        Args:
+          work: What to do.
+          trace_path: Where the whole trace of an error is written.
+
+        Raises:
+          RunError: if it fails.
+        """
+
+
+class Runner(Protocol):
+    """Does the work of a command."""
+
+    @property
+    def shuffle(self) -> Shuffle:
+        """Where text lies that is dealt out to shards."""
+
+    @property
+    def leaves_early(self) -> str | None:
+        """The message of a run that does not wait for the shards, None if it waits."""
+
+    def spills(self, output: str, text_bytes: float) -> str:
+        """Returns what is needed of a disk besides the output, in words, "" if nothing is."""
+
+    def started(self, paths: Iterable[str]) -> contextlib.AbstractContextManager[Run]:
+        """Starts it, for work on files with these paths; it ends when the context is left.
+
+        A thread of the caller is better started later: workers may be forked here.
+        """
