@@ -135,7 +135,10 @@ class LocalRun:
                 wanted=work.wanted,
                 beam_args=self.beam_args,
             )
-            tallies = list(self.team.run(read, longest_first(work.ranges)))
+            tallies = []
+            for tally in self.team.run(read, longest_first(work.ranges)):
+                tallies.append(tally)
+                work.reading(len(tallies) / len(work.ranges))
             if work.record:
                 _record(work, folder, tallies)
             if work.wanted:
