@@ -17,6 +17,7 @@ from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus
 from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.storage import join, open_file
 from transforms.files.work_folder import read_bytes
+from transforms.kernels.compiled import interpreted
 
 ADVICE = "run shardmill verify for a full check"
 
@@ -79,11 +80,30 @@ class Shard:
         Raises:
           DamagedError: if they cannot.
         """
+        return self._checked(self._read(number))
+
+    def get_row(self, number: int) -> pa.RecordBatch:
+        """Returns a record batch of one row, which can be decoded.
+
+        Raises:
+          DamagedError: if there is no such row, or it cannot.
+        """
+        # All record batches have as many rows as the first, but the last may have fewer.
+        size = max(self._read(0).num_rows, 1)
+        row = self._read(number // size).slice(number % size, 1)
+        if not row.num_rows:
+            raise DamagedError(f"{self.path} has no row {number}, against its manifest")
+        with interpreted():
+            return self._checked(row)
+
+    def _read(self, number: int) -> pa.RecordBatch:
         try:
-            batch = self.reader.get_batch(number)
+            return self.reader.get_batch(number)
         except (pa.ArrowException, OSError, IndexError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise DamagedError(f"{self.path} is damaged: {reason}; {ADVICE}") from error
+
+    def _checked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         check_batch(batch, self.path, self.corpus.stored_as, self.corpus.vocabulary)
         return batch
 

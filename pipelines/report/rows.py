@@ -10,13 +10,13 @@ from tokenizers import Tokenizer
 from pipelines.folder.corpus import open_shard
 from pipelines.report.row import KEPT, MASKED, RANDOM, SHUFFLED, Ordered, Row, Selected
 from pipelines.report.token_text import TokenText
-from schemas.checked_json import DamagedError
 from schemas.columns import DOCUMENTS, ENTITY_IDS, SENTENCES, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
 from transforms.arrays.marks import marked_spans
 from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
+from transforms.kernels.compiled import interpreted
 from transforms.objectives.recipe import Corruption
 
 
@@ -252,16 +252,11 @@ def read_rows(
     decoder = RowDecoder(corpus)
     rows: list[Row] = []
     with open_shard(corpus, shard) as reader:
-        # All record batches have as many rows as the first, but the last may have fewer.
-        size = reader.get_batch(0).num_rows if numbers else 1
         for number in numbers:
-            before, batch = (
-                reader.get_batch(each // size).slice(each % size, 1) if each >= 0 else None
-                for each in (number - 1, number)
-            )
-            if batch is None or not batch.num_rows:
-                raise DamagedError(f"{shard.path} has no row {number}, against its manifest")
-            rows.append(decoder.decode(shard.path, number, batch, copy, before))
+            before = reader.get_row(number - 1) if number else None
+            with interpreted():
+                row = decoder.decode(shard.path, number, reader.get_row(number), copy, before)
+            rows.append(row)
     return rows
 
 

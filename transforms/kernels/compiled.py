@@ -1,52 +1,94 @@
 """Compiles plain loops to machine code, once a machine.
 
 The loops stay what they are: with NUMBA_DISABLE_JIT=1 they run as Python, with the same results,
-since all of their arithmetic is of integers.
+since all of their arithmetic is of integers. Numba is imported when a loop is first called.
 
 The machine code is kept in a folder of the user, named by a hash of all kernels: Numba itself looks
 only at the file of the function that is called, not at those of the functions that it calls.
 """
 
 import contextlib
+import contextvars
 import functools
 import hashlib
+import importlib.metadata
 import os
 import stat
 import sys
 import tempfile
-import threading
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
-import platformdirs
-from filelock import FileLock
-from numba.core import event
-
-# Numba makes its settings when it is imported, so no type checker sees them.
-_config: Any = numba.config
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def compiled(function: _Function) -> _Function:
-    """Returns a function that is compiled when it is first called with arguments of some types.
+    """Returns a function that is compiled when it is first called with arguments of some types."""
+    return cast(_Function, _Loop(cast(types.FunctionType, function)))
 
-    Numba's cache is not made for several processes that add to it at once: one may find the machine
-    code of other types under its own. So they take turns, and who comes second finds what the first
-    one compiled.
+
+_interpreting = contextvars.ContextVar("_interpreting", default=False)
+
+
+@contextlib.contextmanager
+def interpreted() -> Iterator[None]:
+    """Runs loops as Python meanwhile: for a few rows, Numba takes longer to import than they do."""
+    token = _interpreting.set(True)
+    try:
+        yield
+    finally:
+        _interpreting.reset(token)
+
+
+class _Loop:
+    """A loop, as Python and as machine code.
+
+    Attributes:
+      py_func: As Python.
     """
-    if _config.DISABLE_JIT:
-        return _wrapping(function)
-    folder = kernel_folder()
-    with _caching_in(folder):
-        made: Any = numba.njit(cache=folder is not None, nogil=True)(function)
-    _notify_once()
-    if folder is not None:
-        made.compile = _taking_turns(made.compile, str(folder / "lock"))
-    return cast(_Function, made)
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.py_func = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: object) -> object:
+        if _interpreting.get() or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+            # Unsigned integers wrap around in silence, as in machine code.
+            with np.errstate(over="ignore"):
+                return self.py_func(*arguments)
+        return self.machine_code(*arguments)
+
+    @functools.cached_property
+    def machine_code(self) -> Any:
+        """What Numba makes of it.
+
+        Numba's cache is not made for several processes that add to it at once: one may find the
+        machine code of other types under its own. So they take turns, and who comes second finds
+        what the first one compiled.
+        """
+        import numba
+        from numba.core import event
+
+        _notify_once(event)
+        names = self.py_func.__globals__
+        used = {name: names[name] for name in self.py_func.__code__.co_names if name in names}
+        inner = {name: each.machine_code for name, each in used.items() if isinstance(each, _Loop)}
+        function = types.FunctionType(
+            self.py_func.__code__,
+            {**names, **inner},
+            self.py_func.__name__,
+            self.py_func.__defaults__,
+        )
+        folder = kernel_folder()
+        with _caching_in(numba.config, folder):
+            made = numba.njit(cache=folder is not None, nogil=True)(function)
+        if folder is not None:
+            made.compile = _taking_turns(made.compile, str(folder / "lock"))
+        return made
 
 
 @functools.cache
@@ -58,6 +100,8 @@ def kernel_folder() -> Path | None:
     """
     name = f"kernels-{_digest()}"
     own = f"shardmill-{getattr(os, 'getuid', lambda: 0)()}"
+    import platformdirs
+
     bases = [Path(platformdirs.user_cache_dir("shardmill")), Path(tempfile.gettempdir(), own)]
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         bases.insert(0, Path(given))
@@ -82,21 +126,22 @@ def _is_usable(base: Path, name: str) -> bool:
 
 def _digest() -> str:
     """Returns a hash of all kernels, and of what compiles them."""
-    found = hashlib.blake2b(f"{numba.__version__} {np.__version__}".encode(), digest_size=8)
+    versions = " ".join(map(importlib.metadata.version, ("numba", "numpy")))
+    found = hashlib.blake2b(versions.encode(), digest_size=8)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()
 
 
 @contextlib.contextmanager
-def _caching_in(folder: Path | None) -> Iterator[None]:
+def _caching_in(config: Any, folder: Path | None) -> Iterator[None]:
     """Makes functions that are decorated meanwhile keep their machine code in a folder."""
-    before = _config.CACHE_DIR
-    _config.CACHE_DIR = "" if folder is None else str(folder)
+    before = config.CACHE_DIR
+    config.CACHE_DIR = "" if folder is None else str(folder)
     try:
         yield
     finally:
-        _config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 def _taking_turns(compile_one: Callable[[Any], Any], path: str) -> Callable[[Any], Any]:
@@ -110,41 +155,29 @@ def _taking_turns(compile_one: Callable[[Any], Any], path: str) -> Callable[[Any
 
 
 @functools.cache
-def _lock(path: str) -> FileLock:
+def _lock(path: str) -> Any:
+    from filelock import FileLock
+
     return FileLock(path, thread_local=False)
 
 
-def _wrapping(function: _Function) -> _Function:
-    """Returns a function whose unsigned integers wrap around in silence, as in machine code."""
-
-    @functools.wraps(function)
-    def wrapping(*arguments: object) -> object:
-        with np.errstate(over="ignore"):
-            return function(*arguments)
-
-    return cast(_Function, wrapping)
-
-
-class _Notice(event.Listener):
-    """Says in one line that compiling has begun."""
-
-    def __init__(self) -> None:
-        self._said = threading.Event()
-
-    def on_start(self, event: event.Event) -> None:
-        module = event.data["dispatcher"].py_func.__module__
-        if not self._said.is_set() and module.startswith(__package__):
-            self._said.set()
-            folder = kernel_folder()
-            kept = f"kept in {folder}" if folder else "there is no folder to keep them in"
-            sys.stderr.write(f"compiling inner loops, once ({kept})\n")
-            sys.stderr.flush()
-
-    def on_end(self, event: event.Event) -> None:
-        pass
-
-
 @functools.cache
-def _notify_once() -> None:
-    register: Any = event.register
-    register("numba:compile", _Notice())
+def _notify_once(event: Any) -> None:
+    """Makes Numba say in one line that compiling has begun."""
+    said = False
+
+    class Notice(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            nonlocal said
+            module = event.data["dispatcher"].py_func.__module__
+            if not said and module.startswith(__package__):
+                said = True
+                folder = kernel_folder()
+                kept = f"kept in {folder}" if folder else "there is no folder to keep them in"
+                sys.stderr.write(f"compiling inner loops, once ({kept})\n")
+                sys.stderr.flush()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    event.register("numba:compile", Notice())

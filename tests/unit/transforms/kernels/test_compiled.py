@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 
 from transforms.kernels import compiled as module
@@ -58,6 +59,28 @@ def test_machine_code_is_kept_once_and_told_once(tmp_path: Path) -> None:
     assert draw(NUMBA_DISABLE_JIT="1") == (first, "")
 
 
+def test_numba_is_not_loaded_for_loops_that_are_interpreted() -> None:
+    code = """
+import sys
+import numpy as np
+from transforms.kernels.compiled import interpreted
+from transforms.kernels.draws import mixed, stream_of
+with interpreted():
+    print(int(mixed(stream_of(np.uint64(7), 3))), "numba" in sys.modules)
+print(int(mixed(np.uint64(stream_of(np.uint64(7), 3)))), "numba" in sys.modules)
+"""
+    printed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ).stdout
+    interpreted, machine = map(str.split, printed.splitlines())
+    assert interpreted[0] == machine[0]
+    assert (interpreted[1], machine[1]) == ("False", "True")
+
+
 def test_several_processes_fill_one_cache(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", DRAW]
@@ -79,7 +102,7 @@ def test_a_place_that_cannot_be_used_is_passed_over(
     taken = tmp_path / "file"
     taken.write_text("no folder")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(taken))
-    monkeypatch.setattr(module.platformdirs, "user_cache_dir", lambda _: str(taken / "cache"))
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda _: str(taken / "cache"))
     monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
     found = module.kernel_folder.__wrapped__()
     assert found is not None
