@@ -279,12 +279,21 @@ def special_tokens(
     ids: Ragged, second_starts: Int64, rules: RowRules, vocabulary: Vocabulary
 ) -> Bool:
     """Returns bool[T]: where the layout puts special tokens, whatever stands there."""
-    from transforms.kernels.units import mark_layout
-
-    layout, special = rules.layout, np.zeros(len(ids.values), np.bool_)
-    sizes = len(layout.prefix), len(layout.between), len(layout.suffix)
-    paired, always = rules.segments == 2, rules.min_segments == rules.segments
-    mark_layout(ids.offsets, second_starts, sizes, (paired, always), special)
+    layout = rules.layout
+    special = np.zeros(len(ids.values), np.bool_)
+    begins, ends = ids.offsets[:-1], ids.offsets[1:]
+    paired = np.full(len(begins), rules.segments == 2)
+    if rules.min_segments < rules.segments:
+        paired = second_starts < ends - begins
+    borders = [
+        (begins, len(layout.prefix), begins, ends),
+        (ends - len(layout.suffix), len(layout.suffix), begins, ends),
+    ]
+    between = begins + second_starts - len(layout.between)
+    borders.append((between[paired], len(layout.between), begins[paired], ends[paired]))
+    for first, count, low, high in borders:
+        for step in range(count):
+            special[np.minimum(np.maximum(first + step, low), high - 1)] = True
     for role in rules.inner_roles:
         special |= ids.values == vocabulary.roles[role]
     return special

@@ -24,7 +24,7 @@ def longest_row(offsets: Int64) -> np.int64:
 
 
 @compiled
-def empty_set(size: int) -> Array:
+def empty_set(size: int | np.int64) -> Array:
     """Returns an empty set of numbers below `size`, and of `size` itself."""
     return np.zeros((size >> 6) + 1, np.uint64)
 
@@ -79,7 +79,7 @@ def nth(numbers: Array, at: np.int64) -> np.int64:
 
 
 @compiled
-def keep_runs(numbers: Array, size: int, length: int) -> None:
+def keep_runs(numbers: Array, size: int, length: int | np.int64) -> None:
     """Keeps the numbers that begin runs of so many numbers of a set, at most 64.
 
     Example, length 2: of 1 2 3 7 8 remain 1 2 7.

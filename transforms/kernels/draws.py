@@ -46,6 +46,6 @@ def high_bits(bits: np.uint64) -> np.int64:
 
 
 @compiled
-def below(bits: np.uint64, bound: int) -> np.int64:
+def below(bits: np.uint64, bound: int | np.int64) -> np.int64:
     """Scales the other 32 of 64 random bits to [0, bound), uniform to within bound / 2**32."""
     return np.int64(((bits >> _S32) * np.uint64(bound)) >> _S32)

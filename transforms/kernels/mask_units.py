@@ -58,7 +58,7 @@ def select_each(
                 stage = stages[copy]
                 own = marks[stage, offsets[row] : offsets[row + 1]]
                 _, units = find_units(own, candidates, starts)
-            state, selected = stream_of(keys[copy], numbers[row]), 0
+            state, selected = stream_of(keys[copy], numbers[row]), np.int64(0)
             for unit in range(0, units, 2):
                 state += STEP
                 bits = mixed(state)
@@ -255,7 +255,7 @@ def select_trigrams(
                     continue
                 for token in range(place, place + 3):
                     add(chosen, token)
-                for other in range(max(place - 2, 0), place + 3):
+                for other in range(max(place - 2, np.int64(0)), place + 3):
                     left -= has(places, other)
                     remove(places, other)
                 rest -= 1

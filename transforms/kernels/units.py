@@ -120,38 +120,3 @@ def flag_positions(lists: tuple[Int64, Array], offsets: Int64, flags: Bool) -> N
     for row in range(len(offsets) - 1):
         for index in range(list_offsets[row], list_offsets[row + 1]):
             flags[offsets[row] + np.int64(positions[index])] = True
-
-
-@compiled
-def mark_layout(
-    offsets: Int64,
-    second_starts: Int64,
-    sizes: tuple[int, int, int],
-    paired: tuple[bool, bool],
-    special: Bool,
-) -> None:
-    """Marks where a layout puts special tokens; in a row that is too short, its first or last one.
-
-    Example, a row of 7 tokens whose second segment begins at 4, a special token before, one between
-    and one behind: 1 0 0 1 0 0 1.
-
-    Args:
-      offsets: int64[R + 1] of the rows.
-      second_starts: int64[R]; the row's length where there is no second segment.
-      sizes: Special tokens before, between and behind segments.
-      paired: Whether there may be two segments, and whether there always are.
-      special: bool[T], all false; is filled.
-    """
-    before, between, behind = sizes
-    for row in range(len(offsets) - 1):
-        begin, last = offsets[row], offsets[row + 1] - 1
-        if last < begin:
-            continue
-        for token in range(begin, begin + before):
-            special[min(token, last)] = True
-        for token in range(last + 1 - behind, last + 1):
-            special[max(token, begin)] = True
-        if paired[0] and (paired[1] or begin + second_starts[row] <= last):
-            second = begin + second_starts[row]
-            for token in range(second - between, second):
-                special[min(max(token, begin), last)] = True
