@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Bool
+from transforms.arrays.ragged import read_only
 from transforms.arrays.spans import PERMUTATIONS, TRIGRAM
 from transforms.contract.oracle import Findings, Oracle, breach, uniformity
 from transforms.contract.stored import StoredBatch
@@ -17,29 +17,27 @@ def examine_shuffling(batch: StoredBatch, *, identity: bool) -> Findings:
       batch: Rows.
       identity: Trigrams may be left as they are.
     """
-    size = len(batch.seen) // TRIGRAM * TRIGRAM
-    original = batch.original[:size].reshape(-1, TRIGRAM)
-    seen = batch.seen[:size].reshape(-1, TRIGRAM)
-    others = (np.sort(original, axis=1) != np.sort(seen, axis=1)).any(axis=1)
-    differ = (
-        (original[:, 0] != original[:, 1])
-        & (original[:, 1] != original[:, 2])
-        & (original[:, 0] != original[:, 2])
-    ) & ~others
-    orders = original[differ][:, PERMUTATIONS] == seen[differ][:, None]
-    order = np.argmax(orders.all(axis=2), axis=1)
-    counts = np.bincount(order, minlength=len(PERMUTATIONS))
+    from transforms.kernels.stored_runs import count_orders
+
+    counts, wrong = np.zeros(len(PERMUTATIONS), np.int64), np.empty((len(batch), 2), np.bool_)
+    positions, offsets = batch.lists
+    changed = count_orders(
+        (positions, read_only(batch.seen), offsets),
+        batch.rows(batch.ids),
+        batch.copies,
+        read_only(PERMUTATIONS),
+        counts,
+        wrong,
+    )
     found = Findings(
         {
-            "shuffle.windows": len(seen),
-            "shuffle.changed": int(np.count_nonzero(original != seen)),
-            **{f"shuffle.order_{n + 1}": int(count) for n, count in enumerate(counts)},
+            "shuffle.windows": len(batch.seen) // TRIGRAM,
+            "shuffle.changed": int(changed),
+            **{f"shuffle.order_{n + 1}": count for n, count in enumerate(counts.tolist())},
         }
-    ) + breach("a trigram does not hold its own tokens", _rows(batch, others))
+    ) + breach("a trigram does not hold its own tokens", wrong[:, 0])
     if not identity:
-        same = np.zeros(len(seen), np.bool_)
-        same[differ] = order == 0
-        found += breach("a trigram is left in its order", _rows(batch, same))
+        found += breach("a trigram is left in its order", wrong[:, 1])
     return found
 
 
@@ -49,8 +47,3 @@ def shuffling_oracles(totals: Mapping[str, int], *, identity: bool) -> list[Orac
     allowed = counts if identity else counts[1:]
     name = "every order of three tokens is as likely as every other"
     return [uniformity(name, allowed, [1] * len(allowed))]
-
-
-def _rows(batch: StoredBatch, trigrams: Bool) -> Bool:
-    """Returns bool[R]: the rows that have one of these trigrams."""
-    return batch.rows_with(TRIGRAM * np.flatnonzero(trigrams))

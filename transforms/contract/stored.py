@@ -164,8 +164,8 @@ class StoredBatch:
         """The positions and offsets of `selected`, for compiled loops."""
         return read_only(self.selected.values), read_only(self.selected.offsets)
 
-    def rows(self, *columns: Array) -> tuple[Array, ...]:
-        """Returns columns of tokens and then the offsets of rows, for compiled loops."""
+    def rows(self, *columns: Array) -> Any:
+        """Returns a tuple of columns of tokens and the offsets of rows, for compiled loops."""
         return (*map(read_only, columns), read_only(self.offsets))
 
     @functools.cached_property

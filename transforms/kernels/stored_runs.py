@@ -185,3 +185,62 @@ def count_runs(
                 never |= _count_drawn(instead[begin:end], own_same, vocabulary, buckets)
         wrong[row, 0], wrong[row, 1] = partly, never
     return single
+
+
+@compiled
+def _order_of(original: Array, seen: Array, orders: Int64) -> int:
+    """Returns the number of the first order that makes what is seen of a trigram; -1 if none."""
+    for number in range(len(orders)):
+        one, two, three = orders[number]
+        if seen[0] == original[one] and seen[1] == original[two] and seen[2] == original[three]:
+            return number
+    return -1
+
+
+@compiled
+def count_orders(
+    lists: tuple[Array, Array, Int64],
+    rows: tuple[Array, Int64],
+    copies: int,
+    orders: Int64,
+    counts: Int64,
+    wrong: Bool,
+) -> int:
+    """Counts the orders that trigrams are in, where their three tokens differ.
+
+    Example, a row of ids 5 6 7 and the positions 0 1 2, seen as 7 5 6: the order [2, 0, 1].
+
+    Args:
+      lists: Positions, [P] ids seen there, and offsets.
+      rows: [T] ids, and int64[R + 1], the offsets of rows.
+      copies: C.
+      orders: int64[6, 3]; the orders, the identity first.
+      counts: int64[6]; is increased.
+      wrong: bool[R, 2]; is filled: a trigram does not hold its own tokens; one whose tokens differ
+        is in its order.
+
+    Returns:
+      How many tokens are not the original.
+    """
+    positions, seen, offsets = lists
+    ids, row_offsets = rows
+    original = np.empty(3, ids.dtype)
+    changed = 0
+    for row in range(len(row_offsets) - 1):
+        own = ids[row_offsets[row] : row_offsets[row + 1]]
+        strange, same = False, False
+        for number in range(row * copies, (row + 1) * copies):
+            for begin in range(offsets[number], offsets[number + 1] - 2, 3):
+                instead = seen[begin : begin + 3]
+                for step in range(3):
+                    original[step] = own[min(np.int64(positions[begin + step]), len(own) - 1)]
+                    changed += original[step] != instead[step]
+                order = _order_of(original, instead, orders)
+                one, two, three = original
+                if order < 0:
+                    strange = True
+                elif one != two and two != three and one != three:
+                    counts[order] += 1
+                    same |= order == 0
+        wrong[row, 0], wrong[row, 1] = strange, same
+    return changed

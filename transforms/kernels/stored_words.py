@@ -131,7 +131,8 @@ def _place_text(special: Bool, starts: Bool, place: Int64, links: Bool, firsts: 
       special: bool[L]; special tokens.
       starts: bool[L]; word starts.
       place: int64[L]; is filled with places in the text; its length for special tokens.
-      links: bool[at least the text]; is filled: a token continues the word before it.
+      links: bool[at least the text and 2]; is filled: a token continues the word before it. None
+        does behind the text.
       firsts: int64[at least words and 1]; is filled with the places where words begin, and with the
         length of the text.
 
@@ -151,26 +152,30 @@ def _place_text(special: Bool, starts: Bool, place: Int64, links: Bool, firsts: 
         if special[token]:
             place[token] = size
     firsts[words] = size
+    links[size] = links[size + 1] = False
     return words
 
 
 @compiled
-def _select(positions: Array, place: Int64, chosen: Bool) -> None:
-    """Marks the places of selected tokens, and nothing else."""
-    chosen[:] = False
+def _select(positions: Array, place: Int64, chosen: Bool, value: bool) -> None:
+    """Sets the marks of the places of selected tokens."""
     for index in range(len(positions)):
         position = np.int64(positions[index])
         if position < len(place):
-            chosen[place[position]] = True
+            chosen[place[position]] = value
 
 
 @compiled
-def _cuts_a_word(links: Bool, chosen: Bool) -> bool:
-    """Returns whether one of two neighbours in a word is selected and the other is not."""
+def _cuts_a_word(positions: Array, place: Int64, links: Bool, chosen: Bool) -> bool:
+    """Returns whether a selected token has a neighbour in its word that is not selected."""
     cut = False
-    before, after, linked = chosen[:-1], chosen[1:], links[1:]
-    for token in range(len(linked)):
-        cut |= linked[token] & (before[token] != after[token])
+    for index in range(len(positions)):
+        position = np.int64(positions[index])
+        if position < len(place):
+            at = place[position]
+            # The first token of a row has no link to the one before it.
+            cut |= links[at] & (not chosen[max(at - 1, 0)])
+            cut |= links[at + 1] & (not chosen[at + 1])
     return cut
 
 
@@ -218,17 +223,17 @@ def check_words(
     for row in range(len(row_offsets) - 1):
         longest = max(longest, row_offsets[row + 1] - row_offsets[row])
     places, firsts = np.empty(longest, np.int64), np.empty(longest + 1, np.int64)
-    links, marks = np.empty(longest, np.bool_), np.empty(longest + 1, np.bool_)
+    links, chosen = np.empty(longest + 2, np.bool_), np.zeros(longest + 2, np.bool_)
     for row in range(len(row_offsets) - 1):
         begin, end = row_offsets[row], row_offsets[row + 1]
         place = places[: end - begin]
         words = _place_text(special[begin:end], starts[begin:end], place, links, firsts)
-        size = firsts[words]
-        chosen = marks[: size + 1]
         partly, passed = False, False
         for number in range(row * copies, (row + 1) * copies):
-            _select(positions[offsets[number] : offsets[number + 1]], place, chosen)
-            partly |= _cuts_a_word(links[:size], chosen)
+            here = positions[offsets[number] : offsets[number + 1]]
+            _select(here, place, chosen, True)
+            partly |= _cuts_a_word(here, place, links, chosen)
             if left[number] > 0:
                 passed |= _passes_over(firsts[: words + 1], chosen, left[number], run)
+            _select(here, place, chosen, False)
         wrong[row, 0], wrong[row, 1] = partly, passed

@@ -17,6 +17,7 @@ import pytest
 from schemas.records import Array
 from tests.support.loops import both_ways
 from transforms.arrays.ragged import offsets_of, read_only
+from transforms.arrays.spans import PERMUTATIONS
 from transforms.kernels import stored_lists, stored_runs, stored_sample, stored_words
 
 Loop = Callable[..., Any]
@@ -196,3 +197,16 @@ def test_the_first_units_of_segments_are_left_out(sample: Loop) -> None:
     # Tokens 2 and 3 of row 0, and 2 of row 1.
     assert sample(*arguments) == 3
     assert found[1].tolist() == [2, 500_000 + 1_000_000, 2, 2]
+
+
+@pytest.mark.parametrize("count", both_ways(stored_runs.count_orders))
+def test_orders_of_trigrams_are_counted(count: Loop) -> None:
+    positions, offsets = lists([1, 2, 3], [1, 2, 3], [0, 1, 2], [1, 2, 3])
+    # 5 6 7 as 7 5 6, and left; 1 9 10 with an id of its own; 9 10 1 as 10 9 1.
+    seen = np.array([7, 5, 6, 5, 6, 7, 1, 9, 11, 10, 9, 1], np.uint16)
+    counts, wrong = np.zeros(6, np.int64), np.empty((2, 2), np.bool_)
+    given = positions, read_only(seen), offsets
+    changed = count(given, (IDS, OFFSETS), 2, read_only(PERMUTATIONS), counts, wrong)
+    assert changed == 3 + 1 + 2
+    assert counts.tolist() == [1, 0, 1, 0, 1, 0]
+    assert wrong.tolist() == [[False, True], [True, False]]
