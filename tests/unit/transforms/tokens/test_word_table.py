@@ -6,7 +6,7 @@ from schemas.records import Int64
 from schemas.token_kinds import token_kinds
 from tests.oracles.encoding import byte_level_bpe, unigram, word_piece
 from transforms.tokens import word_table
-from transforms.tokens.splitting import Splitting
+from transforms.tokens.splitting import Splitting, find_splitting
 from transforms.tokens.tokenize_text import load_tokenizer
 from transforms.tokens.word_encoder import Pieces, WordEncoder, find_separator, pieces_of
 from transforms.tokens.word_table import WordTable
@@ -122,9 +122,9 @@ def test_a_table_forgets_words_that_could_not_be_encoded(monkeypatch: pytest.Mon
     table = table_of()
     monkeypatch.setattr(table._encoder, "encode", lambda words: words[len(words)])
     with pytest.raises(IndexError):
-        look_up(table, "the cat")
+        look_up(table, "the 中")
     monkeypatch.undo()
-    assert look_up(table, "cat the")[0] == [[67, 66]]
+    assert look_up(table, "中 the")[0] == [[51, 66]]
 
 
 def test_pieces_know_their_bytes_and_pre_tokens() -> None:
@@ -161,7 +161,9 @@ def test_words_whose_sentence_must_be_encoded_whole() -> None:
 def test_a_word_with_an_added_token_needs_its_sentence() -> None:
     tokenizer = word_piece()
     tokenizer.add_tokens(["zq"])
-    table = WordTable(load_tokenizer(tokenizer.to_str()), WORD_PIECE)
+    splitting = find_splitting(tokenizer)
+    assert splitting is not None
+    table = WordTable(load_tokenizer(tokenizer.to_str()), splitting)
     found = table.look_up(*sentences_of("the", " zqs", "[CLS]", "中"))
     assert table.count(found)[1].tolist() == [False, True, False, False]
 
