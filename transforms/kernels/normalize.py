@@ -72,7 +72,7 @@ def normalize(
         begin, end, first, copied = at, ends[text], size, at
         composing = False
         # White space before the text would have been the run that it begins with.
-        before = WHITE
+        before = np.int64(WHITE)
         while at < end:
             kind = np.int64(kinds[data[at]])
             if kind + before < LOOK:
@@ -83,20 +83,20 @@ def normalize(
             if action <= COMPOSE:
                 composing |= action == COMPOSE
                 at += _width(data[at])
-                before = PLAIN
+                before = np.int64(PLAIN)
                 continue
             run = at - 1 if before == WHITE and at > begin else at
             # A line feed is less than a space.
-            strongest = min(_SPACE, np.int64(data[run])) if run < at else _SPACE
+            strongest = np.int64(data[run]) if run < at else np.int64(_SPACE)
             while at < end and action > COMPOSE:
                 strongest = min(strongest, action)
                 at += _width(data[at])
-                action = _action(data, at, actions) if at < end else LEAVE
+                action = _action(data, at, actions) if at < end else np.int64(LEAVE)
             size = _copy(data, copied, run, found, size)
             if size > first and at < end:
                 found[size] = strongest
                 size += 1
-            copied, before = at, PLAIN
+            copied, before = at, np.int64(PLAIN)
         changed[text] = copied > begin or (before == WHITE and end > begin)
         size = _copy(data, copied, end - 1 if before == WHITE and end > begin else end, found, size)
         found_ends[text], compose[text] = size, composing

@@ -41,7 +41,7 @@ def test_rows_of_words(find_rows: Callable[..., Any], slots: int) -> None:
         np.zeros(slots // 2 + 1, np.int64),
     )
     found = (np.zeros(36, np.int32), np.zeros(36, np.int32), np.zeros(4, np.int64))
-    kinds = words.byte_kinds(spaces=False, ideographs=True, punctuation=True)
+    kinds = words.byte_kinds(spaces=False, ideographs=True, punctuation=True, edges=False)
     state = np.zeros(4, np.int64)
     done = find_rows(data, borders, (kinds, ideograph_ranges(), MARKS), table, state, found)
     if slots == 4:
