@@ -59,7 +59,7 @@ def _point(text: Bytes, at: int) -> np.int64:
 
 @compiled
 def _class_at(text: Bytes, at: int, classes: Array) -> np.int64:
-    return np.int64(classes[min(_point(text, at), LAST_POINT)])
+    return np.int64(classes[min(int(_point(text, at)), LAST_POINT)])
 
 
 @compiled
@@ -166,7 +166,9 @@ def _is_full_width_number(text: Bytes, dot: int, classes: Array) -> bool:
 
 
 @compiled
-def _goes_on(text: Bytes, begin: int, end: int, after: int, opened: int, classes: Array) -> bool:
+def _goes_on(
+    text: Bytes, begin: int, end: int, after: int, opened: int | np.int64, classes: Array
+) -> bool:
     """Whether what stands around a run keeps any stop from ending a sentence."""
     spaced = text[after] == _SPACE
     before, next_class = _before(text, begin), _class_at(text, after + spaced, classes)
@@ -195,9 +197,9 @@ def _is_part(text: Bytes, begin: int, end: int, tables: tuple[Array, Array, Arra
 @compiled
 def _fits(
     text: Bytes,
-    run: tuple[int, int, int],
+    run: tuple[int, int, np.int64],
     after: int,
-    opened: int,
+    opened: int | np.int64,
     dots_first: bool,
     tables: tuple[Array, Array, Array],
 ) -> bool:
@@ -227,7 +229,7 @@ def _fits(
 @compiled
 def _ends_sentence(
     text: Bytes,
-    run: tuple[int, int, int],
+    run: tuple[int, int, np.int64],
     after: int,
     dots_first: bool,
     tables: tuple[Array, Array, Array],
@@ -294,7 +296,7 @@ def find_sentences(
                 found[count] = at
                 count += 1
         else:
-            first, last = at, 0
+            first, last = at, np.int64(0)
             dotted = False
             point = _point(text, at)
             dots_first = dots[point] != 0
@@ -302,7 +304,7 @@ def find_sentences(
             while point < len(kinds) and kinds[point] != 0:
                 kind = np.int64(kinds[point])
                 is_dot = kind in (PERIOD, WIDE_PERIOD)
-                last = ELLIPSIS if is_dot and dotted else kind
+                last = np.int64(ELLIPSIS) if is_dot and dotted else kind
                 dotted = is_dot
                 at += _size(text[at])
                 point = _point(text, at)

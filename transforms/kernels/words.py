@@ -11,8 +11,9 @@ from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
 
 # What a byte means for where words begin and end, see `byte_kinds`.
-PART, GAP, SPACE, WIDE, ALONE = range(5)
+PART, GAP, SPACE, WIDE, ALONE, EDGE, QUOTE = range(7)
 
+_PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _HALF, _EXACT = 7, 15
 # Words that are split off at a time, and then looked up. More than one, because Numba passes the
 # parts of each array one by one to a function that it does not inline.
@@ -23,23 +24,28 @@ _PRIME, _GOLDEN = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 _NONE, _SHIFT = np.uint64(0), np.uint64(36)
 
 
-def byte_kinds(*, spaces: bool, ideographs: bool, punctuation: bool) -> Bytes:
+def byte_kinds(*, spaces: bool, ideographs: bool, punctuation: bool, edges: bool) -> Bytes:
     """Returns uint8[256]: what a byte means for where words begin and end.
 
     PART: nothing. GAP: no word has it, as a line end. SPACE: a word begins here. WIDE: the lead
     byte of what may be an ideograph or wide punctuation mark. ALONE: an ASCII punctuation mark.
+    EDGE: such a mark, too, but a word begins only between it and an ASCII letter or digit. QUOTE:
+    the apostrophe, where one begins only after a letter or digit: don|'t.
 
     Args:
       spaces: Whether a space is part of the word after it.
       ideographs: Whether ideographs are words.
       punctuation: Whether punctuation marks are words.
+      edges: Whether words begin between them and letters or digits.
     """
     kinds = np.full(256, PART, np.uint8)
     kinds[ord(" ")], kinds[ord("\n")] = SPACE if spaces else GAP, GAP
     if ideographs or punctuation:
         kinds[0xE2:] = WIDE
-    if punctuation:
-        kinds[np.frombuffer(b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", np.uint8)] = ALONE
+    if punctuation or edges:
+        kinds[np.frombuffer(_PUNCTUATION, np.uint8)] = ALONE if punctuation else EDGE
+    if edges:
+        kinds[ord("'")] = QUOTE
     return kinds
 
 
@@ -80,7 +86,9 @@ def _own_bytes(data: Bytes, at: int, end: int, ranges: Int64, marks: Int64, kind
 
 
 @compiled
-def _packed(key: np.uint64, rest: np.uint64, size: int, byte: np.uint64) -> tuple[Array, Array]:
+def _packed(
+    key: np.uint64, rest: np.uint64, size: int, byte: np.uint64
+) -> tuple[np.uint64, np.uint64]:
     """Adds a byte to the two numbers that stand for the first `size` bytes of a word.
 
     The numbers of "ab" are 0x6162 and 0; those of "abcdefgh" 0x61626364656667 and 0x68.
@@ -96,6 +104,18 @@ def _packed(key: np.uint64, rest: np.uint64, size: int, byte: np.uint64) -> tupl
 def _slot(key: np.uint64, rest: np.uint64, slots: int) -> np.int64:
     """Returns where to look for a word first."""
     return np.int64(((key ^ (rest * _PRIME)) * _GOLDEN) >> _SHIFT) & (slots - 1)
+
+
+@compiled
+def _begins_word(
+    data: Bytes, at: int, end: int, ranges: Int64, marks: Int64, before: int, kind: int
+) -> bool:
+    """Whether a word begins here, where there is no space, after a byte of the kind `before`."""
+    if kind in (WIDE, ALONE):
+        return _own_bytes(data, at, end, ranges, marks, kind) != 0
+    if kind == PART:
+        return before == EDGE and data[at] < 0x80
+    return before == PART and data[at - 1] < 0x80
 
 
 @compiled
@@ -133,15 +153,17 @@ def _read_words(
         at += 1
         if kind == GAP:
             continue
-        size = _own_bytes(data, begin, end, ranges, marks, kind) if kind >= WIDE else 0
+        own = kind in (WIDE, ALONE)
+        size = _own_bytes(data, begin, end, ranges, marks, kind) if own else 0
         last = begin + size if size > 0 else end
         key, rest = np.uint64(data[begin]), _NONE
         while at < last:
-            kind = kinds[data[at]]
-            if kind != PART and size <= 0:
-                own = _own_bytes(data, at, end, ranges, marks, kind) if kind >= WIDE else 1
-                if own != 0:
-                    break
+            before, kind = kind, kinds[data[at]]
+            border = kind in (GAP, SPACE)
+            if not border and (kind != PART or before == EDGE):
+                border = _begins_word(data, at, end, ranges, marks, before, kind)
+            if border and size <= 0:
+                break
             key, rest = _packed(key, rest, at - begin, np.uint64(data[at]))
             at += 1
         edges[2 * count], edges[2 * count + 1] = begin, at
@@ -285,7 +307,7 @@ def fill_slots(keys: Array, count: int, slots: Array) -> None:
 @compiled
 def _longest_piece(
     data: Bytes, at: int, end: int, slots: Array, keys: Array, arena: Bytes, firsts: Int64
-) -> tuple[int, int]:
+) -> tuple[int, int | np.int64]:
     """Returns where the longest piece ends that begins here, and its row; -1 if there is none."""
     key, rest, last, best = _NONE, _NONE, at, np.int64(-1)
     for after in range(at + 1, end + 1):
@@ -446,10 +468,10 @@ def find_word_starts(
     ds and ##d begins in no marked word, so 版 begins one (byte 3, the mark of byte 2 is before it),
     and 本 another: 1 0 1 1.
     """
-    token, cursor, begun = 0, np.int64(-1), 0
+    token, cursor, begun = 0, np.int64(-1), np.int64(0)
     for sentence in range(len(counts)):
         # The number of words that begin at or before the last token that continues no group.
-        last = -1
+        last = np.int64(-1)
         for index in range(counts[sentence]):
             place = min(at[token], np.int64(len(marks) - 1))
             while cursor < place:

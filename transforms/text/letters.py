@@ -6,7 +6,8 @@ import unicodedata
 import numpy as np
 
 from schemas.records import Array, Bytes, Int64
-from transforms.text.sentence_rules import CJK, LAST_POINT, character_classes
+from transforms.kernels.sentence_flags import CJK, LAST_POINT
+from transforms.text.sentence_rules import character_classes
 
 LETTER, NUMBER, MARK = 1, 2, 3
 

@@ -23,9 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
-Positions: TypeAlias = npt.NDArray[np.int64]
 
-_COMPOSE, _LF, _SPACE = 0x01, 0x0A, 0x20
+_LF, _SPACE = 0x0A, 0x20
 _LINE_ENDS = (0x0085, 0x2028, 0x2029)
 _SPACES = (0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
 
@@ -34,45 +33,44 @@ LINE_ENDS = "\n\r" + "".join(map(chr, _LINE_ENDS))
 WHITE = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA0), *_LINE_ENDS, *_SPACES)))
 """The characters that become a space or a line end."""
 
-# 0xFF never occurs in UTF-8, so it separates texts while they may still contain control characters.
-# Then NUL does: `_collapse` relies on NUL < LF < space.
-_OUTER, _SEPARATOR = b"\xff", b"\x00"
-
-
-def _single_bytes() -> bytes:
-    """Returns the translation table of bytes: controls to LF or space, the separator to NUL."""
-    table = bytearray(range(256))
-    table[:_SPACE] = b" " * _SPACE
-    table[0x7F] = _SPACE
-    table[_LF] = table[0x0D] = _LF
-    table[0xFF] = 0
-    return bytes(table)
-
 
 @functools.cache
 def _actions() -> Bytes:
     """Returns uint8[0x10000]: the action for each code point below U+10000.
 
-    The action is the byte that replaces the character; or `_COMPOSE` if composing may change a text
-    that contains it; or 0. A text of characters with action 0 is in form C: they are starters, do
+    The action is the byte that replaces the character; or `COMPOSE` if composing may change a text
+    that contains it; or `LEAVE`. A text of characters to leave is in form C: they are starters, do
     not decompose, and are not the second part of a composition.
     """
-    table = np.zeros(0x10000, np.uint8)
+    from transforms.kernels.normalize import COMPOSE, LEAVE
+
+    table = np.full(0x10000, LEAVE, np.uint8)
     for code in range(0x80, 0x10000):
         character = chr(code)
         if unicodedata.combining(character) or not unicodedata.is_normalized("NFC", character):
-            table[code] = _COMPOSE
+            table[code] = COMPOSE
         parts = unicodedata.decomposition(character).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
-            table[int(parts[1], 16)] = _COMPOSE
-    table[0x1100:0x1200] = _COMPOSE  # Hangul is composed by arithmetic, not by decompositions.
-    table[0x80:0xA0] = _SPACE
+            table[int(parts[1], 16)] = COMPOSE
+    table[0x1100:0x1200] = COMPOSE  # Hangul is composed by arithmetic, not by decompositions.
+    table[: _SPACE + 1] = table[0x7F:0xA0] = _SPACE
     table[list(_SPACES)] = _SPACE
-    table[list(_LINE_ENDS)] = _LF
+    table[[_LF, 0x0D, *_LINE_ENDS]] = _LF
     return table
 
 
-_SINGLE_BYTES = _single_bytes()
+@functools.cache
+def _kinds() -> Bytes:
+    """Returns uint8[256]: what a byte may need, see `transforms.kernels.normalize`."""
+    from transforms.kernels.normalize import LOOK, PLAIN, WHITE
+
+    kinds = np.full(256, PLAIN, np.uint8)
+    kinds[:_SPACE] = kinds[0x7F] = LOOK
+    kinds[[_LF, _SPACE]] = WHITE
+    kinds[0xC2:] = LOOK
+    # Ideographs, Hangul syllables and private use.
+    kinds[0xE4:0xEA] = kinds[0xEB:0xEF] = PLAIN
+    return kinds
 
 
 def normalize_texts(texts: Sequence[bytes]) -> list[bytes]:
@@ -89,77 +87,19 @@ def normalize_texts(texts: Sequence[bytes]) -> list[bytes]:
     Returns:
       The normalised texts in the same order; b"" for a text that is only white space.
     """
-    joined = bytearray(_OUTER).join([b"", *texts, b""]).translate(_SINGLE_BYTES)
-    characters = np.frombuffer(joined, np.uint8)
-    uncomposed = np.empty(0, np.int64) if joined.isascii() else _blank_wide_spaces(characters)
-    if len(uncomposed):
-        separators = np.flatnonzero(characters == 0)
-        uncomposed = np.unique(np.searchsorted(separators, uncomposed) - 1)
-    normalized = _collapse(characters).tobytes().split(_SEPARATOR)[1:-1]
-    for index in uncomposed.tolist():
+    from transforms.kernels.normalize import normalize
+
+    data = np.frombuffer(bytearray().join(texts), np.uint8)
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    found, found_ends = np.empty(len(data), np.uint8), np.empty(len(ends), np.int64)
+    changed, compose = np.empty(len(ends), np.bool_), np.empty(len(ends), np.bool_)
+    normalize(data, ends, _kinds(), _actions(), found, found_ends, changed, compose)
+    normalized, begins = list(texts), np.append(0, found_ends)
+    for index in np.flatnonzero(changed).tolist():
+        normalized[index] = found[begins[index] : begins[index + 1]].tobytes()
+    for index in np.flatnonzero(compose).tolist():
         normalized[index] = _compose(normalized[index])
     return normalized
-
-
-def _blank_wide_spaces(characters: Bytes) -> Positions:
-    """Overwrites each byte of non-ASCII white space and controls with a space or LF, in place.
-
-    Returns:
-      Positions of the characters that composing may change.
-    """
-    two = np.flatnonzero((characters - np.uint8(0xC2)) <= 0xDF - 0xC2)
-    # Three-byte sequences with other lead bytes are ideographs, Hangul syllables or private use.
-    wanted = (characters - np.uint8(0xE0)) <= 0xE3 - 0xE0
-    wanted |= (characters == 0xEA) | (characters == 0xEF)
-    three = np.flatnonzero(wanted)
-    four = np.flatnonzero(characters >= 0xF0)
-    beyond = _code_points(characters, four, 4)
-    # Between these are pictographs, and ideographs up to the compatibility ideographs.
-    unsafe = four[(beyond < 0x1F000) | (beyond >= 0x2F800)]
-    return np.concatenate([_act(characters, two, 2), _act(characters, three, 3), unsafe])
-
-
-def _act(characters: Bytes, positions: Positions, width: int) -> Positions:
-    """Overwrites white space among these sequences; returns the positions that need composing."""
-    action = _actions()[_code_points(characters, positions, width)]
-    acting = np.flatnonzero(action)
-    positions, action = positions[acting], action[acting]
-    blank = action > _COMPOSE
-    for step in range(width):
-        characters[positions[blank] + step] = action[blank]
-    return positions[~blank]
-
-
-def _code_points(characters: Bytes, positions: Positions, width: int) -> npt.NDArray[np.int32]:
-    """Decodes the UTF-8 sequences of `width` bytes that begin at these positions."""
-    code = (characters[positions] & (0x7F >> width)).astype(np.int32)
-    for step in range(1, width):
-        code = (code << 6) | (characters[positions + step] & 0x3F)
-    return code
-
-
-def _collapse(characters: Bytes) -> Bytes:
-    r"""Reduces each run of white space to its separators, or else one LF, or else one space.
-
-    >>> _collapse(np.frombuffer(b"\0 a  b \n c \0", np.uint8).copy()).tobytes()
-    b'\x00a b\nc\x00'
-    """
-    white = characters <= _SPACE
-    paired = white[1:] & white[:-1]
-    if not paired.any():
-        return characters
-    in_run = np.zeros(len(characters), np.bool_)
-    in_run[1:] = paired
-    in_run[:-1] |= paired
-    positions = np.flatnonzero(in_run)
-    first = np.diff(positions, prepend=-2) != 1
-    values = characters[positions]
-    # NUL < LF < space, so the minimum of a run is what it is reduced to.
-    strongest = np.minimum.reduceat(values, np.flatnonzero(first))[np.cumsum(first) - 1]
-    kept = np.where(strongest == 0, values == 0, first)
-    characters[positions] = strongest
-    in_run[positions] = ~kept
-    return characters[~in_run]
 
 
 def _compose(text: bytes) -> bytes:

@@ -52,11 +52,14 @@ class Splitting:
       isolate_punctuation: So is every ASCII punctuation mark, and every one of `WIDE_MARKS`.
       space_counts: The number of spaces matters. So a word whose normalised form has white space
         other than the space before it cannot be encoded without its sentence.
+      cut_at_punctuation: There is a border between ASCII letters or digits and ASCII punctuation
+        marks, but not always after an apostrophe: don|'t.
     """
 
     isolate_ideographs: bool
     isolate_punctuation: bool
     space_counts: bool
+    cut_at_punctuation: bool = False
 
 
 def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
@@ -74,11 +77,12 @@ def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
         return None
     if not all(_within_word(token, tokenizer) for token in description["added_tokens"]):
         return None
+    plain = all(token["special"] for token in description["added_tokens"])
     return Splitting(
         isolate_ideographs=_isolates_ideographs(normalizers),
-        isolate_punctuation=_isolates_punctuation(normalizers, pre_tokenizers)
-        and all(token["special"] for token in description["added_tokens"]),
+        isolate_punctuation=plain and _isolates_punctuation(normalizers, pre_tokenizers),
         space_counts=_first_at_space(pre_tokenizers)["type"] not in _CUT_AT_SPACE,
+        cut_at_punctuation=plain and _cuts_at_punctuation(normalizers, pre_tokenizers),
     )
 
 
@@ -146,6 +150,17 @@ def _isolates_punctuation(normalizers: list[Step], pre_tokenizers: list[Step]) -
     """Whether the tokenizer is BERT's, which changes every character by itself, and no mark."""
     kinds = [step["type"] for step in (*normalizers, *pre_tokenizers)]
     return kinds in (["BertNormalizer", "BertPreTokenizer"], ["BertPreTokenizer"])
+
+
+def _cuts_at_punctuation(normalizers: list[Step], pre_tokenizers: list[Step]) -> bool:
+    r"""Whether the tokenizer is GPT-2's, whose pattern ends runs of letters, digits and others.
+
+    That is 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+.
+    """
+    if normalizers or len(pre_tokenizers) != 1:
+        return False
+    [step] = pre_tokenizers
+    return step["type"] == "ByteLevel" and not step["add_prefix_space"]
 
 
 def _within_word(token: Step, tokenizer: Tokenizer) -> bool:

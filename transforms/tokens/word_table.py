@@ -75,6 +75,7 @@ class WordTable:
             spaces=splitting.space_counts,
             ideographs=splitting.isolate_ideographs,
             punctuation=splitting.isolate_punctuation,
+            edges=splitting.cut_at_punctuation,
         )
         none = np.empty(0, np.int64)
         self._splitting = (

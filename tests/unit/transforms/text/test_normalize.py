@@ -2,7 +2,10 @@ import sys
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from transforms.kernels import normalize as kernel
 from transforms.text.normalize import normalize_texts
 
 
@@ -34,6 +37,39 @@ def normalize(text: str) -> str:
 )
 def test_normalizes(text: str, normalized: str) -> None:
     assert normalize(text) == normalized
+
+
+def slowly(text: str) -> str:
+    """The definition, step by step."""
+    text = "".join(
+        expected(character) if expected(character) in (" ", "\n") else character
+        for character in text.replace("\r\n", "\n")
+    )
+    lines = [" ".join(filter(None, line.split(" "))) for line in text.split("\n")]
+    return unicodedata.normalize("NFC", "\n".join(filter(None, lines)))
+
+
+AWKWARD = st.sampled_from(
+    [
+        *("a", "b", " ", "\n", "\r", "\t", "\x00", "\x7f", "\x85", "\xa0", "é", "\u2028", "\u3000"),
+        *("\u200b", "中", "\u0301", "\u3099", "か", "각", "\u1161", "\uf900", "😀", "\U0002f800"),
+        *("\U0001d15e", "word", "  ", "\r\n"),
+    ]
+)
+TEXTS = st.lists(
+    st.lists(AWKWARD, max_size=12).map("".join) | st.text(st.characters(codec="utf-8")), max_size=4
+)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@given(texts=TEXTS)
+def test_texts_are_as_defined(compiled: bool, texts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if not compiled:
+            loop = kernel.normalize
+            patch.setattr(kernel, "normalize", getattr(loop, "py_func", loop))
+        found = normalize_texts([text.encode() for text in texts])
+    assert [each.decode() for each in found] == list(map(slowly, texts))
 
 
 def test_keeps_order_and_empty_texts() -> None:

@@ -35,7 +35,7 @@ def tokenizer_with(
             word_piece,
             Splitting(isolate_ideographs=True, isolate_punctuation=True, space_counts=False),
         ),
-        (byte_level_bpe, SPACED_WORDS),
+        (byte_level_bpe, dataclasses.replace(SPACED_WORDS, cut_at_punctuation=True)),
         (unigram, SPACED_WORDS),
         (word_level, WORDS),
     ],
@@ -193,6 +193,22 @@ def test_ideographs_are_those_the_tokenizer_isolates() -> None:
             assert size == len(chr(code).encode())
             found.add(code)
     assert found == isolated
+
+
+@pytest.mark.parametrize(
+    ("steps", "normalizer", "cut"),
+    [
+        ([BYTES], None, True),
+        ([BYTES], normalizers.NFC(), False),
+        ([pre.ByteLevel(add_prefix_space=True)], None, False),
+        ([pre.Digits(), BYTES], None, False),
+    ],
+)
+def test_which_tokenizers_cut_at_punctuation(steps: list[Any], normalizer: Any, cut: bool) -> None:
+    tokenizer = tokenizer_with(pre.Sequence(steps), normalizer)
+    assert find_splitting(tokenizer) == dataclasses.replace(SPACED_WORDS, cut_at_punctuation=cut)
+    tokenizer.add_tokens(["C++"])
+    assert find_splitting(tokenizer) == SPACED_WORDS
 
 
 def test_wide_marks_are_those_the_tokenizer_isolates() -> None:

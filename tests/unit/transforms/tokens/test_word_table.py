@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
@@ -6,7 +8,7 @@ from schemas.records import Int64
 from schemas.token_kinds import token_kinds
 from tests.oracles.encoding import byte_level_bpe, unigram, word_piece
 from transforms.tokens import word_table
-from transforms.tokens.splitting import Splitting
+from transforms.tokens.splitting import Splitting, find_splitting
 from transforms.tokens.tokenize_text import load_tokenizer
 from transforms.tokens.word_encoder import Pieces, WordEncoder, find_separator, pieces_of
 from transforms.tokens.word_table import WordTable
@@ -62,6 +64,10 @@ def test_where_words_begin() -> None:
         ["a"],
     ]
     assert words_in(SPACED, *text)[:2] == [["The", " cat's", " 中a国,"], [" é.b", " 𠀀"]]
+    cut = dataclasses.replace(SPACED, cut_at_punctuation=True)
+    assert words_in(cut, "don't 'tis (a1)--é. é--a .b'.'c ''d") == [
+        ["don", "'t", " 'tis", " (", "a1", ")--é.", " é--", "a", " .", "b", "'.'c", " ''d"]
+    ]
     # What follows a punctuation mark may combine with it, or a wide character be no ideograph.
     assert words_in(WORD_PIECE, "a-é b-。c，é中，ab\u3000") == [
         ["a", "-é", "b", "-", "。", "c", "，é", "中", "，", "ab\u3000"]
@@ -88,13 +94,13 @@ def test_every_word_is_asked_for_once() -> None:
 
 
 def test_a_table_grows() -> None:
-    words = [f"x{number}" for number in range(3000)] + ["y" * 60000]
+    words = [f"x{number}" for number in range(2100)] + ["y" * 33000]
     table = table_of()
     first, _ = look_up(table, *words)
     assert len(table) == len(words)
     again, fresh = look_up(table, *words)
     assert (again == first, fresh) == (True, 0)
-    alone, _ = look_up(table_of(), "x2999", "y" * 60000)
+    alone, _ = look_up(table_of(), "x2099", "y" * 33000)
     assert first[-2:] == alone
 
 
@@ -122,9 +128,9 @@ def test_a_table_forgets_words_that_could_not_be_encoded(monkeypatch: pytest.Mon
     table = table_of()
     monkeypatch.setattr(table._encoder, "encode", lambda words: words[len(words)])
     with pytest.raises(IndexError):
-        look_up(table, "the cat")
+        look_up(table, "the 中")
     monkeypatch.undo()
-    assert look_up(table, "cat the")[0] == [[67, 66]]
+    assert look_up(table, "中 the")[0] == [[51, 66]]
 
 
 def test_pieces_know_their_bytes_and_pre_tokens() -> None:
@@ -161,7 +167,9 @@ def test_words_whose_sentence_must_be_encoded_whole() -> None:
 def test_a_word_with_an_added_token_needs_its_sentence() -> None:
     tokenizer = word_piece()
     tokenizer.add_tokens(["zq"])
-    table = WordTable(load_tokenizer(tokenizer.to_str()), WORD_PIECE)
+    splitting = find_splitting(tokenizer)
+    assert splitting is not None
+    table = WordTable(load_tokenizer(tokenizer.to_str()), splitting)
     found = table.look_up(*sentences_of("the", " zqs", "[CLS]", "中"))
     assert table.count(found)[1].tolist() == [False, True, False, False]
 
