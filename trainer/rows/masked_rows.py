@@ -1,7 +1,6 @@
 """Rows as a model is given them: with one of their stored copies of masks, or with fresh ones."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
+from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Draws, draw_copies, draws_of
 from transforms.contract.stored import special_tokens
@@ -114,15 +114,14 @@ class Masks(RowSource):
         stored, key = self.shards.rows(rows), (self.seed, self.recipe.name, epoch, batch)
         drawn = self._drawn(rows, stored, epoch, batch)
         if not self.recipe.corrupt[0].targets.holds_ids:
-            [(positions, ranks)] = drawn
-            return self._ordered(stored, positions, ranks, key)
+            [(lists, ranks)] = drawn
+            return self._ordered(stored, flat_positions(stored.tokens, lists), ranks, key)
         seen = stored.tokens.values.copy()
-        for targets, ids in drawn:
-            seen[targets] = ids
-        names = [corruption.targets.name for corruption in self.recipe.corrupt]
-        first, *others = (targets for targets, _ in drawn)
-        more = dict(zip(names[1:], others, strict=True))
-        return MaskedRows(stored, seen, first, stored.tokens.values[first], more, key)
+        found = [_put(stored.tokens, lists, ids, seen) for lists, ids in drawn]
+        (first, labels), *others = found
+        names = [corruption.targets.name for corruption in self.recipe.corrupt[1:]]
+        more = {name: targets for name, (targets, _) in zip(names, others, strict=True)}
+        return MaskedRows(stored, seen, first, labels, more, key)
 
     def most_targets(self) -> list[Array]:
         return [
@@ -132,8 +131,8 @@ class Masks(RowSource):
 
     def _drawn(
         self, rows: Int64, stored: Rows, epoch: int, batch: int
-    ) -> Sequence[tuple[Int64, Array]]:
-        """Returns for each corruption the flat positions that it selects, and what is seen there.
+    ) -> Sequence[tuple[Ragged, Array]]:
+        """Returns for each corruption the positions that it selects, and what is seen there.
 
         Where rows have a factorization order, it is their ranks.
         """
@@ -169,14 +168,12 @@ class StoredMasks(Masks):
 
     def _drawn(
         self, rows: Int64, stored: Rows, epoch: int, batch: int
-    ) -> Sequence[tuple[Int64, Array]]:
-        found = []
-        for number in range(len(self.recipe.corrupt)):
-            positions, ids = self.shards.selected(rows, epoch % self.recipe.copies, number)
-            found.append((flat_positions(stored.tokens, positions), ids))
-        return found
+    ) -> Sequence[tuple[Ragged, Array]]:
+        copy, corruptions = epoch % self.recipe.copies, range(len(self.recipe.corrupt))
+        return [self.shards.selected(rows, copy, number) for number in corruptions]
 
 
+@dataclasses.dataclass(frozen=True)
 class FreshMasks(Masks):
     """New masks in every epoch, drawn by the recipe's own selectors and rewriters.
 
@@ -184,27 +181,47 @@ class FreshMasks(Masks):
     is in. The shards may be of another recipe, if it stores what the selectors need.
     """
 
+    _kept: list[tuple[int, list[Draws]]] = dataclasses.field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+
     def _drawn(
         self, rows: Int64, stored: Rows, epoch: int, batch: int
-    ) -> Sequence[tuple[Int64, Array]]:
-        found = draw_copies(
+    ) -> Sequence[tuple[Ragged, Array]]:
+        return draw_copies(
             self._examples(rows, stored),
             rows,
             self.recipe,
             self.vocabulary,
-            _draws(self.seed, self.recipe, epoch),
+            self._draws(epoch),
         )
-        return [(flat_positions(stored.tokens, selected), seen) for selected, seen in found]
+
+    def _draws(self, epoch: int) -> list[Draws]:
+        """Returns the keys of an epoch, whose masks are one copy; the last ones are kept."""
+        if self._kept and self._kept[0][0] == epoch:
+            return self._kept[0][1]
+
+        def stream(step: str, _: int) -> np.random.Generator:
+            return rng_for(self.seed, self.recipe.name, f"train-{step}", epoch)
+
+        # All stages of a corruption have their share within a cycle.
+        cycle = max(self.recipe.copies, *(each.select.cycle for each in self.recipe.corrupt))
+        copy = epoch % cycle
+        draws = draws_of(self.recipe, stream, range(copy, copy + 1), cycle)
+        self._kept[:] = [(epoch, draws)]
+        return draws
 
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
+        from transforms.kernels.units import flag_positions
+
         tokens, second = stored.tokens, stored.second_segment_start
         backward = self.shards.reversed
         words = self.shards.word_starts(rows) if self.recipe.needs_words else None
         flags = None
         if words is not None:
             flags = np.zeros(len(tokens.values), np.bool_)
-            flags[flat_positions(tokens, words)] = True
+            flag_positions((words.offsets, words.values), tokens.offsets, flags)
         return Examples(
             ids=tokens.values,
             offsets=tokens.offsets,
@@ -219,13 +236,11 @@ class FreshMasks(Masks):
         )
 
 
-@functools.lru_cache(maxsize=8)
-def _draws(seed: int, recipe: Recipe, epoch: int) -> list[Draws]:
-    """Returns the keys of an epoch, whose masks are one copy."""
+def _put(tokens: Ragged, lists: Ragged, ids: Array, seen: Array) -> tuple[Int64, Array]:
+    """Writes ids at the positions of lists in rows; returns flat positions and original ids."""
+    from transforms.kernels.rewriting import put_seen
 
-    def stream(step: str, _: int) -> np.random.Generator:
-        return rng_for(seed, recipe.name, f"train-{step}", epoch)
-
-    # All stages of a corruption have their share within a cycle.
-    cycle = max(recipe.copies, *(each.select.cycle for each in recipe.corrupt))
-    return draws_of(recipe, stream, range(epoch % cycle, epoch % cycle + 1), cycle)
+    targets, labels = np.empty(len(ids), np.int64), np.empty_like(ids)
+    rows, places = (tokens.offsets, tokens.values), (lists.offsets, lists.values)
+    put_seen(rows, places, ids, (seen, targets, labels))
+    return targets, labels

@@ -2,5 +2,5 @@
 
 For code that computes on flat NumPy arrays and knows nothing about text or tokenizers.
 
-May import: schemas.
+May import: kernels, schemas.
 """

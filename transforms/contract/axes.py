@@ -273,8 +273,8 @@ class RandomIds(Protocol):
 
     follows_counts: ClassVar[bool]
 
-    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Int64, Int64]:
-        """Returns ids to draw from, and how.
+    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Array, Int64]:
+        """Returns ids to draw from, of the type of the rows' ids, and how.
 
         Without a law, int64[0], all are as likely. Else one of the first n ids is drawn if 32
         random bits are below entry n - 1 of it.

@@ -31,8 +31,8 @@ class EvenIds(Part):
     def __post_init__(self) -> None:
         check_roles(self.exclude)
 
-    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Int64, Int64]:
-        return self.allowed(vocabulary), _EVENLY
+    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Array, Int64]:
+        return self.allowed(vocabulary).astype(examples.ids.dtype), _EVENLY
 
     def allowed(self, vocabulary: Vocabulary) -> Int64:
         excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
@@ -61,11 +61,14 @@ class UnigramIds(Part):
 
     follows_counts: ClassVar[bool] = True
 
-    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Int64, Int64]:
+    def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Array, Int64]:
         counts = vocabulary.counts
         if counts is not None:
-            return counts.ids, counts.thresholds
-        return examples.ids[~examples.special].astype(np.int64), _EVENLY
+            return counts.ids.astype(examples.ids.dtype), counts.thresholds
+        from transforms.kernels.rewriting import take_text
+
+        text = np.empty_like(examples.ids)
+        return text[: take_text(examples.ids, examples.special, text)], _EVENLY
 
     def allowed(self, vocabulary: Vocabulary) -> Int64:
         if vocabulary.counts is not None:

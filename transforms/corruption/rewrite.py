@@ -37,7 +37,7 @@ def _limits(mask: float, random: float) -> tuple[int, int]:
 
 def _ids(
     random_ids: RandomIds, mask: float, batch: Batch, vocabulary: Vocabulary
-) -> tuple[int, Int64, Int64]:
+) -> tuple[int, Array, Int64]:
     """Returns the mask token, where one is needed, and what random tokens are drawn from."""
     choices, law = random_ids.choices(batch.examples, vocabulary)
     return vocabulary.mask if mask else 0, choices, law

@@ -1,6 +1,7 @@
 """What selectors have in common."""
 
 import abc
+import functools
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -57,7 +58,19 @@ class BudgetedSelector(Selector):
     def budgets(self, batch: Batch) -> tuple[Int64, Int64]:
         """Returns the budgets of rows of 0, 1, 2 ... tokens, see `Budget.tokens`."""
         longest = int(np.diff(batch.examples.offsets).max(initial=0))
-        return self.budget.tokens(np.arange(longest + 1), batch.max_seq_length)
+        most = max(longest, batch.max_seq_length)
+        return _budgets(self.budget, most, batch.max_seq_length)
+
+    def empty_lists(self, batch: Batch, copies: Copies) -> "EmptyLists":
+        """Returns lists with room for the budgets of all rows."""
+        floors, fractions = self.budgets(batch)
+        most: Int64 = floors + (fractions > 0)
+        return EmptyLists(most[np.diff(batch.examples.offsets)], copies)
+
+
+@functools.lru_cache(maxsize=16)
+def _budgets(budget: Budget, most: int, max_seq_length: int) -> tuple[Int64, Int64]:
+    return budget.tokens(np.arange(most + 1), max_seq_length)
 
 
 class EmptyLists:

@@ -6,7 +6,7 @@ Arguments and streams are those of `transforms.kernels.masks`.
 import numpy as np
 
 from schemas.records import Array, Bytes, Int64
-from transforms.kernels.bits import MOST, add, empty_set, has, take_all
+from transforms.kernels.bits import add, empty_set, has, longest_row, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 from transforms.kernels.masks import next_in_order, restore
@@ -40,9 +40,14 @@ def select_ngrams(
     offsets, numbers = rows
     floors, fractions = budgets
     list_offsets, positions = lists
-    most = law.shape[1]
-    candidates, starts, chosen = np.empty(MOST, np.int64), np.empty(MOST, np.int64), empty_set()
-    order, picks = np.arange(MOST), np.empty(MOST, np.int64)
+    most_words = law.shape[1]
+    most = longest_row(offsets)
+    candidates, starts, chosen = (
+        np.empty(most + 1, np.int64),
+        np.empty(most + 1, np.int64),
+        empty_set(most),
+    )
+    order, picks = np.arange(most + 1), np.empty(most + 1, np.int64)
     at, total = 0, 0
     for row in range(len(numbers)):
         count, units = find_units(marks[offsets[row] : offsets[row + 1]], candidates, starts)
@@ -56,7 +61,7 @@ def select_ngrams(
                 bits = mixed(state)
                 first = next_in_order(order, picks, tried, units, bits)
                 tried += 1
-                left = min(units - first, most)
+                left = min(units - first, most_words)
                 wanted = 1
                 while low_bits(bits) >= law[left, wanted - 1]:
                     wanted += 1
@@ -108,8 +113,13 @@ def select_spans(
     offsets, numbers = rows
     floors, fractions = budgets
     list_offsets, positions = lists
-    candidates, starts, chosen = np.empty(MOST, np.int64), np.empty(MOST, np.int64), empty_set()
-    unit_of, stretch_ends = np.empty(MOST, np.int64), np.empty(MOST, np.int64)
+    most = longest_row(offsets)
+    candidates, starts, chosen = (
+        np.empty(most + 1, np.int64),
+        np.empty(most + 1, np.int64),
+        empty_set(most),
+    )
+    unit_of, stretch_ends = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
     at, total = 0, 0
     for row in range(len(numbers)):
         count, units = find_units(marks[offsets[row] : offsets[row + 1]], candidates, starts)

@@ -6,11 +6,20 @@ Arguments and streams are those of `transforms.kernels.masks`; no draw is for a 
 import numpy as np
 
 from schemas.records import Array, Bool, Bytes, Int64
-from transforms.kernels.bits import MOST, add, empty_set, has, take_all
+from transforms.kernels.bits import (
+    add,
+    count,
+    empty_set,
+    has,
+    keep_runs,
+    longest_row,
+    nth,
+    remove,
+    take_all,
+)
 from transforms.kernels.compiled import compiled
-from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
-from transforms.kernels.masks import next_in_order, restore
-from transforms.kernels.units import BEGINS, OUTSIDE, find_units
+from transforms.kernels.draws import STEP, below, high_bits, low_bits, mixed, stream_of
+from transforms.kernels.units import find_units
 
 
 @compiled
@@ -24,7 +33,9 @@ def select_each(
 ) -> None:
     """Selects every unit with the same probability, whatever becomes of the others.
 
-    Example, units of 1, 2 and 1 tokens, probability 15 %, draws .31 .07 .42: tokens 1 and 2.
+    A draw of 64 bits is for two units, the low ones for the first of them.
+
+    Example, units of 1, 2 and 1 tokens, probability 15 %, halves of draws .31 .07 .42: tokens 1 2.
 
     Args:
       rows: As those of `select_tokens`.
@@ -36,23 +47,30 @@ def select_each(
     """
     offsets, numbers = rows
     list_offsets, positions = lists
+    most = longest_row(offsets)
+    candidates, starts = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    picked = np.empty(most + 1, np.int64)
     at, total = 0, 0
     for row in range(len(numbers)):
-        begin, end = offsets[row], offsets[row + 1]
+        units, stage = 0, np.int64(-1)
         for copy in range(len(keys)):
-            units = marks[stages[copy], begin:end]
-            state = stream_of(keys[copy], numbers[row])
-            first, selected = True, False
-            for token in range(end - begin):
-                mark = units[token]
-                if mark != OUTSIDE:
-                    if mark == BEGINS or first:
-                        state += STEP
-                        selected = low_bits(mixed(state)) < limit
-                        first = False
-                    # What is written where nothing is selected is written over.
-                    positions[total] = token
-                    total += selected
+            if stages[copy] != stage:
+                stage = stages[copy]
+                own = marks[stage, offsets[row] : offsets[row + 1]]
+                _, units = find_units(own, candidates, starts)
+            state, selected = stream_of(keys[copy], numbers[row]), 0
+            for unit in range(0, units, 2):
+                state += STEP
+                bits = mixed(state)
+                # Written over by the next one unless it is selected.
+                picked[selected] = unit
+                selected += low_bits(bits) < limit
+                picked[selected] = unit + 1
+                selected += high_bits(bits) < limit and unit + 1 < units
+            for unit in picked[:selected]:
+                for candidate in range(starts[unit], starts[unit + 1]):
+                    positions[total] = candidates[candidate]
+                    total += 1
             at += 1
             list_offsets[at] = total
 
@@ -71,6 +89,8 @@ def select_run(
     Example, words A B C D of a token each, B is taken, 2 words drawn: the run may begin at C only.
     Were D taken, too, no run of 2 words had room; the run has a word, and may begin at A or C.
 
+    The first draw is for the words of the run, the second one for its place.
+
     Args:
       rows: As those of `select_tokens`.
       marks: As those of `select_units`.
@@ -83,36 +103,33 @@ def select_run(
     most_words, _ = limits
     taken_offsets, taken_positions = taken
     list_offsets, positions = lists
-    candidates, starts, met = np.empty(MOST, np.int64), np.empty(MOST, np.int64), empty_set()
-    unit_of, reach = np.full(MOST, -1), np.empty(MOST, np.int64)
-    room, enough = np.empty(MOST, np.int64), np.empty(most_words + 1, np.int64)
+    most = longest_row(offsets)
+    candidates, starts = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    unit_of, reach = np.full(most + 1, -1), np.empty(most + 1, np.int64)
+    met, places = empty_set(most), empty_set(most)
     at, total = 0, 0
     for row in range(len(numbers)):
-        _, units = find_units(marks[offsets[row] : offsets[row + 1]], candidates, starts)
+        tokens, units = find_units(marks[offsets[row] : offsets[row + 1]], candidates, starts)
         _find_reach(candidates, starts, units, limits, unit_of, reach)
+        begins = np.zeros((most_words + 1, (units + 63) >> 6), np.uint64)
+        _find_begins(reach, units, begins)
         for key in keys:
             for index in range(taken_offsets[at], taken_offsets[at + 1]):
                 unit = unit_of[np.int64(taken_positions[index])]
                 if unit >= 0:
                     add(met, unit)
-            _find_room(reach, units, met, room, enough)
             state = stream_of(key, numbers[row]) + STEP
             words = 1 + below(mixed(state), most_words)
-            while words > 0 and enough[words] == 0:
-                words -= 1
-            if words > 0:
-                state += STEP
-                left = below(mixed(state), enough[words])
-                unit = np.int64(0)
-                while left > 0 or room[unit] < words:
-                    left -= room[unit] >= words
-                    unit += 1
+            words, room = _find_places(begins, met, units, words, places)
+            if room > 0:
+                unit = nth(places, below(mixed(state + STEP), room))
                 for candidate in range(starts[unit], starts[unit + words]):
                     positions[total] = candidates[candidate]
                     total += 1
+            met[: (units + 63) >> 6] = 0
             at += 1
             list_offsets[at] = total
-        for candidate in range(starts[units]):
+        for candidate in range(tokens):
             unit_of[candidates[candidate]] = -1
 
 
@@ -149,21 +166,41 @@ def _find_reach(
 
 
 @compiled
-def _find_room(reach: Int64, units: int, met: Array, room: Int64, enough: Int64) -> None:
-    """Fills in how far runs reach that have no word that is met, and empties the set of these.
+def _find_begins(reach: Int64, units: int, begins: Array) -> None:
+    """Makes for each number of words the set of those that a run of so many may begin at."""
+    for unit in range(units):
+        for words in range(1, reach[unit] + 1):
+            add(begins[words], unit)
 
-    Example, reach 2 2 2 1 and word 1 is met: room 1 0 2 1. Of 1 word or more there is room at three
-    words, of 2 at one: enough[1:] is 3 1.
+
+@compiled
+def _find_places(
+    begins: Array, met: Array, units: int, words: np.int64, places: Array
+) -> tuple[np.int64, np.int64]:
+    """Makes the set of words that a run of free words may begin at, of so many words or less.
+
+    Example, runs of 2 words may begin at words 0 1 2, word 1 is met: of 2 words at word 2 only.
+
+    Args:
+      begins: Sets of words, one for each number of words, see `_find_begins`.
+      met: Set of words that are not free.
+      units: How many words there are.
+      words: How many there should be in a run.
+      places: A set; is filled.
+
+    Returns:
+      How many words a run has, and how many places there are.
     """
-    enough[:] = 0
-    ahead = np.int64(0)
-    for unit in range(units - 1, -1, -1):
-        ahead = np.int64(0) if has(met, unit) else ahead + 1
-        room[unit] = min(reach[unit], ahead)
-        enough[room[unit]] += 1
-    for words in range(len(enough) - 2, 0, -1):
-        enough[words] += enough[words + 1]
-    met[: (units + 63) >> 6] = 0
+    parts, room = (units + 63) >> 6, np.int64(0)
+    while room == 0 and words > 0:
+        for part in range(parts):
+            places[part] = ~met[part]
+        keep_runs(places, units, words)
+        for part in range(parts):
+            places[part] &= begins[words, part]
+        room = count(places, units)
+        words -= room == 0
+    return words, room
 
 
 @compiled
@@ -175,9 +212,10 @@ def select_trigrams(
     keys: Array,
     lists: tuple[Int64, Array],
 ) -> None:
-    """Selects disjoint trigrams of free tokens, at places in random order.
+    """Selects disjoint trigrams of free tokens, each at a random one of the places left.
 
-    Example, tokens 0..6, token 3 is not free; the places are 0 and 4, and both trigrams fit.
+    Example, tokens 0..9, token 3 is not free: the places are 0 4 5 6 7. Place 5 is drawn; then only
+    0 is left, as a trigram at 4, 6 or 7 would touch it. Tokens that are no places are drawn again.
 
     Args:
       rows: As those of `select_tokens`.
@@ -192,40 +230,53 @@ def select_trigrams(
     of_disjoint, table = wanted
     taken_offsets, taken_positions = taken
     list_offsets, positions = lists
-    places, tokens, chosen = np.empty(MOST, np.int64), np.arange(MOST), empty_set()
-    order, picks, met = np.arange(MOST), np.empty(MOST, np.int64), empty_set()
+    most = longest_row(offsets)
+    tokens, text = np.arange(most + 1), empty_set(most)
+    places, chosen = empty_set(most), empty_set(most)
     at, total = 0, 0
     for row in range(len(numbers)):
         begin, size = offsets[row], offsets[row + 1] - offsets[row]
+        parts = (size + 63) >> 6
+        for token in range(size):
+            if not special[begin + token]:
+                add(text, token)
         for key in keys:
+            places[:parts] = text[:parts]
             for index in range(taken_offsets[at], taken_offsets[at + 1]):
-                add(met, np.int64(taken_positions[index]))
-            count, disjoint, run = 0, np.int64(0), 0
-            for token in range(size):
-                if special[begin + token] or has(met, token):
-                    run = 0
-                else:
-                    run += 1
-                    disjoint += run % 3 == 0
-                    places[count] = token - 2
-                    count += run >= 3
-            rest = table[disjoint] if of_disjoint else table[size]
+                remove(places, np.int64(taken_positions[index]))
+            rest = table[_side_by_side(places, size)] if of_disjoint else table[size]
+            keep_runs(places, size, 3)
+            left = count(places, size)
             state = stream_of(key, numbers[row])
-            tried = 0
-            while rest > 0 and tried < count:
+            while rest > 0 and left > 0:
                 state += STEP
-                place = places[next_in_order(order, picks, tried, count, mixed(state))]
-                tried += 1
-                # What is taken of a trigram that overlaps this one is its begin or its end.
-                if not has(chosen, place) and not has(chosen, place + 2):
-                    for token in range(place, place + 3):
-                        add(chosen, token)
-                    rest -= 1
-            restore(order, picks, tried)
-            met[: (size + 63) >> 6] = 0
+                place = below(mixed(state), size)
+                if not has(places, place):
+                    continue
+                for token in range(place, place + 3):
+                    add(chosen, token)
+                for other in range(max(place - 2, 0), place + 3):
+                    left -= has(places, other)
+                    remove(places, other)
+                rest -= 1
+            places[:parts] = 0
             total = take_all(chosen, size, tokens, positions, total)
             at += 1
             list_offsets[at] = total
+        text[:parts] = 0
+
+
+@compiled
+def _side_by_side(free: Array, size: int) -> np.int64:
+    """Returns how many disjoint trigrams fit into the runs of a set of tokens.
+
+    Example, tokens 0..6 and 8 9: two in the first run, none in the other.
+    """
+    found, run = np.int64(0), 0
+    for token in range(size):
+        run = run + 1 if has(free, token) else 0
+        found += run > 0 and run % 3 == 0
+    return found
 
 
 @compiled

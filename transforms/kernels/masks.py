@@ -12,7 +12,7 @@ A copy of a row draws from one stream, whose first draw rounds its budget; see
 import numpy as np
 
 from schemas.records import Array, Bytes, Int64
-from transforms.kernels.bits import MOST, add, empty_set, has, take_all
+from transforms.kernels.bits import add, empty_set, has, longest_row, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 from transforms.kernels.units import find_candidates, find_units
@@ -43,7 +43,8 @@ def select_tokens(
     offsets, numbers = rows
     floors, fractions = budgets
     list_offsets, positions = lists
-    candidates, chosen = np.empty(MOST, np.int64), empty_set()
+    most = longest_row(offsets)
+    candidates, chosen = np.empty(most + 1, np.int64), empty_set(most)
     at, total = 0, 0
     for row in range(len(numbers)):
         count = find_candidates(marks[offsets[row] : offsets[row + 1]], candidates)
@@ -84,8 +85,13 @@ def select_units(
     offsets, numbers = rows
     floors, fractions = budgets
     list_offsets, positions = lists
-    candidates, starts, chosen = np.empty(MOST, np.int64), np.empty(MOST, np.int64), empty_set()
-    order, picks = np.arange(MOST), np.empty(MOST, np.int64)
+    most = longest_row(offsets)
+    candidates, starts, chosen = (
+        np.empty(most + 1, np.int64),
+        np.empty(most + 1, np.int64),
+        empty_set(most),
+    )
+    order, picks = np.arange(most + 1), np.empty(most + 1, np.int64)
     at, total = 0, 0
     for row in range(len(numbers)):
         count, units = find_units(marks[offsets[row] : offsets[row + 1]], candidates, starts)

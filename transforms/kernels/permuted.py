@@ -7,7 +7,7 @@ of the half among those of all rows, so that halves may be taken in any order.
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from transforms.kernels.bits import MOST, add, empty_set, has, mirror, take_all
+from transforms.kernels.bits import add, empty_set, has, longest_row, mirror, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 
@@ -132,7 +132,8 @@ def select_targets(
     specials, special_offsets = special
     list_offsets, found = lists
     each = (len(offsets) - 1) // len(numbers) if len(numbers) else 1
-    tokens, marks, reversed_marks = np.arange(MOST), empty_set(), empty_set()
+    most = each * longest_row(offsets)
+    tokens, marks, reversed_marks = np.arange(most + 1), empty_set(most), empty_set(most)
     at, total = 0, 0
     for row in range(len(numbers)):
         for key in keys:

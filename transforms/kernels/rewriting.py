@@ -6,7 +6,7 @@ bits what becomes of a token, and with the other 32 which token a random one is.
 
 import numpy as np
 
-from schemas.records import Array, Int64
+from schemas.records import Array, Bool, Int64
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, high_bits, low_bits, mixed, stream_of
 
@@ -48,8 +48,8 @@ def rewrite_tokens(
       keys: uint64[C] of the copies.
       lists: int64[R * C + 1], offsets, and uint16[P], positions in the row.
       shares: A token is masked if 32 bits are below the first, else random if below the second.
-      ids: The mask token; ids that a random token may be; and how likely they are, see
-        `_random_id`.
+      ids: The mask token; ids that a random token may be, of the type of the rows' ids; and how
+        likely they are, see `_random_id`.
       seen: [P]; is filled.
     """
     offsets, numbers, tokens = rows
@@ -155,3 +155,48 @@ def reorder_spans(
                 for place in range(size):
                     seen[index + place] = tokens[begin + positions[index + order[place]]]
             at += 1
+
+
+@compiled
+def take_text(ids: Array, special: Bool, found: Array) -> int:
+    """Fills in the ids that are not special tokens; returns how many they are.
+
+    Args:
+      ids: [T].
+      special: bool[T].
+      found: [at least T]; is filled.
+    """
+    count = 0
+    for token in range(len(ids)):
+        # Written over by the next one if it is special.
+        found[count] = ids[token]
+        count += not special[token]
+    return count
+
+
+@compiled
+def put_seen(
+    rows: tuple[Int64, Array],
+    lists: tuple[Int64, Array],
+    ids: Array,
+    found: tuple[Array, Int64, Array],
+) -> None:
+    """Writes what is seen of rows where it is not the token itself, with targets and labels.
+
+    Example, rows a b | c d, positions 1 | 0 and ids X Y: seen a X Y d, targets 1 2, labels b c.
+
+    Args:
+      rows: int64[R + 1], offsets, and [T], ids of the rows.
+      lists: int64[R + 1], offsets, and uint16[P], positions in the row.
+      ids: [P]; seen at the positions.
+      found: [T], what is seen; int64[P], flat positions; and [P], the ids of the rows at these; are
+        filled, the first only at the positions.
+    """
+    offsets, tokens = rows
+    list_offsets, positions = lists
+    seen, targets, labels = found
+    for row in range(len(offsets) - 1):
+        for index in range(list_offsets[row], list_offsets[row + 1]):
+            at = offsets[row] + np.int64(positions[index])
+            targets[index], labels[index] = at, tokens[at]
+            seen[at] = ids[index]

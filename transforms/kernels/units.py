@@ -9,7 +9,7 @@ are the tokens 1 2 4, the units begin at candidates 0 and 2, and the last one en
 
 import numpy as np
 
-from schemas.records import Bool, Bytes, Int64
+from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
 
 OUTSIDE, CONTINUES, BEGINS = np.uint8(0), np.uint8(1), np.uint8(2)
@@ -48,12 +48,10 @@ def find_units(marks: Bytes, candidates: Int64, starts: Int64) -> tuple[int, int
     count, units = 0, 0
     for token in range(len(marks)):
         mark = marks[token]
-        if mark != OUTSIDE:
-            if mark == BEGINS or count == 0:
-                starts[units] = count
-                units += 1
-            candidates[count] = token
-            count += 1
+        # Both are written over by the next token unless they hold.
+        starts[units], candidates[count] = count, token
+        units += mark == BEGINS or (mark != OUTSIDE and count == 0)
+        count += mark != OUTSIDE
     starts[units] = count
     return count, units
 
@@ -78,13 +76,82 @@ def mark_spans(
     for row in range(len(offsets) - 1):
         before = OUTSIDE
         for token in range(offsets[row], offsets[row + 1]):
-            span = spans[token]
-            begins = word_starts[token] or before != 0
-            if span != 0:
-                begins = span == 1 or before == 0
-            before = span
-            if special[token]:
-                marks[token] = OUTSIDE
-                before = OUTSIDE
+            span, text = spans[token], not special[token]
+            after_span = before != OUTSIDE
+            if span == 0:
+                begins = word_starts[token] | after_span
             else:
-                marks[token] = BEGINS if begins else CONTINUES
+                begins = (span == 1) | (not after_span)
+            marks[token] = text * (CONTINUES + begins)
+            before = text * span
+
+
+@compiled
+def find_flagged(flags: Bool, offsets: Int64, positions: Array, list_offsets: Int64) -> None:
+    """Fills in the positions of flagged tokens in their rows.
+
+    Example, flags 1 0 1 | 0 1: positions 0 2 | 1.
+
+    Args:
+      flags: bool[T].
+      offsets: int64[R + 1] of the rows.
+      positions: uint16[one more than flags that are set]; is filled.
+      list_offsets: int64[R + 1], zeros; is filled with the offsets of the rows' positions.
+    """
+    total = 0
+    for row in range(len(offsets) - 1):
+        for token in range(offsets[row], offsets[row + 1]):
+            # Written over by the next one unless the token is flagged.
+            positions[total] = token - offsets[row]
+            total += flags[token]
+        list_offsets[row + 1] = total
+
+
+@compiled
+def flag_positions(lists: tuple[Int64, Array], offsets: Int64, flags: Bool) -> None:
+    """Flags the tokens at some positions of rows; the inverse of `find_flagged`.
+
+    Args:
+      lists: int64[R + 1] and uint16[...]; the positions in each row.
+      offsets: int64[R + 1] of the rows.
+      flags: bool[T], all false; is filled.
+    """
+    list_offsets, positions = lists
+    for row in range(len(offsets) - 1):
+        for index in range(list_offsets[row], list_offsets[row + 1]):
+            flags[offsets[row] + np.int64(positions[index])] = True
+
+
+@compiled
+def mark_layout(
+    offsets: Int64,
+    second_starts: Int64,
+    sizes: tuple[int, int, int],
+    paired: tuple[bool, bool],
+    special: Bool,
+) -> None:
+    """Marks where a layout puts special tokens; in a row that is too short, its first or last one.
+
+    Example, a row of 7 tokens whose second segment begins at 4, a special token before, one between
+    and one behind: 1 0 0 1 0 0 1.
+
+    Args:
+      offsets: int64[R + 1] of the rows.
+      second_starts: int64[R]; the row's length where there is no second segment.
+      sizes: Special tokens before, between and behind segments.
+      paired: Whether there may be two segments, and whether there always are.
+      special: bool[T], all false; is filled.
+    """
+    before, between, behind = sizes
+    for row in range(len(offsets) - 1):
+        begin, last = offsets[row], offsets[row + 1] - 1
+        if last < begin:
+            continue
+        for token in range(begin, begin + before):
+            special[min(token, last)] = True
+        for token in range(last + 1 - behind, last + 1):
+            special[max(token, begin)] = True
+        if paired[0] and (paired[1] or begin + second_starts[row] <= last):
+            second = begin + second_starts[row]
+            for token in range(second - between, second):
+                special[min(max(token, begin), last)] = True
