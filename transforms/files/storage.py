@@ -79,9 +79,11 @@ def open_decompressed(path: str) -> BinaryIO:
     """
     file = open_file(path)
     if codec := codec_of(path):
-        # pyarrow's stream can be read and closed, which is all that callers do.
+        # These streams can be read and closed, which is all that callers do.
         return cast(BinaryIO, pa.CompressedInputStream(file, codec))
-    return lzma.open(file) if path.lower().endswith((".xz", ".lzma")) else file
+    if path.lower().endswith((".xz", ".lzma")):
+        return cast(BinaryIO, lzma.open(file))
+    return file
 
 
 def create_file(path: str) -> BinaryIO:
