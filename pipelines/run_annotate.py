@@ -14,7 +14,7 @@ from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
-from pipelines.planning.plan import Plan, find_text, ranges_of
+from pipelines.planning.plan import Plan, find_text, idle_workers, ranges_of
 from pipelines.report.finish import (
     count_documents,
     documents_line,
@@ -117,6 +117,7 @@ def make_plan(options: RunOptions, *, shuffle: Shuffle) -> AnnotatePlan:
         "inputs": [dataclasses.asdict(file) for file in files],
         "software": software,
     }
+    found_by = f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}"
     return AnnotatePlan(
         files=files,
         ranges=ranges_of(files, text_bytes, options),
@@ -130,7 +131,7 @@ def make_plan(options: RunOptions, *, shuffle: Shuffle) -> AnnotatePlan:
         wave_shards=wave_shards(options, builder.plan, text_bytes, shuffle),
         labels=False,
         named=options.named_files,
-        announcement=f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}",
+        announcement="\n".join(filter(None, [found_by, idle_workers(options, builder.plan)])),
     )
 
 

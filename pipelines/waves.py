@@ -112,13 +112,23 @@ def run_waves(
     if not waves:
         return
     total = len(plan.shards.shards) * len(plan.builders)
-    progress = ShardProgress(total, plan.text_bytes / total, lambda: _finished(plan), doing)
+    far = HowFar(plan)
+    progress = ShardProgress(
+        total,
+        plan.text_bytes / total,
+        far.finished,
+        doing,
+        built=lambda: far.built,
+        read=lambda: far.read,
+    )
     # Workers first: they may be forked, and progress is shown by a thread.
     with runner.started([*plan.reads, *plan.folders]) as run, progress:
         for wave in waves:
             _delete_failures(plan)
             wanted = [each & wave for each in missing]
-            run.run(_work(plan, options, wanted, record=not read), error_path(plan.output))
+            work = _work(plan, options, wanted, record=not read)
+            work = dataclasses.replace(work, reading=far.reading)
+            run.run(work, error_path(plan.output))
             read = True
             # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
             gc.collect()
@@ -126,27 +136,47 @@ def run_waves(
                 raise RunError(read_text(path))
 
 
-def _finished(plan: Plan[Any]) -> int:
-    """Returns the number of shards that are finished."""
-    return len(_existing(plan, entry_path))
+class HowFar:
+    """How far a build is.
+
+    Attributes:
+      built: Share of the text in finished shards, in [0, 1], when they were last counted.
+      read: Share of the text that was read, None if the runner does not tell.
+    """
+
+    def __init__(self, plan: Plan[Any]) -> None:
+        self._plan = plan
+        self.built = 0.0
+        self.read: float | None = None
+
+    def finished(self) -> int:
+        """Counts the finished shards."""
+        there = _existing(self._plan, entry_path)
+        shares = self._plan.shares
+        self.built = sum(shares[number] for number, _ in there) / len(self._plan.builders)
+        return len(there)
+
+    def reading(self, share: float) -> None:
+        """Takes note of the share of the text that was read."""
+        self.read = share
 
 
 def _failures(plan: Plan[Any]) -> list[str]:
     """Returns the files that say why a shard could not be built."""
-    return _existing(plan, failure_path)
+    return [path for _, path in _existing(plan, failure_path)]
 
 
 def _delete_failures(plan: Plan[Any]) -> None:
     delete_files(_failures(plan))
 
 
-def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[str]:
-    """Returns those files of the shards that are there, in the order of the shards."""
+def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[tuple[int, str]]:
+    """Returns those files of the shards that are there, each with the number of its shard."""
     found = []
     for builder in plan.builders:
         there = file_sizes(join(builder.output, WORK_FOLDER))
         paths = [path_of(builder.output, shard) for shard in plan.shards.shards]
-        found += [path for path in paths if path.rpartition("/")[2] in there]
+        found += [each for each in enumerate(paths) if each[1].rpartition("/")[2] in there]
     return found
 
 

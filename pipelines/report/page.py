@@ -2,9 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import jinja2
+from typing import TYPE_CHECKING, Any
 
 from pipelines.report.cells import SHOWN_TOKENS, cells_of
 from pipelines.report.charts import charts_of
@@ -16,6 +14,9 @@ from schemas.manifest import Manifest
 from schemas.vocabulary import Vocabulary
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
 _LARGEST = "n>1B"
@@ -96,8 +97,10 @@ def render_card(manifest: Manifest) -> str:
 
 
 @functools.cache
-def template_of(name: str) -> jinja2.Template:
+def template_of(name: str) -> "Template":
     """Returns a template of this package, with the filters that all of them use."""
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipelines.report"),
         autoescape=jinja2.select_autoescape(["html.j2"]),

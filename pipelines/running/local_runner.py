@@ -6,6 +6,7 @@ grow with the corpus.
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import sys
@@ -134,7 +135,10 @@ class LocalRun:
                 wanted=work.wanted,
                 beam_args=self.beam_args,
             )
-            tallies = list(self.team.run(read, longest_first(work.ranges)))
+            tallies = []
+            for tally in self.team.run(read, longest_first(work.ranges)):
+                tallies.append(tally)
+                work.reading(len(tallies) / len(work.ranges))
             if work.record:
                 _record(work, folder, tallies)
             if work.wanted:
@@ -228,9 +232,18 @@ class BuildJob:
         """Builds the shard of a number."""
         for _ in self.writer.write(task, read_chunks(self.folder, self.shards, task)):
             pass
+        _give_memory_back()
 
     def finish(self) -> None:
         """See `jobs.Job`."""
+
+
+def _give_memory_back() -> None:
+    """Gives the system what a shard took: the next one may need it in pieces of other sizes."""
+    pa.default_memory_pool().release_unused()
+    # Of the GNU C library; others have no such function.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _record(work: Work, folder: Path, tallies: list[dict[str, int]]) -> None:

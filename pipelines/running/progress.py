@@ -40,7 +40,7 @@ class ShardProgress:
         doing: str = "building",
         *,
         built: Callable[[], float] | None = None,
-        read: Callable[[], float] | None = None,
+        read: Callable[[], float | None] | None = None,
     ) -> None:
         """Prepares to watch.
 
@@ -51,7 +51,7 @@ class ShardProgress:
           doing: What is done to them.
           built: Returns the share of the text that is in finished shards, in [0, 1]; without it
             all shards count alike.
-          read: Returns the share of the text that was read, in [0, 1], if that can be known.
+          read: Returns the share of the text that was read, in [0, 1]; None if it is not known.
         """
         self._doing = doing
         self._total = total

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pipelines.running.local_runner import LocalRunner
 from pipelines.running.work import Runner
 from schemas.errors import UsageError
+from transforms.files.storage import is_local
 
 
 def choose_runner(arguments: Sequence[str], workers: int, temp_dir: str | None = None) -> Runner:
@@ -17,7 +18,7 @@ def choose_runner(arguments: Sequence[str], workers: int, temp_dir: str | None =
 
     Raises:
       UsageError: if options of local runs are given beside a runner, or options of a runner without
-        one, or the runner refuses its options.
+        one, or the runner refuses its options, or `temp_dir` is remote.
     """
     # Beam takes seconds to import, and a local run needs none of it.
     if arguments:
@@ -36,4 +37,6 @@ def choose_runner(arguments: Sequence[str], workers: int, temp_dir: str | None =
             f"{own[0]} is an option of Beam's local runners: name one (--runner=FnApiRunner), or "
             "give --workers instead"
         )
+    if temp_dir is not None and not is_local(temp_dir):
+        raise UsageError(f"--temp-dir {temp_dir}: name a folder of this machine")
     return LocalRunner(workers=workers, temp_dir=temp_dir, beam_args=tuple(arguments))

@@ -60,9 +60,10 @@ def remove_abandoned(parent: str) -> None:
 
 
 def _delete_files(folder: Path) -> None:
-    for path in folder.iterdir():
-        if _FILE.fullmatch(path.name):
-            path.unlink()
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            if _FILE.fullmatch(path.name):
+                path.unlink()
 
 
 def room_needed(parent: str, text_bytes: float) -> str:

@@ -3,13 +3,17 @@
 import contextlib
 import dataclasses
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from transforms.build.build_shards import ShardWriter
 from transforms.files.inputs import FileRange
 from transforms.read.read_documents import RangeReader
 from transforms.records.shard_text import ShardPlan
+
+
+def _to_nobody(share: float) -> None:
+    """Takes note of nothing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,7 @@ class Work:
       output: The folder that what was read is recorded in.
       owner: See `work_folder.check_owner`.
       record: Whether rejected records and counts are written.
+      reading: Is told now and then which share of the text was read, by runners that know it.
     """
 
     ranges: list[FileRange]
@@ -35,6 +40,7 @@ class Work:
     output: str
     owner: str
     record: bool
+    reading: Callable[[float], None] = _to_nobody
 
     @property
     def wanted(self) -> frozenset[int]:

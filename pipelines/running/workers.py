@@ -139,7 +139,8 @@ class Workers:
         except BaseException:  # noqa: BLE001 - nothing of the parent's may go on here
             traceback.print_exc()
         finally:
-            sys.stderr.flush()
+            with contextlib.suppress(Exception):
+                sys.stderr.flush()
             os._exit(status)
 
     def _end(self, *, at_once: bool) -> None:

@@ -1,5 +1,6 @@
 """What CONTRIBUTING.md says of adding an objective works, followed word for word."""
 
+import json
 import os
 import re
 import shutil
@@ -37,27 +38,36 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shardmill(copy: Path, *arguments: str | Path) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return run.stdout
+IN_ONE_PROCESS = """
+import json, sys
+from pipelines.cli import main
+for arguments in json.loads(sys.argv[1]):
+    assert main(arguments) == 0, arguments
+"""
 
 
 def test_a_file_and_a_line_make_an_objective(copy: Path, tmp_path: Path) -> None:
-    assert "suffix" in shardmill(copy, "recipes")
-    assert "CONTRIBUTING.md" in shardmill(copy, "recipes", "suffix")
     text = ["--input", ROOT / "sample" / "*.txt", "--tokenizer", tokenizer_file("wordpiece")]
     out, run = tmp_path / "out", tmp_path / "run"
     set_count = ["--set", "corrupt.0.select.count=3", "--max-seq-length", "64", "--shards", "1"]
-    shardmill(copy, "build", "suffix", *text, "--output", out, *set_count)
-    shardmill(copy, "verify", out)
-    model = tiny_config(tmp_path)
     steps = ["--steps", "3", "--device", "cpu", "--batch-tokens", "512"]
-    shardmill(copy, "train", "--data", out, "--model", model, "--output", run, *steps)
+    commands = [
+        ["recipes"],
+        ["recipes", "suffix"],
+        ["build", "suffix", *text, "--output", out, *set_count],
+        ["verify", out],
+        ["train", "--data", out, "--model", tiny_config(tmp_path), "--output", run, *steps],
+    ]
+    process = subprocess.run(
+        [sys.executable, "-c", IN_ONE_PROCESS, json.dumps(commands, default=str)],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("suffix ") >= 2
+    assert "an example of CONTRIBUTING.md" in process.stdout
+    assert "verification passed" in process.stdout
     assert (run / "latest" / "hf" / "config.json").is_file()

@@ -14,12 +14,11 @@ from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from tests.support.stream_builds import rows_of_split, streams, xlnet
 from tests.support.training_runs import (
     assert_same,
-    finish,
     records,
     saved,
-    start,
     tiny_config,
     train,
+    train_in_ranks,
 )
 
 Captured = pytest.CaptureFixture[str]
@@ -120,7 +119,7 @@ def assert_close(one: Path, other: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_train_what_one_does_and_one_goes_on(alone: Path, tmp_path: Path) -> None:
     options = (*OPTIONS, "--save-every", "15", "--keep", "9")
-    finish(start(data(), NAME, tmp_path / "two", *options, "--steps", "45", processes=2))
+    train_in_ranks(data(), NAME, tmp_path / "two", *options, "--steps", "45")
     assert_close(alone, tmp_path / "two")
     for event in ("train", "eval"):
         pairs = zip(records(alone, event), records(tmp_path / "two", event), strict=True)

@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import shutil
-import time
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,13 @@ from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from tests.support.training_runs import (
     LEARN,
     assert_same,
-    finish,
     learner,
     records,
     saved,
     start,
     tiny_config,
     train,
+    train_in_ranks,
 )
 from trainer.loader.mixed_batches import drawn_steps
 from transforms.objectives.schedule import continual, proportional
@@ -137,15 +137,11 @@ def test_a_stopped_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     data, model = mixture(), tiny_config(tmp_path)
     options = (*SMALL, "--steps", "60", "--mix", "continual")
     assert train(data, model, tmp_path / "straight", *options) == 0
-    process = start(data, model, tmp_path / "stopped", *options)
-    log, deadline = tmp_path / "stopped" / "log.jsonl", time.monotonic() + 120
-    while not (log.exists() and '"step": 7,' in log.read_text("utf-8")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.terminate()
-    process.communicate(timeout=120)
-    assert process.returncode == 128 + 15
+    stopped = start(data, model, tmp_path / "stopped", *options)
+    log = tmp_path / "stopped" / "log.jsonl"
+    stopped.wait_for(lambda: log.exists() and '"step": 7,' in log.read_text("utf-8"))
+    stopped.send(signal.SIGTERM)
+    assert stopped.ended() == 128 + signal.SIGTERM
     done = json.loads((tmp_path / "stopped" / "latest" / "checkpoint.json").read_text())["step"]
     assert 7 <= done < 60
     assert train(data, model, tmp_path / "stopped", *options) == 0
@@ -158,7 +154,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     options = ("--batch-tokens", "256", "--batches-per-step", "4", "--steps", "24")
     options = (*options, "--mix", "continual")
     assert train(data, model, tmp_path / "one", *options) == 0
-    finish(start(data, model, tmp_path / "two", *options, processes=2))
+    train_in_ranks(data, model, tmp_path / "two", *options)
     one, two = saved(tmp_path / "one"), saved(tmp_path / "two")
     for name, tensor in one["model"].items():
         torch.testing.assert_close(tensor, two["model"][name], rtol=1e-4, atol=1e-5)

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from tests.support.sample_builds import corpus
-from tests.support.training_runs import finish, records, saved, start, tiny_config, train
+from tests.support.training_runs import (
+    records,
+    saved,
+    start_ranks,
+    tiny_config,
+    torchrun,
+    train,
+    train_in_ranks,
+)
 
 OPTIONS = ("--batch-tokens", "512", "--batches-per-step", "4", "--eval-every", "5")
 
@@ -31,7 +39,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_train_what_one_does(alone: Path, tmp_path: Path) -> None:
     options = (*OPTIONS, "--steps", "25", "--save-every", "10")
     model = alone / "config.json"
-    told = finish(start(corpus("bert-wwm"), model, tmp_path / "run", *options, processes=2))
+    told = torchrun(corpus("bert-wwm"), model, tmp_path / "run", *options)
     assert told.count("the model after 25 steps") == 1
     assert_close(saved(alone / "run"), saved(tmp_path / "run"))
     pairs = zip(records(alone / "run"), records(tmp_path / "run"), strict=True)
@@ -55,7 +63,7 @@ def test_two_processes_go_on_where_one_stopped(alone: Path, tmp_path: Path) -> N
     checkpoint = alone / "run" / "checkpoints" / "step-00000010"
     options = (*OPTIONS, "--steps", "25", "--resume", str(checkpoint))
     model = alone / "config.json"
-    finish(start(corpus("bert-wwm"), model, tmp_path / "run", *options, processes=2))
+    train_in_ranks(corpus("bert-wwm"), model, tmp_path / "run", *options)
     assert_close(saved(alone / "run"), saved(tmp_path / "run"))
 
 
@@ -65,7 +73,7 @@ def test_two_processes_train_both_models_of_electra_as_one_does(tmp_path: Path) 
     model = tiny_config(tmp_path, **sizes)
     options = (*OPTIONS, "--steps", "6", "--eval-every", "6")
     assert train(corpus("electra"), model, tmp_path / "one", *options) == 0
-    finish(start(corpus("electra"), model, tmp_path / "two", *options, processes=2))
+    train_in_ranks(corpus("electra"), model, tmp_path / "two", *options)
     assert_close(saved(tmp_path / "one"), saved(tmp_path / "two"))
     for event in ("train", "eval"):
         pairs = zip(records(tmp_path / "one", event), records(tmp_path / "two", event), strict=True)
@@ -75,14 +83,13 @@ def test_two_processes_train_both_models_of_electra_as_one_does(tmp_path: Path) 
 
 
 def test_processes_that_cannot_share_a_step_are_refused(tmp_path: Path) -> None:
-    process = start(
+    runs = start_ranks(
         corpus("bert-wwm"),
         tiny_config(tmp_path),
         tmp_path / "run",
         *["--batch-tokens", "512", "--batches-per-step", "3", "--steps", "2"],
-        processes=2,
     )
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode
-    assert "batches_per_step must be a multiple of the 2 processes, got 3" in errors
+    for run in runs:
+        assert run.ended(120) == 2
+    assert "batches_per_step must be a multiple of the 2 processes, got 3" in runs[0].written()
     assert not (tmp_path / "run").exists()

@@ -1,19 +1,17 @@
 """A run that is stopped and resumed is bit-identical to one that was not stopped."""
 
+import functools
 import json
-import os
 import resource
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.forked import Forked
 from tests.support.sample_builds import copy_of, corpus
 from tests.support.training_runs import (
-    ROOT,
+    ONE_THREAD,
     arguments,
     assert_same,
     records,
@@ -23,17 +21,16 @@ from tests.support.training_runs import (
     tiny_config,
     train,
 )
+from trainer.train import main
 
 Captured = pytest.CaptureFixture[str]
 SMALL = ("--batch-tokens", "512", "--eval-every", "1000")
 
 
-def wait_for_step(process: subprocess.Popen[str], output: Path, step: int) -> None:
+def wait_for_step(run: Forked, output: Path, step: int) -> None:
     """Waits until a step is in the log, which holds more than steps."""
     log, line = output / "log.jsonl", f'"event": "train", "step": {step}, '
-    while not (log.exists() and line in log.read_text("utf-8")):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
+    run.wait_for(lambda: log.exists() and line in log.read_text("utf-8"))
 
 
 STEPS = (*SMALL, "--steps", "60", "--save-every", "1000")
@@ -55,9 +52,9 @@ def test_60_steps_are_20_and_the_rest(
     data, model = corpus("bert-wwm"), tiny_config(tmp_path)
     stopped = start(data, model, tmp_path / "stopped", *STEPS)
     wait_for_step(stopped, tmp_path / "stopped", 20)
-    stopped.send_signal(stopped_by)
-    assert stopped.wait(60) == 128 + stopped_by
-    assert "the same command resumes from here" in stopped.communicate()[1]
+    stopped.send(stopped_by)
+    assert stopped.ended(60) == 128 + stopped_by
+    assert "the same command resumes from here" in stopped.written()
     [step] = steps_saved(tmp_path / "stopped")
     assert 20 <= int(step.removeprefix("step-")) < 60
     assert train(data, model, tmp_path / "stopped", *STEPS) == 0
@@ -74,8 +71,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     options = (*SMALL, "--steps", "30", "--save-every", "10")
     process = start(data, model, output, *options)
     wait_for_step(process, output, 15)
-    process.kill()
-    process.communicate()
+    process.send(signal.SIGKILL)
+    assert process.ended() == -signal.SIGKILL
     half = output / "checkpoints" / ".step-00000020.0123456789ab.tmp"
     half.mkdir()
     (half / ".unfinished").touch()
@@ -206,21 +203,13 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     """A limit on the size of files fails like a full disk: in the middle of writing."""
     data, model, output = corpus("bert-wwm"), tiny_config(tmp_path), tmp_path / "run"
     assert train(data, model, output, *SMALL, "--steps", "2") == 0
-    code = "import sys; from trainer.train import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code]
-    run = subprocess.run(
-        [*command, *arguments(data, model, output, *SMALL, "--steps", "4")],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
-    )
-    assert run.returncode == 1, run.stderr
-    assert "shardmill: cannot save" in run.stderr
-    assert "File too large" in run.stderr
-    assert "step-00000002, is complete" in run.stderr
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (200_000, 200_000))
+    given = arguments(data, model, output, *SMALL, "--steps", "4")
+    run = Forked(main, given, ONE_THREAD, first=limit)
+    assert run.ended() == 1, run.written()
+    assert "shardmill: cannot save" in run.written()
+    assert "File too large" in run.written()
+    assert "step-00000002, is complete" in run.written()
     assert steps_saved(output) == ["step-00000002"]
     assert train(data, model, output, *SMALL, "--steps", "4") == 0
 

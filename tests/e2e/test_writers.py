@@ -1,12 +1,11 @@
 """One command at a time writes to a folder; one that was killed is gone on from by the next."""
 
+import functools
 import json
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import pipelines.verify
 import pipelines.waves
 from pipelines.cli import main
 from schemas.lock import hold, holder
+from tests.support.forked import Forked
+from tests.support.killed_builds import kill_at
 from transforms.files.work_folder import (
     FolderRecord,
     LostFolderError,
@@ -26,7 +27,6 @@ from transforms.files.work_folder import (
     write_record,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 Build = Callable[..., int]
 Digests = Callable[[Path], dict[str, str]]
 Captured = pytest.CaptureFixture[str]
@@ -175,20 +175,6 @@ def test_a_killed_export_goes_on(
     assert first.read_bytes() == content
 
 
-KILLED = """
-import os, signal, sys
-real, left = os.rename, [int(sys.argv[1])]
-def rename(source, target):
-    left[0] -= 1
-    if not left[0]:
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(source, target)
-os.rename = rename
-from pipelines.cli import main
-sys.exit(main(["build", *sys.argv[2:]]))
-"""
-
-
 @pytest.mark.parametrize("instant", [1, 2, 3, 7, 12, 13])
 def test_killed_at_any_name_that_appears(
     build: Build, finished: Path, sample: Path, tokenizer: Path, tmp_path: Path, instant: int
@@ -196,9 +182,9 @@ def test_killed_at_any_name_that_appears(
     """The record, two entries and shards, the counts, three notes and files, the manifest: 13."""
     out = tmp_path / "out"
     given = ["--input", f"{sample}/*.txt", "--tokenizer", str(tokenizer), "--output", str(out)]
-    command = [sys.executable, "-c", KILLED, str(instant), "roberta", *given, *SMALL]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
-    assert process.returncode == -signal.SIGKILL
+    first = functools.partial(kill_at, instant)
+    killed = Forked(main, ["build", "roberta", *given, *SMALL], first=first)
+    assert killed.ended() == -signal.SIGKILL, killed.written()
     halves = [path.name for path in out.rglob("*.tmp")]
     assert len(halves) >= 1
     assert holder(out) is None

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
-from tests.support.sample_builds import corpus
+from tests.support.sample_builds import corpus, tokenizer_file
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"apache_beam", "numba", "spacy", "torch", "transformers"}
@@ -16,82 +14,89 @@ HEAVY = {"apache_beam", "numba", "spacy", "torch", "transformers"}
 _CODE = """
 import contextlib, io, json, sys
 from pipelines.cli import main
-status = None
-with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
-    try:
-        status = main(sys.argv[1:])
-    except SystemExit as error:
-        status = error.code
-print(json.dumps({"status": status, "loaded": sorted(sys.modules), "printed": len(out.getvalue())}))
+found = []
+for arguments in json.loads(sys.argv[1]):
+    status = None
+    out, quiet = io.StringIO(), contextlib.redirect_stderr(io.StringIO())
+    with contextlib.redirect_stdout(out), quiet:
+        try:
+            status = main(arguments)
+        except SystemExit as error:
+            status = error.code
+    found.append([status, len(out.getvalue()), sorted(sys.modules)])
+print(json.dumps(found))
 """
 
 
-def run(arguments: Sequence[str], status: int = 0, *, modules: bool = False) -> set[str]:
-    """Runs a command in a fresh interpreter; returns the packages, or modules, it imported."""
+def run(*commands: Sequence[str], status: int = 0) -> list[set[str]]:
+    """Runs commands one after the other in a fresh interpreter.
+
+    Returns:
+      After each command, the packages and modules that were imported up to then.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _CODE, *arguments],
+        [sys.executable, "-c", _CODE, json.dumps(commands)],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    found = json.loads(done.stdout)
-    assert found["status"] == status, done.stderr
-    assert bool(found["printed"]) == (status == 0)
-    return {name if modules else name.partition(".")[0] for name in found["loaded"]}
+    loaded = []
+    for found, printed, modules in json.loads(done.stdout):
+        assert found == status, done.stderr
+        assert bool(printed) == (status == 0)
+        loaded.append({*modules, *(name.partition(".")[0] for name in modules)})
+    return loaded
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["recipes"],
-        ["recipes", "bert-wwm"],
-        ["recipes", "bert-wwm", "--markdown"],
-        ["recipes", "--help"],
-        ["inspect", "--help"],
-        ["verify", "--help"],
-        ["train", "--help"],
-        ["vocab", "--help"],
-        ["export", "--help"],
-        ["build", "--help"],
-        ["annotate", "--help"],
-    ],
-    ids=" ".join,
-)
-def test_help_and_recipes_import_nothing_heavy(arguments: list[str]) -> None:
-    assert not run(arguments) & HEAVY
+def check(commands: Sequence[Sequence[str]], unwanted: set[str]) -> None:
+    """Fails with the first command that imports something of what it should not."""
+    loaded = run(*commands)
+    found = [(command, each & unwanted) for command, each in zip(commands, loaded, strict=True)]
+    assert not any(heavy for _, heavy in found), found
 
 
 def test_the_list_of_recipes_needs_no_more_than_the_recipes() -> None:
     """What is only needed to show a recipe or a build takes longer to load than they do."""
-    loaded = run(["recipes"], modules=True)
-    assert not loaded & {"rich", "schemas.manifest", "importlib.metadata", "pyarrow.compute"}
+    needless = {"rich", "schemas.manifest", "importlib.metadata", "pyarrow.compute"}
+    check([["--help"], ["recipes"]], HEAVY | needless)
 
 
-def test_an_unknown_command_imports_nothing_heavy() -> None:
-    assert not run(["bild"], status=2) & HEAVY
+def test_help_and_recipes_import_nothing_heavy() -> None:
+    commands = ["recipes", "inspect", "verify", "train", "vocab", "export", "build", "annotate"]
+    helped = [[command, "--help"] for command in commands]
+    check([*helped, ["recipes", "bert-wwm"]], HEAVY)
+    # Its row is built.
+    check([["recipes", "bert-wwm", "--markdown"]], HEAVY - {"numba"})
+    [loaded] = run(["bild"], status=2)
+    assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("command", ["inspect", "verify"])
-@pytest.mark.parametrize("recipe", ["bert-wwm", "ernie-thu"])
-def test_local_builds_are_read_without_beam(command: str, recipe: str) -> None:
-    assert not run([command, str(corpus(recipe))]) & HEAVY
-
-
-def test_vocabularies_and_exports_of_local_files_need_no_beam(tmp_path: Path) -> None:
-    train = ["--model", "wordpiece", "--size", "500", "--output", str(tmp_path / "tokenizer.json")]
-    assert not run(["vocab", "--input", str(ROOT / "sample" / "*.txt"), *train]) & HEAVY
-    export = ["export", str(corpus("bert-wwm")), "--output", str(tmp_path / "rows")]
-    assert not run([*export, "--to", "parquet"]) & HEAVY
-
-
-def test_a_report_page_is_written_without_beam(tmp_path: Path) -> None:
+def test_local_builds_are_read_without_beam(tmp_path: Path) -> None:
+    """A vocabulary is trained, and builds are shown, exported and verified."""
+    first, second = str(corpus("bert-wwm")), str(corpus("ernie-thu"))
     page = tmp_path / "page.html"
-    assert not run(["inspect", str(corpus("bert-wwm")), "--html", str(page)]) & HEAVY
+    loaded = run(["inspect", first], ["inspect", second])[-1]
+    assert not loaded & {*HEAVY, "jinja2"}
+    text = ["--input", str(ROOT / "sample" / "*.txt"), "--output", str(tmp_path / "tokenizer.json")]
+    commands = [
+        ["vocab", *text, "--model", "wordpiece", "--size", "500"],
+        ["export", first, "--output", str(tmp_path / "rows"), "--to", "parquet"],
+        ["inspect", first, "--html", str(page)],
+        ["verify", first],
+        ["verify", second],
+    ]
+    check(commands, HEAVY - {"numba"})
     assert page.stat().st_size
 
 
 def test_a_path_with_a_scheme_is_opened_by_beam() -> None:
     """Beam itself refuses a scheme that none of its file systems has."""
-    assert "apache_beam" in run(["inspect", "nosuch://bucket/x"], status=1)
+    assert "apache_beam" in run(["inspect", "nosuch://bucket/x"], status=1)[0]
+
+
+def test_a_local_build_needs_no_beam(tmp_path: Path) -> None:
+    given = ["--input", str(ROOT / "sample" / "*.txt"), "--tokenizer"]
+    build = ["build", "bert-wwm", *given, str(tokenizer_file("wordpiece")), "--output"]
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    check([[*build, one], [*build, two, "--workers", "2"]], HEAVY - {"numba"})

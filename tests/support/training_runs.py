@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 
+from tests.support.forked import Forked
 from trainer.train import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +40,7 @@ def learner(folder: Path, layers: int = 2, **changes: Any) -> Path:
     return tiny_config(folder, **fields)
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 LEARN = ("--lr", "2e-3", "--schedule", "constant", "--warmup", "10", "--weight-decay", "0")
 """Options with which `learner` learns in few steps."""
 
@@ -55,30 +58,51 @@ def train(data: Path, model: Path | str, output: Path, *options: str) -> int:
     return main(arguments(data, model, output, *options))
 
 
-def start(
-    data: Path, model: Path | str, output: Path, *options: str, processes: int = 1
-) -> subprocess.Popen[str]:
-    """Starts a run in a process of its own, or under torchrun in several."""
-    launcher = [sys.executable, "-m"]
-    if processes > 1:
-        torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        launcher += [*torchrun, "-m"]
-    return subprocess.Popen(
-        [*launcher, "trainer.train", *arguments(data, model, output, *options)],
+def start(data: Path, model: Path | str, output: Path, *options: str) -> Forked:
+    """Starts a run in a process of its own."""
+    return Forked(main, arguments(data, model, output, *options), ONE_THREAD)
+
+
+def start_ranks(
+    data: Path, model: Path | str, output: Path, *options: str, processes: int = 2
+) -> list[Forked]:
+    """Starts a run in several processes, with what torchrun tells each of them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    given = arguments(data, model, output, *options)
+    ranks = {**ONE_THREAD, **place, "WORLD_SIZE": str(processes)}
+    return [
+        Forked(main, given, {**ranks, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(processes)
+    ]
+
+
+def train_in_ranks(data: Path, model: Path | str, output: Path, *options: str) -> str:
+    """Trains in two processes, which must succeed; returns what the first of them wrote."""
+    runs = start_ranks(data, model, output, *options)
+    for run in runs:
+        assert run.ended() == 0, run.written()
+    return runs[0].written()
+
+
+def torchrun(data: Path, model: Path | str, output: Path, *options: str) -> str:
+    """Trains in two processes that torchrun starts, as users do; returns what they wrote."""
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    run = subprocess.run(
+        [
+            *[sys.executable, "-m", *launcher, "-m", "trainer.train"],
+            *arguments(data, model, output, *options),
+        ],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        env={**os.environ, **ONE_THREAD},
+        timeout=300,
+        check=False,
+        capture_output=True,
         text=True,
     )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    """Waits for a run that must succeed; returns what it wrote."""
-    written, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return written + errors
+    assert run.returncode == 0, run.stderr
+    return run.stdout + run.stderr
 
 
 def records(output: Path, event: str = "train") -> list[dict[str, Any]]:

@@ -8,7 +8,16 @@ import torch
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
-from trainer.rows.layouts import Batch, BatchLayout, BatchPart, Limits, filled, grid
+from trainer.rows.layouts import (
+    Batch,
+    BatchLayout,
+    BatchPart,
+    Limits,
+    filled,
+    grid,
+    keep_memory,
+    on_lines,
+)
 from trainer.rows.masked_rows import MaskedRows
 from transforms.arrays.ragged import positions_in_row, row_numbers
 
@@ -62,6 +71,7 @@ class Lanes(BatchLayout):
           parts: Add nothing to lanes.
           reset: bool[K]; None if all lanes begin anew.
         """
+        keep_memory()
         lanes = filled(rows, self.rows, -1)
         begins = np.ones(self.rows, np.bool_)
         if reset is not None:
@@ -76,11 +86,12 @@ class Lanes(BatchLayout):
 
     def _lanes(self, masked: MaskedRows, lanes: Int64) -> dict[str, Array]:
         tokens, targets, order = masked.rows.tokens, masked.targets, masked.order
-        found = {"input_ids": self._lines(lanes, tokens.lengths, masked.seen, self.pad)}
+        shape, offsets = (self.rows, self.longest), tokens.offsets
+        found = {"input_ids": on_lines(shape, lanes, offsets, masked.seen, self.pad)}
         if order is None:
             labels = np.full(len(masked.seen), IGNORED, np.int64)
             labels[targets] = masked.labels
-            return {**found, "labels": self._lines(lanes, tokens.lengths, labels, IGNORED)}
+            return {**found, "labels": on_lines(shape, lanes, offsets, labels, IGNORED)}
         tokens_of = {
             "token_type_ids": (masked.rows.token_types, 0),
             "ranks": (order.ranks, -1),
@@ -94,19 +105,9 @@ class Lanes(BatchLayout):
         return {
             **found,
             **{
-                name: self._lines(lanes, tokens.lengths, values, filler)
+                name: on_lines(shape, lanes, offsets, values, filler)
                 for name, (values, filler) in tokens_of.items()
             },
             "target_positions": grid(size, places, targets - tokens.offsets[row], 0),
             "labels": grid(size, places, masked.labels, IGNORED),
         }
-
-    # Lanes 0 and 2 of 3 have rows of 2 and 3 tokens, L = 4: cells 0 1 8 9 10.
-    def _lines(self, lanes: Int64, lengths: Int64, values: Array, filler: int) -> Int64:
-        """Returns int64[B, L]: the values of rows in their lanes, and the filler elsewhere."""
-        if (lengths == self.longest).all():
-            found = np.full((self.rows, self.longest), filler, np.int64)
-            found[lanes] = values.reshape(-1, self.longest)
-            return found
-        cells = np.repeat(lanes * self.longest, lengths) + positions_in_row(lengths)
-        return grid((self.rows, self.longest), cells, values, filler)

@@ -1,6 +1,7 @@
 """How the rows of a batch become tensors: packed into one sequence, or padded to one length."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
 from trainer.rows.masked_rows import MaskedRows
-from transforms.arrays.ragged import positions_in_row, row_numbers
+from transforms.arrays.ragged import copy_ranges, positions_in_row, read_only, row_numbers
 
 Batch = Mapping[str, Tensor]
 """Tensors by name; the names are those of Hugging Face where it has them."""
@@ -95,6 +96,7 @@ class BatchLayout:
           reset: bool[R]; rows that do not go on where the same row of the batch before ended; None
             if none does. It is for `trainer.rows.lane_rows.Lanes`.
         """
+        keep_memory()
         found = self._arrays(masked)
         found["row_ids"] = filled(rows, self.sequences, -1)
         found["num_tokens"] = np.array(len(masked.seen))
@@ -162,7 +164,7 @@ class Packed(BatchLayout):
         borders = sequence_borders(masked.borders, self.tokens, self.longest, self.sequences)
         return {
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
-            "position_ids": positions_in_row(np.diff(borders))[None],
+            "position_ids": _positions(borders)[None],
             "token_type_ids": filled(masked.rows.token_types, self.tokens, 0)[None],
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
@@ -199,25 +201,71 @@ class Padded(BatchLayout):
         return grid((self.rows, self.longest), cells, values, filler)
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
-        cells = self.cells(masked)
-        attended = self.grid(cells, np.ones(len(cells)), 0)
-        attended[:, 0] = 1
+        offsets = masked.rows.tokens.offsets
+        lengths = np.maximum(filled(np.diff(offsets), self.rows, 0), 1)
+        labels = np.full(len(masked.seen), IGNORED, np.int64)
+        labels[masked.targets] = masked.labels
+        shape, lines = (self.rows, self.longest), np.arange(len(offsets) - 1)
         return {
-            "input_ids": self.grid(cells, masked.seen, self.pad),
-            "attention_mask": attended,
-            "token_type_ids": self.grid(cells, masked.rows.token_types, 0),
-            "labels": self.grid(cells[masked.targets], masked.labels, IGNORED),
+            "input_ids": on_lines(shape, lines, offsets, masked.seen, self.pad),
+            "attention_mask": (np.arange(self.longest) < lengths[:, None]).astype(np.int64),
+            "token_type_ids": on_lines(shape, lines, offsets, masked.rows.token_types, 0),
+            "labels": on_lines(shape, lines, offsets, labels, IGNORED),
         }
 
     def _added(self, part: BatchPart, masked: MaskedRows) -> dict[str, Array]:
         return part.padded(masked, self)
 
 
+_KEPT = 31 << 20
+"""Below the 32 MiB up to which the GNU C library learns."""
+
+
+@functools.cache
+def keep_memory() -> None:
+    """Makes the C library keep the memory of batches that are over, for those to come.
+
+    Otherwise it gives them back to the system, and filling memory that is new costs several times
+    as much as what is written there. That of GNU keeps as much as the largest block that was ever
+    freed; so a block is freed that nobody used.
+    """
+    np.empty(_KEPT, np.uint8)
+
+
 def filled(values: Array, size: int, filler: int) -> Int64:
     """Returns int64[size]: the values, then the filler."""
-    found = np.full(size, filler, np.int64)
+    found = np.empty(size, np.int64)
     found[: len(values)] = values
+    found[len(values) :] = filler
     return found
+
+
+def _positions(borders: Int64) -> Int64:
+    """Returns int64[T]: the position of every token in its sequence."""
+    from transforms.kernels.rows import count_tokens
+
+    positions = np.empty(borders[-1], np.int64)
+    count_tokens(read_only(borders), positions)
+    return positions
+
+
+# Rows of 2 and 3 values on lines 0 and 2 of 3, 4 long: a b . . | . . . . | c d e .
+def on_lines(
+    shape: tuple[int, int], lines: Int64, offsets: Int64, values: Array, filler: int
+) -> Int64:
+    """Returns int64[shape]: rows of values, each at the begin of its line, the filler elsewhere.
+
+    Args:
+      shape: Number of lines, and their length.
+      lines: int64[R]; the line of each row.
+      offsets: int64[R + 1]; where rows begin among the values.
+      values: [T].
+      filler: Stands where no row has a value.
+    """
+    found = np.full(shape[0] * shape[1], filler, np.int64)
+    copied = values.astype(np.int64, copy=False)
+    copy_ranges([(copied, found)], offsets[:-1], lines * shape[1], np.diff(offsets))
+    return found.reshape(shape)
 
 
 def grid(shape: tuple[int, int], cells: Int64, values: Array, filler: int) -> Int64:

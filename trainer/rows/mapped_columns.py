@@ -2,7 +2,7 @@
 
 A value of an uncompressed Arrow file lies in the mapped file where the file's own offsets say. All
 files together are one array of numbers, from the lowest address to the highest, so rows of any
-files are gathered by one index, without a loop. Only indices that the files' offsets give are used:
+files are gathered in one go. Only indices that the files' offsets give are used:
 memory between the files is never touched.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.records import Array, Int64
-from transforms.arrays.ragged import Ragged, range_indices
+from transforms.arrays.ragged import Ragged, take_ranges
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,8 +51,8 @@ class MappedLists:
         """Returns the lists of rows, given their record batches and their numbers in these."""
         begins = self.offsets.take(batch, row).astype(np.int64)
         lengths = self.offsets.take(batch, row + 1) - begins
-        places = range_indices(self.values.begins[batch] + begins, lengths)
-        return Ragged.from_lengths(self.values.numbers[places], lengths)
+        values = take_ranges(self.values.numbers, self.values.begins[batch] + begins, lengths)
+        return Ragged.from_lengths(values, lengths)
 
     def lengths(self, counts: Int64) -> Array:
         """Returns int32[N]: the lengths of all lists, given their number in each record batch."""

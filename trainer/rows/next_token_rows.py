@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from schemas.columns import DOCUMENTS
-from schemas.records import Array, Bool, Int64
+from schemas.records import Array, Int64
 from trainer.rows.masked_rows import MaskedRows, RowSource
 from trainer.rows.shard_rows import Rows
-from transforms.arrays.ragged import Ragged
+from transforms.arrays.ragged import Ragged, take_ranges
 from transforms.labels.next_tokens import NextTokens
 from transforms.objectives.recipe import Recipe
 
@@ -56,16 +56,16 @@ class NextTokenRows(RowSource):
         stored = self.shards.rows(rows)
         values, offsets = stored.tokens.values, stored.tokens.offsets
         begins, last = offsets[:-1], offsets[1:] - 1
-        labels, sequences = without(values, begins), None
+        labels, sequences = take_ranges(values, begins + 1, last - begins), None
         targets = np.arange(len(labels))
         if self.predict.keep_apart or not self.predict.after_document_end:
             marks = self._document_starts(rows, stored)
             chosen = self.predict.sources(values, offsets, marks, self.vocabulary.eod)
-            targets = np.flatnonzero(without(chosen, last))
+            targets = np.flatnonzero(take_ranges(chosen, begins, last - begins))
             labels = labels[targets]
             if self.predict.keep_apart:
                 sequences = _sequences(marks, begins, last)
-        given = _without_last(stored, last)
+        given = _without_last(stored)
         key = self.seed, self.recipe.name, epoch, batch
         ids = given.tokens.values
         return MaskedRows(given, ids, targets, labels, key=key, sequences=sequences)
@@ -82,13 +82,6 @@ def given_tokens(recipe: Recipe, length: int) -> int:
     return length - (recipe.predict is not None)
 
 
-def without(values: Array, places: Int64) -> Array:
-    """Returns values without those at some places."""
-    kept: Bool = np.ones(len(values), np.bool_)
-    kept[places] = False
-    return values[kept]
-
-
 # Rows [a b | c d] [e | f] with document starts at c and f: tokens a b c e, sequences 0 2 3 4.
 def _sequences(marks: Array, begins: Int64, last: Int64) -> Int64:
     """Returns int64[S + 1]: where sequences begin among the tokens of rows without the last ones.
@@ -100,17 +93,19 @@ def _sequences(marks: Array, begins: Int64, last: Int64) -> Int64:
     """
     starts = marks != 0
     starts[begins] = True
-    given = without(starts, last)
+    given = take_ranges(starts, begins, last - begins)
     return np.append(np.flatnonzero(given), len(given))
 
 
-def _without_last(stored: Rows, last: Int64) -> Rows:
+def _without_last(stored: Rows) -> Rows:
     """Returns rows without their last tokens."""
     tokens = stored.tokens
-    lengths = tokens.lengths - 1
+    begins, lengths = tokens.offsets[:-1], tokens.lengths - 1
     return dataclasses.replace(
         stored,
-        tokens=Ragged.from_lengths(without(tokens.values, last), lengths),
+        tokens=Ragged.from_lengths(take_ranges(tokens.values, begins, lengths), lengths),
         second_segment_start=np.minimum(stored.second_segment_start, lengths),
-        token_labels={name: without(each, last) for name, each in stored.token_labels.items()},
+        token_labels={
+            name: take_ranges(each, begins, lengths) for name, each in stored.token_labels.items()
+        },
     )

@@ -14,7 +14,7 @@ from schemas.vocabulary import Vocabulary
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
 from trainer.rows.shard_checks import map_shard, record_batches, relations_of
 from transforms.arrays.marks import span_marks
-from transforms.arrays.ragged import Ragged, offsets_of
+from transforms.arrays.ragged import Ragged, offsets_of, read_only
 from transforms.arrays.spans import Spans
 from transforms.contract.stored import special_tokens
 from transforms.objectives.recipe import Recipe
@@ -235,7 +235,12 @@ def _nested(mapped: MappedBatches, column: Column) -> MappedLists:
 # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 1 3 5
 def flat_positions(tokens: Ragged, positions: Ragged) -> Int64:
     """Returns positions that are given for each row as places among the tokens of all rows."""
-    return np.repeat(tokens.offsets[:-1], positions.lengths) + positions.values
+    from transforms.kernels.rows import place_positions
+
+    places = np.empty(len(positions.values), np.int64)
+    lists = read_only(positions.values), read_only(positions.offsets)
+    place_positions(lists, read_only(tokens.offsets), places)
+    return places
 
 
 def _pair_labels(batches: Sequence[pa.RecordBatch], recipe: Recipe) -> Int64:

@@ -10,8 +10,7 @@ Three rows of lengths 2, 0 and 3:
 """
 
 import dataclasses
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,6 @@ Bool = npt.NDArray[np.bool_]
 
 # Ranges with this mean length or more are expanded by a cumulative sum.
 _LONG_RANGE = 8
-# Values copied at a time, so that the index arrays stay small.
-_COPY_VALUES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,10 +117,21 @@ def range_indices(starts: Array, lengths: Array) -> Int64:
     return np.cumsum(steps, out=steps)
 
 
+def read_only(values: Array, kind: npt.DTypeLike = None) -> Array:
+    """Returns a contiguous, read-only view of an array, to be given to a compiled loop.
+
+    To Numba read-only arrays are a type of their own, and those of Arrow are read-only. Where all
+    arrays that a loop reads are, it is compiled once.
+    """
+    found = np.ascontiguousarray(values, kind).view()
+    found.flags.writeable = False
+    return found
+
+
 def copy_ranges(
-    columns: Sequence[tuple[Array, Array]], sources: Array, targets: Array, lengths: Array
+    columns: Iterable[tuple[Array, Array]], sources: Array, targets: Array, lengths: Array
 ) -> None:
-    """Copies ranges of values from one set of arrays to another, in blocks of bounded size.
+    """Copies ranges of values from one set of arrays to another.
 
     >>> old, new = np.array([1, 2, 3, 4, 5]), np.zeros(4, np.int64)
     >>> copy_ranges([(old, new)], np.array([3, 0]), np.array([0, 3]), np.array([2, 1]))
@@ -131,18 +139,32 @@ def copy_ranges(
     [4, 5, 0, 1]
 
     Args:
-      columns: Pairs of a source and a target array; all are copied at the same indices.
+      columns: Pairs of a source and a target array of one type; all are copied at the same indices.
       sources: int[R]; first index of each range in the source arrays.
       targets: int[R]; first index of each range in the target arrays.
       lengths: int[R].
     """
+    from transforms.kernels.ranges import copy_all
+
+    places = [read_only(each, np.int64) for each in (sources, targets, lengths)]
+    for old, new in columns:
+        if old.dtype != new.dtype:
+            raise ValueError(f"values of type {old.dtype} cannot be copied to {new.dtype}")
+        # Numbers of a size are all the same to the loop, which is compiled for each of four sizes.
+        kind = f"u{old.itemsize}"
+        copy_all(read_only(old).view(kind), new.view(kind), *places)
+
+
+def take_ranges(values: Array, starts: Array, lengths: Array) -> Array:
+    """Returns [sum(lengths)]: the concatenation of ranges of values.
+
+    >>> take_ranges(np.array([1, 2, 3, 4, 5]), np.array([3, 0]), np.array([2, 1])).tolist()
+    [4, 5, 1]
+    """
     offsets = offsets_of(lengths)
-    cuts = np.searchsorted(offsets, np.arange(_COPY_VALUES, int(offsets[-1]), _COPY_VALUES))
-    for begin, end in itertools.pairwise(np.unique([0, *cuts, len(lengths)]).tolist()):
-        source = range_indices(sources[begin:end], lengths[begin:end])
-        target = range_indices(targets[begin:end], lengths[begin:end])
-        for old, new in columns:
-            new[target] = old[source]
+    found = np.empty(offsets[-1], values.dtype)
+    copy_ranges([(values, found)], starts, offsets[:-1], lengths)
+    return found
 
 
 def row_numbers(lengths: Array) -> Int64:

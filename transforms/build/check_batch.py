@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.checked_json import DamagedError
-from schemas.records import Array, Bool
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.ragged import Ragged
 from transforms.contract.stored import StoredBatch
 from transforms.contract.structure import structure
 from transforms.objectives.recipe import Recipe
@@ -41,18 +42,23 @@ def check_batch(batch: pa.RecordBatch, name: str, recipe: Recipe, vocabulary: Vo
             "an id is not in the vocabulary": _too_large(rows.ids, vocabulary.size),
         }
         for view in views:
-            wrong["a selected position lies outside its row"] = view.overrun
+            limits = np.repeat(rows.lengths, rows.copies)
+            wrong["a selected position lies outside its row"] = _outside(view.selected, limits)
             if view.holds_ids:
                 wrong["an id that is seen is not in the vocabulary"] = _too_large(
                     view.seen, vocabulary.size
                 )
             breaches += [problem for problem, where in wrong.items() if where.any()]
-        if rows.word_starts is not None:
-            limits = np.repeat(rows.lengths, rows.word_starts.lengths)
-            if (rows.word_starts.values >= limits).any():
-                breaches.append("a word begins outside its row")
+        if rows.word_starts is not None and _outside(rows.word_starts, rows.lengths).any():
+            breaches.append("a word begins outside its row")
     if breaches:
         raise DamagedError(f"{name} is damaged: {breaches[0]}")
+
+
+def _outside(lists: Ragged, limits: Int64) -> Bool:
+    """Returns bool[P]: the positions that are not below the limit of their list."""
+    outside: Bool = lists.values >= np.repeat(limits, lists.lengths)
+    return outside
 
 
 def _too_large(ids: Array, size: int) -> Bool:

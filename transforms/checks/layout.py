@@ -5,12 +5,12 @@ import numpy as np
 from schemas.columns import DOCUMENTS
 from schemas.records import Array, Bool
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import offsets_of
+from transforms.arrays.ragged import read_only
 from transforms.checks.words import examine_word_starts
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.tokens.text_tokens import text_tokens
+from transforms.tokens.text_tokens import text_ids
 
 _LENGTH_CLASSES = 8
 
@@ -61,19 +61,19 @@ def _text(batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> list[F
     """Checks that rows, and both their segments, have text; see `transforms.tokens.text_tokens`."""
     if rules.of_streams:
         return []
-    alphanumeric = rules.alphanumeric_segments
-    text = text_tokens(batch.ids, batch.special, vocabulary.kinds, alphanumeric=alphanumeric)
-    if text is None:
-        return []
-    before, begins, ends = offsets_of(text), batch.offsets[:-1], batch.offsets[1:]
-    found = [breach("a row is without text", before[ends] == before[begins])]
+    from transforms.kernels.stored_lists import find_text
+
+    found = np.empty((len(batch), 2), np.bool_)
+    wanted = read_only(text_ids(vocabulary.kinds, alphanumeric=rules.alphanumeric_segments))
+    rows = batch.rows(batch.ids, batch.special)
+    find_text(rows, read_only(batch.second_segment_start), wanted, found)
+    first, second = found.T
+    breaches = [breach("a row is without text", ~(first | second))]
     if rules.segments == 2:
-        middles = np.minimum(begins + batch.second_segment_start, ends)
-        lone = lone_rows(batch, rules)
-        empty = (before[middles] == before[begins]) | ((before[ends] == before[middles]) & ~lone)
-        missing = "letter, digit or ideograph" if alphanumeric else "text"
-        found.append(breach(f"a segment has no {missing}", empty))
-    return found
+        empty = ~first | ~(second | lone_rows(batch, rules))
+        missing = "letter, digit or ideograph" if rules.alphanumeric_segments else "text"
+        breaches.append(breach(f"a segment has no {missing}", empty))
+    return breaches
 
 
 def lone_rows(batch: StoredBatch, rules: RowRules) -> Bool:

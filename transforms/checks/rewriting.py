@@ -1,12 +1,14 @@
 """Checks of what the model sees at selected tokens."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Int64
+from schemas.records import Bytes, Int64
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.ragged import read_only
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
 from transforms.contract.stored import StoredBatch
 
@@ -34,33 +36,45 @@ def examine_rewriting(batch: StoredBatch, shares: Shares, vocabulary: Vocabulary
     The ids that came in at random are counted by sixteenths of the vocabulary, and so are the
     tokens that they replaced: these decide how often a draw gives the token itself.
     """
-    found = []
-    kept = batch.seen == batch.original
-    changed = ~kept
-    masked = 0
-    if shares.mask:
-        is_mask = batch.seen == vocabulary.mask
-        masked = int(np.count_nonzero(is_mask))
-        changed &= ~is_mask
-        found.append(mask_in_text(batch, vocabulary))
-    replaced = np.flatnonzero(changed)
-    ids, originals = batch.seen[replaced], batch.original[replaced]
-    allowed = np.zeros(max(vocabulary.size, int(ids.max(initial=0)) + 1), np.bool_)
+    from transforms.kernels.stored_lists import count_rewriting
+
+    allowed = np.zeros(vocabulary.size, np.bool_)
     allowed[shares.allowed] = True
-    if not allowed[ids].all():
-        name = "a token was replaced by one that is never drawn"
-        found.append(breach(name, batch.rows_with(replaced[~allowed[ids]])))
+    mask = vocabulary.mask if shares.mask else -1
+    actions, ids = np.zeros(2, np.int64), np.zeros((2, BUCKETS), np.int64)
+    never = np.empty(len(batch), np.bool_)
+    positions, offsets = batch.lists
+    count_rewriting(
+        (positions, read_only(batch.seen), offsets),
+        batch.rows(batch.ids),
+        batch.copies,
+        (mask, sixteenths(vocabulary.size), read_only(allowed)),
+        actions,
+        ids,
+        never,
+    )
+    masked, replaced = actions.tolist()
     counts = {
-        "mask.selected": len(kept),
+        "mask.selected": len(batch.seen),
         "mask.masked": masked,
-        "mask.random": len(replaced),
-        "mask.kept": len(kept) - masked - len(replaced),
+        "mask.random": replaced,
+        "mask.kept": len(batch.seen) - masked - replaced,
     }
-    originals = originals[allowed[np.minimum(originals, len(allowed) - 1)]]
-    for name, values in (("random_ids", ids), ("replaced_ids", originals)):
-        for number, count in enumerate(buckets(values.astype(np.int64), vocabulary.size)):
-            counts[f"mask.{name}_{number + 1:02d}"] = int(count)
-    return gather([Findings(counts), *found])
+    for name, values in zip(("random_ids", "replaced_ids"), ids, strict=True):
+        counts |= by_buckets(name, values)
+    found = [mask_in_text(batch, vocabulary)] if shares.mask else []
+    return gather(
+        [
+            Findings(counts),
+            *found,
+            breach("a token was replaced by one that is never drawn", never),
+        ]
+    )
+
+
+def by_buckets(name: str, counts: Int64) -> dict[str, int]:
+    """Returns what is counted by sixteenths of the vocabulary, by the names of statistics."""
+    return {f"mask.{name}_{n + 1:02d}": count for n, count in enumerate(counts.tolist())}
 
 
 def mask_in_text(batch: StoredBatch, vocabulary: Vocabulary) -> Findings:
@@ -71,9 +85,10 @@ def mask_in_text(batch: StoredBatch, vocabulary: Vocabulary) -> Findings:
     return breach("the mask token stands in the text", batch.rows_of_tokens(in_text))
 
 
-def buckets(ids: Int64, size: int) -> Int64:
-    """Counts ids by sixteenths of the vocabulary."""
-    return np.bincount(np.minimum(ids * BUCKETS // size, BUCKETS - 1), minlength=BUCKETS)
+@functools.lru_cache(maxsize=4)
+def sixteenths(size: int) -> Bytes:
+    """Returns uint8[V]: the sixteenth of a vocabulary of this size that each id is in."""
+    return read_only(np.arange(size) * BUCKETS // size, np.uint8)
 
 
 def rewriting_oracles(
@@ -92,7 +107,9 @@ def rewriting_oracles(
     ids = [totals.get(f"mask.random_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
     replaced = [totals.get(f"mask.replaced_ids_{n + 1:02d}", 0) for n in range(BUCKETS)]
     drawable = np.setdiff1d(allowed, [vocabulary.mask] if shares.mask else [])
-    expected = sum(ids) * buckets(drawable, vocabulary.size) - np.array(replaced)
+    places = sixteenths(vocabulary.size)[drawable.astype(np.int64)]
+    shares_of_ids = np.bincount(places, minlength=BUCKETS)
+    expected = sum(ids) * shares_of_ids - np.array(replaced)
     kept = totals.get("mask.kept", 0)
     return [
         rate(

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Bool, Int64
-from transforms.arrays.ragged import offsets_of, positions_in_row
-from transforms.arrays.randomness import rng_for
-from transforms.checks.words import selection_matrix, word_units
+from transforms.arrays.ragged import read_only
 from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
-from transforms.contract.stored import StoredBatch, take_stored_rows
+from transforms.contract.stored import StoredBatch
 
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""
@@ -18,7 +15,6 @@ _PARTS = 8
 _WORD_LENGTHS = 4
 _LARGE_BUDGET = 16
 _MILLION = 1_000_000
-_KEYS = 1 << 63
 _EDGE = 0.1
 """How much less than its share an eighth of a row may be selected where runs are."""
 _MANY_CHOSEN, _MANY, _EQUAL = 10, 40, 1e-8
@@ -45,79 +41,41 @@ def sample(
       skip: Units at the beginning of every segment that are left out, since spans that go to the
         right reach them less often than others.
     """
-    some = take_stored_rows(
-        batch, np.arange(0, len(batch), max(len(batch.ids) // _SAMPLE_TOKENS, 1))
+    from transforms.kernels.stored_sample import sample_rows
+
+    step = max(len(batch.ids) // _SAMPLE_TOKENS, 1)
+    copies, chosen_least = batch.copies, _MANY_SPANS * (skip + 1) if skip else _MANY_CHOSEN
+    special = np.zeros_like(batch.special) if units.special else batch.special
+    large = budget.bounds(batch.lengths, max_seq_length)[0] >= _LARGE_BUDGET
+    eighths, overlaps = np.zeros(_PARTS, np.int64), np.zeros(4, np.int64)
+    lengths = np.zeros((2, 2 + _WORD_LENGTHS), np.int64)
+    found = sample_rows(
+        batch.lists,
+        (
+            *batch.rows(special, batch.word_flags if units.words else special),
+            read_only(batch.second_segment_start),
+            read_only(large),
+        ),
+        copies,
+        step,
+        (units.words, skip, chosen_least, _MANY),
+        (eighths, overlaps, lengths),
     )
-    if units.words:
-        starts, sizes = word_units(some)
-    else:
-        starts = np.arange(len(some.ids)) if units.special else np.flatnonzero(~some.special)
-        sizes = np.ones(len(starts), np.int64)
-    if not len(starts):
+    if not found:
         return Findings()
-    if skip:
-        inner = _behind_the_first(some, starts, skip)
-        starts, sizes = starts[inner], sizes[inner]
-        if not len(starts):
-            return Findings()
-    row = np.searchsorted(some.offsets, starts, "right") - 1
-    in_row = np.bincount(row, minlength=len(some))
-    chosen = selection_matrix(some)[:, starts]
-    counts = _where(chosen, row, in_row)
-    counts |= _overlaps(chosen, in_row, _MANY_SPANS * (skip + 1) if skip else _MANY_CHOSEN)
+    counts = {f"select.eighth_{n + 1}": hits for n, hits in enumerate(eighths.tolist())}
+    common, expected, rows, equal = overlaps.tolist()
+    counts["select.common"] = common
+    counts["select.common_expected_millionths"] = expected
+    counts["select.large_pairs"] = rows * copies * (copies - 1) // 2
+    counts["select.equal_copies"] = equal
     if units.words:
-        large = (budget.bounds(some.lengths, max_seq_length)[0] >= _LARGE_BUDGET)[row]
-        counts["select.words"] = int(np.count_nonzero(large)) * some.copies
-        counts["select.words_tokens"] = int(sizes[large].sum()) * some.copies
-        for length in range(1, _WORD_LENGTHS + 1):
-            these = large & (sizes == length)
-            counts[f"select.words_of_{length}"] = int(np.count_nonzero(these)) * some.copies
-            counts[f"select.selected_words_of_{length}"] = int(np.count_nonzero(chosen[:, these]))
+        words, tokens, *of_length = (copies * lengths[0]).tolist()
+        counts["select.words"], counts["select.words_tokens"] = words, tokens
+        for number, count in enumerate(of_length):
+            counts[f"select.words_of_{number + 1}"] = count
+            counts[f"select.selected_words_of_{number + 1}"] = int(lengths[1, 2 + number])
     return Findings(counts)
-
-
-def _behind_the_first(batch: StoredBatch, starts: Int64, skip: int) -> Bool:
-    """Finds the units that have `skip` others before them in their segment."""
-    row = np.searchsorted(batch.offsets, starts, "right") - 1
-    second = starts >= (batch.offsets[:-1] + batch.second_segment_start)[row]
-    _, counts = np.unique(2 * row + second, return_counts=True)
-    return positions_in_row(counts) >= skip
-
-
-def _where(chosen: Bool, row: Int64, in_row: Int64) -> dict[str, int]:
-    """Counts selected units by eighths of their rows, all equally large; the rest is left out."""
-    size = in_row // _PARTS
-    part = positions_in_row(in_row) // np.maximum(size, 1)[row]
-    part[(part >= _PARTS) | (size[row] == 0)] = _PARTS
-    hits = np.bincount(part, weights=chosen.sum(axis=0), minlength=_PARTS)
-    return {f"select.eighth_{n + 1}": int(hits[n]) for n in range(_PARTS)}
-
-
-def _overlaps(chosen: Bool, in_row: Int64, many: int) -> dict[str, int]:
-    """Counts what every two copies have in common, what they would by chance, and equal copies.
-
-    Copies are equal where a random number a unit gives them the same sum.
-
-    Args:
-      chosen: bool[C, U].
-      in_row: int64[R]; units of each row.
-      many: A copy that chooses so many of `_MANY` is hardly ever equal to another.
-    """
-    copies = len(chosen)
-    in_row = in_row[in_row > 0]
-    borders = offsets_of(in_row)[:-1]
-    often = chosen.sum(axis=0)
-    sizes = np.add.reduceat(chosen, borders, axis=1, dtype=np.int64)
-    products = (sizes.sum(axis=0) ** 2 - (sizes**2).sum(axis=0)) // 2
-    large = (sizes.min(axis=0) >= many) & (in_row >= _MANY)
-    keys = rng_for(0, "equal copies").integers(0, _KEYS, chosen.shape[1], np.uint64)
-    sums = np.sort(np.add.reduceat(np.where(chosen, keys, 0), borders, axis=1)[:, large], axis=0)
-    return {
-        "select.common": int((often * (often - 1) // 2).sum()),
-        "select.common_expected_millionths": int((products * _MILLION // in_row).sum()),
-        "select.large_pairs": int(np.count_nonzero(large)) * copies * (copies - 1) // 2,
-        "select.equal_copies": int(np.count_nonzero(sums[1:] == sums[:-1])),
-    }
 
 
 def sample_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[Oracle]:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Bool
 from transforms.checks.sampling import inner_sample_oracles, sample
 from transforms.checks.selection import budgets_used, candidates_of, examine_tokens
 from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, gather
-from transforms.contract.stored import StoredBatch, any_copy
+from transforms.contract.stored import StoredBatch
 
 
 def examine_spans(
@@ -31,23 +30,14 @@ def span_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> lis
 
 def _examine_borders(batch: StoredBatch) -> list[Findings]:
     """Checks that runs begin where words do, and end there but for one that the budget cuts."""
-    continues = continuations(batch)
-    begins, ends = batch.run_borders
-    inside = begins[:-1] & continues[batch.flat]
-    after = np.append(continues, np.False_)
-    cut = ends & after[batch.flat + 1]
-    counted = np.concatenate([[0], np.cumsum(cut)])[batch.selected.offsets]
-    cuts = np.diff(counted).reshape(-1, batch.copies)
+    from transforms.kernels.stored_runs import check_borders
+
+    counts, wrong = np.zeros(2, np.int64), np.empty((len(batch), 2), np.bool_)
+    rows = batch.rows(batch.special, batch.word_flags)
+    check_borders(batch.lists, rows, batch.copies, counts, wrong)
+    runs, cut = counts.tolist()
     return [
-        Findings({"select.runs": int(np.count_nonzero(ends)), "select.cut_runs": int(cuts.sum())}),
-        breach("a run begins inside a word", batch.rows_with(np.flatnonzero(inside))),
-        breach("a copy has two runs that end inside a word", any_copy(cuts > 1)),
+        Findings({"select.runs": runs, "select.cut_runs": cut}),
+        breach("a run begins inside a word", wrong[:, 0]),
+        breach("a copy has two runs that end inside a word", wrong[:, 1]),
     ]
-
-
-def continuations(batch: StoredBatch) -> Bool:
-    """Returns bool[T]: the token continues the word of the token right before it."""
-    found: Bool = ~(batch.word_flags | batch.special)
-    found[1:] &= ~batch.special[:-1]
-    found[batch.offsets[:-1]] = False
-    return found

@@ -69,7 +69,7 @@ def candidates_of(batch: StoredBatch, special: bool) -> Int64:
     """Returns int64[R]: how many tokens of each row may be selected."""
     if special:
         return batch.lengths
-    return batch.lengths - np.add.reduceat(batch.special, batch.offsets[:-1], dtype=np.int64)
+    return batch.lengths - batch.special_counts
 
 
 def examine_tokens(
@@ -109,15 +109,13 @@ def examine_tokens(
 
 def examine_special(batch: StoredBatch, special: bool) -> Findings:
     """Counts the special tokens selected, or checks that there are none."""
-    hit = batch.special[batch.flat]
     if not special:
-        found = np.flatnonzero(hit)
-        return breach("a special token is selected", batch.rows_with(found))
-    present = np.add.reduceat(batch.special, batch.offsets[:-1], dtype=np.int64)
+        return breach("a special token is selected", batch.selected_special > 0)
+    present = batch.special_counts
     expected = batch.selected_counts.sum(axis=1) * present * _MILLION // batch.lengths
     return Findings(
         {
-            "select.special": int(np.count_nonzero(hit)),
+            "select.special": int(batch.selected_special.sum()),
             "select.special_tokens": int(present.sum()) * batch.copies,
             "select.special_expected_millionths": int(expected.sum()),
         }

@@ -12,7 +12,7 @@ from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.marks import column_positions, span_marks, token_spans
-from transforms.arrays.ragged import Ragged, range_indices
+from transforms.arrays.ragged import Ragged, range_indices, read_only
 from transforms.arrays.spans import Spans
 from transforms.contract.rules import RowRules
 
@@ -121,7 +121,7 @@ class StoredBatch:
 
     @functools.cached_property
     def flat(self) -> Int64:
-        """int64[P]; index into `ids` of each selected token; the last one where it is outside.
+        """int64[P]; index into `ids` of each selected token; any where it is outside its row.
 
         Example, rows of 4 and 3 tokens and two copies: [1, 3], [2] and [0], [2] become
         [1, 3, 2, 4, 6].
@@ -129,47 +129,44 @@ class StoredBatch:
         starts = np.repeat(self.offsets[:-1], self.copies)
         flat = np.repeat(starts, self.selected.lengths)
         flat += self.selected.values
-        return np.minimum(flat, len(self.ids) - 1) if self.overrun.any() else flat
+        return np.minimum(flat, len(self.ids) - 1)
 
-    @functools.cached_property
+    @property
     def overrun(self) -> Bool:
-        """bool[R]; a selected position lies outside its row.
+        """bool[R]; a selected position lies outside its row."""
+        return self._checked[0][:, 1]
 
-        Example, rows of 4 and 3 tokens and a copy each that selects [1, 3] and [1, 3]: the last
-        positions are 3 and 3, so the second row is overrun.
-        """
-        nonempty = self.selected.lengths > 0
-        last = np.full(len(nonempty), -1)
-        if len(self.selected.values):
-            # Positions ascend in a valid row, so the greatest is the last. Where they do not, that
-            # is a breach of its own, and the greatest may be any.
-            values = self.selected.values
-            last[nonempty] = values[self.selected.offsets[1:][nonempty] - 1]
-            if not self.ascending.all():
-                starts = self.selected.offsets[:-1][nonempty]
-                last[nonempty] = np.maximum.reduceat(values, starts)
-        return any_copy(last.reshape(-1, self.copies) >= self.lengths[:, None])
-
-    @functools.cached_property
+    @property
     def ascending(self) -> Bool:
         """bool[R]; positions ascend strictly in every list of the row."""
-        values = self.selected.values
-        falls = values[1:] <= values[:-1]
-        begins = self.selected.offsets[1:-1]
-        falls[begins[(begins > 0) & (begins < len(values))] - 1] = False
-        return ~self.rows_with(np.flatnonzero(falls))
+        return ~self._checked[0][:, 0]
+
+    @property
+    def special_counts(self) -> Int64:
+        """int64[R]; special tokens of each row."""
+        return self._checked[1][:, 0]
+
+    @property
+    def selected_special(self) -> Int64:
+        """int64[R]; how many special tokens the copies of a row select, all together."""
+        return self._checked[1][:, 1]
 
     @functools.cached_property
-    def run_borders(self) -> tuple[Bool, Bool]:
-        """bool[P + 1] and bool[P]; where runs of neighbouring positions begin, and their ends.
+    def _checked(self) -> tuple[Bool, Int64]:
+        from transforms.kernels.stored_lists import check_lists
 
-        The first array is true at its end too.
-        """
-        values = self.selected.values
-        begins = np.ones(len(values) + 1, np.bool_)
-        begins[1:-1] = values[1:] != values[:-1] + 1
-        begins[self.selected.offsets] = True
-        return begins, begins[1:]
+        wrong, special = np.empty((len(self), 2), np.bool_), np.empty((len(self), 2), np.int64)
+        check_lists(self.lists, self.rows(self.special), self.copies, wrong, special)
+        return wrong, special
+
+    @functools.cached_property
+    def lists(self) -> tuple[Array, Int64]:
+        """The positions and offsets of `selected`, for compiled loops."""
+        return read_only(self.selected.values), read_only(self.selected.offsets)
+
+    def rows(self, *columns: Array) -> tuple[Array, ...]:
+        """Returns columns of tokens and then the offsets of rows, for compiled loops."""
+        return (*map(read_only, columns), read_only(self.offsets))
 
     @functools.cached_property
     def original(self) -> Array:
@@ -179,13 +176,12 @@ class StoredBatch:
     @functools.cached_property
     def word_flags(self) -> Bool:
         """bool[T]; a word begins here. Positions outside their row are left out."""
+        from transforms.kernels.stored_words import mark_positions
+
         flags = np.zeros(len(self.ids), np.bool_)
         if self.word_starts is not None:
-            counts = self.word_starts.lengths
-            at = np.repeat(self.offsets[:-1], counts) + self.word_starts.values
-            ends = np.repeat(self.offsets[1:], counts)
-            inside: Bool = at < ends
-            flags[at if inside.all() else at[inside]] = True
+            words = read_only(self.word_starts.values), read_only(self.word_starts.offsets)
+            mark_positions(words, read_only(self.offsets), flags)
         return flags
 
     def rows_with(self, chosen: Int64) -> Bool:

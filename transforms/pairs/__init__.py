@@ -1,4 +1,4 @@
 """How windows get a second segment, or another order of their parts.
 
-May import: windows, checks, contract, tokens, records, text, arrays, schemas.
+May import: kernels, windows, checks, contract, tokens, records, text, arrays, schemas.
 """

@@ -1,4 +1,4 @@
-"""Character classes and abbreviation lists for the rules of `transforms.text.sentences`."""
+"""Tables of characters and abbreviations for the rules of `transforms.text.sentences`."""
 
 import functools
 import unicodedata
@@ -7,20 +7,32 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.records import Bytes
+from transforms.kernels.sentence_flags import (
+    CASELESS,
+    CJK,
+    CLOSER,
+    DIGIT,
+    ELLIPSIS,
+    EXCLAMATION,
+    FULL_STOP,
+    JOINER,
+    KEY_BYTES,
+    LAST_POINT,
+    LINE_END,
+    LOWER,
+    NUMERAL,
+    OPENER,
+    PERIOD,
+    SEMICOLON,
+    STOP,
+    UPPER,
+    WIDE_PERIOD,
+)
 from transforms.text.ideographs import FOUR_BYTE_RANGES, THREE_BYTE_RANGES
 
 Flags = npt.NDArray[np.uint16]
 Keys = npt.NDArray[np.uint64]
 
-# One bit per property; a character may have several.
-UPPER, LOWER, DIGIT, CASELESS, CJK, OPENER, CLOSER, STOP, JOINER, LINE_END, NUMERAL = (
-    1 << bit for bit in range(11)
-)
-OPENS_SENTENCE = UPPER | DIGIT | CASELESS | CJK
-IN_WORD = UPPER | LOWER | DIGIT | CASELESS
-
-# Kinds of stops, by the condition under which they end a sentence.
-PERIOD, EXCLAMATION, ELLIPSIS, FULL_STOP, SEMICOLON, WIDE_PERIOD = range(1, 7)
 _STOPS_OF_KIND = {
     PERIOD: ".",
     EXCLAMATION: "!?‼⁇⁈⁉",
@@ -44,13 +56,9 @@ TITLE_CLOSERS = "》〉〉︾﹀"
 JOINERS = " ,:-–—―－︱，、：､﹐﹑﹕︐︑︓" + TITLE_CLOSERS
 # Numerals that number the sections of a Chinese text.
 NUMERALS = "〇零一二三四五六七八九十百"
-MAX_NUMERALS = 4
 
 # Kana, bopomofo, the iteration mark and zero; ideographs are in `transforms.text.ideographs`.
 CJK_RANGES = ((0x3005, 0x3007), (0x3040, 0x30FF), (0x3100, 0x312F), (0xFF66, 0xFF9F))
-
-# Code points after this one are neither letters of a cased script nor ideographs of the tables.
-LAST_POINT = 0x2FFFF
 
 # A name or a continuation follows these, so their period never ends a sentence.
 TITLES = (
@@ -63,8 +71,6 @@ NUMBERED = (
     "No no Nos nos vol vols fig figs eq eqs sec ch chap p c ca approx ver Ver pt Pt para Art art "
     "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Rs"
 )
-
-KEY_BYTES = 8
 
 
 @functools.cache
@@ -98,22 +104,29 @@ def abbreviation_keys() -> tuple[Keys, Keys]:
     return _keys_of_words(never.split()), _keys_of_words(NUMBERED.split())
 
 
-def word_keys(backwards: Bytes) -> Keys:
-    """Packs words of up to eight bytes into integers, which compare fast.
-
-    >>> backwards = np.array([[ord("r"), ord("M"), 0, 0, 0, 0, 0, 0]], np.uint8)
-    >>> word_keys(backwards) == ord("r") + (ord("M") << 8)
-    array([ True])
-
-    Args:
-      backwards: uint8[W, KEY_BYTES]; the bytes of each word from last to first, then zeros.
-
-    Returns:
-      uint64[W]; different words have different keys.
-    """
-    return np.ascontiguousarray(backwards).view("<u8").ravel()
-
-
 def _keys_of_words(words: list[str]) -> Keys:
-    rows = b"".join(word[::-1].encode().ljust(KEY_BYTES, b"\0") for word in words)
-    return np.sort(word_keys(np.frombuffer(rows, np.uint8).reshape(-1, KEY_BYTES)))
+    """Returns the sorted keys of words of up to eight ASCII letters: their bytes as one number.
+
+    >>> _keys_of_words(["Mr"]).tolist() == [ord("r") + (ord("M") << 8)]
+    True
+    """
+    keys = [int.from_bytes(word.encode().rjust(KEY_BYTES, b"\0"), "big") for word in words]
+    return np.sort(np.array(keys, np.uint64))
+
+
+@functools.cache
+def stop_bytes() -> Bytes:
+    """Returns uint8[256]: 1 for the line feed, 2 for the first bytes of stops, else 0."""
+    leads = np.zeros(256, np.uint8)
+    leads[ord("\n")] = 1
+    leads[[stop.encode()[0] for stop in STOP_KINDS]] = 2
+    return leads
+
+
+@functools.cache
+def stop_classes() -> tuple[Bytes, Bytes]:
+    """Returns uint8[65536] each: the kind of a stop by its code point, and whether it is a dot."""
+    kinds, dots = np.zeros(0x10000, np.uint8), np.zeros(0x10000, np.uint8)
+    kinds[[ord(stop) for stop in STOP_KINDS]] = list(STOP_KINDS.values())
+    dots[[ord(dot) for dot in DOTS]] = 1
+    return kinds, dots

@@ -10,9 +10,8 @@ import jieba
 import numpy as np
 import rjieba
 
-from schemas.records import WORD_BEGINS, WORD_INSIDE, Bytes, Int64, ShardText
-from transforms.arrays.ragged import offsets_of
-from transforms.text.ideographs import FIRST_LEAD, ideographs
+from schemas.records import Bytes, ShardText
+from transforms.text.ideographs import FIRST_LEAD, ideograph_ranges
 
 SEGMENTERS = ("auto", "rjieba", "jieba")
 BLOCK_BYTES = 1 << 18
@@ -117,25 +116,15 @@ def _mark(data: Bytes, marks: Bytes, segment: Segment) -> None:
     >>> marks.tolist()
     [1, 0, 0, 1, 1, 0, 0, 2, 0, 0]
     """
+    from transforms.kernels.words import mark_words
+
+    # NUL, which normalised text does not have, parts the words: joining is faster than to count
+    # the characters of every word.
     words = segment(data.tobytes().decode())
-    characters = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
-    borders = characters[offsets_of(np.fromiter(map(len, words), np.int64, len(words)))]
-    holds = _holds_ideograph(data, borders)
-    begins, ends = borders[:-1][holds], borders[1:][holds]
-    marks[begins] = WORD_BEGINS
-    marks[ends[ends < len(marks)]] = WORD_BEGINS
-    # +1 after the first byte of a word and -1 at its end: the cumulative sum is 1 inside of words.
-    inside = np.zeros(len(data) + 1, np.int8)
-    inside[begins + 1] += 1
-    inside[ends] -= 1
-    covered = np.cumsum(inside[:-1], dtype=np.int8) > 0
-    covered &= (data & 0xC0) != 0x80
-    marks[covered] |= WORD_INSIDE
-
-
-def _holds_ideograph(data: Bytes, borders: Int64) -> np.ndarray:
-    """Returns bool[W]: whether each word [borders[w], borders[w + 1]) contains an ideograph."""
-    owners = np.searchsorted(borders, ideographs(data)[0], "right") - 1
-    holds = np.zeros(len(borders) - 1, np.bool_)
-    holds[owners] = True
-    return holds
+    joined = bytearray("\0".join(words), "utf-8")
+    if len(joined) != len(data) + max(len(words) - 1, 0):
+        raise ValueError(
+            f"the words of the segmenter have {len(joined) - len(words) + 1} bytes, but the text "
+            f"has {len(data)}; a segmenter must return all of the text, cut into words"
+        )
+    mark_words(np.frombuffer(joined, np.uint8), ideograph_ranges(), marks)

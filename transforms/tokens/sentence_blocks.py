@@ -7,10 +7,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from schemas.records import Bytes, ByteSpans, Int64, ShardText
-from transforms.text.ideographs import ideographs
-from transforms.tokens.splitting import Splitting
-
-_LF, _SPACE = 0x0A, 0x20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,26 +48,3 @@ def sentence_blocks(text: ShardText, size: int) -> Iterator[SentenceBlock]:
             marks=None if text.word_marks is None else text.word_marks[low:high],
             spans={name: spans.within(low, high) for name, spans in text.spans.items()},
         )
-
-
-def word_borders(block: SentenceBlock, splitting: Splitting) -> Int64:
-    r"""Returns int64[W + 1]: the borders of the words that are looked up in the table.
-
-    Words are split before spaces and around line ends, and around ideographs if these are
-    pre-tokens. The words "The", " cat", " 中", "a" and the line end:
-
-    >>> data = np.frombuffer("The cat 中a\n".encode(), np.uint8)
-    >>> block = SentenceBlock(data, np.array([0, len(data)]), None, {})
-    >>> word_borders(block, Splitting(isolate_ideographs=True, space_counts=False)).tolist()
-    [0, 3, 7, 8, 11, 12, 13]
-    """
-    cut = np.zeros(len(block.data) + 1, np.bool_)
-    cut[:-1] = (block.data == _SPACE) | (block.data == _LF)
-    cut[block.borders] = True
-    line_ends = np.flatnonzero(block.data == _LF)
-    cut[line_ends + 1] = True
-    if splitting.isolate_ideographs:
-        starts, lengths = ideographs(block.data)
-        cut[starts] = True
-        cut[starts + lengths] = True
-    return np.flatnonzero(cut)

@@ -35,6 +35,11 @@ _CUT_AT_SPACE = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
 # Each of these splits at other characters, and leaves spaces to the next step.
 _CUT_ELSEWHERE = frozenset({"Digits", "Punctuation"})
 _CUT_BEFORE_SPACE = frozenset({"ByteLevel", "Metaspace"})
+WIDE_MARKS = (
+    *((0x2010, 0x2027), (0x2030, 0x2043), (0x3001, 0x3003), (0x3008, 0x3011), (0x3014, 0x301F)),
+    *((0xFF01, 0xFF03), (0xFF05, 0xFF0A), (0xFF0C, 0xFF0F), (0xFF1A, 0xFF1B), (0xFF1F, 0xFF20)),
+)
+"""Punctuation marks, by all versions of Unicode, that are common in English and Chinese text."""
 _MODELS = frozenset({"BPE", "Unigram", "WordLevel", "WordPiece"})
 
 
@@ -44,19 +49,21 @@ class Splitting:
 
     Attributes:
       isolate_ideographs: Every CJK ideograph is a pre-token.
+      isolate_punctuation: So is every ASCII punctuation mark, and every one of `WIDE_MARKS`.
       space_counts: The number of spaces matters. So a word whose normalised form has white space
         other than the space before it cannot be encoded without its sentence.
     """
 
     isolate_ideographs: bool
+    isolate_punctuation: bool
     space_counts: bool
 
 
 def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
     """Returns where the input of a tokenizer can be split, None if that cannot be proved.
 
-    Splits are *before* spaces, so a space stays with the word after it: in byte-level BPE and
-    SentencePiece-like tokenizers it is part of that word.
+    Splits are *before* spaces where `space_counts`, so a space stays with the word after it: in
+    byte-level BPE and SentencePiece-like tokenizers it is part of that word.
     """
     description = json.loads(tokenizer.to_str())
     normalizers = list(_flatten(description["normalizer"], "normalizers"))
@@ -69,6 +76,8 @@ def find_splitting(tokenizer: Tokenizer) -> Splitting | None:
         return None
     return Splitting(
         isolate_ideographs=_isolates_ideographs(normalizers),
+        isolate_punctuation=_isolates_punctuation(normalizers, pre_tokenizers)
+        and all(token["special"] for token in description["added_tokens"]),
         space_counts=_first_at_space(pre_tokenizers)["type"] not in _CUT_AT_SPACE,
     )
 
@@ -131,6 +140,12 @@ def _isolates_ideographs(normalizers: list[Step]) -> bool:
         if step["type"] == "BertNormalizer" and step["handle_chinese_chars"]:
             return True
     return False
+
+
+def _isolates_punctuation(normalizers: list[Step], pre_tokenizers: list[Step]) -> bool:
+    """Whether the tokenizer is BERT's, which changes every character by itself, and no mark."""
+    kinds = [step["type"] for step in (*normalizers, *pre_tokenizers)]
+    return kinds in (["BertNormalizer", "BertPreTokenizer"], ["BertPreTokenizer"])
 
 
 def _within_word(token: Step, tokenizer: Tokenizer) -> bool:

@@ -20,6 +20,16 @@ def text_tokens(
     text = None if special is None else ~special
     if kinds is None or not (alphanumeric or kinds.blank.any()):
         return text
-    wanted = kinds.alphanumeric if alphanumeric else ~kinds.blank
+    wanted = text_ids(kinds, alphanumeric=alphanumeric)
     found = wanted[np.minimum(ids, len(wanted) - 1)]
     return found if text is None else found & text
+
+
+def text_ids(kinds: TokenKinds | None, *, alphanumeric: bool) -> Bool:
+    """Returns bool[V]: the ids that are text; of one id, if all are.
+
+    Ids that are in no vocabulary are as the last one.
+    """
+    if kinds is None:
+        return np.ones(1, np.bool_)
+    return kinds.alphanumeric if alphanumeric else ~kinds.blank

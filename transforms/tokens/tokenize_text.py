@@ -28,16 +28,17 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from schemas.columns import CAPITALS
-from schemas.records import Array, Bool, Int64, ShardText, Tokens
+from schemas.records import Array, Int64, ShardText, Tokens
 from schemas.token_kinds import token_kinds
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.text.capitals import any_in_range, upper_case_mask
 from transforms.tokens.encoded_block import EncodedBlock, project_onto_tokens, replace_sentences
-from transforms.tokens.sentence_blocks import SentenceBlock, sentence_blocks, word_borders
+from transforms.tokens.sentence_blocks import SentenceBlock, sentence_blocks
 from transforms.tokens.splitting import find_splitting
 from transforms.tokens.whole_words import word_starts
 from transforms.tokens.word_encoder import pieces_of
-from transforms.tokens.word_table import WordTable
+from transforms.tokens.word_rows import FoundWords
+from transforms.tokens.word_table import Places, WordTable
 
 BLOCK_BYTES = 4 << 20
 CHECKED_SENTENCES = 256
@@ -99,7 +100,9 @@ class TextEncoder:
         self._capitals = capitals
         self._splitting = find_splitting(self.tokenizer)
         self._table = (
-            WordTable(self.tokenizer, self._splitting, positions=positions or capitals)
+            WordTable(
+                self.tokenizer, self._splitting, self._text_ids, positions=positions or capitals
+            )
             if self._splitting
             else None
         )
@@ -131,40 +134,24 @@ class TextEncoder:
         encoded: list[EncodedBlock] = []
         seen = new = 0
         for block in blocks:
-            words = word_borders(block, self._splitting)
-            rows, fresh = self._table.look_up(block.data, words)
-            seen, new = seen + len(block.data), new + fresh
+            words = self._table.look_up(block.data, block.borders)
+            seen, new = seen + len(block.data), new + words.new_bytes
             if seen > 2 * BLOCK_BYTES and new > _MOSTLY_NEW * seen:
                 return None
-            encoded.append(self._gather(self._table, block, words, rows))
+            encoded.append(self._gather(self._table, block, words))
         return encoded
 
-    def _gather(
-        self, table: WordTable, block: SentenceBlock, words: Int64, rows: Int64
-    ) -> EncodedBlock:
+    def _gather(self, table: WordTable, block: SentenceBlock, words: FoundWords) -> EncodedBlock:
         """Gathers the tokens of a block from rows of the table."""
-        index, offsets = table.gather(rows)
-        # The first word of each sentence. Its first token is the first of the sentence.
-        word_of_sentence = np.searchsorted(words, block.borders)
-        counts = np.diff(offsets[word_of_sentence])
-        ids = self._text_ids[table.pieces.ids][index]
-        encoded = EncodedBlock(ids, counts)
+        counts, unsafe = table.count(words)
+        total = int(counts.sum())
+        encoded = EncodedBlock(table.ids(words, total), counts)
         if not self._needs_ids_only(block):
-            pieces, base = table.pieces, np.repeat(words[:-1], np.diff(offsets))
-            begins, ends = base + pieces.byte_starts[index], base + pieces.byte_ends[index]
-            encoded = self._annotated(
-                encoded,
-                block,
-                pieces.may_begin_word[index],
-                pieces.continues_group[index],
-                begins,
-                ends,
-            )
+            encoded = self._annotated(encoded, block, table.places(words, total))
         # Sentences with a word that cannot be encoded alone are encoded as a whole.
-        unsafe_before = offsets_of(table.needs_sentence[rows])[word_of_sentence]
-        unsafe = np.flatnonzero(np.diff(unsafe_before))
-        if len(unsafe):
-            encoded = replace_sentences(encoded, unsafe, self._library(block, unsafe))
+        if unsafe.any():
+            which = np.flatnonzero(unsafe)
+            encoded = replace_sentences(encoded, which, self._library(block, which))
         return encoded
 
     def _through_library(self, block: SentenceBlock) -> EncodedBlock:
@@ -185,37 +172,28 @@ class TextEncoder:
         counts = np.diff(pieces.offsets)
         base = np.repeat(block.borders[which], counts)
         encoded = EncodedBlock(self._text_ids[pieces.ids], counts)
-        begins, ends = base + pieces.byte_starts, base + pieces.byte_ends
-        return self._annotated(
-            encoded, block, pieces.may_begin_word, pieces.continues_group, begins, ends
+        places = Places(
+            base + pieces.byte_starts,
+            base + pieces.byte_ends,
+            pieces.may_begin_word,
+            pieces.continues_group,
         )
+        return self._annotated(encoded, block, places)
 
     def _needs_ids_only(self, block: SentenceBlock) -> bool:
         """Whether the positions of tokens are not needed."""
         return block.marks is None and not block.spans and not self._capitals
 
     def _annotated(
-        self,
-        encoded: EncodedBlock,
-        block: SentenceBlock,
-        may_begin_word: Bool,
-        continues: Bool,
-        begins: Int64,
-        ends: Int64,
+        self, encoded: EncodedBlock, block: SentenceBlock, places: Places
     ) -> EncodedBlock:
-        """Adds word starts and annotations, by the bytes of the block that tokens represent.
-
-        Args:
-          encoded: Ids and counts.
-          block: The sentences.
-          may_begin_word: bool[T]; see `Pieces`.
-          continues: bool[T]; see `Pieces.continues_group`.
-          begins: int64[T]; bytes of the block, see `Pieces.byte_starts`.
-          ends: int64[T]; see `Pieces.byte_ends`.
-        """
+        """Adds word starts and annotations, by the bytes of the block that tokens represent."""
+        begins, ends, continues = places.begins, places.ends, places.continues_group
         starts = None
         if block.marks is not None:
-            starts = word_starts(may_begin_word, continues, begins, encoded.counts, block.marks)
+            starts = word_starts(
+                places.may_begin_word, continues, begins, encoded.counts, block.marks
+            )
         rows = offsets_of(encoded.counts)
         annotations = project_onto_tokens(block.spans, begins, ends, continues, rows)
         if self._capitals:

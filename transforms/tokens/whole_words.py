@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from schemas.records import WORD_BEGINS, WORD_INSIDE, Bool, Bytes, Int64
-from transforms.arrays.ragged import offsets_of
+from schemas.records import Bool, Bytes, Int64
 
 
 def word_starts(
@@ -30,23 +29,11 @@ def word_starts(
       counts: int64[S]; number of tokens of each sentence.
       marks: uint8[N]; see `ShardText.word_marks`.
     """
-    if not len(at):
-        return may_begin_word
-    starts = may_begin_word
-    if marks.any():
-        place = np.minimum(at, len(marks) - 1)
-        starts = may_begin_word & ((marks[place] & WORD_INSIDE) == 0)
-        # The number of segmented words that begin at or before each token; a token that continues
-        # a group gets the number of the first token of the group.
-        begun = np.cumsum((marks & WORD_BEGINS) > 0, dtype=np.int32)[place]
-        later = np.flatnonzero(continues)
-        begun[later] = begun[_heads(later)]
-        starts[1:] |= begun[1:] != begun[:-1]
-        starts[later] = False
-    firsts = offsets_of(counts)[:-1][counts > 0]
-    if not starts[firsts].all():
-        starts = starts.copy()
-        starts[firsts] = True
+    from transforms.kernels.words import find_word_starts
+
+    starts = np.empty(len(at), np.bool_)
+    marks = np.require(marks, np.uint8, "W")
+    find_word_starts(may_begin_word, continues, at, counts, marks, starts)
     return starts
 
 

@@ -9,7 +9,7 @@ from tokenizers import Encoding, Tokenizer
 
 from schemas.records import Array, Bool, Int64
 from schemas.token_kinds import TokenKinds, token_kinds
-from transforms.arrays.ragged import offsets_of
+from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.text.letters import letter_runs
 
 # Words that are joined to one text; each call of the library has a fixed cost per text.
@@ -38,6 +38,40 @@ class Pieces:
     byte_ends: Int64
     may_begin_word: Bool
     continues_group: Bool
+
+
+NO_PIECES = Pieces(
+    ids=np.empty(0, np.int32),
+    offsets=np.zeros(1, np.int64),
+    byte_starts=np.empty(0, np.int64),
+    byte_ends=np.empty(0, np.int64),
+    may_begin_word=np.empty(0, np.bool_),
+    continues_group=np.empty(0, np.bool_),
+)
+
+
+def interleave(ours: Pieces, others: Pieces, is_ours: Bool, *, positions: bool) -> Pieces:
+    """Brings the tokens of two lists of texts into the order of all texts.
+
+    Of the texts "a", "é" and "b c" the first and last are ours: tokens a, b, c and é become
+    a, é, b, c.
+
+    Args:
+      ours: The tokens of our texts.
+      others: Those of the others.
+      is_ours: bool[R]; whose each text is.
+      positions: Whether the fields other than ids and offsets are wanted.
+    """
+    starts, counts = np.empty(len(is_ours), np.int64), np.empty(len(is_ours), np.int64)
+    for pieces, which, base in ((ours, is_ours, 0), (others, ~is_ours, len(ours.ids))):
+        starts[which], counts[which] = base + pieces.offsets[:-1], np.diff(pieces.offsets)
+    index = range_indices(starts, counts)
+    both = {
+        field.name: np.concatenate([getattr(ours, field.name), getattr(others, field.name)])[index]
+        for field in dataclasses.fields(Pieces)
+        if field.name != "offsets" and (positions or field.name == "ids")
+    }
+    return dataclasses.replace(NO_PIECES, offsets=offsets_of(counts), **both)
 
 
 def pieces_of(texts: list[str], encodings: list[Encoding], kinds: TokenKinds) -> Pieces:

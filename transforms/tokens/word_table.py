@@ -1,107 +1,146 @@
 """A table of words and their tokens, so that the tokenizer encodes every word once."""
 
-import itertools
+import dataclasses
 
 import numpy as np
-import pyarrow as pa
 from tokenizers import Tokenizer
 
-from schemas.records import Bool, Bytes, Int64
-from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.tokens.splitting import Splitting
-from transforms.tokens.word_encoder import Pieces, WordEncoder
+from schemas.records import Array, Bool, Bytes, Int64
+from transforms.arrays.growing import GrowingArray
+from transforms.arrays.ragged import offsets_of
+from transforms.text.ideographs import ideograph_ranges
+from transforms.tokens.ascii_words import AsciiWords
+from transforms.tokens.splitting import WIDE_MARKS, Splitting
+from transforms.tokens.word_encoder import NO_PIECES, Pieces, WordEncoder, interleave
+from transforms.tokens.word_rows import FoundWords, WordRows
 
 MAX_WORDS = 1 << 20
 MAX_WORD_BYTES = 64 << 20
+_ASCII = 0x80
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Places:
+    """Where tokens are in a block; see `transforms.tokens.word_encoder.Pieces`.
+
+    Attributes:
+      begins: int64[T]; as `Pieces.byte_starts`.
+      ends: int64[T]; as `Pieces.byte_ends`.
+      may_begin_word: bool[T].
+      continues_group: bool[T].
+    """
+
+    begins: Int64
+    ends: Int64
+    may_begin_word: Bool
+    continues_group: Bool
 
 
 class WordTable:
-    """Maps words, including the space before them, to their tokens.
+    """Maps words to their tokens. The loops are those of `transforms.kernels.words`.
 
-    The size is bounded: a full table is cleared, which takes time but does not change results.
-
-    Attributes:
-      pieces: The tokens of all words; row r has the tokens of one word.
-      needs_sentence: bool[R]; the word cannot be encoded alone, only within its sentence.
+    The size is bounded: a full table is cleared, which takes time but does not change results. It
+    is made of arrays alone, so that a process that is forked shares the memory of its parent.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, splitting: Splitting, *, positions: bool = True
+        self,
+        tokenizer: Tokenizer,
+        splitting: Splitting,
+        text_ids: Array | None = None,
+        *,
+        positions: bool = True,
     ) -> None:
         """Makes an empty table.
 
         Args:
           tokenizer: Encodes the words.
           splitting: How text is split into words; see `find_splitting`.
+          text_ids: uint16[V] or uint32[V]; what to write for each id of the tokenizer; None writes
+            the id.
           positions: Keep the positions of tokens in their words; see `WordEncoder`.
         """
+        from transforms.kernels.words import byte_kinds
+
         self._encoder = WordEncoder(tokenizer, positions=positions)
+        self._ascii = AsciiWords.of(tokenizer) if splitting.isolate_punctuation else None
+        self._positions = positions
         self._normalizer = tokenizer.normalizer if splitting.space_counts else None
+        if text_ids is None:
+            text_ids = np.arange(tokenizer.get_vocab_size(with_added_tokens=True), dtype=np.uint32)
+        self._text_ids = text_ids
         added = tokenizer.get_added_tokens_decoder()
         self._added = np.array([i for i, token in added.items() if not token.special], np.int64)
+        kinds = byte_kinds(
+            spaces=splitting.space_counts,
+            ideographs=splitting.isolate_ideographs,
+            punctuation=splitting.isolate_punctuation,
+        )
+        none = np.empty(0, np.int64)
+        self._splitting = (
+            kinds,
+            ideograph_ranges() if splitting.isolate_ideographs else none,
+            np.array(WIDE_MARKS).ravel() if splitting.isolate_punctuation else none,
+        )
         self.clear()
 
     def clear(self) -> None:
-        self._rows: dict[bytes, int] = {b"\n": 0}
-        self._bytes = 0
-        self.pieces = Pieces(
-            np.empty(0, np.int32),
-            np.zeros(2, np.int64),
-            np.empty(0, np.int64),
-            np.empty(0, np.int64),
-            np.empty(0, np.bool_),
-            np.empty(0, np.bool_),
-        )
-        self.needs_sentence = np.zeros(1, np.bool_)
+        """Forgets all words."""
+        self._words = WordRows()
+        self._firsts, self._needs_sentence = GrowingArray(np.int64), GrowingArray(np.bool_)
+        self._firsts.append(np.zeros(1, np.int64))
+        self._ids = GrowingArray(self._text_ids.dtype)
+        self._edges = (GrowingArray(np.int32), GrowingArray(np.int32))
+        self._flags = (GrowingArray(np.bool_), GrowingArray(np.bool_))
 
-    def look_up(self, data: Bytes, borders: Int64) -> tuple[Int64, int]:
-        """Returns the table row of each word, and adds new words.
+    def __len__(self) -> int:
+        return len(self._words)
 
-        Words are deduplicated by Arrow, so the Python loop runs over distinct words only. Of the
-        words "the", " cat", " the", " cat", row 0 being the line end, the rows are 1, 2, 3, 2.
+    def look_up(self, data: Bytes, borders: Int64) -> FoundWords:
+        """Finds the words of sentences, and adds those that are new.
 
         Args:
           data: uint8[N].
-          borders: int64[W + 1]; word w is data[borders[w]:borders[w + 1]].
-
-        Returns:
-          int64[W] rows, and the number of bytes of the new words.
+          borders: int64[S + 1]; sentence s is data[borders[s]:borders[s + 1]].
         """
-        if len(self._rows) > MAX_WORDS or self._bytes > MAX_WORD_BYTES:
+        if len(self) > MAX_WORDS or self._words.size > MAX_WORD_BYTES:
             self.clear()
-        words = pa.Array.from_buffers(
-            pa.binary(),
-            len(borders) - 1,
-            [None, pa.py_buffer(borders.astype(np.int32)), pa.py_buffer(data)],
-        )
-        coded = words.dictionary_encode()
-        distinct = coded.dictionary.to_pylist()
-        found = map(self._rows.get, distinct, itertools.repeat(-1))
-        rows = np.fromiter(found, np.int64, len(distinct))
-        new = np.flatnonzero(rows < 0)
-        fresh = [distinct[index] for index in new.tolist()]
-        rows[new] = np.arange(len(self._rows), len(self._rows) + len(fresh))
-        self._add(fresh)
-        return rows[coded.indices.to_numpy()], sum(map(len, fresh))
+        known = len(self)
+        try:
+            found = self._words.look_up(data, borders, self._splitting)
+            if len(self) > known:
+                self._add(*self._words.words(known))
+        except BaseException:
+            # Some words may have a row and no tokens.
+            self.clear()
+            raise
+        return found
 
-    def _add(self, fresh: list[bytes]) -> None:
-        if not fresh:
-            return
-        new = self._encoder.encode(fresh)
-        first = len(self._rows)
-        self._rows.update(zip(fresh, range(first, first + len(fresh)), strict=True))
-        self._bytes += sum(map(len, fresh))
-        old = self.pieces
-        self.pieces = Pieces(
-            np.concatenate([old.ids, new.ids]),
-            np.concatenate([old.offsets, new.offsets[1:] + old.offsets[-1]]),
-            np.concatenate([old.byte_starts, new.byte_starts]),
-            np.concatenate([old.byte_ends, new.byte_ends]),
-            np.concatenate([old.may_begin_word, new.may_begin_word]),
-            np.concatenate([old.continues_group, new.continues_group]),
-        )
-        unsafe = self._holds_added_token(new) | self._makes_spaces(fresh)
-        self.needs_sentence = np.concatenate([self.needs_sentence, unsafe])
+    def _add(self, data: Bytes, borders: Int64) -> None:
+        """Adds the tokens of words that have a row already."""
+        plain = np.zeros(len(borders) - 1, np.bool_)
+        if self._ascii is not None:
+            plain = np.diff(offsets_of(data >= _ASCII)[borders]) == 0
+        needs_sentence = np.zeros(len(plain), np.bool_)
+        asked, others = NO_PIECES, np.flatnonzero(~plain)
+        if len(others):
+            raw = data.tobytes()
+            edges = zip(borders[others].tolist(), borders[others + 1].tolist(), strict=True)
+            words = [raw[begin:end] for begin, end in edges]
+            asked = self._encoder.encode(words)
+            needs_sentence[others] = self._holds_added_token(asked) | self._makes_spaces(words)
+        new = asked
+        if self._ascii is not None:
+            own = self._ascii.encode(data, borders, np.flatnonzero(plain))
+            new = interleave(own, asked, plain, positions=self._positions)
+        self._needs_sentence.append(needs_sentence)
+        self._firsts.append(new.offsets[1:] + len(self._ids))
+        self._ids.append(self._text_ids[new.ids])
+        if self._positions:
+            self._edges[0].append(new.byte_starts)
+            self._edges[1].append(new.byte_ends)
+            self._flags[0].append(new.may_begin_word)
+            self._flags[1].append(new.continues_group)
 
     def _holds_added_token(self, pieces: Pieces) -> Bool:
         """Returns bool[R]: whether a word has an added token: it may strip spaces around it."""
@@ -118,12 +157,50 @@ class WordTable:
         )
         return np.fromiter(unsafe, np.bool_, len(words))
 
-    def gather(self, rows: Int64) -> tuple[Int64, Int64]:
-        """Returns indices into `pieces` of the tokens of words, and the offsets of the words.
+    def count(self, found: FoundWords) -> tuple[Int64, Bool]:
+        """Returns int64[S]: tokens of each sentence, and bool[S]: which have to be encoded whole.
 
-        If row 4 has the tokens 10 and 11, and row 7 the token 20, then rows 4, 7, 4 have the
-        indices 10, 11, 20, 10, 11 and the offsets 0, 2, 3, 5.
+        That is so where a word has other tokens alone than within its sentence.
         """
-        first = self.pieces.offsets[rows]
-        counts = self.pieces.offsets[rows + 1] - first
-        return range_indices(first, counts), offsets_of(counts)
+        from transforms.kernels.words import count_tokens
+
+        counts = np.empty(len(found.offsets) - 1, np.int64)
+        unsafe = np.empty(len(counts), np.bool_)
+        count_tokens(
+            found.rows,
+            found.offsets,
+            self._firsts.values,
+            self._needs_sentence.values,
+            counts,
+            unsafe,
+        )
+        return counts, unsafe
+
+    def ids(self, found: FoundWords, total: int) -> Array:
+        """Returns the ids of the tokens of these words, which are so many."""
+        from transforms.kernels.words import gather_ids
+
+        ids = np.empty(total, self._text_ids.dtype)
+        gather_ids(found.rows, self._firsts.values, self._ids.values, ids)
+        return ids
+
+    def places(self, found: FoundWords, total: int) -> Places:
+        """Returns where the tokens of these words are in the block."""
+        from transforms.kernels.words import gather_places
+
+        places = Places(
+            begins=np.empty(total, np.int64),
+            ends=np.empty(total, np.int64),
+            may_begin_word=np.empty(total, np.bool_),
+            continues_group=np.empty(total, np.bool_),
+        )
+        starts, ends = self._edges
+        may_begin, continues = self._flags
+        gather_places(
+            found.rows,
+            found.begins,
+            self._firsts.values,
+            (starts.values, ends.values, may_begin.values, continues.values),
+            (places.begins, places.ends, places.may_begin_word, places.continues_group),
+        )
+        return places

@@ -1,4 +1,4 @@
 """From tokens to windows, and from windows to laid-out rows.
 
-May import: checks, contract, tokens, arrays, schemas.
+May import: kernels, checks, contract, tokens, arrays, schemas.
 """

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from schemas.records import Tokens
-from transforms.arrays.ragged import offsets_of
+from schemas.records import Int64, TokenColumns, Tokens
+from transforms.arrays.ragged import copy_ranges, offsets_of
 
 
 def end_documents(tokens: Tokens, token: int, *, special: bool = True) -> Tokens:
@@ -22,13 +22,22 @@ def end_documents(tokens: Tokens, token: int, *, special: bool = True) -> Tokens
     counts = np.diff(tokens.sentence_offsets)
     counts[tokens.document_offsets[1:] - 1] += 1
     offsets = offsets_of(counts)
-    text = np.ones(offsets[-1], np.bool_)
-    text[offsets[tokens.document_offsets[1:]] - 1] = False
-    ended = tokens.specials(len(text), token)
-    for old, new in tokens.pairs_with(ended):
-        new[text] = old
+    places = offsets[tokens.document_offsets[1:]] - 1
+    ended = with_tokens_at(tokens, places, token)
     if not special:
         if ended.word_starts is not None:
-            ended.word_starts[~text] = True
+            ended.word_starts[places] = True
         ended = dataclasses.replace(ended, special=tokens.special)
     return dataclasses.replace(tokens, **ended.columns, sentence_offsets=offsets)
+
+
+def with_tokens_at(tokens: TokenColumns, places: Int64, token: int) -> TokenColumns:
+    """Returns tokens with a special token more at some places of the result, which ascend.
+
+    Example, a b c and places 0 and 3, the token as `/`: / a b / c.
+    """
+    borders = np.concatenate([[-1], places, [len(tokens.ids) + len(places)]])
+    begins, lengths = borders[:-1] + 1, np.diff(borders) - 1
+    found = tokens.specials(len(tokens.ids) + len(places), token)
+    copy_ranges(tokens.pairs_with(found), offsets_of(lengths)[:-1], begins, lengths)
+    return found

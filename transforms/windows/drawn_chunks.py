@@ -8,7 +8,7 @@ import numpy as np
 from schemas.records import Packing, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import random_below, random_bits, threshold
-from transforms.windows.packer import Packer
+from transforms.windows.packer import Packer, window_ends
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,6 @@ class DrawnChunks(Packer):
         short = random_bits(rng, count) < threshold(self.short_rate)
         lengths = shortest + random_below(rng, longest - shortest + 1, count)
         targets = np.where(short, lengths, longest)
-        ends = np.searchsorted(offsets, offsets[:-1] + targets, "left")
+        ends = window_ends(offsets, targets)
         last = np.repeat(tokens.document_offsets[1:], np.diff(tokens.document_offsets))
         return Packing(tokens, np.minimum(ends, last), targets)

@@ -20,7 +20,8 @@ from transforms.checks.sentence_starts import examine_sentence_starts
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.windows.packer import Packer
+from transforms.windows.document_ends import with_tokens_at
+from transforms.windows.packer import Packer, window_ends
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class SentenceChunks(Packer):
         sentences = np.diff(tokens.document_offsets)
         targets = np.repeat(np.where(short, lengths, capacity), sentences)
         offsets = tokens.sentence_offsets
-        ends = np.searchsorted(offsets, offsets[:-1] + targets, "left")
+        ends = window_ends(offsets, targets)
         last = np.repeat(tokens.document_offsets[1:], sentences)
         return Packing(tokens, np.minimum(ends, last), targets)
 
@@ -94,12 +95,13 @@ class FullSentences(Packer):
         )
         items = split_long_items(ended, capacity)
         offsets = items.sentence_offsets
-        ends = np.searchsorted(offsets, offsets[:-1] + capacity, "right") - 1
+        targets = np.full(len(offsets) - 1, capacity, np.int64)
+        ends = window_ends(offsets, targets + 1) - 1
         if not self.cross_documents:
             last = np.repeat(items.document_offsets[1:], np.diff(items.document_offsets))
             ends = np.minimum(ends, last)
         least = 1 if self.cross_documents else 2
-        return Packing(items, ends, np.full(len(ends), capacity, np.int64), least)
+        return Packing(items, ends, targets, least)
 
     @property
     def inner_roles(self) -> tuple[str, ...]:
@@ -219,11 +221,7 @@ def insert_separators(
     ends_line[item] = tokens.ends_line
     separated = np.ones(len(item_counts), np.bool_)
     separated[item] = behind > 0
-    text = np.ones(offsets[-1], np.bool_)
-    text[offsets[1:][separated] - 1] = False
-    stream = tokens.specials(len(text), separator)
-    for old, new in tokens.pairs_with(stream):
-        new[text] = old
+    stream = with_tokens_at(tokens, offsets[1:][separated] - 1, separator)
     return dataclasses.replace(
         tokens,
         **stream.columns,

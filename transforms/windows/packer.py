@@ -2,6 +2,10 @@
 
 from typing import ClassVar
 
+import numpy as np
+
+from schemas.records import Int64
+from transforms.arrays.ragged import read_only
 from transforms.contract.part import Part
 
 
@@ -22,3 +26,20 @@ class Packer(Part):
 
     def reused(self, capacity: int) -> int:
         return 0
+
+
+def window_ends(offsets: Int64, targets: Int64) -> Int64:
+    """Returns int64[S]: for each item the first border that has its target or more before it.
+
+    >>> window_ends(np.array([0, 3, 7, 9]), np.array([5, 5, 2])).tolist()
+    [2, 3, 3]
+
+    Args:
+      offsets: int64[S + 1]; where items begin.
+      targets: int64[S]; tokens from the item on. Where there are fewer, the border is S + 1.
+    """
+    from transforms.kernels.windows import find_ends
+
+    ends = np.empty(len(targets), np.int64)
+    find_ends(read_only(offsets), read_only(targets), ends)
+    return ends

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.records import Array, Int64
-from transforms.arrays.ragged import offsets_of, positions_in_row
+from transforms.arrays.ragged import offsets_of, read_only
 
 
 def token_types(
@@ -29,8 +29,10 @@ def token_types(
     """
     lengths = np.diff(offsets)
     if turn_end is None:
-        types: Array = positions_in_row(lengths) >= np.repeat(second_starts, lengths)
-        types = types.astype(np.int8)
+        from transforms.kernels.rows import mark_segments
+
+        types: Array = np.empty(len(ids), np.int8)
+        mark_segments(read_only(offsets), read_only(second_starts), types)
         paired = offsets[1:][second_starts < lengths]
         for number, own in enumerate(suffix_types):
             if own > 1:

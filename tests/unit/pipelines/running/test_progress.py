@@ -11,6 +11,7 @@ from rich.console import Console
 
 import pipelines.running.progress
 from pipelines import waves
+from pipelines.planning.plan import Plan
 from pipelines.running.pace import Pace
 from pipelines.running.progress import ShardProgress, duration
 from schemas.records import ShardId
@@ -18,6 +19,7 @@ from transforms.build import write_shard
 from transforms.files.paths import list_folder
 from transforms.files.storage import FoundFile
 from transforms.files.work_folder import entry_path, failure_path
+from transforms.records.shard_text import ShardPlan
 
 
 class Clock:
@@ -224,15 +226,24 @@ def test_folder_out_of_reach_does_not_end_the_watch(capsys: pytest.CaptureFixtur
     assert "".join(seen).startswith("building: 3/8 shards, reading\n")
 
 
+def test_the_text_of_a_build_is_shared_by_its_shards() -> None:
+    shards = ShardPlan(train=4, eval=1, eval_below=1 << 61)
+    shares = Plan.shares.fget(SimpleNamespace(shards=shards))  # type: ignore[attr-defined]
+    assert shares == [0.875 / 4] * 4 + [0.125]
+
+
 def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shards = [ShardId("train", index, 3) for index in range(3)]
     builder = SimpleNamespace(output=str(tmp_path))
-    plan: Any = SimpleNamespace(builders=[builder], shards=SimpleNamespace(shards=shards))
-    assert waves._finished(plan) == 0
+    plan: Any = SimpleNamespace(
+        builders=[builder], shards=SimpleNamespace(shards=shards), shares=[0.5, 0.3, 0.2]
+    )
+    far = waves.HowFar(plan)
+    assert far.finished() == 0
     (tmp_path / ".shardmill").mkdir()
     Path(entry_path(str(tmp_path), shards[2])).write_text("{}")
     Path(failure_path(str(tmp_path), shards[1])).write_text("no")
-    assert waves._finished(plan) == 1
+    assert (far.finished(), far.built) == (1, 0.2)
     matched: list[str] = []
 
     def spy(folder: str) -> list[FoundFile]:
@@ -240,5 +251,5 @@ def test_counts_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return list_folder(folder)
 
     monkeypatch.setattr(write_shard, "list_folder", spy)
-    assert waves._finished(plan) == 1
+    assert far.finished() == 1
     assert matched == [f"{tmp_path}/.shardmill"]

@@ -26,6 +26,7 @@ def test_a_named_runner_is_beams() -> None:
     [
         (["--runner=FlinkRunner"], 2, None, "--workers is for local runs"),
         (["--runner=FnApiRunner"], 1, "/tmp", "--temp-dir is for local runs"),
+        ([], 1, "gs://bucket/temp", "--temp-dir gs://bucket/temp: name a folder of this machine"),
         (["--direct_num_workers=2"], 1, None, "is an option of Beam's local runners: name one"),
     ],
 )

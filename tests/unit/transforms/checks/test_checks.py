@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.vocabulary import Vocabulary
 from transforms.build.examine import examine
-from transforms.checks.words import (
-    _partly_selected_densely,
-    _still_fitting,
-    partly_selected,
-    word_units,
-)
+from transforms.checks.words import check_whole_words, partly_selected
 from transforms.contract.oracle import Findings
 from transforms.contract.stored import StoredBatch, take_stored_rows
 from transforms.objectives import OBJECTIVES
@@ -302,23 +297,18 @@ def test_word_checks_against_sets(batch: pa.RecordBatch, left: int) -> None:
         for copies in [row["mlm_positions"]]
     ]
     assert partly_selected(stored).tolist() == partly
-    assert _partly_selected_densely(stored).tolist() == partly
-    sizes = [len(word) for row in rows for word in words_of(row)]
-    assert word_units(stored)[1].tolist() == sizes
     for run in (1, 3):
         fitting = [
             any(
-                min(word) not in copy
-                and len(word) <= left
-                and not any(min(other) in copy for other in words[at + 1 : at + run])
+                len(word) <= left and not any(min(other) in copy for other in words[at : at + run])
                 for words in [words_of(row)]
                 for at, word in enumerate(words)
                 for copy in row["mlm_positions"]
             )
             for row in rows
         ]
-        found = _still_fitting(stored, np.full((len(rows), 2), left), run)
-        assert found.tolist() == fitting
+        found = check_whole_words(stored, np.full((len(rows), 2), left), run)
+        assert [each.tolist() for each in found] == [partly, fitting]
 
 
 @given(word_rows())

@@ -6,7 +6,6 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
@@ -15,8 +14,6 @@ from transforms.files.inputs import FileRange, InputFile, plan_ranges
 from transforms.read.beam_read import ReadDocuments
 from transforms.read.input_files import match_inputs
 from transforms.read.read_documents import RangeReader
-
-WORKERS = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
 
 
 @pytest.fixture
@@ -110,15 +107,6 @@ def place(rejected: Rejected) -> tuple[str, int, str]:
 def test_reads_all_formats(corpus: Path, range_bytes: int) -> None:
     with TestPipeline(runner="FnApiRunner") as pipeline:
         check_reading(pipeline, corpus, range_bytes)
-
-
-@pytest.mark.slow
-def test_reads_in_processes(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[4]))
-    with TestPipeline(runner="FnApiRunner", options=PipelineOptions(WORKERS)) as pipeline:
-        check_batches = pipeline | ReadDocuments(plan_ranges(match_inputs([f"{corpus}/a.txt"]), 4))
-        texts = check_batches.documents | beam.Reshuffle() | beam.Map(len)
-        assert_that(texts, equal_to([1, 1]))
 
 
 def test_damaged_file_fails_the_pipeline(tmp_path: Path) -> None:

@@ -119,6 +119,12 @@ NASTY = [
 ]
 
 
+def test_a_segmenter_that_loses_text_is_told() -> None:
+    data = np.frombuffer("电影".encode(), np.uint8)
+    with pytest.raises(ValueError, match="have 3 bytes, but the text has 6"):
+        words._mark(data, np.zeros(6, np.uint8), lambda _: ["电"])
+
+
 @pytest.mark.parametrize("name", ["jieba", "rjieba"])
 @given(parts=st.lists(st.sampled_from(NASTY), max_size=15))
 def test_the_pieces_are_the_text(name: str, parts: list[str]) -> None:

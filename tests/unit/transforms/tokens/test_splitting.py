@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,12 @@ from tokenizers import pre_tokenizers as pre
 from tokenizers.normalizers import BertNormalizer, Replace
 
 from tests.oracles.encoding import byte_level_bpe, unigram, word_level, word_piece
-from transforms.text.ideographs import ideographs
-from transforms.tokens.splitting import Splitting, find_splitting
+from transforms.kernels.words import bytes_in_ranges
+from transforms.text.ideographs import FIRST_LEAD, ideograph_ranges
+from transforms.tokens.splitting import WIDE_MARKS, Splitting, find_splitting
 
-WORDS = Splitting(isolate_ideographs=False, space_counts=False)
-SPACED_WORDS = Splitting(isolate_ideographs=False, space_counts=True)
+WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=False)
+SPACED_WORDS = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=True)
 
 
 def tokenizer_with(
@@ -29,7 +31,10 @@ def tokenizer_with(
 @pytest.mark.parametrize(
     ("make", "splitting"),
     [
-        (word_piece, Splitting(isolate_ideographs=True, space_counts=False)),
+        (
+            word_piece,
+            Splitting(isolate_ideographs=True, isolate_punctuation=True, space_counts=False),
+        ),
         (byte_level_bpe, SPACED_WORDS),
         (unigram, SPACED_WORDS),
         (word_level, WORDS),
@@ -112,7 +117,33 @@ def test_normalizers_that_look_further_than_a_character(normalizer: Any) -> None
 )
 def test_which_normalizers_isolate_ideographs(normalizer: Any, isolate: bool) -> None:
     splitting = find_splitting(tokenizer_with(pre.Whitespace(), normalizer))
-    assert splitting == Splitting(isolate_ideographs=isolate, space_counts=False)
+    assert splitting == dataclasses.replace(WORDS, isolate_ideographs=isolate)
+
+
+@pytest.mark.parametrize(
+    ("steps", "normalizer", "isolate"),
+    [
+        ([pre.BertPreTokenizer()], BertNormalizer(strip_accents=False), True),
+        ([pre.BertPreTokenizer()], None, True),
+        # A mark may be composed with what stands before it, or be part of a longer pre-token.
+        ([pre.BertPreTokenizer()], normalizers.NFKC(), False),
+        ([pre.Whitespace()], BertNormalizer(), False),
+        ([pre.BertPreTokenizer(), pre.Metaspace()], BertNormalizer(), False),
+    ],
+)
+def test_which_tokenizers_isolate_punctuation(
+    steps: list[Any], normalizer: Any, isolate: bool
+) -> None:
+    tokenizer = tokenizer_with(pre.Sequence(steps), normalizer)
+    tokenizer.add_special_tokens(["[SEP]"])
+    splitting = find_splitting(tokenizer)
+    assert splitting is not None
+    assert splitting.isolate_punctuation == isolate
+    # An added token may have such a mark.
+    tokenizer.add_tokens(["C++"])
+    splitting = find_splitting(tokenizer)
+    assert splitting is not None
+    assert not splitting.isolate_punctuation
 
 
 def test_a_model_that_draws_lots_is_not_split() -> None:
@@ -154,11 +185,22 @@ def test_ideographs_are_those_the_tokenizer_isolates() -> None:
     codes = [*range(0x2E80, 0xD800), *range(0xE000, 0x32000)]
     normalizer = BertNormalizer(clean_text=False, strip_accents=False, lowercase=False)
     isolated = {c for c in codes if normalizer.normalize_str(chr(c)) == f" {chr(c)} "}
-    data = np.frombuffer("".join(map(chr, codes)).encode(), np.uint8)
-    starts, lengths = ideographs(data)
-    raw = data.tobytes()
-    found = {
-        ord(raw[begin : begin + length].decode())
-        for begin, length in zip(starts.tolist(), lengths.tolist(), strict=True)
-    }
+    text = "".join(map(chr, codes))
+    data = np.frombuffer(bytearray(text, "utf-8"), np.uint8)
+    borders, found = np.flatnonzero((data & 0xC0) != 0x80).tolist(), set()
+    for at, code in zip(borders, codes, strict=True):
+        if data[at] >= FIRST_LEAD and (size := bytes_in_ranges(data, at, ideograph_ranges())):
+            assert size == len(chr(code).encode())
+            found.add(code)
     assert found == isolated
+
+
+def test_wide_marks_are_those_the_tokenizer_isolates() -> None:
+    tokenizer = word_piece()
+    assert tokenizer.pre_tokenizer is not None
+    for low, high in WIDE_MARKS:
+        for code in range(low, high + 1):
+            text = f"a{chr(code)}b"
+            assert tokenizer.normalizer.normalize_str(text) == text
+            pieces = [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+            assert pieces == list(text)

@@ -11,8 +11,8 @@ from transforms.tokens.tokenize_text import load_tokenizer
 from transforms.tokens.word_encoder import Pieces, WordEncoder, find_separator, pieces_of
 from transforms.tokens.word_table import WordTable
 
-WORD_PIECE = Splitting(isolate_ideographs=True, space_counts=False)
-SPACED = Splitting(isolate_ideographs=False, space_counts=True)
+WORD_PIECE = Splitting(isolate_ideographs=True, isolate_punctuation=True, space_counts=False)
+SPACED = Splitting(isolate_ideographs=False, isolate_punctuation=False, space_counts=True)
 
 
 def split(texts: list[str], tokenizer: Tokenizer) -> Pieces:
@@ -20,17 +20,19 @@ def split(texts: list[str], tokenizer: Tokenizer) -> Pieces:
     return pieces_of(texts, encodings, token_kinds(tokenizer.to_str()))
 
 
-def words_of(*words: str) -> tuple[np.ndarray, Int64]:
-    borders = np.cumsum([0, *(len(word.encode()) for word in words)])
-    return np.frombuffer("".join(words).encode(), np.uint8), borders
+def sentences_of(*sentences: str) -> tuple[np.ndarray, Int64]:
+    borders = np.cumsum([0, *(len(sentence.encode()) for sentence in sentences)])
+    return np.frombuffer("".join(sentences).encode(), np.uint8), borders
 
 
-def look_up(table: WordTable, *words: str) -> tuple[list[list[int]], int]:
-    """Returns the ids of each word, and the bytes of the new ones."""
-    rows, fresh = table.look_up(*words_of(*words))
-    index, offsets = table.gather(rows)
-    ids = table.pieces.ids[index]
-    return [ids[offsets[w] : offsets[w + 1]].tolist() for w in range(len(words))], fresh
+def look_up(table: WordTable, *sentences: str) -> tuple[list[list[int]], int]:
+    """Returns the ids of each sentence, and the bytes of the new words."""
+    found = table.look_up(*sentences_of(*sentences))
+    counts, _ = table.count(found)
+    ids, offsets = table.ids(found, int(counts.sum())), np.append(0, np.cumsum(counts))
+    return [ids[offsets[s] : offsets[s + 1]].tolist() for s in range(len(sentences))], (
+        found.new_bytes
+    )
 
 
 def table_of(make: object = word_piece, splitting: Splitting = WORD_PIECE) -> WordTable:
@@ -38,13 +40,62 @@ def table_of(make: object = word_piece, splitting: Splitting = WORD_PIECE) -> Wo
     return WordTable(load_tokenizer(make().to_str()), splitting)
 
 
+def words_in(splitting: Splitting, *sentences: str) -> list[list[str]]:
+    """Returns the words of sentences, as the kernel finds them."""
+    table = table_of(word_piece, splitting)
+    data, borders = sentences_of(*sentences)
+    found = table.look_up(data, borders)
+    raw, words = data.tobytes(), []
+    for row, begin in zip(found.rows.tolist(), found.begins.tolist(), strict=True):
+        size = int(table._words._begins[row + 1] - table._words._begins[row])
+        words.append(raw[begin : begin + size].decode())
+    return [words[found.offsets[s] : found.offsets[s + 1]] for s in range(len(sentences))]
+
+
+def test_where_words_begin() -> None:
+    text = ("The cat's 中a国,", " é.b 𠀀\n", "", "\n", "a")
+    assert words_in(WORD_PIECE, *text) == [
+        ["The", "cat", "'", "s", "中", "a", "国", ","],
+        ["é", ".", "b", "𠀀"],
+        [],
+        [],
+        ["a"],
+    ]
+    assert words_in(SPACED, *text)[:2] == [["The", " cat's", " 中a国,"], [" é.b", " 𠀀"]]
+    # What follows a punctuation mark may combine with it, or a wide character be no ideograph.
+    assert words_in(WORD_PIECE, "a-é b-。c，é中，ab\u3000") == [
+        ["a", "-é", "b", "-", "。", "c", "，é", "中", "，", "ab\u3000"]
+    ]
+
+
+def test_words_with_one_key_are_told_apart() -> None:
+    # Long words have a hash of bytes 1-7 and 16 on, and these two the same one.
+    one, other = "hJjSkFV12345678D", "odYBZ5E12345678Y"
+    table = table_of()
+    found = table.look_up(*sentences_of(f"{one} {other} {one} {one}a"))
+    assert found.rows.tolist() == [0, 1, 0, 2]
+    keys = table._words._keys[:4].tolist()
+    assert keys[:2] == keys[2:]
+
+
 def test_every_word_is_asked_for_once() -> None:
     table = table_of()
-    assert look_up(table, "the", " cat", "中", "\n", "the", " cat") == (
-        [[66], [67], [51], [], [66], [67]],
-        len("the") + len(" cat") + len("中".encode()),
+    assert look_up(table, "the cat中\n", "the", " cat") == (
+        [[66, 67, 51], [66], [67]],
+        len("the") + len("cat") + len("中".encode()),
     )
-    assert look_up(table, " cat", "the", "我") == ([[67], [66], [53]], 3)
+    assert look_up(table, " cat the我") == ([[67, 66, 53]], 3)
+
+
+def test_a_table_grows() -> None:
+    words = [f"x{number}" for number in range(3000)] + ["y" * 60000]
+    table = table_of()
+    first, _ = look_up(table, *words)
+    assert len(table) == len(words)
+    again, fresh = look_up(table, *words)
+    assert (again == first, fresh) == (True, 0)
+    alone, _ = look_up(table_of(), "x2999", "y" * 60000)
+    assert first[-2:] == alone
 
 
 def test_a_full_table_is_emptied_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,11 +104,11 @@ def test_a_full_table_is_emptied_and_gives_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(word_table, "MAX_WORDS", 2)
     table = table_of()
     assert look_up(table, *words)[0] == expected
-    # Row 0 is the line end; the five words do not fit and are forgotten before the next look-up.
+    # The five words do not fit and are forgotten before the next look-up.
     again, fresh = look_up(table, *reversed(words))
     assert again == expected[::-1]
-    assert fresh == len("".join(words).encode())
-    assert len(table.pieces.offsets) - 1 == 6
+    assert fresh == len("".join(words).replace(" ", "").encode())
+    assert len(table) == 5
 
 
 def test_a_table_with_too_many_bytes_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +116,15 @@ def test_a_table_with_too_many_bytes_is_emptied(monkeypatch: pytest.MonkeyPatch)
     table = table_of()
     assert look_up(table, "cats")[1] == 4
     assert look_up(table, "cats")[1] == 4
+
+
+def test_a_table_forgets_words_that_could_not_be_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of()
+    monkeypatch.setattr(table._encoder, "encode", lambda words: words[len(words)])
+    with pytest.raises(IndexError):
+        look_up(table, "the cat")
+    monkeypatch.undo()
+    assert look_up(table, "cat the")[0] == [[67, 66]]
 
 
 def test_pieces_know_their_bytes_and_pre_tokens() -> None:
@@ -93,16 +153,17 @@ def test_words_whose_sentence_must_be_encoded_whole() -> None:
     table = table_of(unigram, SPACED)
     # Nmt makes a space of U+200B, and NFKC a space and a mark of the acute accent.
     words = [" the", " a\u200bb", " \u200b", "a´", " ´", " ｃａｔ", " "]
-    rows, _ = table.look_up(*words_of(*words))
-    assert table.needs_sentence[rows].tolist() == [False, True, True, True, False, False, True]
+    found = table.look_up(*sentences_of(*words))
+    _, unsafe = table.count(found)
+    assert unsafe.tolist() == [False, True, True, True, False, False, True]
 
 
 def test_a_word_with_an_added_token_needs_its_sentence() -> None:
     tokenizer = word_piece()
     tokenizer.add_tokens(["zq"])
     table = WordTable(load_tokenizer(tokenizer.to_str()), WORD_PIECE)
-    rows, _ = table.look_up(*words_of("the", " zqs", "[CLS]", "中"))
-    assert table.needs_sentence[rows].tolist() == [False, True, False, False]
+    found = table.look_up(*sentences_of("the", " zqs", "[CLS]", "中"))
+    assert table.count(found)[1].tolist() == [False, True, False, False]
 
 
 def with_special(*tokens: AddedToken) -> Tokenizer:
