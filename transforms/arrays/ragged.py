@@ -117,7 +117,7 @@ def range_indices(starts: Array, lengths: Array) -> Int64:
     return np.cumsum(steps, out=steps)
 
 
-def read_only(values: Array, kind: npt.DTypeLike = None) -> Array:
+def read_only(values: Array, kind: npt.DTypeLike | None = None) -> Array:
     """Returns a contiguous, read-only view of an array, to be given to a compiled loop.
 
     To Numba read-only arrays are a type of their own, and those of Arrow are read-only. Where all

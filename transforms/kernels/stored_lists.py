@@ -35,13 +35,13 @@ def check_lists(
             present += own[token]
         for number in range(row * copies, (row + 1) * copies):
             here = positions[offsets[number] : offsets[number + 1]]
-            last = -1
+            last = np.int64(-1)
             for index in range(len(here)):
                 position = np.int64(here[index])
-                falls |= position <= last
+                falls |= bool(position <= last)
                 last = position
-                outside |= position >= len(own)
-                hits += own[min(position, len(own) - 1)]
+                outside |= bool(position >= len(own))
+                hits += own[min(position, np.int64(len(own) - 1))]
         wrong[row, 0], wrong[row, 1] = falls, outside
         special[row, 0], special[row, 1] = present, hits
 
@@ -63,7 +63,7 @@ def find_text(rows: tuple[Array, Bool, Int64], seconds: Int64, wanted: Bool, fou
         for segment in range(2):
             token, last = (middle, end) if segment else (begin, middle)
             while token < last and (
-                special[token] or not wanted[min(np.int64(ids[token]), len(wanted) - 1)]
+                special[token] or not wanted[min(np.int64(ids[token]), np.int64(len(wanted) - 1))]
             ):
                 token += 1
             found[row, segment] = token < last
@@ -72,7 +72,7 @@ def find_text(rows: tuple[Array, Bool, Int64], seconds: Int64, wanted: Bool, fou
 @compiled
 def bucket_of(token: np.int64, buckets: Bytes) -> np.int64:
     """Returns the sixteenth of the vocabulary that an id is in; the last one if it is in none."""
-    return np.int64(buckets[min(token, len(buckets) - 1)])
+    return np.int64(buckets[min(token, np.int64(len(buckets) - 1))])
 
 
 @compiled
@@ -111,7 +111,7 @@ def count_rewriting(
         here, instead = positions[low:high], seen[low:high]
         masked, random, never = 0, 0, False
         for index in range(len(here)):
-            original = own[min(np.int64(here[index]), len(own) - 1)]
+            original = own[min(np.int64(here[index]), np.int64(len(own) - 1))]
             is_mask = instead[index] == mask
             masked += is_mask
             # What becomes of a token cannot be foreseen, so a branch here would cost more.
@@ -121,9 +121,9 @@ def count_rewriting(
         counts[1] += random
         for index in changed[:random]:
             token = np.int64(instead[index])
-            replaced = np.int64(own[min(np.int64(here[index]), len(own) - 1)])
+            replaced = np.int64(own[min(np.int64(here[index]), np.int64(len(own) - 1))])
             buckets[0, bucket_of(token, sixteenths)] += 1
-            never |= token >= len(allowed) or not allowed[token]
+            never |= bool(token >= len(allowed) or not allowed[token])
             if replaced < len(allowed) and allowed[replaced]:
                 buckets[1, bucket_of(replaced, sixteenths)] += 1
         wrong[row] = never

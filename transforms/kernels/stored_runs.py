@@ -87,7 +87,7 @@ def _sum_up(own: Array, here: Array, instead: Array, mask: int, masks: Int64, sa
     """Fills in for every index how many ids before it are the mask, and how many the original."""
     masks[0] = same[0] = 0
     for index in range(len(here)):
-        original = own[min(np.int64(here[index]), len(own) - 1)]
+        original = own[min(np.int64(here[index]), np.int64(len(own) - 1))]
         masks[index + 1] = masks[index] + (instead[index] == mask)
         same[index + 1] = same[index] + (instead[index] == original)
 
@@ -109,10 +109,10 @@ def _count_drawn(
     for index in range(len(drawn)):
         token = np.int64(drawn[index])
         if token != mask:
-            never |= token >= len(allowed) or not allowed[token]
+            never |= bool(token >= len(allowed) or not allowed[token])
         if changed:
             buckets[bucket_of(token, sixteenths)] += 1
-        changed |= same[index + 1] == same[index]
+        changed |= bool(same[index + 1] == same[index])
     return never
 
 
@@ -125,7 +125,7 @@ def count_runs(
     counts: Int64,
     buckets: Int64,
     wrong: Bool,
-) -> int:
+) -> np.int64:
     """Counts masked, random and kept runs, and which ids came in at random.
 
     Of a random run, the ids behind the first that differs from the original are counted: they
@@ -173,8 +173,8 @@ def count_runs(
                 counts[MASKED, 1] += size * masked
                 counts[KEPT, 0] += kept
                 counts[KEPT, 1] += size * kept
-                original = np.int64(own[min(np.int64(here[begin]), len(own) - 1)])
-                single += weights[min(original, len(weights) - 1)] * (size == 1)
+                original = np.int64(own[min(np.int64(here[begin]), np.int64(len(own) - 1))])
+                single += weights[min(original, np.int64(len(weights) - 1))] * (size == 1)
                 random_runs[random] = run
                 random += not (masked | kept)
             for run in random_runs[:random]:
@@ -228,12 +228,12 @@ def count_orders(
     changed = 0
     for row in range(len(row_offsets) - 1):
         own = ids[row_offsets[row] : row_offsets[row + 1]]
-        strange, same = False, False
+        strange, same, last = False, False, np.int64(len(own) - 1)
         for number in range(row * copies, (row + 1) * copies):
             for begin in range(offsets[number], offsets[number + 1] - 2, 3):
                 instead = seen[begin : begin + 3]
                 for step in range(3):
-                    original[step] = own[min(np.int64(positions[begin + step]), len(own) - 1)]
+                    original[step] = own[min(np.int64(positions[begin + step]), last)]
                     changed += original[step] != instead[step]
                 order = _order_of(original, instead, orders)
                 one, two, three = original

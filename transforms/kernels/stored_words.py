@@ -47,13 +47,13 @@ def check_starts(lists: tuple[Array, Int64], rows: tuple[Bool, Int64], wrong: Bo
     for row in range(len(row_offsets) - 1):
         own = special[row_offsets[row] : row_offsets[row + 1]]
         here = positions[offsets[row] : offsets[row + 1]]
-        last, outside, falls, hits = -1, False, False, False
+        last, outside, falls, hits = np.int64(-1), False, False, False
         for index in range(len(here)):
             position = np.int64(here[index])
-            falls |= position <= last
+            falls |= bool(position <= last)
             last = position
             if position < len(own):
-                hits |= own[position]
+                hits |= bool(own[position])
             else:
                 outside = True
         wrong[row, 0], wrong[row, 1], wrong[row, 2] = outside, falls, hits
@@ -74,7 +74,7 @@ def check_kinds(rows: tuple[Array, Bool, Bool, Int64], kinds: Bytes, wrong: Bool
         continues at a piece after a space; it continues behind a piece with one.
     """
     ids, special, starts, row_offsets = rows
-    most = len(kinds) - 1
+    most = np.int64(len(kinds) - 1)
     for row in range(len(row_offsets) - 1):
         begin, end = row_offsets[row], row_offsets[row + 1]
         own, off, begun = ids[begin:end], special[begin:end], starts[begin:end]
