@@ -2,5 +2,5 @@
 
 For code that finds places in text, given as an array of bytes. Tokens come later.
 
-May import: arrays, schemas.
+May import: arrays, kernels, schemas.
 """

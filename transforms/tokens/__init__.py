@@ -2,5 +2,5 @@
 
 For code that calls the `tokenizers` library, or relates its tokens to words and spans of text.
 
-May import: annotate, text, arrays, schemas.
+May import: annotate, text, arrays, kernels, schemas.
 """
