@@ -85,7 +85,7 @@ class _Loop:
         )
         folder = kernel_folder()
         with _caching_in(numba.config, folder):
-            made = numba.njit(cache=folder is not None, nogil=True)(function)
+            made: Any = numba.njit(cache=folder is not None, nogil=True)(function)
         if folder is not None:
             made.compile = _taking_turns(made.compile, str(folder / "lock"))
         return made
