@@ -8,7 +8,7 @@ import numpy as np
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
-from transforms.arrays.ragged import Ragged
+from transforms.arrays.ragged import Ragged, read_only
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Draws, draw_copies, draws_of
 from transforms.contract.stored import special_tokens
@@ -213,7 +213,7 @@ class FreshMasks(Masks):
 
     def _examples(self, rows: Int64, stored: Rows) -> Examples:
         """Returns the rows as they were before the build masked them."""
-        from transforms.kernels.units import flag_positions
+        from transforms.kernels.stored_words import mark_positions
 
         tokens, second = stored.tokens, stored.second_segment_start
         backward = self.shards.reversed
@@ -221,7 +221,8 @@ class FreshMasks(Masks):
         flags = None
         if words is not None:
             flags = np.zeros(len(tokens.values), np.bool_)
-            flag_positions((words.offsets, words.values), tokens.offsets, flags)
+            starts = read_only(words.values), read_only(words.offsets)
+            mark_positions(starts, read_only(tokens.offsets), flags)
         return Examples(
             ids=tokens.values,
             offsets=tokens.offsets,

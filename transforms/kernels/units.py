@@ -105,18 +105,3 @@ def find_flagged(flags: Bool, offsets: Int64, positions: Array, list_offsets: In
             positions[total] = token - offsets[row]
             total += flags[token]
         list_offsets[row + 1] = total
-
-
-@compiled
-def flag_positions(lists: tuple[Int64, Array], offsets: Int64, flags: Bool) -> None:
-    """Flags the tokens at some positions of rows; the inverse of `find_flagged`.
-
-    Args:
-      lists: int64[R + 1] and uint16[...]; the positions in each row.
-      offsets: int64[R + 1] of the rows.
-      flags: bool[T], all false; is filled.
-    """
-    list_offsets, positions = lists
-    for row in range(len(offsets) - 1):
-        for index in range(list_offsets[row], list_offsets[row + 1]):
-            flags[offsets[row] + np.int64(positions[index])] = True
