@@ -4,5 +4,5 @@
 place of the recipe, `part` what every part says of its own output, `stored` and `structure` the
 rows of a shard, `oracle` the bounds of statistics.
 
-May import: arrays, schemas.
+May import: kernels, arrays, schemas.
 """
