@@ -1,27 +1,21 @@
-"""The loops from bytes to words to tokens: split, look up in a hash table, gather.
+"""The loops from bytes to words and their rows in a table: split, and look up in a hash table.
 
-A *word* is what the table has tokens of, such as a space and the text after it. Its key is two
-uint64. The key of a word of up to 15 bytes is these bytes, so that equal keys are equal words. A
-longer one has a hash with the highest byte 0xFF, which is no byte of UTF-8; its bytes are compared.
+A *word* is what the table has tokens of, such as a space and the text after it.
 """
 
 import numpy as np
 
-from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64
+from schemas.records import Array, Bytes, Int64
 from transforms.kernels.compiled import compiled
+from transforms.kernels.word_keys import EXACT, LONG, NONE, is_same, packed, slot_of
 
 # What a byte means for where words begin and end, see `byte_kinds`.
 PART, GAP, SPACE, WIDE, ALONE, EDGE, QUOTE = range(7)
 
 _PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-_HALF, _EXACT = 7, 15
 # Words that are split off at a time, and then looked up. More than one, because Numba passes the
 # parts of each array one by one to a function that it does not inline.
 _WORDS = 256
-_BYTE, _LONG = np.uint64(8), np.uint64(0xFF << 56)
-# FNV-1, and Fibonacci hashing (Knuth, TAOCP 3, 6.4).
-_PRIME, _GOLDEN = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
-_NONE, _SHIFT = np.uint64(0), np.uint64(36)
 
 
 def byte_kinds(*, spaces: bool, ideographs: bool, punctuation: bool, edges: bool) -> Bytes:
@@ -86,27 +80,6 @@ def _own_bytes(data: Bytes, at: int, end: int, ranges: Int64, marks: Int64, kind
 
 
 @compiled
-def _packed(
-    key: np.uint64, rest: np.uint64, size: int, byte: np.uint64
-) -> tuple[np.uint64, np.uint64]:
-    """Adds a byte to the two numbers that stand for the first `size` bytes of a word.
-
-    The numbers of "ab" are 0x6162 and 0; those of "abcdefgh" 0x61626364656667 and 0x68.
-    """
-    if size < _HALF:
-        return (key << _BYTE) | byte, rest
-    if size < _EXACT:
-        return key, (rest << _BYTE) | byte
-    return (key * _PRIME) ^ byte, rest
-
-
-@compiled
-def _slot(key: np.uint64, rest: np.uint64, slots: int) -> np.int64:
-    """Returns where to look for a word first."""
-    return np.int64(((key ^ (rest * _PRIME)) * _GOLDEN) >> _SHIFT) & (slots - 1)
-
-
-@compiled
 def _begins_word(
     data: Bytes, at: int, end: int, ranges: Int64, marks: Int64, before: int, kind: int
 ) -> bool:
@@ -156,7 +129,7 @@ def _read_words(
         own = kind in (WIDE, ALONE)
         size = _own_bytes(data, begin, end, ranges, marks, kind) if own else 0
         last = begin + size if size > 0 else end
-        key, rest = np.uint64(data[begin]), _NONE
+        key, rest = np.uint64(data[begin]), NONE
         while at < last:
             before, kind = kind, kinds[data[at]]
             border = kind in (GAP, SPACE)
@@ -164,23 +137,13 @@ def _read_words(
                 border = _begins_word(data, at, end, ranges, marks, before, kind)
             if border and size <= 0:
                 break
-            key, rest = _packed(key, rest, at - begin, np.uint64(data[at]))
+            key, rest = packed(key, rest, at - begin, np.uint64(data[at]))
             at += 1
         edges[2 * count], edges[2 * count + 1] = begin, at
-        keys[2 * count] = key | _LONG if at - begin > _EXACT else key
+        keys[2 * count] = key | LONG if at - begin > EXACT else key
         keys[2 * count + 1] = rest
         count += 1
     return at, count
-
-
-@compiled
-def _is_same(data: Bytes, begin: int, end: int, arena: Bytes, first: int, last: int) -> bool:
-    if end - begin != last - first:
-        return False
-    step = 0
-    while begin + step < end and data[begin + step] == arena[first + step]:
-        step += 1
-    return begin + step == end
 
 
 @compiled
@@ -215,13 +178,13 @@ def _rows_of(
     for word in range(len(found)):
         key, rest = own_keys[2 * word], own_keys[2 * word + 1]
         begin, end = edges[2 * word], edges[2 * word + 1]
-        slot = _slot(key, rest, len(slots))
+        slot = slot_of(key, rest, len(slots))
         row = slots[slot]
         while row >= 0:
             if keys[2 * row] == key and keys[2 * row + 1] == rest:
-                if end - begin <= _EXACT:
+                if end - begin <= EXACT:
                     break
-                if _is_same(data, begin, end, arena, firsts[row], firsts[row + 1]):
+                if is_same(data, begin, end, arena, firsts[row], firsts[row + 1]):
                     break
             slot = (slot + 1) & mask
             row = slots[slot]
@@ -298,222 +261,7 @@ def find_rows(
 def fill_slots(keys: Array, count: int, slots: Array) -> None:
     """Enters the first rows of a table of words into slots that are all free."""
     for row in range(count):
-        slot = _slot(keys[2 * row], keys[2 * row + 1], len(slots))
+        slot = slot_of(keys[2 * row], keys[2 * row + 1], len(slots))
         while slots[slot] >= 0:
             slot = (slot + 1) & (len(slots) - 1)
         slots[slot] = row
-
-
-@compiled
-def _longest_piece(
-    data: Bytes, at: int, end: int, slots: Array, keys: Array, arena: Bytes, firsts: Int64
-) -> tuple[int, int | np.int64]:
-    """Returns where the longest piece ends that begins here, and its row; -1 if there is none."""
-    key, rest, last, best = _NONE, _NONE, at, np.int64(-1)
-    for after in range(at + 1, end + 1):
-        key, rest = _packed(key, rest, after - 1 - at, np.uint64(data[after - 1]))
-        full = key | _LONG if after - at > _EXACT else key
-        slot = _slot(full, rest, len(slots))
-        while slots[slot] >= 0:
-            row = np.int64(slots[slot])
-            same = keys[2 * row] == full and keys[2 * row + 1] == rest
-            if same and _is_same(data, at, after, arena, firsts[row], firsts[row + 1]):
-                last, best = after, row
-                break
-            slot = (slot + 1) & (len(slots) - 1)
-    return last, best
-
-
-@compiled
-def split_into_pieces(
-    data: Bytes,
-    borders: Int64,
-    longest: int,
-    unknown: int,
-    heads: tuple[tuple[Array, Array, Bytes, Int64], Array],
-    tails: tuple[tuple[Array, Array, Bytes, Int64], Array],
-    found: tuple[Array, Int64, Int64, Int64],
-) -> int:
-    """Splits words into pieces of a vocabulary: from left to right, the longest that fits.
-
-    Example, "cats" with the heads "c" and "cat" and the tails "s" and "t": cat, ##s, which are its
-    bytes [0, 3) and [3, 4). "dog" is unknown, [0, 3).
-
-    Args:
-      data: uint8[N]; ASCII.
-      borders: int64[W + 1] of words, none of them empty.
-      longest: A word with more bytes is unknown.
-      unknown: The id of a word that cannot be split.
-      heads: The pieces that begin a word: a table, see `find_rows`, and int32[R], their ids.
-      tails: Those that do not, without their prefix.
-      found: Is filled with int32 ids, int64 first bytes and int64 bytes after the last one in the
-        word, of each piece, which there is room for N of; and int64[W], pieces of each word.
-
-    Returns:
-      The number of pieces.
-    """
-    ids, starts, ends, counts = found
-    (slots, keys, arena, firsts), numbers = heads
-    (tail_slots, tail_keys, tail_arena, tail_firsts), tail_numbers = tails
-    total = 0
-    for word in range(len(counts)):
-        begin, end, first = borders[word], borders[word + 1], total
-        at = begin
-        while at < end and end - begin <= longest:
-            if at == begin:
-                last, row = _longest_piece(data, at, end, slots, keys, arena, firsts)
-            else:
-                last, row = _longest_piece(
-                    data, at, end, tail_slots, tail_keys, tail_arena, tail_firsts
-                )
-            if row < 0:
-                break
-            ids[total] = numbers[row] if at == begin else tail_numbers[row]
-            starts[total], ends[total] = at - begin, last - begin
-            total += 1
-            at = last
-        if at < end:
-            total = first
-            ids[total], starts[total], ends[total] = unknown, 0, end - begin
-            total += 1
-        counts[word] = total - first
-    return total
-
-
-@compiled
-def count_tokens(
-    rows: Array, word_offsets: Int64, firsts: Int64, unsafe: Bool, counts: Int64, found: Bool
-) -> None:
-    """Counts the tokens of sentences.
-
-    Example, a sentence of the rows 0 and 2 of a table in which row 0 has two tokens, row 1 three
-    and row 2 one: `firsts` 0 2 5 6, so the sentence has 3 tokens.
-
-    Args:
-      rows: int32[W]; see `find_rows`.
-      word_offsets: int64[S + 1]; see there.
-      firsts: int64[R + 1]; first token of each row.
-      unsafe: bool[R]; rows whose sentence must be known.
-      counts: int64[S]; is filled.
-      found: bool[S]; is filled with whether the sentence has an unsafe word.
-    """
-    for sentence in range(len(counts)):
-        total, is_unsafe = np.int64(0), False
-        for word in range(word_offsets[sentence], word_offsets[sentence + 1]):
-            row = rows[word]
-            total += firsts[row + 1] - firsts[row]
-            is_unsafe |= unsafe[row]
-        counts[sentence], found[sentence] = total, is_unsafe
-
-
-@compiled
-def gather_ids(rows: Array, firsts: Int64, ids: Array, found: Array) -> None:
-    """Writes the ids of the tokens of words.
-
-    Example, rows 2 0 where row 0 has the ids 7 8 and row 2 the id 9: 9 7 8.
-
-    Args:
-      rows: int32[W].
-      firsts: int64[R + 1]; first token of each row.
-      ids: Of the tokens of all rows.
-      found: Of the type of `ids`, is filled; as many as `count_tokens` counts.
-    """
-    total = 0
-    for word in range(len(rows)):
-        row = rows[word]
-        for token in range(firsts[row], firsts[row + 1]):
-            found[total] = ids[token]
-            total += 1
-
-
-@compiled
-def gather_places(
-    rows: Array,
-    word_begins: Array,
-    firsts: Int64,
-    edges: tuple[Array, Array, Bool, Bool],
-    found: tuple[Int64, Int64, Bool, Bool],
-) -> None:
-    """Writes where the tokens of words are.
-
-    Example, a word that begins at byte 10, with tokens of its bytes [1, 3) and [3, 5): [11, 13) and
-    [13, 15).
-
-    Args:
-      rows: int32[W].
-      word_begins: int32[W]; first byte of each word.
-      firsts: int64[R + 1]; first token of each row.
-      edges: `byte_starts`, `byte_ends`, `may_begin_word` and `continues_group` of the tokens of all
-        rows, see `transforms.tokens.word_encoder.Pieces`.
-      found: The same of the tokens of the words; is filled.
-    """
-    starts, ends, may_begin, continues = edges
-    found_starts, found_ends, found_may_begin, found_continues = found
-    total = 0
-    for word in range(len(rows)):
-        row, base = rows[word], np.int64(word_begins[word])
-        for token in range(firsts[row], firsts[row + 1]):
-            found_starts[total], found_ends[total] = base + starts[token], base + ends[token]
-            found_may_begin[total], found_continues[total] = may_begin[token], continues[token]
-            total += 1
-
-
-@compiled
-def find_word_starts(
-    may_begin: Bool, continues: Bool, at: Int64, counts: Int64, marks: Bytes, found: Bool
-) -> None:
-    """Finds the tokens that begin a whole word, see `transforms.tokens.whole_words.word_starts`.
-
-    Example, tokens ds, ##d, 版, 本 of DS|D版|本, which jieba splits at bytes 2 and 6. The group of
-    ds and ##d begins in no marked word, so 版 begins one (byte 3, the mark of byte 2 is before it),
-    and 本 another: 1 0 1 1.
-    """
-    token, cursor, begun = 0, np.int64(-1), np.int64(0)
-    for sentence in range(len(counts)):
-        # The number of words that begin at or before the last token that continues no group.
-        last = np.int64(-1)
-        for index in range(counts[sentence]):
-            place = min(at[token], np.int64(len(marks) - 1))
-            while cursor < place:
-                cursor += 1
-                begun += np.int64(marks[cursor] & WORD_BEGINS)
-            while cursor > place:
-                begun -= np.int64(marks[cursor] & WORD_BEGINS)
-                cursor -= 1
-            if continues[token]:
-                found[token] = index == 0
-            else:
-                cut = may_begin[token] and marks[place] & WORD_INSIDE == 0
-                found[token] = index == 0 or cut or begun != last
-                last = begun
-            token += 1
-
-
-@compiled
-def mark_words(joined: Bytes, ranges: Int64, marks: Bytes) -> None:
-    """Marks the words of a segmenter that have an ideograph.
-
-    Example, the words "a", "电影" and "b": WORD_BEGINS (1) where 电影 begins, and where the word
-    after it does; WORD_INSIDE (2) where 影 begins: 0 1 0 0 2 0 0 1.
-
-    Args:
-      joined: uint8[N + W - 1]; the words, with NUL between them.
-      ranges: See `bytes_in_ranges`.
-      marks: uint8[N]; is filled, and is 0 at first.
-    """
-    place, at = 0, 0
-    while place < len(joined):
-        first, begin, holds = place, at, False
-        while place < len(joined) and joined[place] != 0:
-            if joined[place] >= 0xE3 and not holds:
-                holds = bytes_in_ranges(joined, place, ranges) > 0
-            place += 1
-        at += place - first
-        if holds:
-            marks[begin] = WORD_BEGINS
-            for step in range(1, at - begin):
-                if joined[first + step] & 0xC0 != 0x80:
-                    marks[begin + step] = WORD_INSIDE
-            if at < len(marks):
-                marks[at] = WORD_BEGINS
-        place += 1

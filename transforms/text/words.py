@@ -116,7 +116,7 @@ def _mark(data: Bytes, marks: Bytes, segment: Segment) -> None:
     >>> marks.tolist()
     [1, 0, 0, 1, 1, 0, 0, 2, 0, 0]
     """
-    from transforms.kernels.words import mark_words
+    from transforms.kernels.word_marks import mark_words
 
     # NUL, which normalised text does not have, parts the words: joining is faster than to count
     # the characters of every word.

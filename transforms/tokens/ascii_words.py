@@ -66,7 +66,7 @@ class AsciiWords:
           borders: int64[W + 1]; word w is data[borders[w]:borders[w + 1]].
           which: int64[R]; the words to encode, which are ASCII.
         """
-        from transforms.kernels.words import split_into_pieces
+        from transforms.kernels.pieces import split_into_pieces
 
         sizes = borders[which + 1] - borders[which]
         text, offsets = data[range_indices(borders[which], sizes)], offsets_of(sizes)

@@ -29,7 +29,7 @@ def word_starts(
       counts: int64[S]; number of tokens of each sentence.
       marks: uint8[N]; see `ShardText.word_marks`.
     """
-    from transforms.kernels.words import find_word_starts
+    from transforms.kernels.word_marks import find_word_starts
 
     starts = np.empty(len(at), np.bool_)
     marks = np.require(marks, np.uint8, "W")

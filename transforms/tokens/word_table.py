@@ -163,7 +163,7 @@ class WordTable:
 
         That is so where a word has other tokens alone than within its sentence.
         """
-        from transforms.kernels.words import count_tokens
+        from transforms.kernels.gathered_tokens import count_tokens
 
         counts = np.empty(len(found.offsets) - 1, np.int64)
         unsafe = np.empty(len(counts), np.bool_)
@@ -179,7 +179,7 @@ class WordTable:
 
     def ids(self, found: FoundWords, total: int) -> Array:
         """Returns the ids of the tokens of these words, which are so many."""
-        from transforms.kernels.words import gather_ids
+        from transforms.kernels.gathered_tokens import gather_ids
 
         ids = np.empty(total, self._text_ids.dtype)
         gather_ids(found.rows, self._firsts.values, self._ids.values, ids)
@@ -187,7 +187,7 @@ class WordTable:
 
     def places(self, found: FoundWords, total: int) -> Places:
         """Returns where the tokens of these words are in the block."""
-        from transforms.kernels.words import gather_places
+        from transforms.kernels.gathered_tokens import gather_places
 
         places = Places(
             begins=np.empty(total, np.int64),

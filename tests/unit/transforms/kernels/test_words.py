@@ -11,18 +11,19 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from schemas.records import Array
 from tests.oracles.encoding import word_piece
-from transforms.kernels import words
+from transforms.kernels import gathered_tokens, pieces, word_marks, words
 from transforms.text.ideographs import ideograph_ranges
 from transforms.tokens.ascii_words import AsciiWords
 from transforms.tokens.splitting import WIDE_MARKS
 from transforms.tokens.word_encoder import WordEncoder
 
+MODULES = (words, gathered_tokens, pieces, word_marks)
 MARKS = np.array(WIDE_MARKS, np.int64).ravel()
 
 
 def both(name: str) -> list[Callable[..., Any]]:
     """Returns a loop as it is compiled, and as Python runs it."""
-    loop = getattr(words, name)
+    [loop] = [getattr(each, name) for each in MODULES if name in vars(each)]
     return [loop, getattr(loop, "py_func", loop)]
 
 
