@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from schemas.errors import UsageError
+from schemas.manifest import DATA_VERSION
 from trainer.checkpoint import Checkpoint
 from trainer.loader.training_data import TrainingData
 from trainer.models.family import configurations
@@ -37,9 +38,12 @@ def identity_of(
     mixture = {"members": weights, "mix": options.mix} if data.mixed else {}
     given = options.entity_embeddings
     embeddings = {"entity_embeddings": file_sha256(given)[:16]} if given else {}
+    # Masks that are drawn in training follow from what the data version says of draws.
+    fresh = options.copies == "dynamic" or data.draws_masks
     return {
         **mixture,
         **embeddings,
+        **({"draws": DATA_VERSION} if fresh else {}),
         "data": data.checksum[:16],
         "model": f"{count:,} parameters, shapes {digest}",
         "configuration": _configuration(model),

@@ -42,6 +42,12 @@ class TrainingData:
         return next(iter(self.corpora.values()))
 
     @property
+    def draws_masks(self) -> bool:
+        """Whether there are masks that are not stored, and so drawn in training."""
+        corruptions = (each for corpus in self.corpora.values() for each in corpus.recipe.corrupt)
+        return any(not each.targets.stored for each in corruptions)
+
+    @property
     def shards(self) -> list[tuple[str, ShardEntry]]:
         """All shards, each with the folder of its build."""
         return [
