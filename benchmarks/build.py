@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.corpus import read_source, write_corpus
 from benchmarks.peer_collators import COLLATORS
 from benchmarks.processes import ROOT, Usage, run_pinned
-from benchmarks.recipe_inputs import options_of
+from benchmarks.recipe_inputs import options_of, split_corpus
 from benchmarks.report import Case, Measured, Peers, describe_machine, report
 from benchmarks.revisions import commit_of, python_of, recipes_of
 from transforms.objectives import MIXTURES, OBJECTIVES
@@ -74,6 +74,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "workers": [1, 2],
         "accept": "two workers 1.8x as fast as one, or more",
     },
+    "files": {
+        "recipe": ["roberta"],
+        "size_mb": [100.0],
+        "files": [1, 5000],
+        "accept": "5,000 files take 1.1 times as long as one, or less",
+    },
     "growth": {
         "recipe": ["roberta"],
         "size_mb": [200.0, 2000.0],
@@ -108,7 +114,9 @@ class Runs:
             # Started here, Python would find the modules of this folder first.
             python, folder = python_of(case.revision), self.folder
         command = [str(python), "-m", "pipelines.cli", "build", case.recipe]
-        command += options_of(case.recipe, self.corpus(case.size_mb), given.eod_token)
+        corpus = self.corpus(case.size_mb)
+        text = corpus if case.files == 1 else split_corpus(corpus, case.files)
+        command += options_of(case.recipe, text, given.eod_token)
         command += ["--tokenizer", str(given.tokenizer.resolve()), "--output", str(output)]
         command += ["--workers", str(case.workers)]
         for name in ("max_seq_length", "memory_gib"):
@@ -131,7 +139,7 @@ class Runs:
 
 def cases_of(given: argparse.Namespace) -> list[Case]:
     """Returns all builds; a baseline has those of the recipes that it knows."""
-    names = ("recipe", "size_mb", "copies", "workers")
+    names = ("recipe", "size_mb", "copies", "workers", "files")
     grid = itertools.product(*(getattr(given, name) for name in names))
     cases = [Case(**dict(zip(names, values, strict=True))) for values in grid]
     if not given.baseline:
@@ -188,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--copies", nargs="+", type=int, default=[10], metavar="N", help="(10)")
     parser.add_argument("--workers", nargs="+", type=int, default=[1], metavar="N", help="(1)")
+    parser.add_argument("--files", nargs="+", type=int, default=[1], metavar="N", help="(1)")
     parser.add_argument(
         "--max-seq-length",
         type=int,

@@ -34,6 +34,23 @@ def options_of(recipe: str, corpus: Path, eod_token: str | None) -> list[str]:
     return [*options, "--eod-token", eod_token] if needs_eod and eod_token else options
 
 
+def split_corpus(corpus: Path, files: int) -> Path:
+    """Cuts a corpus between documents into files of about the same size; returns their pattern."""
+    folder = corpus.with_suffix(f".{files}")
+    pattern = folder / "*.txt"
+    if folder.exists():
+        return pattern
+    folder.mkdir()
+    text = corpus.read_bytes()
+    begin = 0
+    for number in range(files):
+        end = text.find(b"\n\n", len(text) * (number + 1) // files)
+        end = len(text) if end < 0 or number == files - 1 else end + 2
+        (folder / f"{number:06d}.txt").write_bytes(text[begin:end])
+        begin = max(begin, end)
+    return pattern
+
+
 def _write_records(corpus: Path, path: Path) -> None:
     """Writes records of two consecutive lines each, with labels in turn."""
     if path.exists():

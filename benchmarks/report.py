@@ -28,6 +28,7 @@ class Case:
       size_mb: Of the text, in MB (10^6 bytes).
       copies: None for as many as the recipe has.
       workers: Processes.
+      files: That the text is in.
       revision: The commit that builds; "" for what is here.
     """
 
@@ -35,10 +36,12 @@ class Case:
     size_mb: float
     copies: int | None
     workers: int
+    files: int = 1
     revision: str = ""
 
     def __str__(self) -> str:
         copies = "" if self.copies is None else f"{self.copies} copies, "
+        copies += f"{self.files} files, " if self.files > 1 else ""
         where = f" at {self.revision}" if self.revision else ""
         return f"{self.recipe}{where}, {self.size_mb:g} MB, {copies}{self.workers} worker(s)"
 
@@ -146,6 +149,8 @@ def _compared(measured: Measured) -> Iterator[str]:
             yield f"* {one} -> {other}: {comparison}"
         if other == dataclasses.replace(one, workers=other.workers) and other.workers > one.workers:
             yield f"* {one} -> {other}: {1 / slower:.2f}x as fast"
+        if other == dataclasses.replace(one, files=other.files) and other.files > one.files:
+            yield f"* {one} -> {other}: {slower:.2f} times as long"
         if other == dataclasses.replace(one, size_mb=other.size_mb) and other.size_mb > one.size_mb:
             each = slower * one.size_mb / other.size_mb
             peaks = _ratio([use.peak_bytes for use in after], [use.peak_bytes for use in before])

@@ -17,6 +17,7 @@ from benchmarks.corpus import (
     source_of,
     write_corpus,
 )
+from benchmarks.recipe_inputs import split_corpus
 
 ROOT = Path(__file__).resolve().parents[3]
 ENGLISH = "One line here.\nAnother line there, of words.\n\nA third: the last.\n"
@@ -132,3 +133,15 @@ def test_spells_different_numbers_differently(numbers: list[int], base: int) -> 
             value = value * base + digit
         assert value == number + base
         assert word[::2] == word[1::2]
+
+
+def test_a_corpus_is_cut_between_documents(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.txt"
+    documents = [f"document {number}\n" for number in range(40)]
+    corpus.write_text("\n".join(documents))
+    pattern = split_corpus(corpus, 7)
+    assert pattern.name == "*.txt"
+    files = [path.read_text() for path in sorted(pattern.parent.iterdir())]
+    assert len(files) == 7
+    assert "".join(files) == corpus.read_text()
+    assert all(text.startswith("document") for text in files)
