@@ -185,8 +185,8 @@ def test_ranges_do_not_matter(
     assert digests(tmp_path / "out") == reference
 
 
-def small_ranges(files: Any, _: int, checks: Any, *, range_bytes: int) -> Any:
-    ranges = plan_ranges(files, range_bytes, checks)
+def small_ranges(files: Any, _: int, *checks: Any, range_bytes: int) -> Any:
+    ranges = plan_ranges(files, range_bytes, *checks)
     assert len(ranges) > 30
     return ranges
 

@@ -29,7 +29,9 @@ def test_relevance_is_learned(tmp_path: Path) -> None:
     data = build(recipe, tmp_path / "data", str(records_file()), *OPTIONS[recipe])
     model = tiny_config(tmp_path, model_type="ernie", hidden_dropout_prob=0.0)
     options = ("--batch-tokens", "1024", "--steps", "250", "--lr", "2e-3", "--log-every", "5")
-    assert train(data, model, tmp_path / "run", *options) == 0
+    # From some weights relevance is learned later than that: nothing in the text tells it but the
+    # words that query and title share.
+    assert train(data, model, tmp_path / "run", *options, "--seed", "1") == 0
     assert_learned(tmp_path / "run", "loss_relevance", 0.75)
 
 

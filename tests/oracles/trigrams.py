@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from tests.oracles.draws import RowDraws
+
 WINDOW = 3
 
 
@@ -31,18 +33,20 @@ def wanted(free: Sequence[bool], rate: float, unit: str) -> int:
     return math.ceil(exact * side_by_side(free))
 
 
-def select_trigrams(free: Sequence[bool], order: Sequence[int], trigrams: int) -> list[int]:
+def select_trigrams(free: Sequence[bool], draws: RowDraws, trigrams: int) -> list[int]:
     """Returns where the trigrams of one row begin, ascending.
+
+    Tokens of the row are drawn until there is room for a trigram at one of them.
 
     Args:
       free: Tokens that trigrams may have.
-      order: The places of `places_of` in the order in which they are tried, by their number there.
+      draws: Of the row.
       trigrams: How many to take.
     """
-    places, left, found = places_of(free), list(free), []
-    for number in order:
-        place = places[number]
-        if len(found) < trigrams and all(left[place : place + WINDOW]):
+    left, found = list(free), []
+    while len(found) < trigrams and places_of(left):
+        place = draws.below(len(left))
+        if place in places_of(left):
             found.append(place)
             left[place : place + WINDOW] = [False] * WINDOW
     return sorted(found)

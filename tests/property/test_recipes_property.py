@@ -17,7 +17,6 @@ from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
 from tests.support.recipes import varied
 from transforms.annotate.annotations import mark_documents, mark_sentences
-from transforms.arrays import ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
@@ -215,20 +214,6 @@ def test_the_first_pass_does_not_depend_on_the_others(name: str) -> None:
     twice, _ = build(dataclasses.replace(recipe, passes=2), large(), 1)
     assert twice.ids[: len(once.ids)].tolist() == once.ids.tolist()
     assert len(twice) > len(once)
-
-
-@NAMES
-def test_the_size_of_what_is_copied_at_once_does_not_matter(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=1)
-    _, expected = build(recipe, large(), 1)
-    monkeypatch.setattr(ragged, "_COPY_VALUES", 37)
-    assert build(recipe, large(), 1)[1].equals(expected)
-    monkeypatch.setattr(ragged, "_LONG_RANGE", 0)
-    assert build(recipe, large(), 1)[1].equals(expected)
-    monkeypatch.setattr(ragged, "_LONG_RANGE", 1 << 40)
-    assert build(recipe, large(), 1)[1].equals(expected)
 
 
 @NAMES

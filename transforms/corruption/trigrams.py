@@ -40,7 +40,7 @@ class ShuffledTrigrams(Selector):
         "disjoint_trigrams": a row has ceil(rate * t) trigrams, where t is how many disjoint ones
         fit side by side into its runs of free tokens, so about 5 % of its tokens do.
 
-    Randomness: 32 bits for each place that is tried.
+    Randomness: 32 bits for each token that is drawn; where no trigram can begin, another is drawn.
     Source: Wang et al. 2020, 2.1 (StructBERT). The reference's pretraining code is not public, and
       both readings of the 5 % are in use.
     """

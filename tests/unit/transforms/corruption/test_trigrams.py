@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schemas.records import Array, Examples
 from tests.oracles.draws import RowDraws
 from tests.oracles.streams import SEP, examples_of, rewrite_once, select_once, vocabulary
-from tests.oracles.trigrams import places_of, select_trigrams, side_by_side, wanted
+from tests.oracles.trigrams import select_trigrams, side_by_side, wanted
 from transforms.arrays.randomness import random_key, rng_for
 from transforms.arrays.spans import disjoint_trigrams
 from transforms.contract.oracle import uniformity
@@ -94,8 +94,7 @@ def test_rows_together_are_rows_one_by_one(
     key, expected = int(random_key(rng_for(seed, "select"))), []
     for number, row in enumerate(drawn):
         free = [sign == "W" for sign in row]
-        _, order = RowDraws(key, number).lows_and_order(len(places_of(free)))
-        expected.append(select_trigrams(free, order, wanted(free, rate, unit)))
+        expected.append(select_trigrams(free, RowDraws(key, number), wanted(free, rate, unit)))
     assert select(drawn, seed, ShuffledTrigrams(rate=rate, unit=unit)) == expected
 
 
