@@ -113,12 +113,20 @@ class Workers:
         # Named nowhere, so that nothing is left of it when the process ends.
         said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         with theirs:
-            process = (self._forked if self._fork else _started)(number, theirs, self._life, said)
+            process: _Process = (
+                self._forked(number, (ours, theirs), said)
+                if self._fork
+                else _started(number, theirs, self._life, said)
+            )
         return _Worker(process, ours, said)
 
     def _forked(
-        self, number: int, connection: "Connection[Any, Any]", life: int, said: IO[bytes]
+        self,
+        number: int,
+        connections: tuple["Connection[Any, Any]", "Connection[Any, Any]"],
+        said: IO[bytes],
     ) -> "_Process":
+        ours, theirs = connections
         with warnings.catch_warnings():
             # Libraries have threads, which hold nothing that a worker uses.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -127,12 +135,14 @@ class Workers:
             return _Forked(pid)
         status = 1
         try:
+            # A worker ends when the other ends are closed, so it must not hold them itself.
             os.close(self._alive)
+            ours.close()
             for each in self._workers:
                 each.connection.close()
             _redirect(said)
             sys.path[:] = worker_path()
-            worker.serve(connection, life, number)
+            worker.serve(theirs, self._life, number)
             status = 0
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else 1

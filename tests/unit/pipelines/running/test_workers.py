@@ -74,6 +74,8 @@ def test_each_task_is_done_once_and_each_worker_ends_its_job(tmp_path: Path, for
         assert len(list(tmp_path.glob("*.finished"))) == 3
         assert sorted(team.run(Square(tmp_path), [5])) == [25]
         assert list(team.run(Square(tmp_path), [])) == []
+    # They ended by themselves; nobody had to wait for them, and kill them.
+    assert [each.process.wait() for each in team._workers] == [0, 0, 0]
     assert sorted(path.name for path in tmp_path.glob("*.begun")) == [
         "0.begun",
         "1.begun",
