@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.corpus import read_source, write_corpus
 from benchmarks.peer_collators import COLLATORS
 from benchmarks.processes import ROOT, Usage, run_pinned
-from benchmarks.recipe_inputs import options_of, split_corpus
+from benchmarks.recipe_inputs import needs_eod, options_of, split_corpus
 from benchmarks.report import Case, Measured, Peers, describe_machine, report
 from benchmarks.revisions import commit_of, python_of, recipes_of
 from transforms.objectives import MIXTURES, OBJECTIVES
@@ -240,6 +240,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("name a --recipe or a --preset")
     if unknown := set(given.recipe) - {*OBJECTIVES, *MIXTURES}:
         parser.error(f"no such recipe: {', '.join(sorted(unknown))}")
+    if not given.eod_token and (ended := sorted(filter(needs_eod, given.recipe))):
+        parser.error(f"{', '.join(ended)}: name the end-of-document token with --eod-token")
     if given.baseline:
         try:
             commit_of(given.baseline)

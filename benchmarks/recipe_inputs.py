@@ -30,8 +30,12 @@ def options_of(recipe: str, corpus: Path, eod_token: str | None) -> list[str]:
         entities = corpus.with_suffix(".tsv")
         _write_entities(corpus, entities)
         options += ["--entities", str(entities)]
-    needs_eod = recipe in OBJECTIVES and "eod" in OBJECTIVES[recipe].roles
-    return [*options, "--eod-token", eod_token] if needs_eod and eod_token else options
+    return [*options, "--eod-token", eod_token] if needs_eod(recipe) and eod_token else options
+
+
+def needs_eod(recipe: str) -> bool:
+    """Returns whether a recipe needs an end-of-document token."""
+    return recipe in OBJECTIVES and "eod" in OBJECTIVES[recipe].roles
 
 
 def split_corpus(corpus: Path, files: int) -> Path:

@@ -108,6 +108,7 @@ def test_tells_what_a_failed_command_wrote() -> None:
         (["--recipe", "bert", "--cpu", "-1"], "--cpu must be one of"),
         (["--recipe", "bert", "--repeat", "0"], "--repeat must be at least 1"),
         (["--recipe", "nosuch"], "no such recipe: nosuch"),
+        (["--recipe", "bert", "gpt"], "gpt: name the end-of-document token with --eod-token"),
         (["--recipe", "bert", "--baseline", "nosuch"], "has no such revision"),
     ],
 )
