@@ -161,6 +161,11 @@ def _lock(path: str) -> Any:
     return FileLock(path, thread_local=False)
 
 
+if hasattr(os, "register_at_fork"):
+    # A lock that was made before a fork is refused after it.
+    os.register_at_fork(after_in_child=_lock.cache_clear)
+
+
 @functools.cache
 def _notify_once(event: Any) -> None:
     """Makes Numba say in one line that compiling has begun."""

@@ -96,6 +96,29 @@ def test_several_processes_fill_one_cache(tmp_path: Path) -> None:
     assert draw(NUMBA_CACHE_DIR=str(tmp_path))[1] == ""
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_process_compiles_too(tmp_path: Path) -> None:
+    code = """
+import os
+import numpy as np
+from transforms.kernels.draws import below, low_bits
+low_bits(np.uint64(3))
+child = os.fork()
+if not child:
+    below(np.uint64(3), 5)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)},
+    )
+    assert done.stdout == "0\n", done.stderr
+
+
 def test_a_place_that_cannot_be_used_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
