@@ -11,8 +11,8 @@ from transforms.files.inputs import FileRange
 
 
 def test_no_runner_is_the_local_one() -> None:
-    runner = choose_runner(["--project=p"], 3, "/tmp/x")
-    assert runner == LocalRunner(workers=3, temp_dir="/tmp/x", beam_args=("--project=p",))
+    runner = choose_runner(["--project=p"], 3, "elsewhere")
+    assert runner == LocalRunner(workers=3, temp_dir="elsewhere", beam_args=("--project=p",))
     assert runner.shuffle is Shuffle.DISK
     assert runner.leaves_early is None
 
