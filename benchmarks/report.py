@@ -95,10 +95,10 @@ def _builds(measured: Measured) -> Iterator[str]:
     for case, usages in measured.cases.items():
         floors = [floor[ENCODE] for floor in measured.floors]
         workers = itertools.zip_longest(*(usage.worker_bytes for usage in usages), fillvalue=0)
-        before = [
-            other
+        baselines = [
+            _ratio(measured.speeds(case), measured.speeds(other))
             for other in measured.cases
-            if other.revision and dataclasses.replace(case, revision=other.revision) == other
+            if other.revision and other == dataclasses.replace(case, revision=other.revision)
         ]
         yield row(
             f"{case.recipe} at {case.revision}" if case.revision else case.recipe,
@@ -111,10 +111,7 @@ def _builds(measured: Measured) -> Iterator[str]:
             f"{_ratio(measured.speeds(case), floors):.2f}",
             f"{_median(usage.launcher_bytes for usage in usages) / 1e6:.0f}",
             ", ".join(f"{_median(peaks) / 1e6:.0f}" for peaks in workers) or "-",
-            *(
-                f"{_ratio(measured.speeds(case), measured.speeds(other)):.2f}" if before else ""
-                for other in before[:1] or [case]
-            ),
+            "".join(f"{each:.2f}" for each in baselines),
         )
 
 
