@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers, texts
 from schemas.checked_json import Count, RelativePath, Sha256, from_json_value
 from schemas.columns import ANNOTATIONS, has_spans
 from schemas.documents import KEY_BYTES
@@ -89,15 +90,15 @@ def _column(spans: LabelledSpans, document_starts: Int64) -> pa.ListArray:
     base = document_starts[owner]
     values = pa.StructArray.from_arrays(
         [
-            pa.array((spans.starts - base).astype(np.uint32)),
-            pa.array((spans.ends - base).astype(np.uint32)),
+            numbers((spans.starts - base).astype(np.uint32)),
+            numbers((spans.ends - base).astype(np.uint32)),
             _names(spans.labels),
             _names(spans.ids),
         ],
         fields=list(_SPAN),
     )
     offsets = np.searchsorted(owner, np.arange(len(document_starts) + 1))
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values, type=_LIST)
+    return pa.ListArray.from_arrays(numbers(offsets.astype(np.int32)), values, type=_LIST)
 
 
 def _names(names: Sequence[str]) -> pa.DictionaryArray:
@@ -105,7 +106,7 @@ def _names(names: Sequence[str]) -> pa.DictionaryArray:
     known = sorted(set(names))
     places = {name: place for place, name in enumerate(known)}
     index = np.fromiter((places[name] for name in names), np.int32, len(names))
-    return pa.DictionaryArray.from_arrays(pa.array(index), pa.array(known, pa.string()))
+    return pa.DictionaryArray.from_arrays(numbers(index), texts(known))
 
 
 def column_spans(column: pa.ListArray, document_starts: Int64) -> ByteSpans:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pyarrow as pa
+
+from schemas.arrow_columns import binary, fixed_binary, numbers
 
 KEY_BYTES = 16
 
@@ -72,15 +75,19 @@ def document_batch(texts: Sequence[bytes], labels: Sequence[int] = ()) -> pa.Rec
     With a label of each text it is one of `LABELLED_SCHEMA`.
     """
     if not labels:
-        keys = pa.array([document_key(text) for text in texts], pa.binary(KEY_BYTES))
-        return pa.record_batch([keys, pa.array(texts, pa.large_binary())], schema=DOCUMENT_SCHEMA)
-    keys = pa.array(list(map(labelled_key, texts, labels)), pa.binary(KEY_BYTES))
-    columns = [keys, pa.array(texts, pa.large_binary()), pa.array(labels, pa.int8())]
+        keys = _keys_column(map(document_key, texts))
+        return pa.record_batch([keys, binary(texts)], schema=DOCUMENT_SCHEMA)
+    keys = _keys_column(map(labelled_key, texts, labels))
+    columns = [keys, binary(texts), numbers(np.array(labels, np.int8))]
     return pa.record_batch(columns, schema=LABELLED_SCHEMA)
+
+
+def _keys_column(keys: Iterable[bytes]) -> pa.Array:
+    return fixed_binary(b"".join(keys), KEY_BYTES)
 
 
 def anchored_batch(texts: Sequence[bytes], anchors: Sequence[bytes]) -> pa.RecordBatch:
     """Returns normalised texts with their keys and anchors, as one batch of `ANCHORED_SCHEMA`."""
     batch = document_batch(texts)
-    columns = [*batch.columns, pa.array(anchors, pa.large_binary())]
+    columns = [*batch.columns, binary(anchors)]
     return pa.record_batch(columns, schema=ANCHORED_SCHEMA)

@@ -7,7 +7,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, Union
 
 _LARGEST = 1 << 63
@@ -86,22 +86,31 @@ def _read_literal(choices: Sequence[Any], value: Any) -> Any:
 def _read_list(read: Read, make: Callable[[Iterable[Any]], Any], value: Any) -> Any:
     if type(value) is not list:
         raise WrongValueError(f"must be a list, got {shown(value)}")
-    return make(_inside(read, f"[{number}]", each) for number, each in enumerate(value))
+    return make(_read_all(map(read, value)))
 
 
 def _read_fixed(readers: Sequence[Read], value: Any) -> Any:
     if type(value) is not list or len(value) != len(readers):
         raise WrongValueError(f"must be a list of {len(readers)}, got {shown(value)}")
-    pairs = enumerate(zip(readers, value, strict=True))
-    return tuple(_inside(read, f"[{number}]", each) for number, (read, each) in pairs)
+    return tuple(_read_all(read(each) for read, each in zip(readers, value, strict=True)))
+
+
+def _read_all(values: Iterable[Any]) -> list[Any]:
+    """Reads the values of a list; an error says which of them it is about."""
+    found: list[Any] = []
+    try:
+        found.extend(values)
+    except WrongValueError as error:
+        # Those before it are in the list.
+        error.path.append(f"[{len(found)}]")
+        raise
+    return found
 
 
 def _read_mapping(read_name: Read, read: Read, value: Any) -> dict[str, Any]:
     found = _expect_object(value)
-    return {
-        _inside(read_name, f".{_key(name)}", name): _inside(read, f".{_key(name)}", each)
-        for name, each in found.items()
-    }
+    values = _read_values(found, lambda name, value: (read_name(name), read(value)))
+    return dict(values.values())
 
 
 @functools.cache
@@ -126,7 +135,7 @@ def _read_dataclass(kind: Any, value: Any) -> Any:
             raise WrongValueError(f"has an unknown key {shown(name)}")
     if missing := required - found.keys():
         raise WrongValueError(f"lacks {', '.join(map(shown, sorted(missing)))}")
-    values = {name: _inside(readers[name], f".{name}", each) for name, each in found.items()}
+    values = _read_values(found, lambda name, each: readers[name](each))
     try:
         return kind(**values)
     except WrongValueError:
@@ -135,12 +144,17 @@ def _read_dataclass(kind: Any, value: Any) -> Any:
         raise WrongValueError(f"cannot be: {error}") from error
 
 
-def _inside(read: Read, step: str, value: Any) -> Any:
+def _read_values(pairs: Mapping[str, Any], read: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """Reads the values of an object; an error says under which name its value is."""
+    found = {}
+    name = ""
     try:
-        return read(value)
+        for name, value in pairs.items():
+            found[name] = read(name, value)
     except WrongValueError as error:
-        error.path.append(step)
+        error.path.append(f".{_key(name)}")
         raise
+    return found
 
 
 def _expect_object(value: Any) -> dict[str, Any]:

@@ -40,6 +40,8 @@ from transforms.records.shard_text import ShardPlan
 
 # What compressed text becomes, about.
 _EXPANSION = 3
+# Text that is read in one task, where files are smaller.
+_TASK_BYTES = 4 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,9 +138,10 @@ class LocalRun:
                 beam_args=self.beam_args,
             )
             tallies = []
-            for tally in self.team.run(read, longest_first(work.ranges)):
+            tasks = reading_tasks(work.ranges)
+            for tally in self.team.run(read, tasks):
                 tallies.append(tally)
-                work.reading(len(tallies) / len(work.ranges))
+                work.reading(len(tallies) / len(tasks))
             if work.record:
                 _record(work, folder, tallies)
             if work.wanted:
@@ -160,14 +163,29 @@ def _spill_parent(temp_dir: str | None, output: str) -> str:
     return join(output, WORK_FOLDER) if is_local(output) else tempfile.gettempdir()
 
 
-def longest_first(ranges: Sequence[FileRange]) -> list[FileRange]:
-    """Returns ranges in the order of the text in them, about, the longest first."""
+def reading_tasks(ranges: Sequence[FileRange]) -> list[list[FileRange]]:
+    """Returns what is read at a time, the longest first: many small ranges are one task.
 
-    def text_bytes(part: FileRange) -> int:
-        end = part.size if part.end is None else part.end
-        return ((end or 0) - part.begin) * (_EXPANSION if codec_of(part.path) else 1)
+    In a task are ranges of one format, since their documents are put together.
+    """
+    sizes = [(_text_bytes(part), part) for part in ranges]
+    large = sorted((each for each in sizes if each[0] >= _TASK_BYTES), key=lambda each: -each[0])
+    tasks = [[part] for _, part in large]
+    room = -1
+    small = [each for each in sizes if each[0] < _TASK_BYTES]
+    for size, part in sorted(small, key=lambda each: (each[1].format, -each[0])):
+        if size > room or tasks[-1][-1].format != part.format:
+            tasks.append([])
+            room = _TASK_BYTES
+        tasks[-1].append(part)
+        room -= size
+    return tasks
 
-    return sorted(ranges, key=text_bytes, reverse=True)
+
+def _text_bytes(part: FileRange) -> int:
+    """Returns the bytes of text in a range, about."""
+    end = part.size if part.end is None else part.end
+    return ((end or 0) - part.begin) * (_EXPANSION if codec_of(part.path) else 1)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -194,8 +212,8 @@ class ReadJob:
             set_file_systems(list(self.beam_args))
         self._spill = SpillWriter(self.folder, worker, self.shards, self.wanted)
 
-    def process(self, task: FileRange) -> dict[str, int]:
-        """Reads a range; returns what was counted."""
+    def process(self, task: Sequence[FileRange]) -> dict[str, int]:
+        """Reads ranges; returns what was counted."""
         tally: dict[str, int] = {}
         for read in self.reader.read(task):
             if isinstance(read, pa.RecordBatch):

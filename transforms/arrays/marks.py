@@ -7,6 +7,7 @@ and 0 outside. Other marks are 0 for a token without what is marked.
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers
 from schemas.columns import ANNOTATION_VALUES, SPAN, has_spans
 from schemas.records import Array, Bytes, Int64
 from transforms.arrays.ragged import offsets_of, positions_in_row, row_numbers
@@ -62,7 +63,7 @@ def annotation_arrays(name: str, marks: Array, offsets: Int64) -> list[pa.Array]
     positions = position_column(marks, offsets)
     if name not in ANNOTATION_VALUES:
         return [positions]
-    values = pa.array(marks[marks > 0] - 1, ANNOTATION_VALUES[name].type.value_type)
+    values = numbers(marks[marks > 0] - 1).cast(ANNOTATION_VALUES[name].type.value_type)
     kind = ANNOTATION_VALUES[name].type
     return [positions, pa.ListArray.from_arrays(positions.offsets, values, type=kind)]
 
@@ -76,8 +77,8 @@ def position_column(marks: Array, offsets: Int64) -> pa.Array:
     positions = positions_in_row(np.diff(offsets))[marks > 0].astype(np.uint16)
     rows = offsets_of(marks > 0)[offsets].astype(np.int32)
     return pa.ListArray.from_arrays(
-        pa.array(rows),
-        pa.array(positions),
+        numbers(rows),
+        numbers(positions),
         type=pa.list_(pa.field("item", pa.uint16(), nullable=False)),
     )
 
@@ -98,9 +99,9 @@ def span_column(marks: Bytes, offsets: Int64) -> pa.Array:
     spans = marked_spans(marks, offsets)
     counts = np.diff(np.searchsorted(spans.starts, offsets))
     base = offsets[row_numbers(counts)]
-    ends = [pa.array((each - base).astype(np.uint16)) for each in (spans.starts, spans.ends)]
+    ends = [numbers((each - base).astype(np.uint16)) for each in (spans.starts, spans.ends)]
     return pa.ListArray.from_arrays(
-        pa.array(offsets_of(counts).astype(np.int32)),
+        numbers(offsets_of(counts).astype(np.int32)),
         pa.StructArray.from_arrays(ends, fields=list(SPAN)),
         type=pa.list_(pa.field("item", SPAN, nullable=False)),
     )

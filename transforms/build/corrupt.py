@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers, texts
 from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
@@ -55,8 +56,8 @@ def corrupt(
                 if stages := corruption.select.stage_numbers(recipe.copies):
                     arrays.append(_stages(stages, len(batch)))
         if recipe.objective_column:
-            codes = pa.array(np.zeros(len(batch), np.int8))
-            arrays.append(pa.DictionaryArray.from_arrays(codes, pa.array([recipe.name])))
+            codes = numbers(np.zeros(len(batch), np.int8))
+            arrays.append(pa.DictionaryArray.from_arrays(codes, texts([recipe.name])))
         yield pa.record_batch(arrays, schema=schema)
 
 
@@ -129,27 +130,27 @@ def _joined(one: Ragged, other: Ragged) -> Ragged:
 def _stages(stages: Sequence[int], rows: int) -> pa.Array:
     """Builds the column of the copies' stages, which are the same in every row."""
     values = np.tile(np.array(stages, np.uint8), rows)
-    return arrow_list(np.arange(rows + 1) * len(stages), pa.array(values))
+    return arrow_list(np.arange(rows + 1) * len(stages), numbers(values))
 
 
 def _example_columns(batch: Examples, recipe: Recipe) -> list[pa.Array]:
     """Builds the columns that do not depend on a corruption."""
     arrays: list[pa.Array] = [
-        arrow_list(batch.offsets, pa.array(batch.ids)),
-        pa.array(batch.second_segment_start.astype(np.uint16)),
+        arrow_list(batch.offsets, numbers(batch.ids)),
+        numbers(batch.second_segment_start.astype(np.uint16)),
     ]
     if batch.relation is not None:
-        names = pa.array(list(recipe.pair.relations))
+        names = texts(list(recipe.pair.relations))
         column = pair_relation(len(names))
-        codes = pa.array(batch.relation, column.type.index_type)
+        codes = numbers(batch.relation).cast(column.type.index_type)
         arrays.append(pa.DictionaryArray.from_arrays(codes, names))
     if batch.stream is not None and recipe.segment.streams:
-        arrays.append(pa.array(batch.stream.astype(np.uint16)))
+        arrays.append(numbers(batch.stream.astype(np.uint16)))
     if batch.backward is not None:
-        arrays.append(pa.array(batch.backward))
+        arrays.append(numbers(batch.backward))
     if recipe.needs_words and batch.word_starts is not None:
         starts = flagged_positions(batch.word_starts, batch.offsets)
-        arrays.append(arrow_list(starts.offsets, pa.array(starts.values)))
+        arrays.append(arrow_list(starts.offsets, numbers(starts.values)))
     for name in recipe.annotations:
         arrays.extend(annotation_arrays(name, batch.annotations[name], batch.offsets))
     return arrays

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers
 from schemas.columns import DOCUMENTS, IGNORED, Column, list_of, schema_of
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
@@ -110,12 +111,12 @@ def standard_columns(
         found = _permuted(batch, copy)
     else:
         found = _masked(views, copy, labelled=bool(recipe.stored))
-    arrays: list[pa.Array] = [arrow_list(batch.offsets, pa.array(values)) for values in found]
+    arrays: list[pa.Array] = [arrow_list(batch.offsets, numbers(values)) for values in found]
     if recipe.pair.task is not None:
-        arrays.append(pa.array(_pair_labels(batch, recipe.pair)))
+        arrays.append(numbers(_pair_labels(batch, recipe.pair)))
     for each in recipe.labels:
         marks = each.labels(batch.annotations[each.name], batch.special, IGNORED)
-        arrays.append(arrow_list(batch.offsets, pa.array(marks)))
+        arrays.append(arrow_list(batch.offsets, numbers(marks)))
     return pa.record_batch(arrays, schema=standard_schema(recipe))
 
 

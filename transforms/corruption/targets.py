@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers
 from schemas.columns import Column, ranks, seen_ids, selected_positions
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
@@ -178,7 +179,7 @@ def _lists_of_copies(lists: Ragged, copies: int, *values: Array) -> tuple[pa.Arr
       give [[a b], [c]] and [[], [d]]
     """
     rows = np.arange(0, len(lists) + 1, copies)
-    return tuple(arrow_list(rows, arrow_list(lists.offsets, pa.array(each))) for each in values)
+    return tuple(arrow_list(rows, arrow_list(lists.offsets, numbers(each))) for each in values)
 
 
 def check_name(name: str) -> None:

@@ -213,12 +213,14 @@ def _not_in_utf8(head: bytes, *, whole: bool) -> Mismatch | None:
     if head.isascii() and b"\0" not in head:
         seven = guess_encoding(head)
         return _not_utf8(seven) if seven else None
+    wide = head.count(b"\0") > len(head) // 5
+    if not wide and is_utf8(head):
+        return None
     marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"))
     lines = [line for line in head.split(b"\n") if not line.isascii()]
     if not whole:
         lines = lines[:-1] or lines
     bad = sum(not is_utf8(line) for line in lines)
-    wide = head.count(b"\0") > len(head) // 5
     if not (marked or wide or (bad > 1 and bad * 2 > len(lines)) or (bad and len(lines) == bad)):
         return None
     if not wide and not marked and bad == 1 and head.count(b"\n") > 1 and len(head) < 200:

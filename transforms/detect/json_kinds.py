@@ -13,6 +13,7 @@ LINES, OBJECTS, NO_OBJECTS = "JSON lines", "JSON", "JSON without objects"
 _MAX_LINES = 50
 # An error so close to the end, in characters, may be due to truncation.
 _CUT = 200
+_CLOSING = {"{": "}", "[": "]", '"': '"'}
 _OPENING = re.compile(r'\[\s*["\[{]|\{\s*"(?:[^"\\\n]|\\.)*"\s*:')
 
 
@@ -41,8 +42,9 @@ def json_kind(text: str, *, whole: bool) -> str | None:
     kinds = list(map(_kind_of_line, lines))
     if _are_most(kinds, dict):
         return LINES
-    escaped = any("\\" in line for line in lines)
-    if len(lines) > 1 and (_are_most(kinds, list) or (escaped and _are_most(kinds, str))):
+    if len(lines) > 1 and (
+        _are_most(kinds, list) or (_are_most(kinds, str) and any("\\" in line for line in lines))
+    ):
         return NO_OBJECTS
     body = text.lstrip()
     return _values_of(body, whole=whole) if _OPENING.match(body) else None
@@ -80,7 +82,7 @@ def first_objects(text: str) -> list[dict[str, Any]]:
 
 def _kind_of_line(line: str) -> type | None:
     """Returns the type of the JSON value in a line, None if it is not JSON or has no text."""
-    if line[0] not in '{["':
+    if line[-1] != _CLOSING.get(line[0]):
         return None
     try:
         value = json.loads(line)

@@ -8,8 +8,9 @@ quoted fields as in CSV.
 
 import csv
 import io
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 _MAX_ROWS = 200
@@ -30,6 +31,8 @@ _ITEM = re.compile(
 )
 _TAG = re.compile(r"\S+([ \t]\S+)*[ \t](O|[BIESMLU]-\S+)")
 _LAST_TAG = re.compile(r"O|[BIESMLU]-\S+")
+_ENDED_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_FIRST_LINE = re.compile(r"[\r\n]*([^\r\n]*)")
 _COMMENTS = re.compile(r"(\s*#[^\r\n]*[\r\n])*")
 _STOPS = tuple(".!?。！？…")
 _COMMON_NAMES = """
@@ -56,44 +59,47 @@ def table_kind(text: str, *, whole: bool) -> str | None:
       text: The beginning of a file.
       whole: Whether this is the whole file; otherwise the last line may be incomplete.
     """
-    if _is_tagged(text, whole=whole):
+    if _is_tagged(_lines(text, whole=whole)):
         return "labelled words (CoNLL)"
-    if _has_tabs(text, whole=whole):
+    if "\t" in text and _has_tabs(list(_lines(text, whole=whole))):
         return "tab-separated values"
     if any(_is_csv(text, delimiter, whole=whole) for delimiter in ",;|"):
         return "CSV"
     return None
 
 
-def _lines(text: str, *, whole: bool) -> list[str]:
-    """Returns the complete lines that are neither blank nor comments."""
+def _lines(text: str, *, whole: bool) -> Iterator[str]:
+    """Yields the first complete lines that are neither blank nor comments."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
-    kept = [line for line in (lines if whole else lines[:-1]) if line.strip()]
-    return [line for line in kept if not line.startswith("# ")][:_MAX_ROWS] or kept
+    lines = lines if whole else lines[:-1]
+    rows = (line for line in lines if line.strip() and not line.startswith("# "))
+    first = next(rows, None)
+    if first is None:
+        return filter(str.strip, lines)
+    return itertools.islice(itertools.chain([first], rows), _MAX_ROWS)
 
 
-def _is_tagged(text: str, *, whole: bool) -> bool:
+def _is_tagged(lines: Iterable[str]) -> bool:
     """Whether lines end in labels of words (IOB tags), after a space or tab."""
-    lines = [x for x in _lines(text, whole=whole) if not x.startswith("-DOCSTART-")]
-    if len(lines) < _LABELLED_ROWS:
-        return False
-    # Not all lines: the word may be white space itself.
-    left = len(lines) // 10
-    for line in map(str.rstrip, lines):
+    count = untagged = 0
+    for line in lines:
+        if line.startswith("-DOCSTART-"):
+            continue
+        count += 1
+        ended = line.rstrip()
         # The last field first: the whole expression is slow on long lines.
-        tagged = _LAST_TAG.fullmatch(line.rsplit(None, 1)[-1]) and _TAG.fullmatch(line)
-        left -= not tagged
-        if left < 0:
+        last = ended.rsplit(None, 1)[-1]
+        untagged += not (_LAST_TAG.fullmatch(last) and _TAG.fullmatch(ended))
+        if untagged * 10 > _MAX_ROWS:
             return False
-    return True
+    # Not all lines: the word may be white space itself.
+    return count >= _LABELLED_ROWS and untagged <= count // 10
 
 
-def _has_tabs(text: str, *, whole: bool) -> bool:
-    if "\t" not in text:
-        return False
-    rows = [line.split("\t") for line in _lines(text, whole=whole)]
+def _has_tabs(lines: Sequence[str]) -> bool:
+    rows = [line.split("\t") for line in lines]
     sizes = [len(row) for row in rows]
     if not rows or max(sizes) == 1:
         return False
@@ -120,9 +126,10 @@ def _has_tabs(text: str, *, whole: bool) -> bool:
 def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
     if delimiter not in text:
         return False
-    text = _COMMENTS.sub("", text, count=1)
-    first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
-    named = _is_header(_unquoted(first.split(delimiter)))
+    if comments := _COMMENTS.match(text):
+        text = text[comments.end() :]
+    first = _FIRST_LINE.match(text)
+    named = first is not None and _is_header(_unquoted(first[1].split(delimiter)))
     rows = _csv_rows(text, delimiter, whole=whole)
     sizes = {len(row) for row in rows}
     if sizes == {1}:
@@ -131,7 +138,7 @@ def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
         return bool(delimiter == "," and rows[0][0] in _HEADER_NAMES and len(rows) > 1 and quoted)
     if len(sizes) != 1 or len(rows) < 2:
         # Below a header there may be text with unquoted delimiters.
-        lines = _lines(text, whole=whole)[1:] if named else []
+        lines = list(_lines(text, whole=whole))[1:] if named else []
         return sum(delimiter in line for line in lines) * 2 > len(lines) > 0
     if named:
         return True
@@ -158,9 +165,7 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
     rows: list[list[str]] = []
     text = text.strip("\r\n") if whole else text.lstrip("\r\n")
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting
-    )
+    reader = csv.reader(_csv_lines(text), delimiter=delimiter, strict=True, quoting=quoting)
     try:
         for row in reader:
             # The row before is complete; prose ends here, after a few lines.
@@ -176,6 +181,13 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
         if whole or "end of data" not in str(error):
             return []
     return [] if [] in rows else rows
+
+
+def _csv_lines(text: str) -> Iterable[str]:
+    """Returns lines with their ends, one by one: of prose, only the first ones are looked at."""
+    if "\r" in text:
+        return io.StringIO(text, newline="")
+    return (found[0] for found in _ENDED_LINE.finditer(text))
 
 
 def _unquoted(fields: Sequence[str]) -> list[str]:

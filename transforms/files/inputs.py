@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Collection, Iterable
-from pathlib import PurePosixPath
 
 FORMATS = ("auto", "text", "lines", "jsonl", "parquet")
 """What `--format` may say: `text` has a blank line between documents, `lines` a document a line."""
@@ -202,4 +201,6 @@ def _expansion(file: InputFile) -> int:
 
 
 def _suffix(path: str) -> str:
-    return PurePosixPath(path).suffix.lower()
+    name = path.rpartition("/")[2]
+    begin = name.rfind(".")
+    return name[begin:].lower() if 0 < begin < len(name) - 1 else ""

@@ -6,6 +6,7 @@ note here before it gets its name, so a file with a listed name and no note is s
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -138,12 +139,19 @@ def check_owner(output: str, owner: str) -> None:
     """
     if not owner:
         return
+    path = work_path(output, RECORD)
     try:
-        record = read_record(output)
+        found = _owner_of(read_bytes(path), path) if exists(path) else None
     except DamagedError as error:
         raise LostFolderError(str(error)) from error
-    if record is None or digest_of(record.identity) != owner:
+    if found != owner:
         raise LostFolderError(f"{output} was given to another run meanwhile, or was finished")
+
+
+@functools.lru_cache(maxsize=16)
+def _owner_of(content: bytes, path: str) -> str:
+    """Returns the digest of the identity in a record; a long one is parsed once, not every time."""
+    return digest_of(open_sealed(content, FolderRecord, path).identity)
 
 
 def write_noted(output: str, path: str, content: bytes, owner: str = "") -> Note:

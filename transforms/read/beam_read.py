@@ -37,7 +37,7 @@ class _ReadRangeFn(beam.DoFn):
         self._reader = reader
 
     def process(self, part: FileRange) -> Iterator[Read]:
-        yield from self._reader.read(part)
+        yield from self._reader.read([part])
 
 
 def _only(kind: type) -> beam.ParDo:

@@ -85,20 +85,35 @@ def read_range(
       ReadError: If the file is damaged or ends too early.
     """
     check_max_document_bytes(max_document_bytes)
-    codec = codec_of(part.path)
-    records = RawRecords(
-        part.path, max_document_bytes, in_place=part.format == "text", encoding=part.encoding
-    )
-    try:
-        stream = _opened(file, part, codec, text_field)
-        for _ in _steps(stream, part, text_field, records, anchors_field):
-            yield from records.drain()
+    records = RawRecords(max_document_bytes)
+    for _ in collect_range(file, part, records, text_field, anchors_field):
         yield from records.drain()
+    yield from records.drain()
+
+
+def collect_range(
+    file: BinaryIO,
+    part: FileRange,
+    records: RawRecords,
+    text_field: str = "text",
+    anchors_field: str = "",
+) -> Iterator[None]:
+    """Collects the records that belong to a range of a file, see `read_range`.
+
+    Yields:
+      Now and then, so that `records` can be drained.
+
+    Raises:
+      ReadError: If the file is damaged or ends too early.
+    """
+    records.begin(part.path, in_place=part.format == "text", encoding=part.encoding)
+    try:
+        stream = _opened(file, part, codec_of(part.path), text_field)
+        yield from _steps(stream, part, text_field, records, anchors_field)
     except ReadError:
         raise
     except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
+        raise _unreadable(part, error) from error
 
 
 def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> None:
@@ -121,8 +136,12 @@ def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> Non
     except ReadError:
         raise
     except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise ReadError(f"{part.path} cannot be read as {part.format}: {reason}") from error
+        raise _unreadable(part, error) from error
+
+
+def _unreadable(part: FileRange, error: Exception) -> ReadError:
+    reason = " ".join(str(error).split())
+    return ReadError(f"{part.path} cannot be read as {part.format}: {reason}")
 
 
 def _opened(file: BinaryIO, part: FileRange, codec: str | None, text_field: str) -> Any:

@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
@@ -44,8 +44,9 @@ def match_inputs(
         if path.encode("utf-8", "replace") != os.fsencode(path):
             raise ValueError(f"{path!r}: its name is not UTF-8; rename the file")
     once: dict[str, FoundFile] = {}
+    folders = functools.cache(real_path)
     for path, file in sorted(found.items()):
-        once.setdefault(real_path(path), file)
+        once.setdefault(_real_path(path, folders), file)
     return [
         input_file(
             file.path,
@@ -56,6 +57,14 @@ def match_inputs(
         )
         for file in once.values()
     ]
+
+
+def _real_path(path: str, real_folder: Callable[[str], str]) -> str:
+    """Returns what `real_path` does, and looks up a folder of many files once."""
+    if not is_local(path) or os.path.islink(path):
+        return real_path(path)
+    folder, name = os.path.split(path)
+    return os.path.join(real_folder(folder), name)
 
 
 def check_heads(
@@ -99,8 +108,10 @@ def check_unchanged(files: Sequence[InputFile]) -> None:
     Raises:
       ReadError: If one is gone, or has another size or time of writing.
     """
+    local = [file for file in files if is_local(file.path)]
+    stored = [file for file in files if not is_local(file.path)]
     with ThreadPoolExecutor(_LOOKING) as pool:
-        for changed in pool.map(_change_of, files):
+        for changed in (*map(_change_of, local), *pool.map(_change_of, stored)):
             if changed:
                 raise ReadError(f"{changed}; {CHANGED_ADVICE}")
 

@@ -1,8 +1,10 @@
-"""Reads documents from one range of an input file."""
+"""Reads documents from ranges of input files."""
 
 import collections
 import dataclasses
-from collections.abc import Iterator
+import itertools
+import operator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -12,9 +14,13 @@ from transforms.files.inputs import FileRange
 from transforms.read.formats import (
     MAX_DOCUMENT_BYTES,
     check_max_document_bytes,
-    read_range,
+    collect_range,
 )
 from transforms.read.input_files import open_input
+from transforms.records.raw_records import RawRecords, ReadBatch
+
+# Less is not worth the cost of a batch.
+_GATHERED_BYTES = 1 << 20
 
 Read: TypeAlias = pa.RecordBatch | Rejected | dict[str, int]
 """What comes of a range: documents, rejected records, and what was counted."""
@@ -40,26 +46,35 @@ class RangeReader:
     def __post_init__(self) -> None:
         check_max_document_bytes(self.max_document_bytes)
 
-    def read(self, part: FileRange) -> Iterator[Read]:
-        """Reads a range to its end.
+    def read(self, parts: Iterable[FileRange]) -> Iterator[Read]:
+        """Reads ranges to their ends; what small files of one format hold is put together.
 
         Yields:
-          `pa.RecordBatch` of `DOCUMENT_SCHEMA`, about 8 MiB of normalised text each; `Rejected`
+          `pa.RecordBatch` of `DOCUMENT_SCHEMA`, about 8 MiB of normalised text at most; `Rejected`
           records; and last a dict[str, int] with the keys of
           `transforms.records.raw_records.ReadBatch`.
 
         Raises:
-          ReadError: if the file is damaged: the rest of it is never left out.
+          ReadError: if a file is damaged: the rest of it is never left out.
         """
         tally: collections.Counter[str] = collections.Counter()
-        with open_input(part.path) as file:
-            for batch in read_range(
-                file, part, self.text_field, self.max_document_bytes, self.anchors_field
-            ):
-                tally.update(batch.tally)
-                yield from batch.rejected
-                if batch.texts and self.anchors_field:
-                    yield anchored_batch(batch.texts, batch.anchors or [b""] * len(batch.texts))
-                elif batch.texts:
-                    yield document_batch(batch.texts, batch.labels if self.labels else ())
+        for batch in self._batches(parts):
+            tally.update(batch.tally)
+            yield from batch.rejected
+            if batch.texts and self.anchors_field:
+                yield anchored_batch(batch.texts, batch.anchors or [b""] * len(batch.texts))
+            elif batch.texts:
+                yield document_batch(batch.texts, batch.labels if self.labels else ())
         yield dict(tally)
+
+    def _batches(self, parts: Iterable[FileRange]) -> Iterator[ReadBatch]:
+        records = RawRecords(self.max_document_bytes)
+        for _, alike in itertools.groupby(parts, key=operator.attrgetter("format")):
+            for part in alike:
+                with open_input(part.path) as file:
+                    for _ in collect_range(
+                        file, part, records, self.text_field, self.anchors_field
+                    ):
+                        if records.held_bytes >= _GATHERED_BYTES:
+                            yield from records.drain()
+            yield from records.drain()

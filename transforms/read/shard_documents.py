@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers
 from transforms.records.shard_text import ShardPlan
 
 
@@ -32,12 +33,13 @@ def deal_documents(
       plan: Says which document goes where.
       wanted: Numbers of the shards to build now; documents of others are passed over.
     """
-    keys = b"".join(batch.column("key").to_pylist())
-    numbers = plan.assign(np.frombuffer(keys, np.uint8).reshape(-1, 16))
-    order = np.argsort(numbers, kind="stable")
-    borders = np.searchsorted(numbers[order], np.arange(len(plan.shards) + 1))
+    keys = batch.column("key")
+    stored = np.frombuffer(keys.buffers()[1], np.uint8, len(keys) * 16, keys.offset * 16)
+    shards = plan.assign(stored.reshape(-1, 16))
+    order = np.argsort(shards, kind="stable")
+    borders = np.searchsorted(shards[order], np.arange(len(plan.shards) + 1))
     # One copy of all documents; what goes to a shard is a part of it.
-    ordered = batch.take(pa.array(order))
+    ordered = batch.take(numbers(order))
     for number in sorted(wanted):
         begin, end = int(borders[number]), int(borders[number + 1])
         if begin < end:

@@ -1,21 +1,23 @@
 """Reads rows of Parquet files: a row group belongs to the range that contains its middle byte."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from transforms.files.planned_file import FormatError
 from transforms.records.json_fields import text_of
 from transforms.records.raw_records import RawRecords
 
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
 _ROWS_BYTES = 4 << 20
 _MAX_ROWS = 1 << 16
 
 
-def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
+def open_parquet(file: BinaryIO, path: str, column: str) -> "pq.ParquetFile":
     """Opens a Parquet file and checks the column that will be read.
 
     Args:
@@ -27,6 +29,9 @@ def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
       FormatError: If the column is missing, or is neither text nor a dialogue.
       pyarrow.ArrowException: If this is not a Parquet file.
     """
+    # It imports what stores in the cloud need, also for local files.
+    import pyarrow.parquet as pq
+
     parquet = pq.ParquetFile(file, buffer_size=1 << 20)
     schema = parquet.schema_arrow
     kind = _kind_of(schema, column)
@@ -40,7 +45,7 @@ def open_parquet(file: BinaryIO, path: str, column: str) -> pq.ParquetFile:
 
 
 def read_parquet(
-    parquet: pq.ParquetFile, begin: int, end: int, column: str, records: RawRecords
+    parquet: "pq.ParquetFile", begin: int, end: int, column: str, records: RawRecords
 ) -> Iterator[None]:
     """Adds the rows of the row groups of a range to `records`, and yields after each batch."""
     first_row = 0
@@ -117,7 +122,7 @@ def _is_dialogue(kind: pa.DataType) -> bool:
     return kind.value_type in strings or pa.types.is_struct(kind.value_type)
 
 
-def _middle(group: pq.RowGroupMetaData) -> int:
+def _middle(group: "pq.RowGroupMetaData") -> int:
     """Returns the position of the middle byte of a row group in the file."""
     columns = [group.column(index) for index in range(group.num_columns)]
     begin = min(column.dictionary_page_offset or column.data_page_offset for column in columns)

@@ -1,5 +1,6 @@
 """Collects raw records, and makes batches of normalised documents of them."""
 
+import bisect
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
@@ -35,35 +36,67 @@ class ReadBatch:
     labels: list[int] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A file that records come from.
+
+    Attributes:
+      first: The number of its first text among those that are held.
+      source: Its name.
+      undecodable: The reason of records that are not in its encoding.
+    """
+
+    first: int
+    source: str
+    undecodable: str
+
+
 class RawRecords:
     """Collects raw records and rejected ones, until `drain` makes batches of them.
 
+    Records of several files become one batch, which costs less than a batch of each small file.
+
     Args:
-      source: The file they come from.
       limit: The longest document, in bytes.
-      in_place: Whether the file contains the text verbatim, so that pieces have their own offsets.
-      encoding: The encoding of the file.
+
+    Attributes:
+      limit: The same.
+      held_bytes: Of the texts, and of the excerpts of rejected records, about.
+      undecodable: The reason why records of the file that is read are rejected if they are not in
+        its encoding.
     """
 
-    def __init__(self, source: str, limit: int, *, in_place: bool, encoding: str = "utf-8") -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._source = source
-        self.undecodable = "invalid_utf8" if encoding == "utf-8" else "undecodable"
-        self._stride = int(in_place)
+        self._files: list[_File] = []
         self._clear()
 
     def _clear(self) -> None:
+        self._files = [dataclasses.replace(each, first=0) for each in self._files[-1:]]
         self._offsets: list[int] = []
         self._texts: list[bytes] = []
         self._rejected: list[Rejected] = []
         self._anchors: dict[int, RawAnchors] = {}
         self._labels: list[int] = []
-        self._cuts = 0
+        self._cuts = self.held_bytes = 0
+
+    def begin(self, source: str, *, in_place: bool, encoding: str = "utf-8") -> None:
+        """Says where the next records come from.
+
+        Args:
+          source: The file.
+          in_place: Whether it contains the text verbatim, so that pieces have their own offsets.
+          encoding: The encoding of the file.
+        """
+        self.undecodable = "invalid_utf8" if encoding == "utf-8" else "undecodable"
+        self._stride = int(in_place)
+        self._files.append(_File(len(self._texts), source, self.undecodable))
 
     def extend(self, offsets: Sequence[int], texts: Sequence[bytes]) -> None:
         """Adds texts that are known to be within the limit."""
         self._offsets += offsets
         self._texts += texts
+        self.held_bytes += sum(map(len, texts))
 
     def add(self, offset: int, text: bytes) -> None:
         """Adds a text of any length."""
@@ -111,14 +144,23 @@ class RawRecords:
         return start
 
     def reject(self, offset: int, reason: str, record: bytes) -> None:
+        """Rejects a record of the file that is read."""
+        self._reject(self._files[-1], offset, reason, record)
+
+    def _reject(self, file: "_File", offset: int, reason: str, record: bytes) -> None:
         rejected = Rejected(
-            source=self._source,
+            source=file.source,
             offset=offset,
             stage="read",
             reason=reason,
             excerpt=excerpt_of(record),
         )
         self._rejected.append(rejected)
+        self.held_bytes += len(rejected.excerpt)
+
+    def _file_of(self, index: int) -> "_File":
+        """Returns the file of a text by its number."""
+        return self._files[bisect.bisect_right(self._files, index, key=lambda each: each.first) - 1]
 
     def drain(self) -> Iterator[ReadBatch]:
         """Yields the collected records in batches, and clears the collection."""
@@ -158,7 +200,9 @@ class RawRecords:
         raw = [self._anchors[first + n] for n in given]
         found = dict(zip(given, normalized_anchors(raw, [texts[n] for n in given]), strict=True))
         for number in (number for number, places in found.items() if places is None):
-            self.reject(self._offsets[first + number], "anchor_not_on_text", texts[number])
+            file = self._file_of(first + number)
+            offset = self._offsets[first + number]
+            self._reject(file, offset, "anchor_not_on_text", texts[number])
         return [found.get(number) or b"" for number, text in enumerate(texts) if text]
 
     def _decodable(self, first: int, texts: list[bytes]) -> list[bytes]:
@@ -167,7 +211,8 @@ class RawRecords:
             if _is_utf8(text):
                 decodable.append(text)
             else:
-                self.reject(self._offsets[index], self.undecodable, text)
+                file = self._file_of(index)
+                self._reject(file, self._offsets[index], file.undecodable, text)
         return decodable
 
 

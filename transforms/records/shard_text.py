@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.arrow_columns import binary, numbers
 from schemas.documents import DOCUMENT_SCHEMA
 from schemas.records import Array, Int64, ShardId, ShardText
 
@@ -101,8 +102,8 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
         first = np.ones(len(order), np.bool_)
         first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
         order = order[first]
-    lines = table.column("text").take(pa.array(order)).combine_chunks()
-    nothing, line_end = (pa.scalar(part, pa.large_binary()) for part in (b"", b"\n"))
+    lines = table.column("text").take(numbers(order)).combine_chunks()
+    nothing, line_end = binary([b"", b"\n"])
     text = pc.binary_join_element_wise(lines, nothing, line_end)
     starts = np.frombuffer(text.buffers()[1], np.int64, len(text) + 1, text.offset * 8)
     return ShardText(

@@ -6,9 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable
 
-import jieba
 import numpy as np
-import rjieba
 
 from schemas.records import Bytes, ShardText
 from transforms.text.ideographs import FIRST_LEAD, ideograph_ranges
@@ -52,7 +50,12 @@ class Segmenter:
 def load_segmenter(segmenter: Segmenter) -> Segment:
     """Loads a segmenter, once per process; the words it returns concatenate to the text."""
     if segmenter.resolved == "rjieba":
+        # Both load dictionaries, which few builds need.
+        import rjieba
+
         return rjieba.cut
+    import jieba
+
     jieba.setLogLevel(logging.WARNING)
     tokenizer = jieba.Tokenizer()
     tokenizer.initialize()

@@ -125,7 +125,8 @@ def test_what_is_around_an_anchor_is_what_it_would_be_alone(
 
 
 def drained(*records: tuple[str, object], limit: int = 1 << 20) -> ReadBatch:
-    reading = RawRecords("a.jsonl", limit, in_place=False)
+    reading = RawRecords(limit)
+    reading.begin("a.jsonl", in_place=False)
     for number, (text, found) in enumerate(records):
         reading.add_anchored(number, text, found)
     [batch] = reading.drain()
