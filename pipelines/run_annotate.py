@@ -74,7 +74,7 @@ def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Lo
     if prepare(options.output, wanted, locks, overwrite=options.overwrite):
         sys.stdout.write(f"{options.output} already holds these annotations\n")
     else:
-        missing = missing_of(_read_entries(plan))
+        missing = missing_of(_read_entries(plan, hashed=True))
         if missing:
             sys.stderr.write(_plan_text(plan, options))
         if not run_to_end(
@@ -157,8 +157,8 @@ def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read_entries(plan: AnnotatePlan) -> list[AnnotationEntry | None]:
-    return read_entries_as(AnnotationEntry, plan.output, plan.shards.shards)
+def _read_entries(plan: AnnotatePlan, *, hashed: bool) -> list[AnnotationEntry | None]:
+    return read_entries_as(AnnotationEntry, plan.output, plan.shards.shards, hashed=hashed)
 
 
 def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
@@ -169,7 +169,7 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
       RunError: if a shard is missing, or more records were rejected than allowed.
     """
     output = options.output
-    found = _read_entries(plan)
+    found = _read_entries(plan, hashed=False)
     entries = [entry for entry in found if entry is not None]
     if len(entries) < len(found):
         missing = plan.shards.shards[found.index(None)]

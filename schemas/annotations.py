@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.arrow_columns import numbers, texts
+from schemas.arrow_columns import numbers, numpy_of, texts
 from schemas.checked_json import Count, RelativePath, Sha256, from_json_value
 from schemas.columns import ANNOTATIONS, has_spans
 from schemas.documents import KEY_BYTES
@@ -111,10 +111,10 @@ def _names(names: Sequence[str]) -> pa.DictionaryArray:
 
 def column_spans(column: pa.ListArray, document_starts: Int64) -> ByteSpans:
     """Returns the spans of stored documents, moved to where the documents stand in a text."""
-    offsets = column.offsets.to_numpy().astype(np.int64)
+    offsets = numpy_of(column.offsets).astype(np.int64)
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     base = np.repeat(document_starts, np.diff(offsets))
-    starts, ends = (values.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
+    starts, ends = (numpy_of(values.field(name)).astype(np.int64) for name in ("start", "end"))
     return ByteSpans(starts + base, ends + base)
 
 
@@ -122,10 +122,10 @@ def column_entities(
     column: pa.ListArray, document_starts: Int64, numbers: Mapping[str, int]
 ) -> EntitySpans:
     """Returns those spans that `column_spans` does that have an id, given its number."""
-    offsets = column.offsets.to_numpy()
+    offsets = numpy_of(column.offsets)
     ids = column.values.slice(offsets[0], offsets[-1] - offsets[0]).field("id")
     known = np.array([numbers.get(name, -1) for name in ids.dictionary.to_pylist()], np.int64)
-    return entity_spans(column_spans(column, document_starts), known[ids.indices.to_numpy()])
+    return entity_spans(column_spans(column, document_starts), known[numpy_of(ids.indices)])
 
 
 def known_ids(column: pa.ListArray) -> list[str]:

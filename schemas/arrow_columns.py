@@ -1,7 +1,7 @@
-"""Arrow columns of NumPy arrays, bytes and texts.
+"""Arrow columns of NumPy arrays, bytes and texts, and back.
 
-They are made of buffers. To make one with `pyarrow.array`, pyarrow looks whether the values are
-those of pandas, and so imports pandas where it is installed, which takes longer than a small build.
+They are made of buffers, and buffers are read. The conversions of pyarrow look whether values are
+those of pandas, and import pandas where it is installed, which takes longer than a small build.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+_FLOATS = {"halffloat": "float16", "float": "float32"}
 
 
 def numbers(values: npt.NDArray[Any]) -> pa.Array:
@@ -22,6 +24,24 @@ def numbers(values: npt.NDArray[Any]) -> pa.Array:
     stored = np.packbits(values, bitorder="little") if values.dtype == np.bool_ else values
     buffers = [None, pa.py_buffer(np.ascontiguousarray(stored))]
     return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def numpy_of(column: pa.Array) -> npt.NDArray[Any]:
+    """Returns the values of a column of numbers or booleans without nulls.
+
+    >>> numpy_of(numbers(np.array([3, 1, 4], np.uint16)).slice(1)).tolist()
+    [1, 4]
+    """
+    if pa.types.is_boolean(column.type):
+        bits = np.frombuffer(column.buffers()[1], np.uint8)
+        stored = np.unpackbits(bits, bitorder="little", count=column.offset + len(column))
+        return stored[column.offset :].astype(np.bool_)
+    name = str(column.type)
+    kind = np.dtype(_FLOATS.get(name, name))
+    stored = column.buffers()[1]
+    if stored is None:
+        return np.empty(0, kind)
+    return np.frombuffer(stored, kind, len(column), column.offset * kind.itemsize)
 
 
 def binary(values: Sequence[bytes], kind: pa.DataType | None = None) -> pa.Array:

@@ -6,12 +6,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from schemas.records import Bool
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 METASPACE = "\u2581"
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -49,6 +51,8 @@ def token_kinds(tokenizer_json: str) -> TokenKinds:
       WordPiece: "##ing" continues. Byte-level: "Ġthe" is after a space. SentencePiece: "▁the" is
       after a space, "of▁the" before one too, "▁" is blank. "..." is not alphanumeric.
     """
+    from tokenizers import Tokenizer
+
     tokenizer = Tokenizer.from_str(tokenizer_json)
     description = json.loads(tokenizer_json)
     read = _Reader(description)
@@ -136,7 +140,7 @@ def _steps(description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield step
 
 
-def _unknown(description: Mapping[str, Any], tokenizer: Tokenizer) -> int | None:
+def _unknown(description: Mapping[str, Any], tokenizer: "Tokenizer") -> int | None:
     """Returns the id that stands for text which the model has no token for."""
     model = description["model"]
     if (number := model.get("unk_id")) is not None:

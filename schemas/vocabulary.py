@@ -5,8 +5,6 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 
-from tokenizers import Tokenizer
-
 from schemas.counts import TokenCounts, read_counts
 from schemas.token_kinds import TokenKinds, token_kinds
 
@@ -128,6 +126,9 @@ def read_vocabulary(
       ValueError: if it is no tokenizer, is a random one, a named token is not in its vocabulary, or
         the counts are not counts of its tokens.
     """
+    # Commands that only name recipes load none.
+    from tokenizers import Tokenizer
+
     try:
         ids = Tokenizer.from_str(tokenizer_json).get_vocab(with_added_tokens=True)
     except Exception as error:

@@ -72,7 +72,8 @@ def _entries(builder: ShardBuilder) -> Entries:
     """Returns the entries of all shards of one recipe, by split."""
     entries: dict[str, list[ShardEntry]] = {"train": [], "eval": []}
     shards = builder.plan.shards
-    for shard, entry in zip(shards, read_entries(builder.output, shards), strict=True):
+    found = read_entries(builder.output, shards, hashed=False)
+    for shard, entry in zip(shards, found, strict=True):
         if entry is None:
             missing = join(builder.output, shard.name)
             raise RunError(f"{missing} is missing; run the same command again")
@@ -160,7 +161,9 @@ def _write(
         TOKENIZER: settings.tokenizer_json,
         **({COUNTS: counts.json} if counts else {}),
         **({ENTITIES: entities_text(entities)} if aligned else {}),
-        REPORT: render_report(manifest, [row.to_json() for row in example_rows(corpus)]),
+        REPORT: render_report(
+            manifest, [row.to_json() for row in example_rows(corpus, hashed=False)]
+        ),
         CARD: render_card(manifest),
     }
     notes = [

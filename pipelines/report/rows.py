@@ -236,7 +236,12 @@ def _word_ranges(starts: Int64, special: Int64, size: int) -> list[tuple[int, in
 
 
 def read_rows(
-    corpus: Corpus, shard: ShardEntry, numbers: Sequence[int], copy: int | None = None
+    corpus: Corpus,
+    shard: ShardEntry,
+    numbers: Sequence[int],
+    copy: int | None = None,
+    *,
+    hashed: bool = True,
 ) -> list[Row]:
     """Reads some rows of a shard.
 
@@ -245,13 +250,14 @@ def read_rows(
       shard: Its entry in the manifest.
       numbers: Of the rows; each must be in [0, shard.rows).
       copy: The only copy to decode, or None for all.
+      hashed: Whether the sha256 of a local shard is compared.
 
     Raises:
       DamagedError: if the shard is gone or damaged.
     """
     decoder = RowDecoder(corpus)
     rows: list[Row] = []
-    with open_shard(corpus, shard) as reader:
+    with open_shard(corpus, shard, hashed=hashed) as reader:
         for number in numbers:
             before = reader.get_row(number - 1) if number else None
             with interpreted():
@@ -267,10 +273,11 @@ def evenly_spaced(rows: int, wanted: int) -> list[int]:
     return numbers.tolist()
 
 
-def example_rows(corpus: Corpus, wanted: int = 12) -> list[Row]:
+def example_rows(corpus: Corpus, wanted: int = 12, *, hashed: bool = True) -> list[Row]:
     """Returns rows of the first training shard that has any, spread over it, with one copy."""
     for shards in corpus.splits.values():
         for shard in shards:
             if shard.rows:
-                return read_rows(corpus, shard, evenly_spaced(shard.rows, wanted), copy=0)
+                numbers = evenly_spaced(shard.rows, wanted)
+                return read_rows(corpus, shard, numbers, copy=0, hashed=hashed)
     return []

@@ -227,6 +227,7 @@ class ReadJob:
     def finish(self) -> None:
         """See `jobs.Job`."""
         self._spill.close()
+        _give_memory_back()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -257,7 +258,7 @@ class BuildJob:
 
 
 def _give_memory_back() -> None:
-    """Gives the system what a shard took: the next one may need it in pieces of other sizes."""
+    """Gives the system what a task took: the next one may need it in pieces of other sizes."""
     pa.default_memory_pool().release_unused()
     # Of the GNU C library; others have no such function.
     with contextlib.suppress(OSError, AttributeError):

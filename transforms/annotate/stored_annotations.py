@@ -17,6 +17,7 @@ from schemas.annotations import (
     column_spans,
     sort_keys,
 )
+from schemas.arrow_columns import numpy_of
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_key
 from schemas.entities import ENTITIES, read_entities
@@ -140,9 +141,9 @@ def _numbers(folder: str, sha256: str) -> Mapping[str, int]:
 
 def _leaves_documents(column: pa.ListArray, sizes: Int64) -> bool:
     """Whether any span is empty or ends after its document; `sizes` are bytes of documents."""
-    offsets = column.offsets.to_numpy().astype(np.int64)
+    offsets = numpy_of(column.offsets).astype(np.int64)
     spans = column.values.slice(offsets[0], offsets[-1] - offsets[0])
-    starts, ends = (spans.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
+    starts, ends = (numpy_of(spans.field(name)).astype(np.int64) for name in ("start", "end"))
     return bool(((starts >= ends) | (ends > np.repeat(sizes, np.diff(offsets)))).any())
 
 

@@ -7,7 +7,7 @@ and 0 outside. Other marks are 0 for a token without what is marked.
 import numpy as np
 import pyarrow as pa
 
-from schemas.arrow_columns import numbers
+from schemas.arrow_columns import numbers, numpy_of
 from schemas.columns import ANNOTATION_VALUES, SPAN, has_spans
 from schemas.records import Array, Bytes, Int64
 from transforms.arrays.ragged import offsets_of, positions_in_row, row_numbers
@@ -85,8 +85,8 @@ def position_column(marks: Array, offsets: Int64) -> pa.Array:
 
 def column_positions(column: pa.ListArray) -> tuple[Array, Int64]:
     """Returns the positions of a column, uint16 relative to the row, and the row offsets."""
-    offsets = column.offsets.to_numpy().astype(np.int64)
-    values = column.values.to_numpy()[offsets[0] : offsets[-1]]
+    offsets = numpy_of(column.offsets).astype(np.int64)
+    values = numpy_of(column.values)[offsets[0] : offsets[-1]]
     return values, offsets - offsets[0]
 
 
@@ -109,7 +109,7 @@ def span_column(marks: Bytes, offsets: Int64) -> pa.Array:
 
 def token_spans(column: pa.ListArray) -> tuple[Array, Array, Int64]:
     """Returns starts and ends of a column's spans, uint16 relative to the row, and row offsets."""
-    offsets = column.offsets.to_numpy().astype(np.int64)
+    offsets = numpy_of(column.offsets).astype(np.int64)
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
-    starts, ends = (values.field(number).to_numpy() for number in range(2))
+    starts, ends = (numpy_of(values.field(number)) for number in range(2))
     return starts, ends, offsets - offsets[0]

@@ -203,6 +203,8 @@ def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[
     shard = first.plan.shards[number]
     documents = itertools.chain.from_iterable(map(unpack_documents, packed))
     text = join_documents(documents, deduplicate=first.deduplicate)
+    # The text was there twice, and what comes now asks for memory elsewhere.
+    pa.default_memory_pool().release_unused()
     others = [each.settings.recipe for each in builders[1:]]
     try:
         held = [tokenize_shard(text, first.settings, shard, others)]

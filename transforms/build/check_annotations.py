@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.annotations import AnnotationEntry, annotation_schema, sort_keys
+from schemas.arrow_columns import numpy_of
 from schemas.records import Array
 from transforms.build.check_shard import (
     Problem,
@@ -83,12 +84,12 @@ def _wrong(batch: pa.RecordBatch, entry: AnnotationEntry) -> Iterator[tuple[str,
         yield "invariants", "the documents are not in the order of their keys"
     for kind, count in entry.spans.items():
         column = batch.column(kind)
-        offsets = column.offsets.to_numpy().astype(np.int64)
+        offsets = numpy_of(column.offsets).astype(np.int64)
         if offsets[-1] - offsets[0] != count:
             found = offsets[-1] - offsets[0]
             yield "counts", f"{found} {kind}, the manifest says {count}"
         spans = column.values.slice(offsets[0], offsets[-1] - offsets[0])
-        starts, ends = (spans.field(name).to_numpy().astype(np.int64) for name in ("start", "end"))
+        starts, ends = (numpy_of(spans.field(name)).astype(np.int64) for name in ("start", "end"))
         owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         overlap = (starts[1:] < ends[:-1]) & (owner[1:] == owner[:-1])
         if (starts >= ends).any() or overlap.any():

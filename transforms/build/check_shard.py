@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numpy_of
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from transforms.build.build_examples import BuildSettings
@@ -148,7 +149,7 @@ def _counts(
     batches: Sequence[pa.RecordBatch], statistics: Mapping[str, int], entry: ShardEntry
 ) -> list[Problem]:
     """Compares rows, tokens, the longest row and the statistics with the entry."""
-    offsets = [batch.column("input_ids").offsets.to_numpy() for batch in batches]
+    offsets = [numpy_of(batch.column("input_ids").offsets) for batch in batches]
     found = {
         "rows": sum(batch.num_rows for batch in batches),
         "tokens": sum(int(each[-1]) - int(each[0]) for each in offsets),

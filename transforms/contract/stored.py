@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numpy_of
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
@@ -71,12 +72,12 @@ class StoredBatch:
           number: Of the corruption in view, among those that are stored.
         """
         ids = ragged(batch.column("input_ids"))
-        starts = batch.column("second_segment_start").to_numpy().astype(np.int64)
+        starts = numpy_of(batch.column("second_segment_start")).astype(np.int64)
         names = batch.schema.names
         relation = None
         if "pair_relation" in names:
             codes = batch.column("pair_relation")
-            relation = codes.dictionary.to_pylist(), codes.indices.to_numpy().astype(np.int64)
+            relation = codes.dictionary.to_pylist(), numpy_of(codes.indices).astype(np.int64)
         return cls(
             ids=ids.values,
             offsets=ids.offsets,
@@ -225,7 +226,7 @@ class StoredBatch:
 
 def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:
     """Returns [R]: a column with a value a row."""
-    values: Array = batch.column(name).to_numpy(zero_copy_only=False).astype(kind)
+    values: Array = numpy_of(batch.column(name)).astype(kind)
     return values
 
 
@@ -301,14 +302,14 @@ def special_tokens(
 
 def ragged(column: pa.ListArray) -> Ragged:
     """Views a list column."""
-    offsets = column.offsets.to_numpy().astype(np.int64)
-    values = column.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+    offsets = numpy_of(column.offsets).astype(np.int64)
+    values = numpy_of(column.values)[offsets[0] : offsets[-1]]
     return Ragged(values, offsets - offsets[0])
 
 
 def ragged_copies(column: pa.ListArray) -> Ragged:
     """Views a column of lists of lists as one list for each row and copy."""
-    rows = column.offsets.to_numpy()
+    rows = numpy_of(column.offsets)
     return ragged(column.values.slice(rows[0], rows[-1] - rows[0]))
 
 

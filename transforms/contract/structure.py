@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numpy_of
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
 from schemas.records import Bool, Int64
 from transforms.arrays.marks import column_positions, token_spans
@@ -20,7 +21,7 @@ def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
     pairs = [(batch.column(each.positions), batch.column(each.seen)) for each in stored]
     wrong = np.zeros(batch.num_rows, np.bool_)
     for column in itertools.chain(*pairs):
-        wrong |= np.diff(column.offsets.to_numpy()) != copies
+        wrong |= np.diff(numpy_of(column.offsets)) != copies
     if wrong.any():
         return breach("a row has another number of copies than the recipe", wrong)
     found = []
@@ -28,7 +29,7 @@ def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
         differ = ragged_copies(positions).lengths != ragged_copies(seen).lengths
         name = f"{each.positions} and {each.seen} differ in length"
         found.append(breach(name, any_copy(differ.reshape(-1, copies))))
-    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+    lengths = np.diff(numpy_of(batch.column("input_ids").offsets))
     for name in rules.annotations:
         column = ANNOTATIONS[name].name
         wrong = (_wrong_spans if has_spans(name) else _wrong_positions)(batch[column], lengths)

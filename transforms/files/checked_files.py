@@ -14,14 +14,14 @@ class UnreadableError(ValueError):
     """A file that cannot be examined; the arguments are check and sentence."""
 
 
-def read_checked(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
+def read_checked(path: str, name: str, size: int, sha256: str | None) -> pa.Buffer:
     """Returns the content of a file that has the size and checksum it should have.
 
     Args:
       path: Of the file.
       name: What it is called in its folder.
       size: In bytes.
-      sha256: Of the content.
+      sha256: Of the content; None if it is not compared.
 
     Raises:
       UnreadableError: if it cannot be read, or is another.
@@ -42,7 +42,7 @@ def read_checked(path: str, name: str, size: int, sha256: str) -> pa.Buffer:
         raise UnreadableError(
             "checksums", f"{name} {change}: it has {content.size} bytes, not {size}"
         )
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise UnreadableError("checksums", f"{name} was changed: its sha256 is not the manifest's")
     return content
 

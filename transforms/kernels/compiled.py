@@ -23,6 +23,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+# Workers that load machine code at the same time take turns of a few milliseconds.
+_POLL_SECONDS = 0.002
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -148,7 +151,7 @@ def _taking_turns(compile_one: Callable[[Any], Any], path: str) -> Callable[[Any
     """Returns a method of a dispatcher that only one process at a time is in."""
 
     def compile_alone(signature: Any) -> Any:
-        with _lock(path):
+        with _lock(path).acquire(poll_interval=_POLL_SECONDS):
             return compile_one(signature)
 
     return compile_alone

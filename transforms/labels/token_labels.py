@@ -15,7 +15,6 @@ from transforms.contract.oracle import Findings, breach
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.tokens.tokenize_text import load_tokenizer
 
 _PROBE = "A"
 
@@ -80,6 +79,8 @@ class CapitalLetters(TokenLabels):
     needs: ClassVar[frozenset[str]] = frozenset({CAPITALS})
 
     def check_tokenizer(self, tokenizer_json: str) -> None:
+        from transforms.tokens.tokenize_text import load_tokenizer
+
         tokenizer = load_tokenizer(tokenizer_json)
         one, other = (
             tokenizer.encode(text, add_special_tokens=False).tokens
