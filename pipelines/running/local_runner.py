@@ -21,7 +21,7 @@ import pyarrow as pa
 from pipelines.running.jobs import Alone, TaskFailedError, Team, WorkerDiedError
 from pipelines.running.reasons import reason_of
 from pipelines.running.spill import SpillWriter, read_chunks, read_rejected, spilled_bytes
-from pipelines.running.spill_folder import room_needed, spill_folder
+from pipelines.running.spill_folder import is_ample, room_needed, spill_folder
 from pipelines.running.work import Shuffle, Work
 from pipelines.running.worker import set_file_systems
 from pipelines.running.workers import Workers
@@ -127,14 +127,15 @@ class LocalRun:
             _fail(f"the pipeline failed: {reason_of(error)}", trace, trace_path)
 
     def _run(self, work: Work) -> None:
-        share = len(work.wanted) / len(work.shards.shards)
+        spilled = work.text_bytes * len(work.wanted) / len(work.shards.shards)
         parent = _spill_parent(self.temp_dir, work.output)
-        with spill_folder(parent, share * work.text_bytes) as folder:
+        with spill_folder(parent, spilled) as folder:
             read = ReadJob(
                 reader=work.reader,
                 folder=folder,
                 shards=work.shards,
                 wanted=work.wanted,
+                compress=not is_ample(parent, spilled),
                 beam_args=self.beam_args,
             )
             tallies = []
@@ -197,6 +198,7 @@ class ReadJob:
       folder: Of the spill files.
       shards: Says which document goes to which shard.
       wanted: The shards that are built.
+      compress: Whether what is spilled is compressed.
       beam_args: Of the file systems.
     """
 
@@ -204,13 +206,16 @@ class ReadJob:
     folder: Path
     shards: ShardPlan
     wanted: frozenset[int]
+    compress: bool = True
     beam_args: tuple[str, ...] = ()
 
     def begin(self, worker: int) -> None:
         """See `jobs.Job`."""
         if self.beam_args:
             set_file_systems(list(self.beam_args))
-        self._spill = SpillWriter(self.folder, worker, self.shards, self.wanted)
+        self._spill = SpillWriter(
+            self.folder, worker, self.shards, self.wanted, compress=self.compress
+        )
 
     def process(self, task: Sequence[FileRange]) -> dict[str, int]:
         """Reads ranges; returns what was counted."""

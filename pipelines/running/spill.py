@@ -41,10 +41,20 @@ class SpillWriter:
       worker: Its number.
       plan: Says which document goes to which shard.
       wanted: The shards that are built; documents of others are passed over.
+      compress: Whether the documents are compressed.
     """
 
-    def __init__(self, folder: Path, worker: int, plan: ShardPlan, wanted: frozenset[int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        worker: int,
+        plan: ShardPlan,
+        wanted: frozenset[int],
+        *,
+        compress: bool = True,
+    ) -> None:
         self._folder, self._plan, self._wanted = folder, plan, wanted
+        self._compress = compress
         self._shards = len(plan.shards)
         self._limit = max(_LEAST_BYTES, min(_MOST_BYTES, _CHUNK_BYTES * self._shards))
         self._held: list[pa.RecordBatch] = []
@@ -79,7 +89,9 @@ class SpillWriter:
         lengths = np.zeros(self._shards + 1, np.int64)
         lengths[0] = self._end
         with _room(self._folder):
-            for number, packed in deal_documents(documents, self._plan, self._wanted):
+            for number, packed in deal_documents(
+                documents, self._plan, self._wanted, compress=self._compress
+            ):
                 self._chunks.write(packed)
                 lengths[number + 1] = len(packed)
             ends = np.cumsum(lengths)

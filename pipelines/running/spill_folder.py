@@ -18,6 +18,8 @@ _SPILLED = 0.6
 """Bytes on disk for a byte of text: zstd makes 0.45 of English and Chinese prose, and text that
 does not compress well is no prose."""
 
+_AMPLE = 4
+
 
 @contextlib.contextmanager
 def spill_folder(parent: str, text_bytes: float) -> Iterator[Path]:
@@ -85,6 +87,15 @@ def free_bytes(folder: str) -> int:
     """Returns the room on the disk of a folder, which need not be there yet."""
     path = Path(folder).absolute()
     return shutil.disk_usage(next(each for each in (path, *path.parents) if each.exists())).free
+
+
+def is_ample(parent: str, text_bytes: float) -> bool:
+    """Returns whether there is so much room that text need not be compressed to be spilled.
+
+    zstd takes a tenth of the time of a build. Whatever is built needs room, too, so spilled text
+    may fill a quarter of the disk.
+    """
+    return free_bytes(parent) > _AMPLE * text_bytes
 
 
 def _in_words(size: float) -> str:

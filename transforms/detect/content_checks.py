@@ -23,6 +23,8 @@ HEAD_BYTES = 64 << 10
 _CODEC_MAGIC = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
 _SUFFIX = {"gzip": ".gz", "bz2": ".bz2", "Zstandard": ".zst", "Parquet": ".parquet"}
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+# What stands for bytes that cannot be decoded.
+_REPLACED = "\ufffd"
 _MAX_NAMES = 20
 _AS_PROSE = "give --format lines or text to read its lines as prose"
 
@@ -152,11 +154,12 @@ def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -
     """
     if what := binary_format(head):
         return Mismatch(f"holds what looks like {what}", "convert it to text or JSON lines")
-    if "encoding" in checks and (mismatch := _not_in_utf8(head, whole=whole)):
+    text = head.decode("utf-8", "replace").removeprefix("\ufeff")
+    valid = _REPLACED not in text
+    if "encoding" in checks and (mismatch := _not_in_utf8(head, valid=valid, whole=whole)):
         return mismatch
     if looks_binary(head):
         return Mismatch("looks like binary data", "convert it to text or JSON lines")
-    text = head.decode("utf-8", "replace").removeprefix("\ufeff")
     if _ends_in_cr(text, kind, forced="format" not in checks):
         return Mismatch(
             "has lines that end in CR alone",
@@ -208,13 +211,19 @@ def _ends_in_cr(text: str, kind: str, *, forced: bool) -> bool:
     return not ended or (not forced and alone > 9 * ended)
 
 
-def _not_in_utf8(head: bytes, *, whole: bool) -> Mismatch | None:
-    """Checks for text that is mostly not UTF-8; single invalid lines become rejected records."""
+def _not_in_utf8(head: bytes, *, valid: bool, whole: bool) -> Mismatch | None:
+    """Checks for text that is mostly not UTF-8; single invalid lines become rejected records.
+
+    Args:
+      head: The beginning of the text.
+      valid: Whether all of it is known to be UTF-8.
+      whole: Whether this is the whole file.
+    """
     if head.isascii() and b"\0" not in head:
         seven = guess_encoding(head)
         return _not_utf8(seven) if seven else None
     wide = head.count(b"\0") > len(head) // 5
-    if not wide and is_utf8(head):
+    if valid and not wide:
         return None
     marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"))
     lines = [line for line in head.split(b"\n") if not line.isascii()]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from transforms.detect.lines import first_lines
 from transforms.records.json_values import SEPARATORS
 
 LINES, OBJECTS, NO_OBJECTS = "JSON lines", "JSON", "JSON without objects"
@@ -36,10 +37,14 @@ def json_kind(text: str, *, whole: bool) -> str | None:
     Returns:
       `LINES`, `OBJECTS`, or `NO_OBJECTS`, which no format reads.
     """
-    filled = filter(None, map(str.strip, text.replace("\r", "\n").split("\n")))
-    lines = list(itertools.islice(filled, _MAX_LINES + 1))
-    lines = lines[:_MAX_LINES] if whole or len(lines) > _MAX_LINES else lines[:-1]
-    kinds = list(map(_kind_of_line, lines))
+    lines, kinds, others = list[str](), list[type | None](), 0
+    for line in itertools.islice(first_lines(text, whole=whole), _MAX_LINES):
+        lines.append(line.strip())
+        kinds.append(_kind_of_line(lines[-1]))
+        others += kinds[-1] is None
+        if others * 5 > _MAX_LINES:
+            # Of any number of lines that is looked at these are too many without JSON.
+            break
     if _are_most(kinds, dict):
         return LINES
     if len(lines) > 1 and (

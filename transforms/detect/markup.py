@@ -48,7 +48,9 @@ def _without_comments(text: str) -> str:
     while True:
         while place < len(text) and text[place].isspace():
             place += 1
+        if not text.startswith("<!--", place):
+            return text[place:]
         end = text.find("-->", place)
-        if end < 0 or not text.startswith("<!--", place):
+        if end < 0:
             return text[place:]
         place = end + 3

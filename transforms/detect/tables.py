@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from transforms.detect.lines import first_lines
+
 _MAX_ROWS = 200
 _MIN_ROWS = 3
 _LABELLED_ROWS = 6
@@ -70,14 +72,10 @@ def table_kind(text: str, *, whole: bool) -> str | None:
 
 def _lines(text: str, *, whole: bool) -> Iterator[str]:
     """Yields the first complete lines that are neither blank nor comments."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    lines = lines if whole else lines[:-1]
-    rows = (line for line in lines if line.strip() and not line.startswith("# "))
+    rows = (line for line in first_lines(text, whole=whole) if not line.startswith("# "))
     first = next(rows, None)
     if first is None:
-        return filter(str.strip, lines)
+        return first_lines(text, whole=whole)
     return itertools.islice(itertools.chain([first], rows), _MAX_ROWS)
 
 
@@ -91,7 +89,8 @@ def _is_tagged(lines: Iterable[str]) -> bool:
         ended = line.rstrip()
         # The last field first: the whole expression is slow on long lines.
         last = ended.rsplit(None, 1)[-1]
-        untagged += not (_LAST_TAG.fullmatch(last) and _TAG.fullmatch(ended))
+        tag = last == "O" or (last[1:2] == "-" and _LAST_TAG.fullmatch(last))
+        untagged += not (tag and _TAG.fullmatch(ended))
         if untagged * 10 > _MAX_ROWS:
             return False
     # Not all lines: the word may be white space itself.
@@ -129,7 +128,11 @@ def _is_csv(text: str, delimiter: str, *, whole: bool) -> bool:
     if comments := _COMMENTS.match(text):
         text = text[comments.end() :]
     first = _FIRST_LINE.match(text)
-    named = first is not None and _is_header(_unquoted(first[1].split(delimiter)))
+    line = first[1] if first else ""
+    named = _is_header(_unquoted(line.split(delimiter)))
+    if not named and line not in _HEADER_NAMES and delimiter not in line and '"' not in line:
+        # A row of one field, and another one somewhere.
+        return False
     rows = _csv_rows(text, delimiter, whole=whole)
     sizes = {len(row) for row in rows}
     if sizes == {1}:

@@ -16,7 +16,7 @@ from transforms.read.formats import check_head
 
 # Remote files are looked up many at a time.
 _LOOKING = 16
-_MOST_HEADS = 2000
+_MOST_HEADS = 500
 
 
 def match_inputs(

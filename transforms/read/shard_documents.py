@@ -9,10 +9,11 @@ from schemas.arrow_columns import numbers
 from transforms.records.shard_text import ShardPlan
 
 
-def pack_documents(batch: pa.RecordBatch) -> bytes:
-    """Returns documents as a compressed Arrow stream."""
+def pack_documents(batch: pa.RecordBatch, *, compress: bool = True) -> bytes:
+    """Returns documents as an Arrow stream."""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1), use_threads=False)
+    codec = pa.Codec("zstd", 1) if compress else None
+    options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
         writer.write_batch(batch)
     return sink.getvalue().to_pybytes()
@@ -24,7 +25,7 @@ def unpack_documents(packed: bytes) -> list[pa.RecordBatch]:
 
 
 def deal_documents(
-    batch: pa.RecordBatch, plan: ShardPlan, wanted: frozenset[int]
+    batch: pa.RecordBatch, plan: ShardPlan, wanted: frozenset[int], *, compress: bool = True
 ) -> Iterator[tuple[int, bytes]]:
     """Yields for each shard its share of some documents.
 
@@ -32,6 +33,7 @@ def deal_documents(
       batch: Documents, of `DOCUMENT_SCHEMA`.
       plan: Says which document goes where.
       wanted: Numbers of the shards to build now; documents of others are passed over.
+      compress: Whether the shares are compressed.
     """
     keys = batch.column("key")
     stored = np.frombuffer(keys.buffers()[1], np.uint8, len(keys) * 16, keys.offset * 16)
@@ -43,4 +45,4 @@ def deal_documents(
     for number in sorted(wanted):
         begin, end = int(borders[number]), int(borders[number + 1])
         if begin < end:
-            yield number, pack_documents(ordered.slice(begin, end - begin))
+            yield number, pack_documents(ordered.slice(begin, end - begin), compress=compress)

@@ -17,7 +17,7 @@ from pipelines.running.spill import SpillWriter, read_chunks, read_rejected, spi
 from pipelines.running.spill_folder import remove_abandoned
 from schemas.documents import Rejected, document_batch
 from schemas.errors import UsageError
-from transforms.read.shard_documents import unpack_documents
+from transforms.read.shard_documents import pack_documents, unpack_documents
 from transforms.records.shard_text import ShardPlan
 
 _ROOT = Path(__file__).resolve().parents[4]
@@ -46,7 +46,7 @@ def dealt(documents: pa.RecordBatch, number: int) -> set[bytes]:
 def test_what_was_spilled_is_read_back_by_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Several flushes of two workers, one of which has nothing, and a shard nobody wants."""
+    """Several flushes, a worker that does not compress, one without text, an unwanted shard."""
     monkeypatch.setattr(spill, "_LEAST_BYTES", 300)
     monkeypatch.setattr(spill, "_CHUNK_BYTES", 1)
     wanted = frozenset({0, 1, 3})
@@ -54,7 +54,7 @@ def test_what_was_spilled_is_read_back_by_shard(
     for begin in range(0, 100, 5):
         first.add(document_batch(texts(begin, 5)))
     first.close()
-    second = SpillWriter(tmp_path, 1, PLAN, wanted)
+    second = SpillWriter(tmp_path, 1, PLAN, wanted, compress=False)
     second.add(document_batch(texts(100, 7)))
     second.close()
     SpillWriter(tmp_path, 2, PLAN, wanted).close()
@@ -86,6 +86,17 @@ def test_rejected_records_are_read_back(tmp_path: Path) -> None:
 def test_a_full_disk_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"no room left .* with --temp-dir"), spill._room(tmp_path):
         raise OSError(28, "No space left on device")
+
+
+def test_text_is_compressed_unless_it_takes_little_of_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spill_folder, "free_bytes", lambda _: 10_000_000)
+    assert spill_folder.is_ample("anywhere", 2.4e6)
+    assert not spill_folder.is_ample("anywhere", 2.6e6)
+    documents = document_batch([b"the same words " * 100] * 20)
+    sizes = [len(pack_documents(documents, compress=each)) for each in (True, False)]
+    assert sizes[0] * 5 < documents.nbytes <= sizes[1]
 
 
 def test_too_little_room_is_told_before_anything_is_written(

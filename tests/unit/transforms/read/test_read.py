@@ -1,4 +1,5 @@
 import bz2
+import dataclasses
 import gzip
 from pathlib import Path
 
@@ -128,3 +129,26 @@ def test_missing_file_fails_the_pipeline() -> None:
 def test_checks_arguments() -> None:
     with pytest.raises(ValueError, match="max_document_bytes must be at least 64, got 0"):
         RangeReader(max_document_bytes=0)
+
+
+def test_small_files_of_one_format_are_one_batch(tmp_path: Path) -> None:
+    """Rejected records keep their own files and offsets, whichever encoding these have."""
+    contents = {
+        "a.txt": b"one\n\ntwo",
+        "b.txt": b"",
+        "c.txt": b"three\n\nbad \xff\n\nfour",
+        "d.txt": "f\u00fcnf".encode("utf-16"),
+        "e.jsonl": b'{"text": "six"}\n{}\n',
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    ranges = plan_ranges(match_inputs([f"{tmp_path}/*"]))
+    ranges[3] = dataclasses.replace(ranges[3], encoding="utf-16", end=None)
+    read = list(RangeReader().read(ranges))
+    batches = [each.column("text").to_pylist() for each in read if isinstance(each, pa.RecordBatch)]
+    assert batches == [[b"one", b"two", b"three", b"four", "f\u00fcnf".encode()], [b"six"]]
+    assert [place(each) for each in read if isinstance(each, Rejected)] == [
+        (f"{tmp_path}/c.txt", 7, "invalid_utf8"),
+        (f"{tmp_path}/e.jsonl", 16, "missing_field"),
+    ]
+    assert read[-1] == {"documents": 6, "empty": 0, "split": 0, "bytes": 23}
