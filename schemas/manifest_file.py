@@ -16,6 +16,7 @@ from schemas.manifest import (
     MixtureManifest,
 )
 
+_LONG_LIST = 64
 _M = TypeVar("_M", Manifest, MixtureManifest, AnnotationsManifest)
 
 
@@ -56,8 +57,26 @@ def manifest_text(manifest: AnyManifest) -> str:
 
 def seal(manifest: Mapping[str, Any]) -> str:
     """Returns the text of the manifest file for JSON values, with the checksum that fits them."""
-    found = {**manifest, "checksum": checksum(manifest)}
-    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+    return _indented({**manifest, "checksum": checksum(manifest)}, "\n") + "\n"
+
+
+def _indented(value: Any, margin: str) -> str:
+    """Returns JSON as `json.dumps` indents it, but each element of a long list on one line.
+
+    Python's encoder takes ten times as long where it indents.
+    """
+    deeper = f"{margin}  "
+    if isinstance(value, dict) and value:
+        pairs = (f"{_compact(name)}: {_indented(each, deeper)}" for name, each in value.items())
+        return f"{{{deeper}{f',{deeper}'.join(pairs)}{margin}}}"
+    if isinstance(value, list) and value:
+        long = len(value) > _LONG_LIST
+        each = map(_compact, value) if long else (_indented(item, deeper) for item in value)
+        return f"[{deeper}{f',{deeper}'.join(each)}{margin}]"
+    return _compact(value)
+
+
+_compact = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def parse_manifest(content: str | bytes, where: str = MANIFEST) -> AnyManifest:

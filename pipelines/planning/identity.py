@@ -49,7 +49,8 @@ def identity_of(
         "max_document_mib": options.max_document_mib,
         "shards": dataclasses.asdict(builder.plan),
         "text_field": options.text_field,
-        "inputs": [dataclasses.asdict(file) for file in files],
+        # `dataclasses.asdict` copies every value, which takes long for many files.
+        "inputs": [dict(vars(file)) for file in files],
         "software": software_versions(),
     }
 

@@ -276,7 +276,7 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
     lines = [documents_line(manifest.documents)]
     for builder in plan.builders:
         whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
-        own = read_manifest(builder.output)
+        own = read_manifest(builder.output) if plan.mixture else manifest
         for split, content in own.splits.items() if isinstance(own, Manifest) else ():
             lines.append(
                 f"{whose}{split}: {content.rows:,} rows, {content.tokens:,} tokens "

@@ -1,6 +1,7 @@
 """What manifests say, and that it is what the programs know."""
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -22,6 +23,23 @@ def names_of(kind: Any) -> list[str]:
 @pytest.mark.parametrize(("record", "kind"), [(InputRecord, InputFile), (ShardCounts, ShardPlan)])
 def test_what_is_planned_has_a_place_in_the_manifest(record: Any, kind: Any) -> None:
     assert names_of(record) == names_of(kind)
+
+
+def test_each_element_of_a_long_list_is_a_line_of_the_manifest() -> None:
+    value: dict[str, Any] = {"short": [1, {"é": "a\nb"}], "none": [], "long": [{"x": 1}] * 65}
+    lines = seal(value).split("\n")
+    assert lines[:8] == [
+        "{",
+        '  "short": [',
+        "    1,",
+        "    {",
+        '      "é": "a\\nb"',
+        "    }",
+        "  ],",
+        '  "none": [],',
+    ]
+    assert lines[8:74] == ['  "long": [', *['    {"x": 1},'] * 64, '    {"x": 1}']
+    assert {**value, "checksum": json.loads(seal(value))["checksum"]} == json.loads(seal(value))
 
 
 @pytest.mark.parametrize(
