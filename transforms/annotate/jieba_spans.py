@@ -1,7 +1,6 @@
 """Finds entities and phrases of Chinese text by jieba's parts of speech, without a model."""
 
 import numpy as np
-import rjieba
 
 from schemas.annotations import LabelledSpans
 from schemas.records import Bytes, ByteSpans
@@ -32,6 +31,8 @@ def jieba_spans(data: Bytes) -> dict[str, LabelledSpans]:
 
 
 def _of_lines(data: Bytes) -> dict[str, LabelledSpans]:
+    import rjieba
+
     tagged = rjieba.tag(data.tobytes().decode())
     characters = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
     sizes = np.fromiter((len(word) for word, _ in tagged), np.int64, len(tagged))
