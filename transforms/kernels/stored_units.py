@@ -15,12 +15,12 @@ IN_COPIES, NEIGHBOURS = 0, 1
 
 
 @compiled
-def _count_tokens(positions: Array, unit_of: Int64, hits: Int64, change: int) -> None:
-    """Adds a number to the count of each unit, for each of its tokens that is in a list."""
+def _count_tokens(positions: Array, unit_of: Int64, hits: Int64) -> None:
+    """Adds to the count of each unit how many of its tokens are in a list."""
     for index in range(len(positions)):
         position = np.int64(positions[index])
         if position < len(unit_of) and unit_of[position] >= 0:
-            hits[unit_of[position]] += change
+            hits[unit_of[position]] += 1
 
 
 @compiled
@@ -76,7 +76,7 @@ def count_units(
             at = row * total + own[number]
             here = positions[offsets[at] : offsets[at + 1]]
             of_row = unit_of[: end - begin]
-            _count_tokens(here, of_row, hits, 1)
+            _count_tokens(here, of_row, hits)
             chosen, before = 0, was_last[number] and units > 0
             was_last[number] &= units == 0
             last = np.int64(-1)
@@ -86,8 +86,10 @@ def count_units(
                 if unit < 0 or unit == last:
                     continue
                 last = unit
-                size = starts[unit + 1] - starts[unit]
-                if hits[unit] != size:
+                size, hit = starts[unit + 1] - starts[unit], hits[unit]
+                # The next copy counts anew. Tokens of a unit stand one after the other in a list.
+                hits[unit] = 0
+                if hit != size:
                     partly = True
                     continue
                 chosen += 1
@@ -99,7 +101,6 @@ def count_units(
                 last_copy[unit] = number
                 was_last[number] |= unit == units - 1
             selected[number, row] = chosen
-            _count_tokens(here, of_row, hits, -1)
         for candidate in range(starts[units]):
             unit_of[candidates[candidate]] = -1
         in_row[row], wrong[row] = units, partly

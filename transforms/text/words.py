@@ -48,11 +48,9 @@ class Segmenter:
 
 @functools.lru_cache(maxsize=4)
 def load_segmenter(segmenter: Segmenter) -> Segment:
-    """Loads a segmenter, once per process; the words it returns concatenate to the text.
-
-    Importing one reads its dictionary, so it is not done before there is Chinese text.
-    """
+    """Loads a segmenter, once per process; the words it returns concatenate to the text."""
     if segmenter.resolved == "rjieba":
+        # Both load dictionaries, which few builds need.
         import rjieba
 
         return rjieba.cut
