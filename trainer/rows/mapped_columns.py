@@ -49,8 +49,9 @@ class MappedLists:
     # offsets 0 2 5, values a b | c d e; rows 1 0 -> c d e a b
     def take(self, batch: Int64, row: Int64) -> Ragged:
         """Returns the lists of rows, given their record batches and their numbers in these."""
-        begins = self.offsets.take(batch, row).astype(np.int64)
-        lengths = self.offsets.take(batch, row + 1) - begins
+        at = self.offsets.begins[batch] + row
+        begins = self.offsets.numbers[at].astype(np.int64)
+        lengths = self.offsets.numbers[at + 1] - begins
         values = take_ranges(self.values.numbers, self.values.begins[batch] + begins, lengths)
         return Ragged.from_lengths(values, lengths)
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from schemas.records import Bool, Int64
-from transforms.arrays.ragged import offsets_of
+from schemas.records import Bytes, Int64
+from transforms.arrays.ragged import read_only
 from transforms.contract.oracle import ALPHA, Findings, Oracle, breach, rate
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
 
 _LENGTHS = 5
 """Units are looked at by their length; the last class holds the longer ones."""
@@ -19,65 +18,51 @@ _MILLION = 1_000_000
 
 
 def examine_bernoulli(
-    batch: StoredBatch, table: UnitTable, copies: Int64, p: float, name: str
+    batch: StoredBatch, marks: Bytes, copies: Int64, p: float, name: str
 ) -> Findings:
     """Checks that some copies select whole units, and counts which.
 
     Args:
       batch: Rows.
-      table: Their units.
+      marks: uint8[T]; their units, see `transforms.contract.axes.Units`.
       copies: Numbers of the copies that were drawn from these units.
       p: Probability of a unit.
       name: What the statistics are called.
     """
-    hits = _hits(batch, table, copies)
-    lengths = table.lengths
-    chosen = hits == lengths
-    partly = np.zeros(len(batch.ids), np.bool_)
-    partly[table.candidates[table.starts]] = ((hits > 0) & ~chosen).any(axis=0)
+    from transforms.kernels.stored_units import IN_COPIES, NEIGHBOURS, count_units
+
+    lengths, pairs = np.zeros((_LENGTHS, 2), np.int64), np.zeros(2, np.int64)
+    in_row, selected = np.zeros(len(batch), np.int64), np.zeros((len(copies), len(batch)), np.int64)
+    partly, own = np.zeros(len(batch), np.bool_), (batch.copies, read_only(copies))
+    count_units(batch.lists, batch.rows(marks), own, lengths, pairs, (in_row, selected), partly)
+    units = int(in_row.sum())
     counts = {
-        f"{name}.pairs_in_copies": len(table.starts) * (len(copies) // 2),
-        f"{name}.common_in_copies": int(np.count_nonzero(chosen[0:-1:2] & chosen[1::2])),
-        f"{name}.pairs_of_neighbours": len(table.starts) // 2 * len(copies),
-        f"{name}.common_neighbours": int(np.count_nonzero(chosen[:, :-1:2] & chosen[:, 1::2])),
+        f"{name}.pairs_in_copies": units * (len(copies) // 2),
+        f"{name}.common_in_copies": int(pairs[IN_COPIES]),
+        f"{name}.pairs_of_neighbours": units // 2 * len(copies),
+        f"{name}.common_neighbours": int(pairs[NEIGHBOURS]),
     }
-    classes = np.minimum(lengths, _LENGTHS)
-    often = chosen.sum(axis=0)
-    for size in range(1, _LENGTHS + 1):
-        these = classes == size
-        counts[f"{name}.of_{size}"] = int(np.count_nonzero(these)) * len(copies)
-        counts[f"{name}.selected_of_{size}"] = int(often[these].sum())
-    counts |= _spread(chosen, table.counts, p, name)
-    return Findings(counts) + breach(
-        f"{name}: a unit is selected in part", batch.rows_of_tokens(partly)
-    )
+    for size, (all_of_size, often) in enumerate(lengths.tolist(), 1):
+        counts[f"{name}.of_{size}"] = all_of_size * len(copies)
+        counts[f"{name}.selected_of_{size}"] = often
+    counts |= _spread(selected, in_row, p, name)
+    return Findings(counts) + breach(f"{name}: a unit is selected in part", partly)
 
 
-def _hits(batch: StoredBatch, table: UnitTable, copies: Int64) -> Int64:
-    """Returns int64[C, U]: how many tokens of each unit a copy selects."""
-    unit = np.zeros(len(batch.ids), np.int64)
-    sizes = np.diff(np.append(table.starts, len(table.candidates)))
-    # Tokens that are in no unit are counted behind the last one.
-    unit[:] = len(sizes)
-    unit[table.candidates] = np.repeat(np.arange(len(sizes)), sizes)
-    own = np.full(batch.copies, -1)
-    own[copies] = np.arange(len(copies))
-    row = np.repeat(np.tile(own, len(batch)), batch.selected.lengths)
-    width = len(sizes) + 1
-    cells = (row * width + unit[batch.flat])[row >= 0]
-    return np.bincount(cells, minlength=len(copies) * width).reshape(-1, width)[:, :-1]
+def _spread(selected: Int64, in_row: Int64, p: float, name: str) -> dict[str, int]:
+    """Sums how far the numbers of selected units are from their means, in units of variance.
 
-
-def _spread(chosen: Bool, in_row: Int64, p: float, name: str) -> dict[str, int]:
-    """Sums how far the numbers of selected units are from their means, in units of variance."""
-    before = np.zeros((len(chosen), chosen.shape[1] + 1), np.int64)
-    np.cumsum(chosen, axis=1, out=before[:, 1:])
-    numbers = np.diff(before[:, offsets_of(in_row)], axis=1)
+    Args:
+      selected: int64[C, R]; units that each copy selects of a row.
+      in_row: int64[R]; units of each row.
+      p: Probability of a unit.
+      name: What the statistics are called.
+    """
     many = in_row >= _MANY
-    excess = numbers[:, many] - in_row[many] * p
+    excess = selected[:, many] - in_row[many] * p
     squares = excess**2 / (in_row[many] * p * (1 - p))
     return {
-        f"{name}.lists": int(np.count_nonzero(many)) * len(chosen),
+        f"{name}.lists": int(np.count_nonzero(many)) * len(selected),
         f"{name}.squares_millionths": int(np.rint(squares * _MILLION).sum()),
     }
 

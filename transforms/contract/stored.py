@@ -280,21 +280,14 @@ def special_tokens(
     ids: Ragged, second_starts: Int64, rules: RowRules, vocabulary: Vocabulary
 ) -> Bool:
     """Returns bool[T]: where the layout puts special tokens, whatever stands there."""
-    layout = rules.layout
-    special = np.zeros(len(ids.values), np.bool_)
-    begins, ends = ids.offsets[:-1], ids.offsets[1:]
-    paired = np.full(len(begins), rules.segments == 2)
-    if rules.min_segments < rules.segments:
-        paired = second_starts < ends - begins
-    borders = [
-        (begins, len(layout.prefix), begins, ends),
-        (ends - len(layout.suffix), len(layout.suffix), begins, ends),
-    ]
-    between = begins + second_starts - len(layout.between)
-    borders.append((between[paired], len(layout.between), begins[paired], ends[paired]))
-    for first, count, low, high in borders:
-        for step in range(count):
-            special[np.minimum(np.maximum(first + step, low), high - 1)] = True
+    from transforms.kernels.rows import mark_special
+
+    layout, special = rules.layout, np.empty(len(ids.values), np.bool_)
+    between = len(layout.between) if rules.segments == 2 else 0
+    sizes = len(layout.prefix), between, len(layout.suffix)
+    optional = rules.min_segments < rules.segments
+    rows = read_only(ids.offsets), read_only(second_starts, np.int64)
+    mark_special(*rows, sizes, optional, special)
     for role in rules.inner_roles:
         special |= ids.values == vocabulary.roles[role]
     return special

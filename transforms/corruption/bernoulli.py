@@ -17,7 +17,6 @@ from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
 from transforms.corruption.budgets import check_rate
 from transforms.corruption.selector import EmptyLists, Selector
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
@@ -60,9 +59,8 @@ class BernoulliUnits(Selector):
         return lengths
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        copies = np.arange(rules.copies)
-        table = UnitTable.of(self.units.marks(batch.examples(rules)), batch.offsets)
-        return examine_bernoulli(batch, table, copies, self.rate, "unit")
+        marks = self.units.marks(batch.examples(rules))
+        return examine_bernoulli(batch, marks, np.arange(rules.copies), self.rate, "unit")
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
@@ -161,8 +159,8 @@ class StagedUnits(Part):
         for name in dict.fromkeys(names.tolist()):
             units, copies = STAGE_UNITS[name], np.flatnonzero(names == name)
             found.append(units.examine(batch, rules, vocabulary))
-            table = UnitTable.of(units.marks(examples), batch.offsets)
-            found.append(examine_bernoulli(batch, table, copies, self.rate, name))
+            marks = units.marks(examples)
+            found.append(examine_bernoulli(batch, marks, copies, self.rate, name))
         return gather(found)
 
     def oracles(

@@ -32,11 +32,14 @@ class EvenIds(Part):
         check_roles(self.exclude)
 
     def choices(self, examples: Examples, vocabulary: Vocabulary) -> tuple[Array, Int64]:
-        return self.allowed(vocabulary).astype(examples.ids.dtype), _EVENLY
+        return self._allowed(vocabulary, examples.ids.dtype.str), _EVENLY
 
     def allowed(self, vocabulary: Vocabulary) -> Int64:
+        return self._allowed(vocabulary, "i8")
+
+    def _allowed(self, vocabulary: Vocabulary, kind: str) -> Array:
         excluded = [vocabulary.roles[role] for role in self.exclude if role in vocabulary.roles]
-        return _all_but(vocabulary.size, (*excluded, *vocabulary.unused))
+        return _all_but(vocabulary.size, (*excluded, *vocabulary.unused), kind)
 
     def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
         found = np.zeros(vocabulary.size, np.int64)
@@ -74,7 +77,7 @@ class UnigramIds(Part):
         if vocabulary.counts is not None:
             return vocabulary.counts.ids
         masks = [vocabulary.roles[role] for role in ("mask",) if role in vocabulary.roles]
-        return _all_but(vocabulary.size, (*masks, *vocabulary.unused))
+        return _all_but(vocabulary.size, (*masks, *vocabulary.unused), "i8")
 
     def weights(self, ids: Array, special: Bool, vocabulary: Vocabulary) -> Int64:
         if vocabulary.counts is None:
@@ -85,7 +88,8 @@ class UnigramIds(Part):
 
 
 @functools.lru_cache(maxsize=8)
-def _all_but(size: int, excluded: tuple[int, ...]) -> Int64:
+def _all_but(size: int, excluded: tuple[int, ...], kind: str) -> Array:
+    """Returns the other ids of a vocabulary, as numbers of a kind."""
     allowed = np.ones(size, np.bool_)
     allowed[list(excluded)] = False
-    return np.flatnonzero(allowed)
+    return np.flatnonzero(allowed).astype(kind)

@@ -5,7 +5,7 @@ import numpy as np
 from schemas.records import Array, Int64
 from transforms.kernels.compiled import compiled
 
-_ONE = np.uint64(1)
+_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 _PAIRS, _FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
 _BYTES, _SUM = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 # Multiplied by a power of two, its six highest bits are another number for each power.
@@ -33,6 +33,24 @@ def empty_set(size: int | np.int64) -> Array:
 def add(numbers: Array, number: int | np.int64) -> None:
     """Adds a number to a set."""
     numbers[number >> 6] |= _ONE << np.uint64(number & 63)
+
+
+@compiled
+def add_range(numbers: Array, begin: np.int64, end: np.int64) -> None:
+    """Adds the numbers in [begin, end) to a set."""
+    if begin == end:
+        return
+    # Bits are set 64 at a time: how many there are cannot be foreseen, so a loop costs more.
+    first, last = begin >> 6, (end - 1) >> 6
+    low = _ALL << np.uint64(begin & 63)
+    high = _ALL >> np.uint64(63 - ((end - 1) & 63))
+    if first == last:
+        numbers[first] |= low & high
+        return
+    numbers[first] |= low
+    for word in range(first + 1, last):
+        numbers[word] = _ALL
+    numbers[last] |= high
 
 
 @compiled

@@ -53,6 +53,32 @@ def gather_ids(rows: Array, firsts: Int64, ids: Array, found: Array) -> None:
 
 
 @compiled
+def find_groups(
+    continues: Bool, begins: Int64, ends: Int64, group_begins: Int64, group_ends: Int64
+) -> None:
+    """Fills in the bytes of the whole group of each token.
+
+    Example, tokens of the bytes [0, 1), [2, 6) and [6, 11), of which the last one continues the
+    group of the second: [0, 1), [2, 11) and [2, 11).
+
+    Args:
+      continues: bool[T]; the token is of the group of the one before it. The first one is not.
+      begins: int64[T].
+      ends: int64[T].
+      group_begins: int64[T]; is filled.
+      group_ends: int64[T]; is filled.
+    """
+    head = 0
+    while head < len(continues):
+        after = head + 1
+        while after < len(continues) and continues[after]:
+            after += 1
+        group_begins[head:after] = begins[head]
+        group_ends[head:after] = max(ends[after - 1], ends[head])
+        head = after
+
+
+@compiled
 def gather_places(
     rows: Array,
     word_begins: Array,

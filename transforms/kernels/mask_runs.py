@@ -6,7 +6,7 @@ Arguments and streams are those of `transforms.kernels.masks`.
 import numpy as np
 
 from schemas.records import Array, Bytes, Int64
-from transforms.kernels.bits import add, empty_set, has, longest_row, take_all
+from transforms.kernels.bits import add, add_range, empty_set, has, longest_row, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 from transforms.kernels.masks import next_in_order, restore
@@ -70,8 +70,7 @@ def select_ngrams(
                     end += 1
                 if not _is_met(chosen, starts, first, end):
                     rest -= starts[end] - starts[first]
-                    for candidate in range(starts[first], starts[end]):
-                        add(chosen, candidate)
+                    add_range(chosen, starts[first], starts[end])
             restore(order, picks, tried)
             total = take_all(chosen, count, candidates, positions, total)
             at += 1

@@ -12,7 +12,7 @@ A copy of a row draws from one stream, whose first draw rounds its budget; see
 import numpy as np
 
 from schemas.records import Array, Bytes, Int64
-from transforms.kernels.bits import add, empty_set, has, longest_row, take_all
+from transforms.kernels.bits import add, add_range, empty_set, has, longest_row, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 from transforms.kernels.units import find_candidates, find_units
@@ -107,8 +107,7 @@ def select_units(
                 size = starts[unit + 1] - starts[unit]
                 if size <= rest:
                     rest -= size
-                    for candidate in range(starts[unit], starts[unit + 1]):
-                        add(chosen, candidate)
+                    add_range(chosen, starts[unit], starts[unit + 1])
             restore(order, picks, tried)
             total = take_all(chosen, count, candidates, positions, total)
             at += 1

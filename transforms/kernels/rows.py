@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from schemas.records import Array, Int64
+from schemas.records import Array, Bool, Int64
 from transforms.kernels.compiled import compiled
 
 
@@ -35,6 +35,36 @@ def mark_segments(offsets: Int64, seconds: Int64, types: Array) -> None:
         own = types[offsets[row] : offsets[row + 1]]
         own[: seconds[row]] = 0
         own[seconds[row] :] = 1
+
+
+@compiled
+def mark_special(
+    offsets: Int64, seconds: Int64, sizes: tuple[int, int, int], optional: bool, special: Bool
+) -> None:
+    """Marks the special tokens of a layout. What would be outside a row is at its border.
+
+    Example, a row of 6 tokens with a second segment from 3 on, and one special token at the begin,
+    one between segments and one at the end: 1 0 1 0 0 1.
+
+    Args:
+      offsets: int64[R + 1].
+      seconds: int64[R]; where the second segment begins in its row.
+      sizes: Special tokens at the begin of rows, before the second segment, and at the end.
+      optional: A row whose second segment would begin at its end has none.
+      special: bool[T]; is filled.
+    """
+    prefix, between, suffix = sizes
+    for row in range(len(offsets) - 1):
+        own = special[offsets[row] : offsets[row + 1]]
+        size = len(own)
+        own[:] = False
+        for token in range(min(prefix, size)):
+            own[token] = True
+        for token in range(max(size - suffix, 0), size):
+            own[token] = True
+        if size > 0 and (not optional or seconds[row] < size):
+            for token in range(seconds[row] - between, seconds[row]):
+                own[min(max(token, 0), size - 1)] = True
 
 
 @compiled

@@ -2,9 +2,21 @@
 
 import numpy as np
 
-from schemas.records import WORD_BEGINS, WORD_INSIDE, Bool, Bytes, Int64
+from schemas.records import WORD_BEGINS, WORD_INSIDE, Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
 from transforms.kernels.words import bytes_in_ranges
+
+
+@compiled
+def _words_begun(marks: Bytes, at: np.int64, begun: np.int64, place: np.int64) -> np.int64:
+    """Returns how many marked words begin up to a byte, from how many do up to another one."""
+    while at < place:
+        at += 1
+        begun += np.int64(marks[at] & WORD_BEGINS)
+    while at > place:
+        begun -= np.int64(marks[at] & WORD_BEGINS)
+        at -= 1
+    return begun
 
 
 @compiled
@@ -23,12 +35,8 @@ def find_word_starts(
         last = np.int64(-1)
         for index in range(counts[sentence]):
             place = min(at[token], np.int64(len(marks) - 1))
-            while cursor < place:
-                cursor += 1
-                begun += np.int64(marks[cursor] & WORD_BEGINS)
-            while cursor > place:
-                begun -= np.int64(marks[cursor] & WORD_BEGINS)
-                cursor -= 1
+            begun = _words_begun(marks, cursor, begun, place)
+            cursor = place
             if continues[token]:
                 found[token] = index == 0
             else:
@@ -36,6 +44,45 @@ def find_word_starts(
                 found[token] = index == 0 or cut or begun != last
                 last = begun
             token += 1
+
+
+@compiled
+def gather_word_starts(
+    words: tuple[Array, Array, Int64],
+    table: tuple[Int64, Array, Bool, Bool],
+    marks: Bytes,
+    found: Bool,
+) -> None:
+    """Does what `find_word_starts` does, for the tokens of words that a table has.
+
+    Where these tokens are is not written down, which takes longer than to find it.
+
+    Args:
+      words: int32[W], their rows in the table; int32[W], their first bytes; and int64[S + 1], the
+        first word of each sentence.
+      table: int64[R + 1], the first token of each row; and of the tokens of all rows `byte_starts`,
+        `may_begin_word` and `continues_group`, see `transforms.tokens.word_encoder.Pieces`.
+      marks: uint8[N]; see `ShardText.word_marks`. Empty if no byte is marked.
+      found: bool[T]; is filled.
+    """
+    rows, begins, offsets = words
+    firsts, starts, may_begin, continues = table
+    token, cursor, begun = 0, np.int64(-1), np.int64(0)
+    for sentence in range(len(offsets) - 1):
+        last, first = np.int64(-1), True
+        for word in range(offsets[sentence], offsets[sentence + 1]):
+            row, begin = rows[word], np.int64(begins[word])
+            for piece in range(firsts[row], firsts[row + 1]):
+                place = min(begin + starts[piece], np.int64(len(marks) - 1))
+                begun = _words_begun(marks, cursor, begun, place)
+                cursor = place
+                if continues[piece]:
+                    found[token] = first
+                else:
+                    cut = may_begin[piece] and (place < 0 or marks[place] & WORD_INSIDE == 0)
+                    found[token] = first or cut or begun != last
+                    last = begun
+                token, first = token + 1, False
 
 
 @compiled

@@ -78,9 +78,8 @@ def annotate_words(text: ShardText, segmenter: Segmenter) -> ShardText:
       scripts ("T恤") the authors join only the non-initial ideographs; here it is one whole word.
     """
     marks = np.zeros(len(text.data), np.uint8)
-    segment = load_segmenter(segmenter)
     for low, high in chinese_runs(text.data):
-        _mark(text.data[low:high], marks[low:high], segment)
+        _mark(text.data[low:high], marks[low:high], load_segmenter(segmenter))
     return dataclasses.replace(text, word_marks=marks)
 
 
@@ -90,7 +89,7 @@ def chinese_runs(data: Bytes) -> list[tuple[int, int]]:
     >>> chinese_runs(np.frombuffer("ab\n电影\ncd\n".encode(), np.uint8))
     [(3, 10)]
     """
-    if not len(data):
+    if data.max(initial=0) < FIRST_LEAD:
         return []
     lines = np.concatenate([[0], np.flatnonzero(data == ord("\n")) + 1])
     # A line is Chinese if its largest byte may begin an ideograph; runs begin and end at changes.

@@ -8,7 +8,6 @@ import numpy as np
 from schemas.records import Array, Bool, ByteSpans, CodedSpans, EntitySpans, Int64
 from transforms.annotate.annotations import project_codes, project_entities, project_spans
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.tokens.whole_words import head_of_group
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,9 +100,8 @@ def _group_ranges(continues: Bool, begins: Int64, ends: Int64) -> tuple[Int64, I
     >>> groups[0].tolist(), groups[1].tolist()
     ([0, 2, 2], [1, 11, 11])
     """
-    if not continues.any():
-        return begins, ends
-    head = head_of_group(continues)
-    group = np.cumsum(~continues) - 1
-    last = np.append(np.flatnonzero(~continues)[1:], len(continues)) - 1
-    return begins[head], np.maximum(ends[last[group]], ends[head])
+    from transforms.kernels.gathered_tokens import find_groups
+
+    found = np.empty_like(begins), np.empty_like(ends)
+    find_groups(continues, begins, ends, *found)
+    return found

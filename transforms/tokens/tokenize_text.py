@@ -146,8 +146,11 @@ class TextEncoder:
         counts, unsafe = table.count(words)
         total = int(counts.sum())
         encoded = EncodedBlock(table.ids(words, total), counts)
-        if not self._needs_ids_only(block):
+        if block.spans or self._capitals:
             encoded = self._annotated(encoded, block, table.places(words, total))
+        elif block.marks is not None:
+            starts = table.word_starts(words, total, block.marks)
+            encoded = dataclasses.replace(encoded, word_starts=starts)
         # Sentences with a word that cannot be encoded alone are encoded as a whole.
         if unsafe.any():
             which = np.flatnonzero(unsafe)

@@ -35,29 +35,3 @@ def word_starts(
     marks = np.require(marks, np.uint8, "W")
     find_word_starts(may_begin_word, continues, at, counts, marks, starts)
     return starts
-
-
-def _heads(later: Int64) -> Int64:
-    """Returns int64[J]: the first token of the group of each token that continues one.
-
-    Tokens 3, 4 and 7 continue a group: 3 and 4 that of token 2, and 7 that of token 6.
-
-    >>> _heads(np.array([3, 4, 7])).tolist()
-    [2, 2, 6]
-
-    Args:
-      later: int64[J]; ascending. Token 0 is not among them.
-    """
-    first = np.flatnonzero(np.diff(later, prepend=-1) != 1)
-    return np.repeat(later[first] - 1, np.diff(first, append=len(later)))
-
-
-def head_of_group(continues: Bool) -> Int64:
-    """Returns int64[T]: the first token of the group of each token.
-
-    >>> head_of_group(np.array([False, False, True, True, False])).tolist()
-    [0, 1, 1, 1, 4]
-    """
-    head, later = np.arange(len(continues)), np.flatnonzero(continues)
-    head[later] = _heads(later)
-    return head

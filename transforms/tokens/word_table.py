@@ -185,6 +185,23 @@ class WordTable:
         gather_ids(found.rows, self._firsts.values, self._ids.values, ids)
         return ids
 
+    def word_starts(self, found: FoundWords, total: int, marks: Bytes) -> Bool:
+        """Returns bool[T]: which tokens of these words, which are so many, begin a whole word.
+
+        Args:
+          found: The words.
+          total: Tokens of all of them.
+          marks: uint8[N]; see `ShardText.word_marks`.
+        """
+        from transforms.kernels.word_marks import gather_word_starts
+
+        starts = np.empty(total, np.bool_)
+        may_begin, continues = self._flags
+        table = self._firsts.values, self._edges[0].values, may_begin.values, continues.values
+        marks = np.require(marks if marks.any() else marks[:0], np.uint8, "W")
+        gather_word_starts((found.rows, found.begins, found.offsets), table, marks, starts)
+        return starts
+
     def places(self, found: FoundWords, total: int) -> Places:
         """Returns where the tokens of these words are in the block."""
         from transforms.kernels.gathered_tokens import gather_places

@@ -14,6 +14,7 @@ from schemas.records import Bool, Examples, ShardId
 from tests.oracles.draws import HALF, RowDraws
 from tests.oracles.spans import selected_units, units_of
 from tests.oracles.streams import batch_of, examples_of, select_once
+from tests.oracles.unit_table import UnitTable
 from tests.support.synthetic_builds import (
     build_batches,
     build_folder,
@@ -28,7 +29,6 @@ from transforms.checks.bernoulli import bernoulli_oracles
 from transforms.contract.axes import Copies, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
-from transforms.contract.unit_table import UnitTable
 from transforms.corruption.bernoulli import STAGE_UNITS, BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import BudgetedUnits

@@ -18,7 +18,13 @@ from schemas.records import Array
 from tests.support.loops import both_ways
 from transforms.arrays.ragged import offsets_of, read_only
 from transforms.arrays.spans import PERMUTATIONS
-from transforms.kernels import stored_lists, stored_runs, stored_sample, stored_words
+from transforms.kernels import (
+    stored_lists,
+    stored_runs,
+    stored_sample,
+    stored_units,
+    stored_words,
+)
 
 Loop = Callable[..., Any]
 IDS = read_only(np.array([1, 5, 6, 7, 1, 8, 1, 1, 9, 10, 1], np.uint16))
@@ -210,3 +216,23 @@ def test_orders_of_trigrams_are_counted(count: Loop) -> None:
     assert changed == 3 + 1 + 2
     assert counts.tolist() == [1, 0, 1, 0, 1, 0]
     assert wrong.tolist() == [[False, True], [True, False]]
+
+
+@pytest.mark.parametrize("count", both_ways(stored_units.count_units))
+def test_units_are_counted_that_are_selected_on_their_own(count: Loop) -> None:
+    # Units at 1, 2-3 and 5 of the first row, and at 1-2 of the second: pairs 0 1 and 2 3.
+    marks = np.array([0, 2, 2, 1, 0, 2, 0, 0, 2, 1, 0], np.uint8)
+    given = lists([1, 2, 3], [2, 3, 5], [5, 9], [1, 2], [1, 2], [1])
+    sizes, pairs = np.zeros((2, 2), np.int64), np.zeros(2, np.int64)
+    in_row, selected = np.zeros(2, np.int64), np.zeros((3, 2), np.int64)
+    wrong = np.ones(2, np.bool_)
+    copies = 3, read_only(np.arange(3))
+    count(given, (read_only(marks), OFFSETS), copies, sizes, pairs, (in_row, selected), wrong)
+    assert in_row.tolist() == [3, 1]
+    assert selected.tolist() == [[2, 1], [2, 1], [1, 0]]
+    # Two units of a token, selected three times, and two of two tokens, four times.
+    assert sizes.tolist() == [[2, 3], [2, 4]]
+    # Both of the first two copies have 2-3 and the last unit. 1 and 2-3 are selected together by
+    # the first copy, and by the second one 5 and the last unit, which is in another row.
+    assert pairs.tolist() == [2, 2]
+    assert wrong.tolist() == [False, True]

@@ -98,6 +98,21 @@ def test_word_starts(find_word_starts: Callable[..., Any]) -> None:
     assert found.tolist() == [True, False, True, True]
 
 
+@pytest.mark.parametrize("gather_word_starts", both("gather_word_starts"))
+def test_word_starts_of_words_in_a_table(gather_word_starts: Callable[..., Any]) -> None:
+    # ds, ##d, 版 and 本, then "a" "##b" twice, once as a sentence: rows 0 1 2 | 3 | 3.
+    words = np.array([0, 1, 2, 3, 3], np.int32), np.array([0, 3, 6, 9, 11], np.int32)
+    table = np.array([0, 2, 3, 4, 6]), np.array([0, 2, 0, 0, 0, 1], np.int32)
+    flags = np.array([1, 0, 1, 1, 1, 0], np.bool_), np.array([0, 1, 0, 0, 0, 1], np.bool_)
+    marks, found = np.array([0, 0, 1, 2, 0, 0, 1, *6 * [0]], np.uint8), np.zeros(8, np.bool_)
+    gather_word_starts((*words, np.array([0, 4, 5])), (*table, *flags), marks, found)
+    assert found.tolist() == [True, False, True, True, True, False, True, False]
+    # Without a mark, words begin where the pre-tokenizer cuts and where sentences do.
+    never = np.zeros(6, np.bool_), flags[1]
+    gather_word_starts((*words, np.array([0, 4, 5])), (*table, *never), marks[:0], found)
+    assert found.tolist() == [True, False, False, False, False, False, True, False]
+
+
 @pytest.mark.parametrize("mark_words", both("mark_words"))
 def test_marks(mark_words: Callable[..., Any]) -> None:
     marks = np.zeros(11, np.uint8)
