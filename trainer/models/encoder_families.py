@@ -16,6 +16,7 @@ from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import BIDIRECTIONAL, STRUCTURED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class EncoderFamily(Architecture, BidirectionalFamily):
     """
 
     subfolder: ClassVar[str] = ""
+    attention = BIDIRECTIONAL, STRUCTURED
 
     masked_lm: str
     pairs: str | None

@@ -12,10 +12,12 @@ from torch import Tensor
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
 from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.modes import mode_ranges, mode_types
 from transforms.arrays.ragged import copy_ranges, positions_in_row, read_only, row_numbers
 
 Batch = Mapping[str, Tensor]
 """Tensors by name; the names are those of Hugging Face where it has them."""
+PIECES, VISIBLE = "pieces", "visible_ranges"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class BatchLayout:
 
     Every batch holds, besides what the layouts say:
       next_sentence_label or the like, see `pair_label`: int64[S]; -100 where there is no row, and
-        where the pair's relation is not to be predicted.
+        where the pair's relation is not to be predicted, of the pair or in this mode of attention.
       row_ids: int64[S]; number of the row in its split, -1 where there is none.
       num_tokens: int64[]; tokens of rows, without padding.
 
@@ -102,7 +104,9 @@ class BatchLayout:
         found["num_tokens"] = np.array(len(masked.seen))
         labels = masked.rows.pair_label
         if self.pair_label is not None and labels is not None:
-            found[self.pair_label] = filled(labels, self.sequences, IGNORED)
+            learned = masked.mode is None or masked.mode.pairs
+            values = labels if learned else labels[:0]
+            found[self.pair_label] = filled(values, self.sequences, IGNORED)
         for part in parts:
             found.update(self._added(part, masked))
         return {name: torch.from_numpy(array) for name, array in found.items()}
@@ -127,6 +131,11 @@ class Packed(BatchLayout):
         are kept apart, then padding, then empty ones at T. Positions begin at 0 in each.
       target_positions: int64[M]; places where something is predicted; 0 where `labels` are ignored.
       labels: int64[M]; the ids predicted there: the original ones, or the next ones; then -100.
+
+    In a mode of attention in which tokens do not see all of their row:
+      pieces: int64[1, T]; the segment of each token, from 0.
+      visible_ranges: int64[2, 2, 2]; the least and the greatest distance to those tokens of a
+        segment that the tokens of a segment see, negative before them.
 
     Attributes:
       tokens: T.
@@ -162,10 +171,15 @@ class Packed(BatchLayout):
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         borders = sequence_borders(masked.borders, self.tokens, self.longest, self.sequences)
+        types, mode = masked.rows.token_types, masked.mode
+        sight: dict[str, Array] = {}
+        if mode is not None and not mode.all_seen:
+            sight = {PIECES: filled(types, self.tokens, 0)[None], VISIBLE: mode_ranges(mode)}
         return {
+            **sight,
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": _positions(borders)[None],
-            "token_type_ids": filled(masked.rows.token_types, self.tokens, 0)[None],
+            "token_type_ids": filled(mode_types(types, mode), self.tokens, 0)[None],
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
             "labels": filled(masked.labels, self.targets, IGNORED),
