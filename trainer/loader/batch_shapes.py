@@ -21,7 +21,7 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     BIDIRECTIONAL: LAYOUTS,
     CAUSAL: (*LAYOUTS, "lanes"),
     TWO_STREAM: ("lanes",),
-    STRUCTURED: ("packed",),
+    STRUCTURED: LAYOUTS,
 }
 """Layouts of batches, by the attention of the recipe."""
 

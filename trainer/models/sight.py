@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from trainer.models.attention import Lines, Sight
-from trainer.rows.layouts import PIECES, VISIBLE, Batch
+from trainer.rows.layouts import Batch
+from trainer.rows.modes import PIECES, VISIBLE
 
 _BLOCK = 128
 """Tokens of a block, as the kernels of flex attention have them."""

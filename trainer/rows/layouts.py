@@ -12,12 +12,11 @@ from torch import Tensor
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
 from trainer.rows.masked_rows import MaskedRows
-from trainer.rows.modes import mode_ranges, mode_types
+from trainer.rows.modes import mode_arrays
 from transforms.arrays.ragged import copy_ranges, positions_in_row, read_only, row_numbers
 
 Batch = Mapping[str, Tensor]
 """Tensors by name; the names are those of Hugging Face where it has them."""
-PIECES, VISIBLE = "pieces", "visible_ranges"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +55,11 @@ class BatchLayout:
         where the pair's relation is not to be predicted, of the pair or in this mode of attention.
       row_ids: int64[S]; number of the row in its split, -1 where there is none.
       num_tokens: int64[]; tokens of rows, without padding.
+
+    In a mode of attention in which tokens do not see all of their row:
+      pieces: int64, as the token types; the segment of each token, from 0.
+      visible_ranges: int64[2, 2, 2]; least and greatest distance from a token of the first segment
+        named to those tokens of the second that it sees, negative before it.
 
     Attributes:
       rows: Maximum rows.
@@ -132,11 +136,6 @@ class Packed(BatchLayout):
       target_positions: int64[M]; places where something is predicted; 0 where `labels` are ignored.
       labels: int64[M]; the ids predicted there: the original ones, or the next ones; then -100.
 
-    In a mode of attention in which tokens do not see all of their row:
-      pieces: int64[1, T]; the segment of each token, from 0.
-      visible_ranges: int64[2, 2, 2]; the least and the greatest distance to those tokens of a
-        segment that the tokens of a segment see, negative before them.
-
     Attributes:
       tokens: T.
       targets: M.
@@ -171,15 +170,12 @@ class Packed(BatchLayout):
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         borders = sequence_borders(masked.borders, self.tokens, self.longest, self.sequences)
+
         types, mode = masked.rows.token_types, masked.mode
-        sight: dict[str, Array] = {}
-        if mode is not None and not mode.all_seen:
-            sight = {PIECES: filled(types, self.tokens, 0)[None], VISIBLE: mode_ranges(mode)}
         return {
-            **sight,
+            **mode_arrays(types, mode, lambda values: filled(values, self.tokens, 0)[None]),
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": _positions(borders)[None],
-            "token_type_ids": filled(mode_types(types, mode), self.tokens, 0)[None],
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
             "labels": filled(masked.labels, self.targets, IGNORED),
@@ -220,10 +216,11 @@ class Padded(BatchLayout):
         labels = np.full(len(masked.seen), IGNORED, np.int64)
         labels[masked.targets] = masked.labels
         shape, lines = (self.rows, self.longest), np.arange(len(offsets) - 1)
+        laid_out = functools.partial(on_lines, shape, lines, offsets, filler=0)
         return {
+            **mode_arrays(masked.rows.token_types, masked.mode, laid_out),
             "input_ids": on_lines(shape, lines, offsets, masked.seen, self.pad),
             "attention_mask": (np.arange(self.longest) < lengths[:, None]).astype(np.int64),
-            "token_type_ids": on_lines(shape, lines, offsets, masked.rows.token_types, 0),
             "labels": on_lines(shape, lines, offsets, labels, IGNORED),
         }
 

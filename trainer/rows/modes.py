@@ -1,7 +1,7 @@
 """Modes of attention: which one the rows of a step are seen in, and what a batch holds of it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -38,6 +38,26 @@ def mode_named(modes: Sequence[Mode], name: str) -> Mode:
 def mode_types(types: Array, mode: Mode | None) -> Array:
     """Returns int8[T]: the token types of a mode, from segments, 0 or 1."""
     return types if mode is None else np.array(mode.types, np.int8)[types]
+
+
+PIECES, VISIBLE = "pieces", "visible_ranges"
+"""What batches of a mode hold besides, unless all is seen."""
+
+
+def mode_arrays(
+    types: Array, mode: Mode | None, laid_out: Callable[[Array], Int64]
+) -> dict[str, Array]:
+    """Returns the token types of a batch, and what tokens see if they do not see all of their row.
+
+    Args:
+      types: int8[T]; segments, 0 or 1.
+      mode: Of the batch, if there are several.
+      laid_out: Lays out values of tokens as the layout has them.
+    """
+    found: dict[str, Array] = {"token_type_ids": laid_out(mode_types(types, mode))}
+    if mode is None or mode.all_seen:
+        return found
+    return {**found, PIECES: laid_out(types), VISIBLE: mode_ranges(mode)}
 
 
 def mode_ranges(mode: Mode) -> Int64:
