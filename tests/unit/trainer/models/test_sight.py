@@ -1,5 +1,6 @@
 """Masks of modes of attention: literal ones, those of a slow oracle, and models under them."""
 
+import dataclasses
 import functools
 import itertools
 import json
@@ -14,9 +15,10 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 
 from tests.oracles.modes import visible, visible_count
-from tests.support.sample_builds import corpus
+from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.attention import packed_attention
@@ -27,6 +29,7 @@ from trainer.rows.layouts import Batch
 from trainer.rows.modes import mode_ranges
 from trainer.seeding import seed_torch
 from trainer.tasks.losses import mean_losses
+from transforms.build.corpus import Corpus
 from transforms.objectives import OBJECTIVES
 
 MODES = {mode.name: mode for mode in OBJECTIVES["unilm"].modes}
@@ -168,31 +171,24 @@ def test_gradients_are_those_of_softmax_over_what_is_seen(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [functools.partial(dense_sight, longest=200), flex_sight])
-def test_one_graph_is_for_all_modes(kind: Any) -> None:
-    torch.compiler.reset()
-    graphs = []
-
-    def backend(graph: Any, _inputs: Any) -> Any:
-        graphs.append(graph)
-        return graph
-
-    def both(pieces: Tensor, ranges: Tensor, borders: Tensor, *inputs: Tensor) -> Tensor:
-        return attended(kind(pieces, ranges, borders), [*inputs])
-
-    compiled = torch.compile(both, backend=backend, fullgraph=True, dynamic=False)
-    inputs = inputs_for(sum(map(sum, LONG)))
-    for name in MODES:
-        found = compiled(pieces_of(LONG), ranges_of(name), borders_of(LONG, 3), *inputs)
-        torch.testing.assert_close(found, slow_attention(inputs, slow_mask(name, LONG)))
-    assert len(graphs) == 1
+LENGTH = 48
+Built = tuple[Corpus, dict[str, Batch]]
 
 
 @functools.cache
+def built() -> Built:
+    """A build of short rows of made-up text, and its first batch in each mode."""
+    recipe = dataclasses.replace(OBJECTIVES["unilm"], max_seq_length=LENGTH, copies=1)
+    fields: dict[str, Any] = {"batch_tokens": 400, "checksums": False, "shuffle": False}
+    with tempfile.TemporaryDirectory() as folder:
+        build_folder(Path(folder, "build"), recipe, documents=40)
+        rows = open_local_corpus(Path(folder, "build"))
+        return rows, {name: next(iter(ArrowBatches(rows, mode=name, **fields))) for name in MODES}
+
+
 def batch_in(name: str) -> Batch:
-    """Packed rows of the sample, and padding, in a mode."""
-    fields: dict[str, Any] = {"batch_tokens": 1500, "checksums": False, "shuffle": False}
-    return next(iter(ArrowBatches(corpus("unilm"), mode=name, **fields)))
+    """Packed rows, and padding, in a mode."""
+    return built()[1][name]
 
 
 @functools.cache
@@ -213,7 +209,7 @@ def model() -> Encoder:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.json")
         path.write_text(json.dumps(fields), "utf-8")
-        made: Encoder = load_model(str(path), [open_local_corpus(corpus("unilm"))], 512)
+        made: Encoder = load_model(str(path), [built()[0]], LENGTH)
     return made.double()
 
 
@@ -301,8 +297,30 @@ def test_pairs_are_learned_in_the_bidirectional_mode_alone(name: str) -> None:
 
 
 def test_a_sight_is_for_batches_that_need_one() -> None:
-    assert sight_of(batch_in("bidirectional"), 512) == {}
-    assert isinstance(sight_of(batch_in("left_to_right"), 512)["sight"], DenseSight)
+    assert sight_of(batch_in("bidirectional"), LENGTH) == {}
+    assert isinstance(sight_of(batch_in("left_to_right"), LENGTH)["sight"], DenseSight)
+
+
+def blocks_of(batch: Batch, _longest: int) -> dict[str, FlexSight]:
+    """What a GPU would be given; that works on a CPU too, but for gradients."""
+    if "pieces" not in batch:
+        return {}
+    given = batch["pieces"][0], batch["visible_ranges"], batch["cu_seqlens"]
+    return {"sight": flex_sight(*given)}
+
+
+@pytest.mark.parametrize("kind", [sight_of, blocks_of])
+@torch.no_grad()
+def test_two_graphs_are_for_all_modes(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for the mode in which all is seen, and one for all others, with either kind of mask."""
+    expected = {name: model()(batch_in(name))["mlm"].loss for name in MODES}
+    monkeypatch.setattr("trainer.models.encoder.sight_of", kind)
+    torch.compiler.reset()
+    counter = CompileCounter()
+    compiled = torch.compile(model(), backend=counter, fullgraph=True, dynamic=False)
+    for name in MODES:
+        torch.testing.assert_close(compiled(batch_in(name))["mlm"].loss, expected[name])
+    assert counter.frame_count == 2
 
 
 def test_a_saved_model_has_all_token_types(tmp_path: Path) -> None:
