@@ -51,11 +51,12 @@ def with_objective(
             f"--objective {name}: the rows of {corpus.folder} are made for {built.name} alone; "
             f"build {_unmasked()}, whose rows are for any objective that masks"
         )
-    if objective.modes and built.segments != objective.segments:
+    if not _takes_modes(objective, built):
+        rows = "are dialogues" if built.segment.dialogue else f"have {built.segments}"
         raise UsageError(
             f"--objective {name} has modes of attention for rows of {objective.segments} segments, "
-            f"and the rows of {corpus.folder} have {built.segments}: build {objective.name} or "
-            f"another recipe of pairs; these rows are enough for {', '.join(_fitting(built))}"
+            f"and the rows of {corpus.folder} {rows}: build {objective.name} or another recipe of "
+            f"pairs; these rows are enough for {', '.join(_fitting(built))}"
         )
     if lacking := sorted(_needs(objective) - _known(built)):
         raise UsageError(
@@ -115,10 +116,14 @@ def _fitting(built: Recipe) -> list[str]:
     return [
         name
         for name, each in OBJECTIVES.items()
-        if _masks(each)
-        and _needs(each) <= known
-        and (not each.modes or each.segments == built.segments)
+        if _masks(each) and _needs(each) <= known and _takes_modes(each, built)
     ]
+
+
+def _takes_modes(objective: Recipe, built: Recipe) -> bool:
+    """Returns whether the rows of a recipe can be seen in the modes of an objective, if any."""
+    fits = built.segments == objective.segments and not built.segment.dialogue
+    return fits or not objective.modes
 
 
 def _masks(recipe: Recipe) -> bool:

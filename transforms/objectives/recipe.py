@@ -264,6 +264,11 @@ class Recipe:
         if self.modes and (other or not self.corrupt):
             what = f"{other[0]} has an attention of its own" if other else "nothing is masked"
             raise ValueError(f"modes of attention are for masked rows, and in {self.name} {what}")
+        if self.modes and self.segment.dialogue:
+            raise ValueError(
+                f"modes of attention are for segments, and rows of {self.name} are dialogues; "
+                f"leave modes out, or take another segment than {type(self.segment).__name__}"
+            )
         if self.modes and self.layout.own_types:
             raise ValueError(
                 f"layout.own_types must be empty for {self.name}, whose modes say all token types, "

@@ -182,6 +182,7 @@ def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -
             "{folder} have 1: build unilm or another recipe of pairs; these rows are enough for "
             "bert, ",
         ),
+        ("ernie1-dlm", "unilm", {}, "the rows of {folder} are dialogues: build unilm or another"),
         ("bert", "unilm", {"modes.0.share": "-1"}, "modes.0.share: share must be at least 0"),
     ],
 )

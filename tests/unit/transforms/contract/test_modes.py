@@ -55,6 +55,7 @@ def test_fields_are_checked(fields: dict[str, Any], said: str) -> None:
         ("roberta", UNILM.modes, "are for rows of 2 segments, and these have 1"),
         ("bert", UNILM.modes[:1] * 2, "two modes have the same name: bidirectional, bidirectional"),
         ("bert", (Mode(name="a", share=0),), "the share of one mode at least must be above 0: a"),
+        ("ernie1-dlm", UNILM.modes, "for segments, and rows of ernie1-dlm are dialogues; leave"),
         ("xlnet", UNILM.modes, "and in xlnet PermutedTokens has an attention of its own"),
     ],
 )
