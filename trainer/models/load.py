@@ -170,11 +170,11 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
             "without pairs"
         )
-    if segments is not None and segments < recipe.token_types:
+    # A model with weights is given those that it lacks.
+    if segments is not None and segments < recipe.token_types and not os.path.isdir(name):
         raise UsageError(
             f"--model {name} has type_vocab_size {segments}, the modes of attention of "
-            f"{corpus.folder} ({recipe.name}) need {recipe.token_types}; name a configuration with "
-            "as many, or one of the models that are known by name"
+            f"{corpus.folder} ({recipe.name}) need {recipe.token_types}; set it to as many"
         )
 
 

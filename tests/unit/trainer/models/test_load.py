@@ -333,6 +333,20 @@ def test_a_model_without_the_token_types_of_modes_is_refused(tmp_path: Path) -> 
         load_model("electra-small", [in_modes()], 128)
 
 
+def test_a_saved_model_is_given_the_token_types_of_modes(tmp_path: Path) -> None:
+    saved = load_model(config_of(tmp_path, type_vocab_size=2), [opened(PAIRS)], 128)
+    saved.save_pretrained(tmp_path / "saved")
+    loaded = load_model(str(tmp_path / "saved"), [in_modes()], 128)
+    assert "token types 2 to 5 begin as copies of 0 and 1" in loaded.notice
+    assert loaded.hf.config.type_vocab_size == 6
+    old, new = (each.hf.bert.embeddings.token_type_embeddings.weight for each in (saved, loaded))
+    assert torch.equal(new, old[[0, 1, 0, 0, 0, 1]])
+    loaded.save_pretrained(tmp_path / "again")
+    again = load_model(str(tmp_path / "again"), [in_modes()], 128)
+    assert "token types" not in again.notice
+    assert torch.equal(again.hf.bert.embeddings.token_type_embeddings.weight, new)
+
+
 def test_a_causal_model_is_not_for_two_streams() -> None:
     with pytest.raises(UsageError, match=r"need two_stream attention; train a model of type xlnet"):
         load_model("gpt-tiny", [permuted()], 17)
