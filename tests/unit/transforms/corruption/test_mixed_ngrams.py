@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.manifest import add_up
@@ -50,6 +50,7 @@ ROW = st.lists(st.integers(0, 15), min_size=1, max_size=3).map(
 )
 
 
+@settings(max_examples=50)
 @given(
     rows=st.lists(ROW, min_size=1, max_size=6),
     rate=st.sampled_from([0.05, 0.15, 0.5, 0.9]),
