@@ -173,6 +173,7 @@ def _peer(
     attention = corpus.recipe.attention
     name, options = {
         "bidirectional": ("DataCollatorForLanguageModeling", {}),
+        "structured": ("DataCollatorForLanguageModeling", {}),
         "causal": ("DataCollatorForLanguageModeling", {"mlm": False}),
         "two_stream": ("DataCollatorForPermutationLanguageModeling", {}),
     }[attention]

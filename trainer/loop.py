@@ -72,10 +72,11 @@ class Loop:
         with Prefetch(wanted) as stream:
             for step in range(begin, end):
                 taken = list(itertools.islice(stream, self.accumulation))
-                member = taken[-1][1].get("objective", "")
-                self._step(step, [batch for batch, _ in taken], member)
+                state = taken[-1][1]
+                whose = "/".join(state[name] for name in ("objective", "mode") if name in state)
+                self._step(step, [batch for batch, _ in taken], whose)
                 self.meter.step()
-                yield step + 1, taken[-1][1], stream.waited
+                yield step + 1, state, stream.waited
 
     def _stream(self) -> Iterator[tuple[Batch, State]]:
         """Yields this process's batches, epoch after epoch, and the loader's state after each."""
@@ -85,7 +86,7 @@ class Loop:
                 ready = {n: t.pin_memory() for n, t in batch.items()} if pinned else batch
                 yield ready, self.batches.state_dict()
 
-    def _step(self, step: int, batches: Sequence[Batch], member: str) -> None:
+    def _step(self, step: int, batches: Sequence[Batch], whose: str) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step)
         self.meter.sums.tokens += sum(int(batch["num_tokens"]) for batch in batches)
@@ -106,7 +107,7 @@ class Loop:
                 loss = total_loss(terms, totals)
                 # DistributedDataParallel takes the mean over processes; this makes it the sum.
                 (loss * self.processes.size).backward()
-            self.meter.sums.add(terms, counts[number], member)
+            self.meter.sums.add(terms, counts[number], whose)
         self._update()
 
     def _totals(self, counts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from trainer.processes import Processes
 from trainer.tasks.losses import LossTerm
 
 _Key = tuple[str, str]
-"""What the figures of a mixture's member begin with, or "", and a name."""
+"""What the figures of a mixture's member or of a mode begin with, or "", and a name."""
 
 
 class Sums:
@@ -34,16 +34,16 @@ class Sums:
         self.tokens = self.slots = 0
 
     def add(
-        self, terms: Mapping[str, LossTerm], counts: Mapping[str, Tensor], member: str = ""
+        self, terms: Mapping[str, LossTerm], counts: Mapping[str, Tensor], whose: str = ""
     ) -> None:
         """Adds a batch.
 
         Args:
           terms: What `TrainableModel.forward` returned.
           counts: What `TrainableModel.counts` returned for the same batch.
-          member: Of the mixture, if it is of one.
+          whose: The member of a mixture and the mode of attention that it is of, if there are any.
         """
-        whose = f"{member}/" if member else ""
+        whose = f"{whose}/" if whose else ""
         self._batches[whose] = self._batches.get(whose, 0) + 1
         for name, term in terms.items():
             key = whose, name
@@ -56,8 +56,9 @@ class Sums:
     def means(self, processes: Processes) -> tuple[dict[str, float], dict[str, int], int]:
         """Returns losses, accuracies and rates, predictions, and tokens, of all processes.
 
-        Names of a mixture's figures begin with the member, as in "albert/loss_mlm". The total loss
-        of a mixture is the mean of its members', weighted by their batches.
+        Names of a mixture's figures begin with the member, as in "albert/loss_mlm", and those of
+        modes of attention with the mode. The total loss is then the mean of all members and modes,
+        weighted by their batches.
         """
         names = list(self._sums)
         rows = [*self._sums.values(), *self._rates.values()]

@@ -14,6 +14,7 @@ from trainer.loader.open_corpus import shard_problem
 from trainer.loader.training_data import TrainingData, has_rows
 from trainer.options import TrainOptions
 from trainer.processes import Processes
+from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import SCHEDULES
 
 
@@ -75,13 +76,14 @@ def open_loaders(
 ) -> dict[str, ArrowBatches]:
     """Opens a split of every member that has rows in it, by the members' names.
 
-    For evaluation the rows come in their order, with their stored masks. Lanes are shared out to as
+    For evaluation the rows come in their order, with their stored masks, and once in each mode of
+    attention if there are several, by the names of members and modes. Lanes are shared out to as
     many batches as in training, so that they are the same for any number of processes.
     """
     training = split == "train"
     step = options.batches_per_step if training or layout == "lanes" else processes.size
     return {
-        name: ArrowBatches(
+        "/".join(filter(None, (name, mode))): ArrowBatches(
             corpus,
             split=split,
             batch_tokens=options.batch_tokens or 0,
@@ -95,10 +97,18 @@ def open_loaders(
             lanes=options.lanes if training else None,
             checksums=False,
             member=number if data.mixed else None,
+            mode=mode,
         )
         for number, (name, corpus) in enumerate(data.corpora.items())
         if has_rows(corpus, split)
+        for mode in _modes(corpus, training=training)
     }
+
+
+def _modes(corpus: Corpus, *, training: bool) -> list[str | None]:
+    """Returns the modes of attention that rows are shown in, None for the one that is drawn."""
+    shown: list[str | None] = [mode.name for mode in corpus.recipe.modes if mode.share]
+    return [None] if training or not shown else shown
 
 
 def scheduled(

@@ -178,11 +178,11 @@ def _loop(
     groups = parameter_groups(plain, options.weight_decay)
     model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
     if processes.size > 1:
-        # A step of a mixture leaves the heads of other members without a gradient.
+        # A step may leave heads without a gradient: those of other members, or that of pairs.
         model = DistributedDataParallel(
             model,
             broadcast_buffers=False,
-            find_unused_parameters=isinstance(batches, MixedBatches),
+            find_unused_parameters=batches.tasks_vary,
         )
     return Loop(
         model=model,

@@ -56,7 +56,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
             {"path": path, "value": value, "meaning": _meaning(recipe, path)}
             for path, value in recipe.parity
         ],
-        "parts": [_part(type(part)) for part in recipe.parts],
+        "parts": [_part(kind) for kind in dict.fromkeys(map(type, recipe.parts))],
     }
 
 

@@ -23,10 +23,14 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.attention import packed_attention, rectangular_attention
 from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
+from trainer.models.sight import dense_sight, flex_sight
 from trainer.optim import adamw, parameter_groups
 from trainer.rows.layouts import Batch
+from trainer.rows.modes import mode_ranges
 from trainer.seeding import seed_torch
 from trainer.tasks.losses import mean_losses
+from transforms.contract.modes import Mode
+from transforms.objectives import OBJECTIVES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -72,6 +76,36 @@ def test_the_kernel_is_the_rectangular_attention(lengths: list[int], *, causal: 
     for ours, theirs in zip(found, expected, strict=True):
         assert bool(ours.isfinite().all())
         # bfloat16 keeps 8 bits: an error of 2**-8 of each number, and several of them add up.
+        assert float((ours - theirs).norm() / theirs.norm()) < 2**-6
+
+
+def attend_in(mode: Mode, *, kernel: bool) -> tuple[Tensor, ...]:
+    """Returns the output and the gradients of query, key and value in a mode, all float32."""
+    seed_torch(1, "gpu-attention")
+    lengths = [(100, 60), (1, 0), (130, 3), (2, 90), (64, 62)]
+    pieces = torch.tensor([piece for row in lengths for piece in (0, 1) for _ in range(row[piece])])
+    borders = torch.tensor([0, *map(sum, lengths), 0]).cumsum(0).to(torch.int32)
+    given = pieces.cuda(), torch.from_numpy(mode_ranges(mode)).cuda(), borders.cuda()
+    inputs = [
+        torch.randn(1, 4, len(pieces), 64, device="cuda").bfloat16().requires_grad_()
+        for _ in range(3)
+    ]
+    if kernel:
+        output = flex_sight(*given).attend(*inputs, None)
+    else:
+        dense = dense_sight(*given, 160)
+        output = dense.attend(*(each.float() for each in inputs), None)
+    weights = torch.linspace(-1, 1, output.numel(), device="cuda").reshape(output.shape)
+    gradients = torch.autograd.grad((output.float() * weights).sum(), inputs)
+    return output.detach().float(), *(gradient.float() for gradient in gradients)
+
+
+@pytest.mark.parametrize("mode", OBJECTIVES["unilm"].modes, ids=lambda mode: mode.name)
+def test_blocks_of_flex_attention_are_the_dense_masks(mode: Mode) -> None:
+    found, expected = (attend_in(mode, kernel=each) for each in (True, False))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert bool(ours.isfinite().all())
+        # As above.
         assert float((ours - theirs).norm() / theirs.norm()) < 2**-6
 
 

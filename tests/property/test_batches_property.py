@@ -30,13 +30,15 @@ from tests.oracles.batches import (
     stored_masks,
 )
 from tests.oracles.boundaries import packed_boundaries, padded_boundaries
+from tests.oracles.modes import in_mode
 from tests.support.recipes import varied
-from tests.support.sample_builds import MASKED, shard_paths, stored_rows
+from tests.support.sample_builds import IN_MODES, MASKED, shard_paths, stored_rows
 from tests.support.synthetic_builds import build_folder
 from trainer.loader.batch_shapes import LAYOUTS
 from trainer.loader.batches import COPIES, ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.rows.layouts import Packed, Padded
+from trainer.rows.modes import drawn_mode
 from trainer.tasks.boundary import BoundaryTask
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
@@ -52,6 +54,7 @@ from transforms.corruption.budgets import (
     RoundedBudget,
 )
 from transforms.corruption.geometric import GeometricSpans
+from transforms.corruption.mixed_ngrams import MixedNgrams
 from transforms.corruption.ngrams import BudgetedNgrams
 from transforms.corruption.rewrite import MaskRandomKeep, MaskRandomKeepRuns
 from transforms.corruption.select import BudgetedUnits
@@ -59,7 +62,7 @@ from transforms.corruption.targets import MaskedTokens
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Corruption, Recipe
 
-NAMES = pytest.mark.parametrize("name", MASKED)
+NAMES = pytest.mark.parametrize("name", [*MASKED, *IN_MODES])
 EPOCHS = 8
 Build = tuple[Corpus, list[dict[str, Any]]]
 
@@ -207,7 +210,7 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
     expected = expected_batches(ranks, options, rows)
     found = list(in_order(ranks))
     assert len(found) == len(expected)
-    for batch, numbers in zip(found, expected, strict=True):
+    for place, (batch, numbers) in enumerate(zip(found, expected, strict=True)):
         taken = [rows[number] for number in numbers]
         names = names_of(build.recipe)
         shown = masks_in(batch, taken, names)
@@ -217,6 +220,9 @@ def test_batches_are_those_that_are_written_out_slowly(name: str, options: Optio
             check_masks(shown, taken, build)
         # All else is taken from the stored rows: what is not selected is seen as it is.
         written = slowly(ranks[0], numbers, taken, shown, pair)
+        if modes := build.recipe.modes:
+            mode = drawn_mode(modes, options.seed, options.epoch, place // options.step)
+            written = in_mode(written, taken, mode)
         assert {key: batch[key] for key in written} == written
 
 
@@ -356,7 +362,7 @@ def at_another_rate(recipe: Recipe, rate: float) -> Recipe:
     if isinstance(select, BernoulliUnits | StagedUnits):
         biased = dataclasses.replace(corruption, select=dataclasses.replace(select, rate=rate))
     else:
-        assert isinstance(select, BudgetedUnits | BudgetedNgrams | GeometricSpans)
+        assert isinstance(select, BudgetedUnits | BudgetedNgrams | GeometricSpans | MixedNgrams)
         assert isinstance(
             select.budget, RoundedBudget | RandomizedBudget | CeiledBudget | CappedBudget
         )

@@ -168,3 +168,5 @@ MASKED = [
 ]
 """The recipes whose rows say how they are masked. Of the others some are trained on with an
 objective, and some predict tokens that are not masked."""
+IN_MODES = [name for name in RECIPES if OBJECTIVES[name].modes]
+"""The recipes whose rows are masked, and seen in one of several ways."""

@@ -12,7 +12,7 @@ from trainer.rows.layouts import BatchLayout, Packed, Padded
 from trainer.rows.masked_rows import RowSource
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import BIDIRECTIONAL, CAUSAL, TWO_STREAM
+from transforms.contract.axes import BIDIRECTIONAL, CAUSAL, STRUCTURED, TWO_STREAM
 from transforms.objectives.recipe import Recipe
 
 LAYOUTS = ("packed", "padded")
@@ -21,6 +21,7 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     BIDIRECTIONAL: LAYOUTS,
     CAUSAL: (*LAYOUTS, "lanes"),
     TWO_STREAM: ("lanes",),
+    STRUCTURED: LAYOUTS,
 }
 """Layouts of batches, by the attention of the recipe."""
 

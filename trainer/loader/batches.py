@@ -1,5 +1,6 @@
 """The loader: batches of a finished build, in an order that is a pure function of its seed."""
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,12 +18,14 @@ from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.loader.other_objective import with_objective
 from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
+from trainer.rows.modes import drawn_mode, mode_named
 from trainer.rows.row_source import choose_source
 from trainer.rows.shard_rows import MappedShards
-from trainer.tasks.members import member_marks
+from trainer.tasks.members import batch_marks
 from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
+from transforms.contract.modes import Mode
 
 COPIES = ("cycle", "dynamic")
 _SIZES = ("tokens", "bytes")
@@ -40,6 +43,8 @@ class ArrowBatches(IterableDataset[Batch]):
 
     With the layout "lanes" the rows of a stream follow one another in a lane, see
     `trainer.loader.lanes`; a step has a row of each lane.
+
+    Where the recipe has modes of attention, one is drawn for each step, on all ranks the same.
 
     It needs no worker processes. Use it as it is, or with
     `DataLoader(ArrowBatches(...), batch_size=None)`, also that of torchdata.
@@ -69,6 +74,7 @@ class ArrowBatches(IterableDataset[Batch]):
         checksums: bool = True,
         member: int | None = None,
         lanes: int | None = None,
+        mode: str | None = None,
     ) -> None:
         """Opens the shards.
 
@@ -91,6 +97,7 @@ class ArrowBatches(IterableDataset[Batch]):
             what its tasks are, see `trainer.tasks.members`.
           lanes: Of all batches of a step, a multiple of `batches_per_step`. By default as many as
             fit; if streams are taken in their own order, as many as have 8 rows each.
+          mode: Show all rows in this mode of attention; by default it is drawn.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -101,7 +108,9 @@ class ArrowBatches(IterableDataset[Batch]):
         self._ranks = ranks_of(rank, world_size, batches_per_step)
         self.corpus = _opened(data, objective)
         self.tasks = tasks_of(self.corpus.recipe)
-        self._marks = {} if member is None else member_marks(member, self.tasks)
+        self._member, modes = member, self.corpus.recipe.modes
+        self._modes = modes if mode is None else (mode_named(modes, mode),)
+        self._mode: Mode | None = None
         self._shards = _mapped(self.corpus, split, checksums)
         self._source = choose_source(self._shards, self.corpus, copies, seed)
         self._bounds = row_bounds(self._shards, self.corpus, self._source)
@@ -144,11 +153,14 @@ class ArrowBatches(IterableDataset[Batch]):
             batch = self._batch + self._ranks.rank
             rows = plan.rows(batch)
             drawn = self._source.draw(rows[rows >= 0], epoch, batch)
+            mode = self._drawn_mode(epoch)
+            drawn = dataclasses.replace(drawn, mode=mode)
             tensors = self.layout.tensors(drawn, rows, self.tasks, plan.reset(batch))
             self._batch += self._ranks.size
             if self._batch == last:
                 self._epoch, self._batch = epoch + 1, 0
-            yield {**tensors, **self._marks}
+            self._mode = mode
+            yield {**tensors, **batch_marks(self.tasks, self._member, mode)}
 
     @property
     def batches_per_step(self) -> int:
@@ -183,8 +195,12 @@ class ArrowBatches(IterableDataset[Batch]):
         return -(-len(self._plan(epoch)) // self._ranks.step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the position of the loader: a few numbers, however much was read."""
-        return {**self._identity, "epoch": self._epoch, "batch": self._batch}
+        """Returns the position of the loader: a few numbers, however much was read.
+
+        Where there are modes of attention, it says which one the last batch is in.
+        """
+        last = {} if self._mode is None else {"mode": self._mode.name}
+        return {**self._identity, **last, "epoch": self._epoch, "batch": self._batch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from the state of another loader, also of another number of ranks.
@@ -210,6 +226,18 @@ class ArrowBatches(IterableDataset[Batch]):
                 "save at the end of a step"
             )
         self._epoch, self._batch = epoch, batch
+
+    @property
+    def tasks_vary(self) -> bool:
+        """Whether a batch may lack a task that others have."""
+        paired = any(task.of_pairs for task in self.tasks)
+        return paired and any(not mode.pairs for mode in self._modes)
+
+    def _drawn_mode(self, epoch: int) -> Mode | None:
+        """Returns the mode of attention of the next batch; None if there are none."""
+        if not self._modes:
+            return None
+        return drawn_mode(self._modes, self._seed, epoch, self._batch // self._ranks.step)
 
     def _lanes(self, layout: str, given: int | None, batch_tokens: int) -> int | None:
         """Returns the number of lanes of a step."""

@@ -102,8 +102,14 @@ class MixedBatches:
             "objective": name,
             "stage": int(self._stage[step]) + 1,
             "epoch": members[name]["epoch"],
+            **{key: members[name][key] for key in ("mode",) if key in members[name]},
             "members": members,
         }
+
+    @property
+    def tasks_vary(self) -> bool:
+        """Whether a batch may lack a task that others have."""
+        return True
 
     @property
     def context(self) -> float:

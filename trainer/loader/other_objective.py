@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from schemas.columns import column_of
 from schemas.errors import UsageError
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import BIDIRECTIONAL
+from transforms.contract.axes import BIDIRECTIONAL, STRUCTURED
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
-_OWN = ("corrupt", "copies")
-"""The fields that rows do not determine: how tokens are masked, and for how many epochs."""
+_OWN = ("corrupt", "copies", "modes")
+"""The fields that rows do not determine: how tokens are masked, for how many epochs, and how the
+rows are seen."""
 
 
 def with_objective(
@@ -21,12 +22,13 @@ def with_objective(
     """Returns a build as if its rows were made for another objective, whose masks are not stored.
 
     Packing, lengths, segments, the relation of pairs and labels of tokens stay those of the rows.
+    Modes of attention are those of the objective.
 
     Args:
       corpus: Of any recipe.
       name: Of the objective.
       settings: Its fields to change, by path, as `shardmill recipes` lists them; those that say
-        how it masks.
+        how it masks, and how rows are seen.
 
     Raises:
       UsageError: if there is no such objective, or the rows lack annotations that it needs.
@@ -36,7 +38,7 @@ def with_objective(
         if path.partition(".")[0] not in _OWN:
             raise UsageError(
                 f"--set {path}: the rows of {corpus.folder} are made; of an objective that is "
-                f"drawn from them only {' and '.join(_OWN)} can be set"
+                f"drawn from them only {', '.join(_OWN[:-1])} and {_OWN[-1]} can be set"
             )
     try:
         objective = changed(find_recipe(name), settings or {})
@@ -44,10 +46,17 @@ def with_objective(
         raise UsageError(f"--objective {name}: {error}") from error
     if not _masks(objective):
         raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
-    if built.attention != BIDIRECTIONAL:
+    if not _seen_whole(built):
         raise UsageError(
             f"--objective {name}: the rows of {corpus.folder} are made for {built.name} alone; "
             f"build {_unmasked()}, whose rows are for any objective that masks"
+        )
+    if not _takes_modes(objective, built):
+        rows = "are dialogues" if built.segment.dialogue else f"have {built.segments}"
+        raise UsageError(
+            f"--objective {name} has modes of attention for rows of {objective.segments} segments, "
+            f"and the rows of {corpus.folder} {rows}: build {objective.name} or another recipe of "
+            f"pairs; these rows are enough for {', '.join(_fitting(built))}"
         )
     if lacking := sorted(_needs(objective) - _known(built)):
         raise UsageError(
@@ -64,6 +73,7 @@ def with_objective(
             source=objective.source,
             corrupt=objective.corrupt,
             copies=objective.copies,
+            modes=objective.modes,
             store=(),
         )
         recipe.check_vocabulary(corpus.vocabulary)
@@ -103,12 +113,27 @@ def _known(built: Recipe) -> frozenset[str]:
 def _fitting(built: Recipe) -> list[str]:
     """Returns the objectives whose masks can be drawn from rows of a recipe."""
     known = _known(built)
-    return [name for name, each in OBJECTIVES.items() if _masks(each) and _needs(each) <= known]
+    return [
+        name
+        for name, each in OBJECTIVES.items()
+        if _masks(each) and _needs(each) <= known and _takes_modes(each, built)
+    ]
+
+
+def _takes_modes(objective: Recipe, built: Recipe) -> bool:
+    """Returns whether the rows of a recipe can be seen in the modes of an objective, if any."""
+    fits = built.segments == objective.segments and not built.segment.dialogue
+    return fits or not objective.modes
 
 
 def _masks(recipe: Recipe) -> bool:
     """Returns whether a recipe hides tokens of any rows; others make rows of their own kind."""
-    return bool(recipe.corrupt) and recipe.attention == BIDIRECTIONAL
+    return bool(recipe.corrupt) and _seen_whole(recipe)
+
+
+def _seen_whole(recipe: Recipe) -> bool:
+    """Returns whether rows are seen as a whole, or in modes that do not depend on how it masks."""
+    return recipe.attention in {BIDIRECTIONAL, STRUCTURED}
 
 
 def _unmasked() -> str:

@@ -5,7 +5,8 @@ function that is registered here gets `cu_seqlens`. Under a name that it has no 
 none: every sequence attends to itself and nothing else.
 """
 
-from typing import Any
+import dataclasses
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +17,14 @@ from transformers import AttentionInterface, PreTrainedModel
 from schemas.errors import UsageError
 
 NAME = "shardmill_packed"
+
+
+class Sight(Protocol):
+    """What tokens of a packed row see of their sequences, where it is not all of them."""
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+        """Returns [1, T, H, D] of [1, H, T, D]; scores are scaled by 1 / sqrt(D) by default."""
+        ...
 
 
 def use_packed_attention(model: Any) -> None:
@@ -46,6 +55,7 @@ def packed_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     is_causal: bool | None = None,
+    sight: Sight | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attends within sequences.
@@ -62,6 +72,7 @@ def packed_attention(
       dropout: Of attention weights; must be 0.
       scaling: Of the scores; by default 1 / sqrt(D).
       is_causal: What holds in place of what the layer says.
+      sight: What tokens see; then nothing else says it.
 
     Returns:
       [1, T, H, D], and no weights.
@@ -71,6 +82,8 @@ def packed_attention(
     """
     if attention_mask is not None or dropout:
         raise ValueError("packed attention takes neither a mask nor dropout of its weights")
+    if sight is not None:
+        return sight.attend(query, key, value, scaling), None
     causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
     # (1, H, T, D) -> (T, H, D)
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
@@ -109,22 +122,63 @@ def rectangular_attention(
     Returns:
       [T, H, D].
     """
-    starts, ends = cu_seqlens[:-1].long(), cu_seqlens[1:].long()
-    if not torch.compiler.is_compiling():
-        starts, ends = starts[ends > starts], ends[ends > starts]
-    tokens = torch.arange(len(query), device=query.device)
-    columns = torch.arange(longest, device=query.device)
-    cells = starts[:, None] + columns
-    # The first cell of an empty sequence is attended to, so that no softmax is empty.
-    inside = (cells < ends[:, None]) | (columns == 0)
-    cells = cells.clamp(max=len(query) - 1)
-    mask = inside[:, None, None, :]
+    lines = Lines.of(cu_seqlens, len(query), longest)
+    mask = lines.inside[:, None, :]
     if causal:
+        columns = torch.arange(longest, device=query.device)
         mask = mask & (columns <= columns[:, None])
-    q, k, v = (x[cells].transpose(1, 2) for x in (query, key, value))
-    found = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
-    rows = torch.searchsorted(ends, tokens, right=True)
-    return found.transpose(1, 2)[rows, tokens - starts[rows]]
+    return lines.attend(query, key, value, mask, scale)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Lines:
+    """Packed sequences, each on a line of its own, padded to one length.
+
+    Attributes:
+      cells: int64[S, L]; the token of each place; any token where there is none.
+      inside: bool[S, L]; whether there is a token. The first place of an empty sequence counts, so
+        that no softmax is empty.
+      lines: int64[T]; the line of each token.
+      columns: int64[T]; its place there.
+    """
+
+    cells: Tensor
+    inside: Tensor
+    lines: Tensor
+    columns: Tensor
+
+    @classmethod
+    def of(cls, cu_seqlens: Tensor, size: int, longest: int) -> "Lines":
+        """Returns the lines of sequences of `size` tokens in all, none longer than `longest`."""
+        starts, ends = cu_seqlens[:-1].long(), cu_seqlens[1:].long()
+        if not torch.compiler.is_compiling():
+            starts, ends = starts[ends > starts], ends[ends > starts]
+        tokens = torch.arange(size, device=cu_seqlens.device)
+        columns = torch.arange(longest, device=cu_seqlens.device)
+        cells = starts[:, None] + columns
+        lines = torch.searchsorted(ends, tokens, right=True)
+        return cls(
+            cells=cells.clamp(max=size - 1),
+            inside=(cells < ends[:, None]) | (columns == 0),
+            lines=lines,
+            columns=tokens - starts[lines],
+        )
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None
+    ) -> Tensor:
+        """Returns [T, H, D]; `mask` says which keys of its line a query sees, bool[S, L or 1, L].
+
+        Args:
+          query: [T, H, D], as key and value.
+          key: Keys.
+          value: Values.
+          mask: No query may see nothing.
+          scale: Of the scores.
+        """
+        q, k, v = (x[self.cells].transpose(1, 2) for x in (query, key, value))
+        found = scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None], scale=scale)
+        return found.transpose(1, 2)[self.lines, self.columns]
 
 
 AttentionInterface.register(NAME, packed_attention)

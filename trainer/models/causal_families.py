@@ -38,7 +38,7 @@ class CausalFamily(Architecture):
     attention_dropout: str = ""
     fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def complete(self, config: Any) -> None:
+    def complete(self, config: Any, token_types: int) -> None:
         pass
 
     def positions(self, config: Any) -> int | None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trainer.models.attention import use_packed_attention
+from trainer.models.sight import sight_of
 from trainer.rows.layouts import Batch
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.members import task_key, task_types
@@ -77,6 +78,7 @@ class Encoder(torch.nn.Module):
             position_ids=batch["position_ids"] + self._first_position,
             cu_seqlens=batch["cu_seqlens"],
             max_seqlen=self._longest,
+            **sight_of(batch, self._longest),
             **task_types(self.hf, batch, batch["input_ids"]),
         ).last_hidden_state[0]
         return {name: self._head(name)(self.hf, hidden, batch) for name in trained}

@@ -12,10 +12,12 @@ from schemas.errors import UsageError
 from trainer.models.encoder import Encoder
 from trainer.models.entity_embeddings import WIDTH, read_embeddings
 from trainer.models.family import BidirectionalFamily, made, model_errors
+from trainer.models.token_types import add_token_types
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import BIDIRECTIONAL, STRUCTURED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class EncoderFamily(Architecture, BidirectionalFamily):
     """
 
     subfolder: ClassVar[str] = ""
+    attention = BIDIRECTIONAL, STRUCTURED
 
     masked_lm: str
     pairs: str | None
@@ -63,6 +66,7 @@ class EncoderFamily(Architecture, BidirectionalFamily):
         kind = getattr(transformers, str(self.pairs if paired else self.masked_lm))
         hf = made(kind, name, name if saved else None, config)
         _check_task_embedding(name, hf, len(recipes))
+        added = add_token_types(hf, [mode for recipe in recipes for mode in recipe.modes])
         encoder = Encoder(
             hf,
             backbone=self.backbone,
@@ -80,6 +84,7 @@ class EncoderFamily(Architecture, BidirectionalFamily):
         if embeddings is not None:
             head: Any = encoder.heads["dea"]
             head.freeze(embeddings)
+        encoder.notice = "; ".join(filter(None, [added, encoder.notice]))
         return encoder
 
 

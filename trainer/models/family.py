@@ -48,8 +48,14 @@ class Family(Protocol):
     @property
     def fields(self) -> Mapping[str, Any]: ...
 
-    def complete(self, config: Any) -> None:
-        """Sets what the fields of a preset leave open."""
+    def complete(self, config: Any, token_types: int) -> None:
+        """Sets what the fields of a preset leave open.
+
+        Args:
+          config: Of the preset.
+          token_types: How many types of tokens the data have of their own; 0 if they have none but
+            those of segments.
+        """
         ...
 
     def first_position(self, config: Any) -> int:
@@ -102,7 +108,8 @@ class BidirectionalFamily:
         {"attention_probs_dropout_prob": 0.0, "chunk_size_feed_forward": 0}
     )
 
-    def complete(self, config: Any) -> None:
+    def complete(self, config: Any, token_types: int) -> None:
+        config.type_vocab_size = max(config.type_vocab_size, token_types)
         config.max_position_embeddings = 512 + self.first_position(config)
 
     def first_position(self, config: Any) -> int:

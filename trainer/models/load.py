@@ -60,7 +60,7 @@ def load_model(
                 "which has to read them itself"
             )
         return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
-    config = _config(name, corpus)
+    config = _config(name, corpora)
     family = FAMILIES.get(config.model_type)
     if family is None:
         raise UsageError(
@@ -86,8 +86,9 @@ def load_model(
     return model
 
 
-def _config(name: str, corpus: Corpus) -> Any:
+def _config(name: str, corpora: Sequence[Corpus]) -> Any:
     """Returns the configuration of a model of `transformers`."""
+    corpus = corpora[0]
     if name in PRESETS:
         roles = corpus.vocabulary.roles
         ends = dict.fromkeys(("bos_token_id", "eos_token_id"), roles.get("eod"))
@@ -99,7 +100,8 @@ def _config(name: str, corpus: Corpus) -> Any:
             # Tensor cores want a multiple of 64; the ids added are never used.
             vocab_size=-(-corpus.vocabulary.size // 64) * 64,
         )
-        FAMILIES[config.model_type].complete(config)
+        own = [each.recipe.token_types for each in corpora if each.recipe.modes]
+        FAMILIES[config.model_type].complete(config, max(own, default=0))
         return config
     if not (os.path.isfile(name) or os.path.isdir(name)):
         raise UsageError(
@@ -167,6 +169,12 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"--model {name} has no second segment (type_vocab_size {segments}), "
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
             "without pairs"
+        )
+    # A model with weights is given those that it lacks.
+    if segments is not None and segments < recipe.token_types and not os.path.isdir(name):
+        raise UsageError(
+            f"--model {name} has type_vocab_size {segments}, the modes of attention of "
+            f"{corpus.folder} ({recipe.name}) need {recipe.token_types}; set it to as many"
         )
 
 

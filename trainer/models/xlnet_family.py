@@ -52,7 +52,7 @@ class XLNetFamily:
     # A sequence is not cut into chunks.
     fields: Mapping[str, Any] = MappingProxyType({"chunk_size_feed_forward": 0})
 
-    def complete(self, config: Any) -> None:
+    def complete(self, config: Any, token_types: int) -> None:
         config.mem_len = None
 
     def first_position(self, config: Any) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
 from trainer.rows.masked_rows import MaskedRows
+from trainer.rows.modes import mode_arrays
 from transforms.arrays.ragged import copy_ranges, positions_in_row, read_only, row_numbers
 
 Batch = Mapping[str, Tensor]
@@ -51,9 +52,14 @@ class BatchLayout:
 
     Every batch holds, besides what the layouts say:
       next_sentence_label or the like, see `pair_label`: int64[S]; -100 where there is no row, and
-        where the pair's relation is not to be predicted.
+        where the pair's relation is not to be predicted, of the pair or in this mode of attention.
       row_ids: int64[S]; number of the row in its split, -1 where there is none.
       num_tokens: int64[]; tokens of rows, without padding.
+
+    In a mode of attention in which tokens do not see all of their row:
+      pieces: int64, as the token types; the segment of each token, from 0.
+      visible_ranges: int64[2, 2, 2]; least and greatest distance from a token of the first segment
+        named to those tokens of the second that it sees, negative before it.
 
     Attributes:
       rows: Maximum rows.
@@ -102,7 +108,9 @@ class BatchLayout:
         found["num_tokens"] = np.array(len(masked.seen))
         labels = masked.rows.pair_label
         if self.pair_label is not None and labels is not None:
-            found[self.pair_label] = filled(labels, self.sequences, IGNORED)
+            learned = masked.mode is None or masked.mode.pairs
+            values = labels if learned else labels[:0]
+            found[self.pair_label] = filled(values, self.sequences, IGNORED)
         for part in parts:
             found.update(self._added(part, masked))
         return {name: torch.from_numpy(array) for name, array in found.items()}
@@ -162,10 +170,12 @@ class Packed(BatchLayout):
 
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         borders = sequence_borders(masked.borders, self.tokens, self.longest, self.sequences)
+
+        types, mode = masked.rows.token_types, masked.mode
         return {
+            **mode_arrays(types, mode, lambda values: filled(values, self.tokens, 0)[None]),
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": _positions(borders)[None],
-            "token_type_ids": filled(masked.rows.token_types, self.tokens, 0)[None],
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
             "labels": filled(masked.labels, self.targets, IGNORED),
@@ -206,10 +216,11 @@ class Padded(BatchLayout):
         labels = np.full(len(masked.seen), IGNORED, np.int64)
         labels[masked.targets] = masked.labels
         shape, lines = (self.rows, self.longest), np.arange(len(offsets) - 1)
+        laid_out = functools.partial(on_lines, shape, lines, offsets, filler=0)
         return {
+            **mode_arrays(masked.rows.token_types, masked.mode, laid_out),
             "input_ids": on_lines(shape, lines, offsets, masked.seen, self.pad),
             "attention_mask": (np.arange(self.longest) < lengths[:, None]).astype(np.int64),
-            "token_type_ids": on_lines(shape, lines, offsets, masked.rows.token_types, 0),
             "labels": on_lines(shape, lines, offsets, labels, IGNORED),
         }
 

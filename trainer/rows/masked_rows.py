@@ -11,6 +11,7 @@ from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
 from transforms.arrays.ragged import Ragged, read_only
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Draws, draw_copies, draws_of
+from transforms.contract.modes import Mode
 from transforms.contract.stored import special_tokens
 from transforms.objectives.recipe import Recipe
 
@@ -45,6 +46,7 @@ class MaskedRows:
       sequences: int64[S + 1]; where sequences of tokens that see one another begin; None if these
         are the rows.
       order: The factorization order, if they have one.
+      mode: The mode of attention that they are seen in; None if there is but one way.
     """
 
     rows: Rows
@@ -55,6 +57,7 @@ class MaskedRows:
     key: Key = (0, "", 0, 0)
     sequences: Int64 | None = None
     order: Order | None = None
+    mode: Mode | None = None
 
     @property
     def borders(self) -> Int64:

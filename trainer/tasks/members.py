@@ -1,4 +1,4 @@
-"""What batches of a mixture say of themselves: which member they are of, and its tasks."""
+"""What batches say of themselves: their tasks, and which member of a mixture they are of."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,20 +8,34 @@ from torch import Tensor
 
 from trainer.rows.layouts import Batch
 from trainer.tasks.task import Task
+from transforms.contract.modes import Mode
 
 MEMBER = "member"
 """Batches of a mixture hold the number of their member under this key."""
 
 
 def task_key(task: str) -> str:
-    """Returns the key that a batch of a mixture has for each task of its member."""
+    """Returns the key of a task, in batches that may not have all tasks of a model."""
     return f"has_{task}"
 
 
-def member_marks(member: int, tasks: Iterable[Task]) -> dict[str, Tensor]:
-    """Returns what the batches of a member hold besides: its number, and a key for each task."""
-    marks = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in tasks}
-    return {**marks, MEMBER: torch.tensor(member)}
+def batch_marks(
+    tasks: Iterable[Task], member: int | None = None, mode: Mode | None = None
+) -> dict[str, Tensor]:
+    """Returns what batches hold besides, where they may not have all tasks of a model.
+
+    That is a key for each task that they have.
+
+    Args:
+      tasks: Of the rows.
+      member: Number of the member in its mixture, which they hold too; None if there is none.
+      mode: The mode of attention of the batch, if there are several; it may leave out pairs.
+    """
+    if member is None and mode is None:
+        return {}
+    learned = [task for task in tasks if mode is None or mode.pairs or not task.of_pairs]
+    marks = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in learned}
+    return marks if member is None else {**marks, MEMBER: torch.tensor(member)}
 
 
 def task_embedding(hf: Any) -> torch.nn.Embedding | None:

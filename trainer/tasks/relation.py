@@ -35,6 +35,10 @@ class RelationTask(Task):
         return self.task.name
 
     @property
+    def of_pairs(self) -> bool:
+        return True
+
+    @property
     def uses_pair_head(self) -> bool:
         return self.classes == MODEL_CLASSES and not self.own_head
 

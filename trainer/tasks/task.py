@@ -68,6 +68,11 @@ class Task:
         raise NotImplementedError
 
     @property
+    def of_pairs(self) -> bool:
+        """Whether it is about how the segments of a row relate."""
+        return False
+
+    @property
     def uses_pair_head(self) -> bool:
         """Whether it is learned by the classifier of pairs that the model has itself."""
         return False

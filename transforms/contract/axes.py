@@ -85,9 +85,14 @@ class Predict(Protocol):
         ...
 
 
-BIDIRECTIONAL, CAUSAL, TWO_STREAM = ATTENTIONS = ("bidirectional", "causal", "two_stream")
+BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED = ATTENTIONS = (
+    "bidirectional",
+    "causal",
+    "two_stream",
+    "structured",
+)
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
-no place in it."""
+no place in it; those that a mode lets it see, see `transforms.contract.modes`."""
 
 
 @dataclasses.dataclass(frozen=True)

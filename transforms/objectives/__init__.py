@@ -33,6 +33,7 @@ from transforms.objectives.span_sop import SPAN_SOP
 from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
 from transforms.objectives.transformer_xl import TRANSFORMER_XL
+from transforms.objectives.unilm import UNILM
 from transforms.objectives.xlnet import XLNET
 
 
@@ -73,6 +74,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ERNIE2_REORDERING,
     ERNIE_THU,
     ELECTRA,
+    UNILM,
     GPT,
     TRANSFORMER_XL,
     XLNET,

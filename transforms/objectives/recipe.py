@@ -10,7 +10,17 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import BIDIRECTIONAL, Pair, Predict, Rewrite, Segment, Select, Targets
+from transforms.contract.axes import (
+    BIDIRECTIONAL,
+    STRUCTURED,
+    Pair,
+    Predict,
+    Rewrite,
+    Segment,
+    Select,
+    Targets,
+)
+from transforms.contract.modes import Mode, check_modes
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules, StoredCorruption
 from transforms.corruption.rewrite import MaskRandomKeep
@@ -113,6 +123,8 @@ class Recipe:
       corrupt: What is done to every copy.
       predict: What is predicted of rows that are not corrupted.
       labels: Labels of single tokens.
+      modes: The ways in which a model may see the rows; training draws one for each step. Without
+        any, it is always the same way.
       store: What else is stored of tokens, so that training may sample the masks of objectives that
         read it: some of words, entities, phrases and sentences, joined by commas.
       max_seq_length: Longest example in tokens, special tokens included.
@@ -135,6 +147,7 @@ class Recipe:
     corrupt: tuple[Corruption, ...] = (Corruption(),)
     predict: Predict | None = None
     labels: tuple[TokenLabels, ...] = ()
+    modes: tuple[Mode, ...] = ()
     store: tuple[str, ...] = ()
     max_seq_length: int = 512
     copies: int = 10
@@ -165,6 +178,7 @@ class Recipe:
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
             )
         self._check_corruptions()
+        self._check_modes()
         names = [column.name for column in self.columns("uint16")]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
@@ -242,6 +256,25 @@ class Recipe:
             )
         self._check_losses()
 
+    def _check_modes(self) -> None:
+        """Refuses modes of attention for rows that have an attention of their own."""
+        check_modes(self.modes, self.segments)
+        own = [part for part in (self.predict, *(each.targets for each in self.corrupt)) if part]
+        other = [type(part).__name__ for part in own if part.attention != BIDIRECTIONAL]
+        if self.modes and (other or not self.corrupt):
+            what = f"{other[0]} has an attention of its own" if other else "nothing is masked"
+            raise ValueError(f"modes of attention are for masked rows, and in {self.name} {what}")
+        if self.modes and self.segment.dialogue:
+            raise ValueError(
+                f"modes of attention are for segments, and rows of {self.name} are dialogues; "
+                f"leave modes out, or take another segment than {type(self.segment).__name__}"
+            )
+        if self.modes and self.layout.own_types:
+            raise ValueError(
+                f"layout.own_types must be empty for {self.name}, whose modes say all token types, "
+                f"got {','.join(self.layout.own_types)}"
+            )
+
     def _check_losses(self) -> None:
         """Refuses losses with the same name."""
         names = [
@@ -275,7 +308,16 @@ class Recipe:
         """Which tokens a model may see, see `transforms.contract.axes.ATTENTIONS`."""
         if self.predict is not None:
             return self.predict.attention
+        if self.modes:
+            return STRUCTURED
         return self.corrupt[0].targets.attention if self.corrupt else BIDIRECTIONAL
+
+    @property
+    def token_types(self) -> int:
+        """How many types of tokens a model is given of segments."""
+        if self.modes:
+            return 1 + max(max(mode.types) for mode in self.modes)
+        return self.segments
 
     @property
     def segments(self) -> int:

@@ -33,7 +33,7 @@ _UNUSED: Mapping[str, tuple[type, ...]] = {
     "units": (PhraseUnits, EntityUnits),
 }
 _ITSELF = ""
-_NUMBERED = frozenset({"corrupt", "labels"})
+_NUMBERED = frozenset({"corrupt", "labels", "modes"})
 """Fields that hold several parts, addressed by number."""
 _OF_STREAMS = frozenset({"order", "memory"})
 """Fields that are of no use where rows are no streams, and are not listed there."""

@@ -170,10 +170,20 @@ def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -
             "bert",
             {"max_seq_length": "64"},
             "--set max_seq_length: the rows of {folder} are made; of an objective that is drawn "
-            "from them only corrupt and copies can be set",
+            "from them only corrupt, copies and modes can be set",
         ),
         ("annotated", "bert", {"corrupt.0.budget": "x"}, "there is no setting 'corrupt.0.budget'"),
         ("annotated", "electra", {"copies": "3"}, "copies must be 1 for electra"),
+        (
+            "annotated",
+            "unilm",
+            {},
+            "--objective unilm has modes of attention for rows of 2 segments, and the rows of "
+            "{folder} have 1: build unilm or another recipe of pairs; these rows are enough for "
+            "bert, ",
+        ),
+        ("ernie1-dlm", "unilm", {}, "the rows of {folder} are dialogues: build unilm or another"),
+        ("bert", "unilm", {"modes.0.share": "-1"}, "modes.0.share: share must be at least 0"),
     ],
 )
 def test_what_is_refused(
@@ -183,6 +193,23 @@ def test_what_is_refused(
     with pytest.raises(UsageError) as refused:
         with_objective(build, objective, settings)
     assert told.format(folder=build.folder) in str(refused.value)
+
+
+def test_rows_of_pairs_may_be_seen_in_modes() -> None:
+    rows = dataclasses.replace(OBJECTIVES["bert"], max_seq_length=128, copies=2)
+    modes = dataclasses.replace(OBJECTIVES["unilm"], max_seq_length=128, copies=2)
+    other = loader(opened("pairs", rows), objective="unilm")
+    batches = drawn(other)
+    assert other.tasks_vary
+    # All six types of tokens, and one task less in all modes but one.
+    types = {int(kind) for batch in batches for kind in batch["token_type_ids"].unique()}
+    assert types == {*range(6)}
+    assert {"has_nsp" in batch for batch in batches} == {True, False}
+    own = opened("in-modes", modes)
+    assert_same(drawn(loader(own, objective="unilm")), drawn(loader(own, copies="dynamic")))
+    without = with_objective(own, "bert", {"copies": "1"})
+    assert without.recipe.modes == ()
+    assert without.recipe.attention == "bidirectional"
 
 
 def test_rows_without_masks_want_an_objective() -> None:

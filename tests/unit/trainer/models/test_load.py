@@ -18,6 +18,7 @@ from trainer.models.load import FAMILIES, load_model
 from trainer.models.presets import PRESETS
 from trainer.seeding import seed_torch
 from transforms.build.corpus import Corpus
+from transforms.objectives import OBJECTIVES
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
 LONGEST = {PAIRS: 128, NO_PAIRS: 512}
@@ -306,10 +307,44 @@ def test_an_encoder_is_not_for_other_attention(name: str, data: Corpus) -> None:
         load_model(name, [dataclasses.replace(data, vocabulary=opened(PAIRS).vocabulary)], 17)
     needed = {"gpt": "causal", "xlnet": "two_stream"}[data.recipe.name]
     offered = ["xlnet"] if needed == "two_stream" else ["gpt2", "openai-gpt", "xlnet"]
+    has = "bidirectional" if name == "electra-small" else "bidirectional or structured"
     assert str(caught.value) == (
-        f"--model {name} has bidirectional attention, the rows of data ({data.recipe.name}) need "
+        f"--model {name} has {has} attention, the rows of data ({data.recipe.name}) need "
         f"{needed} attention; train a model of type {' or '.join(offered)} on them"
     )
+
+
+def in_modes() -> Corpus:
+    return dataclasses.replace(opened(PAIRS), recipe=OBJECTIVES["unilm"])
+
+
+@pytest.mark.parametrize("name", ["bert-tiny", "ernie-tiny"])
+def test_models_that_are_known_by_name_have_the_token_types_of_modes(name: str) -> None:
+    assert load_model(name, [in_modes()], 128).hf.config.type_vocab_size == 6
+    assert load_model(name, [opened(PAIRS), in_modes()], 128).hf.config.type_vocab_size == 6
+    assert load_model(name, [opened(PAIRS)], 128).hf.config.type_vocab_size < 6
+
+
+def test_a_model_without_the_token_types_of_modes_is_refused(tmp_path: Path) -> None:
+    path = config_of(tmp_path, type_vocab_size=2)
+    with pytest.raises(UsageError, match=r"has type_vocab_size 2, the modes of attention of .* 6;"):
+        load_model(path, [in_modes()], 128)
+    with pytest.raises(UsageError, match=r"electra-small has bidirectional attention, .* need str"):
+        load_model("electra-small", [in_modes()], 128)
+
+
+def test_a_saved_model_is_given_the_token_types_of_modes(tmp_path: Path) -> None:
+    saved = load_model(config_of(tmp_path, type_vocab_size=2), [opened(PAIRS)], 128)
+    saved.save_pretrained(tmp_path / "saved")
+    loaded = load_model(str(tmp_path / "saved"), [in_modes()], 128)
+    assert "token types 2 to 5 begin as copies of 0 and 1" in loaded.notice
+    assert loaded.hf.config.type_vocab_size == 6
+    old, new = (each.hf.bert.embeddings.token_type_embeddings.weight for each in (saved, loaded))
+    assert torch.equal(new, old[[0, 1, 0, 0, 0, 1]])
+    loaded.save_pretrained(tmp_path / "again")
+    again = load_model(str(tmp_path / "again"), [in_modes()], 128)
+    assert "token types" not in again.notice
+    assert torch.equal(again.hf.bert.embeddings.token_type_embeddings.weight, new)
 
 
 def test_a_causal_model_is_not_for_two_streams() -> None:
