@@ -29,7 +29,9 @@ from trainer.rows.next_token_rows import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
+from trainer.tasks.next_tokens import set_penalties
 from trainer.tasks.of_recipes import tasks_of
+from trainer.tasks.vocabulary_loss import Penalties
 from transforms.build.saved_tokenizer import tokenizer_files
 
 _INHERITED = ("batch_tokens", "batches_per_step", "lanes", "steps", "warmup", "precision", "mix")
@@ -56,6 +58,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     longest = _longest(options, data)
     seed_torch(options.seed, "weights")
     plain = load_model(options.model, corpora, longest, options.entity_embeddings)
+    set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
     options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
     identity = identity_of(options, data, plain)
