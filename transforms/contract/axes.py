@@ -85,9 +85,14 @@ class Predict(Protocol):
         ...
 
 
-BIDIRECTIONAL, CAUSAL, TWO_STREAM = ATTENTIONS = ("bidirectional", "causal", "two_stream")
+BIDIRECTIONAL, CAUSAL, TWO_STREAM, ENCODER_DECODER = ATTENTIONS = (
+    "bidirectional",
+    "causal",
+    "two_stream",
+    "encoder_decoder",
+)
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
-no place in it."""
+no place in it; all of a source, and those before of a target."""
 
 
 @dataclasses.dataclass(frozen=True)

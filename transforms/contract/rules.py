@@ -75,6 +75,21 @@ class StoredCorruption:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredEdits:
+    """The columns that hold edits besides their spans.
+
+    Attributes:
+      ids: Ids are stored of what is put in.
+      orders: The order of sentences is stored.
+      rotations: The rotation of sources is stored.
+    """
+
+    ids: bool
+    orders: bool
+    rotations: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RowRules:
     """What the rows of a recipe must hold. A recipe computes it once, see `Recipe.rules`.
 
@@ -101,6 +116,7 @@ class RowRules:
       of_streams: Rows are cut from streams, whatever is there: text or not.
       streams: Streams of a pass over a shard; see `transforms.contract.axes.Segment`.
       reuse_len: Tokens at the begin of a row that a model remembers; 0 if it is all.
+      edits: How edits are stored; None without edits.
     """
 
     name: str
@@ -122,3 +138,4 @@ class RowRules:
     of_streams: bool = False
     streams: int = 0
     reuse_len: int = 0
+    edits: StoredEdits | None = None

@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
+from schemas.columns import (
+    ANNOTATION_VALUES,
+    ANNOTATIONS,
+    EDITS,
+    ROTATIONS,
+    SENTENCE_ORDERS,
+    SENTENCES,
+    edit_ids,
+    has_spans,
+)
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.edits import Edits, read_lists
 from transforms.arrays.marks import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices, read_only
+from transforms.arrays.sequences import CleanRows
 from transforms.arrays.spans import Spans
-from transforms.contract.rules import RowRules
+from transforms.contract.rules import RowRules, StoredEdits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +50,7 @@ class StoredBatch:
       stream: int64[R]; the stream of each row, by its number in the shard; None without streams.
       backward: bool[R]; whether its tokens are in reversed order; None where there are none such.
       suffix_types: Token types of the special tokens at the end of a row of two segments.
+      made_edits: The edits of each row and copy; None where rows have none.
     """
 
     ids: Array
@@ -57,6 +69,7 @@ class StoredBatch:
     stream: Int64 | None = None
     backward: Bool | None = None
     suffix_types: tuple[int, ...] = ()
+    made_edits: Edits | None = None
 
     @classmethod
     def of(
@@ -91,6 +104,7 @@ class StoredBatch:
             stream=_row_values(batch, "stream", np.int64) if rules.streams else None,
             backward=_row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
             suffix_types=rules.layout.suffix_types,
+            made_edits=None if rules.edits is None else stored_edits(batch, rules.edits),
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -108,6 +122,18 @@ class StoredBatch:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def edits(self) -> Edits:
+        """The edits of each row and copy, of rows that have some."""
+        assert self.made_edits is not None
+        return self.made_edits
+
+    @property
+    def clean(self) -> CleanRows:
+        """The rows as edits are made of them."""
+        marks = self.annotations.get(SENTENCES)
+        return CleanRows(self.ids, self.offsets, None if marks is None else marks > 0)
 
     @functools.cached_property
     def lengths(self) -> Int64:
@@ -221,6 +247,26 @@ class StoredBatch:
             reuse_len=rules.reuse_len,
             annotations=self.annotations,
         )
+
+
+def edit_lists(batch: pa.RecordBatch, rules: StoredEdits) -> tuple[Ragged, Ragged]:
+    """Returns the code of edits and the ids that they put in, a list for each row and copy."""
+    codes = ragged_copies(batch.column(EDITS.name))
+    if rules.ids:
+        return codes, ragged_copies(batch.column(edit_ids("uint16").name))
+    ids = batch.column("input_ids").values.to_numpy(zero_copy_only=False)[:0]
+    return codes, Ragged(ids, np.zeros(len(codes) + 1, np.int64))
+
+
+def stored_edits(batch: pa.RecordBatch, rules: StoredEdits) -> Edits:
+    """Returns the edits of every row and copy, whose structure must be sound."""
+    codes, ids = edit_lists(batch, rules)
+    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+    copies = len(codes) // max(len(lengths), 1)
+    found = read_lists(codes, ids, lengths, copies)
+    orders = ragged_copies(batch.column(SENTENCE_ORDERS.name)) if rules.orders else None
+    rotations = ragged(batch.column(ROTATIONS.name)).values if rules.rotations else None
+    return dataclasses.replace(found, orders=orders, rotations=rotations)
 
 
 def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:
@@ -346,4 +392,5 @@ def take_stored_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
         stream=None if batch.stream is None else batch.stream[rows],
         backward=None if batch.backward is None else batch.backward[rows],
         suffix_types=batch.suffix_types,
+        made_edits=None if batch.made_edits is None else batch.made_edits.take(lists),
     )

@@ -1,6 +1,6 @@
 """The table of objectives: what is not in it does not exist. One file an objective.
 
-May import: windows, pairs, corruption, labels, contract, text, schemas.
+May import: windows, pairs, corruption, denoise, labels, contract, text, schemas.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ from transforms.objectives.roberta import ROBERTA
 from transforms.objectives.span_sop import SPAN_SOP
 from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
+from transforms.objectives.t5 import T5
 from transforms.objectives.transformer_xl import TRANSFORMER_XL
 from transforms.objectives.xlnet import XLNET
 
@@ -76,6 +77,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     GPT,
     TRANSFORMER_XL,
     XLNET,
+    T5,
     ANNOTATED,
 )
 

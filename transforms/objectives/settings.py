@@ -26,6 +26,8 @@ _PART_FIELDS = (
     "random_ids",
     "targets",
     "predict",
+    "denoise",
+    "target",
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
@@ -33,7 +35,7 @@ _UNUSED: Mapping[str, tuple[type, ...]] = {
     "units": (PhraseUnits, EntityUnits),
 }
 _ITSELF = ""
-_NUMBERED = frozenset({"corrupt", "labels"})
+_NUMBERED = frozenset({"corrupt", "labels", "noise"})
 """Fields that hold several parts, addressed by number."""
 _OF_STREAMS = frozenset({"order", "memory"})
 """Fields that are of no use where rows are no streams, and are not listed there."""
