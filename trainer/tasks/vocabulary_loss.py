@@ -68,8 +68,9 @@ def vocabulary_term(
     """
     rows = max(most // len(head.weight), 1)
     if torch.is_grad_enabled():
-        found = _ChunkedLoss.apply(hidden, head.weight, head.bias, labels, rows, penalties)  # type: ignore[no-untyped-call]
-        return _term(*found, labels, penalties)
+        fields = hidden, head.weight, head.bias, labels, rows, penalties
+        total, entropy, right = _ChunkedLoss.apply(*fields)  # type: ignore[no-untyped-call]
+        return _term(total, entropy, right, labels, penalties)
     dtype = _product_dtype(hidden)
     weight, bias = _cast(head.weight, dtype), _cast(head.bias, dtype)
     loss, correct = hidden.new_zeros((2,), dtype=torch.float32), labels.new_zeros(())
@@ -77,7 +78,7 @@ def vocabulary_term(
         logits = linear(_cast(hidden[cut], dtype), weight, bias)
         loss = loss + _losses(logits, labels[cut], penalties)[1]
         correct = correct + (logits.argmax(-1) == labels[cut]).sum()
-    return _term(*loss, correct, labels, penalties)
+    return _term(loss[0], loss[1], correct, labels, penalties)
 
 
 def _term(
