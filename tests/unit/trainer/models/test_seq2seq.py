@@ -57,6 +57,14 @@ def test_loss_and_gradients_are_those_of_the_class(kind: str, tmp_path: Path) ->
 
 
 @EVERY
+def test_every_parameter_has_a_gradient(kind: str, tmp_path: Path) -> None:
+    """Without it several processes could not train it."""
+    model = pair_model(tmp_path, **KINDS[kind])
+    mean_loss(model, pairs(SOURCES, TARGETS)).backward()
+    assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+@EVERY
 def test_padding_and_lines_without_rows_change_nothing(kind: str, tmp_path: Path) -> None:
     model = pair_model(tmp_path, **KINDS[kind])
     with torch.no_grad():
