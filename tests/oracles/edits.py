@@ -1,5 +1,6 @@
 """Edits, sources and targets by the book: lists, one token after the other."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,16 +71,46 @@ def removed_of(row: Sequence[int], edits: Sequence[Edit], tokens: Sequence[int])
     return found
 
 
+def arranged_of(
+    row: Sequence[int], sentences: Sequence[int], order: Sequence[int], edges: tuple[int, int]
+) -> list[int]:
+    """Returns a row with its sentences in another order.
+
+    Args:
+      row: Clean ids.
+      sentences: Positions where sentences begin.
+      order: The sentence at each place.
+      edges: Special tokens at the begin and at the end.
+    """
+    begin, end = edges[0], len(row) - edges[1]
+    borders = [begin, *(at for at in sentences if begin < at < end)][:256]
+    parts = [row[one:two] for one, two in itertools.pairwise([*borders, end])]
+    return [*row[:begin], *(token for number in order for token in parts[number]), *row[end:]]
+
+
+def rotated_of(source: Sequence[int], rotation: int, edges: tuple[int, int]) -> list[int]:
+    """Returns a source whose text is rotated to the left."""
+    begin, end = edges[0], len(source) - edges[1]
+    text = source[begin:end]
+    return [*source[:begin], *text[rotation:], *text[:rotation], *source[end:]]
+
+
 def wanted_sequences(
     row: Mapping[str, Any], copy: int, recipe: Recipe, vocabulary: Vocabulary
 ) -> tuple[list[int], list[int], list[int]]:
     """Returns source, target and decoder input of a copy of a stored row."""
     assert recipe.denoise is not None
     target, clean, roles = recipe.denoise.target, row["input_ids"], vocabulary.roles
+    edges = recipe.layout.edges
     edits = edits_of(row["edits"][copy])
     ids = row["edit_ids"][copy] if "edit_ids" in row else []
     tokens = list(vocabulary.sentinels) if target.sentinels else [roles["mask"]]
     end = [roles[role] for role in target.end]
-    source = [*source_of(clean, edits, ids, tokens), *end]
-    written = [*removed_of(clean, edits, tokens), *end]
-    return source, written, [roles[target.start], *written[:-1]]
+    arranged = clean
+    if "sentence_orders" in row:
+        arranged = arranged_of(clean, row["sentence_starts"], row["sentence_orders"][copy], edges)
+    source = source_of(arranged, edits, ids, tokens)
+    if "rotations" in row:
+        source = rotated_of(source, row["rotations"][copy], edges)
+    written = clean if target.kind == "clean" else [*removed_of(clean, edits, tokens), *end]
+    return [*source, *end], written, [roles[target.start], *written[:-1]]

@@ -88,6 +88,34 @@ class Edits:
             None if self.rotations is None else self.rotations[lists],
         )
 
+    def overlaid(self, other: "Edits") -> "Edits":
+        """Returns these edits with others over them: a token that any of them takes away is gone.
+
+        What stands for a span of the others stays; see `transforms.kernels.overlay.cut_out`.
+        """
+        from transforms.kernels.overlay import cut_out, merge
+
+        room, ids = len(self.starts) + len(other.starts), len(self.ids.values)
+        left = self._room(room, ids)
+        cut_out((*self.spans, *self.stored_ids), other.spans[:3], left)
+        found = self._room(room + len(other.starts), ids + len(other.ids.values))
+        merge(left, (*other.spans, *other.stored_ids), found)
+        offsets, starts, ends, fills, id_offsets, values = found
+        last = offsets[-1]
+        kept = Ragged(values[: id_offsets[-1]], id_offsets)
+        return Edits(offsets, starts[:last], ends[:last], fills[:last], kept)
+
+    def _room(self, edits: int, ids: int) -> tuple[Int64, Array, Array, Bytes, Int64, Array]:
+        """Returns empty arrays for edits and their ids."""
+        return (
+            np.zeros(len(self) + 1, np.int64),
+            np.empty(edits, np.uint16),
+            np.empty(edits, np.uint16),
+            np.empty(edits, np.uint8),
+            np.zeros(len(self) + 1, np.int64),
+            np.empty(ids, self.ids.values.dtype),
+        )
+
     def encoded(self) -> Ragged:
         """Returns the spans and fills as they are stored, uint8, a list for each list."""
         from transforms.kernels.edit_codes import most_bytes, write_code

@@ -31,6 +31,13 @@ class CleanRows:
         return np.diff(self.offsets)
 
     @property
+    def sentence_flags(self) -> tuple[Int64, Bool]:
+        """Offsets and sentences, for compiled loops."""
+        if self.sentences is None:
+            raise ValueError("sentences are to be reordered, and it is not known where they begin")
+        return read_only(self.offsets), read_only(self.sentences)
+
+    @property
     def arrays(self) -> tuple[Int64, Array]:
         """Offsets and ids, for compiled loops."""
         return read_only(self.offsets), read_only(self.ids)
@@ -95,6 +102,62 @@ def removed(rows: CleanRows, edits: Edits, tokens: Array, end: Array) -> Ragged:
     found = _empty(sizes[:, 1] + sizes[:, 2] + len(end), rows)
     write_removed(rows.arrays, edits.spans, read_only(tokens), read_only(end), found)
     return Ragged(found[1], found[0])
+
+
+def sentence_counts(rows: CleanRows, edges: tuple[int, int]) -> Int64:
+    """Returns int64[R]: sentences that can be put in another order, see `kernels.arranging`.
+
+    Args:
+      rows: With their sentences.
+      edges: Special tokens at the begin and at the end of a row.
+    """
+    from transforms.kernels.arranging import count_sentences
+
+    found = np.empty(len(rows), np.int64)
+    count_sentences(rows.sentence_flags, edges, found)
+    return found
+
+
+def arranged(rows: CleanRows, orders: Ragged, edges: tuple[int, int], values: Array) -> Array:
+    """Returns [T * C]: values of tokens in the orders of all copies, row after row.
+
+    Args:
+      rows: With their sentences.
+      orders: The sentence at each place, a list for each copy of each row.
+      edges: Special tokens at the begin and at the end of a row.
+      values: [T].
+    """
+    from transforms.kernels.arranging import arrange
+
+    copies = len(orders) // max(len(rows), 1)
+    found = np.empty(len(values) * copies, values.dtype)
+    lists = read_only(orders.offsets), read_only(orders.values)
+    arrange(rows.sentence_flags, edges, lists, read_only(values), found)
+    return found
+
+
+def arranged_rows(rows: CleanRows, edits: Edits, edges: tuple[int, int]) -> CleanRows:
+    """Returns the rows that edits are of: a row for each list, where sentences are reordered."""
+    if edits.orders is None:
+        return rows
+    lengths = np.repeat(rows.lengths, len(edits) // max(len(rows), 1))
+    return CleanRows(arranged(rows, edits.orders, edges, rows.ids), offsets_of(lengths))
+
+
+def rotated(source: Ragged, rotations: Array, edges: tuple[int, int]) -> Ragged:
+    """Returns sources whose texts are rotated to the left.
+
+    Args:
+      source: One for each list of edits.
+      rotations: uint16[L].
+      edges: Special tokens at the begin and at the end of a row.
+    """
+    from transforms.kernels.arranging import rotate
+
+    found = np.empty_like(source.values)
+    lists = read_only(source.offsets), read_only(source.values)
+    rotate(lists, edges, read_only(rotations), found)
+    return Ragged(found, source.offsets)
 
 
 def shifted(target: Ragged, start: int) -> Array:

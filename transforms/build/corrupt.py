@@ -148,8 +148,7 @@ def draw_edits(
       draws: The keys of each noise, see `noise_draws`.
     """
     assert recipe.denoise is not None
-    batch = Batch(_writable(examples), rows, recipe.max_seq_length)
-    return recipe.denoise.draw(batch, draws, vocabulary)
+    return recipe.denoise.draw(_writable(examples), rows, recipe.layout, vocabulary, draws)
 
 
 def _writable(examples: Examples) -> Examples:

@@ -7,9 +7,11 @@ import numpy as np
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import read_only
 from transforms.arrays.sequences import Sequences
-from transforms.contract.oracle import Findings, Oracle, breach, gather, rate
+from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
 from transforms.contract.stored import StoredBatch, any_copy
-from transforms.kernels.edit_codes import TOKEN
+from transforms.kernels.edit_codes import NOTHING, TOKEN
+
+_EIGHTHS = 8
 
 
 def examine_removed(batch: StoredBatch, made: Sequences, tokens: Array, end: Array) -> Findings:
@@ -21,7 +23,7 @@ def examine_removed(batch: StoredBatch, made: Sequences, tokens: Array, end: Arr
       tokens: The tokens that stand for spans.
       end: What sources and targets end with.
     """
-    from transforms.kernels.sequences import splice_removed
+    from transforms.kernels.splicing import splice_removed
 
     broken = np.zeros(len(batch), np.bool_)
     source, target = (
@@ -134,6 +136,28 @@ def run_oracles(totals: Mapping[str, int], density: float) -> list[Oracle]:
     """Judges how many tokens are taken away."""
     taken, tokens = (totals.get(f"denoise.{name}", 0) for name in ("taken", "tokens"))
     return [rate("tokens are taken away at the density", taken, tokens, density)]
+
+
+def examine_prefixes(batch: StoredBatch, full: int) -> Findings:
+    """Checks that the rest of a row is taken away, and counts where it begins in full rows."""
+    edits, lengths = batch.edits, np.repeat(batch.lengths, batch.copies)
+    wrong = edits.counts != 1
+    if not wrong.any():
+        wrong = (edits.ends != lengths) | (edits.starts < 1) | (edits.starts >= lengths)
+        wrong |= edits.fills != NOTHING
+    counts = {}
+    if not wrong.any():
+        eighth = (edits.starts[lengths == full].astype(np.int64) - 1) * _EIGHTHS // (full - 1)
+        for number, hits in enumerate(np.bincount(eighth, minlength=_EIGHTHS)):
+            counts[f"denoise.prefix_eighth_{number + 1}"] = int(hits)
+    return Findings(counts) + _broken(batch, "a copy is not a prefix and the rest", wrong)
+
+
+def prefix_oracles(totals: Mapping[str, int], full: int) -> list[Oracle]:
+    """Judges whether prefixes of full rows are of all lengths alike."""
+    hits = [totals.get(f"denoise.prefix_eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
+    places = np.bincount(np.arange(full - 1) * _EIGHTHS // (full - 1), minlength=_EIGHTHS)
+    return [uniformity("prefixes of all lengths are as likely", hits, places.tolist())]
 
 
 def _gaps(batch: StoredBatch) -> Int64:

@@ -6,20 +6,47 @@ An encoder reads the source, a decoder writes the target. Both are pure function
 recipe; `Writes.sequences` is the only place that computes them.
 """
 
+import dataclasses
 from typing import ClassVar, Protocol
 
-from schemas.records import Array, Int64
+from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.axes import Copies
 from transforms.contract.rules import RowLayout
+
+REMOVED, CONTINUED, CLEAN, FRAGMENTS = KINDS = ("removed", "continued", "clean", "fragments")
+"""What a decoder writes: the spans that are taken away, each with a sentinel; the end of the row;
+the whole row; spans whose places the source shows."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NoiseBatch:
+    """What noise is made for.
+
+    Attributes:
+      examples: Some rows. Their ids are an array that may be written to.
+      rows: int64[R]; the number of each row, which says with the key of a copy what is drawn.
+      layout: Special tokens around the text of a row.
+      tokens: [S]; the ids that can stand for spans.
+      vocabulary: Of the tokenizer.
+    """
+
+    examples: Examples
+    rows: Int64
+    layout: RowLayout
+    tokens: Array
+    vocabulary: Vocabulary
 
 
 class Noise(Protocol):
     """Takes spans away, and says what stands in their place; or reorders or rotates a row.
 
     Attributes:
+      kinds: For which of `KINDS` of targets it is made.
+      alone: There can be no other noise.
+      spans_made: It takes spans away.
       active: It does something, with these settings.
       stores_ids: Ids are stored of what it puts in.
       reorders: It puts sentences in another order.
@@ -27,6 +54,9 @@ class Noise(Protocol):
       roles: The special tokens that it needs.
     """
 
+    kinds: ClassVar[tuple[str, ...]]
+    alone: ClassVar[bool]
+    spans_made: ClassVar[bool]
     rotates: ClassVar[bool]
 
     @property
@@ -38,17 +68,13 @@ class Noise(Protocol):
     @property
     def roles(self) -> frozenset[str]: ...
 
-    def apply(
-        self, edits: Edits, batch: Batch, copies: Copies, tokens: Array, vocabulary: Vocabulary
-    ) -> Edits:
+    def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         """Returns edits with this noise added to them.
 
         Args:
           edits: Of the noise before, a list for each copy of each row.
           batch: The rows.
           copies: The keys to draw with.
-          tokens: The ids that can stand for spans.
-          vocabulary: Of the tokenizer.
         """
         ...
 
@@ -65,12 +91,14 @@ class Writes(Protocol):
     """What the decoder writes.
 
     Attributes:
+      kind: One of `KINDS`.
       start: Role of the token that the decoder is given first.
       end: Roles of the tokens that are added to source and target.
       sentinels: Every span has a sentinel of its own.
       own_positions: The decoder's positions are those of the row, not 0, 1, 2 ...
     """
 
+    kind: ClassVar[str]
     start: ClassVar[str]
     sentinels: ClassVar[bool]
     own_positions: ClassVar[bool]

@@ -44,6 +44,11 @@ class RowLayout:
         own = {role: 2 + number for number, role in enumerate(self.own_types)}
         return tuple(own.get(role, 1) for role in self.suffix)
 
+    @property
+    def edges(self) -> tuple[int, int]:
+        """Special tokens at the begin and at the end of a row."""
+        return len(self.prefix), len(self.suffix)
+
     def overhead(self, segments: int) -> int:
         """Special tokens in a row of one or two segments."""
         between = len(self.between) if segments == 2 else 0
@@ -82,11 +87,13 @@ class StoredEdits:
       ids: Ids are stored of what is put in.
       orders: The order of sentences is stored.
       rotations: The rotation of sources is stored.
+      one_maker: All spans are of one noise.
     """
 
     ids: bool
     orders: bool
     rotations: bool
+    one_maker: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

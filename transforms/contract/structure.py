@@ -12,12 +12,15 @@ from schemas.columns import (
     EDITS,
     ROTATIONS,
     SENTENCE_ORDERS,
+    SENTENCES,
     edit_ids,
     has_spans,
 )
 from schemas.records import Bool, Int64
 from transforms.arrays.edits import count_encoded
 from transforms.arrays.marks import column_positions, token_spans
+from transforms.arrays.ragged import read_only
+from transforms.arrays.sequences import CleanRows, sentence_counts
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules, StoredEdits
 from transforms.contract.stored import any_copy, edit_lists, ragged, ragged_copies
@@ -51,7 +54,7 @@ def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
             wrong = _wrong_lists(batch.column(name), each.stages)
             found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
     if rules.edits is not None:
-        found.append(_edits(batch, rules.edits, lengths, copies))
+        found.append(_edits(batch, rules, lengths))
     if rules.objective_column:
         names = np.array(batch.column("objective").to_pylist(), np.str_)
         found.append(breach("objective is not the name of the recipe", names != rules.name))
@@ -75,17 +78,39 @@ def columns_of(rules: StoredEdits) -> list[str]:
     return [name for name, stored in names.items() if stored]
 
 
-def _edits(batch: pa.RecordBatch, rules: StoredEdits, lengths: Int64, copies: int) -> Findings:
+def _edits(batch: pa.RecordBatch, rules: RowRules, lengths: Int64) -> Findings:
     """Checks that edits can be read, lie in their row, and have the ids that they ask for."""
-    codes, ids = edit_lists(batch, rules)
+    assert rules.edits is not None
+    copies = rules.copies
+    codes, ids = edit_lists(batch, rules.edits)
     found = count_encoded(codes, lengths, copies)
-    damaged, strange = found[:, 0] < 0, found[:, 1] != ids.lengths
+    wrong: dict[str, Bool] = {
+        "edits are damaged": found[:, 0] < 0,
+        "edits and edit_ids differ": found[:, 1] != ids.lengths,
+    }
+    if rules.edits.orders:
+        name = "sentence_orders are no permutations of the sentences of their row"
+        wrong[name] = _wrong_orders(batch, rules)
     return gather(
-        [
-            breach("edits are damaged", any_copy(damaged.reshape(-1, copies))),
-            breach("edits and edit_ids differ", any_copy(strange.reshape(-1, copies))),
-        ]
+        breach(name, any_copy(lists.reshape(-1, copies))) for name, lists in wrong.items()
     )
+
+
+def _wrong_orders(batch: pa.RecordBatch, rules: RowRules) -> Bool:
+    """Returns bool[L]: the orders that are not of the sentences of their row."""
+    from transforms.kernels.arranging import check_orders
+
+    ids = ragged(batch.column("input_ids"))
+    positions, rows = column_positions(batch.column(ANNOTATIONS[SENTENCES].name))
+    flags = np.zeros(len(ids.values), np.bool_)
+    # What lies outside its row is a breach of its own.
+    flags[np.minimum(np.repeat(ids.offsets[:-1], np.diff(rows)) + positions, len(flags) - 1)] = True
+    counts = sentence_counts(CleanRows(ids.values, ids.offsets, flags), rules.layout.edges)
+    orders = ragged_copies(batch.column(SENTENCE_ORDERS.name))
+    wrong = np.empty(len(orders), np.bool_)
+    lists = read_only(orders.offsets), read_only(orders.values)
+    check_orders(lists, read_only(counts), rules.copies, wrong)
+    return wrong
 
 
 def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from schemas import columns
 from schemas.columns import Column
-from schemas.records import Int64
+from schemas.records import Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.edits import Edits
-from transforms.contract.axes import Batch, Copies
-from transforms.contract.denoising import Noise, Writes
-from transforms.contract.rules import StoredEdits
+from transforms.contract.axes import Copies
+from transforms.contract.denoising import Noise, NoiseBatch, Writes
+from transforms.contract.rules import RowLayout, StoredEdits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,16 @@ class Denoise:
     noise: tuple[Noise, ...]
     target: Writes
 
+    def __post_init__(self) -> None:
+        for each in self.noise:
+            name, target = type(each).__name__, type(self.target).__name__
+            if self.target.kind not in each.kinds:
+                raise ValueError(f"{name} makes no noise for {target}, which writes something else")
+            if each.alone and len(self.noise) > 1:
+                raise ValueError(f"{name} must be the only noise, and there are {len(self.noise)}")
+        if not self.active:
+            raise ValueError("all noise is switched off; set a rate above 0")
+
     @functools.cached_property
     def active(self) -> tuple[Noise, ...]:
         """The noise that does something."""
@@ -42,6 +52,7 @@ class Denoise:
             ids=any(each.stores_ids for each in self.active),
             orders=any(each.reorders for each in self.active),
             rotations=any(each.rotates for each in self.active),
+            one_maker=sum(each.spans_made for each in self.active) == 1,
         )
 
     def most_tokens(self, room: int) -> int:
@@ -72,18 +83,27 @@ class Denoise:
                 f"vocab --sentinels {max(wanted, 100)}`, or take shorter rows"
             )
 
-    def draw(self, batch: Batch, draws: Sequence[Copies], vocabulary: Vocabulary) -> Edits:
+    def draw(
+        self,
+        examples: Examples,
+        rows: Int64,
+        layout: RowLayout,
+        vocabulary: Vocabulary,
+        draws: Sequence[Copies],
+    ) -> Edits:
         """Returns edits for every copy of some rows.
 
         Args:
-          batch: The rows.
-          draws: The keys of each active noise.
+          examples: The rows; their ids may be written to.
+          rows: int64[R]; their numbers.
+          layout: Special tokens around the text of a row.
           vocabulary: Of the tokenizer.
+          draws: The keys of each active noise.
         """
-        tokens = self.target.tokens(vocabulary)
-        edits = Edits.none(len(batch.rows) * len(draws[0]), vocabulary.id_type)
+        batch = NoiseBatch(examples, rows, layout, self.target.tokens(vocabulary), vocabulary)
+        edits = Edits.none(len(rows) * len(draws[0]), vocabulary.id_type)
         for noise, copies in zip(self.active, draws, strict=True):
-            edits = noise.apply(edits, batch, copies, tokens, vocabulary)
+            edits = noise.apply(edits, batch, copies)
         return edits
 
     def arrays(self, edits: Edits, copies: int) -> list[pa.Array]:

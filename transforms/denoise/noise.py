@@ -14,6 +14,8 @@ from transforms.kernels.edit_codes import TOKEN
 class OneNoise(Part):
     """A noise that stores no ids and keeps the order; see `transforms.contract.denoising.Noise`."""
 
+    alone: ClassVar[bool] = True
+    spans_made: ClassVar[bool] = True
     rotates: ClassVar[bool] = False
 
     @property
@@ -43,3 +45,9 @@ class OneNoise(Part):
         """Returns edits with these spans, for each of which a token stands."""
         fills = np.full(len(starts), TOKEN, np.uint8)
         return dataclasses.replace(edits, offsets=offsets, starts=starts, ends=ends, fills=fills)
+
+
+def check_rate(name: str, rate: float) -> None:
+    """Raises ValueError unless a rate is in [0, 1]."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {rate}")

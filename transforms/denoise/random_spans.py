@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Int64
+from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import offsets_of
@@ -17,7 +18,8 @@ from transforms.checks.denoising import (
     run_oracles,
     segment_oracles,
 )
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.axes import Copies
+from transforms.contract.denoising import REMOVED, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
@@ -44,6 +46,8 @@ class RandomSegments(OneNoise):
       equally long.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = (REMOVED,)
+
     density: float = 0.15
     mean_length: float = 3.0
 
@@ -52,9 +56,7 @@ class RandomSegments(OneNoise):
         if not 1 <= self.mean_length <= _MOST:
             raise ValueError(f"mean_length must be in [1, {_MOST}], got {self.mean_length}")
 
-    def apply(
-        self, edits: Edits, batch: Batch, copies: Copies, tokens: Array, vocabulary: Vocabulary
-    ) -> Edits:
+    def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.span_noise import segment_rows
 
         row_offsets = batch.examples.offsets
@@ -110,32 +112,33 @@ class RandomTokens(OneNoise):
     Differs: where a row would have more spans than there are sentinels, its rest is left alone.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = (REMOVED,)
+
     density: float = 0.15
 
     def __post_init__(self) -> None:
         _check_density(self.density)
 
-    def apply(
-        self, edits: Edits, batch: Batch, copies: Copies, tokens: Array, vocabulary: Vocabulary
-    ) -> Edits:
+    def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.span_noise import draw_runs
 
         row_offsets = batch.examples.offsets
-        most = np.minimum((np.diff(row_offsets) + 1) // 2, len(tokens))
+        most = np.minimum((np.diff(row_offsets) + 1) // 2, len(batch.tokens))
         room = int(most.sum()) * len(copies)
         spans = np.empty(room, np.uint16), np.empty(room, np.uint16)
         offsets = np.zeros(len(edits) + 1, np.int64)
         share = threshold(self.density)
-        draw_runs((row_offsets, batch.rows), share, len(tokens), copies.keys, offsets, spans)
+        draw_runs((row_offsets, batch.rows), share, len(batch.tokens), copies.keys, offsets, spans)
         return self.tokens_for(edits, offsets, *(each[: offsets[-1]] for each in spans))
 
     def most_tokens(self, room: int) -> int:
         return room
 
     def spans(self, tokens: int) -> int:
-        """Returns as many as hardly any row exceeds: the mean and six standard deviations."""
-        mean = tokens * self.density * (1 - self.density) + 1
-        return min(int(mean + 6 * mean**0.5) + 1, (tokens + 1) // 2)
+        """Returns as many as hardly any row exceeds: the mean and five standard deviations."""
+        begun = self.density * (1 - self.density)
+        most = tokens * begun + 1 + 5 * (tokens * begun * (1 - 3 * begun)) ** 0.5
+        return min(int(most), (tokens + 1) // 2)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_runs(batch, len(vocabulary.sentinels))

@@ -10,6 +10,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, shifted, sources
 from transforms.checks.denoising import examine_removed
+from transforms.contract.denoising import CONTINUED, REMOVED
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
@@ -27,6 +28,7 @@ class RemovedSpans(Part):
       (noise_span_to_unique_sentinel, nonnoise_span_to_unique_sentinel), seqio append_eos.
     """
 
+    kind: ClassVar[str] = REMOVED
     start: ClassVar[str] = "pad"
     sentinels: ClassVar[bool] = True
     own_positions: ClassVar[bool] = False
@@ -70,6 +72,7 @@ class Continuation(RemovedSpans):
       (prefix_lm).
     """
 
+    kind: ClassVar[str] = CONTINUED
     sentinels: ClassVar[bool] = False
 
     def tokens(self, vocabulary: Vocabulary) -> Array:

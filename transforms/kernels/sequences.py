@@ -7,7 +7,7 @@ each row, uint16[E] starts and ends of spans in their row, and uint8[E] fills, s
 
 import numpy as np
 
-from schemas.records import Array, Bool, Bytes, Int64
+from schemas.records import Array, Bytes, Int64
 from transforms.kernels.compiled import compiled
 from transforms.kernels.edit_codes import EACH, NOTHING, TOKEN
 
@@ -135,60 +135,3 @@ def write_removed(
         for each in end:
             out[at] = each
             at += 1
-
-
-@compiled
-def splice_removed(
-    rows: tuple[Int64, Array],
-    sources: tuple[Int64, Array],
-    targets: tuple[Int64, Array],
-    tokens: Array,
-    end: Array,
-    broken: Bool,
-) -> None:
-    """Puts the spans of targets back into sources, at the tokens that stand for them, and compares.
-
-    What a target has behind the last of these tokens follows at the end: that of a source in which
-    no token stands for the rest of the row. No edits are looked at.
-
-    Example, source a X d Z and target X b c Z: a b c d.
-
-    Args:
-      rows: Of clean ids.
-      sources: int64[L + 1], offsets, and ids.
-      targets: The same.
-      tokens: The tokens that stand for spans, in order.
-      end: Ids at the end of each source and target.
-      broken: bool[R]; is set to true where a copy does not give the row.
-    """
-    row_offsets, ids = rows
-    source_offsets, source = sources
-    target_offsets, target = targets
-    if len(row_offsets) == 1:
-        return
-    copies = (len(source_offsets) - 1) // (len(row_offsets) - 1)
-    for number in range(len(source_offsets) - 1):
-        row = number // copies
-        at, limit = row_offsets[row], row_offsets[row + 1]
-        last = source_offsets[number + 1] - len(end)
-        other, stop = target_offsets[number], target_offsets[number + 1] - len(end)
-        good, token = last >= source_offsets[number] and stop >= other, 0
-        for place in range(len(end)):
-            good &= good and source[last + place] == end[place] == target[stop + place]
-        for read in range(source_offsets[number], last):
-            if token < len(tokens) and source[read] == tokens[token]:
-                good &= other < stop and target[other] == tokens[token]
-                token += 1
-                other += 1
-                while other < stop and not (token < len(tokens) and target[other] == tokens[token]):
-                    good &= at < limit and target[other] == ids[min(at, limit - 1)]
-                    other += 1
-                    at += 1
-            else:
-                good &= at < limit and source[read] == ids[min(at, limit - 1)]
-                at += 1
-        while other < stop:
-            good &= at < limit and target[other] == ids[min(at, limit - 1)]
-            other += 1
-            at += 1
-        broken[row] |= not (good and at == limit)

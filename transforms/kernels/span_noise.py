@@ -123,3 +123,21 @@ def draw_runs(
                     ends[edit - 1] = last
             at += 1
             offsets[at] = edit
+
+
+@compiled
+def draw_prefixes(rows: tuple[Int64, Int64], keys: Array, starts: Array) -> None:
+    """Divides rows into two parts of one token or more, each way as likely.
+
+    Args:
+      rows: As those of `segment_rows`; each has two tokens or more.
+      keys: As those of `segment_rows`.
+      starts: uint16[R * C]; is filled with where the second part begins.
+    """
+    row_offsets, numbers = rows
+    at = 0
+    for row in range(len(numbers)):
+        for key in keys:
+            bits = mixed(stream_of(key, numbers[row]) + STEP)
+            starts[at] = 1 + below(bits, row_offsets[row + 1] - row_offsets[row] - 1)
+            at += 1

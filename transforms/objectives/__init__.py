@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.annotated import ANNOTATED
+from transforms.objectives.bart import BART
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
@@ -32,7 +33,7 @@ from transforms.objectives.roberta import ROBERTA
 from transforms.objectives.span_sop import SPAN_SOP
 from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
-from transforms.objectives.t5 import T5
+from transforms.objectives.t5 import PREFIX_LM, T5
 from transforms.objectives.transformer_xl import TRANSFORMER_XL
 from transforms.objectives.xlnet import XLNET
 
@@ -78,6 +79,8 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     TRANSFORMER_XL,
     XLNET,
     T5,
+    PREFIX_LM,
+    BART,
     ANNOTATED,
 )
 

@@ -71,9 +71,8 @@ def test_what_is_stored_comes_back(lists: list[list[tuple[int, int, int]]]) -> N
     for number in range(len(lists)):
         begin, end = edits.offsets[number : number + 2]
         fills = [NAMES[fill] for fill in edits.fills[begin:end]]
-        spans = zip(
-            edits.starts[begin:end].tolist(), edits.ends[begin:end].tolist(), fills, strict=True
-        )
+        borders = edits.starts[begin:end].tolist(), edits.ends[begin:end].tolist()
+        spans = zip(*borders, fills, strict=True)
         assert edits_of(codes.row(number).tolist()) == list(spans)
 
 

@@ -5,15 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from schemas.records import Examples
-from tests.oracles.streams import SENTINELS, vocabulary
-from transforms.arrays.edits import Edits
-from transforms.contract.axes import Batch, Copies
+from tests.oracles.streams import SENTINELS
+from tests.support.noise import VOCABULARY, drawn
 from transforms.denoise.random_spans import RandomSegments, RandomTokens
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from
 
-VOCABULARY = vocabulary(5000)
 # OBJECTIVES of Raffel et al. 2020 by t5/data/preprocessors.py: inputs, tokens of a row, targets.
 LENGTHS = [
     (64, 70, 14),
@@ -23,17 +20,6 @@ LENGTHS = [
     (1024, 1137, 229),
     (2048, 2274, 456),
 ]
-
-
-def drawn(noise: RandomSegments | RandomTokens, lengths: list[int], copies: int = 2) -> Edits:
-    offsets = np.append(0, np.cumsum(lengths)).astype(np.int64)
-    ids = np.arange(100, 100 + offsets[-1]).astype(np.uint16)
-    examples = Examples(ids, offsets, np.array(lengths), special=np.zeros(len(ids), np.bool_))
-    keys = np.arange(7, 7 + copies).astype(np.uint64)
-    batch = Batch(examples, np.arange(len(lengths)), max(lengths))
-    tokens = np.array(VOCABULARY.sentinels, np.uint16)
-    none = Edits.none(len(lengths) * copies, "uint16")
-    return noise.apply(none, batch, Copies(keys, 0, copies), tokens, VOCABULARY)
 
 
 @pytest.mark.parametrize(("inputs", "row", "targets"), LENGTHS)
