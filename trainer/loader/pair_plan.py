@@ -1,14 +1,15 @@
 """Which pairs make a batch: those of similar lengths, so that little is padded.
 
-Lengths are rounded up to sixteenths of the longest. Pairs whose sources are of one length then make
-batches of one shape: as many as fit into the budget, in the order in which they are drawn. The
-batches of all shapes are shuffled. So there are 16 shapes at most, which a compiled model knows
-soon, and rows of one length, such as T5's, are not padded at all.
+Lengths are rounded up to sixteenths of the longest. The pairs whose sources are of one length are
+sorted by their targets, the longest first, and otherwise left in the order in which they are drawn.
+As many as fit into the budget make a batch, padded to its longest pair; then the batches of all
+lengths are shuffled. So there are few shapes, which a compiled model knows soon, and rows of one
+length, such as T5's, are not padded at all.
 
-Sources 16 7 16 8 16 7, targets all 4, a budget of 40 tokens:
+Sources 16 7 16 8 16 7, targets 4 2 4 4 3 4, a budget of 40 tokens:
 
-    lengths     7: 1 5 | 8: 3 | 16: 0 2 4       (the longest has 16 tokens: a sixteenth is one)
-    batches     1 5 | 3 | 0 2 | 4               three lines of 7 + 4, three of 8 + 4, two of 16 + 4
+    lengths     7: 5 1 | 8: 3 | 16: 0 2 4       (of the longest, 16 and 4, and 2 4 4 4 4 3 targets)
+    batches     5 1 | 3 | 0 2 | 4               lines of 7 + 4, 8 + 4, 16 + 4 and 16 + 3
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ import numpy as np
 from schemas.records import Array, Int64
 from trainer.loader.batch_plan import shuffled
 from trainer.rows.pair_layout import Pairs
+from transforms.arrays.ragged import offsets_of
 
 STEPS = 16
 """Lengths that sources, and targets, are padded to."""
@@ -30,14 +32,15 @@ class PairPlan:
     Attributes:
       order: [R]; all rows, those of a batch together.
       ranges: int64[N, 2]; of each batch its range in `order`.
-      shape: int64[N]; of each batch its number in `shapes`.
-      shapes: From the shortest sources on.
+      shapes: int64[N, 4]; of each batch the numbers `rows`, `source`, `target` and `targets` of its
+        layout.
+      empty: The layout of batches after the last.
     """
 
     order: Array
     ranges: Int64
-    shape: Int64
-    shapes: tuple[Pairs, ...]
+    shapes: Int64
+    empty: Pairs
 
     def __len__(self) -> int:
         return len(self.ranges)
@@ -53,8 +56,13 @@ class PairPlan:
         return np.sort(self.order[begin:end].astype(np.int64))
 
     def shaped(self, layout: object, batch: int) -> Pairs:
-        """Returns the shape of a batch; that of the first for a batch after the last."""
-        return self.shapes[self.shape[batch] if batch < len(self) else 0]
+        """Returns the layout of a batch; the smallest one for a batch after the last."""
+        if batch >= len(self):
+            return self.empty
+        rows, source, target, targets = self.shapes[batch].tolist()
+        return dataclasses.replace(
+            self.empty, rows=rows, source=source, target=target, targets=targets
+        )
 
 
 def pair_batches(
@@ -80,36 +88,40 @@ def pair_batches(
     """
     longest = max(layout.source, int(sources.max(initial=1)))
     most = max(layout.target, int(targets.max(initial=1)))
-    kinds = _sixteenths(sources, longest)
-    grouped = order[np.argsort(kinds[order], kind="stable")]
-    ends = np.cumsum(np.bincount(kinds, minlength=STEPS + 1))
-    shapes: list[Pairs] = []
-    ranges, numbers = [np.empty((0, 2), np.int64)], [np.empty(0, np.int64)]
-    for kind in np.unique(kinds).tolist():
-        begin, end = int(ends[kind - 1]), int(ends[kind])
-        lengths = targets[grouped[begin:end]]
-        source = _length(kind, longest)
-        target = _length(int(_sixteenths(lengths, most).max()), most)
-        rows = max(min(budget // (source + target), end - begin), 1)
-        starts = np.arange(begin, end, rows)
-        predicted = np.add.reduceat(lengths, starts - begin, dtype=np.int64).max()
-        slots = _length(int(_sixteenths(predicted, rows * target)), rows * target)
-        ranges.append(np.stack([starts, np.append(starts[1:], end)], axis=1))
-        numbers.append(np.full(len(starts), len(shapes)))
-        shapes.append(
-            dataclasses.replace(layout, rows=rows, source=source, target=target, targets=slots)
-        )
-    taken, shape = np.concatenate(ranges), np.concatenate(numbers)
+    kinds, sizes = _sixteenths(sources, longest)[order], _sixteenths(targets, most)[order]
+    sort = np.argsort(kinds * (STEPS + 1) + STEPS - sizes, kind="stable")
+    grouped, kinds, sizes = order[sort], kinds[sort], sizes[sort]
+    before = offsets_of(targets[grouped])
+    ends = np.searchsorted(kinds, np.arange(STEPS + 1), "right").tolist()
+    ranges, shapes, begin = [], [], 0
+    while begin < len(grouped):
+        kind, size = int(kinds[begin]), int(sizes[begin])
+        source, target = _length(kind, longest), _length(size, most)
+        fit = max(budget // (source + target), 1)
+        end = min(begin + fit, ends[kind])
+        rows = _length(_steps(end - begin, fit), fit)
+        cells = rows * target
+        predicted = int(before[end] - before[begin])
+        ranges.append((begin, end))
+        shapes.append((rows, source, target, _length(_steps(predicted, cells), cells)))
+        begin = end
+    taken, shape = np.array(ranges).reshape(-1, 2), np.array(shapes).reshape(-1, 4)
     if rng is not None:
         drawn = shuffled(len(taken), rng)
         taken, shape = taken[drawn], shape[drawn]
-    return PairPlan(grouped, taken, shape, tuple(shapes) or (layout,))
+    empty = dataclasses.replace(layout, rows=1, source=1, target=1, targets=1)
+    return PairPlan(grouped, taken, shape, empty)
 
 
 # Lengths 0 1 8 9 16 of at most 32 are 1 1 4 5 8 sixteenths of it.
 def _sixteenths(lengths: Array, most: int) -> Int64:
-    """Returns how many sixteenths of `most` hold each length, 1 at least."""
-    return np.maximum(-(-lengths.astype(np.int64) * STEPS // most), 1)
+    """Returns how many sixteenths of `most`, rounded up, hold each length; 1 at least."""
+    return np.maximum(lengths.astype(np.int64) - 1, 0) * STEPS // most + 1
+
+
+def _steps(length: int, most: int) -> int:
+    """Returns the same of one length."""
+    return max(length - 1, 0) * STEPS // most + 1
 
 
 def _length(sixteenths: int, most: int) -> int:

@@ -81,10 +81,13 @@ class EncoderDecoderFamily(Architecture):
         """Makes a model with the vocabulary head of its class."""
         corpus = only_build(name, corpora)
         [task] = tasks_of(corpus.recipe)
+        assert corpus.recipe.denoise is not None
         saved = name if os.path.isdir(name) else None
         tokens = special_tokens(config, corpus)
         for field, token in tokens.items():
             setattr(config, field, token)
+        # Says `trainer.restore` what the decoder writes.
+        config.denoising = corpus.recipe.denoise.target.kind
         hf = made(getattr(transformers, self.kind), name, saved, config)
         for field, token in tokens.items():
             setattr(hf.generation_config, field, token)

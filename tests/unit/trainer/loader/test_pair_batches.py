@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -85,16 +86,16 @@ def test_fresh_noise_is_drawn_by_row_and_epoch(recipe: str) -> None:
 
 @EVERY
 def test_all_tokens_are_counted_and_hardly_any_cell_is_padding(recipe: str) -> None:
-    batches = loader(recipe)
-    for batch in batches:
+    found = np.zeros(2, np.int64)
+    for batch in loader(recipe):
         written = int((batch["labels"] != -100).sum())
         assert int((batch["target_positions"] >= 0).sum()) == written
         tokens = int((batch["attention_mask"].sum(1) * (batch["row_ids"] >= 0)).sum()) + written
         assert int(batch["num_tokens"]) == tokens
-        full = (batch["row_ids"] >= 0).all() and batch["input_ids"].shape[1] > 256
-        cells = batch["input_ids"].numel() + batch["decoder_input_ids"].numel()
-        # Of long pairs a sixteenth of each length at most, and half of that on average.
-        assert not full or cells - tokens < cells / 8
+        if (batch["row_ids"] >= 0).all():
+            found += tokens, batch["input_ids"].numel() + batch["decoder_input_ids"].numel()
+    # There are few rows, whose lengths may differ much.
+    assert found[0] > 0.75 * found[1] > 0
 
 
 def test_full_rows_of_t5_are_not_padded() -> None:

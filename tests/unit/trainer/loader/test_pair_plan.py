@@ -25,25 +25,38 @@ def batches(plan: PairPlan) -> list[list[int]]:
     return [plan.rows(batch).tolist() for batch in range(len(plan))]
 
 
+def shapes_of(plan: PairPlan) -> list[tuple[int, int, int]]:
+    found = [plan.shaped(None, batch) for batch in range(len(plan))]
+    return [(shape.rows, shape.source, shape.target) for shape in found]
+
+
 def test_sources_of_one_length_make_a_batch() -> None:
-    plan = plan_of([16, 7, 16, 8, 16, 7], [4] * 6, 40)
+    plan = plan_of([16, 7, 16, 8, 16, 7], [4, 2, 4, 4, 3, 4], 40)
     assert batches(plan) == [[1, 5], [3], [0, 2], [4]]
-    shapes = [plan.shaped(None, batch) for batch in range(4)]
-    assert [(shape.rows, shape.source, shape.target) for shape in shapes] == [
-        *[(2, 7, 4), (1, 8, 4), (2, 16, 4), (2, 16, 4)]
-    ]
-    assert [shape.targets for shape in shapes] == [8, 4, 8, 8]
+    assert shapes_of(plan) == [(2, 7, 4), (1, 8, 4), (2, 16, 4), (1, 16, 3)]
+    # Slots for 6, 4, 8 and 3 predictions: sixteenths of the cells, rounded up.
+    assert [plan.shaped(None, batch).targets for batch in range(4)] == [6, 4, 8, 3]
 
 
 def test_lengths_are_rounded_up_to_sixteenths() -> None:
     layout = Pairs(rows=1, pad=0, source=64, target=32, targets=32)
     lengths = np.array([64, 61, 60, 57, 1], np.int32), np.array([32, 5, 5, 6, 1], np.int32)
     plan = pair_batches(np.arange(5, dtype=np.uint32), *lengths, layout, 1000)
-    shapes = [plan.shaped(None, batch) for batch in range(len(plan))]
     assert batches(plan) == [[4], [2, 3], [0, 1]]
-    assert [(shape.source, shape.target) for shape in shapes] == [(4, 2), (60, 6), (64, 32)]
-    # Slots for 1, 11 and 37 predictions of 2, 12 and 64 cells: sixteenths of these, rounded up.
-    assert [shape.targets for shape in shapes] == [1, 12, 40]
+    # A batch of 166 lines of 4 + 2 tokens has a sixteenth of them at least, 11.
+    assert shapes_of(plan) == [(11, 4, 2), (2, 60, 6), (2, 64, 32)]
+    # Slots for 1, 11 and 37 predictions of 22, 12 and 64 cells.
+    assert [plan.shaped(None, batch).targets for batch in range(3)] == [2, 11, 40]
+
+
+def test_sources_of_one_length_are_sorted_by_their_targets() -> None:
+    plan = plan_of([16] * 6, [1, 4, 2, 4, 1, 3], 40)
+    assert [plan.order[begin:end].tolist() for begin, end in plan.ranges] == [
+        [1, 3],
+        [5, 2],
+        [0, 4],
+    ]
+    assert shapes_of(plan) == [(2, 16, 4), (2, 16, 3), (2, 16, 1)]
 
 
 def test_rows_of_one_length_are_not_padded() -> None:
@@ -55,10 +68,9 @@ def test_rows_of_one_length_are_not_padded() -> None:
 
 def test_no_rows_and_batches_after_the_last() -> None:
     assert batches(plan_of([], [], 40)) == []
-    assert plan_of([], [], 40).shaped(None, 0) == LAYOUT
     plan = plan_of([16, 7], [4, 4], 40)
     assert plan.rows(2).tolist() == []
-    assert plan.shaped(None, 2) == plan.shaped(None, 0)
+    assert plan.shaped(None, 2) == Pairs(rows=1, pad=0, source=1, target=1, targets=1)
 
 
 def test_a_pair_that_is_longer_than_all_before_is_a_batch() -> None:
