@@ -16,6 +16,7 @@ from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
+from trainer.loader.pair_plan import STEPS
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
 from trainer.meter import Meter
@@ -179,6 +180,9 @@ def _loop(
     if plain.flops_per_token is not None:
         flops = float(plain.flops_per_token(batches.context, batches.target_share))
     groups = parameter_groups(plain, options.weight_decay)
+    if options.compile and plain.layout == "pairs":
+        # Each shape of batches is compiled; by default only the first eight are.
+        torch._dynamo.config.recompile_limit = STEPS**2
     model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
     if processes.size > 1:
         # A step of a mixture leaves the heads of other members without a gradient.

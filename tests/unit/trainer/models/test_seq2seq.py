@@ -217,6 +217,21 @@ def test_penalties_are_those_of_training(tmp_path: Path) -> None:
 
 
 @EVERY
+def test_losses_in_bfloat16_are_those_in_float32_within_a_hundredth(
+    kind: str, tmp_path: Path
+) -> None:
+    model, batch = pair_model(tmp_path, **KINDS[kind]), pairs(SOURCES, TARGETS)
+    if kind != "t5":
+        batch = moved(batch, 3)
+    plain = mean_loss(model, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = mean_loss(model, batch)
+    found.backward()
+    torch.testing.assert_close(found, plain, rtol=1e-2, atol=0)
+    assert all(bool(weight.grad.isfinite().all()) for weight in model.parameters())
+
+
+@EVERY
 def test_operations_of_a_token_are_those_of_its_matrix_products(kind: str, tmp_path: Path) -> None:
     """Counted by weights: those that a source token goes through, and a target token."""
     model = pair_model(tmp_path, **KINDS[kind])
