@@ -55,6 +55,11 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     Raises:
       UsageError: if there is none, or the trainer has no loss for something in them.
     """
+    if recipe.denoise is not None:
+        raise UsageError(
+            f"{recipe.name} is learned by a model with a decoder, and the trainer has none; "
+            "shardmill export writes its sources and targets for others"
+        )
     found: list[Task] = [] if recipe.predict is None else [NextTokenTask()]
     for number, corruption in enumerate(recipe.corrupt):
         make = TASKS.get(corruption.targets.task)
