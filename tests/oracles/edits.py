@@ -112,5 +112,8 @@ def wanted_sequences(
     source = source_of(arranged, edits, ids, tokens)
     if "rotations" in row:
         source = rotated_of(source, row["rotations"][copy], edges)
+    if target.own_positions:
+        places = [at for start, stop, _ in edits for at in range(start, stop)]
+        return source, [clean[at] for at in places], [clean[at - 1] for at in places]
     written = clean if target.kind == "clean" else [*removed_of(clean, edits, tokens), *end]
     return [*source, *end], written, [roles[target.start], *written[:-1]]

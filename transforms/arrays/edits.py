@@ -74,6 +74,13 @@ class Edits:
         """int64[E]; tokens of each span."""
         return self.ends.astype(np.int64) - self.starts
 
+    @property
+    def taken(self) -> Ragged:
+        """The positions that are taken away, uint16, a list for each of these lists."""
+        lengths = self.lengths
+        positions = range_indices(self.starts, lengths).astype(np.uint16)
+        return Ragged(positions, offsets_of(lengths)[self.offsets])
+
     def take(self, lists: Int64) -> "Edits":
         """Returns some of the lists, copied."""
         counts = self.counts[lists]

@@ -2,8 +2,7 @@
 
 A row is `prefix A suffix` or `prefix A between B suffix`, whatever the tokenizer itself puts around
 text; rows of causal language models are text alone, and so is what the tokenizer makes: a prompt
-must not end with the end-of-document token; the source of an encoder-decoder has the tokens at its
-end that its recipe adds. So what is saved is the tokenizer of the build with
+must not end with the end-of-document token. So what is saved is the tokenizer of the build with
 another post-processor, and a configuration whose class takes the pipeline as it is: `BertTokenizer`
 and its kind would rebuild it from defaults of their own, which make text lower case.
 """
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import CAUSAL, ENCODER_DECODER, TWO_STREAM
+from transforms.contract.axes import CAUSAL, TWO_STREAM
 from transforms.objectives.recipe import Recipe
 
 TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"
@@ -57,8 +56,8 @@ def tokenizer_files(
     names = vocabulary.names
     causal = all(recipe.attention == CAUSAL for recipe in recipes)
     permuted = all(recipe.attention == TWO_STREAM for recipe in recipes)
-    paired = all(recipe.attention == ENCODER_DECODER for recipe in recipes)
-    types = [] if causal or paired else ["token_type_ids"]
+    typed = not causal and any(recipe.denoise is None for recipe in recipes)
+    types = ["token_type_ids"] if typed else []
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max(recipe.max_seq_length for recipe in recipes),
@@ -73,19 +72,14 @@ def tokenizer_files(
         config["bos_token"] = _BEGIN
     if names.get("sep") == _END:
         config["eos_token"] = _END
+    if all(recipe.denoise is not None for recipe in recipes):
+        # It ends sources and targets.
+        config["eos_token"] = names["sep"]
     if causal:
         config["bos_token"] = names["eod"]
     if (causal or permuted) and "eod" in names:
         config["eos_token"] = names["eod"]
-    if paired and (ends := _ends(recipes[0])):
-        config["eos_token"] = names[ends[-1]]
     return {TOKENIZER: _text(tokenizer), CONFIG: _text(config)}
-
-
-def _ends(recipe: Recipe) -> tuple[str, ...]:
-    """Returns the roles at the end of a row, or of a source and its target."""
-    added = () if recipe.denoise is None else recipe.denoise.target.end
-    return (*recipe.layout.suffix, *added)
 
 
 def _text(value: Json) -> str:
@@ -118,7 +112,9 @@ def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
     if paired.attention == CAUSAL:
         # The end-of-document token is left to what goes on: to the next text, or to the model.
         inner = ()
-    between, suffix = layout.between or inner, _ends(paired) or inner
+    between, suffix = layout.between or inner, layout.suffix or inner
+    if paired.denoise is not None:
+        between, suffix = (), (*suffix, *paired.denoise.target.end)
     # Rows of one segment have token type 0 everywhere, so the model knows no other.
     second = 1 if paired.segments > 1 else 0
     types = layout.suffix_types if second and layout.suffix else [second] * len(suffix)

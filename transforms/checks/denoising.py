@@ -76,10 +76,10 @@ def examine_amounts(batch: StoredBatch, amounts: tuple[Int64, Int64], full: int)
     return gather(
         [
             Findings(counts),
-            _broken(batch, "a copy takes away another number of tokens", sums != tokens),
-            _broken(batch, "a copy takes away another number of spans", edits.counts != spans),
-            _broken(batch, "a copy does not end with a span", ends),
-            _broken(batch, "a span is empty, or there is no text before it", short),
+            broken_lists(batch, "a copy takes away another number of tokens", sums != tokens),
+            broken_lists(batch, "a copy takes away another number of spans", edits.counts != spans),
+            broken_lists(batch, "a copy does not end with a span", ends),
+            broken_lists(batch, "a span is empty, or there is no text before it", short),
             _tokens_alone(batch),
         ]
     )
@@ -125,8 +125,10 @@ def examine_runs(batch: StoredBatch, most: int) -> Findings:
     return gather(
         [
             Findings(counts),
-            _broken(batch, "a span is empty, or there is no text before it", joined),
-            _broken(batch, "a copy has more spans than there are sentinels", edits.counts > most),
+            broken_lists(batch, "a span is empty, or there is no text before it", joined),
+            broken_lists(
+                batch, "a copy has more spans than there are sentinels", edits.counts > most
+            ),
             _tokens_alone(batch),
         ]
     )
@@ -150,7 +152,7 @@ def examine_prefixes(batch: StoredBatch, full: int) -> Findings:
         eighth = (edits.starts[lengths == full].astype(np.int64) - 1) * _EIGHTHS // (full - 1)
         for number, hits in enumerate(np.bincount(eighth, minlength=_EIGHTHS)):
             counts[f"denoise.prefix_eighth_{number + 1}"] = int(hits)
-    return Findings(counts) + _broken(batch, "a copy is not a prefix and the rest", wrong)
+    return Findings(counts) + broken_lists(batch, "a copy is not a prefix and the rest", wrong)
 
 
 def prefix_oracles(totals: Mapping[str, int], full: int) -> list[Oracle]:
@@ -174,9 +176,9 @@ def _tokens_alone(batch: StoredBatch) -> Findings:
     row = np.repeat(np.arange(len(batch.edits)), batch.edits.counts)
     other = np.zeros(len(batch.edits), np.bool_)
     other[row[batch.edits.fills != TOKEN]] = True
-    return _broken(batch, "no token stands for a span", other)
+    return broken_lists(batch, "no token stands for a span", other)
 
 
-def _broken(batch: StoredBatch, name: str, lists: Bool) -> Findings:
+def broken_lists(batch: StoredBatch, name: str, lists: Bool) -> Findings:
     """Returns a breach of the rows with a list, of bool[L], that is broken."""
     return breach(name, any_copy(lists.reshape(-1, batch.copies)))

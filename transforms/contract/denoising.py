@@ -51,6 +51,7 @@ class Noise(Protocol):
       stores_ids: Ids are stored of what it puts in.
       reorders: It puts sentences in another order.
       rotates: It rotates rows.
+      shows_places: Ids are stored for each token that it takes away, which the encoder sees there.
       roles: The special tokens that it needs.
     """
 
@@ -58,6 +59,7 @@ class Noise(Protocol):
     alone: ClassVar[bool]
     spans_made: ClassVar[bool]
     rotates: ClassVar[bool]
+    shows_places: ClassVar[bool]
 
     @property
     def active(self) -> bool: ...

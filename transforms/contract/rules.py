@@ -88,12 +88,14 @@ class StoredEdits:
       orders: The order of sentences is stored.
       rotations: The rotation of sources is stored.
       one_maker: All spans are of one noise.
+      shows_places: An id is stored for each token that is taken away: what is seen there.
     """
 
     ids: bool
     orders: bool
     rotations: bool
     one_maker: bool
+    shows_places: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -84,6 +84,7 @@ class StoredBatch:
           number: Of the corruption in view, among those that are stored.
         """
         ids = ragged(batch.column("input_ids"))
+        edits = None if rules.edits is None else stored_edits(batch, rules.edits)
         starts = batch.column("second_segment_start").to_numpy().astype(np.int64)
         names = batch.schema.names
         relation = None
@@ -98,13 +99,13 @@ class StoredBatch:
             relation=relation,
             word_starts=ragged(batch.column("word_starts")) if "word_starts" in names else None,
             copies=rules.copies,
-            **_selection(batch, rules, number),
+            **_selection(batch, rules, number, edits),
             annotations={name: _marks(name, batch, ids.offsets) for name in rules.annotations},
             turn_end=vocabulary.sep if rules.turns else None,
             stream=_row_values(batch, "stream", np.int64) if rules.streams else None,
             backward=_row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
             suffix_types=rules.layout.suffix_types,
-            made_edits=None if rules.edits is None else stored_edits(batch, rules.edits),
+            made_edits=edits,
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -275,11 +276,19 @@ def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:
     return values
 
 
-def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str, Any]:
-    """Returns the fields that depend on the corruption in view."""
+def _selection(
+    batch: pa.RecordBatch, rules: RowRules, number: int, edits: Edits | None = None
+) -> dict[str, Any]:
+    """Returns the fields that depend on the corruption in view.
+
+    Tokens in whose places other ids are seen are selected ones, by whatever edits.
+    """
+    if edits is not None and rules.edits is not None and rules.edits.shows_places:
+        return {"selected": edits.taken, "seen": edits.ids.values}
     chosen = rules.corruptions[: number + 1]
     if not chosen:
-        nothing = Ragged.from_lengths(np.empty(0, np.uint16), np.zeros(batch.num_rows, np.int64))
+        none = np.zeros(batch.num_rows * rules.copies, np.int64)
+        nothing = Ragged.from_lengths(np.empty(0, np.uint16), none)
         return {"selected": nothing, "seen": nothing.values}
     lists = [ragged_copies(batch.column(each.positions)) for each in chosen]
     return {

@@ -52,6 +52,7 @@ class Denoise:
             ids=any(each.stores_ids for each in self.active),
             orders=any(each.reorders for each in self.active),
             rotations=any(each.rotates for each in self.active),
+            shows_places=any(each.shows_places for each in self.active),
             one_maker=sum(each.spans_made for each in self.active) == 1,
         )
 

@@ -17,6 +17,7 @@ class OneNoise(Part):
     alone: ClassVar[bool] = True
     spans_made: ClassVar[bool] = True
     rotates: ClassVar[bool] = False
+    shows_places: ClassVar[bool] = False
 
     @property
     def active(self) -> bool:

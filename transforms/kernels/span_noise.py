@@ -141,3 +141,80 @@ def draw_prefixes(rows: tuple[Int64, Int64], keys: Array, starts: Array) -> None
             bits = mixed(stream_of(key, numbers[row]) + STEP)
             starts[at] = 1 + below(bits, row_offsets[row + 1] - row_offsets[row] - 1)
             at += 1
+
+
+@compiled
+def draw_fragments(
+    rows: tuple[Int64, Int64],
+    sizes: Int64,
+    shares: tuple[int, int],
+    keys: Array,
+    spans: tuple[Array, Array],
+) -> None:
+    """Draws one span of each row behind its first token: the first there, the last, or any.
+
+    Args:
+      rows: As those of `segment_rows`.
+      sizes: int64[N]; tokens of the span in a row of n tokens, at most n - 1.
+      shares: The span is the first one if 32 bits are below the first number, the last one if
+        they are below the second, and else any of those that there are.
+      keys: As those of `segment_rows`.
+      spans: uint16[R * C] starts and ends; are filled.
+    """
+    row_offsets, numbers = rows
+    first, last = shares
+    starts, ends = spans
+    at = 0
+    for row in range(len(numbers)):
+        length = row_offsets[row + 1] - row_offsets[row]
+        size = sizes[length]
+        for key in keys:
+            bits = mixed(stream_of(key, numbers[row]) + STEP)
+            drawn, start = low_bits(bits), np.int64(1)
+            if drawn >= last:
+                start += below(bits, length - size)
+            elif drawn >= first:
+                start = length - size
+            starts[at], ends[at] = start, start + size
+            at += 1
+
+
+@compiled
+def draw_blocks(
+    rows: tuple[Int64, Int64],
+    edges: tuple[int, int],
+    sizes: Int64,
+    keys: Array,
+    offsets: Int64,
+    spans: tuple[Array, Array],
+) -> None:
+    """Draws one span of each block of a text, each place in the block as likely.
+
+    Args:
+      rows: As those of `segment_rows`.
+      edges: Tokens at the begin and at the end of a row that are in no block.
+      sizes: int64[B + 1]; tokens of the span in a block of n tokens. The first block of a row has
+        one of at least one token.
+      keys: As those of `segment_rows`.
+      offsets: int64[R * C + 1], zeros; is filled.
+      spans: uint16[...] starts and ends, with room for a span a block; are filled.
+    """
+    row_offsets, numbers = rows
+    before, behind = edges
+    starts, ends = spans
+    block = len(sizes) - 1
+    at, edit = 0, 0
+    for row in range(len(numbers)):
+        stop = row_offsets[row + 1] - row_offsets[row] - behind
+        for key in keys:
+            state = stream_of(key, numbers[row])
+            for begin in range(before, stop, block):
+                length = min(stop - begin, np.int64(block))
+                size = max(sizes[length], np.int64(begin == before))
+                if size > 0:
+                    state += STEP
+                    start = begin + below(mixed(state), length - size + 1)
+                    starts[edit], ends[edit] = start, start + size
+                    edit += 1
+            at += 1
+            offsets[at] = edit

@@ -167,3 +167,44 @@ def count_words(
                     taken += own[token] == BEGINS or token == first
             found[number, 0], found[number, 1] = words + opened, taken
             found[number, 2] = strange
+
+
+@compiled
+def splice_fragments(
+    rows: tuple[Int64, Array],
+    sources: tuple[Int64, Array],
+    targets: tuple[Int64, Array, Array, Array],
+    broken: Bool,
+) -> None:
+    """Puts the tokens of targets at their places in sources, and compares them with the rows.
+
+    A source as long as its row shows the places of the target; else it has all other tokens.
+
+    Args:
+      rows: Of clean ids.
+      sources: int64[L + 1], offsets, and ids.
+      targets: int64[L + 1], offsets, ids, the ids that the decoder is given, and uint16[N], their
+        positions: those before the tokens of the target.
+      broken: bool[R]; is set to true where a copy does not give the row.
+    """
+    row_offsets, ids = rows
+    source_offsets, source = sources
+    target_offsets, target, given, positions = targets
+    if len(row_offsets) == 1:
+        return
+    copies = (len(source_offsets) - 1) // (len(row_offsets) - 1)
+    for number in range(len(source_offsets) - 1):
+        begin, limit = row_offsets[number // copies], row_offsets[number // copies + 1]
+        read, last = source_offsets[number], source_offsets[number + 1]
+        at, stop = target_offsets[number], target_offsets[number + 1]
+        shown, good = last - read == limit - begin, True
+        good &= shown or last - read + stop - at == limit - begin
+        for token in range(begin, limit if good else begin):
+            if at < stop and begin + np.int64(positions[at]) + 1 == token:
+                good &= target[at] == ids[token] and given[at] == ids[token - 1]
+                at += 1
+                read += shown
+            else:
+                good &= read < last and source[min(read, last - 1)] == ids[token]
+                read += 1
+        broken[number // copies] |= not (good and at == stop and read == last)

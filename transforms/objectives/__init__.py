@@ -27,6 +27,7 @@ from transforms.objectives.ernie2 import (
 from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.gpt import GPT
 from transforms.objectives.infoword import INFOWORD
+from transforms.objectives.mass import MASS, PROPHETNET
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
@@ -81,6 +82,8 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     T5,
     PREFIX_LM,
     BART,
+    MASS,
+    PROPHETNET,
     ANNOTATED,
 )
 

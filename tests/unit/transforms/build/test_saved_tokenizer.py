@@ -118,15 +118,15 @@ def laid_out(
 ) -> dict[str, list[int]]:
     """Returns a row as a recipe of the table lays it out.
 
-    [CLS] A [SEP] B [SEP], but of causal recipes A B, of xlnet A [SEP] B [SEP] [CLS], and of T5's
-    A B [SEP].
+    [CLS] A [SEP] B [SEP], but of causal recipes A B, of xlnet A [SEP] B [SEP] [CLS], and of those
+    with a decoder [CLS] A B [SEP] or A B [SEP].
     """
     if recipe.predict is not None:
         ids = [*first, *(second or ())]
         return {"input_ids": ids, "attention_mask": [1] * len(ids)}
     cls, sep = vocabulary.roles["cls"], vocabulary.roles["sep"]
-    if recipe.name in {"t5", "prefix-lm"}:
-        ids = [*first, *(second or ()), sep]
+    if recipe.denoise is not None:
+        ids = [*([cls] if recipe.layout.prefix else ()), *first, *(second or ()), sep]
         return {"input_ids": ids, "attention_mask": [1] * len(ids)}
     if recipe.name == "xlnet":
         before, behind = [*first, sep], [] if second is None else [*second, sep]
@@ -137,11 +137,9 @@ def laid_out(
         }
     front, back = [cls, *first, sep], [] if second is None else [*second, sep]
     kind = 1 if recipe.segments == 2 else 0
-    types = {"token_type_ids": [0] * len(front) + [kind] * len(back)}
     return {
         "input_ids": front + back,
-        # Encoder-decoders know no types.
-        **({} if recipe.attention == "encoder_decoder" else types),
+        "token_type_ids": [0] * len(front) + [kind] * len(back),
         "attention_mask": [1] * (len(front) + len(back)),
     }
 
