@@ -23,6 +23,8 @@ import torch
 
 from benchmarks.processes import run_pinned
 from benchmarks.report import describe_machine
+from benchmarks.span_corruption import SpanCorruption
+from schemas.columns import IGNORED
 from schemas.records import Array
 from schemas.shards import as_dataset, open_shard
 from trainer.loader.batch_shapes import LAYOUTS_OF
@@ -34,7 +36,7 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 
 FLOOR = "NumPy gather of the same ids, nothing else"
-PEER = "`datasets`, the collator of `transformers`, `DataLoader`"
+PEER = "`datasets`, the usual collator, `DataLoader`"
 WITH_MASKS = "ours, lanes, cycle, and the masks of the orders"
 AIM = "20 Mtok/s a core or more, better 40; less than 1 s to the middle of an epoch"
 
@@ -73,7 +75,7 @@ def measure(folder: Path, batch_tokens: int, max_mtok: float, peer_max_mtok: flo
     batches = _rows_of_batches(open_loader(checksums=False), max_mtok)
     rates = {FLOOR: _rate(lambda: _gather(paths, len(batches[0]), max_mtok))}
     for layout, copies in itertools.product(
-        layouts, COPIES if corpus.recipe.stored else COPIES[:1]
+        layouts, COPIES if corpus.recipe.stores_copies else COPIES[:1]
     ):
         loader = open_loader(layout, copies, checksums=False)
         rates[kind_of(layout, copies)] = _rate(functools.partial(_read, loader, max_mtok))
@@ -165,34 +167,49 @@ def _peer(
 ) -> Callable[[], int]:
     """Returns what makes the usual batches of the rows of our first batches, in the same order."""
     # These imports take seconds, and the process that writes the report does not need them.
-    import transformers
     from torch.utils.data import DataLoader
+
+    sums = np.cumsum([lengths[rows].sum() for rows in batches])
+    rows = np.concatenate(batches[: int(np.searchsorted(sums, max_mtok * 1e6)) + 1])
+    dataset: Any = as_dataset(paths).select_columns(["input_ids"]).select(rows)
+    size = statistics.mode(map(len, batches))
+    loader = DataLoader(dataset, batch_size=size, collate_fn=_collator(corpus))
+
+    def read() -> int:
+        return sum(map(_tokens, loader))
+
+    return read
+
+
+def _collator(corpus: Corpus) -> Any:
+    """Returns the usual collator for rows with the attention of a corpus."""
+    import transformers
 
     from benchmarks.peers import load_fast_tokenizer
 
-    attention = corpus.recipe.attention
+    vocabulary = corpus.vocabulary
+    if corpus.recipe.denoise is not None:
+        # Without sentinels, as BART's tokenizer has none, any ids do.
+        sentinels = vocabulary.sentinels or tuple(range(1000))
+        return SpanCorruption(sentinels, vocabulary.sep, vocabulary.roles["pad"])
     name, options = {
         "bidirectional": ("DataCollatorForLanguageModeling", {}),
         "structured": ("DataCollatorForLanguageModeling", {}),
         "causal": ("DataCollatorForLanguageModeling", {"mlm": False}),
         "two_stream": ("DataCollatorForPermutationLanguageModeling", {}),
-    }[attention]
+    }[corpus.recipe.attention]
     tokenizer = load_fast_tokenizer(Path(corpus.folder, "tokenizer.json"))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
-    sums = np.cumsum([lengths[rows].sum() for rows in batches])
-    rows = np.concatenate(batches[: int(np.searchsorted(sums, max_mtok * 1e6)) + 1])
-    dataset: Any = as_dataset(paths).select_columns(["input_ids"]).select(rows)
-    collator: Any = getattr(transformers, name)(tokenizer=tokenizer, **options)
-    loader = DataLoader(dataset, batch_size=len(batches[0]), collate_fn=collator)
+    return getattr(transformers, name)(tokenizer=tokenizer, **options)
 
-    def read() -> int:
-        found = (
-            batch.get("attention_mask", torch.ones_like(batch["input_ids"])) for batch in loader
-        )
-        return sum(int(attended.sum()) for attended in found)
 
-    return read
+def _tokens(batch: Mapping[str, Any]) -> int:
+    """Returns the tokens of a batch, those of sources and targets if it has both."""
+    ids = batch["input_ids"]
+    attended = batch.get("attention_mask", torch.ones_like(ids))
+    targets = batch["labels"] != IGNORED if "decoder_input_ids" in batch else torch.zeros(())
+    return int(attended.sum()) + int(targets.sum())
 
 
 def report(title: str, repeats: Sequence[Measured]) -> str:

@@ -15,8 +15,9 @@ COMMANDS = {
     "inspect": "show rows with their masks and words in colour",
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
+    "generate": "restore texts with gaps, by a trained encoder-decoder",
 }
-_MODULES = {"train": "trainer.train"}
+_MODULES = {"train": "trainer.train", "generate": "trainer.generate"}
 """Where a command is that is not in this package."""
 
 

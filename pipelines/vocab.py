@@ -92,6 +92,13 @@ def _parser() -> Parser:
         help="add an end-of-document token, which gpt, transformer-xl and xlnet need, such as "
         "'<|endoftext|>' or '<eod>' (none)",
     )
+    model.add_argument(
+        "--sentinels",
+        type=whole(0, MAX_TOKENS),
+        default=0,
+        metavar="N",
+        help="add so many sentinels, <extra_id_0> and so on, as t5 needs them: 100 are usual (0)",
+    )
     out = parser.add_argument_group("output")
     out.add_argument("--output", required=True, metavar="FILE", help="JSON file to write")
     out.add_argument("--overwrite", action="store_true", help="replace the file")
@@ -111,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             lowercase=lowercase,
             min_frequency=options.min_frequency,
             eod_token=options.eod_token or "",
+            sentinels=options.sentinels,
             show_progress=Console(stderr=True).is_terminal,
         )
         encoding = check_encoding(options.encoding or "utf-8")

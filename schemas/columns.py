@@ -197,6 +197,33 @@ def stages(name: str) -> Column:
     )
 
 
+EDITS = Column(
+    "edits",
+    list_of(list_of(pa.uint8())),
+    "The spans that a copy takes away and what stands in their place, a list of bytes a copy; see "
+    "docs/format.md.",
+)
+SENTENCE_ORDERS = Column(
+    "sentence_orders",
+    list_of(list_of(pa.uint8())),
+    "Which sentence of the row stands at each place, a list a copy; edits are of that order.",
+)
+ROTATIONS = Column(
+    "rotations",
+    list_of(pa.uint16()),
+    "By how many tokens the source of each copy is rotated to the left.",
+)
+
+
+def edit_ids(id_type: str) -> Column:
+    """Returns the column of ids that edits put in, for ids of "uint16" or "uint32"."""
+    return Column(
+        "edit_ids",
+        list_of(list_of(pa.type_for_alias(id_type))),
+        "The ids that the edits of a copy put in, where these cannot be recomputed.",
+    )
+
+
 def schema_of(columns: Iterable[Column]) -> pa.Schema:
     """Returns the Arrow schema of columns."""
     return pa.schema([pa.field(c.name, c.type, nullable=False) for c in columns])

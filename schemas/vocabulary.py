@@ -2,8 +2,9 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from schemas.counts import TokenCounts, read_counts
 from schemas.token_kinds import TokenKinds, token_kinds
@@ -45,6 +46,7 @@ class Vocabulary:
       sha256: Of the tokenizer file.
       entities: How many entities there are for tokens to be aligned with.
       kinds: What tokens say by themselves; None where nobody asks.
+      sentinels: Ids of <extra_id_0>, <extra_id_1> ..., as far as there are all of them.
     """
 
     size: int
@@ -55,6 +57,7 @@ class Vocabulary:
     counts: TokenCounts | None = None
     entities: int = 0
     kinds: TokenKinds | None = dataclasses.field(default=None, compare=False, repr=False)
+    sentinels: tuple[int, ...] = ()
 
     @property
     def sep(self) -> int:
@@ -159,4 +162,18 @@ def read_vocabulary(
         unused=tuple(sorted(set(range(max(ids.values()) + 1)) - set(ids.values()))),
         counts=None if counts is None else read_counts(counts, ids, special),
         kinds=token_kinds(tokenizer_json),
+        sentinels=tuple(_sentinels(ids)),
     )
+
+
+def _sentinels(ids: Mapping[str, int]) -> Iterator[int]:
+    """Yields the ids of <extra_id_0>, <extra_id_1> and so on, up to the first one that is not."""
+    for number in itertools.count():
+        if (name := sentinel_name(number)) not in ids:
+            return
+        yield ids[name]
+
+
+def sentinel_name(number: int) -> str:
+    """Returns what the sentinel of this number, from 0, is called."""
+    return f"<extra_id_{number}>"

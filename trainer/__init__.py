@@ -9,6 +9,9 @@ From a shard to the loss of masked tokens:
     models/encoder.py     hidden states, and the heads of the tasks
     tasks/masked.py       logits of the targets; any `LabelHead` takes their cross entropy
 
+Encoder-decoders are given pairs: rows/pair_source.py, rows/pair_layout.py, loader/pair_plan.py,
+models/seq2seq.py and tasks/target_tokens.py stand in the place of the last five.
+
 Where a model remembers the rows before, each goes on where one of the batch before ended: see
 loader/lanes.py, rows/lane_rows.py and memory.py.
 

@@ -90,7 +90,7 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step)
         self.meter.sums.tokens += sum(int(batch["num_tokens"]) for batch in batches)
-        self.meter.sums.slots += sum(batch["input_ids"].numel() for batch in batches)
+        self.meter.sums.slots += sum(map(_slots, batches))
         device = self.processes.device
         moved = [
             {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
@@ -131,3 +131,9 @@ class Loop:
         self.optimizer.zero_grad()
         self.skipped += bad.long()
         self.gradient_norm = norm
+
+
+def _slots(batch: Batch) -> int:
+    """Returns how many tokens a batch has room for."""
+    found = (batch.get(name) for name in ("input_ids", "decoder_input_ids"))
+    return sum(tensor.numel() for tensor in found if tensor is not None)

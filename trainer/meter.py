@@ -81,7 +81,7 @@ class Sums:
         return found, predictions, int(total)
 
 
-_PERPLEXITY = ("loss_lm", "loss_plm")
+_PERPLEXITY = ("loss_lm", "loss_plm", "loss_seq2seq")
 """Losses whose perplexity is a figure of training, too."""
 
 
@@ -104,11 +104,13 @@ def derived(
     wanted, found = (*_PERPLEXITY, *(["loss_mlm"] if masked else [])), {}
     for name, loss in means.items():
         member, slash, term = name.rpartition("/")
+        # A loss with penalties is no cross entropy, which is logged beside it.
+        entropy = means.get(f"{member}{slash}nll", loss)
         if term in wanted:
-            found[f"{member}{slash}perplexity"] = math.exp(min(loss, 700.0))
+            found[f"{member}{slash}perplexity"] = math.exp(min(entropy, 700.0))
         share = tokens_per_byte.get(member)
         if term == "loss_lm" and share is not None:
-            found[f"{member}{slash}bits_per_byte"] = loss / math.log(2) * share
+            found[f"{member}{slash}bits_per_byte"] = entropy / math.log(2) * share
     return found
 
 

@@ -7,7 +7,10 @@ from trainer.loader.batches import ArrowBatches
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 
-_REPORTED = ("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision")
+_REPORTED = (
+    *("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision"),
+    *("label_smoothing", "z_loss"),
+)
 """Options that may change when a run is resumed, and change what it computes."""
 
 

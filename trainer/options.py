@@ -45,6 +45,8 @@ class TrainOptions:
     warmup: Count | None = None
     weight_decay: Annotated[float, not_negative] = 0.01
     clip: PositiveFloat = 1.0
+    label_smoothing: Annotated[float, not_negative] = 0.0
+    z_loss: Annotated[float, not_negative] = 0.0
     device: str = "auto"
     precision: str | None = None
     compile: bool = False
@@ -153,6 +155,20 @@ def _parser() -> Parser:
     add("--weight-decay", type=finite(0, MAX_RATE), metavar="X", help="(0.01)")
     add(
         "--clip", type=finite(0, above=True), metavar="X", help="maximum norm of the gradient (1.0)"
+    )
+    add(
+        "--label-smoothing",
+        type=finite(0, 1, below=True),
+        metavar="X",
+        help="of next tokens, tokens in an order of their own, and targets of a decoder: share of "
+        "the label that all ids have in common (0)",
+    )
+    add(
+        "--z-loss",
+        type=finite(0, MAX_RATE),
+        metavar="X",
+        help="of the same: factor of the squared logarithm of the softmax's denominator (0; T5: "
+        "1e-4)",
     )
     add("--seed", type=whole(), metavar="S", help="(12345)")
     add = parser.add_argument_group("device").add_argument

@@ -16,6 +16,7 @@ from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
+from trainer.loader.pair_plan import STEPS
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
 from trainer.meter import Meter
@@ -29,7 +30,9 @@ from trainer.rows.next_token_rows import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
+from trainer.tasks.next_tokens import set_penalties
 from trainer.tasks.of_recipes import tasks_of
+from trainer.tasks.vocabulary_loss import Penalties
 from transforms.build.saved_tokenizer import tokenizer_files
 
 _INHERITED = ("batch_tokens", "batches_per_step", "lanes", "steps", "warmup", "precision", "mix")
@@ -56,6 +59,7 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     longest = _longest(options, data)
     seed_torch(options.seed, "weights")
     plain = load_model(options.model, corpora, longest, options.entity_embeddings)
+    set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
     options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
     identity = identity_of(options, data, plain)
@@ -176,6 +180,9 @@ def _loop(
     if plain.flops_per_token is not None:
         flops = float(plain.flops_per_token(batches.context, batches.target_share))
     groups = parameter_groups(plain, options.weight_decay)
+    if options.compile and plain.layout == "pairs":
+        # Each shape of batches is compiled; by default only the first eight are.
+        torch._dynamo.config.recompile_limit = STEPS**2
     model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
     if processes.size > 1:
         # A step may leave heads without a gradient: those of other members, or that of pairs.

@@ -33,14 +33,15 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
 
 
 def _shown_recipe(recipe: Recipe) -> list[str]:
+    copies = recipe.copies if recipe.stores_copies else "no"
     return [
         f"recipe   {recipe.name}: {recipe.summary}",
-        f"         {recipe.copies if recipe.stored else 'no'} copies, {recipe.passes} pass(es), "
-        f"up to {recipe.max_seq_length} tokens",
+        f"         {copies} copies, {recipe.passes} pass(es), up to {recipe.max_seq_length} tokens",
     ]
 
 
 def bytes_per_token(recipe: Recipe) -> float:
     """Returns about how many bytes of shard a token of text becomes."""
     selected = sum(0.15 for _ in recipe.stored) * 4 * recipe.copies
+    selected += 0.1 * recipe.copies if recipe.denoise is not None else 0
     return (2 + selected + (1.3 if recipe.needs_words else 0)) * recipe.passes

@@ -22,9 +22,12 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
 
     Returns:
       Dictionaries of kind ("text", "special", "word" for a border between words, "segment",
-      "input" for what is not predicted, "target", or a kind of selected token), text, seen (what
-      the model sees there instead, or the rank), and classes for style rules.
+      "input" for what is not predicted, "target", a kind of selected token, "sentence", or "edit"),
+      text, seen (what the model sees there instead, the rank, or what an edit takes away), and
+      classes for style rules.
     """
+    if row.get("edited"):
+        return _joined([_edited(cell) for cell in row["edited"][0]["cells"][:shown]])
     selected = {each["position"]: each for each in row["selected"]}
     places = {each["position"]: each for each in row.get("order") or ()}
     predicted = row.get("predicted")
@@ -54,6 +57,14 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
         if bare != piece and backward:
             cells.append(_plain("text", " ", half))
     return _joined(cells)
+
+
+def _edited(cell: Mapping[str, Any]) -> Cell:
+    """Returns a cell of a source with what it stands for as `seen`."""
+    kind, text, below = cell["kind"], cell["text"], cell["below"]
+    if kind in {"text", "special", "sentence"}:
+        return _plain(kind, text)
+    return {**_plain("edit", text or "∅", kind), "seen": below or _SPACE}
 
 
 def _half(row: Mapping[str, Any], position: int) -> str:

@@ -44,7 +44,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
                 "path": path,
                 "default": value,
                 "meaning": _meaning(recipe, path),
-                "choices": [kind.__name__ for kind in PARTS.get(path.rpartition(".")[2], ())],
+                "choices": _choices(recipe, path),
             }
             for path, value in settings.items()
         ],
@@ -95,9 +95,22 @@ def _meaning(recipe: Recipe, path: str) -> str:
     """Returns the explanation of the field at a path."""
     owner: Any = recipe
     *steps, name = path.split(".")
+    if name.isdigit():
+        # One of several parts.
+        *steps, name = steps
     for step in steps:
         owner = owner[int(step)] if step.isdigit() else getattr(owner, step)
     return attributes_of(type(owner)).get(name, "")
+
+
+def _choices(recipe: Recipe, path: str) -> list[str]:
+    """Returns the parts that can stand at a path, with the others of the recipe."""
+    *_, name = (step for step in path.split(".") if not step.isdigit())
+    kinds = PARTS.get(name, ())
+    if name == "noise" and recipe.denoise is not None:
+        target = recipe.denoise.target.kind
+        kinds = tuple(kind for kind in kinds if target in getattr(kind, "kinds", ()))
+    return [kind.__name__ for kind in kinds]
 
 
 def _part(kind: type) -> dict[str, str]:

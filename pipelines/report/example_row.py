@@ -31,6 +31,7 @@ _LENGTH = 64
 _COPIES = 3
 _ROWS = 200
 _WIDTH = 110
+_SENTINELS = 20
 
 
 def example_row(recipe: Recipe) -> str:
@@ -42,11 +43,12 @@ def example_row(recipe: Recipe) -> str:
     recipe = dataclasses.replace(
         recipe,
         max_seq_length=min(recipe.max_seq_length, _LENGTH),
-        copies=_COPIES if recipe.stored else 1,
+        copies=_COPIES if recipe.stores_copies else 1,
     )
     aligned = ENTITY_IDS in recipe.needs
     entities = _annotator().entities() if aligned else ()
-    tokenizer = _tokenizer("eod" in recipe.roles)
+    sentinels = recipe.denoise is not None and recipe.denoise.target.sentinels
+    tokenizer = _tokenizer("eod" in recipe.roles, _SENTINELS if sentinels else 0)
     vocabulary = read_vocabulary(tokenizer, needed=recipe.roles)
     corpus = Corpus(
         folder=str(SAMPLE),
@@ -89,7 +91,8 @@ def _richest_row(corpus: Corpus) -> Row:
 
 def _shown_count(row: Row) -> tuple[int, int]:
     labels, spans = (sum(map(len, each.values())) for each in (row.labels, row.spans))
-    marks = len(row.selected) + labels + spans + len(row.entities or ())
+    edits = sum(each.edits for each in row.edited or ())
+    marks = len(row.selected) + edits + labels + spans + len(row.entities or ())
     # A document that begins inside a row shows how the one before ends.
     inside = sum(start > 0 for start in row.documents or ())
     return marks + inside, len(row.segments)
@@ -120,8 +123,13 @@ def _records() -> pa.RecordBatch:
 
 
 @functools.cache
-def _tokenizer(ended: bool) -> str:
+def _tokenizer(ended: bool, sentinels: int) -> str:
     """Returns a tokenizer of the sample, with an end-of-document token if it is to have one."""
-    eod_token = ROLES["eod"][0] if ended else ""
-    training = Training(model="wordpiece", size=5000, lowercase=True, eod_token=eod_token)
+    training = Training(
+        model="wordpiece",
+        size=5000,
+        lowercase=True,
+        eod_token=ROLES["eod"][0] if ended else "",
+        sentinels=sentinels,
+    )
     return train_tokenizer(_documents(), training)

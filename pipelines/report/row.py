@@ -55,6 +55,46 @@ class Ordered:
     target: bool
 
 
+TEXT, SPECIAL, SENTENCE, REMOVED = "text", "special", "sentence", "removed"
+
+
+@dataclasses.dataclass(frozen=True)
+class EditedCell:
+    """Some of a source, over what it stands for.
+
+    Attributes:
+      kind: "text", "special", "sentence" (its number in the row), "removed" (nothing stands here),
+        or what stands for tokens: "masked", "random", "kept".
+      text: In the source.
+      below: Of the row, where it is taken away.
+    """
+
+    kind: str
+    text: str
+    below: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Edited:
+    """A copy of a row as an encoder and a decoder have it.
+
+    Attributes:
+      copy: Its number.
+      source: Ids that the encoder reads.
+      target: Ids that the decoder writes.
+      edits: Spans that are taken away or put in.
+      rotation: By how many tokens the source is rotated; the cells are as before.
+      cells: The source from its begin to its end, with what it stands for.
+    """
+
+    copy: int
+    source: list[int]
+    target: list[int]
+    edits: int
+    rotation: int
+    cells: list[EditedCell]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """An example with all its copies.
@@ -85,6 +125,8 @@ class Row:
       reuse_len: Tokens at its begin that the model remembers.
       order: The tokens with a place in the order of the copies that were asked for; None where
         there is no such order.
+      edited: The copies that were asked for, as an encoder and a decoder have them; None where
+        nothing changes the length of a row.
     """
 
     shard: str
@@ -110,6 +152,7 @@ class Row:
     backward: bool = False
     reuse_len: int = 0
     order: list[Ordered] | None = None
+    edited: list[Edited] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

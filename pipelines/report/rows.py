@@ -8,7 +8,17 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from pipelines.folder.corpus import open_shard
-from pipelines.report.row import KEPT, MASKED, RANDOM, SHUFFLED, Ordered, Row, Selected
+from pipelines.report.edited import EditedRows
+from pipelines.report.row import (
+    KEPT,
+    MASKED,
+    RANDOM,
+    SHUFFLED,
+    Edited,
+    Ordered,
+    Row,
+    Selected,
+)
 from pipelines.report.token_text import TokenText
 from schemas.columns import DOCUMENTS, ENTITY_IDS, SENTENCES, has_spans
 from schemas.manifest_parts import ShardEntry
@@ -54,7 +64,7 @@ class RowDecoder:
         return Row(
             shard=shard,
             row=number,
-            copies=stored.copies if self._recipe.stored else 0,
+            copies=stored.copies if self._recipe.stores_copies else 0,
             stages=[
                 each
                 for corruption in self._recipe.stored
@@ -91,12 +101,26 @@ class RowDecoder:
             backward=_is_backward(stored),
             reuse_len=self._recipe.rules.reuse_len,
             order=self._order(views, copies),
+            edited=self._edited(stored, copies, tokens),
         )
 
     def _pieces(self, tokens: Sequence[str], stored: StoredBatch) -> list[str]:
         """Returns tokens as people read them; what stands before one is known from the text."""
         step = -1 if _is_backward(stored) else 1
         return self._text.pieces(tokens[::step], stored.special[::step].tolist())[::step]
+
+    def _edited(
+        self, stored: StoredBatch, copies: Sequence[int], tokens: Sequence[str]
+    ) -> list[Edited] | None:
+        if self._recipe.denoise is None:
+            return None
+        rows = EditedRows(self._recipe, self._vocabulary)
+        pieces = self._pieces(tokens, stored)
+        return [rows.show(stored, copy, pieces, self._name) for copy in copies]
+
+    def _name(self, number: int) -> str:
+        """Returns a token as people read it, alone."""
+        return self._text.piece(self._tokens([number])[0])
 
     def _predicted(self, stored: StoredBatch) -> list[int] | None:
         predict = self._recipe.predict

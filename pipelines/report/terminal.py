@@ -20,6 +20,7 @@ from pipelines.report.row import (
     shown_parts,
     target_position,
 )
+from pipelines.report.stacked import legend_of_edits, stacked_lines
 from schemas.columns import NO_SECOND
 
 STYLES = {
@@ -47,7 +48,10 @@ def show(rows: Sequence[Row], console: Console, target: int | None = None) -> No
     for row in rows:
         looks = _looks(row) if target is None else _views(row, target)
         console.print(_heading(row))
-        for name, begin, end in shown_parts(row.to_json()):
+        for each in row.edited or ():
+            for line in stacked_lines(each.cells, console.width):
+                console.print(line, no_wrap=True, crop=False)
+        for name, begin, end in shown_parts(row.to_json()) if row.edited is None else ():
             label = (f"{name} ", "bold cyan")
             console.print(Text.assemble(label, _segment(row, begin, end, looks)))
         for name, positions in row.labels.items():
@@ -98,6 +102,13 @@ def _predicted(row: Row) -> str:
         return (
             f" · copy {copy} of 0-{row.copies - 1} · {len(halves)} targets: "
             f"{halves.count(0)} + {halves.count(1)}"
+        )
+    if row.edited is not None:
+        each = row.edited[0]
+        turned = f", rotated by {each.rotation}" if each.rotation else ""
+        return (
+            f" · copy {each.copy} of 0-{row.copies - 1} · {each.edits} edits{turned} · source "
+            f"{len(each.source)}, target {len(each.target)} tokens"
         )
     if not row.copies:
         return " · no masks are stored"
@@ -189,16 +200,18 @@ def _legend(rows: Sequence[Row], target: int | None) -> Text | None:
     entries: list[tuple[tuple[str, str], ...]] = [
         ((form, STYLES[kind]), (f" {meaning}   ", "dim"))
         for kind, form, meaning in masks
-        if any(row.copies and row.order is None for row in rows)
+        if any(row.copies and row.order is None and row.edited is None for row in rows)
         and (kind != SHUFFLED or kind in kinds)
     ]
     if any(row.predicted is not None for row in rows):
         entries.append((("⟨x⟩ is an input alone, all other tokens are predicted   ", "dim"),))
     if any(row.order is not None for row in rows):
         entries += _legend_of_order(target)
-    if any(row.words is not None for row in rows):
+    edited = [each for row in rows for each in row.edited or ()]
+    entries += legend_of_edits(frozenset(cell.kind for each in edited for cell in each.cells))
+    if any(row.words is not None and row.edited is None for row in rows):
         entries.append(((f"{_WORD_BORDER} between whole words   ", "dim"),))
-    if any(row.sentences is not None for row in rows):
+    if any(row.sentences is not None and row.edited is None for row in rows):
         entries.append(((_SENTENCE, "bold cyan"), (" a sentence begins", "dim")))
     if not entries:
         return None

@@ -17,6 +17,7 @@ from tests.support.language_rows import (
     random_rows,
 )
 from tests.support.language_rows import loss_of as language_loss_of
+from tests.support.pair_batches import mean_loss, paired, pairs
 from tests.support.sample_builds import corpus
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
@@ -205,6 +206,46 @@ def test_language_models_in_bfloat16_lose_what_they_do_in_float32(name: str) -> 
         for each, weight in model.named_parameters():
             assert weight.grad is None or bool(weight.grad.isfinite().all()), each
     torch.testing.assert_close(losses[1], losses[0], rtol=1e-2, atol=0)
+
+
+PAIRS = {"t5-tiny": False, "bart-tiny": True, "prophetnet-tiny": True}
+"""Whether positions of the decoder can be given."""
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_encoder_decoders_in_bfloat16_lose_what_they_do_in_float32(name: str) -> None:
+    seed_torch(4, "gpu-pairs", name)
+    model = load_model(name, [paired(max_seq_length=512)], 512).cuda().eval()
+    made = pairs([400, 300, 17], [100, 90, 5], more=3)
+    if PAIRS[name]:
+        made["decoder_position_ids"] = torch.arange(50, 153).expand(made["labels"].shape)
+    batch = {key: tensor.cuda() for key, tensor in made.items()}
+    losses = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cuda", torch.bfloat16, enabled=enabled):
+            losses.append(mean_loss(model, batch))
+        losses[-1].backward()
+        for each, weight in model.named_parameters():
+            assert weight.grad is not None, each
+            assert bool(weight.grad.isfinite().all()), each
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-2, atol=0)
+
+
+@pytest.mark.parametrize("name", ["t5-tiny", "bart-tiny"])
+def test_a_compiled_encoder_decoder_gives_the_same_losses(name: str) -> None:
+    torch.compiler.reset()
+    seed_torch(4, "gpu-pairs", name)
+    model = load_model(name, [paired(max_seq_length=512)], 512).cuda().eval()
+    counter = CompileCounterWithBackend("inductor")
+    compiled = torch.compile(model, backend=counter, fullgraph=True, dynamic=False)
+    for sources in ([400, 300], [200, 400]):
+        batch = {key: tensor.cuda() for key, tensor in pairs(sources, [100, 100]).items()}
+        with torch.autocast("cuda", torch.bfloat16):
+            found, expected = compiled(batch)["seq2seq"].loss, model(batch)["seq2seq"].loss
+        found.backward()
+        torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-6)
+    assert counter.frame_count == 1
 
 
 def test_a_gradient_that_is_not_finite_changes_no_weight() -> None:

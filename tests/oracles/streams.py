@@ -11,12 +11,21 @@ from transforms.arrays.randomness import random_key
 from transforms.contract.axes import Batch, Copies, Rewrite, Select
 
 ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4, "eod": 5}
+SENTINELS = 100
+"""Are at the top of the vocabulary, the first one has the highest id."""
 SEP, EOD = ROLES["sep"], ROLES["eod"]
 
 
 def vocabulary(size: int = 1000) -> Vocabulary:
     names = {role: f"[{role.upper()}]" for role in ROLES}
-    return Vocabulary(size=size, roles=ROLES, names=names, sha256="0" * 64, entities=50)
+    return Vocabulary(
+        size=size,
+        roles=ROLES,
+        names=names,
+        sha256="0" * 64,
+        entities=50,
+        sentinels=tuple(range(size - 1, size - 1 - SENTINELS, -1)),
+    )
 
 
 def tokens_of(

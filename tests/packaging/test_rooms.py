@@ -23,6 +23,7 @@ ROOMS = (
     "transforms.windows",
     "transforms.pairs",
     "transforms.corruption",
+    "transforms.denoise",
     "transforms.labels",
     "transforms.objectives",
     "transforms.build",

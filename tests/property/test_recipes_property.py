@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.columns import ANNOTATIONS, DOCUMENTS, NO_SECOND, SENTENCES
 from schemas.records import Array, Examples, ShardId, Tokens
+from tests.oracles.edits import wanted_sequences
 from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import ROLES, tokens_of, vocabulary
@@ -21,6 +22,7 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine
+from transforms.contract.stored import StoredBatch
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.pairs.distractors import LoneDocumentError
@@ -117,7 +119,7 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
     specials = [examples.special[begin:end] for begin, end in borders]
     for row, ids, special in zip(rows, originals, specials, strict=True):
         assert row["input_ids"] == ids.tolist()
-        assert 0 < len(ids) <= length + recipe.segment.predicted_only
+        assert 0 < len(ids) <= recipe.row_length
         assert 0 < row["second_segment_start"] <= len(ids)
         text_ends = recipe.attention == "two_stream"
         marked = {number for role, number in ROLES.items() if role != "eod" or not text_ends}
@@ -135,6 +137,31 @@ def test_rows(name: str, tokens: Tokens, length: int, copies: int, passes: int, 
             _check_masks(row, recipe, special.tolist())
         if "plm_positions" in row:
             _check_orders(row, recipe, special.tolist())
+    if recipe.denoise is not None and rows:
+        _check_sequences(table, recipe)
+
+
+def _check_sequences(table: pa.Table, recipe: Recipe) -> None:
+    """Compares sources and targets with those made token by token."""
+    assert recipe.denoise is not None
+    target = recipe.denoise.target
+    batch = table.combine_chunks().to_batches()[0]
+    stored = StoredBatch.of(batch, recipe.rules, VOCABULARY)
+    made = target.sequences(stored.clean, stored.edits, recipe.layout, VOCABULARY)
+    lengths = target.lengths(stored.lengths, stored.edits)
+    assert lengths[:, 0].tolist() == made.source.lengths.tolist()
+    assert lengths[:, 1].tolist() == made.target.lengths.tolist()
+    assert made.source.lengths.max() <= recipe.max_seq_length
+    wanted = [
+        wanted_sequences(row, copy, recipe, VOCABULARY)
+        for row in table.to_pylist()
+        for copy in range(recipe.copies)
+    ]
+    for number, (source, written, decoder_input) in enumerate(wanted):
+        assert made.source.row(number).tolist() == source
+        assert made.target.row(number).tolist() == written
+        begin, end = made.target.offsets[number : number + 2]
+        assert made.decoder_input[begin:end].tolist() == decoder_input
 
 
 def _check_orders(row: dict[str, list[list[int]]], recipe: Recipe, special: list[bool]) -> None:
@@ -187,15 +214,18 @@ def test_the_seed_decides_everything(name: str) -> None:
     _, table = build(recipe, tokens, 1)
     assert table.equals(build(recipe, tokens, 1)[1])
     # Full sentences that nothing is done to leave nothing to chance.
-    assert table.equals(build(recipe, tokens, 2)[1]) == (not recipe.corrupt)
+    assert table.equals(build(recipe, tokens, 2)[1]) == (not (recipe.corrupt or recipe.denoise))
 
 
-@pytest.mark.parametrize("name", [name for name, each in sorted(OBJECTIVES.items()) if each.stored])
+@pytest.mark.parametrize(
+    "name", [name for name, each in sorted(OBJECTIVES.items()) if each.stores_copies]
+)
 def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
     recipe = varied(OBJECTIVES[name], max_seq_length=64, copies=3)
     _, three = build(recipe, large(), 1)
     _, two = build(varied(recipe, copies=2), large(), 1)
-    columns = recipe.stored[0].targets.columns("uint16")
+    parts = [each.targets for each in recipe.stored[:1]]
+    columns = (recipe.denoise or parts[0]).columns("uint16")
     assert columns
     for column in columns:
         first_two = [row[:2] for row in three.column(column.name).to_pylist()]

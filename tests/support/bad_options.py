@@ -107,8 +107,8 @@ class Outcome:
 def run(command: str, arguments: Sequence[str], seconds: float = SECONDS) -> Outcome:
     """Runs a command here, for some seconds at most."""
     main = importlib.import_module(module_of(command)).main
-    if command == "train":
-        main = _parse_train
+    if command in _PARSED:
+        main = _PARSED[command]
     errors = io.StringIO()
     status: int | str
     with (
@@ -143,6 +143,16 @@ def _alarm(seconds: float) -> Iterator[None]:
 def _parse_train(argv: Sequence[str] | None = None) -> int:
     parse_train_options(argv)
     return 0
+
+
+@one_sentence
+def _parse_generate(argv: Sequence[str] | None = None) -> int:
+    parser_of("generate").parse_args(argv)
+    return 0
+
+
+_PARSED = {"train": _parse_train, "generate": _parse_generate}
+"""Commands whose options are only read, for want of a model."""
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
@@ -225,6 +235,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "export": {"": [build], "--to": ["parquet"], "--output": [f"{out}-export"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
+        "generate": {"": [], "--model": [out]},
     }
     return found[command]
 

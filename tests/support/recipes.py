@@ -8,4 +8,9 @@ from transforms.objectives.recipe import Recipe
 
 def varied(recipe: Recipe, *, copies: int, **changes: Any) -> Recipe:
     """Returns a recipe with changes, and with so many copies if it stores any masks."""
-    return dataclasses.replace(recipe, copies=copies if recipe.stored else 1, **changes)
+    return dataclasses.replace(recipe, copies=copies if recipe.stores_copies else 1, **changes)
+
+
+def needs_sentinels(recipe: Recipe) -> bool:
+    """Returns whether a recipe needs a tokenizer with sentinels."""
+    return recipe.denoise is not None and recipe.denoise.target.sentinels

@@ -22,11 +22,14 @@ from transforms.tokens.train_tokenizer import Training, train_tokenizer
 SAMPLE = Path(__file__).resolve().parents[2] / "sample"
 WITH_EOD = "+eod"
 """Is added to the name of a model whose tokenizer has an end-of-document token."""
+WITH_SENTINELS = "+sentinels"
+"""The same for a hundred sentinels."""
 MODELS = {
     "roberta": "bpe",
     "gpt": f"bpe{WITH_EOD}",
     "transformer-xl": f"wordpiece{WITH_EOD}",
     "xlnet": f"wordpiece{WITH_EOD}",
+    "t5": f"wordpiece{WITH_SENTINELS}",
 }
 FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
 """What sentences of the sample begin with more often than with discourse markers."""
@@ -45,9 +48,14 @@ def sample_documents() -> tuple[bytes, ...]:
 
 @functools.cache
 def tokenizer_file(model: str, size: int = 3000) -> Path:
-    kind = model.removesuffix(WITH_EOD)
-    eod_token = "<|endoftext|>" if kind != model else ""
-    training = Training(model=kind, size=size, lowercase=kind == "wordpiece", eod_token=eod_token)
+    kind, _, _ = model.partition("+")
+    training = Training(
+        model=kind,
+        size=size,
+        lowercase=kind == "wordpiece",
+        eod_token="<|endoftext|>" if WITH_EOD in model else "",
+        sentinels=100 if WITH_SENTINELS in model else 0,
+    )
 
     def make(path: Path) -> None:
         path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")

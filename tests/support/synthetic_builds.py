@@ -19,9 +19,10 @@ from schemas.manifest import DATA_VERSION, FORMAT_VERSION, add_up
 from schemas.manifest_file import seal
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
-from schemas.vocabulary import read_vocabulary
+from schemas.vocabulary import read_vocabulary, sentinel_name
 from tests.oracles.openings import opened_lines
 from tests.oracles.spans import with_spans
+from tests.support.recipes import needs_sentinels
 from transforms.annotate.annotator import Annotator
 from transforms.annotate.gazetteer import Gazetteer
 from transforms.arrays.randomness import rng_for
@@ -61,6 +62,18 @@ def lines_of_documents(documents: int, seed: int = 0) -> tuple[tuple[str, ...], 
 @functools.lru_cache(maxsize=1)
 def tokenizer_json() -> str:
     """Trains a small WordPiece tokenizer on made-up text."""
+    return str(_trained().to_str())
+
+
+@functools.lru_cache(maxsize=1)
+def with_sentinels() -> str:
+    """Returns the same tokenizer with a hundred sentinels."""
+    tokenizer = _trained()
+    tokenizer.add_special_tokens([sentinel_name(number) for number in reversed(range(100))])
+    return str(tokenizer.to_str())
+
+
+def _trained() -> Tokenizer:
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -69,7 +82,7 @@ def tokenizer_json() -> str:
     text = (line for document in lines_of_documents(200) for line in document)
     tokenizer.train_from_iterator(text, trainer)
     tokenizer.add_special_tokens(["<eod>"])
-    return str(tokenizer.to_str())
+    return tokenizer
 
 
 @functools.lru_cache(maxsize=1)
@@ -81,7 +94,7 @@ def surfaces() -> str:
 
 
 def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
-    text = tokenizer_json()
+    text = with_sentinels() if needs_sentinels(recipe) else tokenizer_json()
     annotator = Annotator()
     if ENTITY_IDS in recipe.needs:
         annotator = Annotator(kinds=(ENTITY_IDS,), gazetteer=Gazetteer(surfaces=surfaces()))

@@ -1,12 +1,15 @@
 """Which rows make a batch: a pure function of the rows' lengths and a generator."""
 
 import dataclasses
+from typing import TypeVar
 
 import numpy as np
 
 from schemas.records import Array, Int64
 from trainer.rows.layouts import Limits
 from transforms.arrays.ragged import offsets_of
+
+Layout = TypeVar("Layout")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,6 +29,10 @@ class EpochPlan:
 
     def reset(self, batch: int) -> None:
         """Returns None: no row goes on where another one ended."""
+
+    def shaped(self, layout: Layout, batch: int) -> Layout:
+        """Returns the layout: all batches have the same shapes."""
+        return layout
 
     def rows(self, batch: int) -> Int64:
         """Returns the rows of a batch, ascending; none for a batch after the last."""

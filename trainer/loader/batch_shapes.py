@@ -9,10 +9,17 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.rows.lane_rows import Lanes
 from trainer.rows.layouts import BatchLayout, Packed, Padded
-from trainer.rows.masked_rows import RowSource
+from trainer.rows.pair_layout import Pairs
+from trainer.rows.row_source import Source
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import BIDIRECTIONAL, CAUSAL, STRUCTURED, TWO_STREAM
+from transforms.contract.axes import (
+    BIDIRECTIONAL,
+    CAUSAL,
+    ENCODER_DECODER,
+    STRUCTURED,
+    TWO_STREAM,
+)
 from transforms.objectives.recipe import Recipe
 
 LAYOUTS = ("packed", "padded")
@@ -22,6 +29,7 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     CAUSAL: (*LAYOUTS, "lanes"),
     TWO_STREAM: ("lanes",),
     STRUCTURED: LAYOUTS,
+    ENCODER_DECODER: ("pairs",),
 }
 """Layouts of batches, by the attention of the recipe."""
 
@@ -59,7 +67,7 @@ class RowBounds:
         return float(self.targets.sum()) / self.total
 
 
-def row_bounds(shards: MappedShards, corpus: Corpus, source: RowSource) -> RowBounds:
+def row_bounds(shards: MappedShards, corpus: Corpus, source: Source) -> RowBounds:
     """Returns the bounds of all rows of a split."""
     names = [corruption.targets.name for corruption in corpus.recipe.corrupt]
     targets, *others = source.most_targets()
@@ -95,7 +103,7 @@ def choose_layout(
     corpus: Corpus,
     split: str,
     lanes: int | None = None,
-) -> BatchLayout:
+) -> BatchLayout | Pairs:
     """Chooses shapes for batches of at most `batch_tokens`, for rows as they are, with some room.
 
     Batches of the layout "lanes" have so many of them.
@@ -113,6 +121,14 @@ def choose_layout(
     pad = corpus.vocabulary.roles.get("pad", 0)
     task = corpus.recipe.pair.task
     label = None if task is None else task.label
+    if name == "pairs":
+        return Pairs(
+            rows=max(min(batch_tokens // longest, count), 1),
+            pad=pad,
+            source=int((bounds.lengths - bounds.targets).max(initial=1)),
+            target=int(bounds.targets.max(initial=1)),
+            targets=int(bounds.targets.sum()),
+        )
     if lanes is not None:
         # Next tokens are predicted everywhere; other targets have places of their own.
         targets = 0 if corpus.recipe.predict else _rounded(int(bounds.targets.max(initial=1)))

@@ -16,9 +16,11 @@ from trainer.loader.batch_shapes import choose_layout, row_bounds
 from trainer.loader.lanes import LanePlan, choose_lanes, deal
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.loader.other_objective import with_objective
+from trainer.loader.pair_plan import PairPlan, pair_batches
 from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
 from trainer.rows.modes import drawn_mode, mode_named
+from trainer.rows.pair_layout import Pairs
 from trainer.rows.row_source import choose_source
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.members import batch_marks
@@ -112,7 +114,8 @@ class ArrowBatches(IterableDataset[Batch]):
         self._modes = modes if mode is None else (mode_named(modes, mode),)
         self._mode: Mode | None = None
         self._shards = _mapped(self.corpus, split, checksums)
-        self._source = choose_source(self._shards, self.corpus, copies, seed)
+        # That of pairs knows how long they are in an epoch, others need not.
+        self._source: Any = choose_source(self._shards, self.corpus, copies, seed)
         self._bounds = row_bounds(self._shards, self.corpus, self._source)
         self.lanes = self._lanes(layout, lanes, batch_tokens)
         each = None if self.lanes is None else self.lanes // self._ranks.step
@@ -129,8 +132,9 @@ class ArrowBatches(IterableDataset[Batch]):
             "shuffle": shuffle,
             "lanes": self.lanes,
         }
+        self._budget = batch_tokens
         self._epoch = self._batch = 0
-        self._planned: tuple[int, EpochPlan | LanePlan] | None = None
+        self._planned: tuple[int, EpochPlan | LanePlan | PairPlan] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A plan is large, and soon made again.
@@ -154,8 +158,10 @@ class ArrowBatches(IterableDataset[Batch]):
             rows = plan.rows(batch)
             drawn = self._source.draw(rows[rows >= 0], epoch, batch)
             mode = self._drawn_mode(epoch)
-            drawn = dataclasses.replace(drawn, mode=mode)
-            tensors = self.layout.tensors(drawn, rows, self.tasks, plan.reset(batch))
+            if mode is not None:
+                drawn = dataclasses.replace(drawn, mode=mode)
+            layout = plan.shaped(self.layout, batch)
+            tensors = layout.tensors(drawn, rows, self.tasks, plan.reset(batch))
             self._batch += self._ranks.size
             if self._batch == last:
                 self._epoch, self._batch = epoch + 1, 0
@@ -255,18 +261,34 @@ class ArrowBatches(IterableDataset[Batch]):
             least_rows=EVALUATED if remembers and not self._shuffle else 1,
         )
 
-    def _plan(self, epoch: int) -> EpochPlan | LanePlan:
+    def _plan(self, epoch: int) -> EpochPlan | LanePlan | PairPlan:
         """Returns the batches of an epoch; the last plan is kept."""
         if self._planned is None or self._planned[0] != epoch:
             rng = rng_for(self._seed, "train-order", self._split, epoch) if self._shuffle else None
-            plan = self._packed(rng) if self.lanes is None else self._dealt(self.lanes, rng)
-            self._planned = epoch, plan
+            self._planned = epoch, self._made_plan(epoch, rng)
         return self._planned[1]
 
+    def _made_plan(
+        self, epoch: int, rng: np.random.Generator | None
+    ) -> EpochPlan | LanePlan | PairPlan:
+        if self.lanes is not None:
+            return self._dealt(self.lanes, rng)
+        if self.corpus.recipe.denoise is not None:
+            return self._paired(epoch, rng)
+        return self._packed(rng)
+
+    def _order(self, rng: np.random.Generator | None) -> Array:
+        count = len(self._shards)
+        return np.arange(count, dtype=np.uint32) if rng is None else shuffled(count, rng)
+
+    def _paired(self, epoch: int, rng: np.random.Generator | None) -> PairPlan:
+        assert isinstance(self.layout, Pairs)
+        sources, targets = self._source.pair_lengths(epoch)
+        order = self._order(rng)
+        return pair_batches(order, sources, targets, self.layout, self._budget, rng)
+
     def _packed(self, rng: np.random.Generator | None) -> EpochPlan:
-        bounds, order = self._bounds, np.arange(len(self._shards), dtype=np.uint32)
-        if rng is not None:
-            order = shuffled(len(order), rng)
+        bounds, order = self._bounds, self._order(rng)
         limits, rest = self.layout.limits, (bounds.aligned, bounds.sequences)
         return pack_batches(order, bounds.lengths, bounds.targets, limits, *rest)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from schemas.errors import UsageError
 from schemas.records import Array, Bool, Int64
-from trainer.loader.batch_plan import shuffled
+from trainer.loader.batch_plan import Layout, shuffled
 from trainer.rows.next_token_rows import given_tokens
 from trainer.rows.shard_rows import Streams
 from transforms.arrays.ragged import offsets_of, range_indices
@@ -49,6 +49,10 @@ class LanePlan:
     def rows(self, batch: int) -> Int64:
         """Returns int64[B]: the row of each lane in a batch, -1 where it has none."""
         return self._at(batch)[1]
+
+    def shaped(self, layout: Layout, batch: int) -> Layout:
+        """Returns the layout: all batches have the same shapes."""
+        return layout
 
     def reset(self, batch: int) -> Bool:
         """Returns bool[B]: the lanes that do not go on where they ended in the step before."""

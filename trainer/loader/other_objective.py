@@ -138,8 +138,11 @@ def _seen_whole(recipe: Recipe) -> bool:
 
 def _unmasked() -> str:
     """Returns the recipes whose rows are for any objective that masks."""
-    found = (name for name, each in OBJECTIVES.items() if not (each.corrupt or each.predict))
-    return " or ".join(found)
+    return " or ".join(name for name, each in OBJECTIVES.items() if _is_unmasked(each))
+
+
+def _is_unmasked(recipe: Recipe) -> bool:
+    return not (recipe.corrupt or recipe.predict or recipe.denoise)
 
 
 def _columns(needs: Sequence[str]) -> str:

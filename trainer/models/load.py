@@ -15,6 +15,7 @@ from trainer.models.electra_family import ElectraFamily
 from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, configurations
 from trainer.models.presets import PRESETS
+from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
 from trainer.models.xlnet_family import XLNetFamily
 from transforms.build.corpus import Corpus
@@ -25,6 +26,7 @@ FAMILIES: Mapping[str, Family] = {
     "electra": ElectraFamily(),
     **CAUSAL_FAMILIES,
     "xlnet": XLNetFamily(),
+    **SEQ2SEQ_FAMILIES,
 }
 """By `model_type` of the configuration."""
 
@@ -149,8 +151,10 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"{corpus.folder} ({recipe.name}) need {recipe.attention} attention; train a model of "
             f"type {' or '.join(offer)} on them"
         )
+    # A source has so many tokens at most.
+    given = longest if recipe.denoise is None else recipe.max_seq_length
     # The last token of a row is predicted, but not seen, if every token is predicted.
-    needed = longest - (recipe.predict is not None) + family.first_position(config)
+    needed = given - (recipe.predict is not None) + family.first_position(config)
     positions = family.positions(config)
     if positions is not None and positions < needed:
         raise UsageError(

@@ -51,6 +51,45 @@ def _xlnet(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
     }
 
 
+def _t5(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
+    return {
+        "model_type": "t5",
+        "num_layers": layers,
+        "d_model": hidden,
+        "num_heads": hidden // 64,
+        "d_kv": 64,
+        "d_ff": 4 * hidden,
+        **fields,
+    }
+
+
+def _bart(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
+    return {
+        "model_type": "bart",
+        "encoder_layers": layers,
+        "decoder_layers": layers,
+        "d_model": hidden,
+        "encoder_attention_heads": hidden // 64,
+        "decoder_attention_heads": hidden // 64,
+        "encoder_ffn_dim": 4 * hidden,
+        "decoder_ffn_dim": 4 * hidden,
+        **fields,
+    }
+
+
+def _prophetnet(layers: int, hidden: int) -> Mapping[str, Any]:
+    return {
+        "model_type": "prophetnet",
+        "num_encoder_layers": layers,
+        "num_decoder_layers": layers,
+        "hidden_size": hidden,
+        "num_encoder_attention_heads": hidden // 64,
+        "num_decoder_attention_heads": hidden // 64,
+        "encoder_ffn_dim": 4 * hidden,
+        "decoder_ffn_dim": 4 * hidden,
+    }
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "bert-base": _bert(12, 768),
     "bert-large": _bert(24, 1024),
@@ -79,6 +118,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         16, 410, n_head=10, d_inner=2100, ff_activation="relu", attn_type="uni"
     ),
     "transformer-xl-tiny": _xlnet(2, 128, ff_activation="relu", attn_type="uni"),
+    "t5-base": _t5(12, 768),
+    "t5-small": _t5(6, 512),
+    "t5-tiny": _t5(2, 128),
+    "bart-base": _bart(6, 768),
+    "bart-tiny": _bart(2, 128),
+    "mass-base": _bart(6, 768),
+    "prophetnet-large": _prophetnet(12, 1024),
+    "prophetnet-tiny": _prophetnet(2, 128),
 }
 """Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, Lan et al. 2020 without
 dropout, as its second version, Sun et al. 2020 (ERNIE 2.0), with room for 16 tasks, and Clark et
@@ -87,4 +134,8 @@ al. 2020, table 6, where `generator_size` is the width of the generator.
 Radford et al. 2018, 4.1 (gpt1), Radford et al. 2019, table 2, with the heads of openai/gpt-2 (gpt2,
 gpt2-medium), Yang et al. 2019, A.4.1, as published (xlnet-base), and
 kimiyoung/transformer-xl run_wt103_base.sh (transformer-xl-base). The tiny ones are no published
-sizes."""
+sizes.
+
+Raffel et al. 2020, 3.1 and 3.7 (t5-base, t5-small; feed-forward parts of version 1.0), Lewis et al.
+2020, 4, with 1,024 positions (bart-base), microsoft/MASS masked_s2s.py, transformer_mass_base
+(mass-base), and Qi et al. 2020, 3.1 (prophetnet-large)."""

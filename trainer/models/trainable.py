@@ -18,7 +18,10 @@ class TrainableModel(Protocol):
 
     @property
     def layout(self) -> str:
-        """Its batches: "packed" (the default) or "padded", see `trainer.rows.layouts`; or "lanes".
+        """Its batches: "packed" (the default), "padded", "lanes" or "pairs".
+
+        See `trainer.rows.layouts`; pairs are for an encoder and a decoder, see
+        `trainer.rows.pair_layout`.
 
         In lanes each row of a batch goes on where the same row of the batch before ended, see
         `trainer.rows.lane_rows`.
@@ -44,7 +47,8 @@ class TrainableModel(Protocol):
 
         It returns the floating point operations of a step for each token, forward and backward,
         where a token attends to `context` tokens on average, those that are remembered included,
-        and `targets` is the share of tokens to predict.
+        and `targets` is the share of tokens to predict. Of pairs it is the average that a source
+        token attends to, and the share of the tokens that a decoder is given.
         """
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:

@@ -192,7 +192,7 @@ class FreshMasks(Masks):
         self, rows: Int64, stored: Rows, epoch: int, batch: int
     ) -> Sequence[tuple[Ragged, Array]]:
         return draw_copies(
-            self._examples(rows, stored),
+            examples_of(self.shards, self.recipe, self.vocabulary, rows, stored),
             rows,
             self.recipe,
             self.vocabulary,
@@ -214,30 +214,39 @@ class FreshMasks(Masks):
         self._kept[:] = [(epoch, draws)]
         return draws
 
-    def _examples(self, rows: Int64, stored: Rows) -> Examples:
-        """Returns the rows as they were before the build masked them."""
-        from transforms.kernels.stored_words import mark_positions
 
-        tokens, second = stored.tokens, stored.second_segment_start
-        backward = self.shards.reversed
-        words = self.shards.word_starts(rows) if self.recipe.needs_words else None
-        flags = None
-        if words is not None:
-            flags = np.zeros(len(tokens.values), np.bool_)
-            starts = read_only(words.values), read_only(words.offsets)
-            mark_positions(starts, read_only(tokens.offsets), flags)
-        return Examples(
-            ids=tokens.values,
-            offsets=tokens.offsets,
-            second_segment_start=second,
-            special=special_tokens(tokens, second, self.recipe.rules, self.vocabulary),
-            word_starts=flags,
-            backward=None if backward is None else backward[rows],
-            reuse_len=self.recipe.rules.reuse_len,
-            annotations={
-                name: self.shards.marks(rows, name, tokens) for name in self.recipe.annotations
-            },
-        )
+def examples_of(
+    shards: MappedShards, recipe: Recipe, vocabulary: Vocabulary, rows: Int64, stored: Rows
+) -> Examples:
+    """Returns rows as they were before the build corrupted them.
+
+    Args:
+      shards: Where they are.
+      recipe: What they are taken for.
+      vocabulary: Of the tokenizer.
+      rows: int64[R]; their numbers.
+      stored: What `shards.rows(rows)` returned.
+    """
+    from transforms.kernels.stored_words import mark_positions
+
+    tokens, second = stored.tokens, stored.second_segment_start
+    backward = shards.reversed
+    words = shards.word_starts(rows) if recipe.needs_words else None
+    flags = None
+    if words is not None:
+        flags = np.zeros(len(tokens.values), np.bool_)
+        starts = read_only(words.values), read_only(words.offsets)
+        mark_positions(starts, read_only(tokens.offsets), flags)
+    return Examples(
+        ids=tokens.values,
+        offsets=tokens.offsets,
+        second_segment_start=second,
+        special=special_tokens(tokens, second, recipe.rules, vocabulary),
+        word_starts=flags,
+        backward=None if backward is None else backward[rows],
+        reuse_len=recipe.rules.reuse_len,
+        annotations={name: shards.marks(rows, name, tokens) for name in recipe.annotations},
+    )
 
 
 def _put(tokens: Ragged, lists: Ragged, ids: Array, seen: Array) -> tuple[Int64, Array]:

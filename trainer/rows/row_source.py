@@ -1,23 +1,42 @@
 """Chooses what makes a model's rows of those of a build."""
 
-from trainer.rows.masked_rows import FreshMasks, RowSource, StoredMasks
+from typing import Any, Protocol
+
+from schemas.records import Array, Int64
+from trainer.rows.masked_rows import FreshMasks, StoredMasks
 from trainer.rows.next_token_rows import NextTokenRows
+from trainer.rows.pair_source import FreshPairs, StoredPairs
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
 
 
-def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) -> RowSource:
-    """Returns the stored masks of a build if there are any and they are wanted, else fresh ones.
+class Source(Protocol):
+    """Makes what a model is given of rows; `trainer.rows.masked_rows.RowSource` says how."""
 
-    Where nothing is masked it returns next tokens.
+    @property
+    def lengths(self) -> Array: ...
+    @property
+    def sequences(self) -> Array | None: ...
+
+    def draw(self, rows: Int64, epoch: int, batch: int) -> Any: ...
+    def context(self) -> float: ...
+    def most_targets(self) -> list[Array]: ...
+
+
+def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) -> Source:
+    """Returns the stored copies of a build if there are any and they are wanted, else fresh ones.
+
+    Where nothing is corrupted it returns next tokens.
 
     Args:
       shards: Of the build.
       corpus: The build, or what its rows are taken for.
-      copies: "cycle" for stored masks, "dynamic" for fresh ones.
-      seed: Of fresh masks.
+      copies: "cycle" for stored masks and edits, "dynamic" for fresh ones.
+      seed: Of fresh ones.
     """
     recipe, fields = corpus.recipe, (shards, corpus.recipe, seed, corpus.vocabulary)
+    if recipe.denoise is not None:
+        return StoredPairs(*fields) if copies == "cycle" else FreshPairs(*fields)
     if recipe.predict is not None:
         return NextTokenRows(*fields)
     if copies == "cycle" and recipe.stored and corpus.built is None:

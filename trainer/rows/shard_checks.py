@@ -75,6 +75,9 @@ def _check_indices(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
             raise DamagedError(f"{path} has a row with another number of copies than its recipe")
         if not np.array_equal(_list_lengths(positions.flatten()), _list_lengths(seen.flatten())):
             raise DamagedError(f"{path} has a row with more or fewer positions than ids seen there")
+    edits = () if recipe.denoise is None else recipe.denoise.columns("uint16")
+    if any((_list_lengths(batch.column(each.name)) != recipe.copies).any() for each in edits):
+        raise DamagedError(f"{path} has a row with another number of copies than its recipe")
     for name in recipe.annotations:
         if name in ANNOTATION_VALUES:
             pair = ANNOTATIONS[name].name, ANNOTATION_VALUES[name].name

@@ -12,7 +12,9 @@ from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, IGNORED, Column, has
 from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
+from trainer.rows.mapped_edits import MappedEdits
 from trainer.rows.shard_checks import map_shard, record_batches, relations_of
+from transforms.arrays.edits import Edits
 from transforms.arrays.marks import span_marks
 from transforms.arrays.ragged import Ragged, offsets_of, read_only
 from transforms.arrays.spans import Spans
@@ -120,6 +122,10 @@ class MappedShards:
             if name in ANNOTATION_VALUES:
                 self._values[name] = mapped.lists(ANNOTATION_VALUES[name].name, "uint32")
         self._words = mapped.lists("word_starts", "uint16") if recipe.needs_words else None
+        self._edits: MappedEdits | None = None
+        if (edits := recipe.rules.edits) is not None:
+            folder = paths[0].parent if paths else Path()
+            self._edits = MappedEdits.of(folder, mapped, edits, recipe.copies, ids)
         self._relation = None
         if recipe.pair.relations:
             codes = str(schema.field("pair_relation").type.index_type)
@@ -165,6 +171,11 @@ class MappedShards:
         lists = row * self._copies + copy
         positions = self._selected[corruption].take(batch, lists)
         return positions, self._seen[corruption].take(batch, lists).values
+
+    def edits(self, rows: Int64, copy: int, lengths: Int64) -> Edits:
+        """Returns the edits of a copy of rows of these lengths."""
+        assert self._edits is not None
+        return self._edits.take(*self._find(rows), copy, lengths)
 
     # Rows of 3 and 4 tokens; positions 1 in the first and 0, 2 in the second -> 0 1 0 | 1 0 1 0
     def marks(self, rows: Int64, name: str, tokens: Ragged) -> Array:

@@ -15,7 +15,7 @@ class Rate(NamedTuple):
 
     Attributes:
       name: In logs.
-      hits: int64[].
+      hits: int64[], or float[] for a mean of numbers.
       trials: int64[].
     """
 

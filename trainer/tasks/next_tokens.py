@@ -3,14 +3,16 @@
 import dataclasses
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from schemas.errors import UsageError
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head, LabelHead, Task
-from trainer.tasks.vocabulary_loss import vocabulary_term
+from trainer.tasks.vocabulary_loss import NO_PENALTIES, Penalties, vocabulary_term
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,15 +32,41 @@ class NextTokenTask(Task):
 
 
 class ChunkedHead(LabelHead):
-    """The vocabulary head of the model itself, with the loss of `vocabulary_term`."""
+    """The vocabulary head of the model itself, with the loss of `vocabulary_term`.
+
+    Attributes:
+      penalties: Are added to the loss in training, and left out in evaluations.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__("labels")
         self._head = architecture.head
+        self.penalties = NO_PENALTIES
 
     def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
-        head: Any = self._head(hf)
-        return vocabulary_term(hidden, head, batch["labels"].flatten())
+        return self.term(hf, hidden, batch["labels"].flatten())
+
+    def term(self, hf: Any, hidden: Tensor, labels: Tensor) -> LossTerm:
+        """Returns the loss of the hidden states float[M, d] for labels int64[M]."""
+        penalties = self.penalties if self.training else NO_PENALTIES
+        return vocabulary_term(hidden, self._head(hf), labels, penalties=penalties)
+
+
+def set_penalties(model: torch.nn.Module, penalties: Penalties) -> None:
+    """Adds penalties to the losses of a model that can have them.
+
+    Raises:
+      UsageError: if it has none.
+    """
+    heads = [each for each in model.modules() if isinstance(each, ChunkedHead)]
+    if penalties and not heads:
+        given = "label-smoothing" if penalties.label_smoothing else "z-loss"
+        raise UsageError(
+            f"--{given} is for next tokens, permuted tokens and targets of a decoder, and this "
+            "model predicts others; leave it out"
+        )
+    for head in heads:
+        head.penalties = penalties
 
 
 class _NextTokenHead(ChunkedHead):

@@ -13,6 +13,7 @@ from trainer.tasks.masked import MaskedTask
 from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.permuted import PermutedTask
 from trainer.tasks.relation import RelationTask
+from trainer.tasks.target_tokens import TargetTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
 from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
@@ -56,6 +57,7 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
       UsageError: if there is none, or the trainer has no loss for something in them.
     """
     found: list[Task] = [] if recipe.predict is None else [NextTokenTask()]
+    found += [] if recipe.denoise is None else [TargetTask()]
     for number, corruption in enumerate(recipe.corrupt):
         make = TASKS.get(corruption.targets.task)
         if make is None:
@@ -67,7 +69,7 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     if recipe.pair.task is not None:
         found.append(RelationTask(recipe.pair.task, max(recipe.pair.labels.values()) + 1))
     found += [LABEL_TASKS.get(each.name, TokenLabelTask(each.name)) for each in recipe.labels]
-    if not recipe.corrupt and recipe.predict is None:
+    if not (recipe.corrupt or recipe.predict or recipe.denoise):
         raise UsageError(
             f"rows of {recipe.name} have no masks; name an objective with --objective, and its "
             "masks are sampled"

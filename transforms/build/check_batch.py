@@ -41,6 +41,10 @@ def check_batch(batch: pa.RecordBatch, name: str, recipe: Recipe, vocabulary: Vo
             "a segment B begins outside its row": rows.second_segment_start > rows.lengths,
             "an id is not in the vocabulary": _too_large(rows.ids, vocabulary.size),
         }
+        if recipe.denoise is not None:
+            wrong["an id that is put in is not in the vocabulary"] = _too_large(
+                rows.edits.ids.values, vocabulary.size
+            )
         for view in views:
             limits = np.repeat(rows.lengths, rows.copies)
             wrong["a selected position lies outside its row"] = _outside(view.selected, limits)

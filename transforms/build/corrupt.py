@@ -1,6 +1,7 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from schemas.columns import BATCH_ROWS, pair_relation
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
+from transforms.arrays.edits import Edits
 from transforms.arrays.marks import annotation_arrays
 from transforms.arrays.ragged import Ragged, flagged_positions
 from transforms.arrays.randomness import random_key
@@ -45,6 +47,7 @@ def corrupt(
     """
     schema = recipe.schema(vocabulary)
     draws = draws_of(recipe, stream, range(recipe.copies), recipe.copies) if recipe.stored else []
+    noise = noise_draws(recipe, stream, range(recipe.copies), recipe.copies)
     for begin in range(0, len(examples), BATCH_ROWS):
         batch = examples.slice(begin, min(begin + BATCH_ROWS, len(examples)))
         arrays = _example_columns(batch, recipe)
@@ -55,6 +58,10 @@ def corrupt(
                 arrays.extend(corruption.targets.build(selected, seen, recipe.copies))
                 if stages := corruption.select.stage_numbers(recipe.copies):
                     arrays.append(_stages(stages, len(batch)))
+        if recipe.denoise is not None:
+            rows = np.arange(first_row + begin, first_row + begin + len(batch))
+            edits = draw_edits(batch, rows, recipe, vocabulary, noise)
+            arrays.extend(recipe.denoise.arrays(edits, recipe.copies))
         if recipe.objective_column:
             codes = numbers(np.zeros(len(batch), np.int8))
             arrays.append(pa.DictionaryArray.from_arrays(codes, texts([recipe.name])))
@@ -70,15 +77,29 @@ def draws_of(recipe: Recipe, stream: Stream, copies: range, total: int) -> list[
       copies: Their numbers.
       total: How many copies there are.
     """
-
-    def keyed(step: str) -> Copies:
-        keys = [random_key(stream(step, copy)) for copy in copies]
-        return Copies(np.array(keys, np.uint64), copies.start, total)
-
+    keyed = functools.partial(_keyed, stream, copies, total)
     return [
         (keyed(f"select-{number}"), keyed(f"rewrite-{number}"))
         for number in range(len(recipe.corrupt))
     ]
+
+
+def noise_draws(recipe: Recipe, stream: Stream, copies: range, total: int) -> list[Copies]:
+    """Returns the keys of some copies, for each noise that does something; see `draws_of`.
+
+    The names of the generators are "noise-0", "noise-1", ..., those of all noise of the recipe.
+    """
+    noise = () if recipe.denoise is None else recipe.denoise.noise
+    return [
+        _keyed(stream, copies, total, f"noise-{number}")
+        for number, each in enumerate(noise)
+        if each.active
+    ]
+
+
+def _keyed(stream: Stream, copies: range, total: int, step: str) -> Copies:
+    keys = [random_key(stream(step, copy)) for copy in copies]
+    return Copies(np.array(keys, np.uint64), copies.start, total)
 
 
 def draw_copies(
@@ -101,9 +122,7 @@ def draw_copies(
       For each corruption a list of positions for each row and copy, row after row, and what is seen
       at each position.
     """
-    # Ids that Arrow maps cannot be written to, and loops would be compiled once more for them.
-    ids = np.require(examples.ids, requirements=("C", "W"))
-    examples = dataclasses.replace(examples, ids=ids)
+    examples = _writable(examples)
     taken: Ragged | None = None
     drawn = []
     for corruption, (to_select, to_rewrite) in zip(recipe.corrupt, draws, strict=True):
@@ -115,6 +134,28 @@ def draw_copies(
         if len(drawn) < len(recipe.corrupt):
             taken = selected if taken is None else _joined(taken, selected)
     return drawn
+
+
+def draw_edits(
+    examples: Examples, rows: Int64, recipe: Recipe, vocabulary: Vocabulary, draws: Sequence[Copies]
+) -> Edits:
+    """Returns the edits of some rows, a list for each copy of each row.
+
+    Args:
+      examples: Some rows.
+      rows: int64[R]; their numbers.
+      recipe: Of an encoder and a decoder.
+      vocabulary: Of the tokenizer.
+      draws: The keys of each noise, see `noise_draws`.
+    """
+    assert recipe.denoise is not None
+    return recipe.denoise.draw(_writable(examples), rows, recipe.layout, vocabulary, draws)
+
+
+def _writable(examples: Examples) -> Examples:
+    # Ids that Arrow maps cannot be written to, and loops would be compiled once more for them.
+    ids = np.require(examples.ids, requirements=("C", "W"))
+    return dataclasses.replace(examples, ids=ids)
 
 
 def _joined(one: Ragged, other: Ragged) -> Ragged:

@@ -40,6 +40,8 @@ def replay(
         for corruption in recipe.corrupt
         for column in corruption.columns(vocabulary.id_type)
     ]
+    if recipe.denoise is not None:
+        drawn += [column.name for column in recipe.denoise.columns(vocabulary.id_type)]
     first: dict[str, int] = {}
     begin = 0
     for again in corrupt(join_examples(rows), recipe, vocabulary, stream):

@@ -56,7 +56,8 @@ def tokenizer_files(
     names = vocabulary.names
     causal = all(recipe.attention == CAUSAL for recipe in recipes)
     permuted = all(recipe.attention == TWO_STREAM for recipe in recipes)
-    types = [] if causal else ["token_type_ids"]
+    typed = not causal and any(recipe.denoise is None for recipe in recipes)
+    types = ["token_type_ids"] if typed else []
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max(recipe.max_seq_length for recipe in recipes),
@@ -71,6 +72,9 @@ def tokenizer_files(
         config["bos_token"] = _BEGIN
     if names.get("sep") == _END:
         config["eos_token"] = _END
+    if all(recipe.denoise is not None for recipe in recipes):
+        # It ends sources and targets.
+        config["eos_token"] = names["sep"]
     if causal:
         config["bos_token"] = names["eod"]
     if (causal or permuted) and "eod" in names:
@@ -109,6 +113,8 @@ def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
         # The end-of-document token is left to what goes on: to the next text, or to the model.
         inner = ()
     between, suffix = layout.between or inner, layout.suffix or inner
+    if paired.denoise is not None:
+        between, suffix = (), (*suffix, *paired.denoise.target.end)
     # Rows of one segment have token type 0 everywhere, so the model knows no other.
     second = 1 if paired.segments > 1 else 0
     types = layout.suffix_types if second and layout.suffix else [second] * len(suffix)

@@ -11,6 +11,7 @@ from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import positions_in_row, range_indices
+from transforms.build.standard_sequences import sequence_arrays, sequence_columns
 from transforms.contract.axes import TWO_STREAM, Pair
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Recipe
@@ -81,6 +82,8 @@ def standard_schema(recipe: Recipe) -> pa.Schema:
 
 def _token_columns(recipe: Recipe) -> Sequence[Column]:
     """Returns the columns that have a value a token, before those of labels of their own."""
+    if recipe.denoise is not None:
+        return sequence_columns(recipe)
     if recipe.predict is not None:
         return (*CAUSAL_COLUMNS, *([POSITIONS] if recipe.predict.keep_apart else []))
     if recipe.attention == TWO_STREAM:
@@ -103,6 +106,17 @@ def standard_columns(
       recipe: That they were built by.
       vocabulary: Of the tokenizer.
     """
+    batch = views[0]
+    if recipe.denoise is not None:
+        arrays = sequence_arrays(batch, copy, recipe, vocabulary)
+        return pa.record_batch(arrays, schema=standard_schema(recipe))
+    return _one_sequence(views, copy, recipe, vocabulary)
+
+
+def _one_sequence(
+    views: Sequence[StoredBatch], copy: int, recipe: Recipe, vocabulary: Vocabulary
+) -> pa.RecordBatch:
+    """Returns one copy of rows of a model that reads one sequence."""
     batch = views[0]
     found: Sequence[Array]
     if recipe.predict is not None:

@@ -85,14 +85,16 @@ class Predict(Protocol):
         ...
 
 
-BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED = ATTENTIONS = (
+BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER = ATTENTIONS = (
     "bidirectional",
     "causal",
     "two_stream",
     "structured",
+    "encoder_decoder",
 )
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
-no place in it; those that a mode lets it see, see `transforms.contract.modes`."""
+no place in it; those that a mode lets it see, see `transforms.contract.modes`; all of a source, and
+those before of a target."""
 
 
 @dataclasses.dataclass(frozen=True)

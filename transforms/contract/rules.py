@@ -44,6 +44,11 @@ class RowLayout:
         own = {role: 2 + number for number, role in enumerate(self.own_types)}
         return tuple(own.get(role, 1) for role in self.suffix)
 
+    @property
+    def edges(self) -> tuple[int, int]:
+        """Special tokens at the begin and at the end of a row."""
+        return len(self.prefix), len(self.suffix)
+
     def overhead(self, segments: int) -> int:
         """Special tokens in a row of one or two segments."""
         between = len(self.between) if segments == 2 else 0
@@ -75,6 +80,25 @@ class StoredCorruption:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredEdits:
+    """The columns that hold edits besides their spans.
+
+    Attributes:
+      ids: Ids are stored of what is put in.
+      orders: The order of sentences is stored.
+      rotations: The rotation of sources is stored.
+      one_maker: All spans are of one noise.
+      shows_places: An id is stored for each token that is taken away: what is seen there.
+    """
+
+    ids: bool
+    orders: bool
+    rotations: bool
+    one_maker: bool
+    shows_places: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RowRules:
     """What the rows of a recipe must hold. A recipe computes it once, see `Recipe.rules`.
 
@@ -101,6 +125,7 @@ class RowRules:
       of_streams: Rows are cut from streams, whatever is there: text or not.
       streams: Streams of a pass over a shard; see `transforms.contract.axes.Segment`.
       reuse_len: Tokens at the begin of a row that a model remembers; 0 if it is all.
+      edits: How edits are stored; None without edits.
     """
 
     name: str
@@ -122,3 +147,4 @@ class RowRules:
     of_streams: bool = False
     streams: int = 0
     reuse_len: int = 0
+    edits: StoredEdits | None = None

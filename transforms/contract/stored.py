@@ -9,13 +9,24 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numpy_of
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
+from schemas.columns import (
+    ANNOTATION_VALUES,
+    ANNOTATIONS,
+    EDITS,
+    ROTATIONS,
+    SENTENCE_ORDERS,
+    SENTENCES,
+    edit_ids,
+    has_spans,
+)
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.edits import Edits, read_lists
 from transforms.arrays.marks import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices, read_only
+from transforms.arrays.sequences import CleanRows
 from transforms.arrays.spans import Spans
-from transforms.contract.rules import RowRules
+from transforms.contract.rules import RowRules, StoredEdits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +51,7 @@ class StoredBatch:
       stream: int64[R]; the stream of each row, by its number in the shard; None without streams.
       backward: bool[R]; whether its tokens are in reversed order; None where there are none such.
       suffix_types: Token types of the special tokens at the end of a row of two segments.
+      made_edits: The edits of each row and copy; None where rows have none.
     """
 
     ids: Array
@@ -58,6 +70,7 @@ class StoredBatch:
     stream: Int64 | None = None
     backward: Bool | None = None
     suffix_types: tuple[int, ...] = ()
+    made_edits: Edits | None = None
 
     @classmethod
     def of(
@@ -72,6 +85,7 @@ class StoredBatch:
           number: Of the corruption in view, among those that are stored.
         """
         ids = ragged(batch.column("input_ids"))
+        edits = None if rules.edits is None else stored_edits(batch, rules.edits)
         starts = numpy_of(batch.column("second_segment_start")).astype(np.int64)
         names = batch.schema.names
         relation = None
@@ -86,12 +100,13 @@ class StoredBatch:
             relation=relation,
             word_starts=ragged(batch.column("word_starts")) if "word_starts" in names else None,
             copies=rules.copies,
-            **_selection(batch, rules, number),
+            **_selection(batch, rules, number, edits),
             annotations={name: _marks(name, batch, ids.offsets) for name in rules.annotations},
             turn_end=vocabulary.sep if rules.turns else None,
             stream=_row_values(batch, "stream", np.int64) if rules.streams else None,
             backward=_row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
             suffix_types=rules.layout.suffix_types,
+            made_edits=edits,
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -109,6 +124,18 @@ class StoredBatch:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def edits(self) -> Edits:
+        """The edits of each row and copy, of rows that have some."""
+        assert self.made_edits is not None
+        return self.made_edits
+
+    @property
+    def clean(self) -> CleanRows:
+        """The rows as edits are made of them."""
+        marks = self.annotations.get(SENTENCES)
+        return CleanRows(self.ids, self.offsets, None if marks is None else marks > 0)
 
     @functools.cached_property
     def lengths(self) -> Int64:
@@ -224,17 +251,45 @@ class StoredBatch:
         )
 
 
+def edit_lists(batch: pa.RecordBatch, rules: StoredEdits) -> tuple[Ragged, Ragged]:
+    """Returns the code of edits and the ids that they put in, a list for each row and copy."""
+    codes = ragged_copies(batch.column(EDITS.name))
+    if rules.ids:
+        return codes, ragged_copies(batch.column(edit_ids("uint16").name))
+    ids = batch.column("input_ids").values.to_numpy(zero_copy_only=False)[:0]
+    return codes, Ragged(ids, np.zeros(len(codes) + 1, np.int64))
+
+
+def stored_edits(batch: pa.RecordBatch, rules: StoredEdits) -> Edits:
+    """Returns the edits of every row and copy, whose structure must be sound."""
+    codes, ids = edit_lists(batch, rules)
+    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+    copies = len(codes) // max(len(lengths), 1)
+    found = read_lists(codes, ids, lengths, copies)
+    orders = ragged_copies(batch.column(SENTENCE_ORDERS.name)) if rules.orders else None
+    rotations = ragged(batch.column(ROTATIONS.name)).values if rules.rotations else None
+    return dataclasses.replace(found, orders=orders, rotations=rotations)
+
+
 def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:
     """Returns [R]: a column with a value a row."""
     values: Array = numpy_of(batch.column(name)).astype(kind)
     return values
 
 
-def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str, Any]:
-    """Returns the fields that depend on the corruption in view."""
+def _selection(
+    batch: pa.RecordBatch, rules: RowRules, number: int, edits: Edits | None = None
+) -> dict[str, Any]:
+    """Returns the fields that depend on the corruption in view.
+
+    Tokens in whose places other ids are seen are selected ones, by whatever edits.
+    """
+    if edits is not None and rules.edits is not None and rules.edits.shows_places:
+        return {"selected": edits.taken, "seen": edits.ids.values}
     chosen = rules.corruptions[: number + 1]
     if not chosen:
-        nothing = Ragged.from_lengths(np.empty(0, np.uint16), np.zeros(batch.num_rows, np.int64))
+        none = np.zeros(batch.num_rows * rules.copies, np.int64)
+        nothing = Ragged.from_lengths(np.empty(0, np.uint16), none)
         return {"selected": nothing, "seen": nothing.values}
     lists = [ragged_copies(batch.column(each.positions)) for each in chosen]
     return {
@@ -340,4 +395,5 @@ def take_stored_rows(batch: StoredBatch, rows: Int64) -> StoredBatch:
         stream=None if batch.stream is None else batch.stream[rows],
         backward=None if batch.backward is None else batch.backward[rows],
         suffix_types=batch.suffix_types,
+        made_edits=None if batch.made_edits is None else batch.made_edits.take(lists),
     )

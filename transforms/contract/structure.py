@@ -7,26 +7,36 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numpy_of
-from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS, has_spans
+from schemas.columns import (
+    ANNOTATION_VALUES,
+    ANNOTATIONS,
+    EDITS,
+    ROTATIONS,
+    SENTENCE_ORDERS,
+    SENTENCES,
+    edit_ids,
+    has_spans,
+)
 from schemas.records import Bool, Int64
+from transforms.arrays.edits import count_encoded
 from transforms.arrays.marks import column_positions, token_spans
+from transforms.arrays.ragged import read_only
+from transforms.arrays.sequences import CleanRows, sentence_counts
 from transforms.contract.oracle import Findings, breach, gather
-from transforms.contract.rules import RowRules
-from transforms.contract.stored import any_copy, ragged, ragged_copies
+from transforms.contract.rules import RowRules, StoredEdits
+from transforms.contract.stored import any_copy, edit_lists, ragged, ragged_copies
 
 
 def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
     """Checks that every row has a list a copy, with as many positions as ids, and some tokens."""
     copies, stored = rules.copies, rules.corruptions
-    pairs = [(batch.column(each.positions), batch.column(each.seen)) for each in stored]
-    wrong = np.zeros(batch.num_rows, np.bool_)
-    for column in itertools.chain(*pairs):
-        wrong |= np.diff(numpy_of(column.offsets)) != copies
+    wrong = _wrong_copies(batch, rules)
     if wrong.any():
         return breach("a row has another number of copies than the recipe", wrong)
     found = []
-    for each, (positions, seen) in zip(stored, pairs, strict=True):
-        differ = ragged_copies(positions).lengths != ragged_copies(seen).lengths
+    for each in stored:
+        positions, seen = (ragged_copies(batch[name]) for name in (each.positions, each.seen))
+        differ = positions.lengths != seen.lengths
         name = f"{each.positions} and {each.seen} differ in length"
         found.append(breach(name, any_copy(differ.reshape(-1, copies))))
     lengths = np.diff(numpy_of(batch.column("input_ids").offsets))
@@ -44,10 +54,64 @@ def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
             name = f"{each.name}_stages"
             wrong = _wrong_lists(batch.column(name), each.stages)
             found.append(breach(f"{name} are not the stages that the recipe gives copies", wrong))
+    if rules.edits is not None:
+        found.append(_edits(batch, rules, lengths))
     if rules.objective_column:
         names = np.array(batch.column("objective").to_pylist(), np.str_)
         found.append(breach("objective is not the name of the recipe", names != rules.name))
     return gather([*found, breach("a row is empty", lengths == 0)])
+
+
+def _wrong_copies(batch: pa.RecordBatch, rules: RowRules) -> Bool:
+    """Returns bool[R]: rows that have another number of copies."""
+    pairs = [(each.positions, each.seen) for each in rules.corruptions]
+    edits = () if rules.edits is None else columns_of(rules.edits)
+    wrong = np.zeros(batch.num_rows, np.bool_)
+    for name in itertools.chain(*pairs, edits):
+        wrong |= np.diff(numpy_of(batch.column(name).offsets)) != rules.copies
+    return wrong
+
+
+def columns_of(rules: StoredEdits) -> list[str]:
+    """Returns the columns that hold edits, each with a value or a list a copy."""
+    names = {EDITS.name: True, edit_ids("uint16").name: rules.ids}
+    names |= {SENTENCE_ORDERS.name: rules.orders, ROTATIONS.name: rules.rotations}
+    return [name for name, stored in names.items() if stored]
+
+
+def _edits(batch: pa.RecordBatch, rules: RowRules, lengths: Int64) -> Findings:
+    """Checks that edits can be read, lie in their row, and have the ids that they ask for."""
+    assert rules.edits is not None
+    copies = rules.copies
+    codes, ids = edit_lists(batch, rules.edits)
+    found = count_encoded(codes, lengths, copies)
+    wrong: dict[str, Bool] = {
+        "edits are damaged": found[:, 0] < 0,
+        "edits and edit_ids differ": found[:, 1] != ids.lengths,
+    }
+    if rules.edits.orders:
+        name = "sentence_orders are no permutations of the sentences of their row"
+        wrong[name] = _wrong_orders(batch, rules)
+    return gather(
+        breach(name, any_copy(lists.reshape(-1, copies))) for name, lists in wrong.items()
+    )
+
+
+def _wrong_orders(batch: pa.RecordBatch, rules: RowRules) -> Bool:
+    """Returns bool[L]: the orders that are not of the sentences of their row."""
+    from transforms.kernels.arranging import check_orders
+
+    ids = ragged(batch.column("input_ids"))
+    positions, rows = column_positions(batch.column(ANNOTATIONS[SENTENCES].name))
+    flags = np.zeros(len(ids.values), np.bool_)
+    # What lies outside its row is a breach of its own.
+    flags[np.minimum(np.repeat(ids.offsets[:-1], np.diff(rows)) + positions, len(flags) - 1)] = True
+    counts = sentence_counts(CleanRows(ids.values, ids.offsets, flags), rules.layout.edges)
+    orders = ragged_copies(batch.column(SENTENCE_ORDERS.name))
+    wrong = np.empty(len(orders), np.bool_)
+    lists = read_only(orders.offsets), read_only(orders.values)
+    check_orders(lists, read_only(counts), rules.copies, wrong)
+    return wrong
 
 
 def _wrong_lists(column: pa.ListArray, expected: Sequence[int]) -> Bool:

@@ -111,7 +111,7 @@ def keep_runs(numbers: Array, size: int, length: int | np.int64) -> None:
 
 
 @compiled
-def take_all(numbers: Array, size: int, values: Int64, found: Array, total: int) -> int:
+def take_all(numbers: Array, size: int | np.int64, values: Int64, found: Array, total: int) -> int:
     """Appends what belongs to the numbers of a set, in ascending order, and empties the set.
 
     Example, numbers {0, 2} and values 1 2 4: appends 1 4.

@@ -1,6 +1,6 @@
 """The table of objectives: what is not in it does not exist. One file an objective.
 
-May import: windows, pairs, corruption, labels, contract, text, schemas.
+May import: windows, pairs, corruption, denoise, labels, contract, text, schemas.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from transforms.objectives.albert import ALBERT
 from transforms.objectives.annotated import ANNOTATED
+from transforms.objectives.bart import BART
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
@@ -26,12 +27,14 @@ from transforms.objectives.ernie2 import (
 from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.gpt import GPT
 from transforms.objectives.infoword import INFOWORD
+from transforms.objectives.mass import MASS, PROPHETNET
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.roberta import ROBERTA
 from transforms.objectives.span_sop import SPAN_SOP
 from transforms.objectives.spanbert import SPANBERT
 from transforms.objectives.structbert import STRUCTBERT
+from transforms.objectives.t5 import PREFIX_LM, T5
 from transforms.objectives.transformer_xl import TRANSFORMER_XL
 from transforms.objectives.unilm import UNILM
 from transforms.objectives.xlnet import XLNET
@@ -78,6 +81,11 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     GPT,
     TRANSFORMER_XL,
     XLNET,
+    T5,
+    PREFIX_LM,
+    BART,
+    MASS,
+    PROPHETNET,
     ANNOTATED,
 )
 

@@ -12,6 +12,7 @@ from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
 from transforms.contract.axes import (
     BIDIRECTIONAL,
+    ENCODER_DECODER,
     STRUCTURED,
     Pair,
     Predict,
@@ -26,6 +27,7 @@ from transforms.contract.rules import RowRules, StoredCorruption
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.targets import MaskedTokens
+from transforms.denoise.denoise import Denoise
 from transforms.labels.token_labels import TokenLabels
 from transforms.pairs.pair_segments import SingleSegment
 from transforms.text.openings import opening_name
@@ -122,6 +124,7 @@ class Recipe:
       layout: Special tokens around the segments.
       corrupt: What is done to every copy.
       predict: What is predicted of rows that are not corrupted.
+      denoise: What an encoder reads of every copy, and a decoder writes.
       labels: Labels of single tokens.
       modes: The ways in which a model may see the rows; training draws one for each step. Without
         any, it is always the same way.
@@ -146,6 +149,7 @@ class Recipe:
     layout: Layout = Layout()
     corrupt: tuple[Corruption, ...] = (Corruption(),)
     predict: Predict | None = None
+    denoise: Denoise | None = None
     labels: tuple[TokenLabels, ...] = ()
     modes: tuple[Mode, ...] = ()
     store: tuple[str, ...] = ()
@@ -173,7 +177,7 @@ class Recipe:
             if name not in columns.OF_TEXT:
                 known = ", ".join(columns.OF_TEXT)
                 raise ValueError(f"store takes some of {known}, joined by commas; got {name!r}")
-        if not self.stored and self.copies != 1:
+        if not self.stores_copies and self.copies != 1:
             raise ValueError(
                 f"copies must be 1 for {self.name}, which stores no masks; got {self.copies}"
             )
@@ -232,6 +236,11 @@ class Recipe:
             raise ValueError(
                 f"{self.name} corrupts its rows, so predict must be none: "
                 f"{type(self.predict).__name__} is for rows that are not corrupted"
+            )
+        if self.denoise is not None and (self.corrupt or self.predict or self.pair.relations):
+            raise ValueError(
+                f"{self.name} has an encoder and a decoder, so corrupt and predict must be none, "
+                "and its rows have no pairs"
             )
         for corruption in self.corrupt[1:]:
             if not corruption.select.avoids_taken:
@@ -300,12 +309,14 @@ class Recipe:
     @functools.cached_property
     def shared_parts(self) -> tuple[Part, ...]:
         """The parts that no corruption has."""
-        shared = self.segment, self.pair, self.layout, self.predict, self.labels
+        shared = self.segment, self.pair, self.layout, self.predict, self.denoise, self.labels
         return tuple(_parts_of(shared))
 
     @property
     def attention(self) -> str:
         """Which tokens a model may see, see `transforms.contract.axes.ATTENTIONS`."""
+        if self.denoise is not None:
+            return ENCODER_DECODER
         if self.predict is not None:
             return self.predict.attention
         if self.modes:
@@ -329,7 +340,7 @@ class Recipe:
         """What its rows must hold."""
         return RowRules(
             name=self.name,
-            max_seq_length=self.max_seq_length + self.segment.predicted_only,
+            max_seq_length=self.row_length,
             copies=self.copies,
             passes=self.passes,
             layout=self.layout,
@@ -347,12 +358,21 @@ class Recipe:
             of_streams=self.segment.of_streams,
             streams=self.segment.streams,
             reuse_len=self.segment.reused(self.capacity),
+            edits=None if self.denoise is None else self.denoise.rules,
         )
+
+    @property
+    def row_length(self) -> int:
+        """Tokens of the longest row, those included that are never an input at once."""
+        if self.denoise is not None:
+            return self.denoise.most_tokens(self.max_seq_length)
+        return self.max_seq_length + self.segment.predicted_only
 
     @property
     def capacity(self) -> int:
         """Tokens of text that fit into an example that has all its segments."""
-        return self.max_seq_length - self.layout.overhead(self.segments)
+        longest = self.max_seq_length if self.denoise is None else self.row_length
+        return longest - self.layout.overhead(self.segments)
 
     @functools.cached_property
     def needs(self) -> frozenset[str]:
@@ -385,12 +405,17 @@ class Recipe:
 
         Those of an objective that is chosen in training may.
         """
-        return not self.corrupt or any(part.follows_counts for part in self.parts)
+        return not (self.corrupt or self.denoise) or any(part.follows_counts for part in self.parts)
 
     @property
     def stored(self) -> tuple[Corruption, ...]:
         """The corruptions that are in the shards."""
         return tuple(each for each in self.corrupt if each.targets.stored)
+
+    @property
+    def stores_copies(self) -> bool:
+        """Whether the shards have something of every copy."""
+        return bool(self.stored) or self.denoise is not None
 
     @property
     def roles(self) -> frozenset[str]:
@@ -405,6 +430,8 @@ class Recipe:
           ValueError: naming the token and the option that names another.
         """
         vocabulary.require(self.roles)
+        if self.denoise is not None:
+            self.denoise.check_sentinels(self.row_length, vocabulary)
         roles = vocabulary.roles
         ends = {role for role in self.layout.roles if roles.get("eod") == roles[role]}
         if ends and self.segment.of_streams:
@@ -433,6 +460,8 @@ class Recipe:
             found.extend(columns.annotation_columns(name))
         for corruption in self.corrupt:
             found.extend(corruption.columns(id_type))
+        if self.denoise is not None:
+            found.extend(self.denoise.columns(id_type))
         if self.objective_column:
             found.append(columns.OBJECTIVE)
         return tuple(found)

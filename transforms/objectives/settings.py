@@ -9,6 +9,7 @@ from typing import Any
 from schemas.numbers import LARGEST, finite, whole
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
+from transforms.denoise.random_spans import RandomTokens
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import MismatchError, Recipe
 from transforms.windows.pack_windows import WholeDocuments
@@ -26,14 +27,18 @@ _PART_FIELDS = (
     "random_ids",
     "targets",
     "predict",
+    "denoise",
+    "noise",
+    "target",
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
     "random_ids": (EvenIds,),
     "units": (PhraseUnits, EntityUnits),
+    "noise": (RandomTokens,),
 }
 _ITSELF = ""
-_NUMBERED = frozenset({"corrupt", "labels", "modes"})
+_NUMBERED = frozenset({"corrupt", "labels", "modes", "noise"})
 """Fields that hold several parts, addressed by number."""
 _OF_STREAMS = frozenset({"order", "memory"})
 """Fields that are of no use where rows are no streams, and are not listed there."""
@@ -52,10 +57,10 @@ def _collect(part: Any, found: Mapping[str, dict[type, None]]) -> None:
     """Adds the parts that fields hold, at any depth, to those found of the same field."""
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)
-        if field.name in found and value is not None:
-            found[field.name][type(value)] = None
         for member in value if isinstance(value, tuple) else [value]:
             if dataclasses.is_dataclass(member):
+                if field.name in found:
+                    found[field.name][type(member)] = None
                 _collect(member, found)
 
 
@@ -98,6 +103,8 @@ def _flatten(part: Any, prefix: str, found: dict[str, Scalar]) -> None:
             continue
         if field.name in _NUMBERED:
             for number, member in enumerate(value):
+                if field.name in PARTS:
+                    found[f"{path}.{number}"] = type(member).__name__
                 _flatten(member, f"{path}.{number}.", found)
         elif field.name in PARTS:
             if value is None:
@@ -145,11 +152,9 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
             raise ValueError(f"there is no setting {path!r}; {nearest(path, _paths(part, prefix))}")
         current = getattr(part, name)
         if name in _NUMBERED:
-            new[name] = _changed_members(current, below, path)
+            new[name] = _changed_members(name, current, below, path)
         elif name in PARTS:
-            rest = {inner: change for inner, change in below.items() if inner != _ITSELF}
-            chosen = _part(name, below[_ITSELF], current, path) if _ITSELF in below else current
-            new[name] = _changed(chosen, rest, f"{path}.")
+            new[name] = _changed_part(name, current, below, path)
         else:
             new[name] = _read(below.get(_ITSELF), known[name].type, path)
     try:
@@ -165,14 +170,24 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
         raise ValueError(message) from error
 
 
-def _changed_members(members: tuple[Any, ...], changes: Mapping[str, Any], path: str) -> Any:
+def _changed_part(field: str, current: Any, below: Mapping[str, Any], path: str) -> Any:
+    """Returns the part of a field, or the one that a change names, with the changes below it."""
+    if _ITSELF not in below or field not in PARTS:
+        return _changed(current, below, f"{path}.")
+    rest = {inner: change for inner, change in below.items() if inner != _ITSELF}
+    return _changed(_part(field, below[_ITSELF], current, path), rest, f"{path}.")
+
+
+def _changed_members(
+    field: str, members: tuple[Any, ...], changes: Mapping[str, Any], path: str
+) -> Any:
     """Returns numbered parts with the changes below them."""
     numbers = [str(number) for number in range(len(members))]
     for number in changes:
         if number not in numbers:
             raise ValueError(f"there is no {path}.{number}; {nearest(number, numbers)}")
     return tuple(
-        _changed(member, changes.get(number, {}), f"{path}.{number}.")
+        _changed_part(field, member, changes.get(number, {}), f"{path}.{number}")
         for number, member in zip(numbers, members, strict=True)
     )
 

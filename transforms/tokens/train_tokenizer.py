@@ -26,6 +26,7 @@ from tokenizers import (
     trainers,
 )
 
+from schemas.vocabulary import sentinel_name
 from transforms.tokens.tokenize_text import load_tokenizer
 from transforms.tokens.training_text import blocks_of, frequent_characters, lines_of
 
@@ -46,6 +47,8 @@ class Training:
       lowercase: Convert text to lower case; for WordPiece this also strips accents.
       min_frequency: Minimum count of a character, and of a pair to be merged.
       eod_token: The end-of-document token; "" for none.
+      sentinels: How many of <extra_id_0>, <extra_id_1> ... there are; the first one has the highest
+        id, as those of T5.
       show_progress: Show the progress bars of the library.
     """
 
@@ -54,18 +57,24 @@ class Training:
     lowercase: bool
     min_frequency: int = 2
     eod_token: str = ""
+    sentinels: int = 0
     show_progress: bool = False
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise ValueError(f"model must be one of {', '.join(MODELS)}, got {self.model!r}")
-        least = len(BERT_SPECIAL) + (0x100 if self.model == "bpe" else 1) + bool(self.eod_token)
+        least = len(BERT_SPECIAL) + (0x100 if self.model == "bpe" else 1) + self.added
         if not least <= self.size <= 1 << 24:
             raise ValueError(
                 f"size must be in [{least}, {1 << 24}] for {self.model}, got {self.size}"
             )
         if self.min_frequency < 1:
             raise ValueError(f"min_frequency must be at least 1, got {self.min_frequency}")
+
+    @property
+    def added(self) -> int:
+        """How many tokens are added to those that are trained."""
+        return bool(self.eod_token) + self.sentinels
 
 
 def train_tokenizer(documents: Sequence[bytes], training: Training) -> str:
@@ -81,10 +90,12 @@ def train_tokenizer(documents: Sequence[bytes], training: Training) -> str:
     Raises:
       ValueError: If the text needs more tokens than `training.size` allows.
     """
-    own = dataclasses.replace(training, size=training.size - bool(training.eod_token), eod_token="")
+    size = training.size - training.added
+    own = dataclasses.replace(training, size=size, eod_token="", sentinels=0)
     tokenizer = MODELS[training.model](documents, own)
     if training.eod_token:
         tokenizer.add_special_tokens([training.eod_token])
+    tokenizer.add_special_tokens([sentinel_name(n) for n in reversed(range(training.sentinels))])
     text = tokenizer.to_str(pretty=True)
     size = Tokenizer.from_str(text).get_vocab_size(with_added_tokens=True)
     if size > training.size:

@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.export import main
+from pipelines.folder.corpus import open_corpus
 from pipelines.verify import main as verify
 from schemas.sealed import sealed_json
 from tests.oracles.batches import types_of
+from tests.oracles.edits import edits_of, wanted_sequences
 from tests.support.sample_builds import (
     FREQUENT,
     RECIPES,
@@ -139,11 +141,29 @@ def expected_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
     return rows
 
 
+def sequence_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
+    """Returns sources and targets, and of recipes with positions of their own these."""
+    opened = open_corpus(str(corpus(recipe)))
+    rows = []
+    for copy in range(copies):
+        for stored in stored_rows(path):
+            source, target, given = wanted_sequences(stored, copy, opened.recipe, opened.vocabulary)
+            row = {"input_ids": source, "attention_mask": [1] * len(source), "labels": target}
+            if recipe in {"mass", "prophetnet"}:
+                spans = edits_of(stored["edits"][copy])
+                places = [at - 1 for start, end, _ in spans for at in range(start, end)]
+                row |= {"decoder_input_ids": given, "decoder_position_ids": places}
+            rows.append(row)
+    return rows
+
+
 def wanted_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
     if OBJECTIVES[recipe].predict is not None:
         return causal_rows(path)
     if recipe == "xlnet":
         return permuted_rows(path, copies)
+    if OBJECTIVES[recipe].denoise is not None:
+        return sequence_rows(path, copies, recipe)
     return expected_rows(path, copies, recipe)
 
 

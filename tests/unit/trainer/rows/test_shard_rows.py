@@ -100,11 +100,11 @@ def told_of(name: str, told: Array) -> Row:
     return {column: np.flatnonzero(named).tolist(), values: told[named].tolist()}
 
 
-def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> list[Row]:
+def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> Sequence[Row]:
     """Reads rows back as plain Python, with the columns that they are stored with."""
     rows = np.array(numbers, np.int64)
     stored, words = shards.rows(rows), shards.word_starts(rows)
-    found: list[Row] = []
+    found: list[dict[str, Any]] = []
     for at in range(len(rows)):
         row: dict[str, Any] = {
             "input_ids": stored.tokens.row(at).tolist(),
@@ -126,6 +126,16 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
         for labels in recipe.labels:
             row.update(told_of(labels.name, stored.token_labels[labels.name][begin:end]))
         found.append({**row, **annotated_in(shards, recipe, rows[at : at + 1])})
+    add_masks(shards, recipe, rows, found)
+    for at, row in enumerate(found):
+        row.update(edits_in(shards, recipe, rows[at : at + 1]))
+    return found
+
+
+def add_masks(
+    shards: MappedShards, recipe: Recipe, rows: Int64, found: Sequence[dict[str, Any]]
+) -> None:
+    """Adds to rows what is stored of corruptions."""
     for number, corruption in enumerate(recipe.stored):
         copies = [shards.selected(rows, copy, number) for copy in range(recipe.copies)]
         seen = [type(positions)(ids, positions.offsets) for positions, ids in copies]
@@ -136,6 +146,23 @@ def rows_in(shards: MappedShards, recipe: Recipe, numbers: Sequence[int]) -> lis
             row[column] = [ids.row(at).tolist() for ids in seen]
             if stages := corruption.select.stage_numbers(recipe.copies):
                 row[f"{name}_stages"] = stages
+
+
+def edits_in(shards: MappedShards, recipe: Recipe, row: Int64) -> Row:
+    """Reads the edits of all copies of one row."""
+    if recipe.rules.edits is None:
+        return {}
+    rules, lengths = recipe.rules.edits, shards.lengths[row].astype(np.int64)
+    copies = [shards.edits(row, copy, lengths) for copy in range(recipe.copies)]
+    found = {"edits": [each.encoded().values.tolist() for each in copies]}
+    if rules.ids:
+        found["edit_ids"] = [each.ids.values.tolist() for each in copies]
+    if rules.orders:
+        orders = [each.orders for each in copies]
+        found["sentence_orders"] = [each.values.tolist() for each in orders if each is not None]
+    if rules.rotations:
+        turned = [each.rotations for each in copies]
+        found["rotations"] = [int(each[0]) for each in turned if each is not None]
     return found
 
 

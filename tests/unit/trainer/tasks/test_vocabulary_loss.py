@@ -4,11 +4,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainer.seeding import seed_torch
 from trainer.tasks.losses import LossTerm, cross_entropy_term
-from trainer.tasks.vocabulary_loss import vocabulary_term
+from trainer.tasks.vocabulary_loss import Penalties, vocabulary_term
 
 SIZE, WIDTH, IDS = 23, 8, 50
 CHUNKS = pytest.mark.parametrize("rows", [1, 4, 22, 23, 1000])
@@ -51,6 +52,47 @@ def test_loss_and_gradients_are_those_of_all_logits_at_once(rows: int, bias: boo
     assert int(term.correct) == int(expected.correct) >= 3
     assert len(found) == (3 if bias else 2)
     torch.testing.assert_close(found, gradients)
+
+
+BOTH = Penalties(label_smoothing=0.1, z_loss=0.01)
+
+
+def penalised(hidden: Tensor, head: torch.nn.Linear, labels: Tensor) -> LossTerm:
+    logits = head(hidden)
+    smooth = cross_entropy(logits, labels, label_smoothing=0.1, reduction="sum")
+    squares = torch.where(labels == -100, 0.0, logits.logsumexp(-1) ** 2)
+    return LossTerm(smooth + 0.01 * squares.sum(), cross_entropy_term(logits, labels).correct)
+
+
+@pytest.mark.parametrize("rows", [4, 1000])
+def test_penalties_are_added_to_loss_and_gradients(rows: int) -> None:
+    def ours(hidden: Tensor, head: torch.nn.Linear, labels: Tensor) -> LossTerm:
+        return vocabulary_term(hidden, head, labels, rows * IDS, BOTH)
+
+    expected, gradients = results(penalised, 0.3)
+    term, found = results(ours, 0.3)
+    torch.testing.assert_close(term.loss, expected.loss)
+    torch.testing.assert_close(found, gradients)
+    hidden, head, labels = made()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(hidden, head, labels).loss, expected.loss)
+    # The plain cross entropy is told beside it.
+    [nll] = term.rates
+    torch.testing.assert_close(nll.hits, whole(hidden, head, labels).loss)
+    assert (nll.name, int(nll.trials)) == ("nll", 18)
+
+
+def test_penalties_of_even_odds() -> None:
+    """Of four ids with logits 0: each is as likely, so smoothing changes nothing."""
+    hidden, head = torch.zeros(1, 2), torch.nn.Linear(2, 4, bias=False)
+    label, four = torch.tensor([1]), 1.3862943611
+    with torch.no_grad():
+        for penalties, loss in (
+            (Penalties(label_smoothing=0.4), four),
+            (Penalties(z_loss=0.5), four + 0.5 * four**2),
+        ):
+            term = vocabulary_term(hidden, head, label, penalties=penalties)
+            assert float(term.loss) == pytest.approx(loss)
 
 
 @CHUNKS

@@ -10,23 +10,47 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from schemas.columns import SENTENCES
 from schemas.records import Examples, ShardId
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import tokens_of, vocabulary
+from transforms.annotate.annotations import mark_sentences
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
 from transforms.corruption.random_ids import UnigramIds
 from transforms.objectives import OBJECTIVES
+from transforms.objectives.settings import recipe_from
 
 ROOT = Path(__file__).resolve().parents[4]
 SHARD = ShardId("train", 0, 1)
-NAMES = ("albert", "bert-wwm", "ernie1", "infoword", "roberta", "spanbert", "structbert", "xlnet")
-"""Objectives that have among them every selector and every rewriter."""
+NAMES = (
+    "albert",
+    "bert-wwm",
+    "ernie1",
+    "infoword",
+    "roberta",
+    "spanbert",
+    "structbert",
+    "xlnet",
+    "t5",
+    "prefix-lm",
+    "bart",
+)
+"""Objectives that have among them every selector, every rewriter and every noise."""
+SETTINGS = {
+    "bart": {
+        "denoise.noise.1.rate": 0.1,
+        "denoise.noise.2.rate": 0.1,
+        "denoise.noise.3.random_rate": 0.2,
+        "denoise.noise.4.rate": 0.5,
+    },
+}
+"""What is switched off by default."""
 
 
 def settings_of(name: str) -> BuildSettings:
-    recipe = dataclasses.replace(OBJECTIVES[name], copies=3, max_seq_length=32)
+    recipe = recipe_from(name, {"copies": 3, "max_seq_length": 32, **SETTINGS.get(name, {})})
     return BuildSettings(recipe=recipe, seed=3, tokenizer_json="", vocabulary=vocabulary(5000))
 
 
@@ -38,6 +62,7 @@ def rows_of(name: str) -> Examples:
     words = rng.random(len(tokens.ids)) < 0.7
     tokens = dataclasses.replace(tokens, word_starts=words)
     tokens = with_spans(tokens, settings.recipe.annotations)
+    tokens = mark_sentences(tokens) if SENTENCES in settings.recipe.needs else tokens
     return arrange_examples(tokens, settings, SHARD)
 
 
@@ -47,7 +72,8 @@ def drawn(name: str, begin: int = 0, end: int | None = None) -> pa.Table:
     recipe, some = settings.recipe, examples.slice(begin, len(examples) if end is None else end)
     stream = settings.stream(SHARD)
     batches = corrupt(some, recipe, settings.vocabulary, stream, first_row=begin)
-    names = [column.name for each in recipe.corrupt for column in each.columns("uint16")]
+    parts = (*recipe.corrupt, *([recipe.denoise] if recipe.denoise else []))
+    names = [column.name for each in parts for column in each.columns("uint16")]
     return pa.Table.from_batches(batches).select(names)
 
 

@@ -118,12 +118,16 @@ def laid_out(
 ) -> dict[str, list[int]]:
     """Returns a row as a recipe of the table lays it out.
 
-    [CLS] A [SEP] B [SEP], but of causal recipes A B, and of xlnet A [SEP] B [SEP] [CLS].
+    [CLS] A [SEP] B [SEP], but of causal recipes A B, of xlnet A [SEP] B [SEP] [CLS], and of those
+    with a decoder [CLS] A B [SEP] or A B [SEP].
     """
     if recipe.predict is not None:
         ids = [*first, *(second or ())]
         return {"input_ids": ids, "attention_mask": [1] * len(ids)}
     cls, sep = vocabulary.roles["cls"], vocabulary.roles["sep"]
+    if recipe.denoise is not None:
+        ids = [*([cls] if recipe.layout.prefix else ()), *first, *(second or ()), sep]
+        return {"input_ids": ids, "attention_mask": [1] * len(ids)}
     if recipe.name == "xlnet":
         before, behind = [*first, sep], [] if second is None else [*second, sep]
         return {

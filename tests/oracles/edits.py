@@ -1,0 +1,119 @@
+"""Edits, sources and targets by the book: lists, one token after the other."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas.vocabulary import Vocabulary
+from transforms.objectives.recipe import Recipe
+
+Edit = tuple[int, int, str]
+"""Start and end of a span, and what stands in its place."""
+FILLS = {252: "nothing", 253: "one", 254: "each"}
+
+
+def edits_of(code: Sequence[int]) -> list[Edit]:
+    """Reads the code of a list of edits; see docs/format.md."""
+    found: list[Edit] = []
+    left, position, fill = list(code), 0, "token"
+    while left:
+        byte = left.pop(0)
+        if byte in FILLS:
+            fill = FILLS[byte]
+        elif byte >= 248:
+            position += {248: 31, 249: 124, 250: 496, 251: 1984}[byte]
+        else:
+            gap, size = divmod(byte, 8)
+            if size == 7:
+                while left[0] == 255:
+                    size += left.pop(0)
+                size += left.pop(0)
+            found.append((position + gap, position + gap + size, fill))
+            position, fill = position + gap + size, "token"
+    return found
+
+
+def source_of(
+    row: Sequence[int], edits: Sequence[Edit], ids: Sequence[int], tokens: Sequence[int]
+) -> list[int]:
+    """Returns a row with its spans replaced.
+
+    Args:
+      row: Clean ids.
+      edits: Of the row.
+      ids: Those that fills ask for.
+      tokens: What stands for spans, in order; the last one for all others.
+    """
+    found: list[int] = []
+    own, signs, read = list(ids), list(tokens), 0
+    for start, end, fill in edits:
+        found += row[read:start]
+        read = end
+        if fill == "token":
+            found.append(signs.pop(0) if len(signs) > 1 else signs[0])
+        elif fill != "nothing":
+            count = 1 if fill == "one" else end - start
+            found += own[:count]
+            del own[:count]
+    assert not own
+    return [*found, *row[read:]]
+
+
+def removed_of(row: Sequence[int], edits: Sequence[Edit], tokens: Sequence[int]) -> list[int]:
+    """Returns what is taken away from a row, each span after the token that stands for it."""
+    found: list[int] = []
+    number = 0
+    for start, end, fill in edits:
+        if fill == "token":
+            found.append(tokens[min(number, len(tokens) - 1)])
+            number += 1
+        found += row[start:end]
+    return found
+
+
+def arranged_of(
+    row: Sequence[int], sentences: Sequence[int], order: Sequence[int], edges: tuple[int, int]
+) -> list[int]:
+    """Returns a row with its sentences in another order.
+
+    Args:
+      row: Clean ids.
+      sentences: Positions where sentences begin.
+      order: The sentence at each place.
+      edges: Special tokens at the begin and at the end.
+    """
+    begin, end = edges[0], len(row) - edges[1]
+    borders = [begin, *(at for at in sentences if begin < at < end)][:256]
+    parts = [row[one:two] for one, two in itertools.pairwise([*borders, end])]
+    return [*row[:begin], *(token for number in order for token in parts[number]), *row[end:]]
+
+
+def rotated_of(source: Sequence[int], rotation: int, edges: tuple[int, int]) -> list[int]:
+    """Returns a source whose text is rotated to the left."""
+    begin, end = edges[0], len(source) - edges[1]
+    text = source[begin:end]
+    return [*source[:begin], *text[rotation:], *text[:rotation], *source[end:]]
+
+
+def wanted_sequences(
+    row: Mapping[str, Any], copy: int, recipe: Recipe, vocabulary: Vocabulary
+) -> tuple[list[int], list[int], list[int]]:
+    """Returns source, target and decoder input of a copy of a stored row."""
+    assert recipe.denoise is not None
+    target, clean, roles = recipe.denoise.target, row["input_ids"], vocabulary.roles
+    edges = recipe.layout.edges
+    edits = edits_of(row["edits"][copy])
+    ids = row["edit_ids"][copy] if "edit_ids" in row else []
+    tokens = list(vocabulary.sentinels) if target.sentinels else [roles["mask"]]
+    end = [roles[role] for role in target.end]
+    arranged = clean
+    if "sentence_orders" in row:
+        arranged = arranged_of(clean, row["sentence_starts"], row["sentence_orders"][copy], edges)
+    source = source_of(arranged, edits, ids, tokens)
+    if "rotations" in row:
+        source = rotated_of(source, row["rotations"][copy], edges)
+    if target.own_positions:
+        places = [at for start, stop, _ in edits for at in range(start, stop)]
+        return source, [clean[at] for at in places], [clean[at - 1] for at in places]
+    written = clean if target.kind == "clean" else [*removed_of(clean, edits, tokens), *end]
+    return [*source, *end], written, [roles[target.start], *written[:-1]]

@@ -1,0 +1,205 @@
+"""What checks of edits find, each in rows that are right but for one thing."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.records import ShardId
+from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
+from transforms.arrays.ragged import offsets_of
+from transforms.build.build_examples import BuildSettings
+from transforms.build.examine import examine
+from transforms.checks.arranging import order_oracles
+from transforms.checks.denoising import prefix_oracles, segment_oracles
+from transforms.checks.fragments import place_oracles
+from transforms.checks.infilling import infilling_oracles
+from transforms.contract.oracle import Oracle
+from transforms.denoise.infilling import TextInfilling
+from transforms.kernels.splicing import splice_filled, splice_fragments, splice_removed
+from transforms.objectives import OBJECTIVES
+
+Row = dict[str, Any]
+
+
+@functools.cache
+def built(name: str) -> tuple[BuildSettings, pa.RecordBatch]:
+    recipe = dataclasses.replace(OBJECTIVES[name], copies=2, max_seq_length=256)
+    settings = settings_for(recipe)
+    documents = lines_of_documents(30)
+    return settings, build_batches(settings, ShardId("train", 0, 1), documents)[0]
+
+
+def breaches_of(name: str, change: Callable[[Row], object]) -> set[str]:
+    """Returns what is found after a change of the longest row."""
+    settings, batch = built(name)
+    rows = batch.to_pylist()
+    change(max(rows, key=lambda row: len(row["input_ids"])))
+    schema = settings.recipe.schema(settings.vocabulary)
+    changed = pa.RecordBatch.from_pylist(rows, schema=schema)
+    return set(examine(changed, settings.recipe, settings.vocabulary).breaches)
+
+
+def sentinel_in_text(row: Row) -> None:
+    row["input_ids"][0] = built("t5")[0].vocabulary.sentinels[3]
+
+
+def order_of_others(row: Row) -> None:
+    row["sentence_orders"][1][0] = row["sentence_orders"][1][-1]
+
+
+def two_fragments(row: Row) -> None:
+    """Two fragments of half of the length, at positions 1 and behind it."""
+    size = len(row["edit_ids"][0]) // 2
+    row["edits"][0] = [254, 8 + 7, size - 7, 254, 8 + 7, size - 7]
+    del row["edit_ids"][0][2 * size :]
+
+
+@pytest.mark.parametrize("name", ["t5", "prefix-lm", "bart", "mass", "prophetnet"])
+def test_nothing_is_found_in_rows_that_are_right(name: str) -> None:
+    assert breaches_of(name, len) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "breach"),
+    [
+        ("t5", lambda row: row["edits"][0].clear(), "a copy takes away another number of tokens"),
+        ("t5", lambda row: row["edits"][0].clear(), "a copy takes away another number of spans"),
+        ("t5", lambda row: row["edits"][0].append(255), "edits are damaged"),
+        ("t5", lambda row: row["edits"][0].extend([251, 0]), "edits are damaged"),
+        ("t5", lambda row: row["edits"][0].append(0), "a span is empty, or there is no text"),
+        ("t5", lambda row: row["edits"][0].pop(), "a copy does not end with a span"),
+        ("t5", lambda row: row["edits"][0].insert(0, 252), "no token stands for a span"),
+        ("t5", lambda row: row["edits"].pop(), "a row has another number of copies"),
+        ("t5", sentinel_in_text, "a sentinel stands in the text"),
+        ("prefix-lm", lambda row: row["edits"][0].append(0), "a copy is not a prefix and the rest"),
+        ("bart", order_of_others, "sentence_orders are no permutations of the sentences"),
+        ("bart", lambda row: row["edits"][0].insert(0, 252), "something else stands for a span"),
+        ("bart", lambda row: row["edits"][0].insert(0, 253), "edits and edit_ids differ"),
+        ("mass", two_fragments, "a copy does not have one fragment of the right length"),
+        ("mass", lambda row: row["edit_ids"][1].pop(), "edits and edit_ids differ"),
+        ("prophetnet", two_fragments, "a block does not have one fragment of the right length"),
+    ],
+)
+def test_each_fault_is_found(name: str, change: Callable[[Row], object], breach: str) -> None:
+    assert any(found.startswith(breach) for found in breaches_of(name, change))
+
+
+def test_too_many_words_are_found() -> None:
+    def take_all(row: Row) -> None:
+        row["edits"][0] = [8 + 7, 0 + len(row["input_ids"]) - 2 - 7]
+        row["sentence_orders"][0].sort()
+
+    assert len(built("bart")[1]) > 3
+    assert "a copy takes away another number of words" in breaches_of("bart", take_all)
+
+
+def lists(*rows: list[int]) -> tuple[Any, Any]:
+    ids = np.array([token for row in rows for token in row], np.uint16)
+    return offsets_of(np.array([len(row) for row in rows])), ids
+
+
+TOKENS, END = np.array([90, 91], np.uint16), np.array([1], np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "good"),
+    [
+        ([5, 90, 8, 91, 1], [90, 6, 7, 91, 9, 1], True),
+        ([5, 90, 8, 91, 1], [90, 6, 91, 7, 9, 1], False),
+        ([5, 90, 8, 91, 1], [90, 6, 7, 91, 9, 9, 1], False),
+        ([5, 91, 8, 90, 1], [90, 6, 7, 91, 9, 1], False),
+        ([5, 90, 8, 91, 9], [90, 6, 7, 91, 9, 1], False),
+        ([5, 6, 7, 1], [8, 9, 1], True),
+        ([5, 6, 7, 1], [9, 8, 1], False),
+    ],
+)
+def test_targets_are_put_back_into_sources(
+    source: list[int], target: list[int], good: bool
+) -> None:
+    broken = np.zeros(1, np.bool_)
+    splice_removed(lists([5, 6, 7, 8, 9]), lists(source), lists(target), TOKENS, END, broken)
+    assert broken.tolist() == [not good]
+
+
+@pytest.mark.parametrize(
+    ("source", "rotation", "wrong"),
+    [
+        ([2, 5, 4, 8, 3], 0, [False, False]),
+        ([2, 4, 8, 5, 3], 1, [False, False]),
+        ([2, 4, 8, 5, 3], 0, [True, True]),
+        ([2, 5, 9, 8, 3], 0, [False, True]),
+        ([2, 5, 4, 8, 8, 3], 0, [True, False]),
+        ([2, 5, 4, 3], 0, [True, False]),
+    ],
+)
+def test_sources_are_followed(source: list[int], rotation: int, wrong: list[bool]) -> None:
+    """The row 2 5 6 7 8 3, whose span 6 7 a mask, 4, stands for."""
+    spans = (
+        np.array([0, 1]),
+        np.array([2], np.uint16),
+        np.array([4], np.uint16),
+        np.zeros(1, np.uint8),
+    )
+    found = np.zeros((1, 2), np.bool_)
+    turned = np.array([rotation], np.uint16)
+    splice_filled(lists([2, 5, 6, 7, 8, 3]), spans, lists(source), turned, (1, 1), 4, found)
+    assert found.tolist() == [wrong]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "given", "positions", "good"),
+    [
+        ([5, 4, 4, 8], [6, 7], [5, 6], [0, 1], True),
+        ([5, 8], [6, 7], [5, 6], [0, 1], True),
+        ([5, 4, 4, 8], [7, 6], [5, 6], [0, 1], False),
+        ([5, 4, 4, 8], [6, 7], [5, 5], [0, 1], False),
+        ([5, 4, 4, 8], [6, 7], [5, 6], [1, 2], False),
+        ([5, 4, 4, 9], [6, 7], [5, 6], [0, 1], False),
+        ([5, 7, 8], [6, 7], [5, 6], [0, 1], False),
+    ],
+)
+def test_fragments_are_put_back_at_their_places(
+    source: list[int], target: list[int], given: list[int], positions: list[int], good: bool
+) -> None:
+    """The row 5 6 7 8 and the fragment 6 7: masked in the source, or gone."""
+    broken = np.zeros(1, np.bool_)
+    written = (*lists(target), np.array(given, np.uint16), np.array(positions, np.uint16))
+    splice_fragments(lists([5, 6, 7, 8]), lists(source), written, broken)
+    assert broken.tolist() == [not good]
+
+
+def failing(oracles: list[Oracle]) -> list[str]:
+    return [oracle.name for oracle in oracles if not oracle.holds]
+
+
+def test_draws_that_follow_another_law_are_found() -> None:
+    """Each time what a correct build has, and what it has not."""
+    spans = {"denoise.full_spans": 28000}
+    right = {"denoise.full_single_spans": 9000, "denoise.full_single_texts": 1568}
+    assert failing(segment_oracles({**spans, **right}, 568, 85, 28)) == []
+    wrong = {"denoise.full_single_spans": 8000, "denoise.full_single_texts": 3000}
+    assert len(failing(segment_oracles({**spans, **wrong}, 568, 85, 28))) == 2
+    even = {f"denoise.prefix_eighth_{n}": 1000 for n in range(1, 9)}
+    assert failing(prefix_oracles(even, 513)) == []
+    assert failing(prefix_oracles({**even, "denoise.prefix_eighth_1": 1500}, 513))
+    assert failing(order_oracles({"orders.lists": 10000, "orders.fixed": 10200})) == []
+    assert failing(order_oracles({"orders.lists": 10000, "orders.fixed": 12000}))
+    places = {"fragments.long": 10000, "fragments.by_chance": 10**4 * 62500}
+    ends = {"fragments.first": 2375, "fragments.last": 2375}
+    assert failing(place_oracles({**places, **ends}, 0.2, 0.2)) == []
+    assert failing(place_oracles({**places, **ends, "fragments.first": 2000}, 0.2, 0.2))
+
+
+def test_infilling_by_another_law_is_found() -> None:
+    noise = TextInfilling(random_rate=0.1).infilled(settings_for(OBJECTIVES["bart"]).vocabulary)
+    words = {"infilling.words": 10**6, "infilling.budget": 3 * 10**5}
+    right = {"infilling.taken": 267_000, "infilling.put_in": 5050}
+    masks = {"infilling.masks": 80_000, "infilling.random": 8000}
+    assert failing(infilling_oracles({**words, **right, **masks}, noise)) == []
+    wrong = {"infilling.taken": 300_000, "infilling.put_in": 0, "infilling.random": 9000}
+    assert len(failing(infilling_oracles({**words, **masks, **wrong}, noise))) == 3

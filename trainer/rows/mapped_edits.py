@@ -1,0 +1,84 @@
+"""The stored edits of mapped shards."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from schemas.checked_json import DamagedError
+from schemas.columns import EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
+from schemas.records import Int64
+from trainer.rows.mapped_columns import MappedBatches, MappedLists
+from transforms.arrays.edits import Edits, count_encoded, read_lists
+from transforms.arrays.ragged import Ragged
+from transforms.contract.rules import StoredEdits
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MappedEdits:
+    """Columns with a list, or a value, for each copy of each row.
+
+    Attributes:
+      folder: Of the shards.
+      copies: How many there are of each row.
+      id_type: Of ids.
+      codes: What `transforms.arrays.edits.Edits.encoded` returned.
+      ids: That they put in; None if none are stored.
+      orders: Of sentences; None if they stay where they are.
+      rotations: Of sources, a list for each row; None if none is rotated.
+    """
+
+    folder: Path
+    copies: int
+    id_type: str
+    codes: MappedLists
+    ids: MappedLists | None
+    orders: MappedLists | None
+    rotations: MappedLists | None
+
+    @staticmethod
+    def of(
+        folder: Path, mapped: MappedBatches, rules: StoredEdits, copies: int, id_type: str
+    ) -> "MappedEdits":
+        """Finds the columns in record batches."""
+        return MappedEdits(
+            folder,
+            copies,
+            id_type,
+            codes=mapped.nested_lists(EDITS.name, "uint8"),
+            ids=mapped.nested_lists(edit_ids(id_type).name, id_type) if rules.ids else None,
+            orders=mapped.nested_lists(SENTENCE_ORDERS.name, "uint8") if rules.orders else None,
+            rotations=mapped.lists(ROTATIONS.name, "uint16") if rules.rotations else None,
+        )
+
+    def take(self, batch: Int64, row: Int64, copy: int, lengths: Int64) -> Edits:
+        """Returns the edits of a copy of rows.
+
+        Args:
+          batch: int64[R]; the record batch of each row.
+          row: int64[R]; its number in it.
+          copy: Number of the copy.
+          lengths: int64[R]; tokens of the rows.
+
+        Raises:
+          DamagedError: if they are no edits of such rows.
+        """
+        lists = row * self.copies + copy
+        codes = self.codes.take(batch, lists)
+        ids = Ragged(np.empty(0, self.id_type), np.zeros(len(row) + 1, np.int64))
+        if self.ids is not None:
+            ids = self.ids.take(batch, lists)
+        counts = count_encoded(codes, lengths, 1)
+        if (counts[:, 0] < 0).any() or (counts[:, 1] != ids.lengths).any():
+            raise DamagedError(
+                f"{self.folder} has damaged edits; run shardmill verify for a full check"
+            )
+        return dataclasses.replace(
+            read_lists(codes, ids, lengths),
+            orders=None if self.orders is None else self.orders.take(batch, lists),
+            rotations=None if self.rotations is None else self._rotations(batch, row, copy),
+        )
+
+    def _rotations(self, batch: Int64, row: Int64, copy: int) -> Int64:
+        assert self.rotations is not None
+        return self.rotations.take(batch, row).values.reshape(-1, self.copies)[:, copy]

@@ -1,0 +1,126 @@
+"""Checks of fragments, and of the sources and targets that follow from them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from schemas.records import Int64
+from transforms.arrays.ragged import offsets_of, read_only, row_numbers
+from transforms.arrays.sequences import Sequences
+from transforms.checks.denoising import broken_lists, sequence_counts
+from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
+from transforms.contract.stored import StoredBatch
+from transforms.kernels.edit_codes import EACH
+
+_LONG = 16
+"""Tokens of rows where it is counted what fragments begin or end with."""
+_EIGHTHS = 8
+
+
+def examine_fragments(batch: StoredBatch, made: Sequences) -> Findings:
+    """Checks that a target, put at its positions in the source, gives the row.
+
+    Args:
+      batch: The rows.
+      made: Their sources and targets.
+    """
+    from transforms.kernels.splicing import splice_fragments
+
+    assert made.positions is not None
+    broken = np.zeros(len(batch), np.bool_)
+    source, target = made.source, made.target
+    columns = read_only(target.values), read_only(made.decoder_input), read_only(made.positions)
+    splice_fragments(
+        batch.clean.arrays,
+        (read_only(source.offsets), read_only(source.values)),
+        (read_only(target.offsets), *columns),
+        broken,
+    )
+    name = "a target put back into its source does not give the row"
+    return sequence_counts(made) + breach(name, broken)
+
+
+def examine_one_fragment(batch: StoredBatch, sizes: Int64) -> Findings:
+    """Checks that each copy has one fragment of the right length, behind the first token.
+
+    Args:
+      batch: The rows.
+      sizes: int64[N]; tokens of the fragment in rows of n tokens.
+    """
+    edits, lengths = batch.edits, np.repeat(batch.lengths, batch.copies)
+    wrong = edits.counts != 1
+    counts: dict[str, int] = {}
+    if not wrong.any():
+        wrong = (edits.lengths != sizes[lengths]) | (edits.starts < 1) | (edits.fills != EACH)
+        places = lengths - sizes[lengths]
+        long = lengths >= _LONG
+        counts = {
+            "fragments.long": int(np.count_nonzero(long)),
+            "fragments.first": int(np.count_nonzero(long & (edits.starts == 1))),
+            "fragments.last": int(np.count_nonzero(long & (edits.ends == lengths))),
+            # One of the places by chance, in millionths.
+            "fragments.by_chance": int(np.rint(1e6 / places[long]).sum()),
+        }
+    name = "a copy does not have one fragment of the right length"
+    return Findings(counts) + broken_lists(batch, name, wrong)
+
+
+def place_oracles(totals: Mapping[str, int], at_begin: float, at_end: float) -> list[Oracle]:
+    """Judges how often fragments are at the begin and at the end of rows.
+
+    A fragment that may be anywhere is there by chance, too.
+    """
+    rows = totals.get("fragments.long", 0)
+    chance = totals.get("fragments.by_chance", 0) / 1e6 / max(rows, 1)
+    anywhere = 1 - at_begin - at_end
+    return [
+        rate(
+            f"fragments are at the {place} of rows at the rate",
+            totals.get(f"fragments.{name}", 0),
+            rows,
+            share + anywhere * chance,
+        )
+        for place, name, share in (("begin", "first", at_begin), ("end", "last", at_end))
+    ]
+
+
+def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> Findings:
+    """Checks that each block of a row has one fragment of the right length, and no other.
+
+    Args:
+      batch: The rows.
+      edges: Tokens at the begin and at the end of a row that are in no block.
+      sizes: int64[B + 1]; tokens of the fragment in blocks of n tokens.
+    """
+    edits, block = batch.edits, len(sizes) - 1
+    lengths = np.repeat(batch.lengths, batch.copies) - sum(edges)
+    blocks = -(-lengths // block)
+    last = sizes[lengths - (blocks - 1) * block]
+    # The last block may be too short for a fragment, unless it is the first one.
+    wanted = blocks - ((last == 0) & (blocks > 1))
+    wrong = edits.counts != wanted
+    counts: dict[str, int] = {}
+    if not wrong.any():
+        rows = row_numbers(edits.counts)
+        number = np.arange(len(rows)) - edits.offsets[:-1][rows]
+        length = np.minimum(lengths[rows] - number * block, block)
+        size = np.maximum(sizes[length], number == 0)
+        start = edits.starts - np.int64(edges[0]) - number * block
+        strange = (edits.lengths != size) | (start < 0) | (start + size > length)
+        strange |= edits.fills != EACH
+        wrong = np.diff(offsets_of(strange)[edits.offsets]) > 0
+        full = length == block
+        if not wrong.any():
+            eighth = start[full] * _EIGHTHS // (block - sizes[-1] + 1)
+            for part, hits in enumerate(np.bincount(eighth, minlength=_EIGHTHS)):
+                counts[f"fragments.eighth_{part + 1}"] = int(hits)
+    name = "a block does not have one fragment of the right length"
+    return gather([Findings(counts), broken_lists(batch, name, wrong)])
+
+
+def start_oracles(totals: Mapping[str, int], block: int, size: int) -> list[Oracle]:
+    """Judges where fragments begin in full blocks."""
+    hits = [totals.get(f"fragments.eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
+    places = block - size + 1
+    weights = np.bincount(np.arange(places) * _EIGHTHS // places, minlength=_EIGHTHS)
+    return [uniformity("fragments begin at all places of a block", hits, weights.tolist())]

@@ -1,0 +1,128 @@
+"""The axis of corruptions that may change the length of a row, and what passes along it.
+
+    rows --Noise--> edits --Writes--> source and target
+
+An encoder reads the source, a decoder writes the target. Both are pure functions of rows, edits and
+recipe; `Writes.sequences` is the only place that computes them.
+"""
+
+import dataclasses
+from typing import ClassVar, Protocol
+
+from schemas.records import Array, Examples, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.arrays.edits import Edits
+from transforms.arrays.sequences import CleanRows, Sequences
+from transforms.contract.axes import Copies
+from transforms.contract.rules import RowLayout
+
+REMOVED, CONTINUED, CLEAN, FRAGMENTS = KINDS = ("removed", "continued", "clean", "fragments")
+"""What a decoder writes: the spans that are taken away, each with a sentinel; the end of the row;
+the whole row; spans whose places the source shows."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NoiseBatch:
+    """What noise is made for.
+
+    Attributes:
+      examples: Some rows. Their ids are an array that may be written to.
+      rows: int64[R]; the number of each row, which says with the key of a copy what is drawn.
+      layout: Special tokens around the text of a row.
+      tokens: [S]; the ids that can stand for spans.
+      vocabulary: Of the tokenizer.
+    """
+
+    examples: Examples
+    rows: Int64
+    layout: RowLayout
+    tokens: Array
+    vocabulary: Vocabulary
+
+
+class Noise(Protocol):
+    """Takes spans away, and says what stands in their place; or reorders or rotates a row.
+
+    Attributes:
+      kinds: For which of `KINDS` of targets it is made.
+      alone: There can be no other noise.
+      spans_made: It takes spans away.
+      active: It does something, with these settings.
+      stores_ids: Ids are stored of what it puts in.
+      reorders: It puts sentences in another order.
+      rotates: It rotates rows.
+      shows_places: Ids are stored for each token that it takes away, which the encoder sees there.
+      roles: The special tokens that it needs.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    alone: ClassVar[bool]
+    spans_made: ClassVar[bool]
+    rotates: ClassVar[bool]
+    shows_places: ClassVar[bool]
+
+    @property
+    def active(self) -> bool: ...
+    @property
+    def stores_ids(self) -> bool: ...
+    @property
+    def reorders(self) -> bool: ...
+    @property
+    def roles(self) -> frozenset[str]: ...
+
+    def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
+        """Returns edits with this noise added to them.
+
+        Args:
+          edits: Of the noise before, a list for each copy of each row.
+          batch: The rows.
+          copies: The keys to draw with.
+        """
+        ...
+
+    def most_tokens(self, room: int) -> int:
+        """Returns how many tokens a row may have, such that a source has at most so many."""
+        ...
+
+    def spans(self, tokens: int) -> int:
+        """Returns how many spans a row of so many tokens can have that a token stands for."""
+        ...
+
+
+class Writes(Protocol):
+    """What the decoder writes.
+
+    Attributes:
+      kind: One of `KINDS`.
+      start: Role of the token that the decoder is given first.
+      end: Roles of the tokens that are added to source and target.
+      sentinels: Every span has a sentinel of its own.
+      own_positions: The decoder's positions are those of the row, not 0, 1, 2 ...
+    """
+
+    kind: ClassVar[str]
+    start: ClassVar[str]
+    sentinels: ClassVar[bool]
+    own_positions: ClassVar[bool]
+
+    @property
+    def end(self) -> tuple[str, ...]: ...
+
+    def tokens(self, vocabulary: Vocabulary) -> Array:
+        """Returns the ids that can stand for spans, of the type of ids: in order, or one alone."""
+        ...
+
+    def lengths(self, rows: Int64, edits: Edits) -> Int64:
+        """Returns int64[L, 2]: tokens of the source and of the target of each copy of each row.
+
+        Args:
+          rows: int64[R]; tokens of the rows.
+          edits: A list for each copy of each row.
+        """
+        ...
+
+    def sequences(
+        self, rows: CleanRows, edits: Edits, layout: RowLayout, vocabulary: Vocabulary
+    ) -> Sequences:
+        """Returns source and target of each copy of each row."""
+        ...

@@ -1,0 +1,178 @@
+"""Fragments of rows, whose places the source shows: one of a sentence, or one of every block."""
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from schemas.records import Array, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.arrays.edits import Edits
+from transforms.arrays.ragged import Ragged
+from transforms.arrays.randomness import threshold
+from transforms.checks.fragments import (
+    examine_blocks,
+    examine_one_fragment,
+    place_oracles,
+    start_oracles,
+)
+from transforms.contract.axes import Batch, Copies, Rewrite
+from transforms.contract.denoising import FRAGMENTS, NoiseBatch
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.rules import RowRules
+from transforms.contract.stored import StoredBatch
+from transforms.corruption.rewrite import MaskRandomKeep
+from transforms.denoise.noise import OneNoise, check_rate
+from transforms.kernels.edit_codes import EACH
+
+_MOST = 1 << 16
+"""Rows are shorter."""
+_OTHER_KEYS = np.uint64(0xD1342543DE82EF95)
+
+
+class _Fragments(OneNoise, abc.ABC):
+    """Spans of whose tokens ids are stored: those that the encoder sees there."""
+
+    kinds: ClassVar[tuple[str, ...]] = (FRAGMENTS,)
+    shows_places: ClassVar[bool] = True
+
+    @property
+    @abc.abstractmethod
+    def rewrite(self) -> Rewrite: ...
+
+    @abc.abstractmethod
+    def spans_of(self, batch: NoiseBatch, copies: Copies) -> tuple[Int64, Array, Array]:
+        """Returns offsets of the spans of each copy of each row, their starts and ends."""
+
+    @property
+    def stores_ids(self) -> bool:
+        return True
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return self.rewrite.roles
+
+    def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
+        offsets, starts, ends = self.spans_of(batch, copies)
+        fills = np.full(len(starts), EACH, np.uint8)
+        found = Edits(offsets, starts, ends, fills, edits.ids)
+        taken = found.taken
+        # Which ids are seen is drawn with other keys than where.
+        other = dataclasses.replace(copies, keys=copies.keys * _OTHER_KEYS)
+        rows = Batch(batch.examples, batch.rows, 0)
+        seen = self.rewrite.rewrite(rows, taken, batch.vocabulary, other)
+        return dataclasses.replace(found, ids=Ragged(seen, taken.offsets))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneFragment(_Fragments):
+    """One fragment of every row, at its begin, at its end, or anywhere behind the first token.
+
+    Attributes:
+      rate: Part of the row, its special tokens included; rounded, halves to the even number.
+      at_begin: Probability that it begins with the second token.
+      at_end: Probability that it ends with the last token. Else all places are as likely.
+      rewrite: What the encoder sees there.
+
+    Randomness: 64 bits a copy of a row.
+    Source: microsoft/MASS MASS-unsupNMT/src/trainer.py:735-841 (mask_word, restricted_mask_sent).
+    Differs: each row has a length of its own; the reference takes that of the longest in a batch,
+      and places of the first one.
+    """
+
+    rate: float = 0.5
+    at_begin: float = 0.2
+    at_end: float = 0.2
+    rewrite: Rewrite = MaskRandomKeep()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < 1:
+            raise ValueError(f"rate must be above 0 and below 1, got {self.rate}")
+        check_rate("at_begin", self.at_begin)
+        check_rate("at_end", self.at_end)
+        if self.at_begin + self.at_end > 1:
+            raise ValueError(
+                "at_begin and at_end must be at most 1 together, got "
+                f"{self.at_begin} and {self.at_end}"
+            )
+
+    def spans_of(self, batch: NoiseBatch, copies: Copies) -> tuple[Int64, Array, Array]:
+        from transforms.kernels.span_noise import draw_fragments
+
+        row_offsets, lists = batch.examples.offsets, len(batch.rows) * len(copies)
+        starts, ends = np.empty(lists, np.uint16), np.empty(lists, np.uint16)
+        shares = threshold(self.at_begin), threshold(self.at_begin + self.at_end)
+        sizes = _halves(self.rate)
+        draw_fragments((row_offsets, batch.rows), sizes, shares, copies.keys, (starts, ends))
+        return np.arange(lists + 1), starts, ends
+
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        return examine_one_fragment(batch, _halves(self.rate))
+
+    def oracles(
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return place_oracles(totals, self.at_begin, self.at_end)
+
+
+@functools.lru_cache(maxsize=8)
+def _halves(rate: float) -> Int64:
+    """Returns int64[65536]: tokens of the fragment in rows of 0, 1, 2 ... tokens."""
+    lengths = np.arange(_MOST)
+    sizes = np.rint(lengths * rate).astype(np.int64)
+    return np.minimum(np.maximum(sizes, 1), np.maximum(lengths - 1, 0))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BlockFragments(_Fragments):
+    """One fragment of every block of a row's text, each place in the block as likely.
+
+    Attributes:
+      block: Tokens of a block; the last one of a row may be shorter.
+      rate: Part of the block, rounded down; the first block of a row loses at least one token.
+      rewrite: What the encoder sees there.
+
+    Randomness: 32 bits a block.
+    Source: microsoft/MASS MASS-summarization/mass/masked_dataset.py:45-112; Qi et al. 2020,
+      ProphetNet, 3.2.
+    Differs: special tokens at the end of a row are in no block.
+    """
+
+    block: int = 64
+    rate: float = 0.15
+    rewrite: Rewrite = MaskRandomKeep()
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.block < _MOST:
+            raise ValueError(f"block must be in [2, {_MOST - 1}], got {self.block}")
+        if not 0 < self.rate < 1:
+            raise ValueError(f"rate must be above 0 and below 1, got {self.rate}")
+
+    def spans_of(self, batch: NoiseBatch, copies: Copies) -> tuple[Int64, Array, Array]:
+        from transforms.kernels.span_noise import draw_blocks
+
+        row_offsets = batch.examples.offsets
+        blocks = -(-np.diff(row_offsets) // self.block)
+        room = int(blocks.sum()) * len(copies)
+        starts, ends = np.empty(room, np.uint16), np.empty(room, np.uint16)
+        offsets = np.zeros(len(batch.rows) * len(copies) + 1, np.int64)
+        before, behind = batch.layout.edges
+        rows, edges = (row_offsets, batch.rows), (max(before, 1), behind)
+        draw_blocks(rows, edges, self._sizes(), copies.keys, offsets, (starts, ends))
+        return offsets, starts[: offsets[-1]], ends[: offsets[-1]]
+
+    def _sizes(self) -> Int64:
+        """Returns int64[block + 1]: tokens of the fragment in blocks of 0, 1, 2 ... tokens."""
+        return np.floor(np.arange(self.block + 1) * self.rate).astype(np.int64)
+
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        before, behind = rules.layout.edges
+        return examine_blocks(batch, (max(before, 1), behind), self._sizes())
+
+    def oracles(
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return start_oracles(totals, self.block, int(self._sizes()[-1]))

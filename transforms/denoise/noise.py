@@ -1,0 +1,54 @@
+"""What kinds of noise have in common."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from schemas.records import Array, Int64
+from transforms.arrays.edits import Edits
+from transforms.contract.part import Part
+from transforms.kernels.edit_codes import TOKEN
+
+
+class OneNoise(Part):
+    """A noise that stores no ids and keeps the order; see `transforms.contract.denoising.Noise`."""
+
+    alone: ClassVar[bool] = True
+    spans_made: ClassVar[bool] = True
+    rotates: ClassVar[bool] = False
+    shows_places: ClassVar[bool] = False
+
+    @property
+    def active(self) -> bool:
+        return True
+
+    @property
+    def stores_ids(self) -> bool:
+        return False
+
+    @property
+    def reorders(self) -> bool:
+        return False
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset()
+
+    def most_tokens(self, room: int) -> int:
+        return room
+
+    def spans(self, tokens: int) -> int:
+        return 0
+
+    @staticmethod
+    def tokens_for(edits: Edits, offsets: Int64, starts: Array, ends: Array) -> Edits:
+        """Returns edits with these spans, for each of which a token stands."""
+        fills = np.full(len(starts), TOKEN, np.uint8)
+        return dataclasses.replace(edits, offsets=offsets, starts=starts, ends=ends, fills=fills)
+
+
+def check_rate(name: str, rate: float) -> None:
+    """Raises ValueError unless a rate is in [0, 1]."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {rate}")
