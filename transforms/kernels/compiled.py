@@ -11,7 +11,6 @@ import contextlib
 import contextvars
 import functools
 import hashlib
-import importlib.metadata
 import os
 import stat
 import sys
@@ -129,6 +128,8 @@ def _is_usable(base: Path, name: str) -> bool:
 
 def _digest() -> str:
     """Returns a hash of all kernels, and of what compiles them."""
+    import importlib.metadata
+
     versions = " ".join(map(importlib.metadata.version, ("numba", "numpy")))
     found = hashlib.blake2b(versions.encode(), digest_size=8)
     for path in sorted(Path(__file__).parent.glob("*.py")):

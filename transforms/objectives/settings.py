@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.numbers import LARGEST, finite, whole
-from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.denoise.random_spans import RandomTokens
 from transforms.objectives import OBJECTIVES
@@ -33,7 +32,6 @@ _PART_FIELDS = (
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
-    "random_ids": (EvenIds,),
     "units": (PhraseUnits, EntityUnits),
     "noise": (RandomTokens,),
 }
