@@ -98,6 +98,7 @@ class Writes(Protocol):
       end: Roles of the tokens that are added to source and target.
       sentinels: Every span has a sentinel of its own.
       own_positions: The decoder's positions are those of the row, not 0, 1, 2 ...
+      hides_masks: The decoder does not attend to the masks of a source.
     """
 
     kind: ClassVar[str]
@@ -107,6 +108,8 @@ class Writes(Protocol):
 
     @property
     def end(self) -> tuple[str, ...]: ...
+    @property
+    def hides_masks(self) -> bool: ...
 
     def tokens(self, vocabulary: Vocabulary) -> Array:
         """Returns the ids that can stand for spans, of the type of ids: in order, or one alone."""

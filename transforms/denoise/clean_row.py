@@ -40,6 +40,7 @@ class CleanRow(Part):
     start: ClassVar[str] = "sep"
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = False
+    hides_masks: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("mask", "sep")
 
     @property

@@ -32,6 +32,7 @@ class RemovedSpans(Part):
     start: ClassVar[str] = "pad"
     sentinels: ClassVar[bool] = True
     own_positions: ClassVar[bool] = False
+    hides_masks: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("pad", "sep")
 
     @property

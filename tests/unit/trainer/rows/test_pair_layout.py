@@ -38,15 +38,18 @@ def test_pairs_stand_side_by_side() -> None:
     }
 
 
-def test_positions_and_places_of_targets() -> None:
+def test_positions_places_and_hidden_tokens() -> None:
     rows = dataclasses.replace(
         ROWS,
         decoder_positions=np.array([2, 3, 0, 1, 7], np.uint16),
         target_places=np.array([0, 1, 0, 1, 0]),
+        hidden=np.array([False, True, False, False]),
     )
     batch = LAYOUT.tensors(rows, np.array([11, 40]))
     assert batch["decoder_position_ids"].tolist() == [[2, 3, 0], [0, 1, 7], [0, 0, 0]]
     assert batch["target_places"].tolist() == [0, 1, 0, 1, 0, 0]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
+    assert batch["cross_attention_mask"].tolist() == [[1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
 
 
 def test_a_batch_without_rows() -> None:
