@@ -1,4 +1,4 @@
-"""Takes the rows of a build for those of another objective, whose masks are drawn from them."""
+"""Takes the rows of a build for those of another objective, whose masks or noise is drawn."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
-_OWN = ("corrupt", "copies")
-"""The fields that rows do not determine: how tokens are masked, and for how many epochs."""
+_OWN = ("corrupt", "denoise", "copies")
+"""The fields that rows do not determine: how they are corrupted, and for how many epochs."""
 
 
 def with_objective(
@@ -36,18 +36,23 @@ def with_objective(
         if path.partition(".")[0] not in _OWN:
             raise UsageError(
                 f"--set {path}: the rows of {corpus.folder} are made; of an objective that is "
-                f"drawn from them only {' and '.join(_OWN)} can be set"
+                f"drawn from them only {', '.join(_OWN[:-1])} and {_OWN[-1]} can be set"
             )
     try:
         objective = changed(find_recipe(name), settings or {})
     except ValueError as error:
         raise UsageError(f"--objective {name}: {error}") from error
-    if not _masks(objective):
+    if not (_masks(objective) or objective.denoise):
         raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
     if built.attention != BIDIRECTIONAL:
         raise UsageError(
             f"--objective {name}: the rows of {corpus.folder} are made for {built.name} alone; "
             f"build {_unmasked()}, whose rows are for any objective that masks"
+        )
+    if not _masks(objective) and not _laid_out_alike(objective, built):
+        raise UsageError(
+            f"--objective {name}: its rows are one segment with other special tokens than those of "
+            f"{corpus.folder}, or with none; build {name}"
         )
     if lacking := sorted(_needs(objective) - _known(built)):
         raise UsageError(
@@ -63,6 +68,7 @@ def with_objective(
             summary=objective.summary,
             source=objective.source,
             corrupt=objective.corrupt,
+            denoise=objective.denoise,
             copies=objective.copies,
             store=(),
         )
@@ -90,9 +96,10 @@ def not_learned(corpus: Corpus) -> str:
 
 
 def _needs(objective: Recipe) -> frozenset[str]:
-    """Returns the annotations of tokens that its masks need."""
-    parts = (part for corruption in objective.corrupt for part in corruption.parts)
-    return frozenset[str]().union(*(part.needs for part in parts))
+    """Returns the annotations of tokens that its masks or its noise need."""
+    parts = [part for corruption in objective.corrupt for part in corruption.parts]
+    noise = [] if objective.denoise is None else objective.denoise.active
+    return frozenset[str]().union(*(part.needs for part in parts), *(each.needs for each in noise))
 
 
 def _known(built: Recipe) -> frozenset[str]:
@@ -101,14 +108,25 @@ def _known(built: Recipe) -> frozenset[str]:
 
 
 def _fitting(built: Recipe) -> list[str]:
-    """Returns the objectives whose masks can be drawn from rows of a recipe."""
+    """Returns the objectives whose masks or noise can be drawn from rows of a recipe."""
     known = _known(built)
-    return [name for name, each in OBJECTIVES.items() if _masks(each) and _needs(each) <= known]
+    return [
+        name
+        for name, each in OBJECTIVES.items()
+        if _masks(each) or (each.denoise and _laid_out_alike(each, built))
+        if _needs(each) <= known
+    ]
 
 
 def _masks(recipe: Recipe) -> bool:
     """Returns whether a recipe hides tokens of any rows; others make rows of their own kind."""
     return bool(recipe.corrupt) and recipe.attention == BIDIRECTIONAL
+
+
+def _laid_out_alike(objective: Recipe, built: Recipe) -> bool:
+    """Returns whether a row of one segment is laid out in the same way by both."""
+    edges = [(each.layout.prefix, each.layout.suffix) for each in (objective, built)]
+    return edges[0] == edges[1] and objective.segments == built.segments == 1
 
 
 def _unmasked() -> str:

@@ -53,6 +53,7 @@ class Noise(Protocol):
       rotates: It rotates rows.
       shows_places: Ids are stored for each token that it takes away, which the encoder sees there.
       roles: The special tokens that it needs.
+      needs: What has to be known of every token, see `transforms.contract.part.Part`.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -69,6 +70,8 @@ class Noise(Protocol):
     def reorders(self) -> bool: ...
     @property
     def roles(self) -> frozenset[str]: ...
+    @property
+    def needs(self) -> frozenset[str]: ...
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         """Returns edits with this noise added to them.
