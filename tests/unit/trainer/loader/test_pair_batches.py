@@ -148,7 +148,9 @@ def test_a_share_of_the_tokens_is_predicted() -> None:
 
 
 def test_batches_too_small_for_a_pair_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"batch_tokens must be at least 626, the longest row of"):
+    with pytest.raises(
+        UsageError, match=r"batch_tokens must be at least 626, the longest source and t"
+    ):
         loader("t5", batch_tokens=625)
 
 

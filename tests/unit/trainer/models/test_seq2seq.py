@@ -299,6 +299,7 @@ def test_all_batches_of_a_shape_take_one_graph(kind: str, tmp_path: Path) -> Non
     torch.compiler.reset()
     compiled = torch.compile(model, backend=counter, fullgraph=True, dynamic=False)
     for batch in (pairs([9, 4], [5, 5]), pairs([3, 9], [5, 5])):
+        batch = moved(batch, 4) if kind == "bart" else batch
         torch.testing.assert_close(compiled(batch)["seq2seq"].loss, model(batch)["seq2seq"].loss)
     assert counter.frame_count == 1
     torch.compiler.reset()

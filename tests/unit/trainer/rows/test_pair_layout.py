@@ -60,6 +60,15 @@ def test_a_batch_without_rows() -> None:
     assert int(batch["num_tokens"]) == 0
 
 
-def test_pairs_that_do_not_fit_are_an_error() -> None:
-    with pytest.raises(ValueError, match="could not broadcast"):
-        dataclasses.replace(LAYOUT, targets=4).tensors(ROWS, np.array([11, 40]))
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        ({"targets": 4}, "5 targets do not fit into 4"),
+        ({"target": 2}, "2 rows with a target of up to 3 tokens do not fit into 3 lines of 2"),
+        ({"source": 2}, "2 rows with a source of up to 3 tokens do not fit into 3 lines of 2"),
+        ({"rows": 1}, "2 rows with a source of up to 3 tokens do not fit into 1 lines of 4"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_an_error(room: dict[str, int], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(LAYOUT, **room).tensors(ROWS, np.array([11, 40]))
