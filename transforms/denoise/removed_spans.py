@@ -30,6 +30,7 @@ class RemovedSpans(Part):
 
     kind: ClassVar[str] = REMOVED
     start: ClassVar[str] = "pad"
+    marked: ClassVar[bool] = True
     sentinels: ClassVar[bool] = True
     own_positions: ClassVar[bool] = False
     hides_masks: ClassVar[bool] = False
@@ -74,6 +75,7 @@ class Continuation(RemovedSpans):
     """
 
     kind: ClassVar[str] = CONTINUED
+    marked: ClassVar[bool] = False
     sentinels: ClassVar[bool] = False
 
     def tokens(self, vocabulary: Vocabulary) -> Array:
