@@ -32,6 +32,8 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     ENCODER_DECODER: ("pairs",),
 }
 """Layouts of batches, by the attention of the recipe."""
+_WHAT = {"pairs": "source and target"}
+"""What is the longest thing that a batch of a layout must hold, if it is no row."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,7 +117,7 @@ def choose_layout(
     count, longest = len(bounds.lengths), bounds.longest
     if batch_tokens < longest:
         raise UsageError(
-            f"batch_tokens must be at least {longest}, the longest row of "
+            f"batch_tokens must be at least {longest}, the longest {_WHAT.get(name, 'row')} of "
             f"{corpus.folder}/{split}, got {batch_tokens}"
         )
     pad = corpus.vocabulary.roles.get("pad", 0)

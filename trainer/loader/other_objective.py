@@ -1,4 +1,4 @@
-"""Takes the rows of a build for those of another objective, whose masks are drawn from them."""
+"""Takes the rows of a build for those of another objective, whose masks or noise is drawn."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
 
-_OWN = ("corrupt", "copies", "modes")
-"""The fields that rows do not determine: how tokens are masked, for how many epochs, and how the
-rows are seen."""
+_OWN = ("corrupt", "denoise", "copies", "modes")
+"""The fields that rows do not determine: how they are corrupted, for how many epochs, and how they
+are seen."""
 
 
 def with_objective(
@@ -44,7 +44,7 @@ def with_objective(
         objective = changed(find_recipe(name), settings or {})
     except ValueError as error:
         raise UsageError(f"--objective {name}: {error}") from error
-    if not _masks(objective):
+    if not (_masks(objective) or objective.denoise):
         raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
     if not _seen_whole(built):
         raise UsageError(
@@ -57,6 +57,11 @@ def with_objective(
             f"--objective {name} has modes of attention for rows of {objective.segments} segments, "
             f"and the rows of {corpus.folder} {rows}: build {objective.name} or another recipe of "
             f"pairs; these rows are enough for {', '.join(_fitting(built))}"
+        )
+    if not _masks(objective) and not _laid_out_alike(objective, built):
+        raise UsageError(
+            f"--objective {name}: its rows are one segment with other special tokens than those of "
+            f"{corpus.folder}, or with none; build {name}"
         )
     if lacking := sorted(_needs(objective) - _known(built)):
         raise UsageError(
@@ -72,6 +77,7 @@ def with_objective(
             summary=objective.summary,
             source=objective.source,
             corrupt=objective.corrupt,
+            denoise=objective.denoise,
             copies=objective.copies,
             modes=objective.modes,
             store=(),
@@ -100,9 +106,10 @@ def not_learned(corpus: Corpus) -> str:
 
 
 def _needs(objective: Recipe) -> frozenset[str]:
-    """Returns the annotations of tokens that its masks need."""
-    parts = (part for corruption in objective.corrupt for part in corruption.parts)
-    return frozenset[str]().union(*(part.needs for part in parts))
+    """Returns the annotations of tokens that its masks or its noise need."""
+    parts = [part for corruption in objective.corrupt for part in corruption.parts]
+    noise = [] if objective.denoise is None else objective.denoise.active
+    return frozenset[str]().union(*(part.needs for part in parts), *(each.needs for each in noise))
 
 
 def _known(built: Recipe) -> frozenset[str]:
@@ -111,12 +118,14 @@ def _known(built: Recipe) -> frozenset[str]:
 
 
 def _fitting(built: Recipe) -> list[str]:
-    """Returns the objectives whose masks can be drawn from rows of a recipe."""
+    """Returns the objectives whose masks or noise can be drawn from rows of a recipe."""
     known = _known(built)
     return [
         name
         for name, each in OBJECTIVES.items()
-        if _masks(each) and _needs(each) <= known and _takes_modes(each, built)
+        if (_masks(each) and _takes_modes(each, built))
+        or (each.denoise and _laid_out_alike(each, built))
+        if _needs(each) <= known
     ]
 
 
@@ -134,6 +143,12 @@ def _masks(recipe: Recipe) -> bool:
 def _seen_whole(recipe: Recipe) -> bool:
     """Returns whether rows are seen as a whole, or in modes that do not depend on how it masks."""
     return recipe.attention in {BIDIRECTIONAL, STRUCTURED}
+
+
+def _laid_out_alike(objective: Recipe, built: Recipe) -> bool:
+    """Returns whether a row of one segment is laid out in the same way by both."""
+    edges = [(each.layout.prefix, each.layout.suffix) for each in (objective, built)]
+    return edges[0] == edges[1] and objective.segments == built.segments == 1
 
 
 def _unmasked() -> str:

@@ -10,7 +10,7 @@ from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
 from trainer.rows.layouts import Batch, BatchPart, Limits, filled, keep_memory, on_lines
 from trainer.rows.pair_rows import PairRows
-from transforms.arrays.ragged import positions_in_row, row_numbers
+from transforms.arrays.ragged import read_only
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,31 +81,43 @@ class Pairs:
         return {name: torch.from_numpy(array) for name, array in found.items()}
 
     def _sources(self, drawn: PairRows) -> dict[str, Array]:
-        offsets, shape = drawn.source.offsets, (self.rows, self.source)
-        lines = np.arange(len(offsets) - 1)
-        lengths = np.maximum(filled(np.diff(offsets), self.rows, 0), 1)
-        attended = (np.arange(self.source) < lengths[:, None]).astype(np.int64)
-        found = {
-            "input_ids": on_lines(shape, lines, offsets, drawn.source.values, self.pad),
-            "attention_mask": attended,
-        }
+        from transforms.kernels.lines import lay_sources
+
+        source, shape = drawn.source, (self.rows, self.source)
+        self._check(source.lengths, self.source, "source")
+        ids, mask = np.empty(shape, np.int64), np.empty(shape, np.int64)
+        lay_sources((read_only(source.offsets), read_only(source.values)), self.pad, ids, mask)
+        found = {"input_ids": ids, "attention_mask": mask}
         if drawn.hidden is not None:
-            hidden = on_lines(shape, lines, offsets, drawn.hidden, 0)
-            found["cross_attention_mask"] = attended * (1 - hidden)
+            hidden = on_lines(shape, np.arange(len(source)), source.offsets, drawn.hidden, 0)
+            found["cross_attention_mask"] = mask * (1 - hidden)
         return found
 
     def _targets(self, drawn: PairRows) -> dict[str, Array]:
+        from transforms.kernels.lines import lay_targets
+
         given, shape = drawn.decoder_input, (self.rows, self.target)
-        offsets, lines = given.offsets, np.arange(len(given))
-        cells = row_numbers(given.lengths) * self.target + positions_in_row(given.lengths)
-        found = {
-            "decoder_input_ids": on_lines(shape, lines, offsets, given.values, self.pad),
-            "labels": on_lines(shape, lines, offsets, drawn.labels, IGNORED),
-            "target_positions": filled(cells, self.targets, -1),
-        }
+        self._check(given.lengths, self.target, "target")
+        if len(given.values) > self.targets:
+            raise ValueError(f"{len(given.values)} targets do not fit into {self.targets}")
+        ids, labels = np.empty(shape, np.int64), np.empty(shape, np.int64)
+        cells = np.empty(self.targets, np.int64)
+        values = read_only(given.values), read_only(drawn.labels)
+        fillers = self.pad, IGNORED
+        lay_targets((read_only(given.offsets), *values), fillers, (ids, labels), cells)
+        found = {"decoder_input_ids": ids, "labels": labels, "target_positions": cells}
         if drawn.decoder_positions is not None:
-            positions = on_lines(shape, lines, offsets, drawn.decoder_positions, 0)
+            lines = np.arange(len(given))
+            positions = on_lines(shape, lines, given.offsets, drawn.decoder_positions, 0)
             found["decoder_position_ids"] = positions
         if drawn.target_places is not None:
             found["target_places"] = filled(drawn.target_places, self.targets, 0)
         return found
+
+    def _check(self, lengths: Int64, longest: int, what: str) -> None:
+        """Refuses rows that do not fit: loops write without looking."""
+        if len(lengths) > self.rows or lengths.max(initial=0) > longest:
+            raise ValueError(
+                f"{len(lengths)} rows with a {what} of up to {lengths.max(initial=0)} tokens do "
+                f"not fit into {self.rows} lines of {longest}"
+            )

@@ -20,7 +20,7 @@ class PairRows:
       target_places: int64[T], parallel to the same; the place of what is predicted in its span,
         from 0. None if targets are no spans.
       hidden: bool[S], parallel to the values of `source`; tokens that the encoder sees and the
-        decoder does not. None if there are none.
+        decoder does not. None if it sees all.
       key: Seed, recipe, epoch and batch.
     """
 

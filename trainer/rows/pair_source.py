@@ -90,12 +90,14 @@ class PairSource:
         target, layout = self.denoise.target, self.recipe.rules.layout
         made = target.sequences(clean, edits, layout, self.vocabulary)
         places = positions_in_row(edits.lengths) if target.own_positions else None
+        hidden = made.source.values == self.vocabulary.mask if target.hides_masks else None
         return PairRows(
             source=made.source,
             decoder_input=Ragged(made.decoder_input, made.target.offsets),
             labels=made.target.values,
             decoder_positions=made.positions,
             target_places=places,
+            hidden=hidden,
             key=(self.seed, self.recipe.name, epoch, batch),
         )
 

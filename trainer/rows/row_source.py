@@ -35,10 +35,11 @@ def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) 
       seed: Of fresh ones.
     """
     recipe, fields = corpus.recipe, (shards, corpus.recipe, seed, corpus.vocabulary)
+    cycle = copies == "cycle" and corpus.built is None
     if recipe.denoise is not None:
-        return StoredPairs(*fields) if copies == "cycle" else FreshPairs(*fields)
+        return StoredPairs(*fields) if cycle else FreshPairs(*fields)
     if recipe.predict is not None:
         return NextTokenRows(*fields)
-    if copies == "cycle" and recipe.stored and corpus.built is None:
+    if cycle and recipe.stored:
         return StoredMasks(*fields)
     return FreshMasks(*fields)

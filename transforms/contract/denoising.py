@@ -60,6 +60,7 @@ class Noise(Protocol):
       shows_places: Ids are stored for each token that it takes away, which the encoder sees there.
       seeds: It stores seeds of what is drawn where a row is read.
       roles: The special tokens that it needs.
+      needs: What has to be known of every token, see `transforms.contract.part.Part`.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -77,6 +78,8 @@ class Noise(Protocol):
     def reorders(self) -> bool: ...
     @property
     def roles(self) -> frozenset[str]: ...
+    @property
+    def needs(self) -> frozenset[str]: ...
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         """Returns edits with this noise added to them.
@@ -107,6 +110,7 @@ class Writes(Protocol):
       marked: A token can stand for a span.
       sentinels: It is a sentinel, and every span has one of its own.
       own_positions: The decoder's positions are those of the row, not 0, 1, 2 ...
+      hides_masks: The decoder does not attend to the masks of a source.
     """
 
     kind: ClassVar[str]
@@ -117,6 +121,8 @@ class Writes(Protocol):
 
     @property
     def end(self) -> tuple[str, ...]: ...
+    @property
+    def hides_masks(self) -> bool: ...
 
     def tokens(self, vocabulary: Vocabulary) -> Array:
         """Returns the ids that can stand for spans, of the type of ids: in order, or one alone."""

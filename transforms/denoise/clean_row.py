@@ -41,6 +41,7 @@ class CleanRow(Part):
     marked: ClassVar[bool] = True
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = False
+    hides_masks: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("mask", "sep")
 
     @property

@@ -24,6 +24,9 @@ class Fragment(Part):
     Example, mask M, the row <s> a b c d </s> and the fragment b c: source <s> a M M d </s>, target
     b c, decoder input a b, at the positions 1 2.
 
+    Attributes:
+      hides_masks: The decoder does not attend to the masks of a source, which the encoder sees.
+
     Source: microsoft/MASS MASS-unsupNMT/src/trainer.py:735-841; microsoft/ProphetNet
       ProphetNet_En/prophetnet/ngram_s2s_model.py:692-706 (positions of the row).
     """
@@ -33,6 +36,8 @@ class Fragment(Part):
     marked: ClassVar[bool] = False
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
+
+    hides_masks: bool = False
 
     @property
     def end(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class RemovedSpans(Part):
     marked: ClassVar[bool] = True
     sentinels: ClassVar[bool] = True
     own_positions: ClassVar[bool] = False
+    hides_masks: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("pad", "sep")
 
     @property

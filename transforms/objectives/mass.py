@@ -15,7 +15,7 @@ MASS = Recipe(
     source="Song et al. 2019, 3; microsoft/MASS MASS-unsupNMT/src/trainer.py",
     segment=SentenceRows(),
     corrupt=(),
-    denoise=Denoise(noise=(OneFragment(),), target=Fragment()),
+    denoise=Denoise(noise=(OneFragment(),), target=Fragment(hides_masks=True)),
     max_seq_length=128,
 )
 

@@ -22,6 +22,7 @@ def tables(shown: str) -> dict[str, list[str]]:
 KINDS = {
     "bert": [kind_of(layout, copies) for layout in ("packed", "padded") for copies in COPIES],
     "gpt": [kind_of(layout, "cycle") for layout in ("packed", "padded", "lanes")],
+    "t5": [kind_of("pairs", copies) for copies in COPIES],
     "xlnet": [*(kind_of("lanes", copies) for copies in COPIES), WITH_MASKS],
 }
 

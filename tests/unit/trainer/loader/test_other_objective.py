@@ -60,7 +60,12 @@ def assert_same(some: list[Mapping[str, Tensor]], others: list[Mapping[str, Tens
 
 
 @pytest.mark.parametrize(
-    ("name", "layout"), [*((name, "packed") for name in COMPARABLE), ("spanbert", "padded")]
+    ("name", "layout"),
+    [
+        *((name, "packed") for name in COMPARABLE),
+        ("spanbert", "padded"),
+        *((name, "pairs") for name in ("bart", "mass")),
+    ],
 )
 def test_masks_are_those_that_the_recipe_itself_draws_anew(name: str, layout: str) -> None:
     """The recipe is built from the same text, as full sentences, with masks of its own."""
@@ -150,6 +155,12 @@ def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -
             {},
             "--objective annotated masks nothing; known: albert, ",
         ),
+        (
+            "annotated",
+            "t5",
+            {},
+            "--objective t5: its rows are one segment with other special tokens than those of",
+        ),
         ("annotated", "bert-wmw", {}, "no recipe is called 'bert-wmw'; did you mean bert-wwm"),
         (
             "bert",
@@ -170,7 +181,11 @@ def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -
             "bert",
             {"max_seq_length": "64"},
             "--set max_seq_length: the rows of {folder} are made; of an objective that is drawn "
+<<<<<<< HEAD
             "from them only corrupt, copies and modes can be set",
+=======
+            "from them only corrupt, denoise and copies can be set",
+>>>>>>> seq2seq
         ),
         ("annotated", "bert", {"corrupt.0.budget": "x"}, "there is no setting 'corrupt.0.budget'"),
         ("annotated", "electra", {"copies": "3"}, "copies must be 1 for electra"),

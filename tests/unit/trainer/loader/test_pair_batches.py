@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from tests.oracles.edits import wanted_sequences
+from tests.oracles.edits import edits_of, wanted_sequences
 from tests.support.sample_builds import (
     RECIPES,
     copy_of,
@@ -70,6 +71,36 @@ def test_an_epoch_takes_a_stored_copy(recipe: str) -> None:
             assert found[number] == wanted
 
 
+@pytest.mark.parametrize("recipe", ["mass", "prophetnet"])
+def test_fragments_keep_their_positions(recipe: str) -> None:
+    batches, rows = loader(recipe), rows_of(recipe)
+    mask = batches.corpus.vocabulary.mask
+    for batch in batches:
+        places = torch.full(batch["labels"].shape, -1)
+        used = batch["target_positions"] >= 0
+        places.flatten()[batch["target_positions"][used]] = batch["target_places"][used]
+        for line, number in enumerate(batch["row_ids"].tolist()):
+            if number < 0:
+                continue
+            row = rows[number]
+            spans = edits_of(row["edits"][0])
+            at = [position for start, end, _ in spans for position in range(start, end)]
+            count = len(at)
+            # The token before stands at the position before.
+            found = batch["decoder_position_ids"][line, :count].tolist()
+            assert found == [position - 1 for position in at]
+            assert batch["decoder_input_ids"][line, :count].tolist() == [
+                row["input_ids"][position] for position in found
+            ]
+            assert places[line, :count].tolist() == [
+                position - start for start, end, _ in spans for position in range(start, end)
+            ]
+            if recipe == "mass":
+                ids, seen = batch["input_ids"][line], batch["cross_attention_mask"][line]
+                assert torch.equal(seen, batch["attention_mask"][line] * (ids != mask))
+        assert recipe == "mass" or "cross_attention_mask" not in batch
+
+
 @EVERY
 def test_fresh_noise_is_drawn_by_row_and_epoch(recipe: str) -> None:
     batches, smaller = (loader(recipe, copies="dynamic", batch_tokens=n) for n in (4096, 1500))
@@ -117,7 +148,9 @@ def test_a_share_of_the_tokens_is_predicted() -> None:
 
 
 def test_batches_too_small_for_a_pair_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"batch_tokens must be at least 626, the longest row of"):
+    with pytest.raises(
+        UsageError, match=r"batch_tokens must be at least 626, the longest source and t"
+    ):
         loader("t5", batch_tokens=625)
 
 

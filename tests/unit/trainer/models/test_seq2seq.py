@@ -143,6 +143,22 @@ def test_distances_of_prophetnet_are_those_in_the_text(tmp_path: Path) -> None:
     assert [ahead[row][3 + row] for row in range(3)] == [0, 0, 0]
 
 
+def test_hidden_tokens_are_seen_by_the_encoder_alone(tmp_path: Path) -> None:
+    model, batch = pair_model(tmp_path, **BART), pairs(SOURCES, TARGETS)
+    shown = batch["attention_mask"].clone()
+    shown[0, 2:5] = 0
+    with torch.no_grad():
+        encoded = model.hf.get_encoder()(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+        )
+        given = {"attention_mask": shown, "decoder_input_ids": batch["decoder_input_ids"]}
+        expected = model.hf(encoder_outputs=encoded, **given, labels=batch["labels"]).loss
+        usual = mean_loss(model, batch)
+        found = mean_loss(model, {**batch, "cross_attention_mask": shown})
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+    assert abs(float(found - usual)) > 1e-4
+
+
 # Streams ---------------------------------------------------------------------------------------
 
 
@@ -283,12 +299,22 @@ def test_all_batches_of_a_shape_take_one_graph(kind: str, tmp_path: Path) -> Non
     torch.compiler.reset()
     compiled = torch.compile(model, backend=counter, fullgraph=True, dynamic=False)
     for batch in (pairs([9, 4], [5, 5]), pairs([3, 9], [5, 5])):
+        batch = moved(batch, 4) if kind == "bart" else batch
         torch.testing.assert_close(compiled(batch)["seq2seq"].loss, model(batch)["seq2seq"].loss)
     assert counter.frame_count == 1
     torch.compiler.reset()
 
 
 # What does not fit -----------------------------------------------------------------------------
+
+
+def test_relative_positions_cannot_be_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        pair_model(tmp_path, paired("mass"), **T5)
+    assert str(refused.value).endswith(
+        "has no positions of its own, and in the rows of data the decoder has those of the text; "
+        "train a model of type bart or prophetnet"
+    )
 
 
 @pytest.mark.parametrize(

@@ -38,15 +38,18 @@ def test_pairs_stand_side_by_side() -> None:
     }
 
 
-def test_positions_and_places_of_targets() -> None:
+def test_positions_places_and_hidden_tokens() -> None:
     rows = dataclasses.replace(
         ROWS,
         decoder_positions=np.array([2, 3, 0, 1, 7], np.uint16),
         target_places=np.array([0, 1, 0, 1, 0]),
+        hidden=np.array([False, True, False, False]),
     )
     batch = LAYOUT.tensors(rows, np.array([11, 40]))
     assert batch["decoder_position_ids"].tolist() == [[2, 3, 0], [0, 1, 7], [0, 0, 0]]
     assert batch["target_places"].tolist() == [0, 1, 0, 1, 0, 0]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
+    assert batch["cross_attention_mask"].tolist() == [[1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
 
 
 def test_a_batch_without_rows() -> None:
@@ -57,6 +60,15 @@ def test_a_batch_without_rows() -> None:
     assert int(batch["num_tokens"]) == 0
 
 
-def test_pairs_that_do_not_fit_are_an_error() -> None:
-    with pytest.raises(ValueError, match="could not broadcast"):
-        dataclasses.replace(LAYOUT, targets=4).tensors(ROWS, np.array([11, 40]))
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        ({"targets": 4}, "5 targets do not fit into 4"),
+        ({"target": 2}, "2 rows with a target of up to 3 tokens do not fit into 3 lines of 2"),
+        ({"source": 2}, "2 rows with a source of up to 3 tokens do not fit into 3 lines of 2"),
+        ({"rows": 1}, "2 rows with a source of up to 3 tokens do not fit into 1 lines of 4"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_an_error(room: dict[str, int], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(LAYOUT, **room).tensors(ROWS, np.array([11, 40]))
