@@ -51,6 +51,7 @@ PAIR_LABELS = {
     "ernie2-distance": DISTANCE,
     "ernie2-relevance": RELEVANCE,
     "ernie2-reordering": REORDERING,
+    "unilm": NEXT,
 }
 """Column and labels of the recipes that have pairs."""
 TOKEN_LABELS = {"ernie2-capitals": "capitals", "ernie2-document": "elsewhere"}
