@@ -181,11 +181,7 @@ def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -
             "bert",
             {"max_seq_length": "64"},
             "--set max_seq_length: the rows of {folder} are made; of an objective that is drawn "
-<<<<<<< HEAD
-            "from them only corrupt, copies and modes can be set",
-=======
-            "from them only corrupt, denoise and copies can be set",
->>>>>>> seq2seq
+            "from them only corrupt, denoise, copies and modes can be set",
         ),
         ("annotated", "bert", {"corrupt.0.budget": "x"}, "there is no setting 'corrupt.0.budget'"),
         ("annotated", "electra", {"copies": "3"}, "copies must be 1 for electra"),
