@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from schemas.checked_json import DamagedError
-from schemas.columns import EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
-from schemas.records import Int64
+from schemas.columns import DECODER_SEEDS, EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
+from schemas.records import Array, Int64
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
 from transforms.arrays.edits import Edits, count_encoded, read_lists
 from transforms.arrays.ragged import Ragged
@@ -26,6 +26,8 @@ class MappedEdits:
       ids: That they put in; None if none are stored.
       orders: Of sentences; None if they stay where they are.
       rotations: Of sources, a list for each row; None if none is rotated.
+      seeds: Of what is drawn where a row is read, likewise; None if nothing is.
+      marked: A token can stand for a span.
     """
 
     folder: Path
@@ -35,10 +37,18 @@ class MappedEdits:
     ids: MappedLists | None
     orders: MappedLists | None
     rotations: MappedLists | None
+    seeds: MappedLists | None
+    marked: bool
 
     @staticmethod
     def of(
-        folder: Path, mapped: MappedBatches, rules: StoredEdits, copies: int, id_type: str
+        folder: Path,
+        mapped: MappedBatches,
+        rules: StoredEdits,
+        copies: int,
+        id_type: str,
+        *,
+        marked: bool,
     ) -> "MappedEdits":
         """Finds the columns in record batches."""
         return MappedEdits(
@@ -49,6 +59,8 @@ class MappedEdits:
             ids=mapped.nested_lists(edit_ids(id_type).name, id_type) if rules.ids else None,
             orders=mapped.nested_lists(SENTENCE_ORDERS.name, "uint8") if rules.orders else None,
             rotations=mapped.lists(ROTATIONS.name, "uint16") if rules.rotations else None,
+            seeds=mapped.lists(DECODER_SEEDS.name, "uint32") if rules.seeds else None,
+            marked=marked,
         )
 
     def take(self, batch: Int64, row: Int64, copy: int, lengths: Int64) -> Edits:
@@ -68,7 +80,7 @@ class MappedEdits:
         ids = Ragged(np.empty(0, self.id_type), np.zeros(len(row) + 1, np.int64))
         if self.ids is not None:
             ids = self.ids.take(batch, lists)
-        counts = count_encoded(codes, lengths, 1)
+        counts = count_encoded(codes, lengths, 1, marked=self.marked)
         if (counts[:, 0] < 0).any() or (counts[:, 1] != ids.lengths).any():
             raise DamagedError(
                 f"{self.folder} has damaged edits; run shardmill verify for a full check"
@@ -76,9 +88,14 @@ class MappedEdits:
         return dataclasses.replace(
             read_lists(codes, ids, lengths),
             orders=None if self.orders is None else self.orders.take(batch, lists),
-            rotations=None if self.rotations is None else self._rotations(batch, row, copy),
+            rotations=self._numbers(self.rotations, batch, row, copy),
+            seeds=self._numbers(self.seeds, batch, row, copy),
         )
 
-    def _rotations(self, batch: Int64, row: Int64, copy: int) -> Int64:
-        assert self.rotations is not None
-        return self.rotations.take(batch, row).values.reshape(-1, self.copies)[:, copy]
+    def _numbers(
+        self, lists: MappedLists | None, batch: Int64, row: Int64, copy: int
+    ) -> Array | None:
+        """Returns the number of a copy of each row, of a column with one for each copy."""
+        if lists is None:
+            return None
+        return lists.take(batch, row).values.reshape(-1, self.copies)[:, copy]

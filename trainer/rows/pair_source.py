@@ -90,6 +90,9 @@ class PairSource:
         target, layout = self.denoise.target, self.recipe.rules.layout
         made = target.sequences(clean, edits, layout, self.vocabulary)
         places = positions_in_row(edits.lengths) if target.own_positions else None
+        if places is not None and len(places) < len(made.target.values):
+            # Targets are more than spans.
+            places = None
         hidden = made.source.values == self.vocabulary.mask if target.hides_masks else None
         return PairRows(
             source=made.source,

@@ -123,9 +123,15 @@ class MappedShards:
                 self._values[name] = mapped.lists(ANNOTATION_VALUES[name].name, "uint32")
         self._words = mapped.lists("word_starts", "uint16") if recipe.needs_words else None
         self._edits: MappedEdits | None = None
-        if (edits := recipe.rules.edits) is not None:
-            folder = paths[0].parent if paths else Path()
-            self._edits = MappedEdits.of(folder, mapped, edits, recipe.copies, ids)
+        if recipe.denoise is not None:
+            self._edits = MappedEdits.of(
+                paths[0].parent if paths else Path(),
+                mapped,
+                recipe.denoise.rules,
+                recipe.copies,
+                ids,
+                marked=recipe.denoise.target.marked,
+            )
         self._relation = None
         if recipe.pair.relations:
             codes = str(schema.field("pair_relation").type.index_type)

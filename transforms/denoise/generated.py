@@ -143,6 +143,7 @@ class GeneratedFragments(Part):
     marked: ClassVar[bool] = False
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
+    hides_masks: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("cls", "sep")
 
     noise_rate: float = 0.05

@@ -11,6 +11,7 @@ import torch
 
 from schemas.errors import UsageError
 from tests.support.language_rows import EOD, causal, corpus_of, permuted
+from tests.support.pair_batches import paired
 from tests.support.sample_builds import corpus
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.encoder_families import ENCODERS
@@ -54,6 +55,20 @@ LANGUAGE_MODELS = {
     "xlnet-tiny": (3000, 2, 128, 2, 512, None, 813_696),
     "transformer-xl-base": (3000, 16, 410, 10, 2100, None, 42_329_610),
     "transformer-xl-tiny": (3000, 2, 128, 2, 512, None, 813_696),
+}
+
+SEQ2SEQ = {
+    # Ids; layers of the encoder and of the decoder, width, inner width; parameters.
+    "t5-small": (32128, 6, 6, 512, 2048, 60_506_624),
+    "t5-base": (32128, 12, 12, 768, 3072, 222_903_552),
+    "bart-base": (50265, 6, 6, 768, 3072, 139_420_416),
+    # With two positions more, in both tables: the published one ends a row before its last.
+    "prophetnet-large": (30522, 12, 12, 1024, 4096, 391_321_600 + 4 * 1024),
+    # These are no published sizes of these classes.
+    "mass-base": (30522, 6, 6, 768, 3072, 124_257_792),
+    "t5-tiny": (3000, 2, 2, 128, 512, 1_303_168),
+    "bart-tiny": (3000, 2, 2, 128, 512, 1_572_864),
+    "prophetnet-tiny": (3000, 2, 2, 128, 512, 1_458_560),
 }
 
 
@@ -103,8 +118,26 @@ def unequal(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tens
 
 
 def test_every_preset_is_held_to_its_paper() -> None:
-    assert {**GEOMETRY, **LANGUAGE_MODELS}.keys() == PRESETS.keys()
-    assert not GEOMETRY.keys() & LANGUAGE_MODELS.keys()
+    names = [*GEOMETRY, *LANGUAGE_MODELS, *SEQ2SEQ]
+    assert sorted(names) == sorted(PRESETS)
+
+
+@pytest.mark.parametrize("name", SEQ2SEQ)
+def test_a_preset_of_an_encoder_decoder_has_the_geometry_of_its_paper(name: str) -> None:
+    size, encoder, decoder, width, inner, published = SEQ2SEQ[name]
+    data = paired(max_seq_length=512)
+    vocabulary = dataclasses.replace(data.vocabulary, size=size)
+    with torch.device("meta"):
+        hf = load_model(name, [dataclasses.replace(data, vocabulary=vocabulary)], 512).hf
+    layers = [
+        len(next(each for each in part.children() if isinstance(each, torch.nn.ModuleList)))
+        for part in (hf.get_encoder(), hf.get_decoder())
+    ]
+    assert layers == [encoder, decoder]
+    assert hf.config.hidden_size == width
+    assert inner in {getattr(hf.config, field, None) for field in ("d_ff", "encoder_ffn_dim")}
+    added = (hf.config.vocab_size - size) * width
+    assert sum(weight.numel() for weight in hf.parameters()) == published + added
 
 
 @pytest.mark.parametrize("name", LANGUAGE_MODELS)
@@ -284,8 +317,8 @@ def test_an_unknown_name_is_refused_with_those_most_like_it() -> None:
 
 
 def test_an_architecture_that_is_not_trained_is_refused(tmp_path: Path) -> None:
-    message = refusal(config_of(tmp_path, model_type="t5"))
-    assert "is of type 't5', which is not trained here; known: " in message
+    message = refusal(config_of(tmp_path, model_type="mbart"))
+    assert "is of type 'mbart', which is not trained here; known: " in message
     assert message.endswith(f"{', '.join(FAMILIES)}, or your own as module:callable")
 
 
