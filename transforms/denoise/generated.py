@@ -71,7 +71,7 @@ class ScatteredFragments(OneNoise):
             )
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
-        from transforms.kernels.span_noise import draw_scattered
+        from transforms.kernels.scattered import draw_scattered
 
         row_offsets, edges = batch.examples.offsets, batch.layout.edges
         budgets = _budgets(self.rate)
@@ -95,7 +95,7 @@ class ScatteredFragments(OneNoise):
     @staticmethod
     def _seeds(rows: Int64, copies: Copies) -> Array:
         """Returns uint32[L] of seeds for what is drawn where a row is read."""
-        from transforms.kernels.span_noise import draw_seeds
+        from transforms.kernels.scattered import draw_seeds
 
         found = np.empty(len(rows) * len(copies), np.uint32)
         draw_seeds(rows, copies.keys * OTHER_KEYS, found)
@@ -180,7 +180,7 @@ class GeneratedFragments(Part):
 
     def _given(self, target: Ragged, edits: Edits, vocabulary: Vocabulary) -> Array:
         """Returns what the decoder is given: the token before, or a random one."""
-        from transforms.kernels.span_noise import replace_inputs
+        from transforms.kernels.scattered import replace_inputs
 
         assert edits.seeds is not None
         given = shifted(target, vocabulary.roles[self.start])

@@ -423,8 +423,10 @@ class Recipe:
     @property
     def roles(self) -> frozenset[str]:
         """Special tokens that a tokenizer must have for this recipe."""
-        rewrites = (corruption.rewrite.roles for corruption in self.corrupt)
-        return self.layout.roles.union(*rewrites, *(part.required_roles for part in self.parts))
+        noise = () if self.denoise is None else self.denoise.active
+        written = [corruption.rewrite.roles for corruption in self.corrupt]
+        written += [each.roles for each in noise]
+        return self.layout.roles.union(*written, *(part.required_roles for part in self.parts))
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Checks that a tokenizer has the special tokens of this recipe, each for one purpose.

@@ -12,6 +12,7 @@ from pipelines.build import main as build
 from pipelines.verify import main as verify
 from pipelines.vocab import main
 from schemas.lock import hold_file
+from schemas.vocabulary import read_vocabulary
 from tests.support.sample_builds import SAMPLE, sample_documents, tokenizer_file
 from transforms.tokens.sample_documents import DocumentSample
 from transforms.tokens.train_tokenizer import (
@@ -32,6 +33,16 @@ def sample_of(groups: Sequence[Sequence[bytes]], max_bytes: int) -> list[bytes]:
     for group in groups:
         sample.add(group)
     return sample.documents()
+
+
+def test_sentinels_have_the_highest_ids() -> None:
+    training = Training(model="wordpiece", size=40, lowercase=True, sentinels=3, eod_token="<eod>")
+    vocabulary = read_vocabulary(train_tokenizer([WORDS], training))
+    last = vocabulary.size - 1
+    assert vocabulary.sentinels == (last, last - 1, last - 2)
+    assert vocabulary.size <= 40
+    with pytest.raises(ValueError, match=r"size must be in \[109, 16777216\]"):
+        Training(model="wordpiece", size=100, lowercase=True, sentinels=103)
 
 
 @given(

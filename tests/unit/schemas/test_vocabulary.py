@@ -68,3 +68,10 @@ def test_one_token_may_begin_and_end() -> None:
     OBJECTIVES["bert"].check_vocabulary(vocabulary)
     with pytest.raises(ValueError, match="ernie1-dlm separates turns by sep"):
         OBJECTIVES["ernie1-dlm"].check_vocabulary(vocabulary)
+
+
+def test_sentinels_are_those_up_to_the_first_that_is_not_there() -> None:
+    tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+    tokenizer.add_special_tokens(["<extra_id_1>", "<extra_id_0>", "<extra_id_3>"])
+    assert read_vocabulary(tokenizer.to_str()).sentinels == (3, 2)
+    assert read_vocabulary(make()).sentinels == ()

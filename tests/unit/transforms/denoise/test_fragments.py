@@ -1,5 +1,7 @@
 """Fragments of MASS, ProphetNet and ERNIE-GEN."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -173,6 +175,16 @@ def test_laws_that_cannot_be_are_refused(
 def test_noise_that_does_not_fit_is_refused(name: str, path: str, part: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         recipe_from(name, {path: part})
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("mass", "mask"), ("bart", "mask"), ("t5", "sep"), ("ernie-gen", "cls")]
+)
+def test_a_tokenizer_without_a_needed_token_is_refused(name: str, role: str) -> None:
+    roles = {each: number for each, number in VOCABULARY.roles.items() if each != role}
+    without = dataclasses.replace(VOCABULARY, roles=roles)
+    with pytest.raises(ValueError, match=f"with --{role}-token TOKEN"):
+        OBJECTIVES[name].check_vocabulary(without)
 
 
 def test_mass_takes_blocks_of_documents_too() -> None:
