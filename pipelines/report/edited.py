@@ -15,11 +15,11 @@ from pipelines.report.row import (
     Edited,
     EditedCell,
 )
+from schemas.edits import EACH, NOTHING, ONE, TOKEN
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.sequences import CleanRows, arranged, sentence_counts
 from transforms.contract.stored import StoredBatch
-from transforms.kernels.edit_codes import EACH, NOTHING, ONE, TOKEN
 from transforms.objectives.recipe import Recipe
 
 

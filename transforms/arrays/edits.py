@@ -19,7 +19,7 @@ class Edits:
       offsets: int64[L + 1]; list l is the edits [offsets[l], offsets[l + 1]).
       starts: uint16[E]; first token of each span, in its row.
       ends: uint16[E]; the token behind it.
-      fills: uint8[E]; what stands in its place, see `transforms.kernels.edit_codes`.
+      fills: uint8[E]; what stands in its place, see `schemas.edits`.
       ids: The ids that fills ask for, one after the other, a list for each of these lists.
       orders: Which sentence of the row stands at each place, uint8, a list for each of these lists;
         None if the sentences of all rows stand where they stood.

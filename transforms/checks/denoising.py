@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from schemas.edits import NOTHING, TOKEN
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import read_only
 from transforms.arrays.sequences import Sequences
 from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
 from transforms.contract.stored import StoredBatch, any_copy
-from transforms.kernels.edit_codes import NOTHING, TOKEN
 
 _EIGHTHS = 8
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from schemas.edits import EACH
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import Ragged, offsets_of, read_only, row_numbers
 from transforms.arrays.sequences import Sequences
 from transforms.checks.denoising import broken_lists, sequence_counts
 from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
 from transforms.contract.stored import StoredBatch
-from transforms.kernels.edit_codes import EACH
 
 _LONG = 16
 """Tokens of rows where it is counted what fragments begin or end with."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from schemas.edits import NOTHING
 from schemas.records import Int64
 from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.sequences import Sequences, shifted
@@ -12,7 +13,6 @@ from transforms.checks.fragments import splice
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate
 from transforms.contract.rules import RowLayout
 from transforms.contract.stored import StoredBatch
-from transforms.kernels.edit_codes import NOTHING
 
 _LONG = 64
 """Tokens that are taken away of texts where short and long fragments are counted."""

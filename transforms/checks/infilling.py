@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from schemas.edits import NOTHING, ONE
 from schemas.records import Bool, Bytes, Int64
 from transforms.arrays.ragged import offsets_of, read_only
 from transforms.arrays.randomness import DRAWS
@@ -13,7 +14,6 @@ from transforms.arrays.sequences import arranged
 from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate
 from transforms.contract.rules import RowLayout
 from transforms.contract.stored import StoredBatch, any_copy
-from transforms.kernels.edit_codes import NOTHING, ONE
 
 _LONG = 256
 """Words of rows of which statistics are counted: how a row ends matters little there."""

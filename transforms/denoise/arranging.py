@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import SENTENCES
+from schemas.edits import MOST_SENTENCES
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
@@ -25,7 +26,6 @@ from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.denoise.noise import OneNoise, check_rate
-from transforms.kernels.arranging import MOST
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class SentencePermutation(OneNoise):
 
     def _moved(self) -> Int64:
         """Returns int64[257]: how many of so many sentences are moved."""
-        return np.ceil(np.arange(MOST + 1) * self.rate).astype(np.int64)
+        return np.ceil(np.arange(MOST_SENTENCES + 1) * self.rate).astype(np.int64)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_orders(batch, rules.layout, self._moved()) if self.active else Findings()

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from schemas.edits import EACH
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
@@ -26,7 +27,6 @@ from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.denoise.noise import OTHER_KEYS, OneNoise, check_rate
-from transforms.kernels.edit_codes import EACH
 
 _MOST = 1 << 16
 """Rows are shorter."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from schemas.edits import NOTHING
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
@@ -27,7 +28,6 @@ from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
 from transforms.denoise.noise import OTHER_KEYS, OneNoise, check_rate
-from transforms.kernels.edit_codes import NOTHING
 
 _MOST = 1 << 16
 """Rows are shorter."""

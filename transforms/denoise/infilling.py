@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import SENTENCES
+from schemas.edits import NOTHING, TOKEN
 from schemas.records import Array, Bytes, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
@@ -25,7 +26,6 @@ from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.units import TokenUnits, WordUnits
 from transforms.denoise.noise import OneNoise, check_rate
-from transforms.kernels.edit_codes import NOTHING, TOKEN
 
 _MOST = 1 << 16
 """Rows have fewer words."""
@@ -36,7 +36,7 @@ class _WordNoise(OneNoise, abc.ABC):
     """Takes away an exact number of words of each row.
 
     Attributes:
-      fill: What stands in their place, see `transforms.kernels.edit_codes`.
+      fill: What stands in their place, see `schemas.edits`.
     """
 
     kinds: ClassVar[tuple[str, ...]] = (CLEAN,)

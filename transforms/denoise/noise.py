@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from schemas.edits import TOKEN
 from schemas.records import Array, Int64
 from transforms.arrays.edits import Edits
 from transforms.contract.part import Part
-from transforms.kernels.edit_codes import TOKEN
 
 OTHER_KEYS = np.uint64(0xD1342543DE82EF95)
 """Keys times this are those of what is drawn besides spans."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from schemas.edits import NOTHING
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.checks.denoising import examine_prefixes, prefix_oracles
@@ -15,7 +16,6 @@ from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.denoise.noise import OneNoise
-from transforms.kernels.edit_codes import NOTHING
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

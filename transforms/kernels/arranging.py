@@ -6,14 +6,12 @@ stands before the first sentence that begins in the row is one, too. From the 25
 
 import numpy as np
 
+from schemas.edits import MOST_SENTENCES
 from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.bits import add, empty_set, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 from transforms.kernels.masks import next_in_order, restore
-
-MOST = 256
-"""Sentences of a row that can be told apart in a byte."""
 
 
 @compiled
@@ -32,7 +30,7 @@ def count_sentences(rows: tuple[Int64, Bool], edges: tuple[int, int], found: Int
         count = np.int64(begin < end)
         for token in range(begin + 1, end):
             count += flags[token]
-        found[row] = min(count, np.int64(MOST))
+        found[row] = min(count, np.int64(MOST_SENTENCES))
 
 
 @compiled
@@ -52,9 +50,13 @@ def draw_orders(
       lists: int64[R * C + 1], offsets, and uint8[N]; the sentence at each place, is filled.
     """
     offsets, orders = lists
-    order, picks, places = np.arange(MOST), np.empty(MOST, np.int64), np.arange(MOST)
-    drawn, chosen = np.empty(MOST, np.int64), empty_set(MOST)
-    sorted_places = np.empty(MOST, np.uint16)
+    order, picks, places = (
+        np.arange(MOST_SENTENCES),
+        np.empty(MOST_SENTENCES, np.int64),
+        np.arange(MOST_SENTENCES),
+    )
+    drawn, chosen = np.empty(MOST_SENTENCES, np.int64), empty_set(MOST_SENTENCES)
+    sorted_places = np.empty(MOST_SENTENCES, np.uint16)
     at = 0
     for row in range(len(numbers)):
         count = counts[row]
@@ -79,7 +81,7 @@ def _find_sentences(flags: Bool, begin: np.int64, end: np.int64, begins: Int64) 
     """Fills in where the sentences of a text begin, and where the last one ends."""
     begins[0], count = begin, 1
     for token in range(begin + 1, end):
-        if flags[token] and count < MOST:
+        if flags[token] and count < MOST_SENTENCES:
             begins[count] = token
             count += 1
     begins[count] = end
@@ -110,7 +112,7 @@ def arrange(
     if len(offsets) == 1:
         return
     copies = (len(order_offsets) - 1) // (len(offsets) - 1)
-    begins = np.empty(MOST + 1, np.int64)
+    begins = np.empty(MOST_SENTENCES + 1, np.int64)
     at = 0
     for row in range(len(offsets) - 1):
         begin, end = offsets[row] + before, offsets[row + 1] - behind
@@ -140,7 +142,7 @@ def check_orders(orders: tuple[Int64, Bytes], counts: Int64, copies: int, wrong:
       wrong: bool[R * C]; is filled.
     """
     offsets, sentences = orders
-    seen = np.zeros(MOST, np.int64)
+    seen = np.zeros(MOST_SENTENCES, np.int64)
     for number in range(len(offsets) - 1):
         count = counts[number // copies]
         good = offsets[number + 1] - offsets[number] == count

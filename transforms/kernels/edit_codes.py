@@ -20,12 +20,10 @@ then 248, 252 and 4 * 8 + 7, since 35 = 31 + 4 tokens are between, and 2, since 
 
 import numpy as np
 
+from schemas.edits import EACH, ONE, TOKEN
 from schemas.records import Array, Bytes, Int64
 from transforms.kernels.compiled import compiled
 
-TOKEN, NOTHING, ONE, EACH = 0, 1, 2, 3
-"""What stands in place of a span: the token that the recipe names, nothing, one stored id, or a
-stored id for each of its tokens."""
 SKIP, UNUSED = 248, 255
 """The first byte that is no span, and the one that has no meaning."""
 _FILL = 251

@@ -1,16 +1,16 @@
 """Draws spans of words by a law of lengths; a length of zero puts something in.
 
 Edits are int64[L + 1], offsets, uint16[E] starts and ends and uint8[E] fills, see
-`transforms.kernels.edit_codes`; int64[L + 1], offsets, and [I] ids of what they put in.
+`schemas.edits`; int64[L + 1], offsets, and [I] ids of what they put in.
 """
 
 import numpy as np
 
+from schemas.edits import ONE, TOKEN
 from schemas.records import Array, Bytes, Int64
 from transforms.kernels.bits import add, empty_set, has, take_all
 from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
-from transforms.kernels.edit_codes import ONE, TOKEN
 from transforms.kernels.masks import next_in_order, restore
 from transforms.kernels.rewriting import random_id
 from transforms.kernels.units import find_units

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from schemas.edits import NOTHING, ONE
 from schemas.records import Array, Bytes, Int64
 from transforms.kernels.compiled import compiled
-from transforms.kernels.edit_codes import NOTHING, ONE
 
 
 @compiled

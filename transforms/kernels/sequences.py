@@ -2,14 +2,14 @@
 
 Rows are int64[R + 1] offsets and [T] ids. Edits are int64[L + 1] offsets, a list for each copy of
 each row, uint16[E] starts and ends of spans in their row, and uint8[E] fills, see
-`transforms.kernels.edit_codes`. Ids are stored for some fills: int64[L + 1] offsets and [I] ids.
+`schemas.edits`. Ids are stored for some fills: int64[L + 1] offsets and [I] ids.
 """
 
 import numpy as np
 
+from schemas.edits import EACH, NOTHING, TOKEN
 from schemas.records import Array, Bytes, Int64
 from transforms.kernels.compiled import compiled
-from transforms.kernels.edit_codes import EACH, NOTHING, TOKEN
 
 
 @compiled

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from schemas.edits import EACH, NOTHING, TOKEN
 from schemas.records import Array, Bool, Bytes, Int64
 from transforms.kernels.compiled import compiled
-from transforms.kernels.edit_codes import EACH, NOTHING, TOKEN
 from transforms.kernels.units import BEGINS, CONTINUES, OUTSIDE
 
 
