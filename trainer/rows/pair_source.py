@@ -15,6 +15,7 @@ from transforms.arrays.ragged import Ragged, positions_in_row
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.sequences import CleanRows
 from transforms.build.corrupt import draw_edits, noise_draws
+from transforms.contract.axes import Copies
 from transforms.denoise.denoise import Denoise
 from transforms.objectives.recipe import Recipe
 
@@ -101,7 +102,6 @@ class PairSource:
             decoder_positions=made.positions,
             target_places=places,
             hidden=hidden,
-            key=(self.seed, self.recipe.name, epoch, batch),
         )
 
     def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
@@ -116,6 +116,7 @@ class StoredPairs(PairSource):
         return self.shards.edits(rows, epoch % self.recipe.copies, lengths)
 
 
+@dataclasses.dataclass(frozen=True)
 class FreshPairs(PairSource):
     """New edits in every epoch, drawn by the recipe's own noise.
 
@@ -123,11 +124,21 @@ class FreshPairs(PairSource):
     is in.
     """
 
-    def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
-        def stream(step: str, _: int) -> np.random.Generator:
-            return rng_for(self.seed, self.recipe.name, f"train-{step}", epoch)
+    _drawn: list[tuple[int, list[Copies]]] = dataclasses.field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
+    def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
         stored = self.shards.rows(rows)
-        draws = noise_draws(self.recipe, stream, range(1), 1)
         examples = examples_of(self.shards, self.recipe, self.vocabulary, rows, stored)
-        return draw_edits(examples, rows, self.recipe, self.vocabulary, draws)
+        return draw_edits(examples, rows, self.recipe, self.vocabulary, self._draws(epoch))
+
+    def _draws(self, epoch: int) -> list[Copies]:
+        """Returns the keys of an epoch, whose noise is one copy; the last ones are kept."""
+        if not self._drawn or self._drawn[0][0] != epoch:
+
+            def stream(step: str, _: int) -> np.random.Generator:
+                return rng_for(self.seed, self.recipe.name, f"train-{step}", epoch)
+
+            self._drawn[:] = [(epoch, noise_draws(self.recipe, stream, range(1), 1))]
+        return self._drawn[0][1]
