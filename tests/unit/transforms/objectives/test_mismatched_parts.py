@@ -20,7 +20,7 @@ from transforms.objectives.settings import Scalar, recipe_from
             "roberta",
             {"segment": "SentenceChunks"},
             "SentenceChunks does not go with SingleSegment, which makes a recipe without pairs; "
-            "segment can be FullSentences or WholeDocuments",
+            "segment can be FullSentences or SentenceRows or WholeDocuments",
         ),
         (
             "bert",
