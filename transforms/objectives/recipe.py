@@ -429,7 +429,9 @@ class Recipe:
     def roles(self) -> frozenset[str]:
         """Special tokens that a tokenizer must have for this recipe."""
         rewrites = (corruption.rewrite.roles for corruption in self.corrupt)
-        return self.layout.roles.union(*rewrites, *(part.required_roles for part in self.parts))
+        noise = (each.roles for each in (self.denoise.active if self.denoise else ()))
+        required = (part.required_roles for part in self.parts)
+        return self.layout.roles.union(*rewrites, *noise, *required)
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Checks that a tokenizer has the special tokens of this recipe, each for one purpose.

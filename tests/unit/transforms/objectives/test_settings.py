@@ -19,3 +19,8 @@ def test_a_source_without_room_for_two_tokens_is_refused_as_such() -> None:
     with pytest.raises(ValueError, match=expected):
         recipe_from("t5", {"max_seq_length": 2})
     assert recipe_from("t5", {"max_seq_length": 3}).row_length == 2
+
+
+def test_what_noise_puts_in_is_needed_of_a_tokenizer() -> None:
+    assert recipe_from("mass", {}).roles == {"cls", "sep", "mask"}
+    assert recipe_from("ernie-gen", {}).roles == {"cls", "sep"}
