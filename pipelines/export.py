@@ -102,7 +102,8 @@ def _parser() -> Parser:
         "labels (not shifted: models do that) and, where documents are kept apart, position_ids; a "
         "row of L inputs has L+1 tokens, and its last is the first of the next row. xlnet: "
         "perm_ranks and special_tokens_mask besides, of which a collator makes perm_mask and "
-        "target_mapping (docs/format.md). t5, prefix-lm and bart: input_ids is the source and "
+        "target_mapping (docs/format.md). Recipes of a source and a target, such as t5 and bart: "
+        "input_ids is the source and "
         "labels the target.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. Run the same command again to resume an export that was stopped.",

@@ -69,7 +69,8 @@ def examine_one_fragment(batch: StoredBatch, sizes: Int64) -> Findings:
     if not wrong.any():
         wrong = (edits.lengths != sizes[lengths]) | (edits.starts < 1) | (edits.fills != EACH)
         places = lengths - sizes[lengths]
-        long = lengths >= _LONG
+        # Where there is one place alone, a fragment is at the begin and at the end.
+        long = (lengths >= _LONG) & (places > 1)
         counts = {
             "fragments.long": int(np.count_nonzero(long)),
             "fragments.first": int(np.count_nonzero(long & (edits.starts == 1))),
@@ -112,8 +113,9 @@ def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> 
     lengths = np.repeat(batch.lengths, batch.copies) - sum(edges)
     blocks = -(-lengths // block)
     last = sizes[lengths - (blocks - 1) * block]
-    # The last block may be too short for a fragment, unless it is the first one.
-    wanted = blocks - ((last == 0) & (blocks > 1))
+    # A block may be too short for a fragment, unless it is the first one.
+    others = (blocks - 2) * (sizes[block] > 0) + (last > 0)
+    wanted = np.where(blocks > 1, 1 + others, blocks)
     wrong = edits.counts != wanted
     counts: dict[str, int] = {}
     if not wrong.any():
@@ -127,7 +129,7 @@ def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> 
         wrong = np.diff(offsets_of(strange)[edits.offsets]) > 0
         full = length == block
         if not wrong.any():
-            eighth = start[full] * _EIGHTHS // (block - sizes[-1] + 1)
+            eighth = start[full] * _EIGHTHS // (block - max(sizes[-1], 1) + 1)
             for part, hits in enumerate(np.bincount(eighth, minlength=_EIGHTHS)):
                 counts[f"fragments.eighth_{part + 1}"] = int(hits)
     name = "a block does not have one fragment of the right length"
@@ -137,6 +139,6 @@ def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> 
 def start_oracles(totals: Mapping[str, int], block: int, size: int) -> list[Oracle]:
     """Judges where fragments begin in full blocks."""
     hits = [totals.get(f"fragments.eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
-    places = block - size + 1
+    places = block - max(size, 1) + 1
     weights = np.bincount(np.arange(places) * _EIGHTHS // places, minlength=_EIGHTHS)
     return [uniformity("fragments begin at all places of a block", hits, weights.tolist())]

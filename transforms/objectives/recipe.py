@@ -207,6 +207,11 @@ class Recipe:
                 "pair",
                 lambda pair: _fit(self.segment, pair),
             )
+        if self.capacity < 2:
+            raise ValueError(
+                f"max_seq_length of {self.max_seq_length} is too short for {self.name}: a row "
+                f"would have {self.capacity} token(s) of text, and needs two"
+            )
         reused = self.segment.reused(self.capacity)
         if reused + 2 > self.capacity:
             raise ValueError(

@@ -13,7 +13,7 @@ from schemas.records import ShardId
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from transforms.arrays.ragged import offsets_of
 from transforms.build.build_examples import BuildSettings
-from transforms.build.examine import examine
+from transforms.build.examine import examine, judge
 from transforms.checks.arranging import order_oracles
 from transforms.checks.denoising import prefix_oracles, segment_oracles
 from transforms.checks.fragments import place_oracles
@@ -23,6 +23,7 @@ from transforms.contract.oracle import Oracle
 from transforms.denoise.infilling import TextInfilling
 from transforms.kernels.splicing import splice_filled, splice_fragments, splice_removed
 from transforms.objectives import OBJECTIVES
+from transforms.objectives.settings import recipe_from
 
 Row = dict[str, Any]
 
@@ -215,3 +216,35 @@ def test_infilling_by_another_law_is_found() -> None:
     assert failing(infilling_oracles({**words, **right, **masks}, noise)) == []
     wrong = {"infilling.taken": 300_000, "infilling.put_in": 0, "infilling.random": 9000}
     assert len(failing(infilling_oracles({**words, **masks, **wrong}, noise))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("bart", "denoise.noise.3.mean_length", 64.0),
+        ("bart", "denoise.noise.3.mean_length", 0.1),
+        ("mass", "denoise.noise.0.rate", 0.999),
+        ("prophetnet", "denoise.noise.0.rate", 0.001),
+        ("prophetnet", "denoise.noise.0.block", 2),
+    ],
+)
+def test_extreme_settings_are_checked_by_their_own_laws(
+    name: str, setting: str, value: float
+) -> None:
+    settings = settings_for(recipe_from(name, {setting: value, "copies": 2}))
+    documents = lines_of_documents(150)
+    batch = build_batches(settings, ShardId("train", 0, 1), documents)[0]
+    found = examine(batch, settings.recipe, settings.vocabulary)
+    assert found.breaches == {}
+    assert failing(judge(found.counts, settings.recipe, settings.vocabulary)) == []
+
+
+def test_a_first_block_that_loses_nothing_is_found() -> None:
+    """Blocks of 2 tokens are too short for a fragment, but for the first one of a row."""
+    settings = settings_for(recipe_from("prophetnet", {"denoise.noise.0.block": 2, "copies": 1}))
+    batch = build_batches(settings, ShardId("train", 0, 1), lines_of_documents(3))[0]
+    rows = batch.to_pylist()
+    rows[0]["edits"], rows[0]["edit_ids"] = [[]], [[]]
+    changed = pa.RecordBatch.from_pylist(rows, schema=batch.schema)
+    found = examine(changed, settings.recipe, settings.vocabulary).breaches
+    assert set(found) == {"a block does not have one fragment of the right length"}

@@ -1,4 +1,6 @@
-from transforms.objectives.settings import PARTS
+import pytest
+
+from transforms.objectives.settings import PARTS, recipe_from
 
 
 def test_a_part_is_offered_once_for_a_field() -> None:
@@ -9,3 +11,16 @@ def test_a_part_is_offered_once_for_a_field() -> None:
 def test_parts_that_no_recipe_has_are_offered_too() -> None:
     assert "RandomTokens" in [part.__name__ for part in PARTS["noise"]]
     assert "EvenIds" in [part.__name__ for part in PARTS["random_ids"]]
+
+
+def test_a_source_without_room_for_two_tokens_is_refused_as_such() -> None:
+    """A source of 2 tokens has one of text beside its end, and a row of t5 needs two."""
+    expected = "max_seq_length of 2 is too short for t5: a row would have 1 token"
+    with pytest.raises(ValueError, match=expected):
+        recipe_from("t5", {"max_seq_length": 2})
+    assert recipe_from("t5", {"max_seq_length": 3}).row_length == 2
+
+
+def test_what_noise_puts_in_is_needed_of_a_tokenizer() -> None:
+    assert recipe_from("mass", {}).roles == {"cls", "sep", "mask"}
+    assert recipe_from("ernie-gen", {}).roles == {"cls", "sep"}
