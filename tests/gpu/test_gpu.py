@@ -24,7 +24,7 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.attention import packed_attention, rectangular_attention
 from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
-from trainer.models.sight import dense_sight, flex_sight
+from trainer.models.sight import by_distance, dense_sight, flex_sight
 from trainer.optim import adamw, parameter_groups
 from trainer.rows.layouts import Batch
 from trainer.rows.modes import mode_ranges
@@ -86,7 +86,8 @@ def attend_in(mode: Mode, *, kernel: bool) -> tuple[Tensor, ...]:
     lengths = [(100, 60), (1, 0), (130, 3), (2, 90), (64, 62)]
     pieces = torch.tensor([piece for row in lengths for piece in (0, 1) for _ in range(row[piece])])
     borders = torch.tensor([0, *map(sum, lengths), 0]).cumsum(0).to(torch.int32)
-    given = pieces.cuda(), torch.from_numpy(mode_ranges(mode)).cuda(), borders.cuda()
+    ranges = torch.from_numpy(mode_ranges(mode)).cuda()
+    given = by_distance(pieces.cuda(), ranges), borders.cuda()
     inputs = [
         torch.randn(1, 4, len(pieces), 64, device="cuda").bfloat16().requires_grad_()
         for _ in range(3)
