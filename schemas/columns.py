@@ -214,6 +214,12 @@ ROTATIONS = Column(
     "By how many tokens the source of each copy is rotated to the left.",
 )
 
+DECODER_SEEDS = Column(
+    "decoder_seeds",
+    list_of(pa.uint32()),
+    "The seed of the noise in what the decoder of each copy is given.",
+)
+
 
 def edit_ids(id_type: str) -> Column:
     """Returns the column of ids that edits put in, for ids of "uint16" or "uint32"."""

@@ -85,7 +85,7 @@ def test_entities_and_phrases_are_masked_in_stages(data: Path, tmp_path: Path) -
     ("recipe", "options", "told"),
     [
         ("annotated", (), "rows of annotated have no masks; name an objective with --objective"),
-        ("annotated", ("--objective", "bart"), "no recipe is called 'bart'; did you mean"),
+        ("annotated", ("--objective", "barta"), "no recipe is called 'barta'; did you mean"),
         ("annotated", ("--set", "copies=2"), "--set copies=2 changes an --objective; name one"),
         ("annotated", ("--objective", "bert", "--set", "copies"), "--set takes PATH=VALUE, got"),
         ("bert", ("--objective", "spanbert"), "spanbert needs words (column word_starts), which"),

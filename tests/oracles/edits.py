@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.vocabulary import Vocabulary
+from tests.oracles.draws import HALF, RowDraws
+from transforms.denoise.generated import GeneratedFragments
 from transforms.objectives.recipe import Recipe
 
 Edit = tuple[int, int, str]
@@ -95,6 +97,16 @@ def rotated_of(source: Sequence[int], rotation: int, edges: tuple[int, int]) -> 
     return [*source[:begin], *text[rotation:], *text[:rotation], *source[end:]]
 
 
+def noisy(given: list[int], seed: int, share: int, vocabulary: Vocabulary) -> list[int]:
+    """Returns what a decoder is given, with random ids in place of some tokens but the first."""
+    draws, choices = RowDraws(seed, 1), sorted({*range(vocabulary.size)} - {*vocabulary.unused})
+    found = given[:1]
+    for token in given[1:]:
+        place = draws.below(len(choices))
+        found.append(choices[place] if draws.low < share else token)
+    return found
+
+
 def wanted_sequences(
     row: Mapping[str, Any], copy: int, recipe: Recipe, vocabulary: Vocabulary
 ) -> tuple[list[int], list[int], list[int]]:
@@ -112,6 +124,12 @@ def wanted_sequences(
     source = source_of(arranged, edits, ids, tokens)
     if "rotations" in row:
         source = rotated_of(source, row["rotations"][copy], edges)
+    if target.kind == "generated":
+        removed = [*removed_of(clean, edits, []), roles["sep"]]
+        given = [roles["cls"], *removed[:-1]]
+        assert isinstance(target, GeneratedFragments)
+        share = round(target.noise_rate * HALF)
+        return source, removed, noisy(given, row["decoder_seeds"][copy], share, vocabulary)
     if target.own_positions:
         places = [at for start, stop, _ in edits for at in range(start, stop)]
         return source, [clean[at] for at in places], [clean[at - 1] for at in places]

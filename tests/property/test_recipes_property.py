@@ -230,10 +230,7 @@ def test_copies_differ_and_do_not_depend_on_their_number(name: str) -> None:
     for column in columns:
         first_two = [row[:2] for row in three.column(column.name).to_pylist()]
         assert first_two == two.column(column.name).to_pylist()
-        flat = [
-            [each for row in three.column(column.name).to_pylist() for each in row[copy]]
-            for copy in range(3)
-        ]
+        flat = [[row[copy] for row in three.column(column.name).to_pylist()] for copy in range(3)]
         assert flat[0] != flat[1] != flat[2] != flat[0]
 
 

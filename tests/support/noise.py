@@ -12,6 +12,7 @@ from transforms.contract.denoising import Noise, NoiseBatch
 from transforms.contract.rules import RowLayout
 
 VOCABULARY = vocabulary(5000)
+LAYOUT = RowLayout(prefix=(), between=(), suffix=())
 
 
 def drawn(noise: Noise, lengths: Sequence[int], copies: int = 2) -> Edits:
@@ -21,6 +22,6 @@ def drawn(noise: Noise, lengths: Sequence[int], copies: int = 2) -> Edits:
     examples = Examples(ids, offsets, np.array(lengths), special=np.zeros(len(ids), np.bool_))
     keys = np.arange(7, 7 + copies).astype(np.uint64)
     tokens = np.array(VOCABULARY.sentinels, np.uint16)
-    batch = NoiseBatch(examples, np.arange(len(lengths)), RowLayout(), tokens, VOCABULARY)
+    batch = NoiseBatch(examples, np.arange(len(lengths)), LAYOUT, tokens, VOCABULARY)
     none = Edits.none(len(lengths) * copies, "uint16")
     return noise.apply(none, batch, Copies(keys, 0, copies))

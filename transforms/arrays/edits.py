@@ -24,6 +24,7 @@ class Edits:
       orders: Which sentence of the row stands at each place, uint8, a list for each of these lists;
         None if the sentences of all rows stand where they stood.
       rotations: uint16[L]; by how many tokens a source is rotated. None if none is.
+      seeds: uint32[L]; of what is drawn where a row is read. None if nothing is.
     """
 
     offsets: Int64
@@ -33,6 +34,7 @@ class Edits:
     ids: Ragged
     orders: Ragged | None = None
     rotations: Array | None = None
+    seeds: Array | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -93,6 +95,7 @@ class Edits:
             _take(self.ids, lists),
             None if self.orders is None else _take(self.orders, lists),
             None if self.rotations is None else self.rotations[lists],
+            None if self.seeds is None else self.seeds[lists],
         )
 
     def overlaid(self, other: "Edits") -> "Edits":
@@ -134,19 +137,21 @@ class Edits:
         return Ragged(codes[: offsets[-1]], offsets)
 
 
-def count_encoded(codes: Ragged, lengths: Int64, copies: int) -> Int64:
+def count_encoded(codes: Ragged, lengths: Int64, copies: int, *, marked: bool = True) -> Int64:
     """Returns int64[L, 2]: how many edits stored lists have, -1 if damaged, and how many ids.
 
     Args:
       codes: What `Edits.encoded` returned.
       lengths: int64[R]; tokens of the rows.
       copies: Lists of each row.
+      marked: The recipe names a token that stands for spans; else a list that asks for it is
+        damaged.
     """
     from transforms.kernels.edit_codes import count_edits
 
     found = np.empty((len(codes), 2), np.int64)
     lists = read_only(codes.offsets), read_only(codes.values)
-    count_edits(lists, read_only(lengths, np.int64), copies, found)
+    count_edits(lists, read_only(lengths, np.int64), copies, marked, found)
     return found
 
 

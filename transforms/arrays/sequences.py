@@ -51,13 +51,15 @@ class Sequences:
       source: The encoder's input.
       target: What the decoder is to write.
       decoder_input: [N]; what it is given in the place of each token of the target.
-      positions: uint16[N]; the position that it is given there. None where positions count from 0.
+      positions: uint16[N]; its position. None where positions count from 0.
+      target_positions: uint16[N]; positions of the tokens of the target. None where `positions` is.
     """
 
     source: Ragged
     target: Ragged
     decoder_input: Array
     positions: Array | None = None
+    target_positions: Array | None = None
 
 
 def measured(lengths: Int64, edits: Edits) -> Int64:

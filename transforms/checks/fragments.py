@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Int64
-from transforms.arrays.ragged import offsets_of, read_only, row_numbers
+from schemas.records import Array, Bool, Int64
+from transforms.arrays.ragged import Ragged, offsets_of, read_only, row_numbers
 from transforms.arrays.sequences import Sequences
 from transforms.checks.denoising import broken_lists, sequence_counts
 from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
@@ -24,20 +24,36 @@ def examine_fragments(batch: StoredBatch, made: Sequences) -> Findings:
       batch: The rows.
       made: Their sources and targets.
     """
+    assert made.positions is not None
+    broken = splice(batch, made.source, made.target, made.decoder_input, made.positions)
+    name = "a target put back into its source does not give the row"
+    return sequence_counts(made) + breach(name, broken)
+
+
+def splice(
+    batch: StoredBatch, source: Ragged, target: Ragged, given: Array, positions: Array
+) -> Bool:
+    """Returns bool[R]: rows that a target, put at its places in the source, does not give.
+
+    Args:
+      batch: The rows.
+      source: One for each copy of each row.
+      target: The same.
+      given: [N]; the token before each token of the target.
+      positions: uint16[N]; of these.
+    """
     from transforms.kernels.splicing import splice_fragments
 
-    assert made.positions is not None
     broken = np.zeros(len(batch), np.bool_)
-    source, target = made.source, made.target
-    columns = read_only(target.values), read_only(made.decoder_input), read_only(made.positions)
+    columns = (target.offsets, target.values, given, positions)
+    offsets, ids, before, places = map(read_only, columns)
     splice_fragments(
         batch.clean.arrays,
         (read_only(source.offsets), read_only(source.values)),
-        (read_only(target.offsets), *columns),
+        (offsets, ids, before, places),
         broken,
     )
-    name = "a target put back into its source does not give the row"
-    return sequence_counts(made) + breach(name, broken)
+    return broken
 
 
 def examine_one_fragment(batch: StoredBatch, sizes: Int64) -> Findings:

@@ -16,9 +16,15 @@ from transforms.arrays.sequences import CleanRows, Sequences
 from transforms.contract.axes import Copies
 from transforms.contract.rules import RowLayout
 
-REMOVED, CONTINUED, CLEAN, FRAGMENTS = KINDS = ("removed", "continued", "clean", "fragments")
+REMOVED, CONTINUED, CLEAN, FRAGMENTS, GENERATED = KINDS = (
+    "removed",
+    "continued",
+    "clean",
+    "fragments",
+    "generated",
+)
 """What a decoder writes: the spans that are taken away, each with a sentinel; the end of the row;
-the whole row; spans whose places the source shows."""
+the whole row; spans whose places the source shows; spans that are gone, and the end of the row."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +58,7 @@ class Noise(Protocol):
       reorders: It puts sentences in another order.
       rotates: It rotates rows.
       shows_places: Ids are stored for each token that it takes away, which the encoder sees there.
+      seeds: It stores seeds of what is drawn where a row is read.
       roles: The special tokens that it needs.
     """
 
@@ -60,6 +67,7 @@ class Noise(Protocol):
     spans_made: ClassVar[bool]
     rotates: ClassVar[bool]
     shows_places: ClassVar[bool]
+    seeds: ClassVar[bool]
 
     @property
     def active(self) -> bool: ...
@@ -96,12 +104,14 @@ class Writes(Protocol):
       kind: One of `KINDS`.
       start: Role of the token that the decoder is given first.
       end: Roles of the tokens that are added to source and target.
-      sentinels: Every span has a sentinel of its own.
+      marked: A token can stand for a span.
+      sentinels: It is a sentinel, and every span has one of its own.
       own_positions: The decoder's positions are those of the row, not 0, 1, 2 ...
     """
 
     kind: ClassVar[str]
     start: ClassVar[str]
+    marked: ClassVar[bool]
     sentinels: ClassVar[bool]
     own_positions: ClassVar[bool]
 

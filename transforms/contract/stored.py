@@ -12,6 +12,7 @@ from schemas.arrow_columns import numpy_of
 from schemas.columns import (
     ANNOTATION_VALUES,
     ANNOTATIONS,
+    DECODER_SEEDS,
     EDITS,
     ROTATIONS,
     SENTENCE_ORDERS,
@@ -268,7 +269,8 @@ def stored_edits(batch: pa.RecordBatch, rules: StoredEdits) -> Edits:
     found = read_lists(codes, ids, lengths, copies)
     orders = ragged_copies(batch.column(SENTENCE_ORDERS.name)) if rules.orders else None
     rotations = ragged(batch.column(ROTATIONS.name)).values if rules.rotations else None
-    return dataclasses.replace(found, orders=orders, rotations=rotations)
+    seeds = ragged(batch.column(DECODER_SEEDS.name)).values if rules.seeds else None
+    return dataclasses.replace(found, orders=orders, rotations=rotations, seeds=seeds)
 
 
 def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:

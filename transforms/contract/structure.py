@@ -10,6 +10,7 @@ from schemas.arrow_columns import numpy_of
 from schemas.columns import (
     ANNOTATION_VALUES,
     ANNOTATIONS,
+    DECODER_SEEDS,
     EDITS,
     ROTATIONS,
     SENTENCE_ORDERS,
@@ -76,6 +77,7 @@ def columns_of(rules: StoredEdits) -> list[str]:
     """Returns the columns that hold edits, each with a value or a list a copy."""
     names = {EDITS.name: True, edit_ids("uint16").name: rules.ids}
     names |= {SENTENCE_ORDERS.name: rules.orders, ROTATIONS.name: rules.rotations}
+    names[DECODER_SEEDS.name] = rules.seeds
     return [name for name, stored in names.items() if stored]
 
 
@@ -84,7 +86,7 @@ def _edits(batch: pa.RecordBatch, rules: RowRules, lengths: Int64) -> Findings:
     assert rules.edits is not None
     copies = rules.copies
     codes, ids = edit_lists(batch, rules.edits)
-    found = count_encoded(codes, lengths, copies)
+    found = count_encoded(codes, lengths, copies, marked=rules.edits.marked)
     wrong: dict[str, Bool] = {
         "edits are damaged": found[:, 0] < 0,
         "edits and edit_ids differ": found[:, 1] != ids.lengths,

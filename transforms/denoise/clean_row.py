@@ -38,6 +38,7 @@ class CleanRow(Part):
 
     kind: ClassVar[str] = CLEAN
     start: ClassVar[str] = "sep"
+    marked: ClassVar[bool] = True
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("mask", "sep")

@@ -37,6 +37,10 @@ class Denoise:
                 raise ValueError(f"{name} makes no noise for {target}, which writes something else")
             if each.alone and len(self.noise) > 1:
                 raise ValueError(f"{name} must be the only noise, and there are {len(self.noise)}")
+        if late := [each for each in self.noise[1:] if each.reorders]:
+            raise ValueError(f"{type(late[0]).__name__} must come before all other noise")
+        if early := [each for each in self.noise[:-1] if each.rotates]:
+            raise ValueError(f"{type(early[0]).__name__} must come after all other noise")
         if not self.active:
             raise ValueError("all noise is switched off; set a rate above 0")
 
@@ -52,7 +56,9 @@ class Denoise:
             ids=any(each.stores_ids for each in self.active),
             orders=any(each.reorders for each in self.active),
             rotations=any(each.rotates for each in self.active),
+            seeds=any(each.seeds for each in self.active),
             shows_places=any(each.shows_places for each in self.active),
+            marked=self.target.marked,
             one_maker=sum(each.spans_made for each in self.active) == 1,
         )
 
@@ -67,6 +73,7 @@ class Denoise:
         found += [columns.edit_ids(id_type)] if self.rules.ids else []
         found += [columns.SENTENCE_ORDERS] if self.rules.orders else []
         found += [columns.ROTATIONS] if self.rules.rotations else []
+        found += [columns.DECODER_SEEDS] if self.rules.seeds else []
         return tuple(found)
 
     def check_sentinels(self, tokens: int, vocabulary: Vocabulary) -> None:
@@ -118,6 +125,9 @@ class Denoise:
         found = [
             arrow_list(rows, arrow_list(each.offsets, pa.array(each.values))) for each in lists
         ]
-        if self.rules.rotations:
-            found.append(arrow_list(rows, pa.array(edits.rotations)))
+        found += [
+            arrow_list(rows, pa.array(each))
+            for each in (edits.rotations, edits.seeds)
+            if each is not None
+        ]
         return found

@@ -30,6 +30,7 @@ class Fragment(Part):
 
     kind: ClassVar[str] = FRAGMENTS
     start: ClassVar[str] = "sep"
+    marked: ClassVar[bool] = False
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
 
@@ -55,6 +56,7 @@ class Fragment(Part):
             target=removed(rows, edits, none, none),
             decoder_input=rows.ids[places],
             positions=positions.values - np.uint16(1),
+            target_positions=positions.values,
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:

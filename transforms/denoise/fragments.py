@@ -25,12 +25,11 @@ from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.rewrite import MaskRandomKeep
-from transforms.denoise.noise import OneNoise, check_rate
+from transforms.denoise.noise import OTHER_KEYS, OneNoise, check_rate
 from transforms.kernels.edit_codes import EACH
 
 _MOST = 1 << 16
 """Rows are shorter."""
-_OTHER_KEYS = np.uint64(0xD1342543DE82EF95)
 
 
 class _Fragments(OneNoise, abc.ABC):
@@ -61,7 +60,7 @@ class _Fragments(OneNoise, abc.ABC):
         found = Edits(offsets, starts, ends, fills, edits.ids)
         taken = found.taken
         # Which ids are seen is drawn with other keys than where.
-        other = dataclasses.replace(copies, keys=copies.keys * _OTHER_KEYS)
+        other = dataclasses.replace(copies, keys=copies.keys * OTHER_KEYS)
         rows = Batch(batch.examples, batch.rows, 0)
         seen = self.rewrite.rewrite(rows, taken, batch.vocabulary, other)
         return dataclasses.replace(found, ids=Ragged(seen, taken.offsets))

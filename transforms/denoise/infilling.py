@@ -85,8 +85,8 @@ class _WordNoise(OneNoise, abc.ABC):
         starts, ends, fills = (np.empty(room, kind) for kind in ("uint16", "uint16", "uint8"))
         offsets, id_offsets = np.zeros((2, len(edits) + 1), np.int64)
         share, rounded = self.random_share
-        choices, _ = self.random_ids.choices(batch.examples, batch.vocabulary)
-        ids = np.empty(room if share else 0, choices.dtype)
+        choices = self.random_ids.choices(batch.examples, batch.vocabulary)
+        ids = np.empty(room if share else 0, choices[0].dtype)
         infill(
             (lengths, batch.rows),
             (begins, marks),

@@ -10,6 +10,9 @@ from transforms.arrays.edits import Edits
 from transforms.contract.part import Part
 from transforms.kernels.edit_codes import TOKEN
 
+OTHER_KEYS = np.uint64(0xD1342543DE82EF95)
+"""Keys times this are those of what is drawn besides spans."""
+
 
 class OneNoise(Part):
     """A noise that stores no ids and keeps the order; see `transforms.contract.denoising.Noise`."""
@@ -18,6 +21,7 @@ class OneNoise(Part):
     spans_made: ClassVar[bool] = True
     rotates: ClassVar[bool] = False
     shows_places: ClassVar[bool] = False
+    seeds: ClassVar[bool] = False
 
     @property
     def active(self) -> bool:

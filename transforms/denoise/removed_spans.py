@@ -30,6 +30,7 @@ class RemovedSpans(Part):
 
     kind: ClassVar[str] = REMOVED
     start: ClassVar[str] = "pad"
+    marked: ClassVar[bool] = True
     sentinels: ClassVar[bool] = True
     own_positions: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("pad", "sep")
@@ -73,6 +74,7 @@ class Continuation(RemovedSpans):
     """
 
     kind: ClassVar[str] = CONTINUED
+    marked: ClassVar[bool] = False
     sentinels: ClassVar[bool] = False
 
     def tokens(self, vocabulary: Vocabulary) -> Array:

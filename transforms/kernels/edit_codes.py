@@ -40,21 +40,25 @@ def skipped(byte: int | np.int64) -> np.int64:
 
 
 @compiled
-def count_edits(lists: tuple[Int64, Bytes], lengths: Int64, copies: int, found: Int64) -> None:
+def count_edits(
+    lists: tuple[Int64, Bytes], lengths: Int64, copies: int, marked: bool, found: Int64
+) -> None:
     """Counts the spans of lists, and the ids that are stored for them; finds damaged lists.
 
     Args:
       lists: int64[L + 1], offsets, and uint8[B]; a list for each copy of each row.
       lengths: int64[R]; tokens of the rows.
       copies: C.
+      marked: The recipe names a token that stands for spans.
       found: int64[L, 2]; is filled with spans and ids. Spans are -1 if the code is damaged: it ends
-        too early, uses a byte without meaning, or goes beyond the row.
+        too early, uses a byte without meaning, goes beyond the row, or asks for a token that the
+        recipe does not name.
     """
     offsets, codes = lists
     for number in range(len(offsets) - 1):
         at, end = offsets[number], offsets[number + 1]
         position, spans, ids, fill = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-        whole = True
+        whole, known = True, True
         length = lengths[number // copies]
         while at < end:
             byte = np.int64(codes[at])
@@ -77,9 +81,10 @@ def count_edits(lists: tuple[Int64, Bytes], lengths: Int64, copies: int, found: 
                     whole = bool(more != _MORE)
                 position += (byte >> 3) + size
                 spans += 1
+                known &= marked or fill != TOKEN
                 ids += np.int64(fill == ONE) + (size if fill == EACH else np.int64(0))
                 fill = np.int64(0)
-        found[number, 0] = spans if whole and position <= length else -1
+        found[number, 0] = spans if whole and known and position <= length else -1
         found[number, 1] = ids
 
 

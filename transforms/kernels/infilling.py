@@ -12,6 +12,7 @@ from transforms.kernels.compiled import compiled
 from transforms.kernels.draws import STEP, below, low_bits, mixed, stream_of
 from transforms.kernels.edit_codes import ONE, TOKEN
 from transforms.kernels.masks import next_in_order, restore
+from transforms.kernels.rewriting import random_id
 from transforms.kernels.units import find_units
 
 
@@ -129,7 +130,7 @@ def _write_edits(
     text: tuple[np.int64, np.int64],
     state: np.uint64,
     fates: tuple[int, int, int],
-    choices: Array,
+    choices: tuple[Array, Int64],
     found: tuple[Array, Array, Bytes, Array],
     at: tuple[int, int],
 ) -> tuple[int, int]:
@@ -174,7 +175,7 @@ def _write_edits(
                 random -= turned
         fills[edit] = fill
         if fill == TOKEN and turned:
-            fills[edit], ids[own] = ONE, choices[below(bits, len(choices))]
+            fills[edit], ids[own] = ONE, random_id(bits, choices[0], choices[1])
             own += 1
         edit += 1
     return edit, own
@@ -188,7 +189,7 @@ def infill(
     law: Int64,
     keys: Array,
     fates: tuple[int, int, int],
-    choices: Array,
+    choices: tuple[Array, Int64],
     found: tuple[Int64, Array, Array, Bytes, Int64, Array],
 ) -> None:
     """Takes away spans of words, and puts something in where a length is zero.
@@ -211,7 +212,7 @@ def infill(
       fates: What stands for a span. A random id stands for one if 32 bits are below the second
         number. If the third one is not 0, then n times this, divided by 2**32 and rounded up, of
         the n that are put in are random.
-      choices: The random ids.
+      choices: The random ids and their law, see `transforms.kernels.rewriting.random_id`.
       found: Edits, zeros for offsets, with room for twice the budgets; are filled.
     """
     lengths, numbers = rows

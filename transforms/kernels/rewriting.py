@@ -12,7 +12,7 @@ from transforms.kernels.draws import STEP, below, high_bits, low_bits, mixed, st
 
 
 @compiled
-def _random_id(bits: np.uint64, choices: Array, law: Int64) -> np.int64:
+def random_id(bits: np.uint64, choices: Array, law: Int64) -> np.int64:
     """Returns an id: any as likely as any other, or by a law.
 
     Example, choices 5 7 9 and law 2**31 3 * 2**30 2**32: 5 has probability 1/2, 7 and 9 have 1/4.
@@ -49,7 +49,7 @@ def rewrite_tokens(
       lists: int64[R * C + 1], offsets, and uint16[P], positions in the row.
       shares: A token is masked if 32 bits are below the first, else random if below the second.
       ids: The mask token; ids that a random token may be, of the type of the rows' ids; and how
-        likely they are, see `_random_id`.
+        likely they are, see `random_id`.
       seen: [P]; is filled.
     """
     offsets, numbers, tokens = rows
@@ -68,7 +68,7 @@ def rewrite_tokens(
                 if fate < masked:
                     seen[index] = mask
                 elif fate < replaced:
-                    seen[index] = _random_id(bits, choices, law)
+                    seen[index] = random_id(bits, choices, law)
                 else:
                     seen[index] = tokens[begin + positions[index]]
             at += 1
@@ -116,7 +116,7 @@ def rewrite_runs(
                 if fate < masked:
                     seen[index] = mask
                 elif fate < replaced:
-                    seen[index] = _random_id(bits, choices, law)
+                    seen[index] = random_id(bits, choices, law)
                 else:
                     seen[index] = tokens[begin + position]
             at += 1

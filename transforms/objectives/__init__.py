@@ -24,6 +24,7 @@ from transforms.objectives.ernie2 import (
     ERNIE2_RELEVANCE,
     ERNIE2_REORDERING,
 )
+from transforms.objectives.ernie_gen import ERNIE_GEN
 from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.gpt import GPT
 from transforms.objectives.infoword import INFOWORD
@@ -86,6 +87,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     BART,
     MASS,
     PROPHETNET,
+    ERNIE_GEN,
     ANNOTATED,
 )
 

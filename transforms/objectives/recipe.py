@@ -130,7 +130,8 @@ class Recipe:
         any, it is always the same way.
       store: What else is stored of tokens, so that training may sample the masks of objectives that
         read it: some of words, entities, phrases and sentences, joined by commas.
-      max_seq_length: Longest example in tokens, special tokens included.
+      max_seq_length: Longest example in tokens, special tokens included; with a decoder the longest
+        source.
       copies: Independent corruptions of each example.
       passes: How many times the corpus is segmented and paired (BERT's dupe factor).
       order: How training takes the rows: "shuffled", or "lanes": streams are dealt to lanes, and
@@ -237,10 +238,12 @@ class Recipe:
                 f"{self.name} corrupts its rows, so predict must be none: "
                 f"{type(self.predict).__name__} is for rows that are not corrupted"
             )
-        if self.denoise is not None and (self.corrupt or self.predict or self.pair.relations):
+        if self.denoise is not None and (
+            self.corrupt or self.predict or self.labels or self.pair.relations
+        ):
             raise ValueError(
-                f"{self.name} has an encoder and a decoder, so corrupt and predict must be none, "
-                "and its rows have no pairs"
+                f"{self.name} has an encoder and a decoder, so corrupt, predict and labels must be "
+                "none, and its rows have no pairs"
             )
         for corruption in self.corrupt[1:]:
             if not corruption.select.avoids_taken:

@@ -149,9 +149,11 @@ def sequence_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
         for stored in stored_rows(path):
             source, target, given = wanted_sequences(stored, copy, opened.recipe, opened.vocabulary)
             row = {"input_ids": source, "attention_mask": [1] * len(source), "labels": target}
-            if recipe in {"mass", "prophetnet"}:
+            if recipe in {"mass", "prophetnet", "ernie-gen"}:
                 spans = edits_of(stored["edits"][copy])
-                places = [at - 1 for start, end, _ in spans for at in range(start, end)]
+                places = [at for start, end, _ in spans for at in range(start, end)]
+                # Of the token before in the row, or of the one that was generated before.
+                places = [0, *places] if recipe == "ernie-gen" else [at - 1 for at in places]
                 row |= {"decoder_input_ids": given, "decoder_position_ids": places}
             rows.append(row)
     return rows

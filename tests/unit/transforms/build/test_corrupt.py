@@ -36,6 +36,9 @@ NAMES = (
     "t5",
     "prefix-lm",
     "bart",
+    "mass",
+    "prophetnet",
+    "ernie-gen",
 )
 """Objectives that have among them every selector, every rewriter and every noise."""
 SETTINGS = {

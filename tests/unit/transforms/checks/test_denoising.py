@@ -17,6 +17,7 @@ from transforms.build.examine import examine
 from transforms.checks.arranging import order_oracles
 from transforms.checks.denoising import prefix_oracles, segment_oracles
 from transforms.checks.fragments import place_oracles
+from transforms.checks.generated import noise_oracles, range_oracles
 from transforms.checks.infilling import infilling_oracles
 from transforms.contract.oracle import Oracle
 from transforms.denoise.infilling import TextInfilling
@@ -59,7 +60,7 @@ def two_fragments(row: Row) -> None:
     del row["edit_ids"][0][2 * size :]
 
 
-@pytest.mark.parametrize("name", ["t5", "prefix-lm", "bart", "mass", "prophetnet"])
+@pytest.mark.parametrize("name", ["t5", "prefix-lm", "bart", "mass", "prophetnet", "ernie-gen"])
 def test_nothing_is_found_in_rows_that_are_right(name: str) -> None:
     assert breaches_of(name, len) == set()
 
@@ -76,12 +77,16 @@ def test_nothing_is_found_in_rows_that_are_right(name: str) -> None:
         ("t5", lambda row: row["edits"][0].insert(0, 252), "no token stands for a span"),
         ("t5", lambda row: row["edits"].pop(), "a row has another number of copies"),
         ("t5", sentinel_in_text, "a sentinel stands in the text"),
-        ("prefix-lm", lambda row: row["edits"][0].append(0), "a copy is not a prefix and the rest"),
+        ("prefix-lm", lambda row: row["edits"][0].append(0), "edits are damaged"),
+        ("prefix-lm", lambda row: row["edits"][0].extend([252, 0]), "a copy is not a prefix and"),
         ("bart", order_of_others, "sentence_orders are no permutations of the sentences"),
         ("bart", lambda row: row["edits"][0].insert(0, 252), "something else stands for a span"),
         ("bart", lambda row: row["edits"][0].insert(0, 253), "edits and edit_ids differ"),
         ("mass", two_fragments, "a copy does not have one fragment of the right length"),
         ("mass", lambda row: row["edit_ids"][1].pop(), "edits and edit_ids differ"),
+        ("ernie-gen", lambda row: row["edits"][0].append(0), "edits are damaged"),
+        ("ernie-gen", lambda row: row["edits"][0].extend([252, 0]), "a copy takes away another"),
+        ("ernie-gen", lambda row: row["decoder_seeds"].pop(), "a row has another number of copies"),
         ("prophetnet", two_fragments, "a block does not have one fragment of the right length"),
     ],
 )
@@ -193,6 +198,13 @@ def test_draws_that_follow_another_law_are_found() -> None:
     ends = {"fragments.first": 2375, "fragments.last": 2375}
     assert failing(place_oracles({**places, **ends}, 0.2, 0.2)) == []
     assert failing(place_oracles({**places, **ends, "fragments.first": 2000}, 0.2, 0.2))
+    assert (
+        failing(noise_oracles({"denoise.given": 10**5, "denoise.replaced": 5000}, 0.05, 99)) == []
+    )
+    assert failing(noise_oracles({"denoise.given": 10**5, "denoise.replaced": 6000}, 0.05, 99))
+    copies = {"fragments.copies": 10000, "fragments.short_copies": 4000}
+    assert failing(range_oracles(copies, 0.4)) == []
+    assert failing(range_oracles({**copies, "fragments.short_copies": 5000}, 0.4))
 
 
 def test_infilling_by_another_law_is_found() -> None:

@@ -1,0 +1,208 @@
+"""Fragments that are gone from the source, and are generated one after the other."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from schemas.records import Array, Int64
+from schemas.vocabulary import Vocabulary
+from transforms.arrays.edits import Edits
+from transforms.arrays.ragged import Ragged, read_only
+from transforms.arrays.randomness import threshold
+from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, shifted, sources
+from transforms.checks.generated import (
+    examine_generated,
+    examine_scattered,
+    noise_oracles,
+    range_oracles,
+)
+from transforms.contract.axes import Copies
+from transforms.contract.denoising import GENERATED, NoiseBatch
+from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.part import Part
+from transforms.contract.rules import RowLayout, RowRules
+from transforms.contract.stored import StoredBatch
+from transforms.corruption.random_ids import EvenIds
+from transforms.denoise.noise import OTHER_KEYS, OneNoise, check_rate
+from transforms.kernels.edit_codes import NOTHING
+
+_MOST = 1 << 16
+"""Rows are shorter."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScatteredFragments(OneNoise):
+    """Fragments of a copy are all short or all long; nothing stands in their place.
+
+    Lengths are drawn until they use up the budget exactly; then every way to place the fragments is
+    as likely.
+
+    Attributes:
+      rate: Part of the text that is taken away, rounded.
+      short_share: Probability of a copy to have short fragments.
+      short: Longest of the short fragments in tokens; the shortest has one.
+      long: Longest of the long ones; the shortest are as long as the longest short ones.
+
+    Randomness: 32 bits a copy, and 32 for the seed of the decoder's noise; 32 for the length of a
+      fragment, and 32 for its place.
+    Source: Xiao et al. 2020, ERNIE-GEN, 3.4 (0.25, 0.4, {1..4}, {4..32}); no sampler was published.
+    Differs: the paper does not say how fragments are placed, and what becomes of the budget's rest.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = (GENERATED,)
+    seeds: ClassVar[bool] = True
+
+    rate: float = 0.25
+    short_share: float = 0.4
+    short: int = 4
+    long: int = 32
+
+    def __post_init__(self) -> None:
+        check_rate("short_share", self.short_share)
+        if not 0 < self.rate < 1:
+            raise ValueError(f"rate must be above 0 and below 1, got {self.rate}")
+        if not 1 <= self.short <= self.long < _MOST:
+            raise ValueError(
+                f"short must be in [1, long] and long below {_MOST}, got {self.short} and "
+                f"{self.long}"
+            )
+
+    def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
+        from transforms.kernels.span_noise import draw_scattered
+
+        row_offsets, edges = batch.examples.offsets, batch.layout.edges
+        budgets = _budgets(self.rate)
+        texts = np.diff(row_offsets) - sum(edges)
+        room = int(budgets[texts].sum()) * len(copies)
+        starts, ends = np.empty(room, np.uint16), np.empty(room, np.uint16)
+        offsets = np.zeros(len(edits) + 1, np.int64)
+        laws = threshold(self.short_share), 1, self.short, self.short, self.long
+        rows = row_offsets, batch.rows
+        draw_scattered(rows, edges, budgets, laws, copies.keys, offsets, (starts, ends))
+        last = offsets[-1]
+        return dataclasses.replace(
+            edits,
+            offsets=offsets,
+            starts=starts[:last],
+            ends=ends[:last],
+            fills=np.full(last, NOTHING, np.uint8),
+            seeds=self._seeds(batch.rows, copies),
+        )
+
+    @staticmethod
+    def _seeds(rows: Int64, copies: Copies) -> Array:
+        """Returns uint32[L] of seeds for what is drawn where a row is read."""
+        from transforms.kernels.span_noise import draw_seeds
+
+        found = np.empty(len(rows) * len(copies), np.uint32)
+        draw_seeds(rows, copies.keys * OTHER_KEYS, found)
+        return found
+
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        return examine_scattered(batch, rules.layout, _budgets(self.rate), self.short, self.long)
+
+    def oracles(
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return range_oracles(totals, self.short_share)
+
+
+@functools.lru_cache(maxsize=8)
+def _budgets(rate: float) -> Int64:
+    """Returns int64[65536]: tokens to take away of texts of 0, 1, 2 ... tokens."""
+    lengths = np.arange(_MOST)
+    tokens = np.rint(lengths * rate).astype(np.int64)
+    return np.minimum(np.maximum(tokens, 1), np.maximum(lengths - 1, 0))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratedFragments(Part):
+    """The fragments, stitched together, and the end of the row; the decoder is given some noise.
+
+    The decoder is given the first token of a row, and then the target; each token at its own
+    position in the row, and the last one at that of the end of the row.
+
+    Example, the row [CLS] a b c d [SEP] and the fragments a and c: source [CLS] b d [SEP], target
+    a c [SEP], decoder input [CLS] a c at the positions 0 1 3, target positions 1 3 5.
+
+    Attributes:
+      noise_rate: Probability of a token that the decoder is given, but the first one, to be another
+        one, each as likely. The target stays.
+
+    Randomness: 64 bits a token of the decoder's input, of a seed that is stored.
+    Source: Xiao et al. 2020, ERNIE-GEN, 3.2 and 3.4; PaddlePaddle/ERNIE, branch repro,
+      ernie-gen/reader/seq2seq_reader.py:207-260, 333-397.
+    Differs: the paper does not say which positions tokens have.
+    """
+
+    kind: ClassVar[str] = GENERATED
+    start: ClassVar[str] = "cls"
+    marked: ClassVar[bool] = False
+    sentinels: ClassVar[bool] = False
+    own_positions: ClassVar[bool] = True
+    required_roles: ClassVar[tuple[str, ...]] = ("cls", "sep")
+
+    noise_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_rate("noise_rate", self.noise_rate)
+
+    @property
+    def end(self) -> tuple[str, ...]:
+        return ()
+
+    def tokens(self, vocabulary: Vocabulary) -> Array:
+        return np.empty(0, vocabulary.id_type)
+
+    def lengths(self, rows: Int64, edits: Edits) -> Int64:
+        source, taken, _ = measured(rows, edits).T
+        return np.stack([source, taken + 1], axis=1)
+
+    def sequences(
+        self, rows: CleanRows, edits: Edits, layout: RowLayout, vocabulary: Vocabulary
+    ) -> Sequences:
+        kind = rows.ids.dtype
+        none, end = np.empty(0, kind), np.array([vocabulary.sep], kind)
+        target = removed(rows, edits, none, end)
+        lasts = np.repeat(rows.lengths - 1, len(edits) // max(len(rows), 1))
+        places = _with_ends(edits.taken, lasts, target.offsets)
+        return Sequences(
+            source=sources(rows, edits, none, none),
+            target=target,
+            decoder_input=self._given(target, edits, vocabulary),
+            positions=shifted(places, 0),
+            target_positions=places.values,
+        )
+
+    def _given(self, target: Ragged, edits: Edits, vocabulary: Vocabulary) -> Array:
+        """Returns what the decoder is given: the token before, or a random one."""
+        from transforms.kernels.span_noise import replace_inputs
+
+        assert edits.seeds is not None
+        given = shifted(target, vocabulary.roles[self.start])
+        lists = read_only(target.offsets), read_only(edits.seeds)
+        choices = read_only(EvenIds().allowed(vocabulary), given.dtype)
+        replace_inputs(*lists, threshold(self.noise_rate), choices, given)
+        return given
+
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        made = self.sequences(batch.clean, batch.edits, rules.layout, vocabulary)
+        return examine_generated(batch, made, vocabulary.roles[self.start])
+
+    def oracles(
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return noise_oracles(totals, self.noise_rate, len(EvenIds().allowed(vocabulary)))
+
+
+def _with_ends(lists: Ragged, lasts: Int64, offsets: Int64) -> Ragged:
+    """Returns lists with one value more each, at the end."""
+    found = np.empty(offsets[-1], np.uint16)
+    inner = np.ones(len(found), np.bool_)
+    inner[offsets[1:] - 1] = False
+    found[inner] = lists.values
+    found[offsets[1:] - 1] = lasts
+    return Ragged(found, offsets)
