@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from schemas.checked_json import DamagedError
-from schemas.columns import EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
-from schemas.records import Int64
+from schemas.columns import DECODER_SEEDS, EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
+from schemas.records import Array, Int64
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
 from transforms.arrays.edits import Edits, count_encoded, read_lists
 from transforms.arrays.ragged import Ragged
@@ -26,6 +26,7 @@ class MappedEdits:
       ids: That they put in; None if none are stored.
       orders: Of sentences; None if they stay where they are.
       rotations: Of sources, a list for each row; None if none is rotated.
+      seeds: Of what is drawn where a row is read, a list for each row; None if nothing is.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class MappedEdits:
     ids: MappedLists | None
     orders: MappedLists | None
     rotations: MappedLists | None
+    seeds: MappedLists | None
 
     @staticmethod
     def of(
@@ -49,6 +51,7 @@ class MappedEdits:
             ids=mapped.nested_lists(edit_ids(id_type).name, id_type) if rules.ids else None,
             orders=mapped.nested_lists(SENTENCE_ORDERS.name, "uint8") if rules.orders else None,
             rotations=mapped.lists(ROTATIONS.name, "uint16") if rules.rotations else None,
+            seeds=mapped.lists(DECODER_SEEDS.name, "uint32") if rules.seeds else None,
         )
 
     def take(self, batch: Int64, row: Int64, copy: int, lengths: Int64) -> Edits:
@@ -76,9 +79,14 @@ class MappedEdits:
         return dataclasses.replace(
             read_lists(codes, ids, lengths),
             orders=None if self.orders is None else self.orders.take(batch, lists),
-            rotations=None if self.rotations is None else self._rotations(batch, row, copy),
+            rotations=self._values(self.rotations, batch, row, copy),
+            seeds=self._values(self.seeds, batch, row, copy),
         )
 
-    def _rotations(self, batch: Int64, row: Int64, copy: int) -> Int64:
-        assert self.rotations is not None
-        return self.rotations.take(batch, row).values.reshape(-1, self.copies)[:, copy]
+    def _values(
+        self, column: MappedLists | None, batch: Int64, row: Int64, copy: int
+    ) -> Array | None:
+        """Returns [R]: the value of a copy of each row; None without the column."""
+        if column is None:
+            return None
+        return column.take(batch, row).values.reshape(-1, self.copies)[:, copy]

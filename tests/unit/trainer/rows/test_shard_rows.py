@@ -163,6 +163,9 @@ def edits_in(shards: MappedShards, recipe: Recipe, row: Int64) -> Row:
     if rules.rotations:
         turned = [each.rotations for each in copies]
         found["rotations"] = [int(each[0]) for each in turned if each is not None]
+    if rules.seeds:
+        seeds = [each.seeds for each in copies]
+        found["decoder_seeds"] = [int(each[0]) for each in seeds if each is not None]
     return found
 
 
