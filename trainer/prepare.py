@@ -26,7 +26,7 @@ from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
 from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import Processes
-from trainer.rows.next_token_rows import given_tokens
+from trainer.rows.row_source import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch

@@ -1,6 +1,7 @@
 """What only a GPU can show: the kernel for packed attention, and compiled steps in bfloat16."""
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -24,13 +25,13 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.attention import packed_attention, rectangular_attention
 from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
-from trainer.models.sight import dense_sight, flex_sight
+from trainer.models.sight import Rule, by_distance, by_rank, dense_sight, flex_sight
 from trainer.optim import adamw, parameter_groups
 from trainer.rows.layouts import Batch
 from trainer.rows.modes import mode_ranges
 from trainer.seeding import seed_torch
 from trainer.tasks.losses import mean_losses
-from transforms.contract.modes import Mode
+from transforms.contract.modes import FAR, Mode
 from transforms.objectives import OBJECTIVES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -80,30 +81,58 @@ def test_the_kernel_is_the_rectangular_attention(lengths: list[int], *, causal: 
         assert float((ours - theirs).norm() / theirs.norm()) < 2**-6
 
 
-def attend_in(mode: Mode, *, kernel: bool) -> tuple[Tensor, ...]:
-    """Returns the output and the gradients of query, key and value in a mode, all float32."""
+ROWS = [(100, 60), (1, 0), (130, 3), (2, 90), (64, 62)]
+"""Two parts of rows, of 512 tokens in all."""
+
+
+def in_mode(mode: Mode) -> Rule:
+    pieces = torch.tensor([piece for row in ROWS for piece in (0, 1) for _ in range(row[piece])])
+    return by_distance(pieces.cuda(), torch.from_numpy(mode_ranges(mode)).cuda())
+
+
+def in_flows() -> Rule:
+    """The second part is a target and its queries, which are as many, or one more."""
+    halves = [(first, second // 2, second - second // 2) for first, second in ROWS]
+    ranks = [
+        rank
+        for first, target, queries in halves
+        for rank in [*[0] * first, *range(1, target + 1), *[FAR] * queries]
+    ]
+    horizons = [
+        horizon
+        for first, target, queries in halves
+        for horizon in [*[1] * first, *range(2, target + 2), *range(2, queries + 2)]
+    ]
+    return by_rank(torch.tensor(ranks).cuda(), torch.tensor(horizons).cuda())
+
+
+def attend_by(rule: Rule, *, kernel: bool) -> tuple[Tensor, ...]:
+    """Returns the output and the gradients of query, key and value by a rule, all float32."""
     seed_torch(1, "gpu-attention")
-    lengths = [(100, 60), (1, 0), (130, 3), (2, 90), (64, 62)]
-    pieces = torch.tensor([piece for row in lengths for piece in (0, 1) for _ in range(row[piece])])
-    borders = torch.tensor([0, *map(sum, lengths), 0]).cumsum(0).to(torch.int32)
-    given = pieces.cuda(), torch.from_numpy(mode_ranges(mode)).cuda(), borders.cuda()
+    borders = torch.tensor([0, *map(sum, ROWS), 0]).cumsum(0).to(torch.int32).cuda()
     inputs = [
-        torch.randn(1, 4, len(pieces), 64, device="cuda").bfloat16().requires_grad_()
+        torch.randn(1, 4, rule.size, 64, device="cuda").bfloat16().requires_grad_()
         for _ in range(3)
     ]
     if kernel:
-        output = flex_sight(*given).attend(*inputs, None)
+        output = flex_sight(rule, borders).attend(*inputs, None)
     else:
-        dense = dense_sight(*given, 160)
+        dense = dense_sight(rule, borders, 160)
         output = dense.attend(*(each.float() for each in inputs), None)
     weights = torch.linspace(-1, 1, output.numel(), device="cuda").reshape(output.shape)
     gradients = torch.autograd.grad((output.float() * weights).sum(), inputs)
     return output.detach().float(), *(gradient.float() for gradient in gradients)
 
 
-@pytest.mark.parametrize("mode", OBJECTIVES["unilm"].modes, ids=lambda mode: mode.name)
-def test_blocks_of_flex_attention_are_the_dense_masks(mode: Mode) -> None:
-    found, expected = (attend_in(mode, kernel=each) for each in (True, False))
+RULES: Mapping[str, Callable[[], Rule]] = {
+    **{mode.name: functools.partial(in_mode, mode) for mode in OBJECTIVES["unilm"].modes},
+    "flows": in_flows,
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_blocks_of_flex_attention_are_the_dense_masks(name: str) -> None:
+    found, expected = (attend_by(RULES[name](), kernel=each) for each in (True, False))
     for ours, theirs in zip(found, expected, strict=True):
         assert bool(ours.isfinite().all())
         # As above.

@@ -17,6 +17,7 @@ from transforms.contract.axes import (
     BIDIRECTIONAL,
     CAUSAL,
     ENCODER_DECODER,
+    MULTI_FLOW,
     STRUCTURED,
     TWO_STREAM,
 )
@@ -30,6 +31,7 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     TWO_STREAM: ("lanes",),
     STRUCTURED: LAYOUTS,
     ENCODER_DECODER: ("pairs",),
+    MULTI_FLOW: ("packed",),
 }
 """Layouts of batches, by the attention of the recipe."""
 _WHAT = {"pairs": "source and target"}
@@ -42,8 +44,8 @@ class RowBounds:
 
     Attributes:
       lengths: int32[R]; the tokens that a model is given of it.
-      targets: int[R]; tokens to predict, of the first corruption.
-      more: The same of the other corruptions, by name.
+      targets: int[R]; tokens to predict, of the first corruption or flow.
+      more: The same of the others, by name.
       aligned: int32[R]; tokens that are aligned with entities; None if the rows are not.
       sequences: int[R]; sequences that it makes; None if every row is one.
     """
@@ -71,12 +73,11 @@ class RowBounds:
 
 def row_bounds(shards: MappedShards, corpus: Corpus, source: Source) -> RowBounds:
     """Returns the bounds of all rows of a split."""
-    names = [corruption.targets.name for corruption in corpus.recipe.corrupt]
     targets, *others = source.most_targets()
     return RowBounds(
         source.lengths,
         targets,
-        dict(zip(names[1:], others, strict=True)),
+        dict(zip(source.target_names[1:], others, strict=True)),
         shards.marked(ENTITY_IDS) if ENTITY_IDS in corpus.recipe.annotations else None,
         source.sequences,
     )

@@ -273,7 +273,7 @@ class ArrowBatches(IterableDataset[Batch]):
     ) -> EpochPlan | LanePlan | PairPlan:
         if self.lanes is not None:
             return self._dealt(self.lanes, rng)
-        if self.corpus.recipe.denoise is not None:
+        if isinstance(self.layout, Pairs):
             return self._paired(epoch, rng)
         return self._packed(rng)
 

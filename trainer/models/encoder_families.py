@@ -13,11 +13,12 @@ from trainer.models.encoder import Encoder
 from trainer.models.entity_embeddings import WIDTH, read_embeddings
 from trainer.models.family import BidirectionalFamily, made, model_errors
 from trainer.models.token_types import add_token_types
+from trainer.rows.row_source import given_tokens
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import BIDIRECTIONAL, STRUCTURED
+from transforms.contract.axes import BIDIRECTIONAL, MULTI_FLOW, STRUCTURED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class EncoderFamily(Architecture, BidirectionalFamily):
     """
 
     subfolder: ClassVar[str] = ""
-    attention = BIDIRECTIONAL, STRUCTURED
+    attention = BIDIRECTIONAL, STRUCTURED, MULTI_FLOW
 
     masked_lm: str
     pairs: str | None
@@ -71,7 +72,7 @@ class EncoderFamily(Architecture, BidirectionalFamily):
             hf,
             backbone=self.backbone,
             heads={task.name: task.head(self, config) for task in tasks},
-            longest=longest,
+            longest=max(given_tokens(recipe, longest) for recipe in recipes),
             first_position=self.first_position(config),
             files={ENTITIES: entities_text(entities)} if entities else {},
         )

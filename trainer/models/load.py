@@ -19,6 +19,7 @@ from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
 from trainer.models.xlnet_family import XLNetFamily
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import ENCODER_DECODER
 from transforms.objectives.settings import nearest
 
 FAMILIES: Mapping[str, Family] = {
@@ -152,7 +153,7 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"type {' or '.join(offer)} on them"
         )
     # A source has so many tokens at most.
-    given = longest if recipe.denoise is None else recipe.max_seq_length
+    given = recipe.max_seq_length if recipe.attention == ENCODER_DECODER else longest
     # The last token of a row is predicted, but not seen, if every token is predicted.
     needed = given - (recipe.predict is not None) + family.first_position(config)
     positions = family.positions(config)
@@ -174,11 +175,13 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"which the rows of {corpus.folder} have; train bert on them, or build a recipe "
             "without pairs"
         )
-    # A model with weights is given those that it lacks.
-    if segments is not None and segments < recipe.token_types and not os.path.isdir(name):
+    # A model with weights is given those of modes that it lacks.
+    added = recipe.modes and os.path.isdir(name)
+    if segments is not None and segments < recipe.token_types and not added:
+        what = "modes of attention" if recipe.modes else "sources and targets"
         raise UsageError(
-            f"--model {name} has type_vocab_size {segments}, the modes of attention of "
-            f"{corpus.folder} ({recipe.name}) need {recipe.token_types}; set it to as many"
+            f"--model {name} has type_vocab_size {segments}, the {what} of {corpus.folder} "
+            f"({recipe.name}) need {recipe.token_types}; set it to as many"
         )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
+from trainer.rows.flows import flow_arrays
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.modes import mode_arrays
 from transforms.arrays.ragged import copy_ranges, positions_in_row, read_only, row_numbers
@@ -60,6 +61,11 @@ class BatchLayout:
       pieces: int64, as the token types; the segment of each token, from 0.
       visible_ranges: int64[2, 2, 2]; least and greatest distance from a token of the first segment
         named to those tokens of the second that it sees, negative before it.
+
+    Where a row is a source, a target and queries, see `trainer.rows.flow_rows`:
+      position_ids: int64[1, T]; their own.
+      ranks, horizons: int64[1, T]; a token sees itself, and those of its sequence whose rank is
+        below its horizon.
 
     Attributes:
       rows: Maximum rows.
@@ -171,11 +177,14 @@ class Packed(BatchLayout):
     def _arrays(self, masked: MaskedRows) -> dict[str, Array]:
         borders = sequence_borders(masked.borders, self.tokens, self.longest, self.sequences)
 
-        types, mode = masked.rows.token_types, masked.mode
+        def laid_out(values: Array) -> Int64:
+            return filled(values, self.tokens, 0)[None]
+
         return {
-            **mode_arrays(types, mode, lambda values: filled(values, self.tokens, 0)[None]),
+            **mode_arrays(masked.rows.token_types, masked.mode, laid_out),
             "input_ids": filled(masked.seen, self.tokens, self.pad)[None],
             "position_ids": _positions(borders)[None],
+            **flow_arrays(masked.flows, laid_out),
             "cu_seqlens": borders.astype(np.int32),
             "target_positions": filled(masked.targets, self.targets, 0),
             "labels": filled(masked.labels, self.targets, IGNORED),

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
+from trainer.rows.flows import Flows
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
 from transforms.arrays.ragged import Ragged, read_only
 from transforms.arrays.randomness import rng_for
@@ -47,6 +48,7 @@ class MaskedRows:
         are the rows.
       order: The factorization order, if they have one.
       mode: The mode of attention that they are seen in; None if there is but one way.
+      flows: Where their tokens stand and what they see, if they hold a target and queries.
     """
 
     rows: Rows
@@ -58,6 +60,7 @@ class MaskedRows:
     sequences: Int64 | None = None
     order: Order | None = None
     mode: Mode | None = None
+    flows: Flows | None = None
 
     @property
     def borders(self) -> Int64:
@@ -94,6 +97,11 @@ class RowSource:
     def lengths(self) -> Array:
         """int32[R]; how many tokens of each row a model is given."""
         return self.shards.lengths
+
+    @property
+    def target_names(self) -> Sequence[str]:
+        """What is predicted of each row, as `most_targets` counts it."""
+        return [corruption.targets.name for corruption in self.recipe.corrupt]
 
     @property
     def sequences(self) -> Array | None:

@@ -10,7 +10,6 @@ from trainer.rows.masked_rows import MaskedRows, RowSource
 from trainer.rows.shard_rows import Rows
 from transforms.arrays.ragged import Ragged, take_ranges
 from transforms.labels.next_tokens import NextTokens
-from transforms.objectives.recipe import Recipe
 
 _SAMPLED = 4096
 """Rows whose documents are measured."""
@@ -75,11 +74,6 @@ class NextTokenRows(RowSource):
         if self.predict.keep_apart:
             return self.shards.marks(rows, DOCUMENTS, stored.tokens)
         return np.zeros(len(stored.tokens.values), np.uint8)
-
-
-def given_tokens(recipe: Recipe, length: int) -> int:
-    """Returns how many tokens a model is given of a row of so many."""
-    return length - (recipe.predict is not None)
 
 
 # Rows [a b | c d] [e | f] with document starts at c and f: tokens a b c e, sequences 0 2 3 4.

@@ -13,7 +13,7 @@ from trainer.rows.shard_rows import MappedShards
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged, positions_in_row
 from transforms.arrays.randomness import rng_for
-from transforms.arrays.sequences import CleanRows
+from transforms.arrays.sequences import CleanRows, Sequences
 from transforms.build.corrupt import draw_edits, noise_draws
 from transforms.contract.axes import Copies
 from transforms.denoise.denoise import Denoise
@@ -56,6 +56,11 @@ class PairSource:
         return sources + targets
 
     @property
+    def target_names(self) -> tuple[str, ...]:
+        """Nothing: there is one kind of targets, without a name."""
+        return ()
+
+    @property
     def sequences(self) -> None:
         """None: rows are pairs, and no model is given several in one sequence."""
 
@@ -83,13 +88,8 @@ class PairSource:
 
     def draw(self, rows: Int64, epoch: int, batch: int) -> PairRows:
         """Returns rows, ready for a batch: a pure function of the arguments and the seed."""
-        tokens, marks = self.shards.rows(rows).tokens, None
-        if SENTENCES in self.recipe.annotations:
-            marks = self.shards.marks(rows, SENTENCES, tokens) > 0
-        clean = CleanRows(tokens.values, tokens.offsets, marks)
-        edits = self._edits(rows, tokens.lengths, epoch)
-        target, layout = self.denoise.target, self.recipe.rules.layout
-        made = target.sequences(clean, edits, layout, self.vocabulary)
+        _, edits, made = self.sequences_of(rows, epoch)
+        target = self.denoise.target
         places = positions_in_row(edits.lengths) if target.own_positions else None
         if places is not None and len(places) < len(made.target.values):
             # Targets are more than spans.
@@ -103,6 +103,17 @@ class PairSource:
             target_places=places,
             hidden=hidden,
         )
+
+    def sequences_of(self, rows: Int64, epoch: int) -> tuple[CleanRows, Edits, Sequences]:
+        """Returns rows as they are stored, their edits in an epoch, and what these make of them."""
+        tokens, marks = self.shards.rows(rows).tokens, None
+        if SENTENCES in self.recipe.annotations:
+            marks = self.shards.marks(rows, SENTENCES, tokens) > 0
+        clean = CleanRows(tokens.values, tokens.offsets, marks)
+        edits = self._edits(rows, tokens.lengths, epoch)
+        layout = self.recipe.rules.layout
+        made = self.denoise.target.sequences(clean, edits, layout, self.vocabulary)
+        return clean, edits, made
 
     def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
         """Returns the edits of rows of these lengths in an epoch."""

@@ -1,13 +1,16 @@
 """Chooses what makes a model's rows of those of a build."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from schemas.records import Array, Int64
+from trainer.rows.flow_rows import FlowRows, flow_tokens
 from trainer.rows.masked_rows import FreshMasks, StoredMasks
 from trainer.rows.next_token_rows import NextTokenRows
 from trainer.rows.pair_source import FreshPairs, StoredPairs
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
+from transforms.objectives.recipe import Recipe
 
 
 class Source(Protocol):
@@ -17,6 +20,8 @@ class Source(Protocol):
     def lengths(self) -> Array: ...
     @property
     def sequences(self) -> Array | None: ...
+    @property
+    def target_names(self) -> Sequence[str]: ...
 
     def draw(self, rows: Int64, epoch: int, batch: int) -> Any: ...
     def context(self) -> float: ...
@@ -37,9 +42,17 @@ def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) 
     recipe, fields = corpus.recipe, (shards, corpus.recipe, seed, corpus.vocabulary)
     cycle = copies == "cycle" and corpus.built is None
     if recipe.denoise is not None:
-        return StoredPairs(*fields) if cycle else FreshPairs(*fields)
+        pairs = StoredPairs(*fields) if cycle else FreshPairs(*fields)
+        return FlowRows(pairs) if recipe.denoise.target.flows else pairs
     if recipe.predict is not None:
         return NextTokenRows(*fields)
     if cycle and recipe.stored:
         return StoredMasks(*fields)
     return FreshMasks(*fields)
+
+
+def given_tokens(recipe: Recipe, length: int) -> int:
+    """Returns how many tokens a model is given of a row of so many, at most."""
+    if recipe.denoise is not None and recipe.denoise.target.flows:
+        return flow_tokens(recipe, length)
+    return length - (recipe.predict is not None)

@@ -11,24 +11,26 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head, LabelHead, Task
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskedTask(Task):
-    """Masked tokens of one corruption.
+    """Masked tokens of one corruption, or the tokens that one flow generates.
 
-    Every batch holds those of the first corruption, as `target_positions` and `labels`. Another
-    corruption adds `NAME_positions` and `NAME_labels`, int64[M], or int64[B, L] `NAME_labels` to a
-    padded batch.
+    Every batch holds those of the first one, as `target_positions` and `labels`. Another adds
+    `NAME_positions` and `NAME_labels`, int64[M], or int64[B, L] `NAME_labels` to a padded batch.
 
     Attributes:
       corruption: Its name, and that of the task.
-      first: Whether it is the recipe's first corruption.
+      first: Whether it is the recipe's first one.
+      weight: Factor of its loss.
     """
 
     corruption: str
     first: bool = True
+    weight: float = 1.0
 
     @property
     def name(self) -> str:
@@ -57,15 +59,20 @@ class MaskedTask(Task):
         return {self.keys[1]: layout.grid(cells, masked.rows.tokens.values[at], IGNORED)}
 
     def head(self, architecture: Architecture, config: Any) -> Head:
-        return _VocabularyHead(architecture, *self.keys)
+        return _VocabularyHead(architecture, *self.keys, self.weight)
 
 
 class _VocabularyHead(LabelHead):
     """The vocabulary head of the model itself, computed at the targets alone."""
 
-    def __init__(self, architecture: Architecture, positions: str, labels: str) -> None:
+    def __init__(
+        self, architecture: Architecture, positions: str, labels: str, weight: float
+    ) -> None:
         super().__init__(labels)
-        self._head, self._positions = architecture.head, positions
+        self._head, self._positions, self._weight = architecture.head, positions, weight
+
+    def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+        return super().forward(hf, hidden, batch)._replace(weight=self._weight)
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         return self._head(hf)(gather_rows(hidden, batch[self._positions]))

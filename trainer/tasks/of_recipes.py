@@ -38,6 +38,11 @@ def _permuted(corruption: Corruption, _recipe: Recipe, _first: bool) -> Sequence
     return (PermutedTask(corruption.targets.name),)
 
 
+def _generated(flows: Mapping[str, float]) -> Sequence[Task]:
+    tasks = [MaskedTask(name, number == 0, flows[name]) for number, name in enumerate(flows)]
+    return tasks or [TargetTask()]
+
+
 TASKS: Mapping[str, Callable[[Corruption, Recipe, bool], Sequence[Task]]] = {
     "masked": _masked,
     "masked_spans": _spans,
@@ -57,7 +62,7 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
       UsageError: if there is none, or the trainer has no loss for something in them.
     """
     found: list[Task] = [] if recipe.predict is None else [NextTokenTask()]
-    found += [] if recipe.denoise is None else [TargetTask()]
+    found += [] if recipe.denoise is None else _generated(recipe.denoise.target.flows)
     for number, corruption in enumerate(recipe.corrupt):
         make = TASKS.get(corruption.targets.task)
         if make is None:

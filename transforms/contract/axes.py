@@ -85,16 +85,18 @@ class Predict(Protocol):
         ...
 
 
-BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER = ATTENTIONS = (
+BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW = ATTENTIONS = (
     "bidirectional",
     "causal",
     "two_stream",
     "structured",
     "encoder_decoder",
+    "multi_flow",
 )
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
 no place in it; those that a mode lets it see, see `transforms.contract.modes`; all of a source, and
-those before of a target."""
+those before of a target; the same, where a target is predicted from queries beside it, see
+`transforms.contract.denoising.FLOWS`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,8 @@ recipe; `Writes.sequences` is the only place that computes them.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from schemas.records import Array, Examples, Int64
@@ -25,6 +27,13 @@ REMOVED, CONTINUED, CLEAN, FRAGMENTS, GENERATED = KINDS = (
 )
 """What a decoder writes: the spans that are taken away, each with a sentinel; the end of the row;
 the whole row; spans whose places the source shows; spans that are gone, and the end of the row."""
+
+
+WORD_FLOW, SPAN_FLOW = FLOWS = ("word_flow", "span_flow")
+"""How one model generates a target beside its source: for each target token there is a query, which
+sees the source, the target tokens before its own, and itself; or no token of its own span."""
+NO_FLOWS: Mapping[str, float] = MappingProxyType({})
+"""An encoder has the source, and a decoder generates the target."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,6 +104,10 @@ class Noise(Protocol):
         """Returns how many tokens a row may have, such that a source has at most so many."""
         ...
 
+    def most_taken(self, text: int) -> int:
+        """Returns how many tokens are taken away, at most, of a text of so many."""
+        ...
+
     def spans(self, tokens: int) -> int:
         """Returns how many spans a row of so many tokens can have that a token stands for."""
         ...
@@ -111,6 +124,8 @@ class Writes(Protocol):
       sentinels: It is a sentinel, and every span has one of its own.
       own_positions: The decoder's positions are those of the row, not 0, 1, 2 ...
       hides_masks: The decoder does not attend to the masks of a source.
+      flows: Those of `FLOWS` in which one model generates the target, each with the weight of its
+        loss, or `NO_FLOWS`.
     """
 
     kind: ClassVar[str]
@@ -119,6 +134,8 @@ class Writes(Protocol):
     sentinels: ClassVar[bool]
     own_positions: ClassVar[bool]
 
+    @property
+    def flows(self) -> Mapping[str, float]: ...
     @property
     def end(self) -> tuple[str, ...]: ...
     @property

@@ -1,6 +1,7 @@
 """The target that is the clean row."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from transforms.arrays.sequences import (
     sources,
 )
 from transforms.checks.filled import examine_filled
-from transforms.contract.denoising import CLEAN
+from transforms.contract.denoising import CLEAN, NO_FLOWS
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
@@ -42,6 +43,7 @@ class CleanRow(Part):
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = False
     hides_masks: ClassVar[bool] = False
+    flows: ClassVar[Mapping[str, float]] = NO_FLOWS
     required_roles: ClassVar[tuple[str, ...]] = ("mask", "sep")
 
     @property

@@ -67,6 +67,10 @@ class Denoise:
         room -= len(self.target.end)
         return min((each.most_tokens(room) for each in self.active), default=room)
 
+    def most_taken(self, text: int) -> int:
+        """Returns how many tokens are taken away, at most, of a text of so many."""
+        return max(each.most_taken(text) for each in self.active)
+
     def columns(self, id_type: str) -> tuple[Column, ...]:
         """Returns what is stored of edits, for ids of "uint16" or "uint32"."""
         found = [columns.EDITS]

@@ -1,6 +1,7 @@
 """The target that is the fragments of a row, each token at its own position."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, sources
 from transforms.checks.fragments import examine_fragments
-from transforms.contract.denoising import FRAGMENTS
+from transforms.contract.denoising import FRAGMENTS, NO_FLOWS
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
@@ -36,6 +37,7 @@ class Fragment(Part):
     marked: ClassVar[bool] = False
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
+    flows: ClassVar[Mapping[str, float]] = NO_FLOWS
 
     hides_masks: bool = False
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from schemas.columns import WORDS
 from schemas.edits import NOTHING
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
@@ -21,7 +22,7 @@ from transforms.checks.generated import (
     range_oracles,
 )
 from transforms.contract.axes import Copies
-from transforms.contract.denoising import GENERATED, NoiseBatch
+from transforms.contract.denoising import GENERATED, SPAN_FLOW, WORD_FLOW, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
@@ -69,6 +70,9 @@ class ScatteredFragments(OneNoise):
                 f"short must be in [1, long] and long below {_MOST}, got {self.short} and "
                 f"{self.long}"
             )
+
+    def most_taken(self, text: int) -> int:
+        return int(_budgets(self.rate)[text])
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.scattered import draw_scattered
@@ -131,6 +135,8 @@ class GeneratedFragments(Part):
     Attributes:
       noise_rate: Probability of a token that the decoder is given, but the first one, to be another
         one, each as likely. The target stays.
+      word_weight: Weight of the loss of the word flow; the span flow has the rest up to 1. A flow
+        of weight 0 is not computed.
 
     Randomness: 64 bits a token of the decoder's input, of a seed that is stored.
     Source: Xiao et al. 2020, ERNIE-GEN, 3.2 and 3.4; PaddlePaddle/ERNIE, branch repro,
@@ -144,12 +150,23 @@ class GeneratedFragments(Part):
     sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
     hides_masks: ClassVar[bool] = False
-    required_roles: ClassVar[tuple[str, ...]] = ("cls", "sep")
+    required_roles: ClassVar[tuple[str, ...]] = ("cls", "mask", "sep")
 
     noise_rate: float = 0.05
+    word_weight: float = 0.5
 
     def __post_init__(self) -> None:
         check_rate("noise_rate", self.noise_rate)
+        check_rate("word_weight", self.word_weight)
+
+    @property
+    def flows(self) -> Mapping[str, float]:
+        weights = {WORD_FLOW: self.word_weight, SPAN_FLOW: 1 - self.word_weight}
+        return {name: weight for name, weight in weights.items() if weight}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({WORDS} if SPAN_FLOW in self.flows else ())
 
     @property
     def end(self) -> tuple[str, ...]:

@@ -42,6 +42,9 @@ class OneNoise(Part):
     def most_tokens(self, room: int) -> int:
         return room
 
+    def most_taken(self, text: int) -> int:
+        return text
+
     def spans(self, tokens: int) -> int:
         return 0
 

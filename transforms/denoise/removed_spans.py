@@ -1,6 +1,7 @@
 """Targets that are what is taken away from the row."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, shifted, sources
 from transforms.checks.denoising import examine_removed
-from transforms.contract.denoising import CONTINUED, REMOVED
+from transforms.contract.denoising import CONTINUED, NO_FLOWS, REMOVED
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
@@ -34,6 +35,7 @@ class RemovedSpans(Part):
     sentinels: ClassVar[bool] = True
     own_positions: ClassVar[bool] = False
     hides_masks: ClassVar[bool] = False
+    flows: ClassVar[Mapping[str, float]] = NO_FLOWS
     required_roles: ClassVar[tuple[str, ...]] = ("pad", "sep")
 
     @property

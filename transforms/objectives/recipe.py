@@ -13,6 +13,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.contract.axes import (
     BIDIRECTIONAL,
     ENCODER_DECODER,
+    MULTI_FLOW,
     STRUCTURED,
     Pair,
     Predict,
@@ -324,7 +325,7 @@ class Recipe:
     def attention(self) -> str:
         """Which tokens a model may see, see `transforms.contract.axes.ATTENTIONS`."""
         if self.denoise is not None:
-            return ENCODER_DECODER
+            return MULTI_FLOW if self.denoise.target.flows else ENCODER_DECODER
         if self.predict is not None:
             return self.predict.attention
         if self.modes:
@@ -336,7 +337,8 @@ class Recipe:
         """How many types of tokens a model is given of segments."""
         if self.modes:
             return 1 + max(max(mode.types) for mode in self.modes)
-        return self.segments
+        # A target beside its source has a type of its own.
+        return 2 if self.attention == MULTI_FLOW else self.segments
 
     @property
     def segments(self) -> int:

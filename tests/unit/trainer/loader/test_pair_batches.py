@@ -24,7 +24,7 @@ from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from transforms.objectives import OBJECTIVES
 
-NAMES = [name for name in RECIPES if OBJECTIVES[name].denoise is not None]
+NAMES = [name for name in RECIPES if OBJECTIVES[name].attention == "encoder_decoder"]
 EVERY = pytest.mark.parametrize("recipe", NAMES)
 TOKENS = 4096
 Pair = tuple[list[int], list[int], list[int]]

@@ -24,7 +24,15 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.attention import packed_attention
 from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
-from trainer.models.sight import DenseSight, FlexSight, dense_sight, flex_sight, sees, sight_of
+from trainer.models.sight import (
+    DenseSight,
+    FlexSight,
+    Rule,
+    by_distance,
+    dense_sight,
+    flex_sight,
+    sight_of,
+)
 from trainer.rows.layouts import Batch
 from trainer.rows.modes import mode_ranges
 from trainer.seeding import seed_torch
@@ -57,9 +65,13 @@ def ranges_of(name: str) -> Tensor:
     return torch.from_numpy(mode_ranges(MODES[name]))
 
 
+def rule_of(name: str, rows: list[tuple[int, int]]) -> Rule:
+    return by_distance(pieces_of(rows), ranges_of(name))
+
+
 def dense_mask(name: str, rows: list[tuple[int, int]]) -> Tensor:
     """The mask of a whole packed row, bool[T, T], as flex attention asks for it."""
-    blocks = flex_sight(pieces_of(rows), ranges_of(name), borders_of(rows)).blocks
+    blocks = flex_sight(rule_of(name, rows), borders_of(rows)).blocks
     tokens = torch.arange(int(borders_of(rows)[-1]))
     return blocks.mask_mod(tokens * 0, tokens * 0, tokens[:, None], tokens)
 
@@ -79,7 +91,7 @@ def slow_mask(name: str, rows: list[tuple[int, int]]) -> Tensor:
 @NAMES
 def test_masks_are_as_they_are_written_down(name: str) -> None:
     tokens = torch.arange(5)
-    found = sees(tokens[:, None], tokens, pieces_of([(3, 2)]), ranges_of(name))
+    found = rule_of(name, [(3, 2)]).sees(tokens[:, None], tokens)
     assert " ".join("".join(str(int(each)) for each in line) for line in found) == MASKS[name]
 
 
@@ -87,7 +99,7 @@ def test_masks_are_as_they_are_written_down(name: str) -> None:
 @pytest.mark.parametrize(("first", "second"), [(2, 1), (3, 2), (40, 9), (1, 30), (5, 0)])
 def test_as_many_pairs_are_seen_as_the_paper_has(name: str, first: int, second: int) -> None:
     tokens = torch.arange(first + second)
-    found = sees(tokens[:, None], tokens, pieces_of([(first, second)]), ranges_of(name))
+    found = rule_of(name, [(first, second)]).sees(tokens[:, None], tokens)
     assert int(found.sum()) == visible_count(name, first, second)
     if name == "sequence_to_sequence":
         assert not bool(found[:first, first:].any())
@@ -102,7 +114,7 @@ def test_packed_rows_have_the_masks_of_rows_one_by_one(
 ) -> None:
     expected = slow_mask(name, rows)
     assert torch.equal(dense_mask(name, rows), expected)
-    dense = dense_sight(pieces_of(rows), ranges_of(name), borders_of(rows, 2), 16)
+    dense = dense_sight(rule_of(name, rows), borders_of(rows, 2), 16)
     begin = 0
     for mask, (first, second) in zip(dense.mask, rows, strict=True):
         end = begin + first + second
@@ -119,7 +131,7 @@ LONG = [(100, 60), (1, 0), (130, 3), (2, 90), (64, 6)]
 def test_blocks_that_are_computed_have_all_that_is_seen(name: str) -> None:
     expected = slow_mask(name, LONG)
     size = len(expected)
-    blocks = flex_sight(pieces_of(LONG), ranges_of(name), borders_of(LONG)).blocks
+    blocks = flex_sight(rule_of(name, LONG), borders_of(LONG)).blocks
     computed = blocks.to_dense()[0, 0].bool()
     covered = computed.repeat_interleave(128, 0).repeat_interleave(128, 1)[:size, :size]
     assert not bool((expected & ~covered).any())
@@ -151,8 +163,8 @@ def inputs_for(size: int) -> list[Tensor]:
 
 @NAMES
 def test_both_kinds_of_attention_are_softmax_over_what_is_seen(name: str) -> None:
-    given = pieces_of(LONG), ranges_of(name), borders_of(LONG, 3)
-    inputs = inputs_for(len(given[0]))
+    given = rule_of(name, LONG), borders_of(LONG, 3)
+    inputs = inputs_for(given[0].size)
     expected = slow_attention(inputs, slow_mask(name, LONG))
     torch.testing.assert_close(attended(dense_sight(*given, 200), inputs), expected)
     torch.testing.assert_close(attended(flex_sight(*given), inputs), expected)
@@ -161,8 +173,8 @@ def test_both_kinds_of_attention_are_softmax_over_what_is_seen(name: str) -> Non
 @NAMES
 def test_gradients_are_those_of_softmax_over_what_is_seen(name: str) -> None:
     rows = [(3, 4), (1, 0), (5, 2)]
-    given = pieces_of(rows), ranges_of(name), borders_of(rows, 2)
-    inputs = [each.requires_grad_() for each in inputs_for(len(given[0]))]
+    given = rule_of(name, rows), borders_of(rows, 2)
+    inputs = [each.requires_grad_() for each in inputs_for(given[0].size)]
     weights = torch.linspace(-1, 1, inputs[0].numel(), dtype=torch.float64).view_as(inputs[0])
     found = (attended(dense_sight(*given, 9), inputs) * weights).sum()
     expected = (slow_attention(inputs, slow_mask(name, rows)) * weights).sum()
@@ -305,8 +317,8 @@ def blocks_of(batch: Batch, _longest: int) -> dict[str, FlexSight]:
     """What a GPU would be given; that works on a CPU too, but for gradients."""
     if "pieces" not in batch:
         return {}
-    given = batch["pieces"][0], batch["visible_ranges"], batch["cu_seqlens"]
-    return {"sight": flex_sight(*given)}
+    rule = by_distance(batch["pieces"][0], batch["visible_ranges"])
+    return {"sight": flex_sight(rule, batch["cu_seqlens"])}
 
 
 @pytest.mark.parametrize("kind", [sight_of, blocks_of])
