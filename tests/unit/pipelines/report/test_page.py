@@ -84,6 +84,7 @@ def example(**changes: Any) -> dict[str, Any]:
         "backward": False,
         "reuse_len": 0,
         "order": None,
+        "edited": None,
     }
     return {**row, **changes}
 

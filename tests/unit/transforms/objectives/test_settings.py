@@ -23,4 +23,4 @@ def test_a_source_without_room_for_two_tokens_is_refused_as_such() -> None:
 
 def test_what_noise_puts_in_is_needed_of_a_tokenizer() -> None:
     assert recipe_from("mass", {}).roles == {"cls", "sep", "mask"}
-    assert recipe_from("ernie-gen", {}).roles == {"cls", "sep"}
+    assert recipe_from("ernie-gen", {}).roles == {"cls", "sep", "mask"}
