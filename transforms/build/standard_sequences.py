@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numbers
 from schemas.columns import Column, list_of
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
@@ -42,13 +43,13 @@ def sequence_arrays(
     made = target.sequences(batch.clean, edits, recipe.layout, vocabulary)
     source, offsets = made.source, made.target.offsets
     found = [
-        arrow_list(source.offsets, pa.array(source.values.astype(np.int32))),
-        arrow_list(source.offsets, pa.array(np.ones(len(source.values), np.int8))),
-        arrow_list(offsets, pa.array(made.target.values.astype(np.int32))),
+        arrow_list(source.offsets, numbers(source.values.astype(np.int32))),
+        arrow_list(source.offsets, numbers(np.ones(len(source.values), np.int8))),
+        arrow_list(offsets, numbers(made.target.values.astype(np.int32))),
     ]
     if made.positions is not None:
         found += [
-            arrow_list(offsets, pa.array(each.astype(np.int32)))
+            arrow_list(offsets, numbers(each.astype(np.int32)))
             for each in (made.decoder_input, made.positions)
         ]
     return found

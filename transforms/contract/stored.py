@@ -257,14 +257,14 @@ def edit_lists(batch: pa.RecordBatch, rules: StoredEdits) -> tuple[Ragged, Ragge
     codes = ragged_copies(batch.column(EDITS.name))
     if rules.ids:
         return codes, ragged_copies(batch.column(edit_ids("uint16").name))
-    ids = batch.column("input_ids").values.to_numpy(zero_copy_only=False)[:0]
+    ids = numpy_of(batch.column("input_ids").values)[:0]
     return codes, Ragged(ids, np.zeros(len(codes) + 1, np.int64))
 
 
 def stored_edits(batch: pa.RecordBatch, rules: StoredEdits) -> Edits:
     """Returns the edits of every row and copy, whose structure must be sound."""
     codes, ids = edit_lists(batch, rules)
-    lengths = np.diff(batch.column("input_ids").offsets.to_numpy())
+    lengths = np.diff(numpy_of(batch.column("input_ids").offsets))
     copies = len(codes) // max(len(lengths), 1)
     found = read_lists(codes, ids, lengths, copies)
     orders = ragged_copies(batch.column(SENTENCE_ORDERS.name)) if rules.orders else None

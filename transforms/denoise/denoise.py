@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas import columns
+from schemas.arrow_columns import numbers
 from schemas.columns import Column
 from schemas.records import Examples, Int64
 from schemas.vocabulary import Vocabulary
@@ -126,11 +127,9 @@ class Denoise:
         if self.rules.orders:
             assert edits.orders is not None
             lists.append(edits.orders)
-        found = [
-            arrow_list(rows, arrow_list(each.offsets, pa.array(each.values))) for each in lists
-        ]
+        found = [arrow_list(rows, arrow_list(each.offsets, numbers(each.values))) for each in lists]
         found += [
-            arrow_list(rows, pa.array(each))
+            arrow_list(rows, numbers(each))
             for each in (edits.rotations, edits.seeds)
             if each is not None
         ]
