@@ -123,15 +123,12 @@ class FlowRows:
 
     def _span_places(self, rows: Int64, clean: CleanRows, made: Sequences) -> Int64:
         """Returns int64[N]: for each target token the place of the first one of its span."""
-        words = self.pairs.shards.word_starts(rows)
-        assert words is not None
+        tokens = Ragged(clean.ids, clean.offsets)
+        starts = self.pairs.shards.word_flags(rows, tokens)
+        assert starts is not None
         assert made.target_positions is not None
-        starts = np.zeros(len(clean.ids), np.bool_)
-        starts[flat_positions(Ragged(clean.ids, clean.offsets), words)] = True
         positions = Ragged(made.target_positions, made.target.offsets)
-        return span_places(
-            starts[flat_positions(Ragged(clean.ids, clean.offsets), positions)], positions
-        )
+        return span_places(starts[flat_positions(tokens, positions)], positions)
 
 
 # Positions 1 3 4 5, words begin at 1 2 3: spans of places 0, 1 2 and 3.

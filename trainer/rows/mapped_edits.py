@@ -9,7 +9,7 @@ from schemas.checked_json import DamagedError
 from schemas.columns import DECODER_SEEDS, EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
 from schemas.records import Array, Int64
 from trainer.rows.mapped_columns import MappedBatches, MappedLists
-from transforms.arrays.edits import Edits, count_encoded, read_lists
+from transforms.arrays.edits import Edits, count_encoded, read_counted
 from transforms.arrays.ragged import Ragged
 from transforms.contract.rules import StoredEdits
 
@@ -86,7 +86,7 @@ class MappedEdits:
                 f"{self.folder} has damaged edits; run shardmill verify for a full check"
             )
         return dataclasses.replace(
-            read_lists(codes, ids, lengths),
+            read_counted(codes, counts[:, 0], ids),
             orders=None if self.orders is None else self.orders.take(batch, lists),
             rotations=self._numbers(self.rotations, batch, row, copy),
             seeds=self._numbers(self.seeds, batch, row, copy),

@@ -9,7 +9,7 @@ from schemas.records import Array, Bool, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.flows import Flows
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
-from transforms.arrays.ragged import Ragged, read_only
+from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Draws, draw_copies, draws_of
 from transforms.contract.modes import Mode
@@ -235,22 +235,14 @@ def examples_of(
       rows: int64[R]; their numbers.
       stored: What `shards.rows(rows)` returned.
     """
-    from transforms.kernels.stored_words import mark_positions
-
     tokens, second = stored.tokens, stored.second_segment_start
     backward = shards.reversed
-    words = shards.word_starts(rows) if recipe.needs_words else None
-    flags = None
-    if words is not None:
-        flags = np.zeros(len(tokens.values), np.bool_)
-        starts = read_only(words.values), read_only(words.offsets)
-        mark_positions(starts, read_only(tokens.offsets), flags)
     return Examples(
         ids=tokens.values,
         offsets=tokens.offsets,
         second_segment_start=second,
         special=special_tokens(tokens, second, recipe.rules, vocabulary),
-        word_starts=flags,
+        word_starts=shards.word_flags(rows, tokens) if recipe.needs_words else None,
         backward=None if backward is None else backward[rows],
         reuse_len=recipe.rules.reuse_len,
         annotations={name: shards.marks(rows, name, tokens) for name in recipe.annotations},

@@ -9,7 +9,7 @@ from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.masked_rows import examples_of
 from trainer.rows.pair_rows import PairRows
-from trainer.rows.shard_rows import MappedShards
+from trainer.rows.shard_rows import MappedShards, Rows
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged, positions_in_row
 from transforms.arrays.randomness import rng_for
@@ -81,7 +81,7 @@ class PairSource:
             for begin in range(0, count, _AT_ONCE):
                 rows = np.arange(begin, min(begin + _AT_ONCE, count))
                 lengths = self.shards.lengths[rows].astype(np.int64)
-                edits = self._edits(rows, lengths, epoch)
+                edits = self._edits(rows, lengths, None, epoch)
                 found[:, rows] = self.denoise.target.lengths(lengths, edits).T
             self._kept[:] = [(epoch, (found[0], found[1]))]
         return self._kept[0][1]
@@ -91,9 +91,6 @@ class PairSource:
         _, edits, made = self.sequences_of(rows, epoch)
         target = self.denoise.target
         places = positions_in_row(edits.lengths) if target.own_positions else None
-        if places is not None and len(places) < len(made.target.values):
-            # Targets are more than spans.
-            places = None
         hidden = made.source.values == self.vocabulary.mask if target.hides_masks else None
         return PairRows(
             source=made.source,
@@ -106,24 +103,25 @@ class PairSource:
 
     def sequences_of(self, rows: Int64, epoch: int) -> tuple[CleanRows, Edits, Sequences]:
         """Returns rows as they are stored, their edits in an epoch, and what these make of them."""
-        tokens, marks = self.shards.rows(rows).tokens, None
+        stored, marks = self.shards.rows(rows), None
+        tokens = stored.tokens
         if SENTENCES in self.recipe.annotations:
             marks = self.shards.marks(rows, SENTENCES, tokens) > 0
         clean = CleanRows(tokens.values, tokens.offsets, marks)
-        edits = self._edits(rows, tokens.lengths, epoch)
+        edits = self._edits(rows, tokens.lengths, stored, epoch)
         layout = self.recipe.rules.layout
         made = self.denoise.target.sequences(clean, edits, layout, self.vocabulary)
         return clean, edits, made
 
-    def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
-        """Returns the edits of rows of these lengths in an epoch."""
+    def _edits(self, rows: Int64, lengths: Int64, stored: Rows | None, epoch: int) -> Edits:
+        """Returns the edits of rows of these lengths in an epoch; `stored` are they, if at hand."""
         raise NotImplementedError
 
 
 class StoredPairs(PairSource):
     """The stored copies, one an epoch, in turn."""
 
-    def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
+    def _edits(self, rows: Int64, lengths: Int64, stored: Rows | None, epoch: int) -> Edits:
         return self.shards.edits(rows, epoch % self.recipe.copies, lengths)
 
 
@@ -139,8 +137,8 @@ class FreshPairs(PairSource):
         default_factory=list, init=False, repr=False, compare=False
     )
 
-    def _edits(self, rows: Int64, lengths: Int64, epoch: int) -> Edits:
-        stored = self.shards.rows(rows)
+    def _edits(self, rows: Int64, lengths: Int64, stored: Rows | None, epoch: int) -> Edits:
+        stored = self.shards.rows(rows) if stored is None else stored
         examples = examples_of(self.shards, self.recipe, self.vocabulary, rows, stored)
         return draw_edits(examples, rows, self.recipe, self.vocabulary, self._draws(epoch))
 

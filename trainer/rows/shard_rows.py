@@ -213,6 +213,18 @@ class MappedShards:
         """Returns the positions in each row where words begin; None if they are not stored."""
         return None if self._words is None else self._words.take(*self._find(rows))
 
+    def word_flags(self, rows: Int64, tokens: Ragged) -> Bool | None:
+        """Returns bool[T]: a word begins at a token of rows; None if that is not stored."""
+        from transforms.kernels.stored_words import mark_positions
+
+        words = self.word_starts(rows)
+        if words is None:
+            return None
+        flags = np.zeros(len(tokens.values), np.bool_)
+        starts = read_only(words.values), read_only(words.offsets)
+        mark_positions(starts, read_only(tokens.offsets), flags)
+        return flags
+
     def marked(self, name: str) -> Array:
         """Returns int32[R]: the number of tokens that an annotation of tokens marks in each row."""
         return self._marked[name].lengths(np.diff(self._first))

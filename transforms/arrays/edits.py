@@ -164,10 +164,11 @@ def read_lists(codes: Ragged, ids: Ragged, lengths: Int64, copies: int = 1) -> E
       lengths: int64[R]; tokens of the rows.
       copies: Lists of each row.
     """
-    return _decoded(codes, count_encoded(codes, lengths, copies)[:, 0], ids)
+    return read_counted(codes, count_encoded(codes, lengths, copies)[:, 0], ids)
 
 
-def _decoded(codes: Ragged, counts: Int64, ids: Ragged) -> Edits:
+def read_counted(codes: Ragged, counts: Int64, ids: Ragged) -> Edits:
+    """Returns the same where it is known how many edits each list has, int64[L]."""
     from transforms.kernels.edit_codes import read_edits
 
     offsets = offsets_of(counts)

@@ -4,7 +4,7 @@ import numpy as np
 
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import read_only
-from transforms.arrays.sequences import Sequences, arranged_rows
+from transforms.arrays.sequences import CleanRows, Sequences
 from transforms.checks.denoising import sequence_counts
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowLayout
@@ -12,7 +12,11 @@ from transforms.contract.stored import StoredBatch, any_copy
 
 
 def examine_filled(
-    batch: StoredBatch, made: Sequences, layout: RowLayout, vocabulary: Vocabulary
+    batch: StoredBatch,
+    arranged: CleanRows,
+    made: Sequences,
+    layout: RowLayout,
+    vocabulary: Vocabulary,
 ) -> Findings:
     """Checks that a source has the tokens of its row but for its edits, and a mask for each.
 
@@ -20,6 +24,7 @@ def examine_filled(
 
     Args:
       batch: The rows.
+      arranged: The rows that edits are of, see `transforms.arrays.sequences.arranged_rows`.
       made: Their sources and targets.
       layout: Special tokens around their text.
       vocabulary: Of the tokenizer.
@@ -31,7 +36,7 @@ def examine_filled(
     found = np.zeros((len(edits), 2), np.bool_)
     source = read_only(made.source.offsets), read_only(made.source.values)
     splice_filled(
-        arranged_rows(batch.clean, edits, edges).arrays,
+        arranged.arrays,
         edits.spans,
         source,
         read_only(rotations),

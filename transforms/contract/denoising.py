@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Protocol
 
+from schemas.columns import SENTENCES
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
@@ -53,6 +54,12 @@ class NoiseBatch:
     layout: RowLayout
     tokens: Array
     vocabulary: Vocabulary
+
+    @property
+    def clean(self) -> CleanRows:
+        """The rows with their sentences, which must be known."""
+        examples = self.examples
+        return CleanRows(examples.ids, examples.offsets, examples.annotations[SENTENCES] > 0)
 
 
 class Noise(Protocol):

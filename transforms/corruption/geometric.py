@@ -7,20 +7,19 @@ import numpy as np
 
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.selected_spans import examine_spans, span_oracles
-from transforms.contract.axes import Batch, Budget, Copies, Units
+from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import CeiledBudget
-from transforms.corruption.selector import BudgetedSelector
+from transforms.corruption.selector import SpanSelector
 from transforms.corruption.units import WordUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeometricSpans(BudgetedSelector):
+class GeometricSpans(SpanSelector):
     """Spans of whole words, sampled until the row's budget is used up exactly.
 
     Again and again a length in words and a token are sampled. If the token is selected already,
@@ -53,14 +52,9 @@ class GeometricSpans(BudgetedSelector):
         if self.most_words < 1:
             raise ValueError(f"most_words must be at least 1, got {self.most_words}")
 
-    def select(self, batch: Batch, copies: Copies) -> Ragged:
-        from transforms.kernels.mask_runs import select_spans
-
-        lists, rows = self.empty_lists(batch, copies), (batch.examples.offsets, batch.rows)
-        marks, budgets = self.units.marks(batch.examples), self.budgets(batch)
-        law = length_thresholds(self.geometric_p, self.most_words)
-        select_spans(rows, marks, budgets, law, copies.keys, lists.arrays)
-        return lists.filled()
+    @property
+    def thresholds(self) -> Int64:
+        return length_thresholds(self.geometric_p, self.most_words)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         rows = self.units.as_words(batch, rules)

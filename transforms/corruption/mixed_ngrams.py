@@ -7,20 +7,19 @@ import numpy as np
 
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.mixed_ngrams import examine_mixed, mixed_oracles
-from transforms.contract.axes import Batch, Budget, Copies
+from transforms.contract.axes import Budget
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.budgets import RoundedBudget
-from transforms.corruption.selector import BudgetedSelector
+from transforms.corruption.selector import SpanSelector
 from transforms.corruption.units import TokenUnits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MixedNgrams(BudgetedSelector):
+class MixedNgrams(SpanSelector):
     """Single tokens and n-grams, drawn until the budget of a row is used up exactly.
 
     Again and again a token is drawn that is not selected yet. Mostly it is selected alone; at the
@@ -60,14 +59,9 @@ class MixedNgrams(BudgetedSelector):
         ngrams = self.longest_ngram - 1
         return 1 - self.ngram_rate, *([self.ngram_rate / ngrams] * ngrams)
 
-    def select(self, batch: Batch, copies: Copies) -> Ragged:
-        from transforms.kernels.mask_runs import select_spans
-
-        lists, rows = self.empty_lists(batch, copies), (batch.examples.offsets, batch.rows)
-        marks, budgets = self.units.marks(batch.examples), self.budgets(batch)
-        law = ngram_thresholds(self.ngram_rate, self.longest_ngram)
-        select_spans(rows, marks, budgets, law, copies.keys, lists.arrays)
-        return lists.filled()
+    @property
+    def thresholds(self) -> Int64:
+        return ngram_thresholds(self.ngram_rate, self.longest_ngram)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return examine_mixed(

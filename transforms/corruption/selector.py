@@ -68,6 +68,23 @@ class BudgetedSelector(Selector):
         return EmptyLists(most[np.diff(batch.examples.offsets)], copies)
 
 
+class SpanSelector(BudgetedSelector):
+    """A selector of spans, whose lengths are drawn until the budget of a row is used up exactly."""
+
+    @property
+    @abc.abstractmethod
+    def thresholds(self) -> Int64:
+        """int64[N]; a span has at most n units if 32 random bits are below entry n - 1."""
+
+    def select(self, batch: Batch, copies: Copies) -> Ragged:
+        from transforms.kernels.mask_runs import select_spans
+
+        lists, rows = self.empty_lists(batch, copies), (batch.examples.offsets, batch.rows)
+        marks, budgets = self.units.marks(batch.examples), self.budgets(batch)
+        select_spans(rows, marks, budgets, self.thresholds, copies.keys, lists.arrays)
+        return lists.filled()
+
+
 @functools.lru_cache(maxsize=16)
 def _budgets(budget: Budget, most: int, max_seq_length: int) -> tuple[Int64, Int64]:
     return budget.tokens(np.arange(most + 1), max_seq_length)

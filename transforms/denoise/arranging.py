@@ -13,7 +13,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.randomness import threshold
-from transforms.arrays.sequences import CleanRows, measured, sentence_counts
+from transforms.arrays.sequences import measured, sentence_counts
 from transforms.checks.arranging import (
     examine_orders,
     examine_rotations,
@@ -65,10 +65,7 @@ class SentencePermutation(OneNoise):
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.arranging import draw_orders
 
-        examples = batch.examples
-        marks = examples.annotations[SENTENCES] > 0
-        rows = CleanRows(examples.ids, examples.offsets, marks)
-        counts = sentence_counts(rows, batch.layout.edges)
+        counts = sentence_counts(batch.clean, batch.layout.edges)
         offsets = offsets_of(np.repeat(counts, len(copies)))
         orders = np.empty(offsets[-1], np.uint8)
         draw_orders(batch.rows, counts, self._moved(), copies.keys, (offsets, orders))

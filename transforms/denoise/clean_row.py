@@ -1,7 +1,6 @@
 """The target that is the clean row."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -20,15 +19,15 @@ from transforms.arrays.sequences import (
     sources,
 )
 from transforms.checks.filled import examine_filled
-from transforms.contract.denoising import CLEAN, NO_FLOWS
+from transforms.contract.denoising import CLEAN
 from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.denoise.target import OneTarget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CleanRow(Part):
+class CleanRow(OneTarget):
     """The row as it is, with its special tokens; the decoder is given its last one first.
 
     Example, mask M, the row <s> a b c d </s>, its span b c filled: source <s> a M d </s>, decoder
@@ -40,15 +39,7 @@ class CleanRow(Part):
     kind: ClassVar[str] = CLEAN
     start: ClassVar[str] = "sep"
     marked: ClassVar[bool] = True
-    sentinels: ClassVar[bool] = False
-    own_positions: ClassVar[bool] = False
-    hides_masks: ClassVar[bool] = False
-    flows: ClassVar[Mapping[str, float]] = NO_FLOWS
     required_roles: ClassVar[tuple[str, ...]] = ("mask", "sep")
-
-    @property
-    def end(self) -> tuple[str, ...]:
-        return ()
 
     def tokens(self, vocabulary: Vocabulary) -> Array:
         return np.array([vocabulary.mask], vocabulary.id_type)
@@ -60,15 +51,22 @@ class CleanRow(Part):
     def sequences(
         self, rows: CleanRows, edits: Edits, layout: RowLayout, vocabulary: Vocabulary
     ) -> Sequences:
-        copies, edges = len(edits) // max(len(rows), 1), layout.edges
-        source = sources(
-            arranged_rows(rows, edits, edges),
-            edits,
-            self.tokens(vocabulary),
-            np.empty(0, rows.ids.dtype),
-        )
+        return self._made(rows, arranged_rows(rows, edits, layout.edges), edits, layout, vocabulary)
+
+    def _made(
+        self,
+        rows: CleanRows,
+        arranged: CleanRows,
+        edits: Edits,
+        layout: RowLayout,
+        vocabulary: Vocabulary,
+    ) -> Sequences:
+        """Returns source and target; `arranged` are the rows that edits are of."""
+        copies = len(edits) // max(len(rows), 1)
+        end = np.empty(0, rows.ids.dtype)
+        source = sources(arranged, edits, self.tokens(vocabulary), end)
         if edits.rotations is not None:
-            source = rotated(source, edits.rotations, edges)
+            source = rotated(source, edits.rotations, layout.edges)
         lengths = np.repeat(rows.lengths, copies)
         starts = np.repeat(rows.offsets[:-1], copies)
         target = Ragged.from_lengths(take_ranges(rows.ids, starts, lengths), lengths)
@@ -79,5 +77,7 @@ class CleanRow(Part):
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        made = self.sequences(batch.clean, batch.edits, rules.layout, vocabulary)
-        return examine_filled(batch, made, rules.layout, vocabulary)
+        rows, edits, layout = batch.clean, batch.edits, rules.layout
+        arranged = arranged_rows(rows, edits, layout.edges)
+        made = self._made(rows, arranged, edits, layout, vocabulary)
+        return examine_filled(batch, arranged, made, layout, vocabulary)

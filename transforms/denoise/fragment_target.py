@@ -1,25 +1,24 @@
 """The target that is the fragments of a row, each token at its own position."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Int64
+from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, sources
 from transforms.checks.fragments import examine_fragments
-from transforms.contract.denoising import FRAGMENTS, NO_FLOWS
+from transforms.contract.denoising import FRAGMENTS
 from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.denoise.target import OneTarget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Fragment(Part):
+class Fragment(OneTarget):
     """What is taken away; for each token the decoder is given the one before it in the row.
 
     Example, mask M, the row <s> a b c d </s> and the fragment b c: source <s> a M M d </s>, target
@@ -34,19 +33,9 @@ class Fragment(Part):
 
     kind: ClassVar[str] = FRAGMENTS
     start: ClassVar[str] = "sep"
-    marked: ClassVar[bool] = False
-    sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
-    flows: ClassVar[Mapping[str, float]] = NO_FLOWS
 
     hides_masks: bool = False
-
-    @property
-    def end(self) -> tuple[str, ...]:
-        return ()
-
-    def tokens(self, vocabulary: Vocabulary) -> Array:
-        return np.empty(0, vocabulary.id_type)
 
     def lengths(self, rows: Int64, edits: Edits) -> Int64:
         return measured(rows, edits)[:, :2]

@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -26,10 +25,14 @@ from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.rewrite import MaskRandomKeep
-from transforms.denoise.noise import OTHER_KEYS, OneNoise, check_rate
-
-_MOST = 1 << 16
-"""Rows are shorter."""
+from transforms.denoise.noise import (
+    MOST,
+    OTHER_KEYS,
+    OneNoise,
+    check_part,
+    check_rate,
+    rounded_parts,
+)
 
 
 class _Fragments(OneNoise, abc.ABC):
@@ -88,8 +91,7 @@ class OneFragment(_Fragments):
     rewrite: Rewrite = MaskRandomKeep()
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate < 1:
-            raise ValueError(f"rate must be above 0 and below 1, got {self.rate}")
+        check_part("rate", self.rate)
         check_rate("at_begin", self.at_begin)
         check_rate("at_end", self.at_end)
         if self.at_begin + self.at_end > 1:
@@ -104,25 +106,17 @@ class OneFragment(_Fragments):
         row_offsets, lists = batch.examples.offsets, len(batch.rows) * len(copies)
         starts, ends = np.empty(lists, np.uint16), np.empty(lists, np.uint16)
         shares = threshold(self.at_begin), threshold(self.at_begin + self.at_end)
-        sizes = _halves(self.rate)
+        sizes = rounded_parts(self.rate)
         draw_fragments((row_offsets, batch.rows), sizes, shares, copies.keys, (starts, ends))
         return np.arange(lists + 1), starts, ends
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_one_fragment(batch, _halves(self.rate))
+        return examine_one_fragment(batch, rounded_parts(self.rate))
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         return place_oracles(totals, self.at_begin, self.at_end)
-
-
-@functools.lru_cache(maxsize=8)
-def _halves(rate: float) -> Int64:
-    """Returns int64[65536]: tokens of the fragment in rows of 0, 1, 2 ... tokens."""
-    lengths = np.arange(_MOST)
-    sizes = np.rint(lengths * rate).astype(np.int64)
-    return np.minimum(np.maximum(sizes, 1), np.maximum(lengths - 1, 0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,10 +139,9 @@ class BlockFragments(_Fragments):
     rewrite: Rewrite = MaskRandomKeep()
 
     def __post_init__(self) -> None:
-        if not 2 <= self.block < _MOST:
-            raise ValueError(f"block must be in [2, {_MOST - 1}], got {self.block}")
-        if not 0 < self.rate < 1:
-            raise ValueError(f"rate must be above 0 and below 1, got {self.rate}")
+        if not 2 <= self.block < MOST:
+            raise ValueError(f"block must be in [2, {MOST - 1}], got {self.block}")
+        check_part("rate", self.rate)
 
     def spans_of(self, batch: NoiseBatch, copies: Copies) -> tuple[Int64, Array, Array]:
         from transforms.kernels.span_noise import draw_blocks

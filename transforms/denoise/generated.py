@@ -1,7 +1,6 @@
 """Fragments that are gone from the source, and are generated one after the other."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -24,14 +23,18 @@ from transforms.checks.generated import (
 from transforms.contract.axes import Copies
 from transforms.contract.denoising import GENERATED, SPAN_FLOW, WORD_FLOW, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
-from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
-from transforms.denoise.noise import OTHER_KEYS, OneNoise, check_rate
-
-_MOST = 1 << 16
-"""Rows are shorter."""
+from transforms.denoise.noise import (
+    MOST,
+    OTHER_KEYS,
+    OneNoise,
+    check_part,
+    check_rate,
+    rounded_parts,
+)
+from transforms.denoise.target import OneTarget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,22 +66,21 @@ class ScatteredFragments(OneNoise):
 
     def __post_init__(self) -> None:
         check_rate("short_share", self.short_share)
-        if not 0 < self.rate < 1:
-            raise ValueError(f"rate must be above 0 and below 1, got {self.rate}")
-        if not 1 <= self.short <= self.long < _MOST:
+        check_part("rate", self.rate)
+        if not 1 <= self.short <= self.long < MOST:
             raise ValueError(
-                f"short must be in [1, long] and long below {_MOST}, got {self.short} and "
+                f"short must be in [1, long] and long below {MOST}, got {self.short} and "
                 f"{self.long}"
             )
 
     def most_taken(self, text: int) -> int:
-        return int(_budgets(self.rate)[text])
+        return int(rounded_parts(self.rate)[text])
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.scattered import draw_scattered
 
         row_offsets, edges = batch.examples.offsets, batch.layout.edges
-        budgets = _budgets(self.rate)
+        budgets = rounded_parts(self.rate)
         texts = np.diff(row_offsets) - sum(edges)
         room = int(budgets[texts].sum()) * len(copies)
         starts, ends = np.empty(room, np.uint16), np.empty(room, np.uint16)
@@ -106,7 +108,8 @@ class ScatteredFragments(OneNoise):
         return found
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_scattered(batch, rules.layout, _budgets(self.rate), self.short, self.long)
+        budgets = rounded_parts(self.rate)
+        return examine_scattered(batch, rules.layout, budgets, self.short, self.long)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
@@ -114,16 +117,8 @@ class ScatteredFragments(OneNoise):
         return range_oracles(totals, self.short_share)
 
 
-@functools.lru_cache(maxsize=8)
-def _budgets(rate: float) -> Int64:
-    """Returns int64[65536]: tokens to take away of texts of 0, 1, 2 ... tokens."""
-    lengths = np.arange(_MOST)
-    tokens = np.rint(lengths * rate).astype(np.int64)
-    return np.minimum(np.maximum(tokens, 1), np.maximum(lengths - 1, 0))
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratedFragments(Part):
+class GeneratedFragments(OneTarget):
     """The fragments, stitched together, and the end of the row; the decoder is given some noise.
 
     The decoder is given the first token of a row, and then the target; each token at its own
@@ -146,10 +141,7 @@ class GeneratedFragments(Part):
 
     kind: ClassVar[str] = GENERATED
     start: ClassVar[str] = "cls"
-    marked: ClassVar[bool] = False
-    sentinels: ClassVar[bool] = False
     own_positions: ClassVar[bool] = True
-    hides_masks: ClassVar[bool] = False
     required_roles: ClassVar[tuple[str, ...]] = ("cls", "mask", "sep")
 
     noise_rate: float = 0.05
@@ -167,13 +159,6 @@ class GeneratedFragments(Part):
     @property
     def needs(self) -> frozenset[str]:
         return frozenset({WORDS} if SPAN_FLOW in self.flows else ())
-
-    @property
-    def end(self) -> tuple[str, ...]:
-        return ()
-
-    def tokens(self, vocabulary: Vocabulary) -> Array:
-        return np.empty(0, vocabulary.id_type)
 
     def lengths(self, rows: Int64, edits: Edits) -> Int64:
         source, taken, _ = measured(rows, edits).T

@@ -9,14 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.columns import SENTENCES
 from schemas.edits import NOTHING, TOKEN
-from schemas.records import Array, Bytes, Int64
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.randomness import DRAWS, threshold
-from transforms.arrays.sequences import CleanRows, arranged
+from transforms.arrays.sequences import arranged
 from transforms.checks.infilling import Infilled, examine_infilling, infilling_oracles
 from transforms.contract.axes import Copies, RandomIds, Units
 from transforms.contract.denoising import CLEAN, NoiseBatch
@@ -25,10 +24,8 @@ from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.units import TokenUnits, WordUnits
-from transforms.denoise.noise import OneNoise, check_rate
+from transforms.denoise.noise import MOST, OneNoise, check_rate
 
-_MOST = 1 << 16
-"""Rows have fewer words."""
 _ONE_WORD = (0, DRAWS)
 
 
@@ -78,7 +75,7 @@ class _WordNoise(OneNoise, abc.ABC):
         lengths, marks = np.diff(batch.examples.offsets), self.units.marks(batch.examples)
         begins = np.repeat(batch.examples.offsets[:-1], len(copies))
         if edits.orders is not None:
-            marks = self._arranged(marks, edits.orders, batch)
+            marks = arranged(batch.clean, edits.orders, batch.layout.edges, marks)
             begins = offsets_of(np.repeat(lengths, len(copies)))[:-1]
         budgets = _budgets(self.rate)
         room = 2 * int(budgets[lengths].sum()) * len(copies)
@@ -102,13 +99,6 @@ class _WordNoise(OneNoise, abc.ABC):
         if len(edits.starts):
             found = edits.overlaid(found)
         return dataclasses.replace(found, orders=edits.orders, rotations=edits.rotations)
-
-    @staticmethod
-    def _arranged(marks: Bytes, orders: Ragged, batch: NoiseBatch) -> Bytes:
-        examples = batch.examples
-        sentences = examples.annotations[SENTENCES] > 0
-        rows = CleanRows(examples.ids, examples.offsets, sentences)
-        return arranged(rows, orders, batch.layout.edges, marks)
 
     def infilled(self, vocabulary: Vocabulary) -> Infilled:
         """Returns what checks know of this noise."""
@@ -227,7 +217,7 @@ class TextInfilling(_WordNoise):
 @functools.lru_cache(maxsize=8)
 def _budgets(rate: float) -> Int64:
     """Returns int64[65536]: how many of 0, 1, 2 ... words are taken away."""
-    found: Array = np.ceil(np.arange(_MOST) * rate)
+    found: Array = np.ceil(np.arange(MOST) * rate)
     return found.astype(np.int64)
 
 

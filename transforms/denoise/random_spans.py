@@ -23,10 +23,7 @@ from transforms.contract.denoising import REMOVED, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.denoise.noise import OneNoise
-
-_MOST = 1 << 16
-"""Rows are shorter."""
+from transforms.denoise.noise import MOST, OneNoise, check_part, rounded_parts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,9 +49,9 @@ class RandomSegments(OneNoise):
     mean_length: float = 3.0
 
     def __post_init__(self) -> None:
-        _check_density(self.density)
-        if not 1 <= self.mean_length <= _MOST:
-            raise ValueError(f"mean_length must be in [1, {_MOST}], got {self.mean_length}")
+        check_part("density", self.density)
+        if not 1 <= self.mean_length <= MOST:
+            raise ValueError(f"mean_length must be in [1, {MOST}], got {self.mean_length}")
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.span_noise import segment_rows
@@ -68,7 +65,7 @@ class RandomSegments(OneNoise):
 
     def most_tokens(self, room: int) -> int:
         tokens, spans = _amounts(self.density, self.mean_length)
-        lengths = np.arange(_MOST)
+        lengths = np.arange(MOST)
         return int(np.flatnonzero(lengths - tokens + spans <= room)[-1])
 
     def spans(self, tokens: int) -> int:
@@ -92,11 +89,9 @@ def _amounts(density: float, mean_length: float) -> tuple[Int64, Int64]:
 
     Both are rounded to the nearest number, halves to the even one.
     """
-    lengths = np.arange(_MOST)
-    tokens = np.rint(lengths * density).astype(np.int64)
-    tokens = np.minimum(np.maximum(tokens, 1), np.maximum(lengths - 1, 0))
+    tokens = rounded_parts(density)
     spans = np.maximum(np.rint(tokens / mean_length).astype(np.int64), 1)
-    return tokens, np.minimum(np.minimum(spans, tokens), lengths - tokens)
+    return tokens, np.minimum(np.minimum(spans, tokens), np.arange(MOST) - tokens)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,7 +112,7 @@ class RandomTokens(OneNoise):
     density: float = 0.15
 
     def __post_init__(self) -> None:
-        _check_density(self.density)
+        check_part("density", self.density)
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
         from transforms.kernels.span_noise import draw_runs
@@ -130,9 +125,6 @@ class RandomTokens(OneNoise):
         share = threshold(self.density)
         draw_runs((row_offsets, batch.rows), share, len(batch.tokens), copies.keys, offsets, spans)
         return self.tokens_for(edits, offsets, *(each[: offsets[-1]] for each in spans))
-
-    def most_tokens(self, room: int) -> int:
-        return room
 
     def spans(self, tokens: int) -> int:
         """Returns as many as hardly any row exceeds: the mean and five standard deviations."""
@@ -147,8 +139,3 @@ class RandomTokens(OneNoise):
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         return run_oracles(totals, self.density)
-
-
-def _check_density(density: float) -> None:
-    if not 0 < density < 1:
-        raise ValueError(f"density must be above 0 and below 1, got {density}")

@@ -1,7 +1,6 @@
 """Targets that are what is taken away from the row."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -11,15 +10,15 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, shifted, sources
 from transforms.checks.denoising import examine_removed
-from transforms.contract.denoising import CONTINUED, NO_FLOWS, REMOVED
+from transforms.contract.denoising import CONTINUED, REMOVED
 from transforms.contract.oracle import Findings
-from transforms.contract.part import Part
 from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.denoise.target import OneTarget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RemovedSpans(Part):
+class RemovedSpans(OneTarget):
     """The spans that are taken away, each after its sentinel. Source and target end with a token.
 
     Example, sentinels X Y, end Z, the row a b c d e and the spans [1, 3) and [4, 5):
@@ -33,9 +32,6 @@ class RemovedSpans(Part):
     start: ClassVar[str] = "pad"
     marked: ClassVar[bool] = True
     sentinels: ClassVar[bool] = True
-    own_positions: ClassVar[bool] = False
-    hides_masks: ClassVar[bool] = False
-    flows: ClassVar[Mapping[str, float]] = NO_FLOWS
     required_roles: ClassVar[tuple[str, ...]] = ("pad", "sep")
 
     @property

@@ -66,6 +66,14 @@ def splice_removed(
 
 
 @compiled
+def _rotated(at: np.int64, text: np.int64, size: np.int64, turned: np.int64) -> np.int64:
+    """Returns where a token stands in a source whose text, of this size, is rotated to the left."""
+    if text <= at < text + size:
+        return text + (at - text - turned) % size
+    return at
+
+
+@compiled
 def splice_filled(
     rows: tuple[Int64, Array],
     edits: tuple[Int64, Array, Array, Bytes],
@@ -104,18 +112,14 @@ def splice_filled(
             ends_here = edit == offsets[number + 1]
             start = limit if ends_here else begin + np.int64(starts[edit])
             for token in range(read, start):
-                place = at
-                if text <= at < text + size:
-                    place = text + (at - text - turned) % size
+                place = _rotated(at, text, size, turned)
                 differs |= at >= last or source[min(place, last - 1)] != ids[token]
                 at += 1
             if ends_here:
                 break
             read = begin + np.int64(ends[edit])
             if fills[edit] == TOKEN:
-                place = at
-                if text <= at < text + size:
-                    place = text + (at - text - turned) % size
+                place = _rotated(at, text, size, turned)
                 masked &= at < last and source[min(place, last - 1)] == mask
             if fills[edit] == EACH:
                 at += read - start

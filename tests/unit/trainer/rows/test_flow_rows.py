@@ -56,13 +56,14 @@ def by_hand() -> FlowRows:
         target_positions=np.array([1, 3, 4, 5, 1, 2], np.uint16),
     )
     recipe = OBJECTIVES["ernie-gen"]
+    words = np.array([0, 1, 1, 1, 0, 0, 0, 1, 0], np.bool_)
     pairs: Any = SimpleNamespace(
         sequences_of=lambda _rows, _epoch: (CleanRows(clean.values, clean.offsets), edits, made),
         denoise=recipe.denoise,
         recipe=recipe,
         seed=0,
         vocabulary=SimpleNamespace(roles={"cls": CLS, "sep": SEP, "mask": MASK}),
-        shards=SimpleNamespace(word_starts=lambda _rows: ragged([1, 2, 3], [1])),
+        shards=SimpleNamespace(word_flags=lambda _rows, _tokens: words),
     )
     return FlowRows(pairs)
 
