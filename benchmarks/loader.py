@@ -77,8 +77,11 @@ def measure(folder: Path, batch_tokens: int, max_mtok: float, peer_max_mtok: flo
     for layout, copies in itertools.product(
         layouts, COPIES if corpus.recipe.stores_copies else COPIES[:1]
     ):
+        # Machine code is loaded, or made, with the first batch of a process.
+        kind, first = kind_of(layout, copies), open_loader(layout, copies, checksums=False)
+        seconds[f"the first batch: {kind}"] = _timed(functools.partial(next, iter(first)))[0]
         loader = open_loader(layout, copies, checksums=False)
-        rates[kind_of(layout, copies)] = _rate(functools.partial(_read, loader, max_mtok))
+        rates[kind] = _rate(functools.partial(_read, loader, max_mtok))
     if corpus.recipe.attention == "two_stream":
         loader = open_loader("lanes", checksums=False)
         rates[WITH_MASKS] = _rate(functools.partial(_read, loader, max_mtok, masks=True))
