@@ -10,8 +10,9 @@ from pipelines.report.describe import type_name
 from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
 from pipelines.report.row import SHUFFLED
 from pipelines.report.stream_facts import stream_facts
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, add_up
 from schemas.vocabulary import Vocabulary
+from transforms.build.standard_columns import standard_schema
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
@@ -62,6 +63,7 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
         changed=changed_settings(recipe),
         splits=splits,
         selected=_selected_share(manifest, recipe),
+        sequences=_mean_lengths(manifest, recipe),
         shuffled=any(each["kind"] == SHUFFLED for row in rows for each in row["selected"]),
         rows=shown,
         hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
@@ -91,6 +93,7 @@ def render_card(manifest: Manifest) -> str:
         recipe=recipe,
         columns=columns,
         changed=changed_settings(recipe),
+        exported=standard_schema(recipe).names,
         masked=any(column["name"] == "mlm_positions" for column in columns),
         size=next((name for power, name in enumerate(_SIZES, 3) if rows < 10**power), _LARGEST),
     )
@@ -141,6 +144,14 @@ def _selected_share(manifest: Manifest, recipe: Recipe) -> float | None:
     selected = sum(each.get("mask.selected", 0) for each in statistics)
     tokens = sum(split.tokens for split in manifest.splits.values())
     return selected / (tokens * recipe.copies) if selected else None
+
+
+def _mean_lengths(manifest: Manifest, recipe: Recipe) -> dict[str, float]:
+    """Returns the mean tokens of sources and of targets; nothing where rows are no such pairs."""
+    counts = add_up(manifest.statistics.values())
+    rows = sum(split.rows for split in manifest.splits.values()) * recipe.copies
+    names = ("source", "target") if recipe.denoise is not None and rows else ()
+    return {name: counts.get(f"denoise.{name}_tokens", 0) / rows for name in names}
 
 
 def _number(value: float) -> str:

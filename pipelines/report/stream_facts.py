@@ -39,16 +39,16 @@ class StreamFacts:
 
 
 def stream_facts(split: Split, statistics: Mapping[str, int], recipe: Recipe) -> StreamFacts | None:
-    """Returns the facts of a split with rows; None where rows are no documents side by side."""
-    if not recipe.segment.of_streams or not split.rows:
-        return None
+    """Returns the facts of a split with rows; None where streams of documents are not counted."""
     drawn = add_up(shard.drawn for shard in split.shards)
+    if not split.rows or "stream.tokens" not in drawn:
+        return None
     # Statistics have these names, whatever the loss is called.
     predicted = statistics.get("lm.predictions", 0) + statistics.get("plm.targets", 0)
     halves = statistics.get("plm.pairs", 0)
     before = statistics.get("plm.first_before_last", 0)
     documents = sum(shard.documents for shard in split.shards)
-    tokens, lost = drawn.get("stream.tokens", 0), drawn.get("stream.lost", 0)
+    tokens, lost = drawn["stream.tokens"], drawn.get("stream.lost", 0)
     return StreamFacts(
         documents=documents,
         documents_per_row=documents * recipe.passes * max(recipe.segment.streams, 1) / split.rows,

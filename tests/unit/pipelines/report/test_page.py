@@ -15,6 +15,8 @@ from pipelines.report.permuted import bits_of, hiding_selectors, rank_classes, v
 from pipelines.report.rows import example_rows
 from schemas.manifest import Manifest
 from tests.support.sample_builds import RECIPES, corpus
+from transforms.build.standard_columns import standard_schema
+from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from
 
 yaml = pytest.importorskip("yaml")
@@ -63,6 +65,10 @@ def manifest_of(recipe: str) -> Manifest:
     found = read_manifest(str(corpus(recipe)))
     assert isinstance(found, Manifest)
     return found
+
+
+def copies_of(manifest: Manifest) -> int:
+    return recipe_from(manifest.recipe.name, manifest.recipe.settings).copies
 
 
 def example(**changes: Any) -> dict[str, Any]:
@@ -317,6 +323,40 @@ def test_what_is_visible_is_known_by_hand() -> None:
     assert visible(row, 2) == [False, True, False, False, False, False]
     assert visible(row, 4) == [True, True, True, True, False, True]
     assert visible(row, 5) == [True, True, True, True, False, False]
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if OBJECTIVES[name].denoise])
+def test_page_and_card_say_what_pairs_are(recipe: str) -> None:
+    """Nothing is said of masks, or of streams, whose counts such rows do not have."""
+    text, card = "".join(parse(report_of(recipe)).text), render_card(manifest_of(recipe))
+    assert "tokens per source" in text
+    assert "tokens per target" in text
+    for other in ("predictions per row", "their tokens", "end-of-document"):
+        assert other not in text
+    copies = copies_of(manifest_of(recipe))
+    assert f"{copies} independent sources and targets of each row" in card
+    for other in ("independent masks", "masks are sampled", "replacements of one copy"):
+        assert other not in card
+    assert "the edits of one copy" in card
+
+
+def test_a_report_has_the_mean_lengths_of_pairs() -> None:
+    manifest = manifest_of("t5")
+    pairs = sum(split.rows for split in manifest.splits.values()) * copies_of(manifest)
+    statistics = {
+        "train": {"denoise.source_tokens": 500 * pairs, "denoise.target_tokens": 100 * pairs},
+        "eval": {"denoise.source_tokens": 7 * pairs, "denoise.target_tokens": 13 * pairs},
+    }
+    manifest = dataclasses.replace(manifest, statistics=statistics)
+    text = "".join(parse(render_report(manifest, [])).text)
+    assert "507.0tokens per source" in text
+    assert "113.0tokens per target" in text
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_card_names_the_columns_of_an_export(recipe: str) -> None:
+    *others, last = (f"`{name}`" for name in standard_schema(OBJECTIVES[recipe]).names)
+    assert f"writes {', '.join(others)} and {last} for\n" in render_card(manifest_of(recipe))
 
 
 def test_the_card_says_what_rows_of_streams_are() -> None:
