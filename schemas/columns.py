@@ -214,10 +214,10 @@ ROTATIONS = Column(
     "By how many tokens the source of each copy is rotated to the left.",
 )
 
-DECODER_SEEDS = Column(
-    "decoder_seeds",
-    list_of(pa.uint32()),
-    "The seed of the noise in what the decoder of each copy is given.",
+NOISE_SEED = Column(
+    "noise_seed",
+    pa.uint32(),
+    "With the number of a copy, the seed of the tokens that are replaced where the row is read.",
 )
 
 

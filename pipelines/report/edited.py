@@ -49,6 +49,7 @@ class EditedRows:
         """
         edits = stored.edits.take(np.array([copy]))
         made = self._target.sequences(stored.clean, edits, self._layout, self._vocabulary)
+        edits = self._target.completed(stored.clean, edits, self._vocabulary)
         begins = self._sentences(stored.clean, edits.orders)
         order = np.arange(len(stored.ids))
         if edits.orders is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.vocabulary import Vocabulary
 from tests.oracles.draws import HALF, RowDraws
+from transforms.denoise.fragment_target import Fragment
 from transforms.denoise.generated import GeneratedFragments
 from transforms.objectives.recipe import Recipe
 
@@ -97,6 +98,22 @@ def rotated_of(source: Sequence[int], rotation: int, edges: tuple[int, int]) -> 
     return [*source[:begin], *text[rotation:], *text[:rotation], *source[end:]]
 
 
+def seen_of(
+    taken: Sequence[int], seed: int, shares: tuple[float, float], vocabulary: Vocabulary
+) -> list[int]:
+    """Returns what an encoder sees in the places of some tokens."""
+    draws, choices = RowDraws(seed, 1), sorted({*range(vocabulary.size)} - {*vocabulary.unused})
+    mask, found = shares[0], []
+    for token in taken:
+        place = draws.below(len(choices))
+        if draws.low < round(mask * HALF):
+            token = vocabulary.mask
+        elif draws.low < round(sum(shares) * HALF):
+            token = choices[place]
+        found.append(token)
+    return found
+
+
 def noisy(given: list[int], seed: int, share: int, vocabulary: Vocabulary) -> list[int]:
     """Returns what a decoder is given, with random ids in place of some tokens but the first."""
     draws, choices = RowDraws(seed, 1), sorted({*range(vocabulary.size)} - {*vocabulary.unused})
@@ -116,6 +133,11 @@ def wanted_sequences(
     edges = recipe.layout.edges
     edits = edits_of(row["edits"][copy])
     ids = row["edit_ids"][copy] if "edit_ids" in row else []
+    if isinstance(target, Fragment):
+        taken = removed_of(clean, [(start, end, "each") for start, end, _ in edits], [])
+        seed = row["noise_seed"] + (copy << 32)
+        ids = seen_of(taken, seed, (target.mask, target.random), vocabulary)
+        edits = [(start, end, "each") for start, end, _ in edits]
     tokens = list(vocabulary.sentinels) if target.sentinels else [roles["mask"]]
     end = [roles[role] for role in target.end]
     arranged = clean
@@ -129,7 +151,7 @@ def wanted_sequences(
         given = [roles["cls"], *removed[:-1]]
         assert isinstance(target, GeneratedFragments)
         share = round(target.noise_rate * HALF)
-        return source, removed, noisy(given, row["decoder_seeds"][copy], share, vocabulary)
+        return source, removed, noisy(given, row["noise_seed"] + (copy << 32), share, vocabulary)
     if target.own_positions:
         places = [at for start, stop, _ in edits for at in range(start, stop)]
         return source, [clean[at] for at in places], [clean[at - 1] for at in places]

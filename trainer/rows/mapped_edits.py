@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from schemas.checked_json import DamagedError
-from schemas.columns import DECODER_SEEDS, EDITS, ROTATIONS, SENTENCE_ORDERS, edit_ids
+from schemas.columns import EDITS, NOISE_SEED, ROTATIONS, SENTENCE_ORDERS, edit_ids
 from schemas.records import Array, Int64
-from trainer.rows.mapped_columns import MappedBatches, MappedLists
-from transforms.arrays.edits import Edits, count_encoded, read_counted
+from trainer.rows.mapped_columns import MappedBatches, MappedLists, MappedValues
+from transforms.arrays.edits import Edits, count_encoded, read_counted, seeds_of
 from transforms.arrays.ragged import Ragged
 from transforms.contract.rules import StoredEdits
 
@@ -26,7 +26,7 @@ class MappedEdits:
       ids: That they put in; None if none are stored.
       orders: Of sentences; None if they stay where they are.
       rotations: Of sources, a list for each row; None if none is rotated.
-      seeds: Of what is drawn where a row is read, likewise; None if nothing is.
+      seeds: Of what is drawn where a row is read, one for each row; None if nothing is.
       marked: A token can stand for a span.
     """
 
@@ -37,7 +37,7 @@ class MappedEdits:
     ids: MappedLists | None
     orders: MappedLists | None
     rotations: MappedLists | None
-    seeds: MappedLists | None
+    seeds: MappedValues | None
     marked: bool
 
     @staticmethod
@@ -59,7 +59,7 @@ class MappedEdits:
             ids=mapped.nested_lists(edit_ids(id_type).name, id_type) if rules.ids else None,
             orders=mapped.nested_lists(SENTENCE_ORDERS.name, "uint8") if rules.orders else None,
             rotations=mapped.lists(ROTATIONS.name, "uint16") if rules.rotations else None,
-            seeds=mapped.lists(DECODER_SEEDS.name, "uint32") if rules.seeds else None,
+            seeds=mapped.values(NOISE_SEED.name, "uint32") if rules.seeds else None,
             marked=marked,
         )
 
@@ -88,14 +88,16 @@ class MappedEdits:
         return dataclasses.replace(
             read_counted(codes, counts[:, 0], ids),
             orders=None if self.orders is None else self.orders.take(batch, lists),
-            rotations=self._numbers(self.rotations, batch, row, copy),
-            seeds=self._numbers(self.seeds, batch, row, copy),
+            rotations=self._rotations(batch, row, copy),
+            seeds=self._seeds(batch, row, copy),
         )
 
-    def _numbers(
-        self, lists: MappedLists | None, batch: Int64, row: Int64, copy: int
-    ) -> Array | None:
-        """Returns the number of a copy of each row, of a column with one for each copy."""
-        if lists is None:
+    def _rotations(self, batch: Int64, row: Int64, copy: int) -> Array | None:
+        if self.rotations is None:
             return None
-        return lists.take(batch, row).values.reshape(-1, self.copies)[:, copy]
+        return self.rotations.take(batch, row).values.reshape(-1, self.copies)[:, copy]
+
+    def _seeds(self, batch: Int64, row: Int64, copy: int) -> Array | None:
+        if self.seeds is None:
+            return None
+        return seeds_of(self.seeds.take(batch, row), np.array([copy]))

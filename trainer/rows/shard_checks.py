@@ -13,6 +13,7 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from schemas.shards import map_file
 from trainer.rows.mapped_columns import buffers_of
+from transforms.contract.structure import columns_of
 from transforms.objectives.recipe import Recipe
 
 
@@ -75,8 +76,8 @@ def _check_indices(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
             raise DamagedError(f"{path} has a row with another number of copies than its recipe")
         if not np.array_equal(_list_lengths(positions.flatten()), _list_lengths(seen.flatten())):
             raise DamagedError(f"{path} has a row with more or fewer positions than ids seen there")
-    edits = () if recipe.denoise is None else recipe.denoise.columns("uint16")
-    if any((_list_lengths(batch.column(each.name)) != recipe.copies).any() for each in edits):
+    edits = () if recipe.rules.edits is None else columns_of(recipe.rules.edits)
+    if any((_list_lengths(batch.column(name)) != recipe.copies).any() for name in edits):
         raise DamagedError(f"{path} has a row with another number of copies than its recipe")
     for name in recipe.annotations:
         if name in ANNOTATION_VALUES:

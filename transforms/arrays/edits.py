@@ -24,7 +24,8 @@ class Edits:
       orders: Which sentence of the row stands at each place, uint8, a list for each of these lists;
         None if the sentences of all rows stand where they stood.
       rotations: uint16[L]; by how many tokens a source is rotated. None if none is.
-      seeds: uint32[L]; of what is drawn where a row is read. None if nothing is.
+      seeds: uint64[L]; of what is drawn where a row is read: the 32 bits that the row has, and
+        above them the number of the copy. None if nothing is.
     """
 
     offsets: Int64
@@ -135,6 +136,20 @@ class Edits:
         offsets, codes = np.zeros(len(self) + 1, np.int64), np.empty(room, np.uint8)
         write_code(self.spans, (offsets, codes))
         return Ragged(codes[: offsets[-1]], offsets)
+
+
+def seeds_of(rows: Array, copies: Array) -> Array:
+    """Returns uint64[R * C]: the seed of each copy of each row, see `Edits`.
+
+    Args:
+      rows: uint32[R]; what is stored of each row.
+      copies: int64[C]; numbers of the copies.
+
+    >>> seeds_of(np.array([5, 6], np.uint32), np.array([0, 1])).tolist()
+    [5, 4294967301, 6, 4294967302]
+    """
+    above = copies.astype(np.uint64) << np.uint64(32)
+    return np.bitwise_or.outer(rows.astype(np.uint64), above).ravel()
 
 
 def count_encoded(codes: Ragged, lengths: Int64, copies: int, *, marked: bool = True) -> Int64:

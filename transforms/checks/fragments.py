@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.edits import EACH
+from schemas.edits import TOKEN
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import Ragged, offsets_of, read_only, row_numbers
 from transforms.arrays.sequences import Sequences
@@ -67,7 +67,7 @@ def examine_one_fragment(batch: StoredBatch, sizes: Int64) -> Findings:
     wrong = edits.counts != 1
     counts: dict[str, int] = {}
     if not wrong.any():
-        wrong = (edits.lengths != sizes[lengths]) | (edits.starts < 1) | (edits.fills != EACH)
+        wrong = (edits.lengths != sizes[lengths]) | (edits.starts < 1) | (edits.fills != TOKEN)
         places = lengths - sizes[lengths]
         # Where there is one place alone, a fragment is at the begin and at the end.
         long = (lengths >= _LONG) & (places > 1)
@@ -125,7 +125,7 @@ def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> 
         size = np.maximum(sizes[length], number == 0)
         start = edits.starts - np.int64(edges[0]) - number * block
         strange = (edits.lengths != size) | (start < 0) | (start + size > length)
-        strange |= edits.fills != EACH
+        strange |= edits.fills != TOKEN
         wrong = np.diff(offsets_of(strange)[edits.offsets]) > 0
         full = length == block
         if not wrong.any():

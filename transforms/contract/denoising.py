@@ -73,8 +73,7 @@ class Noise(Protocol):
       stores_ids: Ids are stored of what it puts in.
       reorders: It puts sentences in another order.
       rotates: It rotates rows.
-      shows_places: Ids are stored for each token that it takes away, which the encoder sees there.
-      seeds: It stores seeds of what is drawn where a row is read.
+      seeds: It stores a seed a row of what is drawn where a row is read.
       roles: The special tokens that it needs.
       needs: What has to be known of every token, see `transforms.contract.part.Part`.
     """
@@ -83,7 +82,6 @@ class Noise(Protocol):
     alone: ClassVar[bool]
     spans_made: ClassVar[bool]
     rotates: ClassVar[bool]
-    shows_places: ClassVar[bool]
     seeds: ClassVar[bool]
 
     @property
@@ -159,6 +157,10 @@ class Writes(Protocol):
           rows: int64[R]; tokens of the rows.
           edits: A list for each copy of each row.
         """
+        ...
+
+    def completed(self, rows: CleanRows, edits: Edits, vocabulary: Vocabulary) -> Edits:
+        """Returns edits with what stands in their place, where that is not stored but drawn."""
         ...
 
     def sequences(

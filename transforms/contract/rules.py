@@ -87,10 +87,9 @@ class StoredEdits:
       ids: Ids are stored of what is put in.
       orders: The order of sentences is stored.
       rotations: The rotation of sources is stored.
-      seeds: Seeds are stored of what is drawn where a row is read.
+      seeds: A seed a row is stored of what is drawn where a row is read.
       marked: A token can stand for a span: a sentinel, or the mask.
       one_maker: All spans are of one noise.
-      shows_places: An id is stored for each token that is taken away: what is seen there.
     """
 
     ids: bool
@@ -99,7 +98,6 @@ class StoredEdits:
     seeds: bool
     marked: bool
     one_maker: bool
-    shows_places: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

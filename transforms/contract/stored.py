@@ -12,8 +12,8 @@ from schemas.arrow_columns import numpy_of
 from schemas.columns import (
     ANNOTATION_VALUES,
     ANNOTATIONS,
-    DECODER_SEEDS,
     EDITS,
+    NOISE_SEED,
     ROTATIONS,
     SENTENCE_ORDERS,
     SENTENCES,
@@ -22,7 +22,7 @@ from schemas.columns import (
 )
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.edits import Edits, read_lists
+from transforms.arrays.edits import Edits, read_lists, seeds_of
 from transforms.arrays.marks import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices, read_only
 from transforms.arrays.sequences import CleanRows
@@ -101,7 +101,7 @@ class StoredBatch:
             relation=relation,
             word_starts=ragged(batch.column("word_starts")) if "word_starts" in names else None,
             copies=rules.copies,
-            **_selection(batch, rules, number, edits),
+            **_selection(batch, rules, number),
             annotations={name: _marks(name, batch, ids.offsets) for name in rules.annotations},
             turn_end=vocabulary.sep if rules.turns else None,
             stream=_row_values(batch, "stream", np.int64) if rules.streams else None,
@@ -269,7 +269,9 @@ def stored_edits(batch: pa.RecordBatch, rules: StoredEdits) -> Edits:
     found = read_lists(codes, ids, lengths, copies)
     orders = ragged_copies(batch.column(SENTENCE_ORDERS.name)) if rules.orders else None
     rotations = ragged(batch.column(ROTATIONS.name)).values if rules.rotations else None
-    seeds = ragged(batch.column(DECODER_SEEDS.name)).values if rules.seeds else None
+    seeds = None
+    if rules.seeds:
+        seeds = seeds_of(numpy_of(batch.column(NOISE_SEED.name)), np.arange(copies))
     return dataclasses.replace(found, orders=orders, rotations=rotations, seeds=seeds)
 
 
@@ -279,15 +281,8 @@ def _row_values(batch: pa.RecordBatch, name: str, kind: type) -> Array:
     return values
 
 
-def _selection(
-    batch: pa.RecordBatch, rules: RowRules, number: int, edits: Edits | None = None
-) -> dict[str, Any]:
-    """Returns the fields that depend on the corruption in view.
-
-    Tokens in whose places other ids are seen are selected ones, by whatever edits.
-    """
-    if edits is not None and rules.edits is not None and rules.edits.shows_places:
-        return {"selected": edits.taken, "seen": edits.ids.values}
+def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str, Any]:
+    """Returns the fields that depend on the corruption in view."""
     chosen = rules.corruptions[: number + 1]
     if not chosen:
         none = np.zeros(batch.num_rows * rules.copies, np.int64)

@@ -10,7 +10,6 @@ from schemas.arrow_columns import numpy_of
 from schemas.columns import (
     ANNOTATION_VALUES,
     ANNOTATIONS,
-    DECODER_SEEDS,
     EDITS,
     ROTATIONS,
     SENTENCE_ORDERS,
@@ -77,7 +76,6 @@ def columns_of(rules: StoredEdits) -> list[str]:
     """Returns the columns that hold edits, each with a value or a list a copy."""
     names = {EDITS.name: True, edit_ids("uint16").name: rules.ids}
     names |= {SENTENCE_ORDERS.name: rules.orders, ROTATIONS.name: rules.rotations}
-    names[DECODER_SEEDS.name] = rules.seeds
     return [name for name, stored in names.items() if stored]
 
 

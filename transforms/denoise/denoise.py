@@ -58,7 +58,6 @@ class Denoise:
             orders=any(each.reorders for each in self.active),
             rotations=any(each.rotates for each in self.active),
             seeds=any(each.seeds for each in self.active),
-            shows_places=any(each.shows_places for each in self.active),
             marked=self.target.marked,
             one_maker=sum(each.spans_made for each in self.active) == 1,
         )
@@ -78,7 +77,7 @@ class Denoise:
         found += [columns.edit_ids(id_type)] if self.rules.ids else []
         found += [columns.SENTENCE_ORDERS] if self.rules.orders else []
         found += [columns.ROTATIONS] if self.rules.rotations else []
-        found += [columns.DECODER_SEEDS] if self.rules.seeds else []
+        found += [columns.NOISE_SEED] if self.rules.seeds else []
         return tuple(found)
 
     def check_sentinels(self, tokens: int, vocabulary: Vocabulary) -> None:
@@ -128,9 +127,9 @@ class Denoise:
             assert edits.orders is not None
             lists.append(edits.orders)
         found = [arrow_list(rows, arrow_list(each.offsets, numbers(each.values))) for each in lists]
-        found += [
-            arrow_list(rows, numbers(each))
-            for each in (edits.rotations, edits.seeds)
-            if each is not None
-        ]
+        if edits.rotations is not None:
+            found.append(arrow_list(rows, numbers(edits.rotations)))
+        if edits.seeds is not None:
+            # The number of the first copy is 0: its seed is that of the row.
+            found.append(numbers(edits.seeds[::copies].astype(np.uint32)))
         return found

@@ -1,20 +1,27 @@
 """The target that is the fragments of a row, each token at its own position."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
+from schemas.edits import EACH
 from schemas.records import Int64
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Vocabulary, check_roles
 from transforms.arrays.edits import Edits
-from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, sources
+from transforms.arrays.ragged import Ragged
+from transforms.arrays.sequences import CleanRows, Sequences, measured, sources
 from transforms.checks.fragments import examine_fragments
+from transforms.checks.rewriting import Shares, examine_rewriting, rewriting_oracles
 from transforms.contract.denoising import FRAGMENTS
-from transforms.contract.oracle import Findings
+from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
+from transforms.corruption.random_ids import EvenIds
+from transforms.corruption.rewrite import check_shares
 from transforms.denoise.target import OneTarget
+from transforms.denoise.token_noise import TokenNoise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,8 +32,12 @@ class Fragment(OneTarget):
     b c, decoder input a b, at the positions 1 2.
 
     Attributes:
+      mask: Probability of a token of a fragment to be the mask token for the encoder.
+      random: Probability to be a random token; what remains is kept.
+      exclude: Roles of special tokens that are never sampled.
       hides_masks: The decoder does not attend to the masks of a source, which the encoder sees.
 
+    Randomness: 64 bits a token, of the seed that is stored of the row, and the number of the copy.
     Source: microsoft/MASS MASS-unsupNMT/src/trainer.py:735-841; microsoft/ProphetNet
       ProphetNet_En/prophetnet/ngram_s2s_model.py:692-706 (positions of the row).
     """
@@ -34,28 +45,65 @@ class Fragment(OneTarget):
     kind: ClassVar[str] = FRAGMENTS
     start: ClassVar[str] = "sep"
     own_positions: ClassVar[bool] = True
+    marked: ClassVar[bool] = True
+    required_roles: ClassVar[tuple[str, ...]] = ("mask",)
 
+    mask: float = 0.8
+    random: float = 0.1
+    exclude: tuple[str, ...] = ()
     hides_masks: bool = False
 
+    def __post_init__(self) -> None:
+        check_roles(self.exclude)
+        check_shares(self.mask, self.random)
+
     def lengths(self, rows: Int64, edits: Edits) -> Int64:
-        return measured(rows, edits)[:, :2]
+        taken = measured(rows, edits)[:, 1]
+        return np.stack([np.repeat(rows, len(edits) // max(len(rows), 1)), taken], axis=1)
+
+    def completed(self, rows: CleanRows, edits: Edits, vocabulary: Vocabulary) -> Edits:
+        """Returns edits with the ids that the encoder sees at their tokens."""
+        places, shares = edits.taken, self._shares(vocabulary)
+        clean = Ragged(rows.ids[_flat(rows, places)], places.offsets)
+        noise = TokenNoise(shares.mask, shares.random, vocabulary.mask, shares.allowed)
+        ids = Ragged(noise.applied(clean, edits), places.offsets)
+        return dataclasses.replace(edits, fills=np.full_like(edits.fills, EACH), ids=ids)
+
+    def _shares(self, vocabulary: Vocabulary) -> Shares:
+        return Shares(self.mask, self.random, EvenIds(exclude=self.exclude).allowed(vocabulary))
 
     def sequences(
         self, rows: CleanRows, edits: Edits, layout: RowLayout, vocabulary: Vocabulary
     ) -> Sequences:
+        return self._made(rows, self.completed(rows, edits, vocabulary))
+
+    def _made(self, rows: CleanRows, edits: Edits) -> Sequences:
+        """Returns source and target; the ids that the encoder sees are known."""
         none = np.empty(0, rows.ids.dtype)
         positions = edits.taken
-        begins = np.repeat(rows.offsets[:-1], len(edits) // max(len(rows), 1))
-        places = np.repeat(begins, positions.lengths) + positions.values - 1
+        flat = _flat(rows, positions)
         return Sequences(
             source=sources(rows, edits, none, none),
-            target=removed(rows, edits, none, none),
-            decoder_input=rows.ids[places],
+            target=Ragged(rows.ids[flat], positions.offsets),
+            decoder_input=rows.ids[flat - 1],
             positions=positions.values - np.uint16(1),
             target_positions=positions.values,
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_fragments(
-            batch, self.sequences(batch.clean, batch.edits, rules.layout, vocabulary)
+        edits = self.completed(batch.clean, batch.edits, vocabulary)
+        seen = dataclasses.replace(batch, selected=edits.taken, seen=edits.ids.values)
+        return examine_fragments(batch, self._made(batch.clean, edits)) + examine_rewriting(
+            seen, self._shares(vocabulary), vocabulary
         )
+
+    def oracles(
+        self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
+    ) -> list[Oracle]:
+        return rewriting_oracles(totals, self._shares(vocabulary), vocabulary)
+
+
+def _flat(rows: CleanRows, positions: Ragged) -> Int64:
+    """Returns int64[N]: index into the ids of rows of positions of each copy of each row."""
+    begins = np.repeat(rows.offsets[:-1], len(positions) // max(len(rows), 1))
+    return np.repeat(begins, positions.lengths) + positions.values

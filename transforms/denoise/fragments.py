@@ -7,11 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.edits import EACH
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
-from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import threshold
 from transforms.checks.fragments import (
     examine_blocks,
@@ -19,15 +17,13 @@ from transforms.checks.fragments import (
     place_oracles,
     start_oracles,
 )
-from transforms.contract.axes import Batch, Copies, Rewrite
+from transforms.contract.axes import Copies
 from transforms.contract.denoising import FRAGMENTS, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.denoise.noise import (
     MOST,
-    OTHER_KEYS,
     OneNoise,
     check_part,
     check_rate,
@@ -36,37 +32,18 @@ from transforms.denoise.noise import (
 
 
 class _Fragments(OneNoise, abc.ABC):
-    """Spans of whose tokens ids are stored: those that the encoder sees there."""
+    """Spans in whose places the encoder sees what the target says, by the seed of the row."""
 
     kinds: ClassVar[tuple[str, ...]] = (FRAGMENTS,)
-    shows_places: ClassVar[bool] = True
-
-    @property
-    @abc.abstractmethod
-    def rewrite(self) -> Rewrite: ...
+    seeds: ClassVar[bool] = True
 
     @abc.abstractmethod
     def spans_of(self, batch: NoiseBatch, copies: Copies) -> tuple[Int64, Array, Array]:
         """Returns offsets of the spans of each copy of each row, their starts and ends."""
 
-    @property
-    def stores_ids(self) -> bool:
-        return True
-
-    @property
-    def roles(self) -> frozenset[str]:
-        return self.rewrite.roles
-
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
-        offsets, starts, ends = self.spans_of(batch, copies)
-        fills = np.full(len(starts), EACH, np.uint8)
-        found = Edits(offsets, starts, ends, fills, edits.ids)
-        taken = found.taken
-        # Which ids are seen is drawn with other keys than where.
-        other = dataclasses.replace(copies, keys=copies.keys * OTHER_KEYS)
-        rows = Batch(batch.examples, batch.rows, 0)
-        seen = self.rewrite.rewrite(rows, taken, batch.vocabulary, other)
-        return dataclasses.replace(found, ids=Ragged(seen, taken.offsets))
+        found = self.tokens_for(edits, *self.spans_of(batch, copies))
+        return dataclasses.replace(found, seeds=self.drawn_seeds(batch.rows, copies))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,9 +54,8 @@ class OneFragment(_Fragments):
       rate: Part of the row, its special tokens included; rounded, halves to the even number.
       at_begin: Probability that it begins with the second token.
       at_end: Probability that it ends with the last token. Else all places are as likely.
-      rewrite: What the encoder sees there.
 
-    Randomness: 64 bits a copy of a row.
+    Randomness: 64 bits a copy of a row, and 32 a row for the seed of what the encoder sees.
     Source: microsoft/MASS MASS-unsupNMT/src/trainer.py:735-841 (mask_word, restricted_mask_sent).
     Differs: each row has a length of its own; the reference takes that of the longest in a batch,
       and places of the first one.
@@ -88,7 +64,6 @@ class OneFragment(_Fragments):
     rate: float = 0.5
     at_begin: float = 0.2
     at_end: float = 0.2
-    rewrite: Rewrite = MaskRandomKeep()
 
     def __post_init__(self) -> None:
         check_part("rate", self.rate)
@@ -126,9 +101,8 @@ class BlockFragments(_Fragments):
     Attributes:
       block: Tokens of a block; the last one of a row may be shorter.
       rate: Part of the block, rounded down; the first block of a row loses at least one token.
-      rewrite: What the encoder sees there.
 
-    Randomness: 32 bits a block.
+    Randomness: 32 bits a block, and 32 a row for the seed of what the encoder sees.
     Source: microsoft/MASS MASS-summarization/mass/masked_dataset.py:45-112; Qi et al. 2020,
       ProphetNet, 3.2.
     Differs: special tokens at the end of a row are in no block.
@@ -136,7 +110,6 @@ class BlockFragments(_Fragments):
 
     block: int = 64
     rate: float = 0.15
-    rewrite: Rewrite = MaskRandomKeep()
 
     def __post_init__(self) -> None:
         if not 2 <= self.block < MOST:

@@ -11,7 +11,7 @@ from schemas.edits import NOTHING
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
-from transforms.arrays.ragged import Ragged, read_only
+from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import threshold
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, shifted, sources
 from transforms.checks.generated import (
@@ -28,13 +28,13 @@ from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
 from transforms.denoise.noise import (
     MOST,
-    OTHER_KEYS,
     OneNoise,
     check_part,
     check_rate,
     rounded_parts,
 )
 from transforms.denoise.target import OneTarget
+from transforms.denoise.token_noise import TokenNoise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class ScatteredFragments(OneNoise):
       short: Longest of the short fragments in tokens; the shortest has one.
       long: Longest of the long ones; the shortest are as long as the longest short ones.
 
-    Randomness: 32 bits a copy, and 32 for the seed of the decoder's noise; 32 for the length of a
-      fragment, and 32 for its place.
+    Randomness: 32 bits a copy, and 32 a row for the seed of the decoder's noise; 32 for the length
+      of a fragment, and 32 for its place.
     Source: Xiao et al. 2020, ERNIE-GEN, 3.4 (0.25, 0.4, {1..4}, {4..32}); no sampler was published.
     Differs: the paper does not say how fragments are placed, and what becomes of the budget's rest.
     """
@@ -95,17 +95,8 @@ class ScatteredFragments(OneNoise):
             starts=starts[:last],
             ends=ends[:last],
             fills=np.full(last, NOTHING, np.uint8),
-            seeds=self._seeds(batch.rows, copies),
+            seeds=self.drawn_seeds(batch.rows, copies),
         )
-
-    @staticmethod
-    def _seeds(rows: Int64, copies: Copies) -> Array:
-        """Returns uint32[L] of seeds for what is drawn where a row is read."""
-        from transforms.kernels.scattered import draw_seeds
-
-        found = np.empty(len(rows) * len(copies), np.uint32)
-        draw_seeds(rows, copies.keys * OTHER_KEYS, found)
-        return found
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         budgets = rounded_parts(self.rate)
@@ -182,14 +173,10 @@ class GeneratedFragments(OneTarget):
 
     def _given(self, target: Ragged, edits: Edits, vocabulary: Vocabulary) -> Array:
         """Returns what the decoder is given: the token before, or a random one."""
-        from transforms.kernels.scattered import replace_inputs
-
-        assert edits.seeds is not None
         given = shifted(target, vocabulary.roles[self.start])
-        lists = read_only(target.offsets), read_only(edits.seeds)
-        choices = read_only(EvenIds().allowed(vocabulary), given.dtype)
-        replace_inputs(*lists, threshold(self.noise_rate), choices, given)
-        return given
+        choices = EvenIds().allowed(vocabulary)
+        noise = TokenNoise(0.0, self.noise_rate, 0, choices, first=1)
+        return noise.applied(Ragged(given, target.offsets), edits)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         made = self.sequences(batch.clean, batch.edits, rules.layout, vocabulary)

@@ -8,7 +8,8 @@ import numpy as np
 
 from schemas.edits import TOKEN
 from schemas.records import Array, Int64
-from transforms.arrays.edits import Edits
+from transforms.arrays.edits import Edits, seeds_of
+from transforms.contract.axes import Copies
 from transforms.contract.part import Part
 
 MOST = 1 << 16
@@ -23,7 +24,6 @@ class OneNoise(Part):
     alone: ClassVar[bool] = True
     spans_made: ClassVar[bool] = True
     rotates: ClassVar[bool] = False
-    shows_places: ClassVar[bool] = False
     seeds: ClassVar[bool] = False
 
     @property
@@ -50,6 +50,15 @@ class OneNoise(Part):
 
     def spans(self, tokens: int) -> int:
         return 0
+
+    @staticmethod
+    def drawn_seeds(rows: Int64, copies: Copies) -> Array:
+        """Returns uint64[L] of seeds for what is drawn where rows are read."""
+        from transforms.kernels.scattered import draw_seeds
+
+        found = np.empty(len(rows), np.uint32)
+        draw_seeds(rows, (copies.keys * OTHER_KEYS)[0], found)
+        return seeds_of(found, np.arange(len(copies)))
 
     @staticmethod
     def tokens_for(edits: Edits, offsets: Int64, starts: Array, ends: Array) -> Edits:

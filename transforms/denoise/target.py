@@ -7,6 +7,8 @@ import numpy as np
 
 from schemas.records import Array
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.edits import Edits
+from transforms.arrays.sequences import CleanRows
 from transforms.contract.denoising import NO_FLOWS
 from transforms.contract.part import Part
 
@@ -32,6 +34,9 @@ class OneTarget(Part):
     @property
     def end(self) -> tuple[str, ...]:
         return ()
+
+    def completed(self, rows: CleanRows, edits: Edits, vocabulary: Vocabulary) -> Edits:
+        return edits
 
     def tokens(self, vocabulary: Vocabulary) -> Array:
         return np.empty(0, vocabulary.id_type)

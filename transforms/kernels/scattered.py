@@ -74,36 +74,46 @@ def draw_scattered(
 
 
 @compiled
-def replace_inputs(offsets: Int64, seeds: Array, share: int, choices: Array, ids: Array) -> None:
-    """Replaces tokens of lists by random ones, each on its own, but the first of each list.
+def replace_tokens(
+    lists: tuple[Int64, Array],
+    first: int,
+    shares: tuple[int, int],
+    mask: int,
+    choices: Array,
+    ids: Array,
+) -> None:
+    """Replaces tokens of lists by the mask token or by random ones, each on its own.
 
     Args:
-      offsets: int64[L + 1].
-      seeds: uint32[L]; keys of the streams.
-      share: A token is replaced if 32 bits are below this.
+      lists: int64[L + 1], offsets, and uint64[L], keys of the streams.
+      first: The first token of a list that may be replaced, by its number.
+      shares: A token is masked if 32 bits are below the first, else random if below the second.
+      mask: The mask token.
       choices: The random ids.
       ids: [N]; are changed.
     """
+    offsets, seeds = lists
+    masked, replaced = shares
     for number in range(len(seeds)):
-        state = mixed(np.uint64(seeds[number]) + STEP)
-        for token in range(offsets[number] + 1, offsets[number + 1]):
+        state = mixed(seeds[number] + STEP)
+        for token in range(offsets[number] + first, offsets[number + 1]):
             state += STEP
             bits = mixed(state)
-            if low_bits(bits) < share:
+            drawn = low_bits(bits)
+            if drawn < masked:
+                ids[token] = mask
+            elif drawn < replaced:
                 ids[token] = choices[below(bits, len(choices))]
 
 
 @compiled
-def draw_seeds(numbers: Int64, keys: Array, found: Array) -> None:
-    """Draws a seed for each copy of each row.
+def draw_seeds(numbers: Int64, key: np.uint64, found: Array) -> None:
+    """Draws a seed for each row.
 
     Args:
       numbers: int64[R] of the rows.
-      keys: uint64[C] of the copies.
-      found: uint32[R * C]; is filled.
+      key: Of the first copy.
+      found: uint32[R]; is filled.
     """
-    at = 0
     for row in range(len(numbers)):
-        for key in keys:
-            found[at] = low_bits(mixed(stream_of(key, numbers[row]) + STEP))
-            at += 1
+        found[row] = low_bits(mixed(stream_of(key, numbers[row]) + STEP))

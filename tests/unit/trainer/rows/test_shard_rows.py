@@ -165,7 +165,9 @@ def edits_in(shards: MappedShards, recipe: Recipe, row: Int64) -> Row:
         found["rotations"] = [int(each[0]) for each in turned if each is not None]
     if rules.seeds:
         seeds = [each.seeds for each in copies]
-        found["decoder_seeds"] = [int(each[0]) for each in seeds if each is not None]
+        first, *others = [int(each[0]) for each in seeds if each is not None]
+        assert others == [first + (copy << 32) for copy in range(1, recipe.copies)]
+        found["noise_seed"] = first
     return found
 
 

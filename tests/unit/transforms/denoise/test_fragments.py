@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from schemas.edits import TOKEN
 from tests.support.noise import VOCABULARY, drawn
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged
@@ -35,7 +36,6 @@ def test_half_of_a_sentence_is_one_fragment(length: int, tokens: int) -> None:
     assert edits.counts.tolist() == [1, 1]
     assert edits.lengths.tolist() == [tokens] * 2
     assert edits.starts.min() >= 1
-    assert edits.ids.lengths.tolist() == [tokens] * 2
 
 
 def test_a_fragment_is_at_the_begin_at_the_end_or_anywhere() -> None:
@@ -50,12 +50,26 @@ def test_a_fragment_is_at_the_begin_at_the_end_or_anywhere() -> None:
 
 def test_most_tokens_of_a_fragment_are_masked() -> None:
     edits = drawn(OneFragment(), [40] * 300, 1)
-    ids = np.arange(100, 100 + 40 * 300)
-    clean = ids[np.repeat(np.arange(300) * 40, 20) + edits.taken.values]
-    masked = int(np.count_nonzero(edits.ids.values == VOCABULARY.mask))
-    kept = int(np.count_nonzero(edits.ids.values == clean))
+    rows = CleanRows(np.arange(100, 100 + 40 * 300).astype(np.uint16), np.arange(301) * 40)
+    seen = Fragment().completed(rows, edits, VOCABULARY).ids.values
+    clean = rows.ids[np.repeat(np.arange(300) * 40, 20) + edits.taken.values]
+    masked = int(np.count_nonzero(seen == VOCABULARY.mask))
+    kept = int(np.count_nonzero(seen == clean))
     assert near(masked, 6000, 0.8 + 0.1 / VOCABULARY.size)
     assert near(kept, 6000, 0.1)
+
+
+def test_copies_and_rows_see_other_ids() -> None:
+    """Three rows are the same, and so are the fragments of all their copies."""
+    edits = drawn(OneFragment(at_begin=1.0, at_end=0.0), [40] * 3)
+    rows = CleanRows(np.tile(np.arange(100, 140), 3).astype(np.uint16), np.arange(4) * 40)
+    completed = Fragment(mask=0.0, random=1.0).completed(rows, edits, VOCABULARY)
+    seen = [completed.ids.row(number).tolist() for number in range(6)]
+    assert all(one != two for at, one in enumerate(seen) for two in seen[:at])
+    last = Fragment(mask=0.0, random=1.0).completed(
+        CleanRows(rows.ids[80:], np.array([0, 40])), edits.take(np.array([5])), VOCABULARY
+    )
+    assert last.ids.row(0).tolist() == seen[5]
 
 
 def test_each_block_has_a_fragment() -> None:
@@ -76,17 +90,20 @@ def test_all_places_of_a_block_are_as_likely() -> None:
 
 
 def test_a_decoder_keeps_the_positions_of_the_row() -> None:
-    """The row 2 11 12 13 14 3, of which 12 13 are masked and kept."""
+    """The row 2 11 12 13 14 3, of which 12 13 are masked."""
     edits = Edits(
         np.array([0, 1]),
         np.array([2], np.uint16),
         np.array([4], np.uint16),
-        np.array([3], np.uint8),
-        Ragged(np.array([4, 13], np.uint16), np.array([0, 2])),
+        np.array([TOKEN], np.uint8),
+        Ragged(np.empty(0, np.uint16), np.array([0, 0])),
+        seeds=np.array([5], np.uint64),
     )
     rows = CleanRows(np.array([2, 11, 12, 13, 14, 3], np.uint16), np.array([0, 6]))
-    made = Fragment().sequences(rows, edits, RowLayout(), VOCABULARY)
-    assert made.source.values.tolist() == [2, 11, 4, 13, 14, 3]
+    made = Fragment(mask=1.0, random=0.0).sequences(rows, edits, RowLayout(), VOCABULARY)
+    mask = VOCABULARY.mask
+    assert made.source.values.tolist() == [2, 11, mask, mask, 14, 3]
+    assert Fragment().lengths(rows.lengths, edits).tolist() == [[6, 2]]
     assert made.target.values.tolist() == [12, 13]
     assert made.decoder_input.tolist() == [11, 12]
     assert made.positions is not None
