@@ -214,6 +214,12 @@ ROTATIONS = Column(
     "By how many tokens the source of each copy is rotated to the left.",
 )
 
+FRAGMENT_STARTS = Column(
+    "fragment_starts",
+    list_of(pa.uint16()),
+    "Where the one fragment of each copy begins; its length follows from that of the row.",
+)
+
 NOISE_SEED = Column(
     "noise_seed",
     pa.uint32(),

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.vocabulary import Vocabulary
 from tests.oracles.draws import HALF, RowDraws
 from transforms.denoise.fragment_target import Fragment
+from transforms.denoise.fragments import OneFragment
 from transforms.denoise.generated import GeneratedFragments
 from transforms.objectives.recipe import Recipe
 
@@ -34,6 +35,20 @@ def edits_of(code: Sequence[int]) -> list[Edit]:
             found.append((position + gap, position + gap + size, fill))
             position, fill = position + gap + size, "token"
     return found
+
+
+def stored_edits(row: Mapping[str, Any], copy: int, recipe: Recipe) -> list[Edit]:
+    """Returns the edits of a copy of a stored row, whichever column they are stored in."""
+    if "fragment_starts" not in row:
+        return edits_of(row["edits"][copy])
+    assert recipe.denoise is not None
+    (noise,) = recipe.denoise.noise
+    assert isinstance(noise, OneFragment)
+    length = len(row["input_ids"])
+    # Python rounds halves to the even number, too.
+    size = min(max(round(noise.rate * length), 1), length - 1)
+    start = row["fragment_starts"][copy]
+    return [(start, start + size, "token")]
 
 
 def source_of(
@@ -131,7 +146,7 @@ def wanted_sequences(
     assert recipe.denoise is not None
     target, clean, roles = recipe.denoise.target, row["input_ids"], vocabulary.roles
     edges = recipe.layout.edges
-    edits = edits_of(row["edits"][copy])
+    edits = stored_edits(row, copy, recipe)
     ids = row["edit_ids"][copy] if "edit_ids" in row else []
     if isinstance(target, Fragment):
         taken = removed_of(clean, [(start, end, "each") for start, end, _ in edits], [])

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from schemas.checked_json import DamagedError
-from schemas.columns import EDITS, NOISE_SEED, ROTATIONS, SENTENCE_ORDERS, edit_ids
-from schemas.records import Array, Int64
+from schemas.columns import EDITS, FRAGMENT_STARTS, NOISE_SEED, ROTATIONS, SENTENCE_ORDERS, edit_ids
+from schemas.records import Array, Bool, Int64
 from trainer.rows.mapped_columns import MappedBatches, MappedLists, MappedValues
-from transforms.arrays.edits import Edits, count_encoded, read_counted, seeds_of
+from transforms.arrays.edits import Edits, count_encoded, one_span, read_counted, seeds_of
 from transforms.arrays.ragged import Ragged
 from transforms.contract.rules import StoredEdits
 
@@ -22,7 +22,9 @@ class MappedEdits:
       folder: Of the shards.
       copies: How many there are of each row.
       id_type: Of ids.
-      codes: What `transforms.arrays.edits.Edits.encoded` returned.
+      codes: What `transforms.arrays.edits.Edits.encoded` returned; None where `starts` are stored.
+      starts: Where the one span of each copy begins, a list for each row; None if there are codes.
+      part: Of the row that it takes; None likewise.
       ids: That they put in; None if none are stored.
       orders: Of sentences; None if they stay where they are.
       rotations: Of sources, a list for each row; None if none is rotated.
@@ -33,7 +35,9 @@ class MappedEdits:
     folder: Path
     copies: int
     id_type: str
-    codes: MappedLists
+    codes: MappedLists | None
+    starts: MappedLists | None
+    part: float | None
     ids: MappedLists | None
     orders: MappedLists | None
     rotations: MappedLists | None
@@ -55,7 +59,9 @@ class MappedEdits:
             folder,
             copies,
             id_type,
-            codes=mapped.nested_lists(EDITS.name, "uint8"),
+            codes=mapped.nested_lists(EDITS.name, "uint8") if rules.part is None else None,
+            starts=None if rules.part is None else mapped.lists(FRAGMENT_STARTS.name, "uint16"),
+            part=rules.part,
             ids=mapped.nested_lists(edit_ids(id_type).name, id_type) if rules.ids else None,
             orders=mapped.nested_lists(SENTENCE_ORDERS.name, "uint8") if rules.orders else None,
             rotations=mapped.lists(ROTATIONS.name, "uint16") if rules.rotations else None,
@@ -76,26 +82,44 @@ class MappedEdits:
           DamagedError: if they are no edits of such rows.
         """
         lists = row * self.copies + copy
+        found = self._spans(batch, row, copy, lengths)
+        return dataclasses.replace(
+            found,
+            orders=None if self.orders is None else self.orders.take(batch, lists),
+            rotations=self._copy(self.rotations, batch, row, copy),
+            seeds=self._seeds(batch, row, copy),
+        )
+
+    def _spans(self, batch: Int64, row: Int64, copy: int, lengths: Int64) -> Edits:
+        """Returns the spans of a copy of rows, and the ids that they put in."""
+        if self.starts is not None and self.part is not None:
+            starts = self._copy(self.starts, batch, row, copy)
+            assert starts is not None
+            one_each = Ragged(starts, np.arange(len(row) + 1))
+            found, outside = one_span(one_each, self.part, lengths, np.dtype(self.id_type))
+            self._check(outside)
+            return found
+        assert self.codes is not None
+        lists = row * self.copies + copy
         codes = self.codes.take(batch, lists)
         ids = Ragged(np.empty(0, self.id_type), np.zeros(len(row) + 1, np.int64))
         if self.ids is not None:
             ids = self.ids.take(batch, lists)
         counts = count_encoded(codes, lengths, 1, marked=self.marked)
-        if (counts[:, 0] < 0).any() or (counts[:, 1] != ids.lengths).any():
+        self._check((counts[:, 0] < 0) | (counts[:, 1] != ids.lengths))
+        return read_counted(codes, counts[:, 0], ids)
+
+    def _check(self, damaged: Bool) -> None:
+        if damaged.any():
             raise DamagedError(
                 f"{self.folder} has damaged edits; run shardmill verify for a full check"
             )
-        return dataclasses.replace(
-            read_counted(codes, counts[:, 0], ids),
-            orders=None if self.orders is None else self.orders.take(batch, lists),
-            rotations=self._rotations(batch, row, copy),
-            seeds=self._seeds(batch, row, copy),
-        )
 
-    def _rotations(self, batch: Int64, row: Int64, copy: int) -> Array | None:
-        if self.rotations is None:
+    def _copy(self, lists: MappedLists | None, batch: Int64, row: Int64, copy: int) -> Array | None:
+        """Returns the number of a copy of each row, of a column with one for each copy."""
+        if lists is None:
             return None
-        return self.rotations.take(batch, row).values.reshape(-1, self.copies)[:, copy]
+        return lists.take(batch, row).values.reshape(-1, self.copies)[:, copy]
 
     def _seeds(self, batch: Int64, row: Int64, copy: int) -> Array | None:
         if self.seeds is None:

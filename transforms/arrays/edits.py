@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from schemas.records import Array, Bytes, Int64
+from schemas.edits import TOKEN
+from schemas.records import Array, Bool, Bytes, Int64
+from transforms.arrays.parts import rounded_parts
 from transforms.arrays.ragged import Ragged, offsets_of, range_indices, read_only
 
 
@@ -180,6 +182,24 @@ def read_lists(codes: Ragged, ids: Ragged, lengths: Int64, copies: int = 1) -> E
       copies: Lists of each row.
     """
     return read_counted(codes, count_encoded(codes, lengths, copies)[:, 0], ids)
+
+
+def one_span(starts: Ragged, part: float, lengths: Int64, id_type: np.dtype) -> tuple[Edits, Bool]:
+    """Returns edits of one span each, and bool[L]: those whose span is not in its row.
+
+    Args:
+      starts: uint16; where the spans of the copies begin, a list for each row, all of one length.
+      part: Of the row, see `transforms.arrays.parts.rounded_parts`.
+      lengths: int64[R]; tokens of the rows.
+      id_type: Of the ids of rows.
+    """
+    count = len(starts.values)
+    rows = np.repeat(lengths, starts.lengths)
+    ends = starts.values + rounded_parts(part)[rows]
+    ids = Ragged(np.empty(0, id_type), np.zeros(count + 1, np.int64))
+    fills = np.full(count, TOKEN, np.uint8)
+    found = Edits(np.arange(count + 1), starts.values, ends.astype(np.uint16), fills, ids)
+    return found, ends > rows
 
 
 def read_counted(codes: Ragged, counts: Int64, ids: Ragged) -> Edits:

@@ -69,6 +69,7 @@ class Noise(Protocol):
       kinds: For which of `KINDS` of targets it is made.
       alone: There can be no other noise.
       spans_made: It takes spans away.
+      part: Each copy has one span, of this part of its row: its begin says it all. Else None.
       active: It does something, with these settings.
       stores_ids: Ids are stored of what it puts in.
       reorders: It puts sentences in another order.
@@ -84,6 +85,8 @@ class Noise(Protocol):
     rotates: ClassVar[bool]
     seeds: ClassVar[bool]
 
+    @property
+    def part(self) -> float | None: ...
     @property
     def active(self) -> bool: ...
     @property

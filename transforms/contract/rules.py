@@ -84,6 +84,8 @@ class StoredEdits:
     """The columns that hold edits besides their spans.
 
     Attributes:
+      part: Each copy has one span, of this part of its row, and only its begin is stored; None if
+        spans are stored as they are.
       ids: Ids are stored of what is put in.
       orders: The order of sentences is stored.
       rotations: The rotation of sources is stored.
@@ -92,6 +94,7 @@ class StoredEdits:
       one_maker: All spans are of one noise.
     """
 
+    part: float | None
     ids: bool
     orders: bool
     rotations: bool

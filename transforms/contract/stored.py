@@ -13,6 +13,7 @@ from schemas.columns import (
     ANNOTATION_VALUES,
     ANNOTATIONS,
     EDITS,
+    FRAGMENT_STARTS,
     NOISE_SEED,
     ROTATIONS,
     SENTENCE_ORDERS,
@@ -22,7 +23,7 @@ from schemas.columns import (
 )
 from schemas.records import Array, Bool, Bytes, Examples, Int64, TokenColumns
 from schemas.vocabulary import Vocabulary
-from transforms.arrays.edits import Edits, read_lists, seeds_of
+from transforms.arrays.edits import Edits, one_span, read_lists, seeds_of
 from transforms.arrays.marks import column_positions, span_marks, token_spans
 from transforms.arrays.ragged import Ragged, range_indices, read_only
 from transforms.arrays.sequences import CleanRows
@@ -261,12 +262,22 @@ def edit_lists(batch: pa.RecordBatch, rules: StoredEdits) -> tuple[Ragged, Ragge
     return codes, Ragged(ids, np.zeros(len(codes) + 1, np.int64))
 
 
+def starts_of(batch: pa.RecordBatch, part: float) -> tuple[Edits, Bool]:
+    """Returns the edits of which only begins are stored, see `transforms.arrays.edits.one_span`."""
+    ids = ragged(batch.column("input_ids"))
+    starts = ragged(batch.column(FRAGMENT_STARTS.name))
+    return one_span(starts, part, ids.lengths, ids.values.dtype)
+
+
 def stored_edits(batch: pa.RecordBatch, rules: StoredEdits) -> Edits:
     """Returns the edits of every row and copy, whose structure must be sound."""
-    codes, ids = edit_lists(batch, rules)
-    lengths = np.diff(numpy_of(batch.column("input_ids").offsets))
-    copies = len(codes) // max(len(lengths), 1)
-    found = read_lists(codes, ids, lengths, copies)
+    if rules.part is not None:
+        found, _ = starts_of(batch, rules.part)
+    else:
+        codes, ids = edit_lists(batch, rules)
+        lengths = np.diff(numpy_of(batch.column("input_ids").offsets))
+        found = read_lists(codes, ids, lengths, len(codes) // max(len(lengths), 1))
+    copies = len(found) // max(batch.num_rows, 1)
     orders = ragged_copies(batch.column(SENTENCE_ORDERS.name)) if rules.orders else None
     rotations = ragged(batch.column(ROTATIONS.name)).values if rules.rotations else None
     seeds = None

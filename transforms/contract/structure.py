@@ -11,6 +11,7 @@ from schemas.columns import (
     ANNOTATION_VALUES,
     ANNOTATIONS,
     EDITS,
+    FRAGMENT_STARTS,
     ROTATIONS,
     SENTENCE_ORDERS,
     SENTENCES,
@@ -24,7 +25,7 @@ from transforms.arrays.ragged import read_only
 from transforms.arrays.sequences import CleanRows, sentence_counts
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules, StoredEdits
-from transforms.contract.stored import any_copy, edit_lists, ragged, ragged_copies
+from transforms.contract.stored import any_copy, edit_lists, ragged, ragged_copies, starts_of
 
 
 def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:
@@ -74,7 +75,8 @@ def _wrong_copies(batch: pa.RecordBatch, rules: RowRules) -> Bool:
 
 def columns_of(rules: StoredEdits) -> list[str]:
     """Returns the columns that hold edits, each with a value or a list a copy."""
-    names = {EDITS.name: True, edit_ids("uint16").name: rules.ids}
+    names = {FRAGMENT_STARTS.name: rules.part is not None, EDITS.name: rules.part is None}
+    names |= {edit_ids("uint16").name: rules.ids}
     names |= {SENTENCE_ORDERS.name: rules.orders, ROTATIONS.name: rules.rotations}
     return [name for name, stored in names.items() if stored]
 
@@ -83,6 +85,9 @@ def _edits(batch: pa.RecordBatch, rules: RowRules, lengths: Int64) -> Findings:
     """Checks that edits can be read, lie in their row, and have the ids that they ask for."""
     assert rules.edits is not None
     copies = rules.copies
+    if rules.edits.part is not None:
+        outside = starts_of(batch, rules.edits.part)[1]
+        return breach("edits are damaged", any_copy(outside.reshape(-1, copies)))
     codes, ids = edit_lists(batch, rules.edits)
     found = count_encoded(codes, lengths, copies, marked=rules.edits.marked)
     wrong: dict[str, Bool] = {

@@ -54,6 +54,7 @@ class Denoise:
     def rules(self) -> StoredEdits:
         """How its edits are stored."""
         return StoredEdits(
+            part=self.active[0].part,
             ids=any(each.stores_ids for each in self.active),
             orders=any(each.reorders for each in self.active),
             rotations=any(each.rotates for each in self.active),
@@ -73,7 +74,7 @@ class Denoise:
 
     def columns(self, id_type: str) -> tuple[Column, ...]:
         """Returns what is stored of edits, for ids of "uint16" or "uint32"."""
-        found = [columns.EDITS]
+        found = [columns.EDITS if self.rules.part is None else columns.FRAGMENT_STARTS]
         found += [columns.edit_ids(id_type)] if self.rules.ids else []
         found += [columns.SENTENCE_ORDERS] if self.rules.orders else []
         found += [columns.ROTATIONS] if self.rules.rotations else []
@@ -121,6 +122,9 @@ class Denoise:
     def arrays(self, edits: Edits, copies: int) -> list[pa.Array]:
         """Returns edits as Arrow columns, see `columns`."""
         rows: Int64 = np.arange(0, len(edits) + 1, copies)
+        if self.rules.part is not None:
+            # Each list has one span.
+            return [arrow_list(rows, numbers(edits.starts)), *self._seeds(edits, copies)]
         lists = [edits.encoded()]
         lists += [edits.ids] if self.rules.ids else []
         if self.rules.orders:
@@ -129,7 +133,9 @@ class Denoise:
         found = [arrow_list(rows, arrow_list(each.offsets, numbers(each.values))) for each in lists]
         if edits.rotations is not None:
             found.append(arrow_list(rows, numbers(edits.rotations)))
-        if edits.seeds is not None:
-            # The number of the first copy is 0: its seed is that of the row.
-            found.append(numbers(edits.seeds[::copies].astype(np.uint32)))
-        return found
+        return [*found, *self._seeds(edits, copies)]
+
+    @staticmethod
+    def _seeds(edits: Edits, copies: int) -> list[pa.Array]:
+        """Returns the seed of each row, that of its first copy, whose number is 0."""
+        return [] if edits.seeds is None else [numbers(edits.seeds[::copies].astype(np.uint32))]

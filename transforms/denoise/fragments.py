@@ -10,6 +10,7 @@ import numpy as np
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
+from transforms.arrays.parts import MOST, rounded_parts
 from transforms.arrays.randomness import threshold
 from transforms.checks.fragments import (
     examine_blocks,
@@ -22,13 +23,7 @@ from transforms.contract.denoising import FRAGMENTS, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.denoise.noise import (
-    MOST,
-    OneNoise,
-    check_part,
-    check_rate,
-    rounded_parts,
-)
+from transforms.denoise.noise import OneNoise, check_part, check_rate
 
 
 class _Fragments(OneNoise, abc.ABC):
@@ -74,6 +69,10 @@ class OneFragment(_Fragments):
                 "at_begin and at_end must be at most 1 together, got "
                 f"{self.at_begin} and {self.at_end}"
             )
+
+    @property
+    def part(self) -> float:
+        return self.rate
 
     def spans_of(self, batch: NoiseBatch, copies: Copies) -> tuple[Int64, Array, Array]:
         from transforms.kernels.span_noise import draw_fragments

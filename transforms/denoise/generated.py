@@ -11,6 +11,7 @@ from schemas.edits import NOTHING
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
+from transforms.arrays.parts import MOST, rounded_parts
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import threshold
 from transforms.arrays.sequences import CleanRows, Sequences, measured, removed, shifted, sources
@@ -26,13 +27,7 @@ from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowLayout, RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
-from transforms.denoise.noise import (
-    MOST,
-    OneNoise,
-    check_part,
-    check_rate,
-    rounded_parts,
-)
+from transforms.denoise.noise import OneNoise, check_part, check_rate
 from transforms.denoise.target import OneTarget
 from transforms.denoise.token_noise import TokenNoise
 

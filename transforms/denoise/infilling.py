@@ -13,6 +13,7 @@ from schemas.edits import NOTHING, TOKEN
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
+from transforms.arrays.parts import MOST
 from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.randomness import DRAWS, threshold
 from transforms.arrays.sequences import arranged
@@ -24,7 +25,7 @@ from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.units import TokenUnits, WordUnits
-from transforms.denoise.noise import MOST, OneNoise, check_rate
+from transforms.denoise.noise import OneNoise, check_rate
 
 _ONE_WORD = (0, DRAWS)
 

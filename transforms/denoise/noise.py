@@ -1,7 +1,6 @@
 """What kinds of noise have in common."""
 
 import dataclasses
-import functools
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +11,6 @@ from transforms.arrays.edits import Edits, seeds_of
 from transforms.contract.axes import Copies
 from transforms.contract.part import Part
 
-MOST = 1 << 16
-"""Rows are shorter."""
 OTHER_KEYS = np.uint64(0xD1342543DE82EF95)
 """Keys times this are those of what is drawn besides spans."""
 
@@ -25,6 +22,10 @@ class OneNoise(Part):
     spans_made: ClassVar[bool] = True
     rotates: ClassVar[bool] = False
     seeds: ClassVar[bool] = False
+
+    @property
+    def part(self) -> float | None:
+        return None
 
     @property
     def active(self) -> bool:
@@ -77,15 +78,3 @@ def check_part(name: str, part: float) -> None:
     """Raises ValueError unless some of a row is taken away, and not all of it."""
     if not 0 < part < 1:
         raise ValueError(f"{name} must be above 0 and below 1, got {part}")
-
-
-@functools.lru_cache(maxsize=8)
-def rounded_parts(part: float) -> Int64:
-    """Returns int64[65536]: tokens to take away of 0, 1, 2 ... tokens.
-
-    They are rounded to the nearest number, halves to the even one; one is taken at least, and one
-    is left.
-    """
-    lengths = np.arange(MOST)
-    tokens = np.rint(lengths * part).astype(np.int64)
-    return np.minimum(np.maximum(tokens, 1), np.maximum(lengths - 1, 0))

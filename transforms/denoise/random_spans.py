@@ -10,6 +10,7 @@ import numpy as np
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
+from transforms.arrays.parts import MOST, rounded_parts
 from transforms.arrays.ragged import offsets_of
 from transforms.arrays.randomness import threshold
 from transforms.checks.denoising import (
@@ -23,7 +24,7 @@ from transforms.contract.denoising import REMOVED, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.denoise.noise import MOST, OneNoise, check_part, rounded_parts
+from transforms.denoise.noise import OneNoise, check_part
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pipelines.folder.corpus import open_corpus
 from pipelines.verify import main as verify
 from schemas.sealed import sealed_json
 from tests.oracles.batches import types_of
-from tests.oracles.edits import edits_of, wanted_sequences
+from tests.oracles.edits import stored_edits, wanted_sequences
 from tests.support.sample_builds import (
     FREQUENT,
     RECIPES,
@@ -151,7 +151,7 @@ def sequence_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
             source, target, given = wanted_sequences(stored, copy, opened.recipe, opened.vocabulary)
             row = {"input_ids": source, "attention_mask": [1] * len(source), "labels": target}
             if recipe in {"mass", "prophetnet", "ernie-gen"}:
-                spans = edits_of(stored["edits"][copy])
+                spans = stored_edits(stored, copy, opened.recipe)
                 places = [at for start, end, _ in spans for at in range(start, end)]
                 # Of the token before in the row, or of the one that was generated before.
                 places = [0, *places] if recipe == "ernie-gen" else [at - 1 for at in places]

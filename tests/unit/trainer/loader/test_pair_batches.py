@@ -12,7 +12,7 @@ import torch
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from tests.oracles.edits import edits_of, wanted_sequences
+from tests.oracles.edits import stored_edits, wanted_sequences
 from tests.support.sample_builds import (
     RECIPES,
     copy_of,
@@ -83,7 +83,7 @@ def test_fragments_keep_their_positions(recipe: str) -> None:
             if number < 0:
                 continue
             row = rows[number]
-            spans = edits_of(row["edits"][0])
+            spans = stored_edits(row, 0, batches.corpus.recipe)
             at = [position for start, end, _ in spans for position in range(start, end)]
             count = len(at)
             # The token before stands at the position before.

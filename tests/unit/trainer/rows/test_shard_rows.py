@@ -154,7 +154,9 @@ def edits_in(shards: MappedShards, recipe: Recipe, row: Int64) -> Row:
         return {}
     rules, lengths = recipe.rules.edits, shards.lengths[row].astype(np.int64)
     copies = [shards.edits(row, copy, lengths) for copy in range(recipe.copies)]
-    found = {"edits": [each.encoded().values.tolist() for each in copies]}
+    found: Row = {"edits": [each.encoded().values.tolist() for each in copies]}
+    if rules.part is not None:
+        found = {"fragment_starts": [int(each.starts[0]) for each in copies]}
     if rules.ids:
         found["edit_ids"] = [each.ids.values.tolist() for each in copies]
     if rules.orders:

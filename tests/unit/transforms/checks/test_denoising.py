@@ -54,6 +54,14 @@ def order_of_others(row: Row) -> None:
     row["sentence_orders"][1][0] = row["sentence_orders"][1][-1]
 
 
+def first_token(row: Row) -> None:
+    row["fragment_starts"][0] = 0
+
+
+def last_token(row: Row) -> None:
+    row["fragment_starts"][1] = len(row["input_ids"]) - 1
+
+
 def two_fragments(row: Row) -> None:
     """Two fragments of half of the length, at positions 1 and behind it."""
     size = round(len(row["input_ids"]) / 2) // 2
@@ -82,9 +90,10 @@ def test_nothing_is_found_in_rows_that_are_right(name: str) -> None:
         ("bart", order_of_others, "sentence_orders are no permutations of the sentences"),
         ("bart", lambda row: row["edits"][0].insert(0, 252), "something else stands for a span"),
         ("bart", lambda row: row["edits"][0].insert(0, 253), "edits and edit_ids differ"),
-        ("mass", two_fragments, "a copy does not have one fragment of the right length"),
-        ("mass", lambda row: row["edits"][0].insert(0, 254), "edits and edit_ids differ"),
-        ("mass", lambda row: row["edits"][0].insert(0, 252), "a copy does not have one fragment"),
+        ("mass", first_token, "a copy does not have one fragment of the right length"),
+        ("mass", last_token, "edits are damaged"),
+        ("mass", lambda row: row["fragment_starts"].pop(), "a row has another number of copies"),
+        ("prophetnet", lambda row: row["edits"][0].insert(0, 254), "edits and edit_ids differ"),
         ("ernie-gen", lambda row: row["edits"][0].append(0), "edits are damaged"),
         ("ernie-gen", lambda row: row["edits"][0].extend([252, 0]), "a copy takes away another"),
         ("ernie-gen", lambda row: row["edits"].pop(), "a row has another number of copies"),
