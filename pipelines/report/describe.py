@@ -32,7 +32,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
       choices); columns (name, type, meaning); parity (path, value, meaning); parts (name, summary,
       source, differs, randomness).
     """
-    roles = recipe.roles.union(*(part.inner_roles for part in recipe.parts))
+    roles = recipe.roles.union(recipe.training_roles, *(part.inner_roles for part in recipe.parts))
     settings = settings_of(recipe)
     return {
         "name": recipe.name,

@@ -30,7 +30,6 @@ class CausalFamily(Architecture):
 
     subfolder: ClassVar[str] = ""
     has_pairs: ClassVar[bool] = False
-    needs_padding: ClassVar[bool] = False
     attention: ClassVar[Sequence[str]] = (CAUSAL,)
 
     kind: str

@@ -22,7 +22,6 @@ class Family(Protocol):
     Attributes:
       subfolder: Where the configuration lies in a folder that a run has saved; "" at its top.
       has_pairs: Whether there are models for pairs of segments.
-      needs_padding: Whether the vocabulary must have a padding token.
       attention: All kinds of attention that its models may have, see
         `transforms.contract.axes.ATTENTIONS`.
       attention_dropout: Field of the dropout of attention weights that the models here cannot
@@ -35,9 +34,6 @@ class Family(Protocol):
 
     @property
     def has_pairs(self) -> bool: ...
-
-    @property
-    def needs_padding(self) -> bool: ...
 
     @property
     def attention(self) -> Sequence[str]: ...
@@ -100,7 +96,6 @@ class Family(Protocol):
 class BidirectionalFamily:
     """What the configurations of BERT and of the models made after it have in common."""
 
-    needs_padding = True
     attention: Sequence[str] = (BIDIRECTIONAL,)
     attention_dropout = "attention_probs_dropout_prob"
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.

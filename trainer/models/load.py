@@ -63,6 +63,7 @@ def load_model(
                 "which has to read them itself"
             )
         return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
+    _check_tokens(corpora)
     config = _config(name, corpora)
     family = FAMILIES.get(config.model_type)
     if family is None:
@@ -71,7 +72,7 @@ def load_model(
             f"{', '.join(FAMILIES)}, or your own as module:callable"
         )
     for each in corpora:
-        _check_padding(name, config, family, each)
+        _check_padding(name, config, each)
         _check_fit(name, config, family, each, longest)
         family.check(name, config, each)
     own = {field: getattr(config, field) for field in family.fields}
@@ -118,18 +119,22 @@ def _config(name: str, corpora: Sequence[Corpus]) -> Any:
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
 
 
-def _check_padding(name: str, config: Any, family: Family, corpus: Corpus) -> None:
-    """Refuses another padding token than that of the data, and a lack of one that is needed."""
-    pad = corpus.vocabulary.roles.get("pad")
-    if not family.needs_padding:
-        # The model depends on it in nothing; whoever uses it has what the tokenizer has.
-        config.pad_token_id = pad
-        return
+def _check_tokens(corpora: Sequence[Corpus]) -> None:
+    """Refuses data whose tokenizer lacks special tokens that models need."""
+    needed = frozenset[str]().union(*(corpus.recipe.training_roles for corpus in corpora))
     try:
-        corpus.vocabulary.require(frozenset({"pad"}))
+        corpora[0].vocabulary.require(needed)
     except ValueError as error:
-        raise UsageError(f"{corpus.folder}: {error}") from error
-    if config.pad_token_id != pad:
+        raise UsageError(f"{corpora[0].folder}: {error}") from error
+
+
+def _check_padding(name: str, config: Any, corpus: Corpus) -> None:
+    """Refuses another padding token than that of the data, where models depend on it."""
+    pad = corpus.vocabulary.roles.get("pad")
+    if "pad" not in corpus.recipe.training_roles:
+        # Whoever uses the model has what the tokenizer has.
+        config.pad_token_id = pad
+    elif config.pad_token_id != pad:
         raise UsageError(
             f"--model {name} has pad_token_id {config.pad_token_id}, the tokenizer of "
             f"{corpus.folder} has {pad}"

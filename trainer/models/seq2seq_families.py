@@ -36,7 +36,6 @@ class EncoderDecoderFamily(Architecture):
 
     subfolder: ClassVar[str] = ""
     has_pairs: ClassVar[bool] = False
-    needs_padding: ClassVar[bool] = True
     attention: ClassVar[Sequence[str]] = (ENCODER_DECODER,)
     attention_dropout: ClassVar[str] = ""
     fields: ClassVar[Mapping[str, Any]] = {}

@@ -46,7 +46,6 @@ class XLNetFamily:
 
     subfolder = ""
     has_pairs = False
-    needs_padding = False
     attention: Sequence[str] = (CAUSAL, TWO_STREAM)
     attention_dropout = ""
     # A sequence is not cut into chunks.

@@ -14,6 +14,7 @@ from transforms.contract.axes import (
     BIDIRECTIONAL,
     ENCODER_DECODER,
     MULTI_FLOW,
+    PADDED,
     STRUCTURED,
     Pair,
     Predict,
@@ -435,13 +436,25 @@ class Recipe:
         written += [each.roles for each in noise]
         return self.layout.roles.union(*written, *(part.required_roles for part in self.parts))
 
+    @property
+    def training_roles(self) -> frozenset[str]:
+        """Special tokens that rows may lack, and that a model trained on them needs.
+
+        Rows of which nothing is predicted are for objectives that mask.
+        """
+        drawn = not (self.corrupt or self.predict or self.denoise)
+        padding = {"pad"} if self.attention in PADDED else set()
+        return frozenset(padding | {"mask"} if drawn else padding)
+
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Checks that a tokenizer has the special tokens of this recipe, each for one purpose.
+
+        Those that training needs are among them: a build without them could not be trained on.
 
         Raises:
           ValueError: naming the token and the option that names another.
         """
-        vocabulary.require(self.roles)
+        vocabulary.require(self.roles | self.training_roles)
         if self.denoise is not None:
             self.denoise.check_sentinels(self.row_length, vocabulary)
         roles = vocabulary.roles
