@@ -1,5 +1,6 @@
 """A recipe: the frozen value that says how one objective's examples are built."""
 
+import bisect
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -165,12 +166,7 @@ class Recipe:
     parity: tuple[tuple[str, bool], ...] = ()
 
     def __post_init__(self) -> None:
-        minimum = self.layout.overhead(self.segments) + 2
-        if not minimum <= self.max_seq_length <= MAX_LENGTH:
-            raise ValueError(
-                f"max_seq_length must be in [{minimum}, {MAX_LENGTH}] for {self.name}, "
-                f"got {self.max_seq_length}"
-            )
+        self._check_length()
         for name, most in {"copies": MAX_COPIES, "passes": MAX_PASSES}.items():
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be in [1, {most}], got {getattr(self, name)}")
@@ -189,6 +185,17 @@ class Recipe:
         names = [column.name for column in self.columns("uint16")]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of {self.name} store the same column: {', '.join(names)}")
+
+    def _check_length(self) -> None:
+        """Refuses rows without room for text, and such as are longer than positions can be."""
+        least, given = self.layout.overhead(self.segments) + 2, self.max_seq_length
+        if least <= given <= MAX_LENGTH and self._row_length(given) <= MAX_LENGTH:
+            return
+        most = bisect.bisect_right(range(MAX_LENGTH + 1), MAX_LENGTH, key=self._row_length) - 1
+        what = "" if most == MAX_LENGTH else f", whose rows have at most {MAX_LENGTH} tokens"
+        raise ValueError(
+            f"max_seq_length must be in [{least}, {most}] for {self.name}{what}, got {given}"
+        )
 
     def _check_segment(self) -> None:
         """Refuses windows that the pairing does not take, or that have no room for segments."""
@@ -375,9 +382,13 @@ class Recipe:
     @property
     def row_length(self) -> int:
         """Tokens of the longest row, those included that are never an input at once."""
+        return self._row_length(self.max_seq_length)
+
+    def _row_length(self, longest: int) -> int:
+        """Returns the same for another `max_seq_length`; it grows with it."""
         if self.denoise is not None:
-            return self.denoise.most_tokens(self.max_seq_length)
-        return self.max_seq_length + self.segment.predicted_only
+            return self.denoise.most_tokens(longest)
+        return longest + self.segment.predicted_only
 
     @property
     def capacity(self) -> int:
