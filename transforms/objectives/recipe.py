@@ -11,6 +11,7 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
+from schemas.wording import counted
 from transforms.contract.axes import (
     BIDIRECTIONAL,
     ENCODER_DECODER,
@@ -219,7 +220,7 @@ class Recipe:
         if self.capacity < 2:
             raise ValueError(
                 f"max_seq_length of {self.max_seq_length} is too short for {self.name}: a row "
-                f"would have {self.capacity} token(s) of text, and needs two"
+                f"would have {counted(self.capacity, 'token')} of text, and needs two"
             )
         reused = self.segment.reused(self.capacity)
         if reused + 2 > self.capacity:
