@@ -18,7 +18,7 @@ from transforms.arrays.edits import Edits
 from transforms.arrays.marks import span_marks
 from transforms.arrays.ragged import Ragged, offsets_of, read_only
 from transforms.arrays.spans import Spans
-from transforms.contract.stored import special_tokens
+from transforms.contract.stored_columns import special_tokens
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
 
