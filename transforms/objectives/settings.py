@@ -10,7 +10,8 @@ from schemas.numbers import LARGEST, finite, whole
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.denoise.random_spans import RandomTokens
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import MismatchError, Recipe
+from transforms.objectives.corruption import MismatchError
+from transforms.objectives.recipe import Recipe
 from transforms.windows.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
