@@ -18,7 +18,7 @@ from trainer.loader.other_objective import with_objective
 from trainer.loader.plans import PLANNERS, Plan, Planned
 from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
-from trainer.rows.modes import drawn_mode, mode_named
+from trainer.rows.modes import drawn_mode, mode_context, mode_named
 from trainer.rows.row_source import choose_source
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.members import batch_marks
@@ -188,8 +188,13 @@ class ArrowBatches(IterableDataset[Batch]):
 
     @property
     def context(self) -> float:
-        """Average number of tokens that a token attends to, the memory of its lane included."""
+        """Average number of tokens that a token attends to.
+
+        The memory of its lane is included, and modes of attention count in proportion.
+        """
         found = self._source.context()
+        if self._modes:
+            found = mode_context(self._modes, self.lengths, self._shards.second_starts())
         return found if self.lanes is None else found + self.corpus.recipe.memory
 
     @property
@@ -201,8 +206,9 @@ class ArrowBatches(IterableDataset[Batch]):
 
     @property
     def target_share(self) -> float:
-        """Maximum share of the tokens that is to be predicted."""
-        return self._bounds.target_share
+        """Predictions of the vocabulary head for each token, at most."""
+        names = [each.vocabulary_targets for each in self.tasks if each.vocabulary_targets]
+        return self._bounds.predictions(names) if names else self._bounds.target_share
 
     def steps(self, epoch: int) -> int:
         """Returns the optimizer steps of an epoch."""

@@ -161,6 +161,10 @@ class MappedShards:
         labels = self._token_labels(rows, tokens, second)
         return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types)
 
+    def second_starts(self) -> Int64:
+        """Returns int64[R]: where the second segment of every row begins, or the row ends."""
+        return self._second.take(*self._find(np.arange(len(self)))).astype(np.int64)
+
     def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
         _, recipe, vocabulary = self._arguments
         if not recipe.labels:
