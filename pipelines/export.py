@@ -29,6 +29,7 @@ from schemas.exported import (
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.sealed import sealed_json
+from schemas.wording import counted
 from transforms.build.corpus import Corpus
 from transforms.build.standard_columns import standard_columns, standard_schema
 from transforms.build.write_shard import HashingFile, write_hashed
@@ -179,7 +180,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
     end_work(output, wanted.files)
     total = sum(file.rows for file in files.values())
     found = "" if rows == total else f", {total - rows:,} of them found written"
-    sys.stdout.write(f"{output}: {total:,} rows in {len(files)} file(s){found}\n")
+    sys.stdout.write(f"{output}: {counted(total, 'row')} in {counted(len(files), 'file')}{found}\n")
 
 
 def _files(

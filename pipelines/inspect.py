@@ -29,7 +29,7 @@ def _parser() -> Parser:
         "inspect",
         description="Show rows of a build: masks in colour, whole words, segments; of gpt and "
         "transformer-xl the documents and what is not predicted; of xlnet the targets and their "
-        "order.",
+        "order; of recipes with a source and a target, such as t5, the source over the target.",
         epilog="Examples: shardmill inspect OUT --rows 10; shardmill inspect OUT --row 42 --copy 3;"
         " shardmill inspect OUT --json; shardmill inspect OUT --row 7 --target 0",
     )

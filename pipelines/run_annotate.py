@@ -30,6 +30,7 @@ from schemas.errors import RunError, UsageError
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, AnnotationsManifest, add_up
 from schemas.manifest_file import manifest_text, sealed
 from schemas.software import software_versions
+from schemas.wording import counted
 from transforms.annotate.annotator import load_annotator
 from transforms.annotate.stored_annotations import open_annotations
 from transforms.build.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
@@ -150,7 +151,8 @@ def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
     [builder] = plan.builders
     lines = [
         plan.announcement,
-        f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
+        f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
+        "text",
         f"shards   {plan.shards.train} in {plan.output}",
         estimate(builder.annotator, plan.ranges, options, plan.text_bytes),
     ]

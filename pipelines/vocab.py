@@ -19,6 +19,7 @@ from schemas.checked_json import DamagedError, parse_json
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.numbers import whole
 from schemas.vocabulary import read_vocabulary
+from schemas.wording import counted
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.atomic_files import named_by_temporary, write_atomically
@@ -146,7 +147,9 @@ def _train(
     )
     check_unchanged(files)
     if not corpus.documents:
-        raise UsageError(f"{', '.join(options.input)}: no document in {len(files)} file(s)")
+        raise UsageError(
+            f"{', '.join(options.input)}: no document in {counted(len(files), 'file')}"
+        )
     try:
         text = train_tokenizer(corpus.documents, training)
     except ValueError as error:
@@ -274,10 +277,12 @@ def _report(corpus: Text, tokenizer_json: str, training: Training, output: str) 
     megabytes = sum(map(len, corpus.documents)) / 1e6
     kind = "all" if corpus.complete else "a sample"
     rejected = {name: n for name, n in corpus.tally.items() if name.startswith("rejected.")}
+    there = len(vocabulary.sentinels)
+    sentinels = f", {counted(there, 'sentinel')} among them" if there else ""
     lines = [
-        f"{output}: {training.model}, {size:,} tokens",
-        f"trained on {len(corpus.documents):,} documents, {megabytes:,.1f} MB: {kind} of "
-        f"{corpus.tally['documents']:,} documents, {corpus.tally['bytes'] / 1e6:,.1f} MB, "
+        f"{output}: {training.model}, {counted(size, 'token')}{sentinels}",
+        f"trained on {counted(len(corpus.documents), 'document')}, {megabytes:,.1f} MB: {kind} of "
+        f"{counted(corpus.tally['documents'], 'document')}, {corpus.tally['bytes'] / 1e6:,.1f} MB, "
         "duplicates left out",
         f"{coverage.characters / max(coverage.tokens, 1):.2f} characters a token; "
         f"{coverage.unknown / max(coverage.characters, 1):.4%} of the characters are {unk}",
@@ -286,7 +291,9 @@ def _report(corpus: Text, tokenizer_json: str, training: Training, output: str) 
         lines.append(f"the text gives no more: {training.size:,} tokens were asked for")
     if rejected:
         reasons = ", ".join(f"{name.partition('.')[2]} {n}" for name, n in sorted(rejected.items()))
-        lines.append(f"{sum(rejected.values()):,} record(s) were rejected: {reasons}")
+        lines.append(
+            f"{counted(sum(rejected.values()), 'record was', 'records were')} rejected: {reasons}"
+        )
     sys.stdout.write("\n".join(lines) + "\n")
 
 

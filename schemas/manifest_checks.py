@@ -15,6 +15,7 @@ from schemas.manifest import (
 )
 from schemas.manifest_parts import Documents, FileEntry
 from schemas.records import ShardId
+from schemas.wording import counted
 
 ANNOTATIONS_SPLIT = "annotations"
 """The folder of the shards of annotations."""
@@ -73,7 +74,7 @@ def _splits(manifest: Manifest) -> Iterator[str]:
     """Compares the shards of each split with those that were planned."""
     planned = manifest.shards.names()
     for split in planned.keys() - manifest.splits.keys():
-        yield f"the split {split} of {len(planned[split])} shard(s) is missing"
+        yield f"the split {split} of {counted(len(planned[split]), 'shard')} is missing"
     for split, content in manifest.splits.items():
         paths = [entry.path for entry in content.shards]
         yield from _paths(split, paths, planned.get(split, []))
@@ -81,7 +82,7 @@ def _splits(manifest: Manifest) -> Iterator[str]:
 
 def _paths(split: str, paths: Sequence[str], planned: Sequence[str]) -> Iterator[str]:
     if len(paths) != len(planned):
-        yield f"{split}: {len(planned)} shard(s) were planned, {len(paths)} are listed"
+        yield f"{split}: {counted(len(paths), 'shard')} listed, {len(planned):,} planned"
     elif paths != planned:
         path, wanted = next(pair for pair in zip(paths, planned, strict=True) if pair[0] != pair[1])
         yield f"{split}: {path} is listed in the place of {wanted}"
@@ -106,10 +107,12 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
     """Compares the documents that were read with those of the shards, and with duplicates."""
     kept, duplicates = (sum(column) for column in zip(*shards, strict=True)) if shards else (0, 0)
     if duplicates != documents.duplicates:
-        yield (f"the shards dropped {duplicates} duplicate(s), the total is {documents.duplicates}")
+        dropped = counted(duplicates, "duplicate")
+        yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
     if kept + duplicates != documents.read:
         yield (
-            f"the shards have {kept} document(s) and dropped {duplicates} duplicate(s), but "
+            f"the shards have {counted(kept, 'document')} and dropped "
+            f"{counted(duplicates, 'duplicate')}, but "
             f"{documents.read} were read"
         )
 
@@ -134,8 +137,8 @@ def _files(
         manifest.documents.rejected.values()
     ):
         yield (
-            f"{sum(manifest.documents.rejected.values())} record(s) were rejected, and "
-            f"{'there are' if rejected else 'there are no'} files of them"
+            f"{counted(sum(manifest.documents.rejected.values()), 'record was', 'records were')} "
+            f"rejected, and {'there are' if rejected else 'there are no'} files of them"
         )
 
 

@@ -243,6 +243,7 @@ class StreamPacking:
       borders: int64[S + 1]; stream s is the tokens [borders[s], borders[s + 1]).
       reuse_len: Tokens at the begin of a window that belong to no segment yet.
       drawn: Counts of what windows do not show, as in `Windows`.
+      left_out: Windows that are too short to be rows.
     """
 
     tokens: Tokens
@@ -251,6 +252,7 @@ class StreamPacking:
     borders: Int64 = dataclasses.field(default_factory=lambda: np.zeros(1, np.int64))
     reuse_len: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    left_out: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -267,6 +269,7 @@ class Windows:
       stream: int64[W]; number of the stream in the pass, or None.
       backward: bool[W]; its tokens are in reversed order. None if those of no window are.
       reuse_len: As that of `Examples`.
+      left_out: Windows that are too short to be rows.
     """
 
     tokens: Tokens
@@ -277,6 +280,7 @@ class Windows:
     stream: Int64 | None = None
     backward: Bool | None = None
     reuse_len: int = 0
+    left_out: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -290,7 +294,8 @@ class Examples(TokenColumns):
       stream: int64[R]; number of the stream in the shard, or None.
       backward: bool[R]; the row's tokens are in reversed order. None if those of no row are.
       reuse_len: Tokens at the begin of each row that are its first half; 0 without halves.
-      left_out: Rows that there would be, but that they have no text, or less than labels ask for.
+      left_out: Rows that there would be, but that they have no text, or too little of it, or less
+        than labels ask for.
       drawn: As that of `Windows`, of the rows that were left out too.
     """
 

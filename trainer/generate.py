@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.errors import Parser, RunError, UsageError, one_sentence
 from schemas.numbers import whole
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     if not os.path.isdir(given.model):
         raise UsageError(f"--model {given.model} is no folder; give RUN/latest/hf of a run")
+    if not os.path.exists(os.path.join(given.model, "config.json")):
+        raise UsageError(f"--model {given.model} holds no model; give RUN/latest/hf of a run")
     # Options are read, and help is shown, without the seconds that these take to import.
     try:
         import transformers
@@ -67,10 +69,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         most=given.max_new_tokens,
     )
     texts: Iterable[str] = given.text or (line.rstrip("\n") for line in sys.stdin)
-    for text in texts:
+    for text in _readable(texts):
         sys.stdout.write(restorer.restored(text) + "\n" if text.strip() else "\n")
         sys.stdout.flush()
     return 0
+
+
+def _readable(texts: Iterable[str]) -> Iterator[str]:
+    """Yields texts.
+
+    Raises:
+      UsageError: if one is not UTF-8, whether Python refuses its bytes or keeps them as surrogates.
+    """
+    try:
+        for number, text in enumerate(texts, 1):
+            if any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise UsageError(f"text {number} is not UTF-8; convert it")
+            yield text
+    except UnicodeDecodeError as error:
+        raise UsageError("standard input is not UTF-8; convert it") from error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from schemas.wording import counted
 from trainer.checkpoint import Checkpoint
 from trainer.loader.batches import ArrowBatches
 from trainer.options import TrainOptions
@@ -23,9 +24,9 @@ def sizes(
     """Returns a note on the size of the model, the data and the batches."""
     precision = f"{options.precision}, {'compiled' if options.compile else 'not compiled'}"
     rows = (
-        f"{name}{': ' if name else ''}{len(each.lengths):,} rows, "
-        f"{int(each.lengths.sum()):,} tokens, {each.steps(0):,} steps an epoch"
-        f"{'' if each.lanes is None else f' in {each.lanes:,} lanes'}"
+        f"{name}{': ' if name else ''}{counted(len(each.lengths), 'row')}, "
+        f"{counted(int(each.lengths.sum()), 'token')}, {counted(each.steps(0), 'step')} an epoch"
+        + ("" if each.lanes is None else f" in {counted(each.lanes, 'lane')}")
         for name, each in members.items()
     )
     return (

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
+from schemas.wording import counted
 from trainer.loader.batch_shapes import check_layout
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.lanes import choose_lanes
@@ -61,7 +62,9 @@ def check_shards(data: TrainingData, options: TrainOptions, processes: Processes
     """
     if processes.first and options.checksums:
         size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
-        sys.stderr.write(f"reading {count} shards ({size / 1e6:,.1f} MB) for their sha256\n")
+        sys.stderr.write(
+            f"reading {counted(count, 'shard')} ({size / 1e6:,.1f} MB) for their sha256\n"
+        )
     share = data.shards[processes.rank :: processes.size]
     problem = shard_problem(share, checksums=options.checksums)
     processes.agree(DamagedError(problem) if problem else None)

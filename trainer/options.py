@@ -8,6 +8,7 @@ from typing import Annotated
 from schemas.checked_json import Count, PositiveCount, PositiveFloat, not_negative
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
+from trainer.models.presets import PRESETS
 from transforms.objectives.schedule import SCHEDULES
 
 MAX_STEPS = 1_000_000_000
@@ -131,9 +132,8 @@ def _parser() -> Parser:
         "--model",
         required=True,
         metavar="M",
-        help="bert-base, bert-large, bert-small, bert-tiny, roberta-base, albert-base, "
-        "ernie-base, ernie-tiny, electra-small, electra-base, a CONFIG.json, a folder that "
-        "from_pretrained loads (to continue from its weights), or module:callable (your own)",
+        help=f"{', '.join(PRESETS)}, a CONFIG.json, a folder that from_pretrained loads (to "
+        "continue from its weights), or module:callable (your own)",
     )
     add(
         "--entity-embeddings",

@@ -11,6 +11,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from schemas.errors import UsageError
+from schemas.wording import counted
 from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
@@ -125,8 +126,8 @@ def _find_checkpoint(
     if found is not None:
         if options.steps is not None and options.steps < found.step:
             raise UsageError(
-                f"--steps {options.steps} is less than the {found.step} steps that {found.path} "
-                "has; ask for more, or name another --output to start over"
+                f"--steps {options.steps} is less than the {counted(found.step, 'step')} that "
+                f"{found.path} has; ask for more, or name another --output to start over"
             )
         processes.first_does(found.check)
     return found

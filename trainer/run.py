@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.software import software_versions
+from schemas.wording import counted
 from trainer.checkpoint import LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL
 from trainer.evaluate import evaluate
@@ -86,7 +87,9 @@ class Run:
             # A run that was resumed from elsewhere with no step to take has saved nothing.
             place = latest if latest.exists() else Path(options.resume)
             for folder in _model_folders(place / MODEL):
-                sys.stdout.write(f"{folder}: the model after {done:,} steps, for from_pretrained\n")
+                sys.stdout.write(
+                    f"{folder}: the model after {counted(done, 'step')}, for from_pretrained\n"
+                )
         return 0
 
     def _open_logs(self) -> list[Log]:

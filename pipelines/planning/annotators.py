@@ -14,6 +14,7 @@ from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.errors import UsageError, about
 from schemas.manifest_parts import json_of
+from schemas.wording import counted
 from transforms.annotate.annotator import Annotator, load_annotator
 from transforms.annotate.gazetteer import Gazetteer
 from transforms.annotate.stored_annotations import StoredAnnotations
@@ -210,8 +211,9 @@ def estimate(
     speed = len(sample.data) / max(time.perf_counter() - began, 1e-6)
     seconds = text_bytes / speed / options.workers
     return (
-        f"time     about {duration(seconds)} for {text_bytes / 1e6:,.1f} MB with {options.workers} "
-        f"worker(s), at {speed / 1e3:,.0f} KB/s each (measured on {len(sample.data) / 1e3:,.0f} KB)"
+        f"time     about {duration(seconds)} for {text_bytes / 1e6:,.1f} MB with "
+        f"{counted(options.workers, 'worker')}, at {speed / 1e3:,.0f} KB/s each (measured on "
+        f"{len(sample.data) / 1e3:,.0f} KB)"
     )
 
 

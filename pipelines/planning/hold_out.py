@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.planning.options import BuildOptions
 from schemas.documents import document_batch
 from schemas.records import Int64
+from schemas.wording import counted
 from transforms.files.inputs import FileRange
 from transforms.files.storage import open_file
 from transforms.objectives.recipe import Recipe
@@ -84,12 +85,13 @@ def hold_out(
     if not _are_many(len(keys), count):
         none = dataclasses.replace(plan, eval=0, eval_below=0)
         return none, (
-            f"nothing is held out for evaluation: of {len(keys)} document(s) {share} is too "
-            "little; ask for more with --eval-fraction"
+            f"nothing is held out for evaluation: of {counted(len(keys), 'document')} {share} is "
+            "too little; ask for more with --eval-fraction"
         )
     below = int(keys[count - 1]) + 1
     return dataclasses.replace(plan, eval_below=below), (
-        f"{count} document(s) of {len(keys)} are held out for evaluation, more than {share}; "
+        f"{counted(count, 'document')} of {len(keys):,} {'is' if count == 1 else 'are'} held out "
+        f"for evaluation, more than {share}; "
         "ask for another with --eval-fraction"
     )
 

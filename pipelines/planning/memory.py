@@ -5,6 +5,7 @@ import math
 from pipelines.planning.options import RunOptions
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError
+from schemas.wording import counted
 from transforms.records.shard_text import ShardPlan
 
 _GIB = 1 << 30
@@ -44,7 +45,8 @@ def wave_shards(
     if room < 0:
         least = math.ceil((fixed + held) / _GIB * 10) / 10
         raise UsageError(
-            f"--memory-gib {options.memory_gib:g} is too little for {options.workers} worker(s) "
+            f"--memory-gib {options.memory_gib:g} is too little for "
+            f"{counted(options.workers, 'worker')} "
             f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer "
             "--workers or more --shards"
         )

@@ -3,6 +3,7 @@
 import sys
 
 from pipelines.planning.plan import BuildPlan
+from schemas.wording import counted
 from transforms.objectives.recipe import Recipe
 
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
@@ -22,7 +23,8 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     lines = [plan.announcement] if plan.announcement else []
     lines += [
         *(line for recipe in recipes for line in _shown_recipe(recipe)),
-        f"input    {len(plan.files)} file(s), about {plan.text_bytes / 1e6:,.1f} MB of text",
+        f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
+        "text",
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
         + (", of each recipe" if plan.mixture else ""),
         f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
@@ -33,10 +35,11 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
 
 
 def _shown_recipe(recipe: Recipe) -> list[str]:
-    copies = recipe.copies if recipe.stores_copies else "no"
+    copies = counted(recipe.copies, "copy", "copies") if recipe.stores_copies else "no copies"
+    passes = counted(recipe.passes, "pass", "passes")
     return [
         f"recipe   {recipe.name}: {recipe.summary}",
-        f"         {copies} copies, {recipe.passes} pass(es), up to {recipe.max_seq_length} tokens",
+        f"         {copies}, {passes}, up to {recipe.max_seq_length} tokens",
     ]
 
 

@@ -54,6 +54,12 @@ class Bar:
     share: float
     height: float
 
+    @property
+    def percent(self) -> str:
+        """The share as a short number; nothing for no count, and "0" for no other."""
+        whole = f"{self.share * 100:.0f}" if self.count else ""
+        return "<1" if whole == "0" else whole
+
 
 @dataclasses.dataclass(frozen=True)
 class Chart:

@@ -32,7 +32,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
       choices); columns (name, type, meaning); parity (path, value, meaning); parts (name, summary,
       source, differs, randomness).
     """
-    roles = recipe.roles.union(*(part.inner_roles for part in recipe.parts))
+    roles = recipe.roles.union(recipe.training_roles, *(part.inner_roles for part in recipe.parts))
     settings = settings_of(recipe)
     return {
         "name": recipe.name,
@@ -100,7 +100,8 @@ def _meaning(recipe: Recipe, path: str) -> str:
         *steps, name = steps
     for step in steps:
         owner = owner[int(step)] if step.isdigit() else getattr(owner, step)
-    return attributes_of(type(owner)).get(name, "")
+    kinds = (kind for kind in type(owner).__mro__ if name in attributes_of(kind))
+    return next((attributes_of(kind)[name] for kind in kinds), "")
 
 
 def _choices(recipe: Recipe, path: str) -> list[str]:

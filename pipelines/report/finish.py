@@ -23,6 +23,7 @@ from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
 from schemas.manifest_file import manifest_text, sealed
 from schemas.manifest_parts import Documents, ShardEntry, Split
 from schemas.version import VERSION
+from schemas.wording import counted
 from transforms.build.build_shards import ShardBuilder
 from transforms.build.corpus import Corpus
 from transforms.build.write_shard import read_entries
@@ -93,7 +94,7 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
         if not any(entry.rows for shards in splits.values() for entry in shards)
     ]
     messages = [
-        f"{recipe.name} made no examples of {documents:,} document(s): "
+        f"{recipe.name} made no examples of {counted(documents, 'document')}: "
         + (
             recipe.pair.no_examples_reason
             or f"nothing in them makes a row; `shardmill recipes {recipe.name}` says what does"
@@ -193,9 +194,10 @@ def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
     if count > options.max_rejected:
         listed = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
         raise RunError(
-            f"{count} record(s) were rejected ({listed}), and --max-rejected is "
-            f"{options.max_rejected}; see {join(options.output, 'rejected')}. To accept them, run "
-            f"the same command with --max-rejected {count}{_other_encoding(reasons)}"
+            f"{counted(count, 'record was', 'records were')} rejected ({listed}), and "
+            f"--max-rejected is {options.max_rejected}; see {join(options.output, 'rejected')}. To "
+            "accept them, run the same command with --max-rejected "
+            f"{count}{_other_encoding(reasons)}"
         )
 
 
@@ -209,7 +211,7 @@ def _other_encoding(reasons: Mapping[str, int]) -> str:
 def _left_out(content: Split) -> str:
     """Returns how many rows of a split the recipe left out, for the summary."""
     count = sum(shard.left_out for shard in content.shards)
-    return f", {count:,} rows left out" if count else ""
+    return f", {counted(count, 'row')} left out" if count else ""
 
 
 def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
@@ -240,7 +242,7 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
     _check_rejected(reading, options)
     if not reading.get("documents", 0):
         raise NothingMadeError(
-            f"{', '.join(options.input)}: no document in {len(plan.files)} file(s)"
+            f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
     return {
         "read": reading["documents"],
@@ -279,8 +281,9 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
         own = read_manifest(builder.output) if plan.mixture else manifest
         for split, content in own.splits.items() if isinstance(own, Manifest) else ():
             lines.append(
-                f"{whose}{split}: {content.rows:,} rows, {content.tokens:,} tokens "
-                f"in {len(content.shards)} shard(s)" + _left_out(content)
+                f"{whose}{split}: {counted(content.rows, 'row')}, "
+                f"{counted(content.tokens, 'token')} in {counted(len(content.shards), 'shard')}"
+                + _left_out(content)
             )
     lines.append(f"{plan.output}: done in {seconds:.1f} s")
     sys.stdout.write("\n".join(lines) + "\n")
@@ -289,7 +292,7 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
 def documents_line(documents: Documents) -> str:
     """Returns what a summary says of the documents of a manifest."""
     return (
-        f"{documents.read:,} documents, {documents.bytes / 1e6:,.1f} MB of text, "
-        f"{documents.duplicates:,} duplicates dropped, "
+        f"{counted(documents.read, 'document')}, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{counted(documents.duplicates, 'duplicate')} dropped, "
         f"{sum(documents.rejected.values()):,} rejected"
     )

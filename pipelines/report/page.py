@@ -65,6 +65,9 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
         selected=_selected_share(manifest, recipe),
         sequences=_mean_lengths(manifest, recipe),
         shuffled=any(each["kind"] == SHUFFLED for row in rows for each in row["selected"]),
+        edited={
+            cell["kind"] for row in rows for each in row["edited"] or () for cell in each["cells"]
+        },
         rows=shown,
         hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
     )

@@ -27,7 +27,7 @@ from transforms.arrays.marks import marked_spans
 from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
 from transforms.kernels.compiled import interpreted
-from transforms.objectives.recipe import Corruption
+from transforms.objectives.corruption import Corruption
 
 
 class RowDecoder:

@@ -22,6 +22,7 @@ from pipelines.report.row import (
 )
 from pipelines.report.stacked import legend_of_edits, stacked_lines
 from schemas.columns import NO_SECOND
+from schemas.wording import counted
 
 STYLES = {
     MASKED: "bold white on blue",
@@ -75,7 +76,7 @@ def _heading(row: Row) -> Text:
         parts = len(row.segments) - bool(row.reuse_len)
         about = {1: "order of its parts", 2: "B is"}.get(parts, "the dialogue is")
         relation = f" · {about} {row.relation}"
-    details = f" · {len(row.ids)} tokens{relation}{_stream(row)}{_predicted(row)}"
+    details = f" · {counted(len(row.ids), 'token')}{relation}{_stream(row)}{_predicted(row)}"
     return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 
 
@@ -83,7 +84,7 @@ def _stream(row: Row) -> str:
     if row.stream is None:
         return ""
     onward = {True: ", goes on where the row before ended", False: ", begins here"}
-    reuse = f", remembers {row.reuse_len} tokens" if row.reuse_len else ""
+    reuse = f", remembers {counted(row.reuse_len, 'token')}" if row.reuse_len else ""
     return (
         f" · stream {row.stream}{', reversed' if row.backward else ''}"
         f"{onward[row.continues] if row.continues is not None else ''}{reuse}"
@@ -94,21 +95,21 @@ def _predicted(row: Row) -> str:
     """Says what is predicted in a row."""
     if row.predicted is not None:
         starts = len(row.documents or ())
-        count = f"{starts} document{'' if starts == 1 else 's'} begin{'s' if starts == 1 else ''}"
-        return f" · {count} · {len(row.predicted)} tokens predicted"
+        count = counted(starts, "document begins", "documents begin")
+        return f" · {count} · {counted(len(row.predicted), 'token')} predicted"
     if row.order is not None:
         halves = [each.half for each in row.order if each.target]
         copy = row.order[0].copy if row.order else 0
         return (
-            f" · copy {copy} of 0-{row.copies - 1} · {len(halves)} targets: "
+            f" · copy {copy} of 0-{row.copies - 1} · {counted(len(halves), 'target')}: "
             f"{halves.count(0)} + {halves.count(1)}"
         )
     if row.edited is not None:
         each = row.edited[0]
         turned = f", rotated by {each.rotation}" if each.rotation else ""
         return (
-            f" · copy {each.copy} of 0-{row.copies - 1} · {each.edits} edits{turned} · source "
-            f"{len(each.source)}, target {len(each.target)} tokens"
+            f" · copy {each.copy} of 0-{row.copies - 1} · {counted(each.edits, 'edit')}{turned} "
+            f"· source {len(each.source)}, target {counted(len(each.target), 'token')}"
         )
     if not row.copies:
         return " · no masks are stored"

@@ -116,7 +116,7 @@ def test_nothing_to_annotate_and_bad_records(
 ) -> None:
     (tmp_path / "empty.txt").write_text("\n \n")
     assert annotate(tmp_path / "empty.txt", tmp_path / "out") == 2
-    assert "no document in 1 file(s)" in capsys.readouterr().err
+    assert "no document in 1 file" in capsys.readouterr().err
     (tmp_path / "bad.txt").write_bytes(b"whole\n\nbro\xffken\n\n" + TEXT.encode())
     assert annotate(tmp_path / "bad.txt", tmp_path / "out") == 1
     assert "invalid_utf8 1" in capsys.readouterr().err

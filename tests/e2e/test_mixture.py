@@ -223,7 +223,7 @@ def test_rejected_records_are_told_once(build: Build, tmp_path: Path, capsys: Ca
     options = ("--members", "bert,albert", "--copies", "1", "--input", str(text))
     out = tmp_path / "out"
     assert build(out, *options, "--shards", "1", recipe="mixture") == 1
-    assert "1 record(s) were rejected" in capsys.readouterr().err
+    assert "1 record was rejected" in capsys.readouterr().err
     assert not list(out.rglob("manifest.json"))
     assert build(out, *options, "--shards", "1", "--max-rejected", "1", recipe="mixture") == 0
     assert len(list(out.rglob("rejected"))) == 1

@@ -173,7 +173,7 @@ def test_read_only_folder(build: Build, tmp_path: Path, capsys: pytest.CaptureFi
         (["--input", "{folder}/none*.txt"], "bert", "no file matches {folder}/none*.txt"),
         (["--input", "{folder}"], "bert", "is a folder; to read its files write {folder}/*"),
         (["--input", "{folder}/nothing.txt"], "bert", "{folder}/nothing.txt: the files are empty"),
-        (["--input", "{folder}/blank.txt"], "bert", "{folder}/blank.txt: no document in 1 file(s)"),
+        (["--input", "{folder}/blank.txt"], "bert", "{folder}/blank.txt: no document in 1 file"),
         ([], "bret", "no recipe is called 'bret'; did you mean bert"),
         (
             ["--shard", "3"],
@@ -191,7 +191,7 @@ def test_read_only_folder(build: Build, tmp_path: Path, capsys: pytest.CaptureFi
         (["--copies", "ten"], "bert", "--copies: copies must be a whole number, got 'ten'"),
         (["--max-seq-length", "4"], "bert", "max_seq_length must be in ["),
         (["--workers", "0"], "bert", "--workers: must be a whole number of at least 1"),
-        (["--memory-gib", "0.1"], "bert", "--memory-gib 0.1 is too little for 1 worker(s)"),
+        (["--memory-gib", "0.1"], "bert", "--memory-gib 0.1 is too little for 1 worker"),
         (["--max-rejected", "-1"], "bert", "--max-rejected: must be a whole number of at least 0"),
         (["--set", "pair.p=1"], "bert", "there is no setting 'pair.p'"),
         (["--format", "csv"], "bert", "--format: invalid choice: 'csv'"),
@@ -284,7 +284,7 @@ def test_rejected_records_end_the_run(
     out, text = tmp_path / "out", ["--input", str(flawed)]
     assert build(out, *text) == 1
     message = told(capsys)
-    assert message.startswith("3 record(s) were rejected (")
+    assert message.startswith("3 records were rejected (")
     assert message.endswith(
         "run the same command with --max-rejected 3; text that is in another encoding is read with "
         "--encoding and --overwrite"
@@ -337,7 +337,7 @@ def test_nothing_but_rejected_records(
     (tmp_path / "bad.jsonl").write_text("{\n{\n")
     assert build(tmp_path / "out", "--input", f"{tmp_path}/bad.jsonl") == 1
     message = told(capsys)
-    assert message.startswith("2 record(s) were rejected (")
+    assert message.startswith("2 records were rejected (")
     assert message.endswith("--max-rejected 2")
 
 
@@ -367,5 +367,5 @@ def test_dry_run_writes_nothing(
     assert list(tmp_path.iterdir()) == []
     shown = capsys.readouterr().out
     assert "recipe   bert-wwm: " in shown
-    assert "input    2 file(s), about 0.1 MB of text" in shown
+    assert "input    2 files, about 0.1 MB of text" in shown
     assert "shards   4 for training, 1 for evaluation" in shown

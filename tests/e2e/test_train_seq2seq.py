@@ -142,6 +142,12 @@ def test_gaps_are_filled(learned: Path, capsys: Captured, monkeypatch: pytest.Mo
     assert generate([*model, "--gap", "[?]", "--beams", "2"]) == 2
     told = capsys.readouterr().err
     assert "has no gap; put [?] where words are missing" in told
+    assert generate([*model, "--text", text, "--text", "sea \udcff ___"]) == 2
+    assert "text 2 is not UTF-8; convert it" in capsys.readouterr().err
+    strict = io.TextIOWrapper(io.BytesIO(b"sea \xff ___\n"), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", strict)
+    assert generate(model) == 2
+    assert "standard input is not UTF-8; convert it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -209,6 +215,8 @@ def test_other_targets_are_restored_too(
 def test_models_that_restore_nothing(tmp_path: Path, capsys: Captured) -> None:
     assert generate(["--model", str(tmp_path / "none"), "--text", "a ___"]) == 2
     assert "is no folder; give RUN/latest/hf of a run" in capsys.readouterr().err
+    assert generate(["--model", str(tmp_path), "--text", "a ___"]) == 2
+    assert "holds no model; give RUN/latest/hf of a run" in capsys.readouterr().err
     transformers.T5Config(**{**T5, "vocab_size": 64}).save_pretrained(tmp_path)
     assert generate(["--model", str(tmp_path), "--text", "a ___"]) == 2
     assert "does not restore texts; give a model that shardmill train" in capsys.readouterr().err

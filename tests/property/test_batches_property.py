@@ -60,7 +60,8 @@ from transforms.corruption.rewrite import MaskRandomKeep, MaskRandomKeepRuns
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.targets import MaskedTokens
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 
 NAMES = pytest.mark.parametrize("name", [*MASKED, *IN_MODES])
 EPOCHS = 8

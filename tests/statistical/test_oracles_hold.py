@@ -18,7 +18,8 @@ from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.units import TokenUnits, WordUnits
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from
 from transforms.windows.pack_windows import FullSentences, WholeDocuments
 

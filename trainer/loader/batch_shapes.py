@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
@@ -69,6 +69,14 @@ class RowBounds:
     def target_share(self) -> float:
         """Maximum share of the tokens that is to be predicted."""
         return float(self.targets.sum()) / self.total
+
+    def predictions(self, names: Sequence[str]) -> float:
+        """Returns the maximum predictions for each token, at targets of these names.
+
+        A name stands for each time that they are predicted; that of the first targets may be any.
+        """
+        found = sum(float(self.more.get(name, self.targets).sum()) for name in names)
+        return found / self.total
 
 
 def row_bounds(shards: MappedShards, corpus: Corpus, source: Source) -> RowBounds:

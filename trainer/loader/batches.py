@@ -1,26 +1,24 @@
 """The loader: batches of a finished build, in an order that is a pure function of its seed."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
 from schemas.errors import UsageError
 from schemas.records import Array
-from trainer.loader.batch_plan import EpochPlan, pack_batches, shuffled
 from trainer.loader.batch_shapes import choose_layout, row_bounds
-from trainer.loader.lanes import LanePlan, choose_lanes, deal
+from trainer.loader.lanes import choose_lanes
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.loader.other_objective import with_objective
-from trainer.loader.pair_plan import PairPlan, pair_batches
+from trainer.loader.plans import PLANNERS, Plan, Planned
 from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
-from trainer.rows.modes import drawn_mode, mode_named
-from trainer.rows.pair_layout import Pairs
+from trainer.rows.modes import drawn_mode, mode_context, mode_named
 from trainer.rows.row_source import choose_source
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.members import batch_marks
@@ -132,9 +130,19 @@ class ArrowBatches(IterableDataset[Batch]):
             "shuffle": shuffle,
             "lanes": self.lanes,
         }
-        self._budget = batch_tokens
+        planned = Planned(
+            shards=self._shards,
+            source=self._source,
+            bounds=self._bounds,
+            layout=self.layout,
+            batch_tokens=batch_tokens,
+            step=self._ranks.step,
+            lanes=self.lanes,
+            in_order=self.corpus.recipe.order == "lanes",
+        )
+        self._made_plan = functools.partial(PLANNERS[layout], planned)
         self._epoch = self._batch = 0
-        self._planned: tuple[int, EpochPlan | LanePlan | PairPlan] | None = None
+        self._planned: tuple[int, Plan] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A plan is large, and soon made again.
@@ -180,8 +188,13 @@ class ArrowBatches(IterableDataset[Batch]):
 
     @property
     def context(self) -> float:
-        """Average number of tokens that a token attends to, the memory of its lane included."""
+        """Average number of tokens that a token attends to.
+
+        The memory of its lane is included, and modes of attention count in proportion.
+        """
         found = self._source.context()
+        if self._modes:
+            found = mode_context(self._modes, self.lengths, self._shards.second_starts())
         return found if self.lanes is None else found + self.corpus.recipe.memory
 
     @property
@@ -193,8 +206,9 @@ class ArrowBatches(IterableDataset[Batch]):
 
     @property
     def target_share(self) -> float:
-        """Maximum share of the tokens that is to be predicted."""
-        return self._bounds.target_share
+        """Predictions of the vocabulary head for each token, at most."""
+        names = [each.vocabulary_targets for each in self.tasks if each.vocabulary_targets]
+        return self._bounds.predictions(names) if names else self._bounds.target_share
 
     def steps(self, epoch: int) -> int:
         """Returns the optimizer steps of an epoch."""
@@ -261,41 +275,12 @@ class ArrowBatches(IterableDataset[Batch]):
             least_rows=EVALUATED if remembers and not self._shuffle else 1,
         )
 
-    def _plan(self, epoch: int) -> EpochPlan | LanePlan | PairPlan:
+    def _plan(self, epoch: int) -> Plan:
         """Returns the batches of an epoch; the last plan is kept."""
         if self._planned is None or self._planned[0] != epoch:
             rng = rng_for(self._seed, "train-order", self._split, epoch) if self._shuffle else None
             self._planned = epoch, self._made_plan(epoch, rng)
         return self._planned[1]
-
-    def _made_plan(
-        self, epoch: int, rng: np.random.Generator | None
-    ) -> EpochPlan | LanePlan | PairPlan:
-        if self.lanes is not None:
-            return self._dealt(self.lanes, rng)
-        if isinstance(self.layout, Pairs):
-            return self._paired(epoch, rng)
-        return self._packed(rng)
-
-    def _order(self, rng: np.random.Generator | None) -> Array:
-        count = len(self._shards)
-        return np.arange(count, dtype=np.uint32) if rng is None else shuffled(count, rng)
-
-    def _paired(self, epoch: int, rng: np.random.Generator | None) -> PairPlan:
-        assert isinstance(self.layout, Pairs)
-        sources, targets = self._source.pair_lengths(epoch)
-        order = self._order(rng)
-        return pair_batches(order, sources, targets, self.layout, self._budget, rng)
-
-    def _packed(self, rng: np.random.Generator | None) -> EpochPlan:
-        bounds, order = self._bounds, self._order(rng)
-        limits, rest = self.layout.limits, (bounds.aligned, bounds.sequences)
-        return pack_batches(order, bounds.lengths, bounds.targets, limits, *rest)
-
-    def _dealt(self, lanes: int, rng: np.random.Generator | None) -> LanePlan:
-        in_order = self.corpus.recipe.order == "lanes"
-        streams = self._shards.streams() if in_order else self._shards.single_rows()
-        return deal(streams, self._ranks.step, lanes // self._ranks.step, rng)
 
 
 def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Corpus:

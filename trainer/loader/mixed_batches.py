@@ -118,7 +118,7 @@ class MixedBatches:
 
     @property
     def target_share(self) -> float:
-        """Maximum share of the tokens that is to be predicted, on average over all steps."""
+        """Predictions of the vocabulary head for each token, at most, averaged over all steps."""
         return self._mean({name: each.target_share for name, each in self.members.items()})
 
     def _mean(self, values: Mapping[str, float]) -> float:

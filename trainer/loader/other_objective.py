@@ -47,9 +47,11 @@ def with_objective(
     if not (_masks(objective) or objective.denoise):
         raise UsageError(f"--objective {name} masks nothing; {nearest(name, _fitting(built))}")
     if not _seen_whole(built):
+        fits = any(name in _fitting(each) for each in OBJECTIVES.values() if _is_unmasked(each))
+        other = f"{_unmasked()}, whose rows are for any objective that masks" if fits else name
         raise UsageError(
             f"--objective {name}: the rows of {corpus.folder} are made for {built.name} alone; "
-            f"build {_unmasked()}, whose rows are for any objective that masks"
+            f"build {other}"
         )
     if not _takes_modes(objective, built):
         rows = "are dialogues" if built.segment.dialogue else f"have {built.segments}"

@@ -1,7 +1,6 @@
 """The families of causal language models: GPT and GPT-2."""
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -9,7 +8,7 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.causal import CausalModel
-from trainer.models.family import made, refuse_apart
+from trainer.models.family import Wanted, refuse_apart
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.of_recipes import shared_tasks
@@ -30,7 +29,6 @@ class CausalFamily(Architecture):
 
     subfolder: ClassVar[str] = ""
     has_pairs: ClassVar[bool] = False
-    needs_padding: ClassVar[bool] = False
     attention: ClassVar[Sequence[str]] = (CAUSAL,)
 
     kind: str
@@ -58,25 +56,18 @@ class CausalFamily(Architecture):
         if self.layout == "padded":
             refuse_apart(name, corpus)
 
-    def make(
-        self,
-        name: str,
-        config: Any,
-        corpora: Sequence[Corpus],
-        longest: int,
-        entity_embeddings: str | None,
-    ) -> CausalModel:
+    def make(self, wanted: Wanted) -> CausalModel:
         """Makes a model with the vocabulary head of its class."""
-        task = next_token_task(name, corpora)
-        ends_with(config, corpora[0])
-        saved = name if os.path.isdir(name) else None
-        hf = made(getattr(transformers, self.kind), name, saved, config)
+        config = wanted.config
+        task = next_token_task(wanted.name, wanted.corpora)
+        ends_with(config, wanted.corpora[0])
+        hf = wanted.made(getattr(transformers, self.kind))
         return CausalModel(
             hf,
             task=task.name,
             head=task.head(self, config),
             layout=self.layout,
-            longest=longest,
+            longest=wanted.longest,
         )
 
 

@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import os
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +10,7 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.electra import DISCRIMINATOR, GENERATOR, Electra
-from trainer.models.family import BidirectionalFamily, model_errors, only_build
+from trainer.models.family import BidirectionalFamily, Wanted, model_errors
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.corpus import Corpus
@@ -32,19 +31,12 @@ class ElectraFamily(BidirectionalFamily):
     subfolder: ClassVar[str] = DISCRIMINATOR
     has_pairs: ClassVar[bool] = False
 
-    def make(
-        self,
-        name: str,
-        config: Any,
-        corpora: Sequence[Corpus],
-        longest: int,
-        entity_embeddings: str | None,
-    ) -> Electra:
+    def make(self, wanted: Wanted) -> Electra:
         """Makes both models."""
-        corpus = only_build(name, corpora)
-        _check_tasks(name, corpus)
+        name, config = wanted.name, wanted.config
+        _check_tasks(name, wanted.only_build())
         with model_errors(name):
-            if not os.path.isdir(name):
+            if wanted.saved is None:
                 generator = transformers.ElectraForMaskedLM(generator_config(config))
                 discriminator = transformers.ElectraForPreTraining(config)
             else:
@@ -56,7 +48,7 @@ class ElectraFamily(BidirectionalFamily):
                     )
                 generator = _load(transformers.ElectraForMaskedLM, folders[0])
                 discriminator = _load(transformers.ElectraForPreTraining, folders[1])
-        return Electra(generator, discriminator, longest=longest)
+        return Electra(generator, discriminator, longest=wanted.longest)
 
 
 def _load(kind: Any, folder: str) -> Any:

@@ -1,8 +1,7 @@
 """The families of encoders: masked-LMs of `transformers` with the heads that the data need."""
 
 import dataclasses
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import transformers
@@ -11,13 +10,12 @@ from schemas.entities import ENTITIES, entities_text
 from schemas.errors import UsageError
 from trainer.models.encoder import Encoder
 from trainer.models.entity_embeddings import WIDTH, read_embeddings
-from trainer.models.family import BidirectionalFamily, made, model_errors
+from trainer.models.family import BidirectionalFamily, Wanted, model_errors
 from trainer.models.token_types import add_token_types
 from trainer.rows.row_source import given_tokens
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
-from transforms.build.corpus import Corpus
 from transforms.contract.axes import BIDIRECTIONAL, MULTI_FLOW, STRUCTURED
 
 
@@ -42,21 +40,14 @@ class EncoderFamily(Architecture, BidirectionalFamily):
     def has_pairs(self) -> bool:
         return self.pairs is not None
 
-    def make(
-        self,
-        name: str,
-        config: Any,
-        corpora: Sequence[Corpus],
-        longest: int,
-        entity_embeddings: str | None,
-    ) -> Encoder:
+    def make(self, wanted: Wanted) -> Encoder:
         """Makes a masked-LM with the heads that the data need."""
-        saved = os.path.isdir(name)
+        name, config, corpora = wanted.name, wanted.config, wanted.corpora
         entities = next((each.entities for each in corpora if each.entities), ())
         embeddings = None
         if entities:
-            if entity_embeddings:
-                embeddings = read_embeddings(entity_embeddings, entities)
+            if wanted.entity_embeddings:
+                embeddings = read_embeddings(wanted.entity_embeddings, entities)
             # Heads read these; the names are those of transformers' LUKE.
             config.entity_vocab_size = len(entities)
             learned = getattr(config, "entity_emb_size", WIDTH)
@@ -65,21 +56,21 @@ class EncoderFamily(Architecture, BidirectionalFamily):
         tasks = shared_tasks(recipes)
         paired = any(recipe.pair.task is not None for recipe in recipes)
         kind = getattr(transformers, str(self.pairs if paired else self.masked_lm))
-        hf = made(kind, name, name if saved else None, config)
+        hf = wanted.made(kind)
         _check_task_embedding(name, hf, len(recipes))
         added = add_token_types(hf, [mode for recipe in recipes for mode in recipe.modes])
         encoder = Encoder(
             hf,
             backbone=self.backbone,
             heads={task.name: task.head(self, config) for task in tasks},
-            longest=max(given_tokens(recipe, longest) for recipe in recipes),
+            longest=max(given_tokens(recipe, wanted.longest) for recipe in recipes),
             first_position=self.first_position(config),
             files={ENTITIES: entities_text(entities)} if entities else {},
         )
         if paired and not any(task.uses_pair_head for task in tasks):
             # The model's classifier has two classes, and nothing trains it: it stays as it is.
             self.pair_classifier(hf).requires_grad_(requires_grad=False)
-        if saved:
+        if wanted.saved is not None:
             with model_errors(name):
                 encoder.load_heads(name)
         if embeddings is not None:

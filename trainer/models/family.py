@@ -1,6 +1,8 @@
 """What a family of models does."""
 
 import contextlib
+import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -14,6 +16,68 @@ from transforms.build.corpus import Corpus
 from transforms.contract.axes import BIDIRECTIONAL
 
 
+@contextlib.contextmanager
+def model_errors(name: str) -> Iterator[None]:
+    """Raises whatever a library raises while it makes a model as a `UsageError`."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        # Configurations and files of weights are the user's; each library has errors of its own.
+        what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise UsageError(f"--model {name} cannot be made: {what[:600]}") from error
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The model that is to be made.
+
+    Attributes:
+      name: As it was asked for: of a preset, or the path of a file or a folder.
+      config: Its configuration, of a class of `transformers`.
+      corpora: What it is trained on; members of a mixture share a vocabulary.
+      longest: Maximum tokens of a row.
+      entity_embeddings: File of embeddings for the entities of the data; None to learn them.
+    """
+
+    name: str
+    config: Any
+    corpora: Sequence[Corpus]
+    longest: int
+    entity_embeddings: str | None = None
+
+    @property
+    def saved(self) -> str | None:
+        """Folder of the weights that it has; None to draw new ones."""
+        return self.name if os.path.isdir(self.name) else None
+
+    def only_build(self) -> Corpus:
+        """Returns the build, for models that learn no mixtures.
+
+        Raises:
+          UsageError: if there are several.
+        """
+        corpus, *others = self.corpora
+        if others:
+            raise UsageError(
+                f"--model {self.name} learns one recipe, and not a mixture; train it on the folder "
+                f"of one member, such as {corpus.folder}"
+            )
+        return corpus
+
+    def made(self, kind: Any) -> Any:
+        """Makes a model of a class of `transformers`, in float32.
+
+        Raises:
+          UsageError: if that fails.
+        """
+        with model_errors(self.name):
+            if self.saved is None:
+                return kind(self.config)
+            return kind.from_pretrained(self.saved, config=self.config, dtype=torch.float32)
+
+
 class Family(Protocol):
     """The models of one `model_type`.
 
@@ -22,7 +86,6 @@ class Family(Protocol):
     Attributes:
       subfolder: Where the configuration lies in a folder that a run has saved; "" at its top.
       has_pairs: Whether there are models for pairs of segments.
-      needs_padding: Whether the vocabulary must have a padding token.
       attention: All kinds of attention that its models may have, see
         `transforms.contract.axes.ATTENTIONS`.
       attention_dropout: Field of the dropout of attention weights that the models here cannot
@@ -35,9 +98,6 @@ class Family(Protocol):
 
     @property
     def has_pairs(self) -> bool: ...
-
-    @property
-    def needs_padding(self) -> bool: ...
 
     @property
     def attention(self) -> Sequence[str]: ...
@@ -78,18 +138,10 @@ class Family(Protocol):
         """
         ...
 
-    def make(
-        self,
-        name: str,
-        config: Any,
-        corpora: Sequence[Corpus],
-        longest: int,
-        entity_embeddings: str | None,
-    ) -> TrainableModel:
+    def make(self, wanted: Wanted) -> TrainableModel:
         """Makes a model of a configuration of `transformers`, ready to be trained.
 
-        If the name is that of a folder, the weights are those saved there. See
-        `trainer.models.load.load_model` for the other arguments.
+        If the name is that of a folder, the weights are those saved there.
 
         Raises:
           UsageError: if it cannot be made, or does not fit the data.
@@ -100,7 +152,6 @@ class Family(Protocol):
 class BidirectionalFamily:
     """What the configurations of BERT and of the models made after it have in common."""
 
-    needs_padding = True
     attention: Sequence[str] = (BIDIRECTIONAL,)
     attention_dropout = "attention_probs_dropout_prob"
     # Packed attention has no dropout of its weights, and a sequence is not cut into chunks.
@@ -126,21 +177,6 @@ class BidirectionalFamily:
             raise UsageError(f"--model {name} is a decoder; masked tokens need an encoder")
 
 
-def only_build(name: str, corpora: Sequence[Corpus]) -> Corpus:
-    """Returns the build, for models that learn no mixtures.
-
-    Raises:
-      UsageError: if there are several.
-    """
-    corpus, *others = corpora
-    if others:
-        raise UsageError(
-            f"--model {name} learns one recipe, and not a mixture; train it on the folder of "
-            f"one member, such as {corpus.folder}"
-        )
-    return corpus
-
-
 def refuse_apart(name: str, corpus: Corpus) -> None:
     """Raises UsageError if documents are to be kept apart, for models that cannot do it."""
     predict = corpus.recipe.predict
@@ -149,37 +185,6 @@ def refuse_apart(name: str, corpus: Corpus) -> None:
             f"--model {name} cannot keep the documents of a row apart, which {corpus.folder} "
             "asks for (predict.keep_apart); train gpt2 on it, or build it without"
         )
-
-
-@contextlib.contextmanager
-def model_errors(name: str) -> Iterator[None]:
-    """Raises whatever a library raises while it makes a model as a `UsageError`."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except Exception as error:
-        # Configurations and files of weights are the user's; each library has errors of its own.
-        what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"--model {name} cannot be made: {what[:600]}") from error
-
-
-def made(kind: Any, name: str, saved: str | None, config: Any) -> Any:
-    """Makes a model of a class of `transformers`, in float32.
-
-    Args:
-      kind: The class.
-      name: Of the model, for errors.
-      saved: Folder of its weights; None to draw new ones.
-      config: Its configuration.
-
-    Raises:
-      UsageError: if that fails.
-    """
-    with model_errors(name):
-        if saved is None:
-            return kind(config)
-        return kind.from_pretrained(saved, config=config, dtype=torch.float32)
 
 
 def configurations(model: torch.nn.Module) -> dict[str, Any]:

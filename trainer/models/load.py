@@ -13,7 +13,7 @@ from schemas.errors import UsageError
 from trainer.models.causal_families import CAUSAL_FAMILIES
 from trainer.models.electra_family import ElectraFamily
 from trainer.models.encoder_families import ENCODERS
-from trainer.models.family import Family, configurations
+from trainer.models.family import Family, Wanted, configurations
 from trainer.models.presets import PRESETS
 from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
@@ -63,6 +63,7 @@ def load_model(
                 "which has to read them itself"
             )
         return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
+    _check_tokens(corpora)
     config = _config(name, corpora)
     family = FAMILIES.get(config.model_type)
     if family is None:
@@ -71,13 +72,21 @@ def load_model(
             f"{', '.join(FAMILIES)}, or your own as module:callable"
         )
     for each in corpora:
-        _check_padding(name, config, family, each)
+        _check_attention(name, family, each)
+        _check_padding(name, config, each)
         _check_fit(name, config, family, each, longest)
         family.check(name, config, each)
     own = {field: getattr(config, field) for field in family.fields}
     for field, value in family.fields.items():
         setattr(config, field, value)
-    model: Any = family.make(name, config, corpora, longest, entity_embeddings)
+    wanted = Wanted(
+        name=name,
+        config=config,
+        corpora=corpora,
+        longest=longest,
+        entity_embeddings=entity_embeddings,
+    )
+    model: Any = family.make(wanted)
     dropout = own.get(family.attention_dropout, 0.0)
     if dropout and name not in PRESETS:
         notice = f"attention dropout is 0, not {dropout:g}: packed attention has none"
@@ -118,18 +127,34 @@ def _config(name: str, corpora: Sequence[Corpus]) -> Any:
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
 
 
-def _check_padding(name: str, config: Any, family: Family, corpus: Corpus) -> None:
-    """Refuses another padding token than that of the data, and a lack of one that is needed."""
-    pad = corpus.vocabulary.roles.get("pad")
-    if not family.needs_padding:
-        # The model depends on it in nothing; whoever uses it has what the tokenizer has.
-        config.pad_token_id = pad
-        return
+def _check_tokens(corpora: Sequence[Corpus]) -> None:
+    """Refuses data whose tokenizer lacks special tokens that models need."""
+    needed = frozenset[str]().union(*(corpus.recipe.training_roles for corpus in corpora))
     try:
-        corpus.vocabulary.require(frozenset({"pad"}))
+        corpora[0].vocabulary.require(needed)
     except ValueError as error:
-        raise UsageError(f"{corpus.folder}: {error}") from error
-    if config.pad_token_id != pad:
+        raise UsageError(f"{corpora[0].folder}: {error}") from error
+
+
+def _check_attention(name: str, family: Family, corpus: Corpus) -> None:
+    """Refuses models of another attention than the rows are made for."""
+    recipe = corpus.recipe
+    if recipe.attention not in family.attention:
+        offer = (kind for kind, each in FAMILIES.items() if recipe.attention in each.attention)
+        raise UsageError(
+            f"--model {name} has {' or '.join(family.attention)} attention, the rows of "
+            f"{corpus.folder} ({recipe.name}) need {recipe.attention} attention; train a model of "
+            f"type {' or '.join(offer)} on them"
+        )
+
+
+def _check_padding(name: str, config: Any, corpus: Corpus) -> None:
+    """Refuses another padding token than that of the data, where models depend on it."""
+    pad = corpus.vocabulary.roles.get("pad")
+    if "pad" not in corpus.recipe.training_roles:
+        # Whoever uses the model has what the tokenizer has.
+        config.pad_token_id = pad
+    elif config.pad_token_id != pad:
         raise UsageError(
             f"--model {name} has pad_token_id {config.pad_token_id}, the tokenizer of "
             f"{corpus.folder} has {pad}"
@@ -144,13 +169,6 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
         raise UsageError(
             f"--model {name} has a vocabulary of {config.vocab_size}, the ids of {corpus.folder} "
             f"need {size}"
-        )
-    if recipe.attention not in family.attention:
-        offer = (kind for kind, each in FAMILIES.items() if recipe.attention in each.attention)
-        raise UsageError(
-            f"--model {name} has {' or '.join(family.attention)} attention, the rows of "
-            f"{corpus.folder} ({recipe.name}) need {recipe.attention} attention; train a model of "
-            f"type {' or '.join(offer)} on them"
         )
     # A source has so many tokens at most.
     given = recipe.max_seq_length if recipe.attention == ENCODER_DECODER else longest

@@ -11,7 +11,7 @@ from torch.nn.functional import embedding
 
 from schemas.errors import UsageError
 from trainer.models import prophetnet
-from trainer.models.family import made, only_build
+from trainer.models.family import Wanted
 from trainer.models.seq2seq import Decoder, EncoderDecoder, GivenPositions, Sizes, decoded
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.of_recipes import tasks_of
@@ -36,7 +36,6 @@ class EncoderDecoderFamily(Architecture):
 
     subfolder: ClassVar[str] = ""
     has_pairs: ClassVar[bool] = False
-    needs_padding: ClassVar[bool] = True
     attention: ClassVar[Sequence[str]] = (ENCODER_DECODER,)
     attention_dropout: ClassVar[str] = ""
     fields: ClassVar[Mapping[str, Any]] = {}
@@ -70,25 +69,17 @@ class EncoderDecoderFamily(Architecture):
                 f"the decoder has those of the text; train a model of type {' or '.join(others)}"
             )
 
-    def make(
-        self,
-        name: str,
-        config: Any,
-        corpora: Sequence[Corpus],
-        longest: int,
-        entity_embeddings: str | None,
-    ) -> EncoderDecoder:
+    def make(self, wanted: Wanted) -> EncoderDecoder:
         """Makes a model with the vocabulary head of its class."""
-        corpus = only_build(name, corpora)
+        corpus, config = wanted.only_build(), wanted.config
         [task] = tasks_of(corpus.recipe)
         assert corpus.recipe.denoise is not None
-        saved = name if os.path.isdir(name) else None
         tokens = special_tokens(config, corpus)
         for field, token in tokens.items():
             setattr(config, field, token)
         # Says `trainer.restore` what the decoder writes.
         config.denoising = corpus.recipe.denoise.target.kind
-        hf = made(getattr(transformers, self.kind), name, saved, config)
+        hf = wanted.made(getattr(transformers, self.kind))
         for field, token in tokens.items():
             setattr(hf.generation_config, field, token)
         positions = GivenPositions()

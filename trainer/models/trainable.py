@@ -47,7 +47,8 @@ class TrainableModel(Protocol):
 
         It returns the floating point operations of a step for each token, forward and backward,
         where a token attends to `context` tokens on average, those that are remembered included,
-        and `targets` is the share of tokens to predict. Of pairs it is the average that a source
+        and `targets` is the number of predictions of the vocabulary head for each token: all that
+        are made of a token count. Of pairs it is the average that a source
         token attends to, and the share of the tokens that a decoder is given.
         """
 

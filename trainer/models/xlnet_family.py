@@ -15,7 +15,6 @@ The parameters of the query stream and of segments are not used, and stay as the
 predict is `XLNetLMHeadModel(input_ids).logits`, the next token at every place.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +23,7 @@ import transformers
 
 from schemas.errors import UsageError
 from trainer.models.causal_families import ends_with, next_token_task
-from trainer.models.family import made, only_build, refuse_apart
+from trainer.models.family import Wanted, refuse_apart
 from trainer.models.xlnet import XLNet
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.of_recipes import tasks_of
@@ -46,7 +45,6 @@ class XLNetFamily:
 
     subfolder = ""
     has_pairs = False
-    needs_padding = False
     attention: Sequence[str] = (CAUSAL, TWO_STREAM)
     attention_dropout = ""
     # A sequence is not cut into chunks.
@@ -83,17 +81,10 @@ class XLNetFamily:
                     f"set it to {needed} or null"
                 )
 
-    def make(
-        self,
-        name: str,
-        config: Any,
-        corpora: Sequence[Corpus],
-        longest: int,
-        entity_embeddings: str | None,
-    ) -> XLNet:
+    def make(self, wanted: Wanted) -> XLNet:
         """Makes the model with its vocabulary head."""
-        corpus = only_build(name, corpora)
-        task = _task(name, corpus)
+        corpus, config = wanted.only_build(), wanted.config
+        task = _task(wanted.name, corpus)
         recipe = corpus.recipe
         ends_with(config, corpus)
         config.mem_len = recipe.memory or None
@@ -101,8 +92,7 @@ class XLNetFamily:
         # takes the second half of a batch for reversed, and fails for an odd number of rows;
         # `reuse_len` lets a text be remembered only as far as that.
         config.bi_data, config.reuse_len = False, None
-        saved = name if os.path.isdir(name) else None
-        hf = made(transformers.XLNetLMHeadModel, name, saved, config)
+        hf = wanted.made(transformers.XLNetLMHeadModel)
         hf.transformer.bi_data = recipe.segment.streams == 2
         hf.transformer.reuse_len = recipe.rules.reuse_len
         if recipe.attention == CAUSAL:

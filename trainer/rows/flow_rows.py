@@ -25,6 +25,8 @@ from transforms.objectives.recipe import Recipe
 
 QUERY = "mask"
 """Role of the token that a query is."""
+_SAMPLED = 1 << 10
+"""Rows whose spans are looked at for an average."""
 
 
 # Row [CLS] a b c d [SEP]; a and c d are generated, c d is a word. Queries ?, a rank - is FAR.
@@ -83,8 +85,23 @@ class FlowRows:
         # The first target token attends to itself, the last to all; its query to one more.
         each = target * source + target * (target + 1) / 2
         flows = len(self.target_names)
-        attended = source**2 + each + flows * (each + target)
-        return float(attended.sum() / max(self.lengths.sum(), 1.0))
+        attended = float((source**2 + each + flows * (each + target)).sum())
+        if SPAN_FLOW in self.target_names:
+            attended -= self._unseen() * float(target.sum())
+        return attended / max(float(self.lengths.sum()), 1.0)
+
+    def _unseen(self) -> float:
+        """Returns how many tokens of its span come before a target token, on average.
+
+        Its query in the span flow does not see them. Some rows stand for all.
+        """
+        count = len(self.pairs.shards)
+        rows = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED)).astype(np.int64))
+        if not count:
+            return 0.0
+        clean, _, made = self.pairs.sequences_of(rows, 0)
+        places = positions_in_row(made.target.lengths)
+        return float((places - self._span_places(rows, clean, made)).mean())
 
     def draw(self, rows: Int64, epoch: int, batch: int) -> MaskedRows:
         """Returns rows, ready for a batch: a pure function of the arguments and the seed."""

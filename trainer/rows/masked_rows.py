@@ -13,7 +13,7 @@ from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Draws, draw_copies, draws_of
 from transforms.contract.modes import Mode
-from transforms.contract.stored import special_tokens
+from transforms.contract.stored_columns import special_tokens
 from transforms.objectives.recipe import Recipe
 
 Key = tuple[int, str, int, int]

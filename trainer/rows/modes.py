@@ -1,6 +1,7 @@
 """Modes of attention: which one the rows of a step are seen in, and what a batch holds of it."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -38,6 +39,37 @@ def mode_named(modes: Sequence[Mode], name: str) -> Mode:
 def mode_types(types: Array, mode: Mode | None) -> Array:
     """Returns int8[T]: the token types of a mode, from segments, 0 or 1."""
     return types if mode is None else np.array(mode.types, np.int8)[types]
+
+
+def mode_context(modes: Sequence[Mode], lengths: Array, second_starts: Int64) -> float:
+    """Returns how many tokens a token attends to, on average over rows and steps.
+
+    Args:
+      modes: Of the steps, in the proportion of their shares.
+      lengths: [R]; tokens of the rows.
+      second_starts: int64[R]; tokens of their first segments.
+    """
+    first = second_starts.astype(float)
+    segments = first, lengths - first
+    seen = np.average([_seen(mode, segments) for mode in modes], weights=[m.share for m in modes])
+    return float(seen / max(lengths.sum(), 1))
+
+
+# Segments of 2 and 3 tokens, "before" throughout: 3 and 6 pairs in them, 6 from the second one to
+# the first, none the other way: 15 of 25.
+def _seen(mode: Mode, sizes: Sequence[Array]) -> float:
+    """Returns how many pairs there are of a token and one that it sees, for segments of rows."""
+    found = 0.0
+    for own, other in itertools.product(range(len(sizes)), repeat=2):
+        least, greatest = RANGES[mode.sees[own][other]]
+        before, after = least < 0, greatest > 0
+        if own == other:
+            size = sizes[own]
+            pairs = size**2 if before and after else size * (size + 1) / 2
+        else:
+            pairs = sizes[own] * sizes[other] * (after if other > own else before)
+        found += float(pairs.sum())
+    return found
 
 
 PIECES, VISIBLE = "pieces", "visible_ranges"

@@ -18,7 +18,7 @@ from transforms.arrays.edits import Edits
 from transforms.arrays.marks import span_marks
 from transforms.arrays.ragged import Ragged, offsets_of, read_only
 from transforms.arrays.spans import Spans
-from transforms.contract.stored import special_tokens
+from transforms.contract.stored_columns import special_tokens
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
 
@@ -160,6 +160,10 @@ class MappedShards:
         second = self._second.take(*place).astype(np.int64)
         labels = self._token_labels(rows, tokens, second)
         return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types)
+
+    def second_starts(self) -> Int64:
+        """Returns int64[R]: where the second segment of every row begins, or the row ends."""
+        return self._second.take(*self._find(np.arange(len(self)))).astype(np.int64)
 
     def _token_labels(self, rows: Int64, tokens: Ragged, second: Int64) -> dict[str, Array]:
         _, recipe, vocabulary = self._arguments

@@ -58,6 +58,10 @@ class BoundaryTask(Task):
         return "sbo" if self.first else f"{self.corruption}_sbo"
 
     @property
+    def vocabulary_targets(self) -> str:
+        return self.corruption
+
+    @property
     def keys(self) -> tuple[str, str, str, str]:
         """The keys of left, right, offsets and labels in a batch."""
         name = self.name

@@ -37,6 +37,10 @@ class MaskedTask(Task):
         return self.corruption
 
     @property
+    def vocabulary_targets(self) -> str:
+        return self.corruption
+
+    @property
     def keys(self) -> tuple[str, str]:
         """The keys of its positions and labels in a batch."""
         if self.first:

@@ -16,7 +16,9 @@ from trainer.tasks.relation import RelationTask
 from trainer.tasks.target_tokens import TargetTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
-from transforms.objectives.recipe import MAX_LENGTH, Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
+from transforms.objectives.recipe_checks import MAX_LENGTH
 
 
 def _masked(corruption: Corruption, _recipe: Recipe, first: bool) -> Sequence[Task]:

@@ -77,6 +77,11 @@ class Task:
         """Whether it is learned by the classifier of pairs that the model has itself."""
         return False
 
+    @property
+    def vocabulary_targets(self) -> str:
+        """The targets at which it computes the vocabulary head, by name; "" if they have none."""
+        return ""
+
     def with_own_head(self) -> "Task":
         """Returns the task with a classifier of its own in place of the model's."""
         return self

@@ -23,6 +23,7 @@ from schemas.documents import document_key
 from schemas.entities import ENTITIES, read_entities
 from schemas.records import Array, Bytes, ByteSpans, Int64, ShardText
 from schemas.shards import map_file
+from schemas.wording import counted
 from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
 from transforms.records.shard_text import ShardPlan
@@ -89,8 +90,8 @@ class StoredAnnotations:
                     found[kind].append(column_spans(column, starts))
         if missing:
             raise AnnotationError(
-                f"{missing:,} of {len(text.keys):,} documents are not in {self.folder}: run "
-                "shardmill annotate on the same --input, with the same --text-field and "
+                f"{missing:,} of {counted(len(text.keys), 'document')} are not in {self.folder}: "
+                "run shardmill annotate on the same --input, with the same --text-field and "
                 "--max-document-mib, or leave out --annotations"
             )
         return {kind: _in_order(parts) for kind, parts in found.items()}

@@ -1,6 +1,7 @@
 """Edits of rows: which spans are taken away, and what stands in their place."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Edits:
             Ragged(np.empty(0, id_type), np.zeros(lists + 1, np.int64)),
         )
 
-    @property
+    @functools.cached_property
     def spans(self) -> tuple[Int64, Array, Array, Bytes]:
         """Offsets, starts, ends and fills, for compiled loops."""
         return (
@@ -64,7 +65,7 @@ class Edits:
             read_only(self.fills),
         )
 
-    @property
+    @functools.cached_property
     def stored_ids(self) -> tuple[Int64, Array]:
         """Offsets and ids, for compiled loops."""
         return read_only(self.ids.offsets), read_only(self.ids.values)

@@ -1,6 +1,7 @@
 """Source and target of rows and edits. Verify, inspect, export and the trainer share them."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class CleanRows:
 
     @property
     def lengths(self) -> Int64:
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     @property
     def sentence_flags(self) -> tuple[Int64, Bool]:
@@ -37,7 +38,7 @@ class CleanRows:
             raise ValueError("sentences are to be reordered, and it is not known where they begin")
         return read_only(self.offsets), read_only(self.sentences)
 
-    @property
+    @functools.cached_property
     def arrays(self) -> tuple[Int64, Array]:
         """Offsets and ids, for compiled loops."""
         return read_only(self.offsets), read_only(self.ids)
@@ -77,7 +78,9 @@ def measured(lengths: Int64, edits: Edits) -> Int64:
     return found
 
 
-def sources(rows: CleanRows, edits: Edits, tokens: Array, end: Array) -> Ragged:
+def sources(
+    rows: CleanRows, edits: Edits, tokens: Array, end: Array, sizes: Int64 | None = None
+) -> Ragged:
     """Returns rows with their spans replaced, a list for each list of edits.
 
     Args:
@@ -86,21 +89,25 @@ def sources(rows: CleanRows, edits: Edits, tokens: Array, end: Array) -> Ragged:
       tokens: [S]; the tokens that stand for spans: the first span gets the first one, and so on,
         and all others the last one.
       end: Ids that are added to each source.
+      sizes: What `measured` returned for them; None to measure them.
     """
     from transforms.kernels.sequences import write_sources
 
-    found = _empty(measured(rows.lengths, edits)[:, 0] + len(end), rows)
+    sizes = measured(rows.lengths, edits) if sizes is None else sizes
+    found = _empty(sizes[:, 0] + len(end), rows)
     write_sources(
         rows.arrays, edits.spans, edits.stored_ids, read_only(tokens), read_only(end), found
     )
     return Ragged(found[1], found[0])
 
 
-def removed(rows: CleanRows, edits: Edits, tokens: Array, end: Array) -> Ragged:
+def removed(
+    rows: CleanRows, edits: Edits, tokens: Array, end: Array, sizes: Int64 | None = None
+) -> Ragged:
     """Returns what is taken away, each span after the token that stands for it; see `sources`."""
     from transforms.kernels.sequences import write_removed
 
-    sizes = measured(rows.lengths, edits)
+    sizes = measured(rows.lengths, edits) if sizes is None else sizes
     found = _empty(sizes[:, 1] + sizes[:, 2] + len(end), rows)
     write_removed(rows.arrays, edits.spans, read_only(tokens), read_only(end), found)
     return Ragged(found[1], found[0])

@@ -157,7 +157,7 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
         examples = lay_out(windows, recipe.layout, settings.vocabulary)
         for labels in recipe.labels:
             examples = labels.finish(examples)
-        left_out = examples.left_out + without_text
+        left_out = windows.left_out + without_text + examples.left_out
         examples = _in_streams(examples, recipe.segment, number)
         parts.append(dataclasses.replace(examples, left_out=left_out))
     return join_examples(parts)

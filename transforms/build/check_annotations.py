@@ -9,6 +9,7 @@ import pyarrow as pa
 from schemas.annotations import AnnotationEntry, annotation_schema, sort_keys
 from schemas.arrow_columns import numpy_of
 from schemas.records import Array
+from schemas.wording import counted
 from transforms.build.check_shard import (
     Problem,
     open_batches,
@@ -78,7 +79,10 @@ def _has_others(batch: pa.RecordBatch, number: int, shards: int) -> bool:
 
 def _wrong(batch: pa.RecordBatch, entry: AnnotationEntry) -> Iterator[tuple[str, str]]:
     if batch.num_rows != entry.documents:
-        yield "counts", f"{batch.num_rows} documents, the manifest says {entry.documents}"
+        yield (
+            "counts",
+            f"{counted(batch.num_rows, 'document')}, the manifest says {entry.documents}",
+        )
     keys = sort_keys(_keys(batch))
     if (keys[1:] <= keys[:-1]).any():
         yield "invariants", "the documents are not in the order of their keys"

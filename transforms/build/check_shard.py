@@ -9,6 +9,7 @@ import pyarrow as pa
 from schemas.arrow_columns import numpy_of
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
+from schemas.wording import counted
 from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine, examine_neighbours
 from transforms.build.replay import replay
@@ -172,7 +173,8 @@ def _breaches(findings: Findings, entry: ShardEntry) -> list[Problem]:
     return [
         Problem(
             "invariants",
-            f"{entry.path}: {name}, in {count} row(s), first row {findings.first_rows[name]}",
+            f"{entry.path}: {name}, in {counted(count, 'row')}, first row "
+            f"{findings.first_rows[name]}",
         )
         for name, count in findings.breaches.items()
     ]

@@ -18,6 +18,7 @@ from schemas.manifest import (
 from schemas.manifest_checks import TOKENIZER, contradictions
 from schemas.manifest_parts import ShardEntry
 from schemas.vocabulary import Vocabulary, read_vocabulary
+from schemas.wording import counted
 from transforms.build.saved_tokenizer import tokenizer_files
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
@@ -132,7 +133,9 @@ def corpus_of(folder: str, manifest: AnyManifest, read: Callable[[str], bytes]) 
     listed = manifest.entities
     ids = read_entities(_unchanged(read, ENTITIES, listed.sha256)) if listed else ()
     if listed and listed.count != len(ids):
-        raise DamagedError(f"{ENTITIES} has {len(ids)} lines, the manifest says {listed.count}")
+        raise DamagedError(
+            f"{ENTITIES} has {counted(len(ids), 'line')}, the manifest says {listed.count}"
+        )
     try:
         needed = stated.special_tokens
         vocabulary = read_vocabulary(tokenizer_json, stated.special_tokens, counts, needed)

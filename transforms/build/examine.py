@@ -9,7 +9,8 @@ from schemas.vocabulary import Vocabulary
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.contract.structure import structure
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 
 _SLICE_TOKENS = 1 << 18
 """So few that the arrays stay in the cache."""

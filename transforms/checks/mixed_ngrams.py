@@ -10,7 +10,8 @@ from transforms.arrays.ragged import row_numbers
 from transforms.checks.selected_spans import examine_spans, span_oracles
 from transforms.contract.axes import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, between
-from transforms.contract.stored import StoredBatch, take_stored_rows
+from transforms.contract.stored import StoredBatch
+from transforms.contract.stored_rows import take_stored_rows
 
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""

@@ -9,7 +9,8 @@ from transforms.arrays.ragged import Ragged, offsets_of, positions_in_row, row_n
 from transforms.arrays.spans import TRIGRAM, trigram_starts
 from transforms.checks.selection import examine_special
 from transforms.contract.oracle import Findings, Oracle, breach, gather, uniformity
-from transforms.contract.stored import StoredBatch, any_copy, take_stored_rows
+from transforms.contract.stored import StoredBatch, any_copy
+from transforms.contract.stored_rows import take_stored_rows
 
 _SAMPLE_TOKENS = 1 << 13
 """About so many tokens of every batch are in the sample."""

@@ -97,6 +97,8 @@ BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW = ATT
 no place in it; those that a mode lets it see, see `transforms.contract.modes`; all of a source, and
 those before of a target; the same, where a target is predicted from queries beside it, see
 `transforms.contract.denoising.FLOWS`."""
+PADDED = frozenset({BIDIRECTIONAL, STRUCTURED, ENCODER_DECODER, MULTI_FLOW})
+"""Kinds of attention whose models have a padding token in their configuration."""
 
 
 @dataclasses.dataclass(frozen=True)

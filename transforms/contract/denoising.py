@@ -109,7 +109,10 @@ class Noise(Protocol):
         ...
 
     def most_tokens(self, room: int) -> int:
-        """Returns how many tokens a row may have, such that a source has at most so many."""
+        """Returns how many tokens a row may have, such that a source has at most so many.
+
+        More than rows can have at all are 65,536, which recipes refuse.
+        """
         ...
 
     def most_taken(self, text: int) -> int:

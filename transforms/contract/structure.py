@@ -25,7 +25,8 @@ from transforms.arrays.ragged import read_only
 from transforms.arrays.sequences import CleanRows, sentence_counts
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules, StoredEdits
-from transforms.contract.stored import any_copy, edit_lists, ragged, ragged_copies, starts_of
+from transforms.contract.stored import any_copy
+from transforms.contract.stored_columns import edit_lists, ragged, ragged_copies, starts_of
 
 
 def structure(batch: pa.RecordBatch, rules: RowRules) -> Findings:

@@ -48,9 +48,11 @@ class _ShareOfLength(Part):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RoundedBudget(_ShareOfLength):
-    """min(max_predictions, max(1, round(length * rate))), length with special tokens.
+    """min(max_predictions, max(1, round(length * rate))).
 
-    Rounding is half to even, on the IEEE double product, like Python's `round`.
+    The length is that of the row with its special tokens; for selectors of spans (`MixedNgrams`,
+    `GeometricSpans`) it is the number of tokens that may be selected. Rounding is half to even, on
+    the IEEE double product, like Python's `round`.
 
     Attributes:
       rate: Fraction of the sequence, in (0, 1).
@@ -75,6 +77,8 @@ class RoundedBudget(_ShareOfLength):
 class CeiledBudget(_ShareOfLength):
     """ceil(length * rate), on the IEEE double product: at least one token of every row with text.
 
+    What a length is, is said at `RoundedBudget`.
+
     Attributes:
       rate: Fraction of the sequence, in (0, 1).
 
@@ -87,7 +91,7 @@ class CeiledBudget(_ShareOfLength):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CappedBudget(_ShareOfLength):
-    """max(1, min(cap, round(length * rate))), length with special tokens.
+    """max(1, min(cap, round(length * rate))); what a length is, is said at `RoundedBudget`.
 
     The cap is floor(max_seq_length * (rate + 0.005)): 19 at 128, 79 at 512. Rounding is half to
     even, on the IEEE double product.
@@ -106,6 +110,8 @@ class CappedBudget(_ShareOfLength):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RandomizedBudget(Part):
     """floor(length * rate + U(0, 1)): unbiased for every length.
+
+    What a length is, is said at `RoundedBudget`.
 
     Attributes:
       rate: Fraction of the sequence, in (0, 1).

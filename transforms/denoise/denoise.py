@@ -12,6 +12,7 @@ from schemas.arrow_columns import numbers
 from schemas.columns import Column
 from schemas.records import Examples, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.wording import counted
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.edits import Edits
 from transforms.contract.axes import Copies
@@ -91,9 +92,10 @@ class Denoise:
         there = len(vocabulary.sentinels)
         if self.target.sentinels and there < wanted:
             raise ValueError(
-                f"the tokenizer has {there} sentinels, <extra_id_0> and so on, and rows of "
-                f"{tokens} tokens have up to {wanted} spans; make a tokenizer with `shardmill "
-                f"vocab --sentinels {max(wanted, 100)}`, or take shorter rows"
+                f"the tokenizer has {counted(there, 'sentinel')}, <extra_id_0> and so on, and rows "
+                f"of {counted(tokens, 'token')} have up to {counted(wanted, 'span')}; make a "
+                f"tokenizer with `shardmill vocab --sentinels {max(wanted, 100)}`, or take shorter "
+                "rows"
             )
 
     def draw(

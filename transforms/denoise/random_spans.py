@@ -66,8 +66,9 @@ class RandomSegments(OneNoise):
 
     def most_tokens(self, room: int) -> int:
         tokens, spans = _amounts(self.density, self.mean_length)
-        lengths = np.arange(MOST)
-        return int(np.flatnonzero(lengths - tokens + spans <= room)[-1])
+        sources = np.arange(MOST) - tokens + spans
+        # Rows of so long sources are longer than all that are known.
+        return MOST if sources[-1] < room else int(np.flatnonzero(sources <= room)[-1])
 
     def spans(self, tokens: int) -> int:
         return int(_amounts(self.density, self.mean_length)[1][tokens])

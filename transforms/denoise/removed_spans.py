@@ -49,9 +49,10 @@ class RemovedSpans(OneTarget):
         self, rows: CleanRows, edits: Edits, layout: RowLayout, vocabulary: Vocabulary
     ) -> Sequences:
         tokens, end = self.tokens(vocabulary), self._end(vocabulary)
-        target = removed(rows, edits, tokens, end)
+        sizes = measured(rows.lengths, edits)
+        target = removed(rows, edits, tokens, end, sizes)
         return Sequences(
-            source=sources(rows, edits, tokens, end),
+            source=sources(rows, edits, tokens, end, sizes),
             target=target,
             decoder_input=shifted(target, vocabulary.roles[self.start]),
         )

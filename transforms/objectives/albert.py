@@ -1,7 +1,8 @@
 """ALBERT: runs of masked words, and the order of two neighbouring segments."""
 
 from transforms.corruption.ngrams import BudgetedNgrams
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.order_segments import SentenceOrder
 from transforms.windows.pack_windows import SentenceChunks
 

@@ -5,7 +5,8 @@ import dataclasses
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.units import WordUnits
 from transforms.objectives.bert import BERT
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.windows.pack_windows import FullSentences
 
 WHOLE_WORDS = Corruption(select=BudgetedUnits(units=WordUnits()))

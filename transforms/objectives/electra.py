@@ -4,7 +4,8 @@ from transforms.corruption.budgets import CappedBudget
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.targets import FreshTokens
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.halve_segments import HalvedChunk
 from transforms.windows.drawn_chunks import DrawnChunks
 

@@ -2,7 +2,8 @@
 
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.rewrite import MaskRandomKeep
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.dialogue_reality import DialogueReality
 from transforms.pairs.pair_segments import NextSentence
 from transforms.windows.dialogues import DialogueTurns

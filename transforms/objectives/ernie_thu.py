@@ -6,7 +6,7 @@ from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import BudgetedUnits
 from transforms.labels.entity_alignment import EntityAlignment
 from transforms.objectives.bert import BERT
-from transforms.objectives.recipe import Corruption
+from transforms.objectives.corruption import Corruption
 
 ERNIE_THU = dataclasses.replace(
     BERT,

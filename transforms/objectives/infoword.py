@@ -4,7 +4,8 @@ from transforms.corruption.one_run import OneRun
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.targets import ContrastedRun
 from transforms.objectives.bert_wwm import WHOLE_WORDS
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.windows.pack_windows import FullSentences
 
 INFOWORD = Recipe(

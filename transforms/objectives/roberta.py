@@ -4,7 +4,8 @@ from transforms.corruption.budgets import RandomizedBudget
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.units import TokenUnits
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.windows.lay_out import Layout
 from transforms.windows.pack_windows import FullSentences
 

@@ -3,14 +3,15 @@
 import argparse
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.numbers import LARGEST, finite, whole
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.denoise.random_spans import RandomTokens
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import MismatchError, Recipe
+from transforms.objectives.corruption import MismatchError
+from transforms.objectives.recipe import Recipe
 from transforms.windows.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
@@ -82,7 +83,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}known: {', '.join(names)}"
+    return f"{meant}known: {', '.join(names) or 'none'}"
 
 
 def settings_of(recipe: Recipe) -> dict[str, Scalar]:
@@ -130,8 +131,10 @@ def changed(recipe: Recipe, settings: Mapping[str, Scalar]) -> Recipe:
     """
     changes: dict[str, Any] = {}
     for path, value in settings.items():
-        node = changes
-        for step in path.split("."):
+        node, steps = changes, path.split(".")
+        if _ITSELF in steps:
+            raise ValueError(_unknown(path, recipe, ""))
+        for step in steps:
             node = node.setdefault(step, {})
         node[_ITSELF] = value
     new: Recipe = _changed(recipe, changes, "")
@@ -147,14 +150,16 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
     for name, below in changes.items():
         path = f"{prefix}{name}"
         if name not in known:
-            raise ValueError(f"there is no setting {path!r}; {nearest(path, _paths(part, prefix))}")
+            raise ValueError(_unknown(path, part, prefix))
         current = getattr(part, name)
         if name in _NUMBERED:
             new[name] = _changed_members(name, current, below, path)
         elif name in PARTS:
             new[name] = _changed_part(name, current, below, path)
+        elif deeper := next(filter(None, below), ""):
+            raise ValueError(_unknown(f"{path}.{deeper}", part, prefix))
         else:
-            new[name] = _read(below.get(_ITSELF), known[name].type, path)
+            new[name] = _read(below[_ITSELF], known[name].type, path)
     try:
         return dataclasses.replace(part, **new)
     except ValueError as error:
@@ -170,8 +175,12 @@ def _changed(part: Any, changes: Mapping[str, Any], prefix: str) -> Any:
 
 def _changed_part(field: str, current: Any, below: Mapping[str, Any], path: str) -> Any:
     """Returns the part of a field, or the one that a change names, with the changes below it."""
-    if _ITSELF not in below or field not in PARTS:
+    if _ITSELF not in below:
+        if current is None:
+            raise ValueError(f"this recipe has no {path}, so nothing of it can be set")
         return _changed(current, below, f"{path}.")
+    if field not in PARTS:
+        raise ValueError(_of_fields(path, _paths(current, f"{path}.")))
     rest = {inner: change for inner, change in below.items() if inner != _ITSELF}
     return _changed(_part(field, below[_ITSELF], current, path), rest, f"{path}.")
 
@@ -181,6 +190,8 @@ def _changed_members(
 ) -> Any:
     """Returns numbered parts with the changes below them."""
     numbers = [str(number) for number in range(len(members))]
+    if _ITSELF in changes:
+        raise ValueError(_of_fields(path, [f"{path}.{number}" for number in numbers]))
     for number in changes:
         if number not in numbers:
             raise ValueError(f"there is no {path}.{number}; {nearest(number, numbers)}")
@@ -195,7 +206,24 @@ def _part(field: str, name: Scalar, current: Any, path: str) -> Any:
     classes = {kind.__name__: kind for kind in PARTS[field]}
     if name not in classes:
         raise ValueError(f"{path} cannot be {name!r}; {nearest(str(name), classes)}")
-    return current if type(current).__name__ == name else classes[str(name)]()
+    if type(current).__name__ == name:
+        return current
+    try:
+        return classes[str(name)]()
+    except TypeError as error:
+        raise ValueError(
+            f"{path} cannot be {name!r}, whose fields have no defaults; take a recipe that has one"
+        ) from error
+
+
+def _unknown(path: str, part: Any, prefix: str) -> str:
+    """Says that there is no setting of a path in a part, and which ones there are."""
+    return f"there is no setting {path!r}; {nearest(path, _paths(part, prefix))}"
+
+
+def _of_fields(path: str, known: Sequence[str]) -> str:
+    """Says that a path is of several settings."""
+    return f"{path} has no value of its own; known: {', '.join(known) or 'none'}"
 
 
 def _paths(part: Any, prefix: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.rewrite import MaskRandomKeepRuns
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.order_segments import SentenceOrder
 from transforms.windows.pack_windows import SentenceChunks
 

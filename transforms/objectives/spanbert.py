@@ -6,7 +6,8 @@ Differs: a sentence longer than a window is cut and kept, and the last document 
 from transforms.corruption.geometric import GeometricSpans
 from transforms.corruption.rewrite import MaskRandomKeepRuns
 from transforms.corruption.targets import MaskedSpans
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.windows.pack_windows import FullSentences
 
 SPANBERT = Recipe(

@@ -3,7 +3,8 @@
 from transforms.corruption.rewrite import ShuffleTokens
 from transforms.corruption.targets import MaskedTokens
 from transforms.corruption.trigrams import ShuffledTrigrams
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.structure_pairs import SentenceStructure
 from transforms.windows.pack_windows import SentenceChunks
 

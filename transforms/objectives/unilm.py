@@ -2,7 +2,8 @@
 
 from transforms.contract.modes import Mode
 from transforms.corruption.mixed_ngrams import MixedNgrams
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.pair_segments import NextSentence
 from transforms.windows.pack_windows import SentenceChunks
 

@@ -3,7 +3,8 @@
 from transforms.corruption.context_spans import ContextSpans
 from transforms.corruption.factorization import FactorizationOrder
 from transforms.corruption.targets import PermutedTokens
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 from transforms.pairs.stream_pairs import StreamPairs
 from transforms.windows.lay_out import Layout
 from transforms.windows.recurrent_stream import RecurrentStream

@@ -16,4 +16,10 @@ class StreamRows(SingleSegment):
     of_streams: ClassVar[bool] = True
 
     def pair(self, packing: Any, capacity: int, rng: np.random.Generator) -> Windows:
-        return Windows(packing.tokens, packing.windows, stream=packing.stream, drawn=packing.drawn)
+        return Windows(
+            packing.tokens,
+            packing.windows,
+            stream=packing.stream,
+            drawn=packing.drawn,
+            left_out=packing.left_out,
+        )

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.records import Packing, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.wording import counted
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.dialogues import examine_turns
 from transforms.contract.oracle import Findings
@@ -51,8 +52,8 @@ class DialogueTurns(Packer):
     ) -> Packing:
         if capacity < 2 * self.turns:
             raise ValueError(
-                f"a sequence has room for {capacity} tokens, and {self.turns} turns with their "
-                f"separators need {2 * self.turns} or more"
+                f"a sequence has room for {counted(capacity, 'token')}, and {self.turns} turns "
+                f"with their separators need {2 * self.turns} or more"
             )
         items = insert_separators(
             _turns_of(tokens, capacity), vocabulary.sep, after_lines=True, after_documents=False

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import StreamPacking, Tokens
+from schemas.records import Int64, StreamPacking, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import positions_in_row
 from transforms.contract.oracle import Findings, breach
@@ -25,7 +25,7 @@ class JoinedDocuments(Packer):
       2433-2557 (reduce_concat_tokens, split_tokens).
     Differs: all documents of a shard are joined, in the order of their keys, and whole; the
       reference joins groups of 128, and of a document longer than 65,536 tokens one part. A last
-      row of a single token is left out.
+      row of a single token is left out, and counted.
     """
 
     of_streams: ClassVar[bool] = True
@@ -33,9 +33,9 @@ class JoinedDocuments(Packer):
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
     ) -> StreamPacking:
-        starts = np.arange(0, max(len(tokens.ids) - _SHORTEST + 1, 0), capacity, dtype=np.int64)
+        starts = np.arange(0, len(tokens.ids), capacity, dtype=np.int64)
         ends = np.minimum(starts + capacity, len(tokens.ids))
-        return StreamPacking(tokens, np.stack([starts, ends], axis=1))
+        return _without_shortest(tokens, starts, ends)
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         return breach("a row is too short to take something away", batch.lengths < _SHORTEST)
@@ -48,7 +48,7 @@ class DocumentPieces(JoinedDocuments):
     Source: google-research/text-to-text-transfer-transformer t5/data/preprocessors.py:2034-2050,
       2433-2557 (prefix_lm, split_tokens).
     Differs: documents are used whole; the reference takes one part of 65,536 tokens. A last row of
-      a single token is left out.
+      a single token is left out, and counted.
     """
 
     def pack(
@@ -58,5 +58,11 @@ class DocumentPieces(JoinedDocuments):
         pieces = -(-np.diff(borders) // capacity)
         starts = np.repeat(borders[:-1], pieces) + positions_in_row(pieces) * capacity
         ends = np.minimum(starts + capacity, np.repeat(borders[1:], pieces))
-        windows = np.stack([starts, ends], axis=1)
-        return StreamPacking(tokens, windows[ends - starts >= _SHORTEST])
+        return _without_shortest(tokens, starts, ends)
+
+
+def _without_shortest(tokens: Tokens, starts: Int64, ends: Int64) -> StreamPacking:
+    """Returns the windows that are long enough, and how many others there were."""
+    kept = ends - starts >= _SHORTEST
+    windows = np.stack([starts, ends], axis=1)[kept]
+    return StreamPacking(tokens, windows, left_out=int(np.count_nonzero(~kept)))

@@ -228,13 +228,21 @@ def test_a_large_corpus_is_sampled(tmp_path: Path, capsys: Captured) -> None:
     assert "a sample of 1,500 documents" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("count", "said"), [(1, "1 sentinel"), (3, "3 sentinels")])
+def test_sentinels_are_told(count: int, said: str, tmp_path: Path, capsys: Captured) -> None:
+    text = tmp_path / "text.lines"
+    text.write_text("a few words\nsome words more\n")
+    assert train(tmp_path / "x.json", "--size", "40", "--sentinels", str(count), text=text) == 0
+    assert f"tokens, {said} among them\n" in capsys.readouterr().out
+
+
 def test_bad_records_are_counted(tmp_path: Path, capsys: Captured) -> None:
     text = tmp_path / "text.jsonl"
     good = [json.dumps({"text": "a few words"}), json.dumps({"text": "some words more"})]
     text.write_text("\n".join([*good, "{", '{"other": 1}']))
     assert train(tmp_path / "x.json", "--size", "60", text=text) == 0
     told = capsys.readouterr().out
-    assert "2 record(s) were rejected: broken_json 1, " in told
+    assert "2 records were rejected: broken_json 1, " in told
     assert "the text gives no more: 60 tokens were asked for" in told
 
 
@@ -270,7 +278,7 @@ def test_no_text_is_told(tmp_path: Path, capsys: Captured) -> None:
     assert "no file matches" in capsys.readouterr().err
     (tmp_path / "a.txt").write_text(" \n")
     assert train(tmp_path / "x.json", text=tmp_path / "*.txt") == 2
-    assert "no document in 1 file(s)" in capsys.readouterr().err
+    assert "no document in 1 file" in capsys.readouterr().err
 
 
 def test_a_damaged_file_fails_the_run(tmp_path: Path, capsys: Captured) -> None:

@@ -112,7 +112,7 @@ def test_a_manifest_that_agrees_with_itself() -> None:
 @pytest.mark.parametrize(
     ("manifest", "sentence"),
     [
-        (two_shards(entry(0, 2)), "train: 2 shard(s) were planned, 1 are listed"),
+        (two_shards(entry(0, 2)), "train: 1 shard listed, 2 planned"),
         (
             two_shards(entry(0, 2), entry(0, 2)),
             "train: train/shard-00000-of-00002.arrow is listed in the place of "
@@ -120,15 +120,15 @@ def test_a_manifest_that_agrees_with_itself() -> None:
         ),
         (
             two_shards(entry(0, 2), entry(1, 2), shards={"train": 2, "eval": 1, "eval_below": 9}),
-            "the split eval of 1 shard(s) is missing",
+            "the split eval of 1 shard is missing",
         ),
         (
             two_shards(entry(0, 2), entry(1, 2, documents=2)),
-            "the shards have 5 document(s) and dropped 2 duplicate(s), but 8 were read",
+            "the shards have 5 documents and dropped 2 duplicates, but 8 were read",
         ),
         (
             two_shards(entry(0, 2), entry(1, 2, duplicates=0)),
-            "the shards dropped 1 duplicate(s), the total is 2",
+            "the shards dropped 1 duplicate, the total is 2",
         ),
         (
             two_shards(entry(0, 2), entry(1, 2, rows=1)),

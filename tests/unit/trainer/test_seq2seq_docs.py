@@ -31,3 +31,9 @@ def test_options_and_models_that_are_named_exist() -> None:
     named = set(re.findall(r"`([a-z0-9]+-(?:base|small|tiny|large))`", table))
     types = {"t5", "bart", "prophetnet"}
     assert named == {name for name, each in PRESETS.items() if each["model_type"] in types}
+
+
+def test_the_help_of_train_names_every_model() -> None:
+    [model] = [each for each in train_parser()._actions if "--model" in each.option_strings]
+    named = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", model.help or ""))
+    assert {"t5-tiny", "gpt2", "transformer-xl-base", "bert-base"} <= set(PRESETS) <= named

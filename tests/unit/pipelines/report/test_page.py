@@ -211,6 +211,23 @@ def test_charts_take_every_statistic_once() -> None:
     assert found.rest == [("alone_1", 5), ("length.rows", 4), ("mask.selected", 10), ("other", 6)]
 
 
+def test_a_share_that_is_small_is_not_shown_as_none() -> None:
+    statistics = {"mask.random_ids_1": 997, "mask.random_ids_2": 3, "mask.random_ids_3": 0}
+    (chart,) = charts_of(statistics, 128).histograms
+    assert [bar.percent for bar in chart.bars] == ["100", "<1", ""]
+
+
+def test_a_page_counts_one_copy_and_one_edit() -> None:
+    rows = [row.to_json() for row in example_rows(open_corpus(str(corpus("mass"))))]
+    manifest = manifest_of("mass")
+    settings = {**manifest.recipe.settings, "copies": 1}
+    once = dataclasses.replace(manifest.recipe, settings=settings)
+    text = "".join(parse(render_report(dataclasses.replace(manifest, recipe=once), rows)).text)
+    assert "each with its copy." in text
+    assert "1 edit:" in text
+    assert "1 edits" not in text
+
+
 @pytest.mark.parametrize("longest", [128, 100, 13])
 def test_lengths_are_labelled_with_their_classes(longest: int) -> None:
     counts = {f"length.eighth_{number}": 1 for number in range(1, 9)}
@@ -331,6 +348,10 @@ def test_page_and_card_say_what_pairs_are(recipe: str) -> None:
     text, card = "".join(parse(report_of(recipe)).text), render_card(manifest_of(recipe))
     assert "tokens per source" in text
     assert "tokens per target" in text
+    assert "A row is shown as its source" in text
+    rows = example_rows(open_corpus(str(corpus(recipe))))
+    cells = [cell for row in rows for each in row.edited or () for cell in each.cells]
+    assert ("a random token" in text) == any(cell.kind == "random" for cell in cells)
     for other in ("predictions per row", "their tokens", "end-of-document"):
         assert other not in text
     copies = copies_of(manifest_of(recipe))

@@ -503,3 +503,24 @@ def test_a_loader_travels(layout: str, copies: str) -> None:
 def test_an_opened_corpus_serves_as_well_as_its_folder(recipe: str) -> None:
     folder = corpus(recipe)
     assert epochs(loader(open_local_corpus(folder)), 1) == epochs(loader(str(folder)), 1)
+
+
+# What each recipe predicts with the vocabulary head: one kind of targets or two, or one twice.
+@pytest.mark.parametrize(
+    ("recipe", "names"),
+    [
+        ("bert", ["labels"]),
+        ("structbert", ["labels", "wso_labels"]),
+        ("spanbert", ["labels", "sbo_labels"]),
+        ("infoword", ["labels"]),
+    ],
+)
+def test_all_predictions_of_the_vocabulary_head_count(recipe: str, names: list[str]) -> None:
+    batches = loader(corpus(recipe))
+    counts, tokens = [], 0
+    for batch in batches:
+        counts.append([int((batch[name] >= 0).sum()) for name in names])
+        tokens += int(batch["num_tokens"])
+    found = [sum(column) / tokens for column in zip(*counts, strict=True)]
+    assert sum(found) <= batches.target_share < 1.25 * sum(found)
+    assert len(found) == 1 or batches.target_share > 1.2 * max(found)

@@ -16,7 +16,7 @@ from tests.support.synthetic_builds import build_folder
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.rows.layouts import Batch
-from trainer.rows.modes import drawn_mode, mode_ranges, mode_types
+from trainer.rows.modes import drawn_mode, mode_context, mode_ranges, mode_types
 from trainer.tasks.members import batch_marks
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.corpus import Corpus
@@ -142,6 +142,50 @@ def test_types_and_distances_of_a_mode() -> None:
     assert mode_types(segments, RIGHT).tolist() == [3, 3, 3, 3]
     assert mode_ranges(LEFT).tolist() == [[[-FAR, -FAR], [-FAR, -FAR]], [[0, 0], [0, 0]]]
     assert mode_ranges(SEQUENCES).tolist() == [[[-FAR, FAR], [-FAR, -FAR]], [[FAR, -FAR], [FAR, 0]]]
+
+
+# Rows of 5 tokens, of which 2 are of the first segment, and of 3 tokens without a second.
+SEEN = {
+    "bidirectional": (25 + 9) / 8,
+    "left_to_right": (15 + 6) / 8,
+    "right_to_left": (15 + 6) / 8,
+    # 4 of the first segment, 6 + 6 of the second.
+    "sequence_to_sequence": (16 + 9) / 8,
+}
+
+
+def test_tokens_see_as_many_as_their_mode_says() -> None:
+    lengths, starts = np.array([5, 3], np.int32), np.array([2, 3])
+    assert {mode.name: mode_context([mode], lengths, starts) for mode in MODES} == SEEN
+    first_half = dataclasses.replace(
+        LEFT, first_sees=("before", "none"), second_sees=("all", "all")
+    )
+    assert mode_context([first_half], lengths, starts) == (3 + 15 + 6) / 8
+    mean = (2 * (25 + 9) + (15 + 6) + (15 + 6) + 2 * (16 + 9)) / 6 / 8
+    assert mode_context(MODES, lengths, starts) == pytest.approx(mean)
+    assert mode_context(MODES, lengths[:0], starts[:0]) == 0
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_the_context_of_a_loader_is_that_of_its_batches(mode: Mode) -> None:
+    found, seen, tokens = loader(mode=mode.name), 0, 0
+    for batch in found:
+        size = int(batch["num_tokens"])
+        borders = [begin for begin in batch["cu_seqlens"].tolist() if begin < size]
+        for begin, end in itertools.pairwise([*borders, size]):
+            pieces = batch.get("pieces", torch.zeros(1, end, dtype=torch.int64))[0, begin:end]
+            ranges = batch.get("visible_ranges", mode_ranges_of_all())
+            distance = torch.arange(end - begin) - torch.arange(end - begin)[:, None]
+            least, greatest = (each[pieces[:, None], pieces] for each in ranges)
+            seen += int(((distance >= least) & (distance <= greatest)).sum())
+            tokens += end - begin
+    assert found.context == pytest.approx(seen / tokens)
+    assert mode == BIDIRECTIONAL or found.context < 0.8 * loader(mode="bidirectional").context
+
+
+def mode_ranges_of_all() -> torch.Tensor:
+    """Distances when all is seen."""
+    return torch.from_numpy(mode_ranges(BIDIRECTIONAL))
 
 
 def test_batches_name_their_tasks_where_these_vary() -> None:

@@ -161,6 +161,14 @@ def test_what_rows_do_not_tell_is_said(recipe: str, objective: str, told: str) -
             {},
             "--objective t5: its rows are one segment with other special tokens than those of",
         ),
+        ("bart", "prefix-lm", {}, "the rows of {folder} are made for bart alone; build prefix-lm"),
+        ("bart", "unilm", {}, "the rows of {folder} are made for bart alone; build unilm"),
+        (
+            "bart",
+            "mass",
+            {},
+            "are made for bart alone; build annotated, whose rows are for any objective that masks",
+        ),
         ("annotated", "bert-wmw", {}, "no recipe is called 'bert-wmw'; did you mean bert-wwm"),
         (
             "bert",

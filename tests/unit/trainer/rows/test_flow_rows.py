@@ -227,8 +227,6 @@ def test_how_many_tokens_a_token_sees(weight: float, flows: Sequence[str]) -> No
     seen = tokens = 0
     for batch in batches:
         for _, cells in cells_in(batch, flows):
-            # As if the queries of a span saw one another.
-            cells = [dataclasses.replace(each, known=each.place) for each in cells]
             seen += sum(sees(query, key) for query in cells for key in cells)
             tokens += len(cells)
     assert batches.context == pytest.approx(seen / tokens)

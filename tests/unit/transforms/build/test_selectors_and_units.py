@@ -13,7 +13,7 @@ from transforms.build.check_shard import check_shard
 from transforms.contract.axes import Select
 from transforms.corruption.units import TokenUnits
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Corruption
+from transforms.objectives.corruption import Corruption
 from transforms.objectives.settings import PARTS
 
 

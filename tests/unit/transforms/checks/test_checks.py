@@ -13,7 +13,8 @@ from schemas.vocabulary import Vocabulary
 from transforms.build.examine import examine
 from transforms.checks.words import check_whole_words, partly_selected
 from transforms.contract.oracle import Findings
-from transforms.contract.stored import StoredBatch, take_stored_rows
+from transforms.contract.stored import StoredBatch
+from transforms.contract.stored_rows import take_stored_rows
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 

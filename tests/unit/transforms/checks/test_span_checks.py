@@ -16,7 +16,8 @@ from transforms.corruption.random_ids import EvenIds
 from transforms.corruption.rewrite import MaskRandomKeepRuns
 from transforms.corruption.targets import MaskedSpans
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 
 CLS, SEP, MASK = ROLES["cls"], ROLES["sep"], ROLES["mask"]
 NAMES = vocabulary(40)

@@ -34,8 +34,9 @@ from transforms.corruption.budgets import RoundedBudget
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.corruption.targets import FreshTokens
+from transforms.objectives.corruption import Corruption
 from transforms.objectives.ernie1 import ERNIE1
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
 SHARD = ShardId("train", 0, 1)

@@ -20,7 +20,8 @@ from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.selector import Selector
 from transforms.corruption.targets import FreshTokens, MaskedTokens
 from transforms.objectives.bert_wwm import ROBERTA_WWM_EXT
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

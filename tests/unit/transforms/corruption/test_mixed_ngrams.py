@@ -20,7 +20,8 @@ from transforms.contract.oracle import gather
 from transforms.corruption.budgets import CeiledBudget, RoundedBudget
 from transforms.corruption.mixed_ngrams import MixedNgrams, ngram_thresholds
 from transforms.objectives import OBJECTIVES
-from transforms.objectives.recipe import Corruption, Recipe
+from transforms.objectives.corruption import Corruption
+from transforms.objectives.recipe import Recipe
 
 SCALE = 1 << 32
 LAW_HOLDS = "single tokens and n-grams are selected as their law says"

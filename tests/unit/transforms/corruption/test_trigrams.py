@@ -15,7 +15,7 @@ from transforms.contract.oracle import uniformity
 from transforms.corruption.rewrite import ShuffleTokens
 from transforms.corruption.select import BudgetedUnits
 from transforms.corruption.trigrams import READINGS, ShuffledTrigrams
-from transforms.objectives.recipe import Corruption
+from transforms.objectives.corruption import Corruption
 from transforms.objectives.settings import recipe_from
 
 

@@ -90,6 +90,27 @@ def test_too_few_sentinels_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "settings", "most"),
+    [
+        # Of 65,535 tokens 9,830 are taken away, and 3,277 sentinels and an end are put in.
+        ("t5", {}, 58983),
+        # 58,982 are taken away, and 590 sentinels put in.
+        ("t5", {"denoise.noise.0.density": 0.9, "denoise.noise.0.mean_length": 100.0}, 7144),
+        # The last token of a row is predicted only.
+        ("gpt", {}, 65534),
+        ("transformer-xl", {}, 65534),
+    ],
+)
+def test_rows_longer_than_positions_are_refused(
+    name: str, settings: dict[str, float], most: int
+) -> None:
+    assert recipe_from(name, {**settings, "max_seq_length": most}).row_length == 65535
+    message = rf"max_seq_length must be in \[2, {most}\] for {name}, whose rows .* got {most + 1}"
+    with pytest.raises(ValueError, match=message):
+        recipe_from(name, {**settings, "max_seq_length": most + 1})
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"density": 0.0}, "density must be above 0 and below 1, got 0.0"),

@@ -244,7 +244,7 @@ def test_a_text_without_markers(tmp_path: Path, capsys: Captured) -> None:
     options = ("--markers", str(markers))
     assert build("ernie2-discourse", tmp_path / "out", *options) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("shardmill: ernie2-discourse made no examples of 80 document(s): none")
+    assert said.startswith("shardmill: ernie2-discourse made no examples of 80 documents: none")
     assert "--markers FILE" in said
     assert not (tmp_path / "out").exists()
     members = ("--members", "roberta-wwm-ext,ernie2-discourse")

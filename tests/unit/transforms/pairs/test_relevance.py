@@ -181,7 +181,7 @@ def test_bad_records_are_rejected(tmp_path: Path, capsys: Captured) -> None:
     path.write_text("\n".join([*lines, *bad]), encoding="utf-8")
     out, fields = tmp_path / "out", ("--text-field", RECORDS)
     assert build("ernie2-relevance", out, str(path), *fields) == 1
-    assert "3 record(s) were rejected" in capsys.readouterr().err
+    assert "3 records were rejected" in capsys.readouterr().err
     assert build("ernie2-relevance", out, str(path), *fields, "--max-rejected", "3") == 0
     rejected = {"broken_json": 1, "missing_field": 1, "unknown_label": 1}
     assert manifest_of(out)["documents"]["rejected"] == rejected
