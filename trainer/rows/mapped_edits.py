@@ -82,27 +82,31 @@ class MappedEdits:
           DamagedError: if they are no edits of such rows.
         """
         lists = row * self.copies + copy
-        found = self._spans(batch, row, copy, lengths)
+        if self.starts is not None:
+            found = self._one_span(self._copy(self.starts, batch, row, copy), lengths)
+        else:
+            found = self._coded(batch, lists, lengths)
+        turned, seeds = self.rotations, self.seeds
         return dataclasses.replace(
             found,
             orders=None if self.orders is None else self.orders.take(batch, lists),
-            rotations=self._copy(self.rotations, batch, row, copy),
-            seeds=self._seeds(batch, row, copy),
+            rotations=None if turned is None else self._copy(turned, batch, row, copy),
+            seeds=None if seeds is None else seeds_of(seeds.take(batch, row), np.array([copy])),
         )
 
-    def _spans(self, batch: Int64, row: Int64, copy: int, lengths: Int64) -> Edits:
-        """Returns the spans of a copy of rows, and the ids that they put in."""
-        if self.starts is not None and self.part is not None:
-            starts = self._copy(self.starts, batch, row, copy)
-            assert starts is not None
-            one_each = Ragged(starts, np.arange(len(row) + 1))
-            found, outside = one_span(one_each, self.part, lengths, np.dtype(self.id_type))
-            self._check(outside)
-            return found
+    def _one_span(self, starts: Array, lengths: Int64) -> Edits:
+        """Returns the one span of each row that begins there."""
+        assert self.part is not None
+        one_each = Ragged(starts, np.arange(len(starts) + 1))
+        found, outside = one_span(one_each, self.part, lengths, np.dtype(self.id_type))
+        self._check(outside)
+        return found
+
+    def _coded(self, batch: Int64, lists: Int64, lengths: Int64) -> Edits:
+        """Returns the spans of some lists, and the ids that they put in."""
         assert self.codes is not None
-        lists = row * self.copies + copy
         codes = self.codes.take(batch, lists)
-        ids = Ragged(np.empty(0, self.id_type), np.zeros(len(row) + 1, np.int64))
+        ids = Ragged(np.empty(0, self.id_type), np.zeros(len(lists) + 1, np.int64))
         if self.ids is not None:
             ids = self.ids.take(batch, lists)
         counts = count_encoded(codes, lengths, 1, marked=self.marked)
@@ -115,13 +119,6 @@ class MappedEdits:
                 f"{self.folder} has damaged edits; run shardmill verify for a full check"
             )
 
-    def _copy(self, lists: MappedLists | None, batch: Int64, row: Int64, copy: int) -> Array | None:
+    def _copy(self, lists: MappedLists, batch: Int64, row: Int64, copy: int) -> Array:
         """Returns the number of a copy of each row, of a column with one for each copy."""
-        if lists is None:
-            return None
         return lists.take(batch, row).values.reshape(-1, self.copies)[:, copy]
-
-    def _seeds(self, batch: Int64, row: Int64, copy: int) -> Array | None:
-        if self.seeds is None:
-            return None
-        return seeds_of(self.seeds.take(batch, row), np.array([copy]))

@@ -56,30 +56,24 @@ def splice(
     return broken
 
 
-def examine_one_fragment(batch: StoredBatch, sizes: Int64) -> Findings:
-    """Checks that each copy has one fragment of the right length, behind the first token.
+def examine_one_fragment(batch: StoredBatch) -> Findings:
+    """Checks that the one fragment of each copy is behind the first token.
 
-    Args:
-      batch: The rows.
-      sizes: int64[N]; tokens of the fragment in rows of n tokens.
+    Its length follows from that of the row, and that it ends in the row has been checked.
     """
     edits, lengths = batch.edits, np.repeat(batch.lengths, batch.copies)
-    wrong = edits.counts != 1
-    counts: dict[str, int] = {}
-    if not wrong.any():
-        wrong = (edits.lengths != sizes[lengths]) | (edits.starts < 1) | (edits.fills != TOKEN)
-        places = lengths - sizes[lengths]
-        # Where there is one place alone, a fragment is at the begin and at the end.
-        long = (lengths >= _LONG) & (places > 1)
-        counts = {
-            "fragments.long": int(np.count_nonzero(long)),
-            "fragments.first": int(np.count_nonzero(long & (edits.starts == 1))),
-            "fragments.last": int(np.count_nonzero(long & (edits.ends == lengths))),
-            # One of the places by chance, in millionths.
-            "fragments.by_chance": int(np.rint(1e6 / places[long]).sum()),
-        }
+    places = lengths - edits.lengths
+    # Where there is one place alone, a fragment is at the begin and at the end.
+    long = (lengths >= _LONG) & (places > 1)
+    counts = {
+        "fragments.long": int(np.count_nonzero(long)),
+        "fragments.first": int(np.count_nonzero(long & (edits.starts == 1))),
+        "fragments.last": int(np.count_nonzero(long & (edits.ends == lengths))),
+        # One of the places by chance, in millionths.
+        "fragments.by_chance": int(np.rint(1e6 / places[long]).sum()),
+    }
     name = "a copy does not have one fragment of the right length"
-    return Findings(counts) + broken_lists(batch, name, wrong)
+    return Findings(counts) + broken_lists(batch, name, edits.starts < 1)
 
 
 def place_oracles(totals: Mapping[str, int], at_begin: float, at_end: float) -> list[Oracle]:

@@ -63,37 +63,44 @@ class Fragment(OneTarget):
 
     def completed(self, rows: CleanRows, edits: Edits, vocabulary: Vocabulary) -> Edits:
         """Returns edits with the ids that the encoder sees at their tokens."""
-        places, shares = edits.taken, self._shares(vocabulary)
-        clean = Ragged(rows.ids[_flat(rows, places)], places.offsets)
-        noise = TokenNoise(shares.mask, shares.random, vocabulary.mask, shares.allowed)
-        ids = Ragged(noise.applied(clean, edits), places.offsets)
-        return dataclasses.replace(edits, fills=np.full_like(edits.fills, EACH), ids=ids)
-
-    def _shares(self, vocabulary: Vocabulary) -> Shares:
-        return Shares(self.mask, self.random, EvenIds(exclude=self.exclude).allowed(vocabulary))
+        return self._made(rows, edits, vocabulary)[1]
 
     def sequences(
         self, rows: CleanRows, edits: Edits, layout: RowLayout, vocabulary: Vocabulary
     ) -> Sequences:
-        return self._made(rows, self.completed(rows, edits, vocabulary))
+        return self._made(rows, edits, vocabulary)[0]
 
-    def _made(self, rows: CleanRows, edits: Edits) -> Sequences:
-        """Returns source and target; the ids that the encoder sees are known."""
+    def _made(
+        self, rows: CleanRows, edits: Edits, vocabulary: Vocabulary
+    ) -> tuple[Sequences, Edits]:
+        """Returns source and target, and edits with the ids that the encoder sees."""
         none = np.empty(0, rows.ids.dtype)
         positions = edits.taken
-        flat = _flat(rows, positions)
-        return Sequences(
-            source=sources(rows, edits, none, none),
-            target=Ragged(rows.ids[flat], positions.offsets),
+        begins = np.repeat(rows.offsets[:-1], len(edits) // max(len(rows), 1))
+        flat = np.repeat(begins, positions.lengths) + positions.values
+        target = Ragged(rows.ids[flat], positions.offsets)
+        shares = self._shares(vocabulary)
+        noise = TokenNoise(shares.mask, shares.random, vocabulary.mask, shares.allowed)
+        ids = Ragged(noise.applied(target, edits), target.offsets)
+        shown = dataclasses.replace(edits, fills=np.full_like(edits.fills, EACH), ids=ids)
+        made = Sequences(
+            source=sources(rows, shown, none, none),
+            target=target,
             decoder_input=rows.ids[flat - 1],
             positions=positions.values - np.uint16(1),
             target_positions=positions.values,
         )
+        return made, shown
+
+    def _shares(self, vocabulary: Vocabulary) -> Shares:
+        return Shares(self.mask, self.random, EvenIds(exclude=self.exclude).allowed(vocabulary))
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        edits = self.completed(batch.clean, batch.edits, vocabulary)
-        seen = dataclasses.replace(batch, selected=edits.taken, seen=edits.ids.values)
-        return examine_fragments(batch, self._made(batch.clean, edits)) + examine_rewriting(
+        made, shown = self._made(batch.clean, batch.edits, vocabulary)
+        assert made.target_positions is not None
+        selected = Ragged(made.target_positions, made.target.offsets)
+        seen = dataclasses.replace(batch, selected=selected, seen=shown.ids.values)
+        return examine_fragments(batch, made) + examine_rewriting(
             seen, self._shares(vocabulary), vocabulary
         )
 
@@ -101,9 +108,3 @@ class Fragment(OneTarget):
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
         return rewriting_oracles(totals, self._shares(vocabulary), vocabulary)
-
-
-def _flat(rows: CleanRows, positions: Ragged) -> Int64:
-    """Returns int64[N]: index into the ids of rows of positions of each copy of each row."""
-    begins = np.repeat(rows.offsets[:-1], len(positions) // max(len(rows), 1))
-    return np.repeat(begins, positions.lengths) + positions.values

@@ -85,7 +85,7 @@ class OneFragment(_Fragments):
         return np.arange(lists + 1), starts, ends
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        return examine_one_fragment(batch, rounded_parts(self.rate))
+        return examine_one_fragment(batch)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary

@@ -155,11 +155,12 @@ class GeneratedFragments(OneTarget):
     ) -> Sequences:
         kind = rows.ids.dtype
         none, end = np.empty(0, kind), np.array([vocabulary.sep], kind)
-        target = removed(rows, edits, none, end)
+        sizes = measured(rows.lengths, edits)
+        target = removed(rows, edits, none, end, sizes)
         lasts = np.repeat(rows.lengths - 1, len(edits) // max(len(rows), 1))
         places = _with_ends(edits.taken, lasts, target.offsets)
         return Sequences(
-            source=sources(rows, edits, none, none),
+            source=sources(rows, edits, none, none, sizes),
             target=target,
             decoder_input=self._given(target, edits, vocabulary),
             positions=shifted(places, 0),
