@@ -531,6 +531,21 @@ def test_replay_finds_a_single_id(
     ]
 
 
+def change_seed(rows: Rows) -> None:
+    rows[5]["noise_seed"] ^= 1
+
+
+@pytest.mark.parametrize("name", ["mass", "prophetnet", "ernie-gen"])
+def test_replay_finds_another_seed_of_a_row(
+    folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = folder_of(name)
+    folder.change_rows(change_seed)
+    sentence = "noise_seed is not what the seed gives, first in row 5"
+    found = [text for check, text in problems_of(folder, capsys) if check == "replay"]
+    assert found == [f"train/shard-00000-of-00002.arrow: {sentence}"]
+
+
 def test_replay_is_skipped_under_another_numpy(
     folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str]
 ) -> None:
