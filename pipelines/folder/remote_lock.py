@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.lock import HeldError
 from schemas.lock_holder import UNKNOWN, Holder, parse_holder, this_process
 from transforms.files.paths import delete_files, exists
 from transforms.files.storage import create_file, open_file, scheme_of
@@ -30,7 +31,8 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
       command: Who holds it, for the message to others.
 
     Raises:
-      UsageError: if another process holds it, or the store cannot be written.
+      HeldError: if another process holds it.
+      UsageError: if the store cannot be written.
     """
     mine = f"{this_process(command).to_json()}\n{uuid.uuid4().hex}\n".encode()
     try:
@@ -41,7 +43,7 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
         raise UsageError(f"cannot write to {path}: {error}") from error
     if not taken:
         found = remote_holder(lock) or UNKNOWN
-        raise UsageError(
+        raise HeldError(
             f"{path} is being written by {found}; wait until it has ended. If it was killed, "
             f"delete {lock}, and run this command again"
         )

@@ -1,0 +1,1 @@
+"""The log of a stream, and the folder that it watches."""
