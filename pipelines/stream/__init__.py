@@ -1,1 +1,4 @@
-"""The log of a stream, and the folder that it watches."""
+"""The log of a stream, and the folder that it watches.
+
+May import: planning, folder, schemas, transforms.
+"""
