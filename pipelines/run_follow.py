@@ -14,6 +14,7 @@ from pipelines.stream.log import (
     is_planned,
     is_stream,
     put_plan,
+    read_given_up,
     read_index,
     read_plan,
     read_sections,
@@ -53,11 +54,20 @@ def run_follow(options: FollowOptions) -> int:
 def _refuse_foreign(stream: str) -> None:
     """Refuses a folder that holds anything but the beginning of a stream."""
     names = place_of(stream).names()
-    if others := [name for name in names if named_by_temporary(name) != STREAM]:
+    others = [name for name in names if named_by_temporary(name) != STREAM]
+    # Another driver may have begun it just now.
+    if others and not is_stream(stream):
         raise UsageError(
             f"{stream} is not empty and holds no stream ({listed(others)}); name a new or empty "
             "folder"
         )
+
+
+def _left_for_later(files: int, settle: float) -> str:
+    return (
+        f"{counted(files, 'file was', 'files were')} written to less than {settle:g} s ago, and "
+        "left for the next time; --settle says how long a file is left alone"
+    )
 
 
 class Follower:
@@ -105,6 +115,8 @@ class Follower:
             self._plan(look)
             return True
         if self._options.once:
+            if look.unsettled:
+                sys.stderr.write(f"{_left_for_later(look.unsettled, self._options.settle)}\n")
             return False
         status.wait_for(self._waiting_for(look), self._options.every)
         time.sleep(self._options.every)
@@ -134,7 +146,16 @@ class Follower:
         self.committed = len(read_index(stream).windows)
         while is_planned(stream, self._planned):
             self._watch.note(read_plan(stream, self._planned).files)
+            if self._planned < self.committed:
+                self._forget_given_up(self._planned)
             self._planned += 1
+
+    def _forget_given_up(self, window: int) -> None:
+        """Makes files that a committed window was built without new again, however they are."""
+        stream = self._options.output
+        if given_up := read_given_up(stream, window):
+            files = read_plan(stream, window).files
+            self._watch.forget(file for file in files if file.path in given_up)
 
     def _commit(self, status: Status) -> None:
         stream, window = self._options.output, self.committed
@@ -148,6 +169,7 @@ class Follower:
             status.wait_for(f"window {window}: {error}", _HELD_SECONDS)
             time.sleep(_HELD_SECONDS)
             return
+        self._forget_given_up(window)
         status.say(committed_line(entry, time.monotonic() - began))
 
     def _is_enough(self, look: Look) -> bool:

@@ -52,6 +52,15 @@ class Watch:
         """Takes note of the files of a plan."""
         self._planned.update({file.path: (file.size, file.modified) for file in files})
 
+    def forget(self, files: Iterable[PlannedFile]) -> None:
+        """Forgets files that a window was built without: as they were planned they are new again.
+
+        A later plan that has such a file stays known.
+        """
+        for file in files:
+            if self._planned.get(file.path) == (file.size, file.modified):
+                del self._planned[file.path]
+
     def look(self) -> Look:
         """Looks at the watched files.
 

@@ -131,5 +131,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 name for name in found.keys() | expected if found.get(name) != expected.get(name)
             )
             failed.append(f"point {point}: ended {ended}, {again}; differ {differ}")
-    print(*failed, f"points {tried} of {total}, windows {windows}", sep="\n")
+    told = [*failed, f"points {tried} of {total}, windows {windows}"]
+    sys.stdout.write("".join(f"{line}\n" for line in told))
     return 1 if failed else 0

@@ -22,7 +22,7 @@ def marked_tokenizer() -> Path:
 
 
 def _write_tokenizer(path: Path) -> None:
-    words = [*_SPECIAL, *map(_word, range(DOCUMENTS)), *"the cat sat on a mat .".split()]
+    words = [*_SPECIAL, *map(_word, range(DOCUMENTS)), "the", "cat", "sat", "on", "a", "mat", "."]
     ids = {word: number for number, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
