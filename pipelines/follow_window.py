@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pipelines.folder.clearing import end_work
-from pipelines.folder.locks import Locks
+from pipelines.folder.locks import Locks, hold_output
 from pipelines.folder.owned import find
 from pipelines.planning.follow_arguments import FollowOptions
 from pipelines.planning.hold_out import needed_by
@@ -23,6 +23,7 @@ from pipelines.stream.log import (
 from pipelines.stream.watch import Watch
 from pipelines.waves import owned
 from schemas.errors import RunError
+from schemas.lock import LOCK, WORK_FOLDER, HeldError
 from schemas.manifest import MANIFEST
 from schemas.manifest_file import parse_manifest
 from schemas.stream import GivenUp, IndexedWindow, PlannedFile, window_seed
@@ -96,6 +97,22 @@ def commit_window(
         entry = indexed(window, section, manifest)
         write_index(options.output, dataclasses.replace(index, windows=(*index.windows, entry)))
         return entry
+
+
+def release_window(options: FollowOptions, window: int) -> bool:
+    """Removes the lock of a committed window if a command that was killed left it there.
+
+    Returns:
+      Whether there is none, so that readers may open the window.
+    """
+    folder = window_folder(options.output, window)
+    if exists(join(folder, WORK_FOLDER, LOCK)):
+        try:
+            with hold_output(folder, "follow"):
+                pass
+        except HeldError:
+            return False
+    return True
 
 
 def _end_work(folder: str) -> None:

@@ -5,7 +5,12 @@ import time
 
 from pipelines.folder.owned import listed
 from pipelines.folder.places import place_of
-from pipelines.follow_window import commit_window, is_committed, plan_window
+from pipelines.follow_window import (
+    commit_window,
+    is_committed,
+    plan_window,
+    release_window,
+)
 from pipelines.planning.follow_arguments import FollowOptions
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner
@@ -86,6 +91,7 @@ class Follower:
         self._empty = plan_window(options, runner, 0, [])
         self._sections: list[Section] = []
         self._planned = 0
+        self._released = 0
         self._waiting_since: float | None = None
         self._index: FoundFile | None = None
         self.committed = 0
@@ -99,7 +105,7 @@ class Follower:
         stream = self._options.output
         if not is_stream(stream):
             _refuse_foreign(stream)
-        open_record(stream, self._empty, self._options.seed)
+        open_record(self._empty, self._options)
         self._read_log()
         # What was finished and not yet listed belongs to the section that finished it.
         first = self.committed + is_committed(stream, self.committed)
@@ -110,6 +116,8 @@ class Follower:
     def step(self, status: Status) -> bool:
         """Builds a window, plans one, or waits; returns whether there is more to do."""
         self._read_log()
+        if self._released < self.committed and release_window(self._options, self.committed - 1):
+            self._released = self.committed
         if self.committed < self._planned:
             self._commit(status)
             return True
