@@ -181,12 +181,28 @@ def test_a_single_document_waits_for_its_second_segment(watched: Watched) -> Non
 
 
 def test_a_stream_of_text_waits_for_a_row(watched: Watched) -> None:
-    """128 bytes for a row of 16 tokens; a document has 63."""
+    """32 bytes for each of 16 tokens; a document has 63: nine of them are enough."""
     assert len(document(0)) == 63
-    for number in (0, 1, 2, 3):
-        watched.put(f"{number}.txt", [number])
+    for number in range(4):
+        watched.put(f"{number}.txt", range(4 * number, 4 * number + 4))
         assert watched.follow("--set", "max_seq_length=16", recipe="gpt") == 0
-    assert by_window(watched.stream) == [[], [], [0, 1, 2], []]
+    assert by_window(watched.stream) == [[], [], [*range(12)], []]
+
+
+def test_long_tokens_make_a_row(watched: Watched) -> None:
+    """Of 24 bytes and a space each, as in scripts with three bytes a letter."""
+    for number in range(3):
+        words = [f"{number}{letter}".ljust(24, "x") for letter in "abcdef"]
+        watched.put(f"{number}.txt", " ".join(words).encode())
+        assert watched.follow("--set", "max_seq_length=16", recipe="gpt") == 0
+    rows = [window["splits"]["train"]["rows"] for window in watched.index()]
+    read = [window["documents"] for window in watched.index()]
+    assert rows == [0, 0, 0]
+    assert read == [0, 0, 0]
+    watched.put("4.txt", " ".join(10 * ["y" * 24]).encode())
+    assert watched.follow("--set", "max_seq_length=16", recipe="gpt") == 0
+    assert watched.index()[3]["splits"]["train"]["rows"] >= 1
+    assert watched.index()[3]["documents"] == 4
 
 
 def test_a_mixture(watched: Watched) -> None:

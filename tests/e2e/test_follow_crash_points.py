@@ -33,4 +33,4 @@ def test_ended_at_any_step(tmp_path: Path, recipe: list[str]) -> None:
     assert tried.ended(3000) == 0, tried.written()
     told = tried.written()
     sys.stdout.write(told)
-    assert re.search(r"^points [1-9]\d* of [1-9]\d\d", told, re.MULTILINE)
+    assert re.search(r"^tried [1-9]\d* cuts, [1-9]\d\d points", told, re.MULTILINE)
