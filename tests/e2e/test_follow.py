@@ -16,6 +16,7 @@ import pipelines.planning.plan
 import pipelines.run_build
 import pipelines.waves
 import transforms.build.build_shards
+import transforms.stream.seen_keys
 from pipelines.cli import main
 from schemas.documents import document_key
 from schemas.software import software_versions
@@ -516,13 +517,15 @@ def test_a_damaged_log_is_one_sentence(
     assert everything(watched.stream) == before
 
 
-def test_many_windows(watched: Watched) -> None:
-    """Beyond the first merge of eight windows' keys, and each window repeats all before."""
-    for window in range(10):
+def test_many_windows(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are merged twice over, of two windows and of four; each window repeats all before."""
+    monkeypatch.setattr(transforms.stream.seen_keys, "_MERGED", 2)
+    for window in range(6):
         watched.put("a.txt", range(window + 1))
         assert watched.follow() == 0
-    assert by_window(watched.stream) == [[number] for number in range(10)]
-    assert [path.name for path in watched.stream.glob("keys/*-*")] == ["00000000-00000008"]
+    assert by_window(watched.stream) == [[number] for number in range(6)]
+    merged = {path.name for path in watched.stream.glob("keys/*-*")}
+    assert merged == {"00000000-00000002", "00000002-00000004", "00000000-00000004"}
 
 
 class Clock:
