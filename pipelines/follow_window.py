@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pipelines.folder.clearing import end_work
-from pipelines.folder.locks import Locks, hold_output
+from pipelines.folder.locks import Locks
 from pipelines.folder.owned import find
 from pipelines.planning.follow_arguments import FollowOptions
 from pipelines.planning.hold_out import needed_by
@@ -97,7 +97,7 @@ def commit_window(
             _build(options, runner, watch, window, locks)
         manifest = parse_manifest(read_bytes(join(folder, MANIFEST)))
         # Before the index has it: what a reader sees does not change any more.
-        _end_work(folder)
+        _end_work(folder, locks)
         entry = indexed(window, section, manifest)
         write_index(options.output, dataclasses.replace(index, windows=(*index.windows, entry)))
         return entry
@@ -110,22 +110,28 @@ def release_window(options: FollowOptions, window: int) -> bool:
       Whether there is none, so that readers may open the window.
     """
     folder = window_folder(options.output, window)
+    # Those of members are released before.
     if exists(join(folder, WORK_FOLDER, LOCK)):
         try:
-            with hold_output(folder, "follow"):
-                pass
+            with Locks("follow") as locks:
+                locks.add(folder)
+                _end_work(folder, locks)
         except HeldError:
             return False
     return True
 
 
-def _end_work(folder: str) -> None:
-    """Deletes what a command that was killed after the manifest left in a finished build."""
+def _end_work(folder: str, locks: Locks) -> None:
+    """Deletes what a command that was killed after the manifest left in a finished build.
+
+    Locks of members are left where they are held.
+    """
     found = find(folder)
     assert found is not None
     for name, member in found.members.items():
         if member is not None:
-            end_work(join(folder, name), member.files)
+            with locks.held(join(folder, name)):
+                end_work(join(folder, name), member.files)
     end_work(folder, found.files)
 
 

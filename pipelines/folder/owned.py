@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.folder.places import Place, in_the_way, place_of
@@ -172,14 +172,23 @@ def _by_export(place: Place, path: str) -> Found:
     )
 
 
-def refuse_foreign(folder: str) -> None:
+def refuse_foreign(folder: str, members: Collection[str] = ()) -> None:
     """Refuses a folder that is not empty and holds nothing of ours.
+
+    Args:
+      folder: The folder.
+      members: Folders in it that will be a mixture's: they are held before there is a record, and
+        a command may have been killed then.
 
     Raises:
       UsageError: naming what lies there.
     """
     place = place_of(folder)
-    names = [name for name in place.names() if name != WORK_FOLDER]
+    names = [
+        name
+        for name in place.names()
+        if name != WORK_FOLDER and not (name in members and _is_held_only(place, name))
+    ]
     names += [f"{WORK_FOLDER}/{name}" for name in place.names(WORK_FOLDER) if not _is_start(name)]
     if OLD_WORK_FOLDER in names and "build.json" in place.names(OLD_WORK_FOLDER):
         raise UsageError(
@@ -191,6 +200,17 @@ def refuse_foreign(folder: str) -> None:
             f"{folder} is not empty and holds no Shardmill build or export ({listed(names)}); name "
             "a new or empty folder"
         )
+
+
+def _is_held_only(place: Place, name: str) -> bool:
+    """Returns whether a folder has nothing but what may be there before there is a record."""
+    work = f"{name}/{WORK_FOLDER}"
+    kinds = [thing.kind for each in (name, work) if (thing := place.look(each)) is not None]
+    return (
+        {*kinds} == {"folder"}
+        and {*place.names(name)} <= {WORK_FOLDER}
+        and all(map(_is_start, place.names(work)))
+    )
 
 
 def _is_start(name: str) -> bool:

@@ -67,7 +67,7 @@ def prepare(folder: str, wanted: Wanted, locks: Locks, *, overwrite: bool) -> bo
     try:
         found = find(folder)
         if found is None:
-            refuse_foreign(folder)
+            refuse_foreign(folder, wanted.members)
         for name in wanted.members:
             locks.add(join(folder, name))
         differ = found is not None and _refuse_another(folder, wanted, found, overwrite=overwrite)

@@ -1,6 +1,6 @@
 """A stream that is cut off at any step ends as one that was left alone.
 
-SHARDMILL_CRASH_STEP=1 tries all points; by default every 29th is tried.
+SHARDMILL_CRASH_STEP=1 tries all points; by default every 29th is tried, of a mixture fewer.
 """
 
 import os
@@ -21,15 +21,19 @@ MIXED = ["--members", "bert,roberta"]
 
 
 @pytest.mark.parametrize(
-    "recipe", [["bert", "--eval-fraction", "0.3"], ["mixture", *MIXED, "--eval-fraction", "0"]]
+    ("step", "recipe"),
+    [
+        (STEP, ["bert", "--eval-fraction", "0.3"]),
+        (1 + 3 * (STEP - 1), ["mixture", *MIXED, "--eval-fraction", "0"]),
+    ],
+    ids=["bert", "mixture"],
 )
-def test_ended_at_any_step(tmp_path: Path, recipe: list[str]) -> None:
+def test_ended_at_any_step(tmp_path: Path, step: int, recipe: list[str]) -> None:
     (tmp_path / "files").mkdir()
     for name, numbers in FILES.items():
         (tmp_path / "files" / f"{name}.txt").write_bytes(documents(numbers))
-    first = min(STEP, 5)
     options = ["--tokenizer", str(marked_tokenizer()), "--shards", "1", "--copies", "1"]
-    tried = Forked(main, [str(tmp_path), str(first), str(STEP), *recipe, *options])
+    tried = Forked(main, [str(tmp_path), str(min(step, 5)), str(step), *recipe, *options])
     assert tried.ended(3000) == 0, tried.written()
     told = tried.written()
     sys.stdout.write(told)

@@ -412,3 +412,17 @@ def test_the_plan_of_the_paper_is_shown(capsys: Captured) -> None:
     assert told[5] == ["albert", "-", "-", "-", "50,000", "50,000"]
     assert main(["recipes", "bert", "--plan"]) == 2
     assert "go with the name of a mixture" in capsys.readouterr().err
+
+
+def test_killed_before_it_said_what_it_builds(build: Build, mixture: Path, tmp_path: Path) -> None:
+    """Only the locks are there; a folder with anything else is not taken."""
+    out = tmp_path / "out"
+    for folder in (out, out / "bert", out / "albert"):
+        (folder / ".shardmill").mkdir(parents=True)
+        (folder / ".shardmill" / "lock").touch()
+    (out / "albert" / "notes.txt").write_text("mine")
+    assert build(out, *MIXED, recipe="mixture") == 2
+    (out / "albert" / "notes.txt").unlink()
+    assert build(out, *MIXED, recipe="mixture") == 0
+    assert manifest_of(out)["members"].keys() == manifest_of(mixture)["members"].keys()
+    assert not list(out.rglob(".shardmill"))
