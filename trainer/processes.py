@@ -100,6 +100,16 @@ class Processes:
         dist.all_reduce(said, group=self.control)
         return int(said)
 
+    def all_do(self, action: Callable[[], _T]) -> _T:
+        """Does something in every process; if it fails in one, all end as `agree` says."""
+        problem, found = None, list[_T]()
+        try:
+            found.append(action())
+        except Exception as error:  # noqa: BLE001 - every process raises it
+            problem = error
+        self.agree(problem)
+        return found[0]
+
     def first_does(self, action: Callable[[], object]) -> None:
         """Does something in the first process, for all; if it fails, all end as `agree` says."""
         problem = None

@@ -89,8 +89,9 @@ class StreamFolder:
         return list(found[known:])
 
     def learn(self, windows: Sequence[IndexedWindow]) -> None:
-        """Adds windows that `committed` returned, here or in another process."""
-        self.windows += windows
+        """Adds windows that `committed` returned, here or in another process, once."""
+        known = len(self.windows)
+        self.windows += [each for each in windows if each.window >= known]
 
     def rows(self, window: int, split: str) -> int:
         """Returns how many rows a split of a known window has."""
