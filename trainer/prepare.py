@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,31 @@ from torch.nn.parallel import DistributedDataParallel
 from schemas.errors import UsageError
 from schemas.wording import counted
 from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
+from trainer.course import Course
+from trainer.feed import Feed, FixedFeed
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
 from trainer.loader.pair_plan import STEPS
+from trainer.loader.stream_folder import StreamFolder
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
 from trainer.meter import Meter
 from trainer.models.load import load_model
 from trainer.notices import changes, sizes
 from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
-from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
+from trainer.open_slots import SlotLoaders
+from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups, token_rate
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
+from trainer.stopping import StopSignal
+from trainer.stream_feed import StreamFeed
+from trainer.stream_start import first_slot, first_window, longest_of, stream_note
 from trainer.tasks.next_tokens import set_penalties
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.vocabulary_loss import Penalties
@@ -40,24 +47,29 @@ _INHERITED = ("batch_tokens", "batches_per_step", "lanes", "steps", "warmup", "p
 """Options that a resumed run takes from its checkpoint if they are not given."""
 
 
-def prepare(options: TrainOptions, processes: Processes) -> Run:
-    """Prepares a run.
+def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Run:
+    """Prepares a run; on a stream it waits for the first window.
 
     Raises:
       UsageError: if something is missing or does not fit.
+      Stopped: if a signal came while it waited.
     """
     run = Path(options.output)
-    check_place(run, Path(options.data))
-    data = open_data(
-        options.data, options.weights, options.objective, read_settings(options.settings)
-    )
+    check_place(run, Path(options.data), growing=options.follow)
+    stream = StreamFolder(options.data) if options.follow else None
+    if stream is not None:
+        data = first_window(stream, processes, stop)
+    else:
+        data = open_data(
+            options.data, options.weights, options.objective, read_settings(options.settings)
+        )
     corpora = list(data.corpora.values())
     for corpus in corpora:
         tasks_of(corpus.recipe)
     name, checkpoints = find_run(run), Checkpoints(run, options.keep)
     checkpoint = _find_checkpoint(options, checkpoints, processes)
     options = _settled(options, checkpoint, processes, data)
-    longest = _longest(options, data)
+    longest = _longest(options, data) if stream is None else longest_of(options, data.first)
     seed_torch(options.seed, "weights")
     plain = load_model(options.model, corpora, longest, options.entity_embeddings)
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
@@ -66,26 +78,26 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
-    check_shards(data, options, processes)
-    members = open_loaders("train", data, options, processes, plain.layout)
-    epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
-    steps = options.steps or sum(epochs)
-    warmup = steps // 20 if options.warmup is None else options.warmup
-    options = dataclasses.replace(options, steps=steps, warmup=warmup)
-    batches = scheduled(data, members, options, processes)
-    loop = _loop(options, processes, plain, batches)
+    if stream is not None:
+        source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
+    else:
+        source = _of_build(data, options, processes, plain.layout, identity)
+    options = _with_warmup(options, source.steps)
+    loop = _loop(options, processes, plain, source.batches)
+    feed = source.feed(loop)
     if checkpoint is not None:
-        batches.load_state_dict(checkpoint.meta.loader)
+        feed.restore(checkpoint.meta.loader)
+        loop.tokens = int(checkpoint.meta.loader.get("tokens", 0))
         loop.memory.restore(checkpoint.load(plain, loop.optimizer), processes)
     notices = [
-        sizes(options, members, identity["model"], processes),
+        source.note,
         not_learned(data.first),
         plain.notice,
         changes(options, checkpoint),
     ]
     return Run(
         options=options,
-        steps=steps,
+        steps=source.steps,
         tokenizer=tokenizer_files(
             [each.recipe for each in corpora],
             data.first.tokenizer_json,
@@ -93,14 +105,91 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         ),
         processes=processes,
         loop=loop,
-        held_out=open_loaders("eval", data, options, processes, plain.layout),
+        feed=feed,
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
         name=name,
         identity=identity,
         notices=[*filter(None, notices)],
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Where batches come from.
+
+    Attributes:
+      batches: Of training, or of a stream the first ones.
+      steps: Total steps; None if there is no end.
+      note: On the sizes of all.
+      feed: Makes what takes the steps.
+    """
+
+    batches: ArrowBatches | MixedBatches
+    steps: int | None
+    note: str
+    feed: Callable[[Loop], Feed]
+
+
+def _of_build(
+    data: TrainingData,
+    options: TrainOptions,
+    processes: Processes,
+    layout: str,
+    identity: Mapping[str, Any],
+) -> _Source:
+    """Opens a finished build, or the members of a mixture."""
+    check_shards(data, options, processes)
+    members = open_loaders("train", data, options, processes, layout)
+    epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
+    steps = options.steps or sum(epochs)
+    options = dataclasses.replace(options, steps=steps)
+    batches = scheduled(data, members, options, processes)
+    feed = functools.partial(
+        FixedFeed,
+        processes=processes,
+        last=steps,
+        batches=batches,
+        evaluated=open_loaders("eval", data, options, processes, layout),
         tokens_per_byte={name: each.tokens_per_byte for name, each in members.items()},
     )
+    note = sizes(options, members, identity["model"], processes)
+    return _Source(batches=batches, steps=steps, note=note, feed=lambda loop: feed(loop=loop))
+
+
+def _of_stream(loaders: SlotLoaders, identity: Mapping[str, Any], stop: StopSignal) -> _Source:
+    """Opens the first slot of a stream, and reads what the run has decided before."""
+    options, processes = loaders.options, loaders.processes
+    course = Course(Path(options.output))
+    processes.first_does(course.read)
+    return _Source(
+        batches=first_slot(loaders, stop),
+        steps=options.steps,
+        note=stream_note(loaders, identity["model"]),
+        feed=lambda loop: StreamFeed(loaders, loop, course),
+    )
+
+
+def _with_warmup(options: TrainOptions, steps: int | None) -> TrainOptions:
+    """Fills in the total steps and those of the warm-up.
+
+    Raises:
+      UsageError: if the rate falls up to an end that is not known.
+    """
+    if options.in_tokens:
+        if options.schedule != "constant" and options.decay_tokens is None:
+            raise UsageError(
+                f"--warmup-tokens counts in tokens, and --schedule {options.schedule} falls; add "
+                "--decay-tokens, or --schedule constant"
+            )
+        return dataclasses.replace(options, steps=steps, warmup=None)
+    if steps is None and options.schedule != "constant":
+        raise UsageError(
+            f"a stream has no last step, at which --schedule {options.schedule} would have "
+            "fallen; add --schedule constant, --decay-tokens or --steps"
+        )
+    warmup = (steps or 0) // 20 if options.warmup is None else options.warmup
+    return dataclasses.replace(options, steps=steps, warmup=warmup)
 
 
 def _find_checkpoint(
@@ -196,13 +285,7 @@ def _loop(
         model=model,
         plain=plain,
         optimizer=OPTIMIZERS[options.optimizer](groups, options.lr),
-        rate=functools.partial(
-            learning_rate,
-            peak=options.lr,
-            warmup=options.warmup or 0,
-            steps=options.steps or 1,
-            decay=DECAYS[options.schedule],
-        ),
+        rate=_rate(options),
         batches=batches,
         processes=processes,
         autocast=_autocast(device, options.precision),
@@ -215,6 +298,18 @@ def _loop(
             flops,
         ),
     )
+
+
+def _rate(options: TrainOptions) -> Callable[[int, int], float]:
+    """Returns the learning rate of a step, given its number and the tokens trained with it."""
+    peak, decay = options.lr, DECAYS[options.schedule]
+    if options.in_tokens:
+        warmup, span = options.warmup_tokens or 0, options.decay_tokens or 0
+        return lambda _, tokens: token_rate(
+            tokens, peak=peak, warmup=warmup, span=span, decay=decay
+        )
+    first, steps = options.warmup or 0, options.steps or 1
+    return lambda step, _: learning_rate(step, peak=peak, warmup=first, steps=steps, decay=decay)
 
 
 def _autocast(

@@ -75,6 +75,7 @@ class ArrowBatches(IterableDataset[Batch]):
         member: int | None = None,
         lanes: int | None = None,
         mode: str | None = None,
+        rows: Array | None = None,
     ) -> None:
         """Opens the shards.
 
@@ -98,6 +99,7 @@ class ArrowBatches(IterableDataset[Batch]):
           lanes: Of all batches of a step, a multiple of `batches_per_step`. By default as many as
             fit; if streams are taken in their own order, as many as have 8 rows each.
           mode: Show all rows in this mode of attention; by default it is drawn.
+          rows: Numbers of the rows to take; by default all. Not for lanes.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -139,6 +141,7 @@ class ArrowBatches(IterableDataset[Batch]):
             step=self._ranks.step,
             lanes=self.lanes,
             in_order=self.corpus.recipe.order == "lanes",
+            rows=rows,
         )
         self._made_plan = functools.partial(PLANNERS[layout], planned)
         self._epoch = self._batch = 0
