@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.export_folders import builds_in, refuse_ours
 from pipelines.export_megatron import megatron_files, refuse_others
 from pipelines.folder.clearing import end_work
 from pipelines.folder.corpus import open_corpus, open_shard
-from pipelines.folder.kinds import KINDS, is_stream, kind_of
 from pipelines.folder.locks import Locks
 from pipelines.folder.prepare import Wanted, prepare
-from pipelines.folder.streams import chosen_windows, read_stream
-from pipelines.report.mixture_folder import member_folders
 from pipelines.running.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.exported import (
@@ -31,7 +29,6 @@ from schemas.exported import (
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.sealed import sealed_json
-from schemas.stream import WINDOWS, number_name
 from schemas.wording import counted
 from transforms.build.corpus import Corpus
 from transforms.build.standard_columns import standard_columns, standard_schema
@@ -144,9 +141,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if os.path.realpath(options.output) == os.path.realpath(options.folder):
         raise UsageError(f"--output {options.output} is the build itself; name a new folder")
-    folders = _folders(options.folder, options.from_window, options.to_window)
+    folders = builds_in(options.folder, options.from_window, options.to_window)
     if "" not in folders:
-        _refuse_build(options.output)
+        refuse_ours(options.output)
     with Locks("export") as locks:
         locks.add(options.output)
         for member, folder in folders.items():
@@ -154,32 +151,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             with locks.held(output):
                 _export(open_corpus(folder), output, options, locks)
     return 0
-
-
-def _refuse_build(output: str) -> None:
-    """Refuses a folder for several exports that is itself something of ours."""
-    kind = kind_of(output)
-    if kind != "none":
-        raise UsageError(
-            f"--output {output} holds {KINDS[kind]}, and here several exports would get folders "
-            "in it; name another folder"
-        )
-
-
-def _folders(folder: str, first: int | None, last: int | None) -> dict[str, str]:
-    """Returns the builds to export, by where they go in the folder of the export, "" for itself."""
-    if is_stream(folder):
-        stream = read_stream(folder)
-        numbers = chosen_windows(stream, first, last)
-        if not numbers:
-            raise UsageError(f"{folder} has no committed window yet; there is nothing to export")
-        return {
-            f"{WINDOWS}/{number_name(number)}": stream.window_folder(number) for number in numbers
-        }
-    for option, value in (("--from-window", first), ("--to-window", last)):
-        if value is not None:
-            raise UsageError(f"{option} is for streams, and {folder} holds none")
-    return member_folders(folder)
 
 
 def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Locks) -> None:

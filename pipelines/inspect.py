@@ -8,14 +8,14 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.folder.corpus import open_corpus
-from pipelines.folder.kinds import is_stream
-from pipelines.folder.streams import last_with_rows, read_stream
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.permuted import visible
 from pipelines.report.row import Row, target_position
 from pipelines.report.rows import evenly_spaced, read_rows
 from pipelines.report.terminal import show
 from pipelines.report.write_page import build_page, write_page
+from pipelines.stream.committed import last_with_rows, read_committed
+from pipelines.stream.log import is_stream
 from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build_folder(folder: str, window: int | None, split: str) -> tuple[str, int | None]:
     """Returns the folder itself; of a stream that of a window, and the window's number."""
     if is_stream(folder):
-        stream = read_stream(folder)
+        stream = read_committed(folder)
         number = last_with_rows(stream, split) if window is None else window
         return stream.window_folder(stream.require("--window", number)), number
     if window is not None:

@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipelines.folder.kinds import is_stream
-from pipelines.folder.streams import read_stream
 from pipelines.report.stream_page import stream_page
 from pipelines.report.write_page import build_page, refuse_foreign_page, write_page
+from pipelines.stream.committed import read_committed
+from pipelines.stream.log import is_stream
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest_checks import REPORT
 from transforms.files.storage import is_local, join
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if is_stream(folder):
         path = options.output or join(folder, REPORT)
         refuse_foreign_page(path, "--output")
-        write_page(path, stream_page(read_stream(folder), _links(folder, path)), "--output")
+        write_page(path, stream_page(read_committed(folder), _links(folder, path)), "--output")
         return 0
     page = build_page(folder)
     if options.output is None:

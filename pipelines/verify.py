@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipelines.folder.kinds import is_stream
 from pipelines.folder.locks import refuse_while_written
 from pipelines.report.verdict import STREAM_CHECKS, show
+from pipelines.stream.log import is_stream
 from pipelines.verify_build import verify_all
 from pipelines.verify_stream import verify_stream
 from schemas.errors import Parser, UsageError, one_sentence

@@ -43,8 +43,15 @@ _OF_ROWS = ("tokenizer", "replay", "oracles")
 """The checks of builds alone."""
 
 
-def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict]]:
+def verify_all(
+    folder: str, *, replay: bool, doing: str = "verifying"
+) -> tuple[Verdict, dict[str, Verdict]]:
     """Checks a build, annotations, an export, or a mixture with all its members.
+
+    Args:
+      folder: The folder.
+      replay: See `verify`.
+      doing: What is shown on a terminal meanwhile.
 
     Returns:
       What was found out about the folder itself, and about each member of a mixture, by name.
@@ -60,7 +67,7 @@ def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict
     if isinstance(manifest, AnnotationsManifest):
         return _verify_annotations(folder, manifest, own), {}
     if isinstance(manifest, Manifest):
-        return verify(folder, manifest, replay=replay, more=own), {}
+        return verify(folder, manifest, replay=replay, more=own, doing=doing), {}
     problems = [*own, *_agreement(manifest), *file_problems(folder, manifest.files)]
     members = {}
     for name in names:
@@ -73,7 +80,7 @@ def verify_all(folder: str, *, replay: bool) -> tuple[Verdict, dict[str, Verdict
             members[name] = _unreadable(DamagedError("it is no build of one recipe"))
             continue
         form = list(form_problems(content, MANIFEST))
-        members[name] = verify(join(folder, name), member, replay=replay, more=form)
+        members[name] = verify(join(folder, name), member, replay=replay, more=form, doing=doing)
         if problem := member_problem(manifest, manifest.members[name], member):
             problems.append(Problem("manifest", f"{name}: {problem}"))
     return Verdict(problems, notes=manifest.notes), members

@@ -35,11 +35,6 @@ def kind_of(folder: str) -> Kind:
     return "unfinished" if exists(work_path(folder, RECORD)) else "none"
 
 
-def is_stream(folder: str) -> bool:
-    """Returns whether a folder holds a stream, with committed windows or without."""
-    return kind_of(folder) in {"stream", "begun stream"}
-
-
 def no_manifest(folder: str, command: str) -> str:
     """Says what a folder without a manifest holds, and what to give in its place.
 

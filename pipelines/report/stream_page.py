@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.folder.corpus import ADVICE
 from pipelines.folder.output import read_manifest
-from pipelines.folder.streams import Stream
-from pipelines.folder.verify_log import read_sections
 from pipelines.report.charts import Bar
 from pipelines.report.page import template_of
+from pipelines.stream.committed import CommittedStream
+from pipelines.stream.log import read_sections
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import Manifest, add_up
@@ -46,7 +46,7 @@ class WindowFacts:
     bytes: int
 
 
-def stream_page(stream: Stream, links: str) -> str:
+def stream_page(stream: CommittedStream, links: str) -> str:
     """Returns the page of a stream: one HTML file, without scripts.
 
     Args:
@@ -61,7 +61,7 @@ def stream_page(stream: Stream, links: str) -> str:
     for number in range(len(stream.windows)):
         newest = _manifest(stream, number)
         facts.append(_facts(stream, number, newest, links))
-    sections, _ = read_sections(stream)
+    sections = read_sections(stream.folder)
     rows = add_up(each.rows for each in facts)
     most = max((each.tokens for each in facts), default=0)
     return template_of("stream.html.j2").render(
@@ -76,7 +76,7 @@ def stream_page(stream: Stream, links: str) -> str:
     )
 
 
-def _manifest(stream: Stream, number: int) -> Manifest:
+def _manifest(stream: CommittedStream, number: int) -> Manifest:
     folder = stream.window_folder(number)
     try:
         manifest = read_manifest(folder)
@@ -87,7 +87,7 @@ def _manifest(stream: Stream, number: int) -> Manifest:
     return manifest
 
 
-def _facts(stream: Stream, number: int, manifest: Manifest, links: str) -> WindowFacts:
+def _facts(stream: CommittedStream, number: int, manifest: Manifest, links: str) -> WindowFacts:
     return WindowFacts(
         number=number,
         section=stream.windows[number].section,

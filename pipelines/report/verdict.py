@@ -26,7 +26,8 @@ CHECKS: Mapping[str, str] = {
 STREAM_CHECKS: Mapping[str, str] = {
     "log": "stream.json, sections and plans: whole, and without a gap",
     "index": "what it says of every window is what the window's manifest says",
-    "windows": "every one is there, and all are built alike",
+    "windows": "every one is there, of its plan's files, built as stream.json says",
+    "documents": "none is in two windows, and all that came are in one or wait",
     **CHECKS,
     "oracles": "rates and distributions over each split of each window, and of all windows",
 }

@@ -1,38 +1,26 @@
 """`shardmill inspect`, `export` and `report` on a stream; and what is told of other folders."""
 
+import dataclasses
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from tests.support.made_streams import (
-    EMPTY,
-    add_window,
-    begin_section,
-    index_of,
-    made_stream,
-    window_build,
-)
+from schemas.sealed import open_sealed, sealed_json
+from schemas.stream import Section
+from tests.support.followed_streams import add, followed_stream, index_of
 
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Makes a stream of three windows, the last without rows, when a test first asks for it."""
-    path = tmp_path_factory.mktemp("streams") / "stream"
-    return cache(lambda: made_stream(path, (0, 1, EMPTY)))
-
-
 @pytest.fixture
-def stream(made: Callable[[], Path], tmp_path: Path) -> Path:
-    """Returns a stream that a test may change."""
-    shutil.copytree(made(), tmp_path / "stream")
+def stream(tmp_path: Path) -> Path:
+    """Returns a stream of three windows, the second without rows, that a test may change."""
+    shutil.copytree(followed_stream(), tmp_path / "stream")
     return tmp_path / "stream"
 
 
@@ -47,9 +35,9 @@ def told(capsys: Captured, *arguments: object, status: int = 0) -> str:
 
 def test_rows_are_of_the_last_window_that_has_some(stream: Path, capsys: Captured) -> None:
     shown = told(capsys, "inspect", stream, "--json")
-    assert shown == told(capsys, "inspect", stream / "windows/00000001", "--json")
+    assert shown == told(capsys, "inspect", stream / "windows/00000002", "--json")
     assert len(shown.splitlines()) == 4
-    assert told(capsys, "inspect", stream).startswith("window 1\n")
+    assert told(capsys, "inspect", stream).startswith("window 2\n")
 
 
 def test_rows_of_a_window_that_is_named(stream: Path, capsys: Captured) -> None:
@@ -68,7 +56,7 @@ def test_the_page_of_a_window(stream: Path, tmp_path: Path, capsys: Captured) ->
     ("arguments", "sentence"),
     [
         (["--window", "3"], "--window 3: .* has 3 windows, 0 to 2"),
-        (["--window", "2"], "the split train of .*00000002 has no rows"),
+        (["--window", "1"], "the split train of .*00000001 has no rows"),
         (["--split", "test"], "no window of .* has rows of the split test"),
     ],
 )
@@ -108,7 +96,7 @@ def test_new_windows_are_added_to_an_export(stream: Path, tmp_path: Path, capsys
     export = ["export", stream, "--to", "stream", "--output", tmp_path / "out"]
     told(capsys, *export)
     before = digests(tmp_path / "out")
-    add_window(stream, 2)
+    add(stream, tmp_path / "more.txt", 2)
     shown = told(capsys, *export).splitlines()
     assert shown[0].endswith(" found written")
     assert shown[3].startswith(f"{tmp_path}/out/windows/00000003: ")
@@ -134,7 +122,8 @@ def test_an_export_of_another_stream_is_kept(
 ) -> None:
     output = ["--to", "parquet", "--output", tmp_path / "out"]
     told(capsys, "export", stream, *output)
-    other = made_stream(tmp_path / "other", (3,))
+    other = tmp_path / "other"
+    add(other, tmp_path / "other.txt", 3)
     before = digests(tmp_path / "out")
     assert "holds another export" in told(capsys, "export", other, *output, status=2)
     assert digests(tmp_path / "out") == before
@@ -158,9 +147,12 @@ def test_an_export_goes_into_no_folder_of_ours(
     assert digests(output) == before
 
 
-def test_a_page_has_a_line_for_each_window(stream: Path, capsys: Captured) -> None:
-    begin_section(stream, numpy="0.1")
-    add_window(stream, 3)
+def test_a_page_has_a_line_for_each_window(stream: Path, tmp_path: Path, capsys: Captured) -> None:
+    path = stream / "sections/00000000.json"
+    section = open_sealed(path.read_bytes(), Section, path)
+    older = dataclasses.replace(section, software={**section.software, "numpy": "0.1"})
+    path.write_bytes(sealed_json(older))
+    add(stream, tmp_path / "more.txt", 3)
     assert told(capsys, "report", stream) == f"{stream}/report.html: written\n"
     page = (stream / "report.html").read_text("utf-8")
     assert "<script" not in page
@@ -169,7 +161,8 @@ def test_a_page_has_a_line_for_each_window(stream: Path, capsys: Captured) -> No
     assert all((stream / link).is_file() for link in links)
     assert page.index("Section 1") < page.index(links[0]) < page.index("Section 0")
     assert page.index("Section 0") < page.index(links[1])
-    assert "numpy 0.1 (before none)" in page
+    assert "from window 3 on: numpy " in page
+    assert "(before 0.1)" in page
     windows = index_of(stream).windows
     rows = sum(window.splits["train"].rows for window in windows)
     assert f"<b>{rows:,}</b><span>rows, train</span>" in page
@@ -186,9 +179,9 @@ def test_links_lead_from_where_the_page_is(stream: Path, tmp_path: Path, capsys:
     assert (path.parent / link).is_file()
 
 
-def test_a_page_is_written_again(stream: Path, capsys: Captured) -> None:
+def test_a_page_is_written_again(stream: Path, tmp_path: Path, capsys: Captured) -> None:
     told(capsys, "report", stream)
-    add_window(stream, 2)
+    add(stream, tmp_path / "more.txt", 2)
     told(capsys, "report", stream)
     assert 'href="windows/00000003/report.html"' in (stream / "report.html").read_text("utf-8")
 
@@ -199,8 +192,10 @@ def test_a_file_that_is_no_page_is_kept(stream: Path, capsys: Captured) -> None:
     assert (stream / "report.html").read_text() == "mine"
 
 
-def test_the_page_of_a_build_is_that_of_its_folder(tmp_path: Path, capsys: Captured) -> None:
-    folder = window_build("bert-wwm", 0, 100)
+def test_the_page_of_a_build_is_that_of_its_folder(
+    stream: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    folder = stream / "windows/00000000"
     told(capsys, "report", folder, "--output", tmp_path / "page.html")
     assert (tmp_path / "page.html").read_bytes() == (folder / "report.html").read_bytes()
     assert "has its page already" in told(capsys, "report", folder, status=2)
@@ -225,8 +220,10 @@ def test_a_stream_that_only_began(arguments: list[str], stream: Path, capsys: Ca
         (["export", "--to", "parquet", "--output", "out", "--to-window", "0"], "--to-window"),
     ],
 )
-def test_options_of_streams_alone(arguments: list[str], option: str, capsys: Captured) -> None:
-    folder = window_build("bert-wwm", 0, 100)
+def test_options_of_streams_alone(
+    arguments: list[str], option: str, stream: Path, capsys: Captured
+) -> None:
+    folder = stream / "windows/00000000"
     command, *options = arguments
     sentence = told(capsys, command, folder, *options, status=2)
     assert f"{option} is for streams, and {folder} holds none" in sentence

@@ -1,10 +1,8 @@
 """`shardmill verify` finds each kind of damage of a stream, and says it in one sentence."""
 
 import dataclasses
-import functools
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +11,29 @@ import pytest
 from pipelines.verify import main
 from schemas.manifest_file import seal
 from schemas.sealed import open_sealed, sealed_json
-from schemas.stream import PlannedFile, Section, StreamIndex, WindowPlan
-from tests.support.made_streams import (
-    EMPTY,
-    add_window,
-    begin_section,
-    index_of,
-    made_stream,
-    window_build,
-)
+from schemas.stream import GivenUp, PlannedFile, Section, StreamIndex, WindowPlan
+from tests.support.followed_streams import add, add_text, followed_stream, index_of
+from transforms.stream.seen_keys import Keys, window_keys, write_keys
 
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Makes a stream of three windows, the second without rows, when a test first asks for it."""
-    path = tmp_path_factory.mktemp("streams") / "stream"
-    return functools.cache(lambda: made_stream(path, (0, EMPTY, 1)))
-
-
 @pytest.fixture
-def stream(made: Callable[[], Path], tmp_path: Path) -> Path:
-    """Returns a stream that a test may damage."""
-    shutil.copytree(made(), tmp_path / "stream")
+def stream(tmp_path: Path) -> Path:
+    """Returns a stream of three windows, the second without rows, that a test may damage."""
+    shutil.copytree(followed_stream(), tmp_path / "stream")
     return tmp_path / "stream"
+
+
+def reseal(stream: Path, window: int, **values: Any) -> None:
+    """Gives a window another manifest, and the index its checksum."""
+    path = stream / "windows" / f"{window:08d}" / "manifest.json"
+    text = seal({**json.loads(path.read_text("utf-8")), **values})
+    path.write_text(text, "utf-8")
+    windows = list(index_of(stream).windows)
+    checksum = json.loads(text)["checksum"]
+    windows[window] = dataclasses.replace(windows[window], checksum=checksum)
+    change(stream / "index.json", StreamIndex, windows=tuple(windows))
 
 
 def verdict_of(folder: Path, capsys: Captured, *options: str) -> Any:
@@ -82,7 +78,7 @@ def test_oracles_judge_all_windows_together(stream: Path, capsys: Captured) -> N
 
 
 def test_a_bias_too_small_for_a_window_is_found_in_all(
-    stream: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    stream: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pipelines.verify_build
     from transforms.build.check_shard import ShardReport
@@ -100,7 +96,7 @@ def test_a_bias_too_small_for_a_window_is_found_in_all(
 
     monkeypatch.setattr(pipelines.verify_build, "check_shard", biased)
     for part in (2, 3, 4, 5):
-        add_window(stream, part)
+        add(stream, tmp_path / f"{part}.txt", part)
     found = problems_of(stream, capsys)
     assert any(sentence.startswith("all windows, train: ") for _, sentence in found)
     assert [sentence for _, sentence in found if sentence.startswith("window ")] == []
@@ -127,13 +123,39 @@ def test_an_edited_plan(stream: Path, capsys: Captured) -> None:
 
 def test_a_plan_under_another_number(stream: Path, capsys: Captured) -> None:
     change(stream / "plans/00000001.json", WindowPlan, window=2)
-    assert problems_of(stream, capsys) == [("log", "plans/00000001.json is the plan of window 2")]
+    found = problems_of(stream, capsys)
+    assert found == [("log", "plans/00000001.json is the plan of window 2")]
 
 
 def test_a_plan_with_a_file_twice(stream: Path, capsys: Captured) -> None:
-    file = PlannedFile(path="a.txt", size=1, modified=1.0)
-    change(stream / "plans/00000002.json", WindowPlan, files=(file, file))
+    path = stream / "plans/00000002.json"
+    (file,) = open_sealed(path.read_bytes(), WindowPlan, path).files
+    change(path, WindowPlan, files=(file, file))
     assert problems_of(stream, capsys) == [("log", "plans/00000002.json names a file twice")]
+
+
+def test_a_plan_of_other_files(stream: Path, capsys: Captured) -> None:
+    path = stream / "plans/00000002.json"
+    (file,) = open_sealed(path.read_bytes(), WindowPlan, path).files
+    change(path, WindowPlan, files=(PlannedFile(path="a.txt", size=1, modified=1.0),))
+    assert problems_of(stream, capsys) == [
+        ("windows", "window 2: a.txt is planned, and was not read as planned"),
+        ("windows", f"window 2: {file.path} was read, and is not planned"),
+    ]
+
+
+def test_files_that_were_given_up_are_not_missed(stream: Path, capsys: Captured) -> None:
+    path = stream / "plans/00000002.json"
+    (file,) = open_sealed(path.read_bytes(), WindowPlan, path).files
+    gone = PlannedFile(path="a.txt", size=1, modified=1.0)
+    change(path, WindowPlan, files=(gone, file))
+    without = stream / "plans/00000002.without.json"
+    without.write_bytes(sealed_json(GivenUp(window=2, files=("a.txt",))))
+    assert problems_of(stream, capsys) == []
+    without.write_bytes(without.read_bytes().replace(b"a.txt", b"b.txt"))
+    assert problems_of(stream, capsys) == [
+        ("log", f"window 2: {without} is damaged: its checksum differs")
+    ]
 
 
 def test_a_gap_in_the_plans(stream: Path, capsys: Captured) -> None:
@@ -164,13 +186,28 @@ def test_an_index_that_names_a_window_that_is_not_there(stream: Path, capsys: Ca
     assert "00000002 holds no manifest.json" in found[0][1]
 
 
-def test_a_window_built_with_another_seed(stream: Path, capsys: Captured) -> None:
-    window = stream / "windows/00000002"
+def test_a_window_built_with_another_seed(stream: Path, tmp_path: Path, capsys: Captured) -> None:
+    add(tmp_path / "other", tmp_path / "0.txt", 0, "bert-wwm", "--seed", "5")
+    window = stream / "windows/00000000"
     shutil.rmtree(window)
-    shutil.copytree(window_build("bert-wwm", 1, 999), window)
+    shutil.copytree(tmp_path / "other/windows/00000000", window)
     found = problems_of(stream, capsys)
-    sentence = "window 2: its manifest is not the one that index.json names: the checksum differs"
+    sentence = "window 0: its manifest is not the one that index.json names: the checksum differs"
     assert ("index", sentence) in found
+    seed = json.loads((window / "manifest.json").read_text("utf-8"))["seed"]
+    sentence = f"window 0: its seed {seed} is not the one that stream.json gives window 0"
+    assert ("windows", sentence) in found
+
+
+def test_a_window_in_the_place_of_another(stream: Path, capsys: Captured) -> None:
+    windows = stream / "windows"
+    shutil.rmtree(windows / "00000002")
+    shutil.copytree(windows / "00000000", windows / "00000002")
+    entry = dataclasses.replace(index_of(stream).windows[0], window=2)
+    change(stream / "index.json", StreamIndex, windows=(*index_of(stream).windows[:2], entry))
+    sentences = [sentence for _, sentence in problems_of(stream, capsys)]
+    assert any("is not the one that stream.json gives window 2" in each for each in sentences)
+    assert any(" was read, and is not planned" in each for each in sentences)
 
 
 def test_an_edited_index(stream: Path, capsys: Captured) -> None:
@@ -193,22 +230,27 @@ def test_an_index_with_other_totals(stream: Path, capsys: Captured) -> None:
     ]
 
 
-def test_an_index_out_of_order(stream: Path, capsys: Captured) -> None:
-    windows = index_of(stream).windows
-    change(stream / "index.json", StreamIndex, windows=windows[::-1])
-    assert problems_of(stream, capsys) == [
-        ("log", f"{stream}/index.json is damaged: window 2 stands at place 0")
-    ]
-
-
 def test_a_window_of_another_recipe(stream: Path, capsys: Captured) -> None:
-    add_window(stream, 2, "bert")
-    assert problems_of(stream, capsys) == [("windows", "window 3: recipe differs from window 0's")]
+    path = stream / "windows/00000001/manifest.json"
+    recipe = json.loads(path.read_text("utf-8"))["recipe"]
+    recipe["settings"]["copies"] = 3
+    reseal(stream, 1, recipe=recipe)
+    assert problems_of(stream, capsys)[0] == (
+        "windows",
+        "window 1: it is built otherwise than stream.json says: recipe.settings.copies: the window "
+        "3, stream.json 2",
+    )
 
 
-def test_a_window_with_other_shards(stream: Path, capsys: Captured) -> None:
-    add_window(stream, 2, "bert-wwm", "--shards", "3")
-    assert problems_of(stream, capsys) == [("windows", "window 3: shards differs from window 0's")]
+def test_a_window_of_another_tokenizer(stream: Path, capsys: Captured) -> None:
+    path = stream / "windows/00000001/manifest.json"
+    tokenizer = json.loads(path.read_text("utf-8"))["tokenizer"]
+    reseal(stream, 1, tokenizer={**tokenizer, "vocab_size": 3001}, sentences="lines")
+    assert problems_of(stream, capsys)[0] == (
+        "windows",
+        "window 1: it is built otherwise than stream.json says: tokenizer.vocab_size: the window "
+        "3001, stream.json 3000 (and 1 more)",
+    )
 
 
 def test_a_section_that_the_index_does_not_name(stream: Path, capsys: Captured) -> None:
@@ -220,19 +262,63 @@ def test_a_section_that_the_index_does_not_name(stream: Path, capsys: Captured) 
 
 
 def test_a_window_of_other_libraries_than_its_section(stream: Path, capsys: Captured) -> None:
-    begin_section(stream, numpy="0.1")
-    add_window(stream, 2)
-    assert problems_of(stream, capsys) == [
-        ("windows", "window 3: it was built with other libraries than section 1 names")
-    ]
+    path = stream / "windows/00000002/manifest.json"
+    software = json.loads(path.read_text("utf-8"))["software"]
+    reseal(stream, 2, software={**software, "tokenizers": "0.1"})
+    sentence = "window 2: it was built with other libraries than section 0 names"
+    assert problems_of(stream, capsys) == [("windows", sentence)]
 
 
 def test_sections_that_go_back(stream: Path, capsys: Captured) -> None:
-    begin_section(stream)
-    change(stream / "sections/00000001.json", Section, first=0)
+    path = stream / "sections/00000000.json"
+    section = open_sealed(path.read_bytes(), Section, path)
+    again = dataclasses.replace(section, section=1)
+    (stream / "sections/00000001.json").write_bytes(sealed_json(again))
     found = problems_of(stream, capsys)
     sentence = "sections/00000001.json begins at window 0; it must begin behind window 0"
     assert ("log", sentence) in found
+
+
+def test_a_section_that_is_missing(stream: Path, capsys: Captured) -> None:
+    (stream / "sections/00000000.json").unlink()
+    assert problems_of(stream, capsys) == [("log", "sections holds no section")]
+
+
+def test_a_document_in_two_windows(stream: Path, capsys: Captured) -> None:
+    shard = "train-shard-00000-of-00002"
+    keys = [window_keys(str(stream), window, shard) for window in (0, 2)]
+    twice = Keys(keys[0].first[:1], keys[0].second[:1])
+    write_keys(str(stream), 2, shard, Keys.merged([keys[1], twice]))
+    came = sum(len(each.first) for each in keys)
+    assert problems_of(stream, capsys) == [
+        ("documents", f"{shard}: 1 document is in two windows, such as 0 and 2"),
+        (
+            "documents",
+            f"{shard}: {came + 1} documents came, and {came} entered a window and 0 wait",
+        ),
+    ]
+
+
+def test_keys_that_are_missing(stream: Path, capsys: Captured) -> None:
+    path = stream / "keys/00000001/eval-shard-00000-of-00001.keys"
+    path.unlink()
+    found = problems_of(stream, capsys)
+    assert [check for check, _ in found] == ["documents"]
+    assert found[0][1].startswith(f"{path} is missing")
+
+
+def test_documents_that_wait_are_counted(tmp_path: Path, capsys: Captured) -> None:
+    folder, text = tmp_path / "stream", tmp_path / "1.txt"
+    add(folder, tmp_path / "0.txt", 0)
+    # A document alone has no other for its second segment.
+    add_text(folder, text, "A kettle sang. The steam rose. It was late.")
+    assert list((folder / "held").rglob("*.arrows"))
+    assert problems_of(folder, capsys) == []
+    (held,) = (path for path in (folder / "held").rglob("*.arrows") if path.stat().st_size)
+    held.unlink()
+    ((check, sentence),) = problems_of(folder, capsys)
+    assert check == "documents"
+    assert sentence.endswith("entered a window and 0 wait")
 
 
 def test_rows_of_earlier_windows_are_not_read(stream: Path, capsys: Captured) -> None:
@@ -266,9 +352,8 @@ def test_windows_that_there_are_not(
     assert told in capsys.readouterr().err
 
 
-def test_a_window_option_needs_a_stream(capsys: Captured) -> None:
-    folder = window_build("bert-wwm", 0, 100)
-    assert main([str(folder), "--from-window", "0"]) == 2
+def test_a_window_option_needs_a_stream(stream: Path, capsys: Captured) -> None:
+    assert main([str(stream / "windows/00000000"), "--from-window", "0"]) == 2
     assert "--from-window is for streams, and " in capsys.readouterr().err
 
 
@@ -281,5 +366,13 @@ def test_a_stream_that_only_began(stream: Path, capsys: Captured) -> None:
 
 def test_a_stream_of_another_version(stream: Path, capsys: Captured) -> None:
     change(stream / "index.json", StreamIndex, format_version=99)
-    assert main([str(stream)]) == 2
-    assert "has format version 99, and this program reads 1" in capsys.readouterr().err
+    ((check, sentence),) = problems_of(stream, capsys)
+    assert check == "log"
+    assert "is of version 99 of streams, and this program knows version 1" in sentence
+
+
+def test_an_index_out_of_order(stream: Path, capsys: Captured) -> None:
+    windows = index_of(stream).windows
+    change(stream / "index.json", StreamIndex, windows=windows[::-1])
+    sentence = f"{stream}/index.json is damaged: its windows are not 0, 1, 2, ..."
+    assert problems_of(stream, capsys) == [("log", sentence)]

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from pipelines.folder.streams import Stream
+from pipelines.stream.log import read_given_up
 from schemas.checked_json import DamagedError
+from schemas.manifest import Manifest, MixtureManifest
 from schemas.sealed import open_sealed
 from schemas.stream import INDEX, PLANS, SECTIONS, Section, WindowPlan, number_name
 from schemas.wording import counted
@@ -24,7 +25,7 @@ def numbers_in(folder: str) -> list[int]:
     return sorted(int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name)))
 
 
-def read_numbered(stream: Stream, folder: str, number: int, kind: type[_T]) -> _T:
+def read_numbered(stream: str, folder: str, number: int, kind: type[_T]) -> _T:
     """Reads a plan or a section of a stream.
 
     Raises:
@@ -32,20 +33,25 @@ def read_numbered(stream: Stream, folder: str, number: int, kind: type[_T]) -> _
     """
     name = f"{folder}/{number_name(number)}.json"
     try:
-        content = read_bytes(join(stream.folder, *name.split("/")))
+        content = read_bytes(join(stream, *name.split("/")))
     except Exception as error:
         raise DamagedError(f"{name} cannot be read: {error}") from error
     return open_sealed(content, kind, name)
 
 
-def plan_problems(stream: Stream) -> Iterator[Problem]:
-    """Yields what is wrong with the plans: gaps, damage, fewer than there are windows."""
-    numbers = numbers_in(join(stream.folder, PLANS))
+def plan_problems(stream: str, windows: int) -> Iterator[Problem]:
+    """Yields what is wrong with the plans: gaps, damage, fewer than there are windows.
+
+    Args:
+      stream: Its folder.
+      windows: How many are committed.
+    """
+    numbers = numbers_in(join(stream, PLANS))
     yield from _gaps(PLANS, numbers)
-    lacking = len(stream.windows) - (numbers[-1] + 1 if numbers else 0)
+    lacking = windows - (numbers[-1] + 1 if numbers else 0)
     if lacking > 0:
-        windows = counted(lacking, "window has", "windows have")
-        yield Problem("log", f"{INDEX}: the last {windows} no plan in {PLANS}")
+        last = counted(lacking, "window has", "windows have")
+        yield Problem("log", f"{INDEX}: the last {last} no plan in {PLANS}")
     for number in numbers:
         try:
             plan = read_numbered(stream, PLANS, number, WindowPlan)
@@ -60,9 +66,39 @@ def plan_problems(stream: Stream) -> Iterator[Problem]:
             yield Problem("log", f"{name} names a file twice")
 
 
-def read_sections(stream: Stream) -> tuple[list[Section], list[Problem]]:
+def input_problems(
+    stream: str, window: int, manifest: Manifest | MixtureManifest
+) -> Iterator[Problem]:
+    """Yields whether a window was built of other files than its plan names.
+
+    Files that were given up are left out. A plan that cannot be read is reported elsewhere.
+    """
+    try:
+        planned = read_numbered(stream, PLANS, window, WindowPlan).files
+    except DamagedError:
+        return
+    try:
+        given_up = read_given_up(stream, window)
+    except DamagedError as error:
+        yield Problem("log", str(error))
+        return
+    wanted = {
+        (file.path, file.size, file.modified) for file in planned if file.path not in given_up
+    }
+    found = {(file.path, file.size, file.modified) for file in manifest.inputs}
+    for what, paths in (
+        ("is planned, and was not read as planned", {path for path, *_ in wanted - found}),
+        ("was read, and is not planned", {path for path, *_ in found - wanted}),
+    ):
+        if paths:
+            first = min(paths)
+            more = f" (and {len(paths) - 1:,} more)" if len(paths) > 1 else ""
+            yield Problem("windows", f"{first}{more} {what}")
+
+
+def checked_sections(stream: str) -> tuple[list[Section], list[Problem]]:
     """Returns the sections of a stream, and what is wrong with them."""
-    numbers = numbers_in(join(stream.folder, SECTIONS))
+    numbers = numbers_in(join(stream, SECTIONS))
     problems = list(_gaps(SECTIONS, numbers))
     if not numbers:
         problems.append(Problem("log", f"{SECTIONS} holds no section"))

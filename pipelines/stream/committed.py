@@ -1,29 +1,16 @@
-"""Opens a stream to look at its windows, on any of Beam's file systems."""
+"""Opens a stream to look at its committed windows, on any of Beam's file systems."""
 
 import dataclasses
-from collections.abc import Iterator
 
 from pipelines.folder.kinds import kind_of
-from schemas.checked_json import DamagedError
+from pipelines.stream.log import read_index, read_stream, window_folder
 from schemas.errors import UsageError
-from schemas.sealed import open_sealed
-from schemas.stream import (
-    INDEX,
-    STREAM,
-    STREAM_VERSION,
-    WINDOWS,
-    IndexedWindow,
-    StreamIndex,
-    StreamRecord,
-    number_name,
-)
+from schemas.stream import IndexedWindow, StreamRecord
 from schemas.wording import counted
-from transforms.files.storage import join
-from transforms.files.work_folder import read_bytes
 
 
 @dataclasses.dataclass(frozen=True)
-class Stream:
+class CommittedStream:
     """A stream that has committed windows, or none yet.
 
     Attributes:
@@ -38,7 +25,7 @@ class Stream:
 
     def window_folder(self, number: int) -> str:
         """Returns the folder of a window, which is a build."""
-        return join(self.folder, WINDOWS, number_name(number))
+        return window_folder(self.folder, number)
 
     def require(self, option: str, number: int) -> int:
         """Returns the number of a window that an option names.
@@ -59,52 +46,35 @@ class Stream:
         return sum(each.rows for name, each in splits.items() if split in (None, name))
 
 
-def read_stream(folder: str) -> Stream:
+def read_committed(folder: str) -> CommittedStream:
     """Opens a stream.
 
     Raises:
-      UsageError: if it has no committed window, or is of another version.
-      DamagedError: if stream.json or index.json is damaged.
+      UsageError: if it has no committed window.
+      DamagedError: if stream.json or index.json is damaged, or of another version.
     """
-    if kind_of(folder) == "begun stream":
+    record = read_stream(folder)
+    if record is None or kind_of(folder) == "begun stream":
         raise UsageError(
             f"{folder} holds a stream without a committed window; run its `shardmill follow` "
             "command until it has committed one"
         )
-    path = join(folder, STREAM)
-    record = open_sealed(read_bytes(path), StreamRecord, path)
-    _check_version(path, record.format_version)
-    path = join(folder, INDEX)
-    index = open_sealed(read_bytes(path), StreamIndex, path)
-    _check_version(path, index.format_version)
-    for place, window in enumerate(index.windows):
-        if window.window != place:
-            raise DamagedError(f"{path} is damaged: window {window.window} stands at place {place}")
-    return Stream(folder, record, index.windows)
+    return CommittedStream(folder, record, read_index(folder).windows)
 
 
-def _check_version(path: str, version: int) -> None:
-    if version != STREAM_VERSION:
-        raise UsageError(
-            f"{path} has format version {version}, and this program reads {STREAM_VERSION}: use "
-            "the version of Shardmill that wrote it"
-        )
-
-
-def last_with_rows(stream: Stream, split: str) -> int:
+def last_with_rows(stream: CommittedStream, split: str) -> int:
     """Returns the last window that has rows of a split.
 
     Raises:
       UsageError: if none has.
     """
-    numbers: Iterator[int] = reversed(range(len(stream.windows)))
-    for number in numbers:
+    for number in reversed(range(len(stream.windows))):
         if stream.rows(number, split):
             return number
     raise UsageError(f"no window of {stream.folder} has rows of the split {split}")
 
 
-def chosen_windows(stream: Stream, first: int | None, last: int | None) -> range:
+def chosen_windows(stream: CommittedStream, first: int | None, last: int | None) -> range:
     """Returns the windows from one to another, both included.
 
     Args:
