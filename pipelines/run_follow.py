@@ -23,9 +23,11 @@ from pipelines.stream.status import Status, committed_line
 from pipelines.stream.watch import Look, Watch
 from schemas.errors import UsageError
 from schemas.lock import HeldError
-from schemas.stream import STREAM, Section, WindowPlan
+from schemas.stream import INDEX, STREAM, Section, WindowPlan
 from schemas.wording import counted
 from transforms.files.atomic_files import named_by_temporary
+from transforms.files.paths import status as status_of
+from transforms.files.storage import FoundFile, join
 
 _HELD_SECONDS = 1.0
 
@@ -75,6 +77,7 @@ class Follower:
         self._sections: list[Section] = []
         self._planned = 0
         self._waiting_since: float | None = None
+        self._index: FoundFile | None = None
         self.committed = 0
 
     def open(self) -> None:
@@ -131,7 +134,9 @@ class Follower:
     def _read_log(self) -> None:
         """Reads what this driver or another one has added to the log."""
         stream = self._options.output
-        self.committed = len(read_index(stream).windows)
+        index = status_of(join(stream, INDEX))
+        if index != self._index:
+            self.committed, self._index = len(read_index(stream).windows), index
         while is_planned(stream, self._planned):
             self._watch.note(read_plan(stream, self._planned).files)
             self._planned += 1

@@ -17,6 +17,8 @@ from transforms.files.storage import FoundFile
 from transforms.read.input_files import check_heads, distinct_files
 from transforms.records.shard_text import SHARD_BYTES
 
+_MOST_GONE = 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Look:
@@ -68,11 +70,18 @@ class Watch:
                 if file.size and self._planned.get(file.path) != (file.size, file.modified)
             ]
             # Clocks differ: a time that is ahead counts as one that is as far behind.
-            new = [f for f in changed if abs(now - f.modified) >= self._options.settle]
-            new = distinct_files(new)
+            settled = [f for f in changed if abs(now - f.modified) >= self._options.settle]
+            new = distinct_files(settled)
             self._refuse_own(new)
+        self._forget(found)
         ordered = sorted(new, key=lambda file: (file.modified, file.path))
-        return Look(len(found), ordered, len(changed) - len(new))
+        return Look(len(found), ordered, len(changed) - len(settled))
+
+    def _forget(self, found: Sequence[FoundFile]) -> None:
+        """Forgets planned files that are not there any more, when these are the larger part."""
+        if len(self._planned) > 2 * len(found) + _MOST_GONE:
+            there = {file.path for file in found}
+            self._planned = {path: had for path, had in self._planned.items() if path in there}
 
     def _refuse_own(self, files: Sequence[FoundFile]) -> None:
         for file in files:
