@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pipelines.folder.corpus import ADVICE
 from pipelines.folder.output import read_manifest
 from pipelines.report.charts import Bar
+from pipelines.report.mixture_folder import member_folders
 from pipelines.report.page import template_of
 from pipelines.stream.committed import CommittedStream
 from pipelines.stream.log import read_sections
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import Manifest, add_up
+from schemas.manifest import Manifest, MixtureManifest
 from schemas.manifest_checks import REPORT
 from schemas.stream import WINDOWS, Section, number_name
 
@@ -56,48 +57,55 @@ def stream_page(stream: CommittedStream, links: str) -> str:
     Raises:
       DamagedError: if the manifest of a window cannot be understood.
     """
-    newest: Manifest | None = None
+    newest: Manifest | MixtureManifest | None = None
     facts = []
     for number in range(len(stream.windows)):
-        newest = _manifest(stream, number)
-        facts.append(_facts(stream, number, newest, links))
+        newest, window = _window(stream, number, links)
+        facts.append(window)
     sections = read_sections(stream.folder)
-    rows = add_up(each.rows for each in facts)
-    most = max((each.tokens for each in facts), default=0)
+    splits = list(dict.fromkeys(split for each in facts for split in each.rows))
     return template_of("stream.html.j2").render(
+        name=_name(newest),
+        members=newest.member_names if newest else [],
         manifest=newest,
         windows=facts,
         sections={each.section: _changes(sections, place) for place, each in enumerate(sections)},
         firsts={each.section: each.first for each in sections},
         bars=tokens_of_windows(facts),
-        splits=list(rows),
-        rows=rows,
-        most=max(most, 1),
+        splits=splits,
+        rows={split: sum(each.rows.get(split, 0) for each in facts) for split in splits},
+        most=max([1, *(each.tokens for each in facts)]),
     )
 
 
-def _manifest(stream: CommittedStream, number: int) -> Manifest:
-    folder = stream.window_folder(number)
+def _name(manifest: Manifest | MixtureManifest | None) -> str:
+    if manifest is None:
+        return "no window yet"
+    return manifest.mixture.name if isinstance(manifest, MixtureManifest) else manifest.recipe.name
+
+
+def _window(
+    stream: CommittedStream, number: int, links: str
+) -> tuple[Manifest | MixtureManifest, WindowFacts]:
+    """Reads a window's manifest, and those of its members if it is a mixture."""
+    folder, entry = stream.window_folder(number), stream.windows[number]
     try:
         manifest = read_manifest(folder)
+        members = [read_manifest(each) for each in member_folders(folder).values()]
     except (DamagedError, UsageError) as error:
         raise DamagedError(f"{folder}: {error}; {ADVICE}") from error
-    if not isinstance(manifest, Manifest):
-        raise DamagedError(f"{folder} is no build of one recipe; {ADVICE}")
-    return manifest
-
-
-def _facts(stream: CommittedStream, number: int, manifest: Manifest, links: str) -> WindowFacts:
-    return WindowFacts(
+    # In this order they are shown, whatever the order of a file.
+    splits = sorted(entry.splits, key=lambda split: (split != "train", split))
+    return manifest, WindowFacts(
         number=number,
-        section=stream.windows[number].section,
+        section=entry.section,
         link=f"{links}{WINDOWS}/{number_name(number)}/{REPORT}",
         documents=manifest.documents.read,
         duplicates=manifest.documents.duplicates,
         rejected=sum(manifest.documents.rejected.values()),
-        rows={name: split.rows for name, split in manifest.splits.items()},
-        tokens=sum(split.tokens for split in manifest.splits.values()),
-        bytes=sum(entry.bytes for entry in manifest.shard_entries),
+        rows={split: entry.splits[split].rows for split in splits},
+        tokens=sum(each.tokens for each in entry.splits.values()),
+        bytes=sum(shard.bytes for member in members for shard in member.shard_entries),
     )
 
 
