@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from schemas.checked_json import DamagedError
 from schemas.records import Array
@@ -45,6 +46,11 @@ class KeyCheck:
             yield from self._shard_problems(shard, windows, counted_all=counted_all)
         except DamagedError as error:
             yield Problem("documents", str(error))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            yield Problem(
+                "documents", f"{shard}: keys or documents that wait are damaged: {reason}"
+            )
 
     def _shard_problems(self, shard: str, windows: int, *, counted_all: bool) -> Iterator[Problem]:
         sizes = []
