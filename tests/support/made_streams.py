@@ -35,8 +35,10 @@ from schemas.stream import (
     number_name,
 )
 from tests.support.made_once import made_once
-from tests.support.sample_builds import sample_documents, tokenizer_file
+from tests.support.recipes import varied
+from tests.support.sample_builds import MODELS, sample_documents, tokenizer_file
 from transforms.files.atomic_files import write_atomically
+from transforms.objectives import OBJECTIVES
 from transforms.records.shard_text import plan_shards
 
 PARTS = 6
@@ -61,9 +63,11 @@ def _build(folder: Path, recipe: str, part: int, seed: int, options: Sequence[st
         return
     text = folder.with_name(f"{folder.name}.txt")
     text.write_bytes(b"\n\n".join(documents_of(part)))
-    given = [recipe, "--input", str(text), "--tokenizer", str(tokenizer_file("wordpiece"))]
+    tokenizer = tokenizer_file(MODELS.get(recipe, "wordpiece"))
+    copies = varied(OBJECTIVES[recipe], copies=2).copies
+    given = [recipe, "--input", str(text), "--tokenizer", str(tokenizer)]
     given += ["--shards", "2", "--eval-fraction", str(HELD_OUT), "--seed", str(seed)]
-    given += ["--max-seq-length", "64", "--copies", "2", *options, "--output", str(folder)]
+    given += ["--max-seq-length", "64", "--copies", str(copies), *options, "--output", str(folder)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert build(given) == 0
 
