@@ -22,6 +22,11 @@ def stream_identity(plan: BuildPlan, seed: int) -> dict[str, Any]:
       plan: Of a window without files.
       seed: Of the stream, which those of windows are made of.
     """
+    return {**shared_identity(plan.identity), "seed": seed}
+
+
+def shared_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the identity or the manifest of a window shares with all windows."""
     left_out = _OF_SECTIONS | _OF_WINDOWS
 
     def without(value: Any) -> Any:
@@ -29,7 +34,8 @@ def stream_identity(plan: BuildPlan, seed: int) -> dict[str, Any]:
             return {name: without(each) for name, each in value.items() if name not in left_out}
         return value
 
-    return {**without(plan.identity), "seed": seed}
+    found: dict[str, Any] = without(identity)
+    return found
 
 
 def open_record(stream: str, plan: BuildPlan, seed: int) -> None:

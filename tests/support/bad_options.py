@@ -233,6 +233,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "verify": {"": [build]},
         "inspect": {"": [build]},
         "export": {"": [build], "--to": ["parquet"], "--output": [f"{out}-export"]},
+        "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
         "generate": {"": [], "--model": [out]},
