@@ -2,6 +2,7 @@
 
 import collections
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,3 +108,15 @@ def test_an_exchanged_window_and_an_index_that_forgets_are_damage(tmp_path: Path
     (folder / "index.json").write_bytes(sealed_json(fewer))
     with pytest.raises(DamagedError, match="committed windows were changed"):
         stream.committed()
+
+
+def test_slots_of_like_rows_have_the_same_shapes(tmp_path: Path) -> None:
+    stream = opened(made_stream(tmp_path / "s", (0, 1, 2, 3)))
+    slots, steady, close = Slots(SEED, 1), set(), set()
+    for slot in range(4):
+        corpus = windows_corpus(stream, [slot], "train")
+        options: dict[str, Any] = {"batch_tokens": 8192, "rows": slots.rows(stream, slot)}
+        steady.add(repr(ArrowBatches(corpus, **options, steady=True).layout))
+        close.add(repr(ArrowBatches(corpus, **options).layout))
+    assert len(steady) == 1
+    assert len(close) == 4
