@@ -88,6 +88,23 @@ def test_a_loader_takes_the_rows_of_a_slot_and_no_others(tmp_path: Path) -> None
         assert sorted(taken.tolist()) == sorted(rows.tolist())
 
 
+def test_windows_are_learned_as_they_are_committed(tmp_path: Path) -> None:
+    folder = made_stream(tmp_path / "s", (0,))
+    stream = StreamFolder(folder)
+    first = stream.committed()
+    assert [each.window for each in first] == [0]
+    stream.learn(first)
+    stream.learn(first)
+    assert stream.windows == first
+    assert stream.committed() == []
+    before = stream.fingerprint(1)
+    add_window(folder, EMPTY)
+    stream.learn(stream.committed())
+    assert [each.window for each in stream.windows] == [0, 1]
+    assert stream.fingerprint(1) == before != stream.fingerprint(2)
+    assert (stream.rows(0, "train") > 0, stream.rows(1, "train")) == (True, 0)
+
+
 def test_windows_of_another_recipe_are_refused(tmp_path: Path) -> None:
     folder = made_stream(tmp_path / "s", (0,))
     add_window(folder, 1, "roberta")
