@@ -86,6 +86,7 @@ class SlotLoaders:
                 batches_per_step=options.batches_per_step if training else self.processes.size,
                 checksums=False,
                 mode=mode,
+                steady=True,
                 rows=None if slot is None else self.slots.rows(self.stream, slot),
             )
         )

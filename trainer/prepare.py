@@ -1,14 +1,10 @@
 """Opens everything that a run needs, and restores its checkpoint."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch.nn.parallel import DistributedDataParallel
 
 from schemas.errors import UsageError
 from schemas.wording import counted
@@ -19,16 +15,14 @@ from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
-from trainer.loader.pair_plan import STEPS
 from trainer.loader.stream_folder import StreamFolder
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
-from trainer.meter import Meter
+from trainer.make_loop import make_loop, with_warmup
 from trainer.models.load import load_model
 from trainer.notices import changes, sizes
 from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
 from trainer.open_slots import SlotLoaders
-from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups, token_rate
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.rows.row_source import given_tokens
@@ -56,19 +50,22 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     """
     run = Path(options.output)
     check_place(run, Path(options.data), growing=options.follow)
+    name, checkpoints = find_run(run), Checkpoints(run, options.keep)
+    checkpoint = _find_checkpoint(options, checkpoints, processes)
     stream = StreamFolder(options.data) if options.follow else None
     if stream is not None:
+        options = _settled(options, checkpoint, processes)
+        # What cannot be is refused before the first window is waited for.
+        with_warmup(options, options.steps)
         data = first_window(stream, processes, stop)
     else:
         data = open_data(
             options.data, options.weights, options.objective, read_settings(options.settings)
         )
+        options = _settled(options, checkpoint, processes, mixed=data.mixed)
     corpora = list(data.corpora.values())
     for corpus in corpora:
         tasks_of(corpus.recipe)
-    name, checkpoints = find_run(run), Checkpoints(run, options.keep)
-    checkpoint = _find_checkpoint(options, checkpoints, processes)
-    options = _settled(options, checkpoint, processes, data)
     longest = _longest(options, data) if stream is None else longest_of(options, data.first)
     seed_torch(options.seed, "weights")
     plain = load_model(options.model, corpora, longest, options.entity_embeddings)
@@ -82,8 +79,8 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
     else:
         source = _of_build(data, options, processes, plain.layout, identity)
-    options = _with_warmup(options, source.steps)
-    loop = _loop(options, processes, plain, source.batches)
+    options = with_warmup(options, source.steps)
+    loop = make_loop(options, processes, plain, source.batches)
     feed = source.feed(loop)
     if checkpoint is not None:
         feed.restore(checkpoint.meta.loader)
@@ -170,28 +167,6 @@ def _of_stream(loaders: SlotLoaders, identity: Mapping[str, Any], stop: StopSign
     )
 
 
-def _with_warmup(options: TrainOptions, steps: int | None) -> TrainOptions:
-    """Fills in the total steps and those of the warm-up.
-
-    Raises:
-      UsageError: if the rate falls up to an end that is not known.
-    """
-    if options.in_tokens:
-        if options.schedule != "constant" and options.decay_tokens is None:
-            raise UsageError(
-                f"--warmup-tokens counts in tokens, and --schedule {options.schedule} falls; add "
-                "--decay-tokens, or --schedule constant"
-            )
-        return dataclasses.replace(options, steps=steps, warmup=None)
-    if steps is None and options.schedule != "constant":
-        raise UsageError(
-            f"a stream has no last step, at which --schedule {options.schedule} would have "
-            "fallen; add --schedule constant, --decay-tokens or --steps"
-        )
-    warmup = (steps or 0) // 20 if options.warmup is None else options.warmup
-    return dataclasses.replace(options, steps=steps, warmup=warmup)
-
-
 def _find_checkpoint(
     options: TrainOptions, checkpoints: Checkpoints, processes: Processes
 ) -> Checkpoint | None:
@@ -223,17 +198,21 @@ def _find_checkpoint(
 
 
 def _settled(
-    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: TrainingData
+    options: TrainOptions,
+    checkpoint: Checkpoint | None,
+    processes: Processes,
+    *,
+    mixed: bool = False,
 ) -> TrainOptions:
     """Fills in what was not given: from the checkpoint, or with defaults for the device."""
-    if options.mix is not None and not data.mixed:
-        raise UsageError(f"--mix is for mixtures, and {data.folder} is none")
+    if options.mix is not None and not mixed:
+        raise UsageError(f"--mix is for mixtures, and {options.data} is none")
     cuda = processes.device.type == "cuda"
     defaults: dict[str, Any] = {
         "batch_tokens": 65536 if cuda else 8192,
         "batches_per_step": processes.size,
         "precision": "bf16" if cuda else "fp32",
-        "mix": "proportional" if data.mixed else None,
+        "mix": "proportional" if mixed else None,
     }
     if checkpoint is not None:
         defaults = dataclasses.asdict(checkpoint.meta.options)
@@ -260,62 +239,3 @@ def _longest(options: TrainOptions, data: TrainingData) -> int:
             f"{options.batch_tokens}"
         )
     return max(shard.max_length for _, shard in data.shards)
-
-
-def _loop(
-    options: TrainOptions, processes: Processes, plain: Any, batches: ArrowBatches | MixedBatches
-) -> Loop:
-    device = processes.device
-    flops = None
-    if plain.flops_per_token is not None:
-        flops = float(plain.flops_per_token(batches.context, batches.target_share))
-    groups = parameter_groups(plain, options.weight_decay)
-    if options.compile and plain.layout == "pairs":
-        # Each shape of batches is compiled; by default only the first eight are.
-        torch._dynamo.config.recompile_limit = STEPS**2
-    model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
-    if processes.size > 1:
-        # A step may leave heads without a gradient: those of other members, or that of pairs.
-        model = DistributedDataParallel(
-            model,
-            broadcast_buffers=False,
-            find_unused_parameters=batches.tasks_vary,
-        )
-    return Loop(
-        model=model,
-        plain=plain,
-        optimizer=OPTIMIZERS[options.optimizer](groups, options.lr),
-        rate=_rate(options),
-        batches=batches,
-        processes=processes,
-        autocast=_autocast(device, options.precision),
-        clip=options.clip,
-        seed=options.seed,
-        accumulation=(options.batches_per_step or 1) // processes.size,
-        meter=Meter(
-            processes,
-            torch.bfloat16 if options.precision == "bf16" else torch.float32,
-            flops,
-        ),
-    )
-
-
-def _rate(options: TrainOptions) -> Callable[[int, int], float]:
-    """Returns the learning rate of a step, given its number and the tokens trained with it."""
-    peak, decay = options.lr, DECAYS[options.schedule]
-    if options.in_tokens:
-        warmup, span = options.warmup_tokens or 0, options.decay_tokens or 0
-        return lambda _, tokens: token_rate(
-            tokens, peak=peak, warmup=warmup, span=span, decay=decay
-        )
-    first, steps = options.warmup or 0, options.steps or 1
-    return lambda step, _: learning_rate(step, peak=peak, warmup=first, steps=steps, decay=decay)
-
-
-def _autocast(
-    device: torch.device, precision: str | None
-) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """Returns what makes the autocast context; weights are float32 in any case."""
-    if precision == "fp32":
-        return contextlib.nullcontext
-    return functools.partial(torch.autocast, device.type, torch.bfloat16)

@@ -100,9 +100,14 @@ def test_a_finished_run_has_nothing_left_to_do(
 def test_windows_that_come_later_are_waited_for(
     straight: Path, model: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    """It is killed once by SIGTERM while it waits, and the windows come one by one."""
+    """It is stopped twice while it waits, and the windows come one by one."""
     stream = made_stream(tmp_path / "s", ())
     options = (*FOLLOW, *ALL_SAVED, "--mix-windows", "2", "--until-window", "3")
+    run = start(stream, model, tmp_path / "run", *options)
+    run.wait_for(lambda: f"waiting for the first window of {stream}" in run.written())
+    run.send(signal.SIGTERM)
+    assert run.ended(60) == 143
+    assert "stopped by SIGTERM; run the same command again to resume" in run.written()
     run = start(stream, model, tmp_path / "run", *options)
     run.wait_for(lambda: f"waiting for the first window of {stream}" in run.written())
     add_window(stream, 0)
@@ -219,6 +224,19 @@ def test_the_rate_is_a_function_of_tokens(model: Path, tmp_path: Path) -> None:
     assert_same(saved(tmp_path / "run"), saved(tmp_path / "again"))
 
 
+def test_the_rate_of_a_build_may_be_in_tokens(model: Path, tmp_path: Path) -> None:
+    data = window_build("bert-wwm", 0, 100)
+    options = ("--batch-tokens", "1024", "--steps", "4", "--schedule", "constant", *ALL_SAVED)
+    options = (*options, "--warmup-tokens", "3000")
+    assert train(data, model, tmp_path / "run", *options) == 0
+    found = records(tmp_path / "run")
+    assert found[1]["lr"] == 1e-3 * (found[0]["tokens"] + found[1]["tokens"]) / 3000
+    assert found[3]["lr"] == 1e-3
+    half = tmp_path / "run" / "checkpoints" / "step-00000002"
+    assert train(data, model, tmp_path / "again", *options, "--resume", str(half)) == 0
+    assert_same(saved(tmp_path / "run"), saved(tmp_path / "again"))
+
+
 def test_a_new_section_is_in_the_log(model: Path, tmp_path: Path) -> None:
     stream = made_stream(tmp_path / "s", (0,))
     begin_section(stream, numpy="9.9")
@@ -304,3 +322,18 @@ def test_a_stream_in_lanes_is_refused(model: Path, tmp_path: Path, capsys: Captu
     assert "whose rows are read in lanes, and --follow takes each row on its" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "preset"),
+    [("gpt", "gpt-tiny"), ("t5", "t5-tiny"), ("unilm", "bert-tiny"), ("electra", "bert-tiny")],
+)
+def test_other_objectives_are_trained_and_resumed(recipe: str, preset: str, tmp_path: Path) -> None:
+    stream = made_stream(tmp_path / "s", (0, 1), recipe)
+    options = (*FOLLOW, *ALL_SAVED, "--mix-windows", "2", "--until-window", "1")
+    assert train(stream, preset, tmp_path / "run", *options) == 0
+    place = tmp_path / "run" / "checkpoints" / "step-00000002"
+    assert train(stream, preset, tmp_path / "again", *options, "--resume", str(place)) == 0
+    assert_same(saved(tmp_path / "run"), saved(tmp_path / "again"))
+    # In modes of attention each has its own.
+    assert any(name.endswith("loss") for name in records(tmp_path / "run", "eval")[-1])

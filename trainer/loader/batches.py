@@ -76,6 +76,7 @@ class ArrowBatches(IterableDataset[Batch]):
         lanes: int | None = None,
         mode: str | None = None,
         rows: Array | None = None,
+        steady: bool = False,
     ) -> None:
         """Opens the shards.
 
@@ -100,6 +101,7 @@ class ArrowBatches(IterableDataset[Batch]):
             fit; if streams are taken in their own order, as many as have 8 rows each.
           mode: Show all rows in this mode of attention; by default it is drawn.
           rows: Numbers of the rows to take; by default all. Not for lanes.
+          steady: Choose shapes that do not change with the rows if other ones are of their kind.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -119,7 +121,8 @@ class ArrowBatches(IterableDataset[Batch]):
         self._bounds = row_bounds(self._shards, self.corpus, self._source)
         self.lanes = self._lanes(layout, lanes, batch_tokens)
         each = None if self.lanes is None else self.lanes // self._ranks.step
-        self.layout = choose_layout(layout, batch_tokens, self._bounds, self.corpus, split, each)
+        shapes = layout, batch_tokens, self._bounds, self.corpus, split, each
+        self.layout = choose_layout(*shapes, steady=steady)
         self._identity = {
             "data": self.corpus.checksum,
             "split": split,

@@ -65,27 +65,37 @@ class StreamFolder:
             )
         self.checksum = checksum(to_json_value(record))
         self.windows: list[IndexedWindow] = []
+        self._signature: tuple[int, ...] | None = None
         self._opened: dict[int, Corpus] = {}
         self._first: Manifest | None = None
 
     def committed(self) -> list[IndexedWindow]:
-        """Reads the index; returns the windows in it that are not known yet.
+        """Reads the index if it has changed; returns the windows in it that are not known yet.
+
+        They are returned once: `learn` them.
 
         Raises:
           DamagedError: if it is damaged, or is not the known one with more windows.
         """
-        if not os.path.lexists(Path(self.folder, INDEX)):
-            found: Sequence[IndexedWindow] = ()
-        else:
-            found = self._read(INDEX, StreamIndex).windows
+        path = Path(self.folder, INDEX)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return []
+        # It is replaced, never written to; reading a long one every second takes its time.
+        signature = status.st_ino, status.st_mtime_ns, status.st_size
+        if signature == self._signature:
+            return []
+        found = self._read(INDEX, StreamIndex).windows
         if [each.window for each in found] != list(range(len(found))):
-            raise DamagedError(f"{Path(self.folder, INDEX)} is damaged: a window is missing in it")
+            raise DamagedError(f"{path} is damaged: a window is missing in it")
         known = len(self.windows)
         if list(found[:known]) != self.windows:
             raise DamagedError(
-                f"{Path(self.folder, INDEX)} is not what it was: committed windows were changed; "
+                f"{path} is not what it was: committed windows were changed; "
                 "restore the stream, or train a new run on it"
             )
+        self._signature = signature
         return list(found[known:])
 
     def learn(self, windows: Sequence[IndexedWindow]) -> None:
@@ -120,8 +130,10 @@ class StreamFolder:
             corpus = open_local_corpus(self.path(window))
             manifest = corpus.manifest
             assert manifest is not None
-            stated = self.windows[window].checksum
-            if manifest.checksum != stated:
+            entry = self.windows[window]
+            rows = {name: split.rows for name, split in manifest.splits.items()}
+            indexed = {name: split.rows for name, split in entry.splits.items()}
+            if (manifest.checksum, rows) != (entry.checksum, indexed):
                 raise DamagedError(
                     f"{self.path(window)} is another build than {Path(self.folder, INDEX)} says; "
                     "shardmill verify tells what else is wrong"

@@ -2,6 +2,7 @@
 
 import collections
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,6 +88,23 @@ def test_a_loader_takes_the_rows_of_a_slot_and_no_others(tmp_path: Path) -> None
         assert sorted(taken.tolist()) == sorted(rows.tolist())
 
 
+def test_windows_are_learned_as_they_are_committed(tmp_path: Path) -> None:
+    folder = made_stream(tmp_path / "s", (0,))
+    stream = StreamFolder(folder)
+    first = stream.committed()
+    assert [each.window for each in first] == [0]
+    stream.learn(first)
+    stream.learn(first)
+    assert stream.windows == first
+    assert stream.committed() == []
+    before = stream.fingerprint(1)
+    add_window(folder, EMPTY)
+    stream.learn(stream.committed())
+    assert [each.window for each in stream.windows] == [0, 1]
+    assert stream.fingerprint(1) == before != stream.fingerprint(2)
+    assert (stream.rows(0, "train") > 0, stream.rows(1, "train")) == (True, 0)
+
+
 def test_windows_of_another_recipe_are_refused(tmp_path: Path) -> None:
     folder = made_stream(tmp_path / "s", (0,))
     add_window(folder, 1, "roberta")
@@ -107,3 +125,15 @@ def test_an_exchanged_window_and_an_index_that_forgets_are_damage(tmp_path: Path
     (folder / "index.json").write_bytes(sealed_json(fewer))
     with pytest.raises(DamagedError, match="committed windows were changed"):
         stream.committed()
+
+
+def test_slots_of_like_rows_have_the_same_shapes(tmp_path: Path) -> None:
+    stream = opened(made_stream(tmp_path / "s", (0, 1, 2, 3)))
+    slots, steady, close = Slots(SEED, 1), set(), set()
+    for slot in range(4):
+        corpus = windows_corpus(stream, [slot], "train")
+        options: dict[str, Any] = {"batch_tokens": 8192, "rows": slots.rows(stream, slot)}
+        steady.add(repr(ArrowBatches(corpus, **options, steady=True).layout))
+        close.add(repr(ArrowBatches(corpus, **options).layout))
+    assert len(steady) == 1
+    assert len(close) == 4
