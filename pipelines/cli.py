@@ -8,6 +8,7 @@ from schemas.errors import UsageError, one_sentence
 
 COMMANDS = {
     "build": "raw text to finished, verified shards",
+    "follow": "a folder that grows to a stream of builds",
     "annotate": "find entities and phrases once, for any build to use",
     "recipes": "the objectives there are, and the fields of each",
     "vocab": "train a tokenizer on the same inputs",

@@ -43,22 +43,40 @@ def run_build(options: BuildOptions) -> int:
         # Before anything is looked at that decides what is done.
         locks.add(options.output)
         plan = owned(make_plan(options, shuffle=runner.shuffle))
-        finished = _build(plan, options, runner, locks)
+        finished = build_plan(plan, options, runner, locks)
     if finished:
         show_summary(plan, time.monotonic() - began)
     return 0
 
 
-def _build(plan: BuildPlan, options: BuildOptions, runner: Runner, locks: Locks) -> bool:
-    """Builds in folders that are held; returns whether everything is finished."""
+def build_plan(
+    plan: BuildPlan,
+    options: BuildOptions,
+    runner: Runner,
+    locks: Locks,
+    doing: str = "building",
+) -> bool:
+    """Builds in folders that are held; returns whether everything is finished.
+
+    Args:
+      plan: What to build; its workers look whether the folder is theirs, see `waves.owned`.
+      options: Of the user.
+      runner: Runs the pipelines.
+      locks: Hold the output folder; they get those of members.
+      doing: What the progress calls it.
+    """
     wanted = _wanted(plan)
     if prepare(plan.output, wanted, locks, overwrite=options.overwrite):
-        sys.stdout.write(f"{options.output} already holds this build\n")
+        if not plan.of_stream:
+            sys.stdout.write(f"{options.output} already holds this build\n")
     else:
         if plan.announcement:
             sys.stderr.write(f"{plan.announcement}\n")
         missing = [_missing(builder) for builder in plan.builders]
-        if not run_to_end(plan, options, runner, locks, missing, lambda: finish(plan, options)):
+        done = run_to_end(
+            plan, options, runner, locks, missing, lambda: finish(plan, options), doing
+        )
+        if not done:
             return False
     for name, member in wanted.members.items():
         end_work(join(plan.output, name), member.files)

@@ -23,6 +23,10 @@ _MOST_BYTES = 4096
 _ours: set[int] = set()
 
 
+class HeldError(UsageError):
+    """Another process holds what shall be written."""
+
+
 @contextlib.contextmanager
 def hold(path: Path, command: str) -> Iterator[None]:
     """Holds a folder, which is made if it is not there, so that no other command writes to it.
@@ -35,8 +39,8 @@ def hold(path: Path, command: str) -> Iterator[None]:
       command: Who holds it, for the message to others.
 
     Raises:
-      UsageError: if a process that lives holds it, saying which; or if the folder cannot be
-        written.
+      HeldError: if a process that lives holds it, saying which.
+      UsageError: if the folder cannot be written.
     """
     with _held(path, path / WORK_FOLDER / LOCK, command):
         yield
@@ -114,7 +118,7 @@ def _acquire(path: Path, lock: Path) -> int:
     """Returns the open, locked file of a lock.
 
     Raises:
-      UsageError: if another process holds it.
+      HeldError: if another process holds it.
       OSError: if it cannot be opened.
     """
     until = time.monotonic() + _PATIENCE_SECONDS
@@ -139,7 +143,7 @@ def _acquire(path: Path, lock: Path) -> int:
             if file >= 0:
                 os.close(file)
         if time.monotonic() > until:
-            raise UsageError(
+            raise HeldError(
                 f"{path} is being written by {found or UNKNOWN}; wait until it has ended, or stop "
                 "it, and run this command again"
             )

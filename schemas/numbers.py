@@ -53,6 +53,23 @@ def finite(
     return read
 
 
+_UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> float:
+    """A type of options: a time in seconds, or with a unit.
+
+    >>> seconds("0.5"), seconds("5m"), seconds("1h")
+    (0.5, 300.0, 3600.0)
+    """
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", text.strip())
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"must be seconds, or a time such as 30s, 5m or 2h{_got(text)}"
+        )
+    return float(found[1]) * _UNIT_SECONDS[found[2]]
+
+
 def named(text: str) -> str:
     """A type of options: a name or a path, which is not empty and holds no null character."""
     if not text.strip() or "\0" in text:

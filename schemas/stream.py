@@ -3,6 +3,7 @@
     OUT/stream.json             what every window is built with; written once
     OUT/sections/00000000.json  the software of the windows from some window on; written once
     OUT/plans/00000000.json     the files of window 0: the log; written once
+    OUT/plans/00000000.without.json  files of it that changed too early and were given up, if any
     OUT/keys/, OUT/held/        which documents there were, and which still wait
     OUT/windows/00000000/       the build of window 0; its manifest is the commit
     OUT/index.json              the committed windows, without a gap: what readers follow
@@ -12,6 +13,7 @@ time one wins, and both go on with what is there then.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +35,16 @@ def number_name(number: int) -> str:
     '00000012'
     """
     return f"{number:08d}"
+
+
+def window_seed(seed: int, window: int) -> int:
+    """Returns the seed of a window's build, so that equal rows of two windows differ in draws.
+
+    >>> window_seed(12345, 0) == window_seed(12345, 1)
+    False
+    """
+    digest = hashlib.blake2b(f"{seed}/{window}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +103,19 @@ class WindowPlan:
 
     window: Count
     files: tuple[PlannedFile, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GivenUp:
+    """Files of a plan that were given up, since they changed before the window was built.
+
+    Attributes:
+      window: The number of the window.
+      files: Their names, of the plan's.
+    """
+
+    window: Count
+    files: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A lock in an object store: an object that only one of several can put there.
 
-Google Cloud Storage puts an object only if none is there. Of other stores Beam says nothing like
-it, so there the object is put, and read again after a while: of two commands that begin within
+Google Cloud Storage and S3 put an object only if none is there. Of other stores Beam says nothing
+like it, so there the object is put, and read again after a while: of two commands that begin within
 that while both may be refused, and a store that shows old content for longer may let both continue.
 No store says whether the process that put the object still lives, unless it was on this machine.
 """
@@ -10,12 +10,14 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 from schemas.errors import UsageError
+from schemas.lock import HeldError
 from schemas.lock_holder import UNKNOWN, Holder, parse_holder, this_process
-from transforms.files.paths import delete_files, exists
-from transforms.files.storage import create_file, open_file, scheme_of
+from transforms.files.conditional_objects import ConditionError
+from transforms.files.conditional_put import put_if_absent, replace_if_same
+from transforms.files.paths import PathError, delete_files, exists
+from transforms.files.storage import create_file, open_file
 
 _SETTLE_SECONDS = 1.0
 
@@ -30,18 +32,21 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
       command: Who holds it, for the message to others.
 
     Raises:
-      UsageError: if another process holds it, or the store cannot be written.
+      HeldError: if another process holds it.
+      UsageError: if the store cannot be written.
     """
     mine = f"{this_process(command).to_json()}\n{uuid.uuid4().hex}\n".encode()
     try:
         taken = _put(lock, mine)
+    except PathError as error:
+        raise UsageError(f"cannot write to {path}: {error}") from error
     except ValueError as error:
         raise UsageError(f"--output {path}: {error}") from error
     except Exception as error:
         raise UsageError(f"cannot write to {path}: {error}") from error
     if not taken:
         found = remote_holder(lock) or UNKNOWN
-        raise UsageError(
+        raise HeldError(
             f"{path} is being written by {found}; wait until it has ended. If it was killed, "
             f"delete {lock}, and run this command again"
         )
@@ -73,43 +78,17 @@ def _put(lock: str, mine: bytes) -> bool:
         found = _parse(there)
         if found is None or not found.dead:
             return False
-    if scheme_of(lock) == "gs":
-        return _put_on_condition(lock, mine, there)
-    with create_file(lock) as file:
-        file.write(mine)
-    time.sleep(_SETTLE_SECONDS)
-    return _read(lock) == mine
+    try:
+        return put_if_absent(lock, mine) if there is None else replace_if_same(lock, mine, there)
+    except ConditionError:
+        with create_file(lock) as file:
+            file.write(mine)
+        time.sleep(_SETTLE_SECONDS)
+        return _read(lock) == mine
 
 
 def _there(lock: str) -> bytes | None:
     return _read(lock) if exists(lock) else None
-
-
-def _put_on_condition(lock: str, mine: bytes, there: bytes | None) -> bool:
-    """Puts the object if what is there is still what was read."""
-    from google.api_core.exceptions import PreconditionFailed
-
-    blob = _blob(lock)
-    generation = 0
-    if there is not None:
-        blob.reload()
-        generation = blob.generation
-        if _read(lock) != there:
-            return False
-    # What is there then may still be ours: an answer was lost, and the object sent again.
-    with contextlib.suppress(PreconditionFailed):
-        blob.upload_from_string(mine, if_generation_match=generation)
-    return _read(lock) == mine
-
-
-def _blob(path: str) -> Any:
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.io.gcp.gcsio import GcsIO, parse_gcs_path
-
-    bucket, name = parse_gcs_path(path)
-    filesystem = FileSystems.get_filesystem(path)
-    client = GcsIO(pipeline_options=getattr(filesystem, "_pipeline_options", None)).client
-    return client.bucket(bucket).blob(name)
 
 
 def _parse(content: bytes) -> Holder | None:

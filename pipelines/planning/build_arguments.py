@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipelines.planning.members import has_markers
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
@@ -30,18 +31,46 @@ PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
 }
 
 
+EPILOG = (
+    "Every Beam option is passed on: --runner=DataflowRunner --project=... --setup_file=./setup.py"
+)
+
+
 def _parser() -> Parser:
     parser = Parser(
         "build",
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
-        epilog="Every Beam option is passed on: --runner=DataflowRunner --project=... "
-        "--setup_file=./setup.py",
+        epilog=EPILOG,
     )
+    add_recipe_options(parser, add_text_options(parser))
+    out = add_output_options(parser, shards="training shards", run="build")
+    add_eval_option(out, "0.005; of few documents as many as a recipe needs")
+    add_run_options(parser)
+    return parser
+
+
+def add_eval_option(out: argparse._ArgumentGroup, default: str) -> None:
+    """Adds how much is held out; the default in words."""
+    out.add_argument(
+        "--eval-fraction",
+        type=finite(0, 1, below=True),
+        default=None,
+        metavar="F",
+        help=f"share of the documents held out ({default})",
+    )
+
+
+def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
+    """Adds what is built of a text: recipe, tokens and words, annotations.
+
+    Args:
+      parser: Of a command.
+      source: The group of its options of the text.
+    """
     parser.add_argument(
         "recipe",
         help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members",
     )
-    source = add_text_options(parser)
     source.add_argument(
         "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"
     )
@@ -111,16 +140,6 @@ def _parser() -> Parser:
         "--parity", action="store_true", help="restore what the reference does, bugs included"
     )
     recipe.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
-    out = add_output_options(parser, shards="training shards", run="build")
-    out.add_argument(
-        "--eval-fraction",
-        type=finite(0, 1, below=True),
-        default=None,
-        metavar="F",
-        help="share of the documents held out (0.005; of few documents as many as a recipe needs)",
-    )
-    add_run_options(parser)
-    return parser
 
 
 def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
@@ -130,26 +149,30 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
       UsageError: if an option is unknown or its value cannot be read.
     """
     given, run = parse_run_options(_parser(), argv)
-    return BuildOptions(
-        **run,
-        recipe=given.recipe,
-        members=given.members,
-        tokenizer=given.tokenizer,
-        sentences=given.sentences,
-        dedup=_on_off(given.dedup),
-        segmenter=given.segmenter,
-        user_dict=given.user_dict,
-        counts=given.counts,
-        markers=given.markers,
-        special_tokens={
+    return BuildOptions(**run, **recipe_values(given))
+
+
+def recipe_values(given: argparse.Namespace) -> dict[str, Any]:
+    """Returns the fields of `BuildOptions` that `RunOptions` has not, of a parsed command line."""
+    return {
+        "recipe": given.recipe,
+        "members": given.members,
+        "tokenizer": given.tokenizer,
+        "sentences": given.sentences,
+        "dedup": _on_off(given.dedup),
+        "segmenter": given.segmenter,
+        "user_dict": given.user_dict,
+        "counts": given.counts,
+        "markers": given.markers,
+        "special_tokens": {
             role: token for role in ROLES if (token := getattr(given, f"{role}_token")) is not None
         },
-        settings=_settings(given),
-        parity=given.parity,
-        eval_fraction=given.eval_fraction,
-        seed=given.seed,
-        annotations=given.annotations,
-    )
+        "settings": _settings(given),
+        "parity": given.parity,
+        "eval_fraction": given.eval_fraction,
+        "seed": given.seed,
+        "annotations": given.annotations,
+    }
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Scalar]:

@@ -109,20 +109,27 @@ class BuildPlan(Plan[ShardBuilder]):
       mixture: What is built, if it is a mixture, each recipe as it is built.
       entities: Ids of the entities that tokens can be aligned with, by number.
       notes: What the manifest shall say of the plan.
+      of_stream: It is a window of a stream. It may be empty, and a document is counted in the
+        window whose shards it enters, which may come after the one whose files hold it.
     """
 
     mixture: Mixture | None
     entities: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    of_stream: bool = False
 
 
-def make_plan(options: BuildOptions, *, shuffle: Shuffle) -> BuildPlan:
+def make_plan(
+    options: BuildOptions, *, shuffle: Shuffle, window: Sequence[InputFile] | None = None
+) -> BuildPlan:
     """Reads tokenizer and file names, and decides on ranges, shards and waves.
 
     Args:
       options: What the user asked for.
       shuffle: Where the text lies when it is dealt out to shards; a large corpus is built in waves
         if that is memory.
+      window: The files of a window of a stream. The number of shards, and the share that is held
+        out, do not depend on them. None if `options.input` names the files of a build.
 
     Raises:
       UsageError: if something is missing, unknown, out of range or does not fit together.
@@ -135,14 +142,19 @@ def make_plan(options: BuildOptions, *, shuffle: Shuffle) -> BuildPlan:
         check_records(options, recipes)
         source = choose_source(options, recipes)
         settings = build_settings(options, recipes, source)
-        files, text_bytes = find_text(options)
+        if window is None:
+            files, text_bytes = find_text(options)
+        else:
+            files, text_bytes = list(window), estimated_text_bytes(window)
         fraction = options.eval_fraction
         fraction = DEFAULT_FRACTION if fraction is None else fraction
         shards = plan_shards(text_bytes, options.shards, fraction)
     except ValueError as error:
         raise UsageError(str(error)) from error
     ranges = ranges_of(files, text_bytes, options)
-    shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
+    held_out = ""
+    if window is None:
+        shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
     words = any(recipe.needs_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
     software = software_versions(*libraries, *(source.software if source else ()))
@@ -177,6 +189,7 @@ def make_plan(options: BuildOptions, *, shuffle: Shuffle) -> BuildPlan:
             )
         ),
         notes=(held_out,) if held_out else (),
+        of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,
     )

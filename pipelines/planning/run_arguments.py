@@ -35,11 +35,18 @@ def shards_option(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"{error}; 'auto' decides by the text") from error
 
 
-def add_input_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def add_input_options(
+    parser: argparse.ArgumentParser, name: str = "--input", files: str = "files"
+) -> argparse._ArgumentGroup:
     """Adds which files are read, and as what; returns the group of these options."""
     source = parser.add_argument_group("text")
     source.add_argument(
-        "--input", action="append", required=True, metavar="GLOB", help="files; may be repeated"
+        name,
+        dest="input",
+        action="append",
+        required=True,
+        metavar="GLOB",
+        help=f"{files}; may be repeated",
     )
     source.add_argument(
         "--format",
@@ -57,9 +64,11 @@ def add_input_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
     return source
 
 
-def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def add_text_options(
+    parser: argparse.ArgumentParser, name: str = "--input", files: str = "files"
+) -> argparse._ArgumentGroup:
     """Adds what is read; returns the group of these options."""
-    source = add_input_options(parser)
+    source = add_input_options(parser, name, files)
     source.add_argument(
         "--text-field",
         default="text",
@@ -95,14 +104,20 @@ def add_output_options(
       shards: What the command calls its shards.
       run: What it calls what another one left in the folder.
     """
-    out = parser.add_argument_group("output")
-    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
+    out = add_output_option(parser)
     out.add_argument(
         "--shards", type=shards_option, default=None, metavar="N|auto", help=f"{shards} (auto)"
     )
     out.add_argument(
         "--overwrite", action="store_true", help=f"replace what another {run} left in the folder"
     )
+    return out
+
+
+def add_output_option(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds the folder of the output; returns the group of its options."""
+    out = parser.add_argument_group("output")
+    out.add_argument("--output", required=True, metavar="DIR", help="folder, local or remote")
     return out
 
 

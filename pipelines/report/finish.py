@@ -47,14 +47,18 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
       RunError: if more records were rejected than allowed.
     """
     entries = [_entries(builder) for builder in plan.builders]
-    documents = count_documents(plan, options, _duplicates(entries[0]))
-    _check_rows(plan, entries, documents["read"])
+    documents = count_documents(plan, options, _duplicates(entries[0]), may_be_empty=plan.of_stream)
+    if plan.of_stream:
+        documents["read"] = documents["duplicates"] + _kept(entries[0])
+    else:
+        _check_rows(plan, entries, documents["read"])
+    notes = [[] if plan.of_stream else _empty_splits(splits) for splits in entries]
     heads = [
-        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *_empty_splits(splits)]}
-        for identity, splits in zip(plan.identities, entries, strict=True)
+        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *own]}
+        for identity, splits, own in zip(plan.identities, entries, notes, strict=True)
     ]
-    for builder, splits in zip(plan.builders, entries, strict=True):
-        for note in _empty_splits(splits):
+    for builder, own in zip(plan.builders, notes, strict=True):
+        for note in own:
             sys.stderr.write(f"{builder.settings.recipe.name}: {note}\n")
     rejected = read_notes(plan.output, REJECTED)
     manifests = [
@@ -228,11 +232,18 @@ def _duplicates(entries: Entries) -> int:
     return sum(entry.duplicates for shards in entries.values() for entry in shards)
 
 
-def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> dict[str, Any]:
+def _kept(entries: Entries) -> int:
+    """Returns how many documents went in."""
+    return sum(entry.documents for shards in entries.values() for entry in shards)
+
+
+def count_documents(
+    plan: Plan[Any], options: RunOptions, duplicates: int, *, may_be_empty: bool = False
+) -> dict[str, Any]:
     """Returns what the manifest says of the documents.
 
     Raises:
-      NothingMadeError: if there was no document at all.
+      NothingMadeError: if there was no document at all, unless that may be.
       RunError: if more records were rejected than allowed.
     """
     check_unchanged([*plan.files, *plan.annotated])
@@ -240,12 +251,12 @@ def count_documents(plan: Plan[Any], options: RunOptions, duplicates: int) -> di
     if reading is None:
         raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")
     _check_rejected(reading, options)
-    if not reading.get("documents", 0):
+    if not reading.get("documents", 0) and not may_be_empty:
         raise NothingMadeError(
             f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
     return {
-        "read": reading["documents"],
+        "read": reading.get("documents", 0),
         "bytes": reading.get("bytes", 0),
         "empty": reading.get("empty", 0),
         "split": reading.get("split", 0),

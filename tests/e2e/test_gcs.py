@@ -20,6 +20,7 @@ from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError, UsageError
 from schemas.lock_holder import this_process
 from schemas.manifest_file import parse_manifest
+from transforms.files import conditional_put
 from transforms.files.paths import delete_files, exists, is_folder, list_folder, status
 from transforms.files.patterns import match
 
@@ -260,6 +261,7 @@ def test_a_lock_that_came_first_wins(bucket: Any, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(storage.Blob, "upload_from_string", first_wins)
     monkeypatch.setattr(remote_lock, "_there", lambda _: None)
+    monkeypatch.setattr(conditional_put, "exists", lambda _: False)
     with (
         remote_lock.hold_remote("gs://out", lock, "build"),
         pytest.raises(UsageError, match="gs://out is being written by `shardmill build`"),

@@ -121,11 +121,10 @@ GLOBBING = {
 """What takes every path for one of Beam's patterns, so that `o[1]` is `o1`."""
 FILE_SYSTEMS = {
     STORAGE,
-    "pipelines.folder.remote_lock",
     "pipelines.running.beam_runner",
     "pipelines.running.worker",
 }
-"""The modules that know Beam's file systems: for a lock on condition, and to give them options."""
+"""The modules that know Beam's file systems: to use them, and to give them options."""
 
 
 def globbing_of(path: Path) -> Iterator[str]:

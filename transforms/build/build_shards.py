@@ -183,13 +183,16 @@ class ShardSource:
     encoder: str
 
 
-def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[bytes]) -> Built:
+def build_shard(
+    builders: Sequence[ShardBuilder], number: int, packed: Iterable[bytes], dropped: int = 0
+) -> Built:
     """Builds one shard of each recipe; its text is put together and tokenized once for all.
 
     Args:
       builders: Of one build: they differ in recipe and folder alone.
       number: Of the shard.
       packed: Its documents.
+      dropped: Documents that are not among them because an equal one was built before.
 
     Yields:
       What each builder wrote, or why it could not.
@@ -210,7 +213,7 @@ def build_shard(builders: Sequence[ShardBuilder], number: int, packed: Iterable[
         held = [tokenize_shard(text, first.settings, shard, others)]
     except AnnotationError as error:
         raise BuildError(f"{shard.name}: {error}") from error
-    source = ShardSource(len(text.document_starts), text.duplicates, held[0].exact_path)
+    source = ShardSource(len(text.document_starts), text.duplicates + dropped, held[0].exact_path)
     del text
     for builder in builders:
         # Nothing here holds the tokens when the last recipe has made its examples of them.

@@ -36,7 +36,7 @@ def status(path: str) -> FoundFile | None:
     """
     if not is_local(path):
         return next((file for file in _objects_named(path) if file.path == path), None)
-    if _PROCESS_FILES.fullmatch(os.path.abspath(path)):
+    if is_of_process(path):
         raise PathError(
             f"{path} is no file of its own but a view of a process or of the system, which "
             "cannot be read twice; copy what it gives to a file and name that"
@@ -55,6 +55,11 @@ def status(path: str) -> FoundFile | None:
             "file and name that"
         )
     return FoundFile(path, found.st_size, found.st_mtime)
+
+
+def is_of_process(path: str) -> bool:
+    """Returns whether a local path is a view of a process or of the system, or a folder of such."""
+    return _PROCESS_FILES.fullmatch(os.path.abspath(path)) is not None
 
 
 def exists(path: str) -> bool:

@@ -83,7 +83,7 @@ def _walk(tree: Tree, folder: str, names: Sequence[str]) -> Iterator[FoundFile]:
         for path, entry in _matching(tree, folder, names[index]):
             if entry.is_folder:
                 ahead += [] if last else [(path, index + 1)]
-            elif last and (file := tree.file(path)):
+            elif last and (file := tree.found(path, entry)):
                 yield file
 
 

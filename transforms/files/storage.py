@@ -139,6 +139,15 @@ def delete_object(path: str) -> None:
         _beam().delete([_quoted(path)])
 
 
+def file_system(path: str) -> Any:
+    """Returns Beam's file system of a path with a scheme, made with the options Beam was given.
+
+    Raises:
+      ValueError: If no library of that store is installed.
+    """
+    return _beam().get_filesystem(path)
+
+
 def _matched(pattern: str, most: int | None) -> list[FoundFile]:
     with _brackets_allowed():
         [result] = _beam().match([pattern], [most])
@@ -166,7 +175,12 @@ def _brackets_allowed() -> Iterator[None]:
 
 def _beam() -> "type[FileSystems]":
     from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.value_provider import RuntimeValueProvider
 
+    # That of S3 fails without any; a worker of a cluster has those of its pipeline.
+    if FileSystems._pipeline_options is None and RuntimeValueProvider.runtime_options is None:
+        FileSystems.set_options(PipelineOptions([]))
     return FileSystems
 
 

@@ -1,22 +1,32 @@
 """Folders and files as a pattern goes through them, on this machine and in stores."""
 
 import functools
+import os
 import re
+import stat
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from transforms.files.paths import is_folder, list_objects, scan_folder, status
+from transforms.files.paths import is_folder, is_of_process, list_objects, scan_folder, status
 from transforms.files.storage import FoundFile
 
 _STORE = re.compile(r"([A-Za-z][-A-Za-z0-9+.]*://[^/]*)(/?)(.*)", re.DOTALL)
 
 
 class TreeEntry(NamedTuple):
-    """Something in a folder."""
+    """Something in a folder.
+
+    Attributes:
+      name: Of it.
+      is_folder: Whether it is a folder, or a link to one.
+      is_link: Whether it is a link.
+      scanned: What the system said of it when the folder was listed, if that can be asked again.
+    """
 
     name: str
     is_folder: bool
     is_link: bool = False
+    scanned: "os.DirEntry[str] | None" = None
 
 
 class Tree(Protocol):
@@ -24,6 +34,9 @@ class Tree(Protocol):
 
     def file(self, path: str) -> FoundFile | None:
         """Returns the file of this very name, None if there is none or it is a folder."""
+
+    def found(self, path: str, entry: TreeEntry) -> FoundFile | None:
+        """Returns what `file` does, of an entry that has this path."""
 
     def is_folder(self, path: str) -> bool: ...
 
@@ -36,14 +49,27 @@ class LocalTree:
     def file(self, path: str) -> FoundFile | None:
         return status(path)
 
+    def found(self, path: str, entry: TreeEntry) -> FoundFile | None:
+        if entry.scanned is None or entry.is_link:
+            return status(path)
+        # One call of the system a file: a folder that is watched may have very many.
+        try:
+            own = entry.scanned.stat(follow_symlinks=False)
+        except OSError:
+            return status(path)
+        regular = stat.S_ISREG(own.st_mode)
+        return FoundFile(path, own.st_size, own.st_mtime) if regular else status(path)
+
     def is_folder(self, path: str) -> bool:
         return is_folder(path or ".")
 
     @functools.lru_cache(maxsize=16)  # noqa: B019 - a tree lives as long as one pattern
     def entries(self, folder: str) -> Sequence[TreeEntry]:
+        found = scan_folder(folder or ".")
+        looked_up = is_of_process(folder or ".")
         return [
-            TreeEntry(entry.name, entry.is_dir(), entry.is_symlink())
-            for entry in scan_folder(folder or ".")
+            TreeEntry(each.name, each.is_dir(), each.is_symlink(), None if looked_up else each)
+            for each in found
         ]
 
 
@@ -66,6 +92,9 @@ class StoreTree:
             return status(path)
         folder, _, name = path.rpartition("/")
         return self._folders.get(folder, {}).get(name)
+
+    def found(self, path: str, entry: TreeEntry) -> FoundFile | None:
+        return self.file(path)
 
     def is_folder(self, path: str) -> bool:
         return bool(self._listing().get(path.rstrip("/")))

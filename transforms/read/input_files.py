@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
@@ -36,17 +36,7 @@ def match_inputs(
     Raises:
       ValueError: If a pattern finds nothing or is a folder, or a file cannot be read.
     """
-    found: dict[str, FoundFile] = {}
-    for pattern in patterns:
-        found.update({file.path: file for file in _match(pattern)})
-    for path in found:
-        # Manifests list the names of files, and are UTF-8.
-        if path.encode("utf-8", "replace") != os.fsencode(path):
-            raise ValueError(f"{path!r}: its name is not UTF-8; rename the file")
-    once: dict[str, FoundFile] = {}
-    folders = functools.cache(real_path)
-    for path, file in sorted(found.items()):
-        once.setdefault(_real_path(path, folders), file)
+    found = [file for pattern in patterns for file in _match(pattern)]
     return [
         input_file(
             file.path,
@@ -55,8 +45,26 @@ def match_inputs(
             file.modified,
             encoding,
         )
-        for file in once.values()
+        for file in distinct_files(found)
     ]
+
+
+def distinct_files(files: Iterable[FoundFile]) -> list[FoundFile]:
+    """Returns each file once, ordered by path; of several names of one file the first.
+
+    Raises:
+      ValueError: If a name cannot stand in a manifest.
+    """
+    found = {file.path: file for file in files}
+    for path in found:
+        # Manifests list the names of files, and are UTF-8.
+        if path.encode("utf-8", "replace") != os.fsencode(path):
+            raise ValueError(f"{path!r}: its name is not UTF-8; rename the file")
+    once: dict[str, FoundFile] = {}
+    folders = functools.cache(real_path)
+    for path, file in sorted(found.items()):
+        once.setdefault(_real_path(path, folders), file)
+    return list(once.values())
 
 
 def _real_path(path: str, real_folder: Callable[[str], str]) -> str:
@@ -111,12 +119,12 @@ def check_unchanged(files: Sequence[InputFile]) -> None:
     local = [file for file in files if is_local(file.path)]
     stored = [file for file in files if not is_local(file.path)]
     with ThreadPoolExecutor(_LOOKING) as pool:
-        for changed in (*map(_change_of, local), *pool.map(_change_of, stored)):
+        for changed in (*map(change_of, local), *pool.map(change_of, stored)):
             if changed:
                 raise ReadError(f"{changed}; {CHANGED_ADVICE}")
 
 
-def _change_of(file: InputFile) -> str:
+def change_of(file: InputFile) -> str:
     """Returns how a file differs from what was planned, "" if it does not."""
     found = status(file.path)
     if found is None:

@@ -1,0 +1,158 @@
+"""Builds a planned window of a stream, and commits it: an ordinary build of fresh documents."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from pipelines.folder.clearing import end_work
+from pipelines.folder.locks import Locks
+from pipelines.folder.owned import find
+from pipelines.planning.follow_arguments import FollowOptions
+from pipelines.planning.hold_out import needed_by
+from pipelines.planning.plan import BuildPlan, make_plan
+from pipelines.run_build import build_plan
+from pipelines.running.work import Runner
+from pipelines.stream.log import (
+    indexed,
+    put_given_up,
+    read_given_up,
+    read_index,
+    read_plan,
+    window_folder,
+    write_index,
+)
+from pipelines.stream.watch import Watch
+from pipelines.waves import owned
+from schemas.errors import RunError
+from schemas.manifest import MANIFEST
+from schemas.manifest_file import parse_manifest
+from schemas.stream import GivenUp, IndexedWindow, PlannedFile, window_seed
+from transforms.files.inputs import InputFile
+from transforms.files.storage import exists, join
+from transforms.files.work_folder import read_bytes
+from transforms.read.input_files import change_of
+from transforms.stream.fresh_shards import FreshShards
+
+
+def is_committed(stream: str, window: int) -> bool:
+    """Returns whether the build of a window is finished, in the index or not yet."""
+    return exists(join(window_folder(stream, window), MANIFEST))
+
+
+def plan_window(
+    options: FollowOptions, runner: Runner, window: int, files: Sequence[InputFile]
+) -> BuildPlan:
+    """Returns what the build of a window will do.
+
+    Raises:
+      UsageError: as `make_plan` does.
+    """
+    own = dataclasses.replace(
+        options,
+        input=tuple(file.path for file in files),
+        output=window_folder(options.output, window),
+        seed=window_seed(options.seed, window),
+    )
+    plan = make_plan(own, shuffle=runner.shuffle, window=files)
+    needed = needed_by([builder.settings.recipe for builder in plan.builders])
+    build = FreshShards(
+        stream=options.output,
+        window=window,
+        documents=needed.documents,
+        text_bytes=needed.text_bytes,
+    )
+    return dataclasses.replace(plan, build=build)
+
+
+def commit_window(
+    options: FollowOptions, runner: Runner, watch: Watch, window: int, section: int
+) -> IndexedWindow:
+    """Builds a window, unless that is done, and writes it into the index.
+
+    Whoever adds a window to the index holds its folder, and begins with the next one when the
+    index has it: so the index never loses a window that it had.
+
+    Args:
+      options: Of the user.
+      runner: Runs the pipelines.
+      watch: Describes the files.
+      window: Its number: the first that the index has not.
+      section: The number of its section.
+
+    Raises:
+      HeldError: if another driver is building it.
+      RunError: if it cannot be built, or a file changed since it was planned.
+    """
+    folder = window_folder(options.output, window)
+    with Locks("follow") as locks:
+        locks.add(folder)
+        index = read_index(options.output)
+        if len(index.windows) > window:
+            return index.windows[window]
+        if not is_committed(options.output, window):
+            _build(options, runner, watch, window, locks)
+        manifest = parse_manifest(read_bytes(join(folder, MANIFEST)))
+        entry = indexed(window, section, manifest)
+        write_index(options.output, dataclasses.replace(index, windows=(*index.windows, entry)))
+        if (found := find(folder)) is not None:
+            end_work(folder, found.files)
+        return entry
+
+
+def _build(options: FollowOptions, runner: Runner, watch: Watch, window: int, locks: Locks) -> None:
+    files = _planned_files(options, window)
+    plan = owned(plan_window(options, runner, window, watch.inputs(files)))
+    # What another section or other files left unfinished there is ours, and no reader has seen it.
+    own = dataclasses.replace(options, output=plan.output, overwrite=True)
+    try:
+        build_plan(plan, own, runner, locks, f"window {window}")
+    except Exception as error:
+        if changes := _changes(files):
+            raise _changed(window, changes) from error
+        raise
+
+
+def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:
+    """Returns the files of a window as they were planned, less those that were given up.
+
+    Raises:
+      RunError: if one has changed, and is not given up.
+    """
+    given_up = read_given_up(options.output, window)
+    planned = read_plan(options.output, window).files
+    files = [file for file in planned if file.path not in given_up]
+    changes = _changes(files)
+    if not changes:
+        return files
+    if not options.give_up_changed:
+        raise _changed(window, changes)
+    both = GivenUp(window=window, files=tuple(sorted({*given_up, *changes})))
+    if not put_given_up(options.output, both):
+        raise RunError(
+            f"window {window}: files of it were given up before, and more have changed since: "
+            f"{'; '.join(changes.values())}; put these back as they were"
+        )
+    return [file for file in files if file.path not in changes]
+
+
+def _changes(files: Sequence[PlannedFile]) -> dict[str, str]:
+    """Returns how files differ from what was planned, by path; those that do not are left out."""
+    found = {}
+    for file in files:
+        as_planned = InputFile(
+            path=file.path,
+            size=file.size,
+            modified=file.modified,
+            format="text",
+            compressed=False,
+        )
+        if change := change_of(as_planned):
+            found[file.path] = change
+    return found
+
+
+def _changed(window: int, changes: dict[str, str]) -> RunError:
+    return RunError(
+        f"window {window} cannot be built as it was planned: {'; '.join(changes.values())}; put "
+        "back what was there, or run the same command with --give-up-changed, which leaves such "
+        "files out of this window; what is new in them joins the next one"
+    )

@@ -1,0 +1,66 @@
+"""Says what a stream does: one line that changes on a terminal, plain lines elsewhere."""
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.status import Status as Spinner
+
+from schemas.stream import IndexedWindow
+from schemas.wording import counted
+
+
+class Status:
+    """Shows what is waited for; used as a context manager."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._spinner: Spinner | None = None
+        self._said = ""
+
+    def __enter__(self) -> "Status":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clear()
+
+    def wait_for(self, what: str, seconds: float) -> None:
+        """Says what is waited for, and when the next look is; in a log only when that changes."""
+        if self._console.is_terminal:
+            text = f"{what}; next look in {seconds:g} s"
+            if self._spinner is None:
+                self._spinner = self._console.status(text)
+                self._spinner.start()
+            else:
+                self._spinner.update(text)
+        elif what != self._said:
+            sys.stderr.write(f"waiting for {what}\n")
+            sys.stderr.flush()
+        self._said = what
+
+    def say(self, line: str) -> None:
+        """Prints a line that stays."""
+        self._clear()
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    def _clear(self) -> None:
+        self._said = ""
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
+
+
+def committed_line(window: IndexedWindow, seconds: float) -> str:
+    """Returns what is said of a committed window."""
+    splits = ", ".join(
+        f"{name} {counted(split.rows, 'row')} of {counted(split.tokens, 'token')}"
+        for name, split in window.splits.items()
+    )
+    documents = counted(window.documents, "document")
+    return f"window {window.window} committed in {seconds:.1f} s: {documents}; {splits}"

@@ -1,0 +1,130 @@
+"""Finds the files of the next window among those that are watched."""
+
+import dataclasses
+import time
+from collections.abc import Iterable, Sequence
+
+from pipelines.planning.follow_arguments import FollowOptions
+from schemas.errors import UsageError, about
+from schemas.stream import PlannedFile
+from transforms.detect.content_checks import enabled_checks
+from transforms.detect.encodings import check_encoding
+from transforms.files.inputs import InputFile, estimated_text_bytes, input_file
+from transforms.files.paths import real_path
+from transforms.files.patterns import match
+from transforms.files.planned_file import FormatError
+from transforms.files.storage import FoundFile
+from transforms.read.input_files import check_heads, distinct_files
+from transforms.records.shard_text import SHARD_BYTES
+
+_MOST_GONE = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What a look at the watched files found.
+
+    Attributes:
+      files: How many there are.
+      new: Those that no plan has as they are now, and that were left alone for long enough; the
+        oldest first.
+      unsettled: How many were written to just now.
+    """
+
+    files: int
+    new: Sequence[FoundFile]
+    unsettled: int
+
+    @property
+    def bytes(self) -> int:
+        """Of the new files, as they are stored."""
+        return sum(file.size for file in self.new)
+
+
+class Watch:
+    """Looks at the watched files, and knows which of them were planned."""
+
+    def __init__(self, options: FollowOptions) -> None:
+        self._options = options
+        self._encoding = check_encoding(options.encoding or "utf-8")
+        self._output = real_path(options.output.rstrip("/"))
+        self._planned: dict[str, tuple[int, float]] = {}
+
+    def note(self, files: Iterable[PlannedFile]) -> None:
+        """Takes note of the files of a plan."""
+        self._planned.update({file.path: (file.size, file.modified) for file in files})
+
+    def look(self) -> Look:
+        """Looks at the watched files.
+
+        Raises:
+          UsageError: if a file lies in the stream itself, or a folder cannot be listed.
+        """
+        with about("--watch"):
+            found = [file for pattern in self._options.input for file in match(pattern)]
+            now = time.time()
+            # A file of no bytes has no document; when it has some, it is another file.
+            changed = [
+                file
+                for file in found
+                if file.size and self._planned.get(file.path) != (file.size, file.modified)
+            ]
+            # Clocks differ: a time that is ahead counts as one that is as far behind.
+            settled = [f for f in changed if abs(now - f.modified) >= self._options.settle]
+            new = distinct_files(settled)
+            self._refuse_own(new)
+        self._forget(found)
+        ordered = sorted(new, key=lambda file: (file.modified, file.path))
+        return Look(len(found), ordered, len(changed) - len(settled))
+
+    def _forget(self, found: Sequence[FoundFile]) -> None:
+        """Forgets planned files that are not there any more, when these are the larger part."""
+        if len(self._planned) > 2 * len(found) + _MOST_GONE:
+            there = {file.path for file in found}
+            self._planned = {path: had for path, had in self._planned.items() if path in there}
+
+    def _refuse_own(self, files: Sequence[FoundFile]) -> None:
+        for file in files:
+            if real_path(file.path).startswith(f"{self._output}/"):
+                raise UsageError(
+                    f"--watch finds {file.path}, which lies in --output {self._options.output}: "
+                    "name another folder for the stream, or a narrower pattern"
+                )
+
+    def next_files(self, new: Sequence[FoundFile]) -> list[PlannedFile]:
+        """Returns the files of the next window, by path: the oldest, as much as its shards hold.
+
+        Raises:
+          UsageError: if one is not what it is read as.
+        """
+        room = SHARD_BYTES * (self._options.shards or 1)
+        chosen: list[PlannedFile] = []
+        inputs: list[InputFile] = []
+        for file in new:
+            planned = PlannedFile(path=file.path, size=file.size, modified=file.modified)
+            [described] = self.inputs([planned])
+            room -= estimated_text_bytes([described])
+            if chosen and room < 0:
+                break
+            chosen.append(planned)
+            inputs.append(described)
+        checks = enabled_checks(self._options.format, self._options.encoding)
+        try:
+            check_heads(inputs, checks, self._options.text_field)
+        except FormatError as error:
+            raise UsageError(f"--watch: {error}") from error
+        return sorted(chosen, key=lambda file: file.path)
+
+    def inputs(self, files: Iterable[PlannedFile]) -> list[InputFile]:
+        """Describes planned files to a build.
+
+        Raises:
+          UsageError: if one cannot be read as its name says.
+        """
+        with about("--watch"):
+            return [
+                input_file(
+                    file.path, file.size, self._options.format, file.modified, self._encoding
+                )
+                for file in files
+            ]
