@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from message_files import Message, Settings, copy_messages
 
+from pipelines.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / "docs" / "adapters"
 PROJECT = f"projects/test-{os.getpid()}"
@@ -23,14 +25,16 @@ SUBSCRIPTION = f"{PROJECT}/subscriptions/mill"
 TOPIC = f"{PROJECT}/topics/news"
 
 KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv.pop(1))
-import pubsub_to_files as program
+import importlib, os, signal, sys
+folder, name, subscription = sys.argv[1:4]
+del sys.argv[1:4]
+sys.path.insert(0, folder)
+program = importlib.import_module(name)
 program._LEASE = 1
-program.PubSub.acknowledge = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+getattr(program, subscription).acknowledge = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 program.main()
 """
-"""Pub/Sub's program, killed when a file has its name and before its messages are acknowledged."""
+"""A program that is killed when a file has its name, before its messages are acknowledged."""
 
 
 def free_port() -> int:
@@ -184,16 +188,17 @@ def test_a_kill_before_messages_are_acknowledged_loses_none(
     start: Callable[..., Program],
     tmp_path: Path,
     documents: list[str],
-    build: Callable[..., int],
-    digests: Callable[[Path], dict[str, str]],
-    capsys: pytest.CaptureFixture[str],
+    tokenizer: Path,
 ) -> None:
     publish(*records(documents))
-    killed = start("-c", KILLED, ADAPTERS, "--subscription", SUBSCRIPTION)
+    killed = start(
+        "-c", KILLED, ADAPTERS, "pubsub_to_files", "PubSub", "--subscription", SUBSCRIPTION
+    )
     assert killed.process.wait(120) == -signal.SIGKILL, killed.log.read_text()
-    assert set(texts(tmp_path / "in")) <= {*documents}
     before = len(lines(tmp_path / "in"))
     assert before
+    first = {*texts(tmp_path / "in")}
+    assert follow(tmp_path / "in", tmp_path / "stream", tokenizer) == [len(first)]
 
     program = start(*PUBSUB)
     # All of them come again: none had been acknowledged.
@@ -203,12 +208,19 @@ def test_a_kill_before_messages_are_acknowledged_loses_none(
     assert {*found} == {*documents}
     assert len(found) == before + len(documents)
 
-    # A build reads what was written, and drops what came twice.
-    given = ["--input", str(tmp_path / "in" / "*.jsonl"), "--text-field", "text"]
-    assert build(tmp_path / "out", *given) == 0
-    assert f"{before} duplicates dropped, 0 rejected" in capsys.readouterr().out
-    assert build(tmp_path / "plain") == 0
-    assert digests(tmp_path / "out") == digests(tmp_path / "plain")
+    # A stream has each document once, in the window that it first came in.
+    windows = follow(tmp_path / "in", tmp_path / "stream", tokenizer)
+    assert windows == [len(first), len(documents) - len(first)]
+
+
+def follow(folder: Path, stream: Path, tokenizer: Path) -> list[int]:
+    """Adds what is new in a folder to a stream; returns how many new ones its windows have."""
+    given = ["--watch", str(folder / "*.jsonl"), "--tokenizer", str(tokenizer)]
+    given += ["--output", str(stream), "--once", "--settle", "0", "--shards", "1"]
+    assert main(["follow", "roberta", *given, "--eval-fraction", "0"]) == 0
+    manifests = sorted((stream / "windows").glob("*/manifest.json"))
+    splits = [json.loads(path.read_text())["splits"] for path in manifests]
+    return [sum(shard["documents"] for shard in each["train"]["shards"]) for each in splits]
 
 
 def test_a_subscription_that_does_not_exist(
@@ -231,12 +243,13 @@ def kafka() -> Iterator[tuple[str, Any]]:
     producer.flush(60)
 
 
-def test_messages_of_kafka_become_files_and_are_not_read_again(
+def test_messages_of_kafka_come_again_until_their_offsets_are_committed(
     kafka: tuple[str, Any], start: Callable[..., Program], tmp_path: Path
 ) -> None:
     servers, producer = kafka
-    command = [ADAPTERS / "kafka_to_files.py", "--servers", servers, "--group", "mill"]
-    command += ["--set", "session.timeout.ms=6000", "--set", "heartbeat.interval.ms=500"]
+    options = ["--servers", servers, "--group", "mill", "--topic", "news"]
+    # The group waits for the session of a consumer that was killed.
+    options += ["--set", "session.timeout.ms=6000", "--set", "heartbeat.interval.ms=500"]
 
     def send(*documents: str) -> None:
         for record in records(documents):
@@ -244,14 +257,20 @@ def test_messages_of_kafka_become_files_and_are_not_read_again(
         assert producer.flush(60) == 0
 
     send("a", "b")
-    first = start(*command, "--topic", "news")
-    first.wait_for(lambda: len(lines(tmp_path / "in")) >= 2)
-    assert first.end() == 0, first.log.read_text()
-    send("c")
-    second = start(*command, "--topic", "news")
-    second.wait_for(lambda: len(lines(tmp_path / "in")) >= 3)
+    killed = start("-c", KILLED, ADAPTERS, "kafka_to_files", "Kafka", *options)
+    assert killed.process.wait(120) == -signal.SIGKILL, killed.log.read_text()
+    before = len(lines(tmp_path / "in"))
+    assert before
+
+    second = start(ADAPTERS / "kafka_to_files.py", *options)
+    second.wait_for(lambda: len(lines(tmp_path / "in")) >= before + 2)
     assert second.end() == 0, second.log.read_text()
-    assert texts(tmp_path / "in") == ["a", "b", "c"]
+    send("c")
+    third = start(ADAPTERS / "kafka_to_files.py", *options)
+    third.wait_for(lambda: len(lines(tmp_path / "in")) >= before + 3)
+    assert third.end() == 0, third.log.read_text()
+    assert {*texts(tmp_path / "in")} == {"a", "b", "c"}
+    assert len(texts(tmp_path / "in")) == before + 3
 
 
 class Two:
