@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pipelines.folder.clearing import end_work
-from pipelines.folder.locks import Locks
+from pipelines.folder.locks import Locks, hold_output
 from pipelines.folder.owned import find
 from pipelines.planning.follow_arguments import FollowOptions
 from pipelines.planning.hold_out import needed_by
@@ -13,16 +13,17 @@ from pipelines.run_build import build_plan
 from pipelines.running.work import Runner
 from pipelines.stream.log import (
     indexed,
-    put_given_up,
     read_given_up,
     read_index,
     read_plan,
     window_folder,
+    write_given_up,
     write_index,
 )
 from pipelines.stream.watch import Watch
 from pipelines.waves import owned
 from schemas.errors import RunError
+from schemas.lock import LOCK, WORK_FOLDER, HeldError
 from schemas.manifest import MANIFEST
 from schemas.manifest_file import parse_manifest
 from schemas.stream import GivenUp, IndexedWindow, PlannedFile, window_seed
@@ -91,14 +92,49 @@ def commit_window(
         if not is_committed(options.output, window):
             _build(options, runner, watch, window, locks)
         manifest = parse_manifest(read_bytes(join(folder, MANIFEST)))
+        # Before the index has it: what a reader sees does not change any more.
+        _end_work(folder)
         entry = indexed(window, section, manifest)
         write_index(options.output, dataclasses.replace(index, windows=(*index.windows, entry)))
-        if (found := find(folder)) is not None:
-            end_work(folder, found.files)
         return entry
 
 
+def release_window(options: FollowOptions, window: int) -> bool:
+    """Removes the lock of a committed window if a command that was killed left it there.
+
+    Returns:
+      Whether there is none, so that readers may open the window.
+    """
+    folder = window_folder(options.output, window)
+    if exists(join(folder, WORK_FOLDER, LOCK)):
+        try:
+            with hold_output(folder, "follow"):
+                pass
+        except HeldError:
+            return False
+    return True
+
+
+def _end_work(folder: str) -> None:
+    """Deletes what a command that was killed after the manifest left in a finished build."""
+    found = find(folder)
+    assert found is not None
+    for name, member in found.members.items():
+        if member is not None:
+            end_work(join(folder, name), member.files)
+    end_work(folder, found.files)
+
+
 def _build(options: FollowOptions, runner: Runner, watch: Watch, window: int, locks: Locks) -> None:
+    # Every attempt after the first has fewer files.
+    while not _is_built(options, runner, watch, window, locks):
+        pass
+
+
+def _is_built(
+    options: FollowOptions, runner: Runner, watch: Watch, window: int, locks: Locks
+) -> bool:
+    """Builds a window; returns whether it is built, and not to be tried with fewer files."""
     files = _planned_files(options, window)
     plan = owned(plan_window(options, runner, window, watch.inputs(files)))
     # What another section or other files left unfinished there is ours, and no reader has seen it.
@@ -106,9 +142,13 @@ def _build(options: FollowOptions, runner: Runner, watch: Watch, window: int, lo
     try:
         build_plan(plan, own, runner, locks, f"window {window}")
     except Exception as error:
-        if changes := _changes(files):
+        changes = _changes(files)
+        if not changes:
+            raise
+        if not options.give_up_changed:
             raise _changed(window, changes) from error
-        raise
+        return False
+    return True
 
 
 def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:
@@ -126,11 +166,8 @@ def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:
     if not options.give_up_changed:
         raise _changed(window, changes)
     both = GivenUp(window=window, files=tuple(sorted({*given_up, *changes})))
-    if not put_given_up(options.output, both):
-        raise RunError(
-            f"window {window}: files of it were given up before, and more have changed since: "
-            f"{'; '.join(changes.values())}; put these back as they were"
-        )
+    # Whoever builds the window holds it.
+    write_given_up(options.output, both)
     return [file for file in files if file.path not in changes]
 
 

@@ -5,7 +5,12 @@ import time
 
 from pipelines.folder.owned import listed
 from pipelines.folder.places import place_of
-from pipelines.follow_window import commit_window, is_committed, plan_window
+from pipelines.follow_window import (
+    commit_window,
+    is_committed,
+    plan_window,
+    release_window,
+)
 from pipelines.planning.follow_arguments import FollowOptions
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner
@@ -14,6 +19,7 @@ from pipelines.stream.log import (
     is_planned,
     is_stream,
     put_plan,
+    read_given_up,
     read_index,
     read_plan,
     read_sections,
@@ -55,11 +61,20 @@ def run_follow(options: FollowOptions) -> int:
 def _refuse_foreign(stream: str) -> None:
     """Refuses a folder that holds anything but the beginning of a stream."""
     names = place_of(stream).names()
-    if others := [name for name in names if named_by_temporary(name) != STREAM]:
+    others = [name for name in names if named_by_temporary(name) != STREAM]
+    # Another driver may have begun it just now.
+    if others and not is_stream(stream):
         raise UsageError(
             f"{stream} is not empty and holds no stream ({listed(others)}); name a new or empty "
             "folder"
         )
+
+
+def _left_for_later(files: int, settle: float) -> str:
+    return (
+        f"{counted(files, 'file was', 'files were')} written to less than {settle:g} s ago, and "
+        "left for the next time; --settle says how long a file is left alone"
+    )
 
 
 class Follower:
@@ -76,6 +91,7 @@ class Follower:
         self._empty = plan_window(options, runner, 0, [])
         self._sections: list[Section] = []
         self._planned = 0
+        self._released = 0
         self._waiting_since: float | None = None
         self._index: FoundFile | None = None
         self.committed = 0
@@ -89,7 +105,7 @@ class Follower:
         stream = self._options.output
         if not is_stream(stream):
             _refuse_foreign(stream)
-        open_record(stream, self._empty, self._options.seed)
+        open_record(self._empty, self._options)
         self._read_log()
         # What was finished and not yet listed belongs to the section that finished it.
         first = self.committed + is_committed(stream, self.committed)
@@ -100,6 +116,8 @@ class Follower:
     def step(self, status: Status) -> bool:
         """Builds a window, plans one, or waits; returns whether there is more to do."""
         self._read_log()
+        if self._released < self.committed and release_window(self._options, self.committed - 1):
+            self._released = self.committed
         if self.committed < self._planned:
             self._commit(status)
             return True
@@ -108,6 +126,8 @@ class Follower:
             self._plan(look)
             return True
         if self._options.once:
+            if look.unsettled:
+                sys.stderr.write(f"{_left_for_later(look.unsettled, self._options.settle)}\n")
             return False
         status.wait_for(self._waiting_for(look), self._options.every)
         time.sleep(self._options.every)
@@ -139,7 +159,16 @@ class Follower:
             self.committed, self._index = len(read_index(stream).windows), index
         while is_planned(stream, self._planned):
             self._watch.note(read_plan(stream, self._planned).files)
+            if self._planned < self.committed:
+                self._forget_given_up(self._planned)
             self._planned += 1
+
+    def _forget_given_up(self, window: int) -> None:
+        """Makes files that a committed window was built without new again, however they are."""
+        stream = self._options.output
+        if given_up := read_given_up(stream, window):
+            files = read_plan(stream, window).files
+            self._watch.forget(file for file in files if file.path in given_up)
 
     def _commit(self, status: Status) -> None:
         stream, window = self._options.output, self.committed
@@ -153,6 +182,7 @@ class Follower:
             status.wait_for(f"window {window}: {error}", _HELD_SECONDS)
             time.sleep(_HELD_SECONDS)
             return
+        self._forget_given_up(window)
         status.say(committed_line(entry, time.monotonic() - began))
 
     def _is_enough(self, look: Look) -> bool:

@@ -9,7 +9,7 @@ from pipelines.folder.output import read_any_manifest, read_manifest
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.verdict import Verdict
 from pipelines.stream.committed import CommittedStream, chosen_windows, read_committed
-from pipelines.stream.identity import shared_identity
+from pipelines.stream.identity import OF_STREAM, shared_identity
 from pipelines.stream.log import indexed, section_of
 from pipelines.stream.verify_keys import KeyCheck
 from pipelines.stream.verify_log import checked_sections, input_problems, plan_problems
@@ -159,7 +159,7 @@ class _Windows:
         """Yields where a window was built otherwise than the stream says."""
         stated = self._stream.record.identity
         own = shared_identity(manifest.to_json())
-        wanted = {name: value for name, value in stated.items() if name != "seed"}
+        wanted = {name: value for name, value in stated.items() if name not in OF_STREAM}
         if lines := list(differences(wanted, own)):
             said = lines[0].replace("there ", "the window ", 1).replace("here ", f"{STREAM} ", 1)
             more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""

@@ -3,7 +3,8 @@
     OUT/stream.json             what every window is built with; written once
     OUT/sections/00000000.json  the software of the windows from some window on; written once
     OUT/plans/00000000.json     the files of window 0: the log; written once
-    OUT/plans/00000000.without.json  files of it that changed too early and were given up, if any
+    OUT/plans/00000000.without.json  files of it that changed too early and were given up, if any;
+                                     final as soon as the window is committed
     OUT/keys/, OUT/held/        which documents there were, and which still wait
     OUT/windows/00000000/       the build of window 0; its manifest is the commit
     OUT/index.json              the committed windows, without a gap: what readers follow

@@ -4,25 +4,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.folder.differences import differences
+from pipelines.planning.follow_arguments import FollowOptions
 from pipelines.planning.plan import BuildPlan
 from pipelines.stream.log import put_section, put_stream, read_sections, read_stream
 from schemas.errors import RunError, UsageError
 from schemas.manifest import DATA_VERSION
 from schemas.stream import STREAM_VERSION, Section, StreamRecord
+from transforms.detect.encodings import check_encoding
 
 _OF_SECTIONS = frozenset({"software", "version", "data_version"})
 """What an upgrade changes; sections say it."""
 _OF_WINDOWS = frozenset({"inputs"})
+OF_STREAM = frozenset({"seed", "format", "encoding"})
+"""What the record of a stream says, and a window's manifest in another way or of each file."""
 
 
-def stream_identity(plan: BuildPlan, seed: int) -> dict[str, Any]:
+def stream_identity(plan: BuildPlan, options: FollowOptions) -> dict[str, Any]:
     """Returns what decides the bytes of all windows, besides software and files.
 
     Args:
       plan: Of a window without files.
-      seed: Of the stream, which those of windows are made of.
+      options: Of the user: the seed that those of windows are made of, and how files are read,
+        which a build says of each of its files.
     """
-    return {**shared_identity(plan.identity), "seed": seed}
+    encoding = check_encoding(options.encoding or "utf-8")
+    reading = {"format": options.format, "encoding": encoding}
+    return {**shared_identity(plan.identity), "seed": options.seed, **reading}
 
 
 def shared_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,18 +45,18 @@ def shared_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def open_record(stream: str, plan: BuildPlan, seed: int) -> None:
+def open_record(plan: BuildPlan, options: FollowOptions) -> None:
     """Writes the record of a new stream, or compares it with what is asked for.
 
     Args:
-      stream: Its folder.
       plan: Of a window without files.
-      seed: Of the stream.
+      options: Of the user.
 
     Raises:
       UsageError: if the folder holds another stream.
     """
-    identity = stream_identity(plan, seed)
+    stream = options.output
+    identity = stream_identity(plan, options)
     put_stream(stream, StreamRecord(format_version=STREAM_VERSION, identity=identity))
     found = read_stream(stream)
     if found is None:

@@ -112,9 +112,9 @@ def read_given_up(stream: str, window: int) -> frozenset[str]:
     return frozenset() if found is None else frozenset(found.files)
 
 
-def put_given_up(stream: str, given_up: GivenUp) -> bool:
-    """Gives files of a plan up, unless some were before; returns whether it was these."""
-    return put_if_absent(_given_up_path(stream, given_up.window), sealed_json(given_up))
+def write_given_up(stream: str, given_up: GivenUp) -> None:
+    """Replaces what is known of the files of a plan that were given up."""
+    write_atomically(_given_up_path(stream, given_up.window), sealed_json(given_up))
 
 
 def read_index(stream: str) -> StreamIndex:

@@ -10,7 +10,7 @@ from schemas.stream import PlannedFile
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.inputs import InputFile, estimated_text_bytes, input_file
-from transforms.files.paths import real_path
+from transforms.files.paths import is_folder, real_path
 from transforms.files.patterns import match
 from transforms.files.planned_file import FormatError
 from transforms.files.storage import FoundFile
@@ -42,17 +42,35 @@ class Look:
 
 
 class Watch:
-    """Looks at the watched files, and knows which of them were planned."""
+    """Looks at the watched files, and knows which of them were planned.
+
+    Raises:
+      UsageError: if a pattern names a folder.
+    """
 
     def __init__(self, options: FollowOptions) -> None:
         self._options = options
         self._encoding = check_encoding(options.encoding or "utf-8")
         self._output = real_path(options.output.rstrip("/"))
         self._planned: dict[str, tuple[int, float]] = {}
+        with about("--watch"):
+            for pattern in options.input:
+                if is_folder(pattern):
+                    folder = pattern.rstrip("/")
+                    raise ValueError(f"{pattern} is a folder; to watch its files write {folder}/*")
 
     def note(self, files: Iterable[PlannedFile]) -> None:
         """Takes note of the files of a plan."""
         self._planned.update({file.path: (file.size, file.modified) for file in files})
+
+    def forget(self, files: Iterable[PlannedFile]) -> None:
+        """Forgets files that a window was built without: as they were planned they are new again.
+
+        A later plan that has such a file stays known.
+        """
+        for file in files:
+            if self._planned.get(file.path) == (file.size, file.modified):
+                del self._planned[file.path]
 
     def look(self) -> Look:
         """Looks at the watched files.

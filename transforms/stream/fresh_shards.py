@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.arrow_columns import numbers
+from schemas.checked_json import DamagedError
 from schemas.documents import KEY_BYTES
 from schemas.records import Array
 from schemas.stream import number_name
@@ -93,9 +94,20 @@ def keys_of(batch: pa.RecordBatch) -> Array:
 
 
 def read_held(stream: str, window: int, shard: str) -> list[pa.RecordBatch]:
-    """Returns the documents that a shard of a window held back; none before the first window."""
+    """Returns the documents that a shard of a window held back; none before the first window.
+
+    Raises:
+      DamagedError: if their file is damaged.
+    """
     path = _held_path(stream, window, shard)
-    return unpack_documents(read_bytes(path)) if window >= 0 and exists(path) else []
+    packed = read_bytes(path) if window >= 0 and exists(path) else b""
+    try:
+        batches = unpack_documents(packed)
+    except (OSError, pa.ArrowException):
+        batches = []
+    if packed and not batches:
+        raise DamagedError(f"{path} is damaged: documents that wait are lost; restore it")
+    return batches
 
 
 def _write_held(stream: str, window: int, shard: str, documents: Sequence[pa.RecordBatch]) -> None:

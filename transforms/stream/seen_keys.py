@@ -4,11 +4,11 @@
     OUT/keys/00000000-00000008/train-00000-of-00004.keys   new in windows 0 to 7
 
 A document's shard depends on its key alone, so what was there before is found shard by shard. A
-file of keys is two columns of uint64, the halves of each key, ordered by the first and then the
-second: a local file is searched where it lies, and memory does not grow with it. Eight files of
-windows are merged into one, eight of those into a larger one, and so on, so that few files are
-searched however many windows there were. Merged files are derived: one that is missing is made
-again.
+file of keys is eight bytes that say so, the number of keys, and two columns of uint64, the halves
+of each key, ordered by the first and then the second: a local file is searched where it lies, and
+memory does not grow with it. Eight files of windows are merged into one, eight of those into a
+larger one, and so on, so that few files are searched however many windows there were. Merged files
+are derived: one that is missing is made again.
 """
 
 import dataclasses
@@ -26,6 +26,8 @@ from transforms.files.work_folder import read_bytes
 KEYS = "keys"
 _MERGED = 8
 _KEY_BYTES = 16
+_MAGIC = b"shm-key1"
+_HEAD_BYTES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Keys:
 
     def to_bytes(self) -> bytes:
         """Returns the content of a file of keys."""
-        return self.first.astype("<u8").tobytes() + self.second.astype("<u8").tobytes()
+        count = len(self.first).to_bytes(8, "little")
+        columns = (self.first, self.second)
+        return _MAGIC + count + b"".join(column.astype("<u8").tobytes() for column in columns)
 
 
 def write_keys(stream: str, window: int, shard: str, keys: Keys) -> None:
@@ -171,8 +175,10 @@ def _read(path: str) -> Keys:
         data = np.memmap(path, np.uint8, "r") if os.path.getsize(path) else np.zeros(0, np.uint8)
     else:
         data = np.frombuffer(read_bytes(path), np.uint8)
-    count, rest = divmod(len(data), _KEY_BYTES)
-    if rest:
-        raise DamagedError(f"{path} is damaged: it has {len(data)} bytes, no multiple of 16")
-    halves = data.view("<u8")
+    # Without the count a file that lost whole keys would be taken for one of others.
+    head = data[:_HEAD_BYTES].tobytes()
+    count = int.from_bytes(head[len(_MAGIC) :], "little")
+    if not head.startswith(_MAGIC) or len(data) != _HEAD_BYTES + count * _KEY_BYTES:
+        raise DamagedError(f"{path} is damaged: it is cut, or holds no keys; restore it")
+    halves = data[_HEAD_BYTES:].view("<u8")
     return Keys(halves[:count], halves[count:])
