@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.errors import UsageError
 from transforms.files.paths import PathError, exists
-from transforms.files.storage import file_system, open_file, scheme_of
+from transforms.files.storage import file_system, open_file, s3_objects, scheme_of
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.2
@@ -81,16 +81,13 @@ def _blob(path: str) -> Any:
 
 
 def _put_s3(path: str, content: bytes, there: bytes | None) -> bool:
-    from apache_beam.io.aws.clients.s3.boto3_client import Client
-    from apache_beam.io.aws.s3io import parse_s3_path
-
-    bucket, key = parse_s3_path(path)
-    client = Client(getattr(file_system(path), "_options", None)).client
+    objects = s3_objects()
+    bucket, key = objects.split(path)
     answer = _BUSY
     for attempt in range(_ATTEMPTS):
         # Another writer was at it just then, and may have failed.
         time.sleep(_PAUSE_SECONDS if attempt else 0)
-        answer = _answer(client, {"Bucket": bucket, "Key": key}, content, there)
+        answer = _answer(objects.boto3, {"Bucket": bucket, "Key": key}, content, there)
         if answer != _BUSY:
             break
     if answer == _UNKNOWN:
