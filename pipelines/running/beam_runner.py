@@ -22,7 +22,7 @@ from transforms.build.beam_build import BuildShards
 from transforms.files.atomic_files import write_atomically
 from transforms.read.beam_read import ReadDocuments, RecordReading, ShardDocuments
 
-_DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+_DASK = "pipelines.running.dask_runner.DaskRunner"
 # Their shuffle lies in the memory of this machine.
 _LOCAL = frozenset({"bundlebaseddirect", "direct", "fnapi", "prism", "switchingdirect"})
 # Beam's own names, and what to say of a run that they make end before the shards are there.
