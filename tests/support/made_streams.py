@@ -145,7 +145,7 @@ def add_window(folder: Path, part: int, recipe: str = "bert-wwm", *options: str)
         window=number,
         section=len(list((folder / SECTIONS).glob("*.json"))) - 1,
         checksum=manifest["checksum"],
-        documents=manifest["documents"]["read"],
+        documents=manifest["documents"]["read"] - manifest["documents"]["duplicates"],
         splits={
             name: IndexedSplit(rows=split["rows"], tokens=split["tokens"])
             for name, split in manifest["splits"].items()
