@@ -183,6 +183,26 @@ def test_two_processes_train_what_one_does(straight: Path, model: Path, tmp_path
         torch.testing.assert_close(tensor, two[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_two_processes_replay_the_same_slots(model: Path, tmp_path: Path) -> None:
+    stream = made_stream(tmp_path / "s", (0,))
+    options = (*FOLLOW, "--replay", "--until-window", "1", "--batches-per-step", "2")
+    runs = start_ranks(stream, model, tmp_path / "two", *options)
+    wait_for(runs[0], tmp_path / "two", '"replay": 2')
+    add_window(stream, 1)
+    for run in runs:
+        assert run.ended() == 0, run.written()
+    # A process alone takes the turns that they decided on.
+    (tmp_path / "one").mkdir()
+    shutil.copytree(tmp_path / "two" / ".shardmill", tmp_path / "one" / ".shardmill")
+    shutil.copy(tmp_path / "two" / "course.jsonl", tmp_path / "one")
+    assert train(stream, model, tmp_path / "one", *options) == 0
+    assert windows_of(tmp_path / "one") == windows_of(tmp_path / "two")
+    one, two = saved(tmp_path / "one")["model"], saved(tmp_path / "two")["model"]
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=1e-4, atol=1e-5)
+
+
 def test_two_processes_stop_together_while_they_wait(model: Path, tmp_path: Path) -> None:
     stream = made_stream(tmp_path / "s", (0,))
     runs = start_ranks(stream, model, tmp_path / "run", *FOLLOW)
