@@ -168,15 +168,16 @@ def test_foreign_objects_are_refused(
     assert names(s3, s3_bucket) == {"other/thesis.tex"}
 
 
-def test_rejected_records_are_written(
+def test_rejected_records_are_written_to_a_bucket_of_their_own(
     build: Build, s3: Any, s3_bucket: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     s3.put_object(Bucket=s3_bucket, Key="corpus/bad.jsonl", Body=b"{broken\n")
     text = ["--input", f"s3://{s3_bucket}/corpus/*", *ONE_SHARD]
-    assert build(f"s3://{s3_bucket}/out", *text, recipe="roberta") == 1
+    s3.create_bucket(Bucket=f"{s3_bucket}-out")
+    assert build(f"s3://{s3_bucket}-out", *text, recipe="roberta") == 1
     assert "run the same command with --max-rejected 1" in capsys.readouterr().err
-    [name] = names(s3, s3_bucket, "out/rejected/")
-    assert json.loads(content(s3, s3_bucket, name))["excerpt"] == "{broken"
+    [name] = names(s3, f"{s3_bucket}-out", "rejected/")
+    assert json.loads(content(s3, f"{s3_bucket}-out", name))["excerpt"] == "{broken"
 
 
 def test_missing_bucket_is_told(

@@ -189,6 +189,13 @@ def test_no_credentials_are_told_at_once(s3: Any, monkeypatch: pytest.MonkeyPatc
     _client.cache_clear()
 
 
+def test_a_missing_library_is_named(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apache_beam.io.aws.clients.s3.boto3_client.boto3", None)
+    _client.cache_clear()
+    with pytest.raises(PathError, match="s3:// needs boto3, which is not installed"):
+        exists("s3://bucket/x")
+
+
 def test_what_is_replaced_is_read_no_further(s3: Any, s3_bucket: str) -> None:
     path = put(s3, s3_bucket, "x", b"a" * 20_000_000)
     with open_file(path) as file:

@@ -1,9 +1,9 @@
 """The objects of S3, by one client of boto3 a process.
 
 Beam's own file system makes a client for each operation, which reads descriptions of the service
-for as long as ten requests take; it tries for hours what cannot succeed, such as a request without
-credentials; and it cannot write an empty object. Of Beam is here how a client is made of options,
-and the streams.
+for as long as ten requests take; it tries for about ten minutes what cannot succeed, such as a
+request without credentials; and it cannot write an empty object. Of Beam is here how a client is
+made of options, and the streams.
 """
 
 import contextlib
@@ -225,7 +225,7 @@ def _client(_process: int, settings: tuple[tuple[str, Any], ...]) -> Any:
     from apache_beam.io.aws.clients.s3 import boto3_client
 
     if boto3_client.boto3 is None:
-        raise ValueError("s3:// needs boto3, which is not installed: pip install boto3")
+        raise ValueError("s3:// needs boto3, which is not installed: run `pip install boto3`")
     return boto3_client.Client(dict(settings)).client
 
 
