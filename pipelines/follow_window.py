@@ -33,6 +33,10 @@ from transforms.files.work_folder import read_bytes
 from transforms.read.input_files import change_of
 from transforms.stream.fresh_shards import FreshShards
 
+_AMPLE = 4
+"""Held-out text may be too little for a row; what a window takes is gone if it makes none, and a
+token of Devanagari or Cyrillic has more bytes than one of English."""
+
 
 def is_committed(stream: str, window: int) -> bool:
     """Returns whether the build of a window is finished, in the index or not yet."""
@@ -59,7 +63,7 @@ def plan_window(
         stream=options.output,
         window=window,
         documents=needed.documents,
-        text_bytes=needed.text_bytes,
+        text_bytes=_AMPLE * needed.text_bytes,
     )
     return dataclasses.replace(plan, build=build)
 

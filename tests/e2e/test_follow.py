@@ -16,6 +16,7 @@ import pipelines.planning.plan
 import pipelines.run_build
 import pipelines.waves
 import transforms.build.build_shards
+import transforms.stream.seen_keys
 from pipelines.cli import main
 from schemas.documents import document_key
 from schemas.software import software_versions
@@ -181,12 +182,28 @@ def test_a_single_document_waits_for_its_second_segment(watched: Watched) -> Non
 
 
 def test_a_stream_of_text_waits_for_a_row(watched: Watched) -> None:
-    """128 bytes for a row of 16 tokens; a document has 63."""
+    """32 bytes for each of 16 tokens; a document has 63: nine of them are enough."""
     assert len(document(0)) == 63
-    for number in (0, 1, 2, 3):
-        watched.put(f"{number}.txt", [number])
+    for number in range(4):
+        watched.put(f"{number}.txt", range(4 * number, 4 * number + 4))
         assert watched.follow("--set", "max_seq_length=16", recipe="gpt") == 0
-    assert by_window(watched.stream) == [[], [], [0, 1, 2], []]
+    assert by_window(watched.stream) == [[], [], [*range(12)], []]
+
+
+def test_long_tokens_make_a_row(watched: Watched) -> None:
+    """Of 24 bytes and a space each, as in scripts with three bytes a letter."""
+    for number in range(3):
+        words = [f"{number}{letter}".ljust(24, "x") for letter in "abcdef"]
+        watched.put(f"{number}.txt", " ".join(words).encode())
+        assert watched.follow("--set", "max_seq_length=16", recipe="gpt") == 0
+    rows = [window["splits"]["train"]["rows"] for window in watched.index()]
+    read = [window["documents"] for window in watched.index()]
+    assert rows == [0, 0, 0]
+    assert read == [0, 0, 0]
+    watched.put("4.txt", " ".join(10 * ["y" * 24]).encode())
+    assert watched.follow("--set", "max_seq_length=16", recipe="gpt") == 0
+    assert watched.index()[3]["splits"]["train"]["rows"] >= 1
+    assert watched.index()[3]["documents"] == 4
 
 
 def test_a_mixture(watched: Watched) -> None:
@@ -500,13 +517,15 @@ def test_a_damaged_log_is_one_sentence(
     assert everything(watched.stream) == before
 
 
-def test_many_windows(watched: Watched) -> None:
-    """Beyond the first merge of eight windows' keys, and each window repeats all before."""
-    for window in range(10):
+def test_many_windows(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are merged twice over, of two windows and of four; each window repeats all before."""
+    monkeypatch.setattr(transforms.stream.seen_keys, "_MERGED", 2)
+    for window in range(6):
         watched.put("a.txt", range(window + 1))
         assert watched.follow() == 0
-    assert by_window(watched.stream) == [[number] for number in range(10)]
-    assert [path.name for path in watched.stream.glob("keys/*-*")] == ["00000000-00000008"]
+    assert by_window(watched.stream) == [[number] for number in range(6)]
+    merged = {path.name for path in watched.stream.glob("keys/*-*")}
+    assert merged == {"00000000-00000002", "00000002-00000004", "00000000-00000004"}
 
 
 class Clock:

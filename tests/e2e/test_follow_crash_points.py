@@ -17,17 +17,20 @@ from tests.support.forked import Forked
 STEP = int(os.environ.get("SHARDMILL_CRASH_STEP", "29"))
 FILES = {"a": [1], "b": [1, 2, 3], "c": [2, 3, 4, 5, 1]}
 """By window; the first has too little for pairs."""
+MIXED = ["--members", "bert,roberta"]
 
 
-@pytest.mark.parametrize("recipe", ["bert"])
-def test_ended_at_any_step(tmp_path: Path, recipe: str) -> None:
+@pytest.mark.parametrize(
+    "recipe", [["bert", "--eval-fraction", "0.3"], ["mixture", *MIXED, "--eval-fraction", "0"]]
+)
+def test_ended_at_any_step(tmp_path: Path, recipe: list[str]) -> None:
     (tmp_path / "files").mkdir()
     for name, numbers in FILES.items():
         (tmp_path / "files" / f"{name}.txt").write_bytes(documents(numbers))
     first = min(STEP, 5)
-    options = ["--tokenizer", str(marked_tokenizer()), "--shards", "1", "--eval-fraction", "0.3"]
-    tried = Forked(main, [str(tmp_path), str(first), str(STEP), recipe, *options])
+    options = ["--tokenizer", str(marked_tokenizer()), "--shards", "1", "--copies", "1"]
+    tried = Forked(main, [str(tmp_path), str(first), str(STEP), *recipe, *options])
     assert tried.ended(3000) == 0, tried.written()
     told = tried.written()
     sys.stdout.write(told)
-    assert re.search(r"^points [1-9]\d* of [1-9]\d\d", told, re.MULTILINE)
+    assert re.search(r"^tried [1-9]\d* cuts, [1-9]\d\d points", told, re.MULTILINE)

@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Ends a stream at every nth step, goes on, and compares it with one that was left alone.
 
     Arguments: the folder to work in, which has the files in `files`; the first point, the distance
-    of points; and the options of `shardmill follow`. Prints how many points were tried of how many.
+    of points; and the options of `shardmill follow`. Prints how many cuts were tried, and how many
+    points there are.
     """
     assert argv is not None
     root, first, step = Path(argv[0]), int(argv[1]), int(argv[2])
@@ -112,25 +113,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         counted.write_text(str(steps()))
         return status
 
+    def killed(point: int) -> int:
+        end_at(point)
+        return attempt()
+
     assert in_a_fork(count) == 0
     assert everything(out) == expected
     total, tried, failed = int(counted.read_text()), 0, []
     for point in range(first, total + 1, step):
-        clear()
-
-        def killed(point: int = point) -> int:
-            end_at(point)
-            return attempt()
-
-        ended = in_a_fork(killed)
-        again = in_a_fork(attempt)
-        tried += 1
-        found = everything(out)
-        if (ended, again) != (KILLED, 0) or found != expected or by_window(out) != windows:
-            differ = sorted(
-                name for name in found.keys() | expected if found.get(name) != expected.get(name)
-            )
-            failed.append(f"point {point}: ended {ended}, {again}; differ {differ}")
-    told = [*failed, f"points {tried} of {total}, windows {windows}"]
+        # Once, and then a second time where it goes on, anywhere.
+        for points in ((point,), (point, 1 + 37 * point % total)):
+            clear()
+            ended = [in_a_fork(lambda at=at: killed(at)) for at in points]
+            again = in_a_fork(attempt)
+            tried += 1
+            found = everything(out)
+            right = ended[0] == KILLED and {*ended} <= {KILLED, 0} and again == 0
+            if not right or found != expected or by_window(out) != windows:
+                differ = sorted(
+                    name
+                    for name in found.keys() | expected
+                    if found.get(name) != expected.get(name)
+                )
+                failed.append(f"points {points}: ended {ended}, {again}; differ {differ}")
+    told = [*failed, f"tried {tried} cuts, {total} points, windows {windows}"]
     sys.stdout.write("".join(f"{line}\n" for line in told))
     return 1 if failed else 0

@@ -20,7 +20,7 @@ from schemas.stream import number_name
 from transforms.build.build_shards import Built, ShardBuilder, build_shard
 from transforms.files.atomic_files import write_atomically
 from transforms.files.storage import exists, join
-from transforms.files.work_folder import read_bytes
+from transforms.files.work_folder import check_owner, read_bytes
 from transforms.read.shard_documents import pack_documents, unpack_documents
 from transforms.stream.seen_keys import Keys, keys_before, write_keys
 
@@ -50,6 +50,10 @@ class FreshShards:
 
         Keys and what is held back are written before the shard: a window that was cut off writes
         them again, the same.
+
+        Raises:
+          DamagedError: if what earlier windows left is damaged.
+          LostFolderError: if the window was given to another run, whose keys are other ones.
         """
         shard = shard_file_name(builders[0].plan.shards[number].name)
         came = [batch for part in packed for batch in unpack_documents(part)]
@@ -59,6 +63,7 @@ class FreshShards:
         dropped = sum(map(len, came)) - sum(map(len, fresh))
         documents = [*read_held(self.stream, self.window - 1, shard), *fresh]
         held = documents if self._too_few(documents) else []
+        check_owner(builders[0].output, builders[0].owner)
         write_keys(self.stream, self.window, shard, new)
         _write_held(self.stream, self.window, shard, held)
         entering = [] if held else documents

@@ -12,6 +12,12 @@ import transforms.stream.fresh_shards
 from schemas.checked_json import DamagedError
 from schemas.documents import anchored_batch, document_batch
 from transforms.arrays.randomness import rng_for
+from transforms.files.work_folder import (
+    FolderRecord,
+    LostFolderError,
+    digest_of,
+    write_record,
+)
 from transforms.read.shard_documents import pack_documents, unpack_documents
 from transforms.records.shard_text import join_documents, plan_shards
 from transforms.stream.fresh_shards import FreshShards, keys_of, read_held
@@ -45,13 +51,18 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Built:
 
 
 def window(
-    stream: Path, number: int, *batches: pa.RecordBatch, documents: int = 1, text_bytes: int = 0
+    stream: Path,
+    number: int,
+    *batches: pa.RecordBatch,
+    documents: int = 1,
+    text_bytes: int = 0,
+    owner: str = "",
 ) -> None:
     """Builds the only shard of a window of some documents."""
     shards = FreshShards(
         stream=str(stream), window=number, documents=documents, text_bytes=text_bytes
     )
-    builder: Any = SimpleNamespace(plan=plan_shards(0, 1, 0.0))
+    builder: Any = SimpleNamespace(plan=plan_shards(0, 1, 0.0), output=str(stream), owner=owner)
     assert list(shards([builder], 0, map(pack_documents, batches))) == []
 
 
@@ -164,6 +175,20 @@ def test_random_windows_against_sets(tmp_path: Path, built: Built, documents: in
     entered = [text for each in built.entered for text in each]
     assert len(entered) == len(set(entered)) > 40
     assert {*entered, *waiting} == seen
+
+
+def test_a_worker_that_outlived_its_command_changes_nothing(tmp_path: Path, built: Built) -> None:
+    """Another command builds the window without a file: its documents are not taken for seen."""
+    window(tmp_path, 0, texts(b"one"))
+    [keys] = tmp_path.glob("keys/*/*")
+    content = keys.read_bytes()
+    (tmp_path / ".shardmill").mkdir()
+    write_record(str(tmp_path), FolderRecord(command="build", identity={"inputs": 1}, files=()))
+    with pytest.raises(LostFolderError):
+        window(tmp_path, 0, texts(b"one", b"two"), owner=digest_of({"inputs": 2}))
+    assert keys.read_bytes() == content
+    window(tmp_path, 0, texts(b"one", b"two"), owner=digest_of({"inputs": 1}))
+    assert keys.read_bytes() != content
 
 
 def test_keys_of_a_part_of_a_batch() -> None:
