@@ -108,34 +108,37 @@ def test_patience_is_a_setting_of_dask(given: str | int | None, seconds: float) 
         assert dask_job._patience() == seconds
 
 
-def test_lost_job_closes_its_client() -> None:
-    done: list[str] = []
+def job(status: str, futures: list[Result], done: list[str]) -> SimpleNamespace:
+    """A job that notes what is done with it."""
     client = SimpleNamespace(
-        status="connecting",
+        status=status,
         scheduler=SimpleNamespace(address=ADDRESS),
         close=lambda seconds: done.append(f"closed, {seconds:g} s"),
     )
-    result = SimpleNamespace(
-        client=client, futures=[Result("cancelled")], cancel=lambda: done.append("cancelled")
-    )
-    assert is_dask_job(result)
+    return SimpleNamespace(client=client, futures=futures, cancel=lambda: done.append("cancelled"))
+
+
+def test_jobs_of_dask_are_known() -> None:
+    assert is_dask_job(job("running", [], []))
     assert not is_dask_job(SimpleNamespace(futures=[]))
+
+
+def test_job_that_is_done_closes_its_client() -> None:
+    done: list[str] = []
+    assert wait_for_job(job("running", [Result("finished")], done)) == "DONE"
+    assert done == ["closed, 5 s"]
+
+
+def test_job_that_is_lost_is_not_cancelled() -> None:
+    # That would wait for the scheduler.
+    done: list[str] = []
     with pytest.raises(RunError, match="was lost"):
-        wait_for_job(result)
-    # What is lost cannot be cancelled: that would wait for the scheduler.
+        wait_for_job(job("connecting", [Result("cancelled")], done))
     assert done == ["closed, 5 s"]
 
 
 def test_job_that_failed_is_cancelled() -> None:
     done: list[str] = []
-    client = SimpleNamespace(
-        status="running",
-        scheduler=SimpleNamespace(address=ADDRESS),
-        close=lambda seconds: done.append(f"closed, {seconds:g} s"),
-    )
-    result = SimpleNamespace(
-        client=client, futures=[Result("error")], cancel=lambda: done.append("cancelled")
-    )
     with pytest.raises(OSError, match="cannot be read"):
-        wait_for_job(result)
+        wait_for_job(job("running", [Result("error")], done))
     assert done == ["cancelled", "closed, 5 s"]
