@@ -56,7 +56,7 @@ def is_dask_job(result: object) -> bool:
 
 
 def wait_for_job(result: Any) -> str:
-    """Waits for a job, and frees what it holds of the cluster.
+    """Waits for a job, and closes its client: a process may run many jobs.
 
     Args:
       result: Of Beam's DaskRunner.
@@ -70,16 +70,18 @@ def wait_for_job(result: Any) -> str:
     """
     # It reports a lost scheduler at length, by lines of its own.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    client = result.client
     try:
-        wait_for_futures(result.futures, _DaskCluster(result.client))
+        wait_for_futures(result.futures, _DaskCluster(client))
     except BaseException:
-        # Otherwise workers go on with the rest, and a scheduler that is lost is waited for.
+        # Otherwise workers go on with the rest. What is lost would be waited for.
         with contextlib.suppress(Exception):
-            if result.client.status == "running":
+            if client.status == "running":
                 result.cancel()
-        with contextlib.suppress(Exception):
-            result.client.close(_CLOSE_SECONDS)
         raise
+    finally:
+        with contextlib.suppress(Exception):
+            client.close(_CLOSE_SECONDS)
     return PipelineState.DONE
 
 

@@ -36,13 +36,14 @@ class Build:
         """Returns the names of the entries of shards that are there."""
         return sorted(path.name for path in (self.folder / ".shardmill").glob("*-of-*.json"))
 
-    def until_first_shard(self) -> None:
-        """Waits for a shard.
+    def until_shards(self, count: int) -> None:
+        """Waits for so many shards.
 
         Raises:
-          HostsError: if there is none in time, or the build ended.
+          HostsError: if they are not there in time, or the build ended.
         """
-        until("a shard is there", lambda: self.entries() or self.ended, BUILD_SECONDS)
+        enough = f"shards are there: {count}"
+        until(enough, lambda: len(self.entries()) >= count or self.ended, BUILD_SECONDS)
         if self.ended:
             raise HostsError(f"the build ended too soon: {self.printed}")
 
@@ -77,15 +78,17 @@ class DaskHosts:
         """Of the scheduler."""
         return f"tcp://{self.scheduler.address}:{PORT}"
 
-    def complete(self) -> None:
-        """Starts what does not run."""
+    def complete(self, workers: int = 2) -> None:
+        """Starts what does not run: the scheduler, and workers until so many run."""
         if not self._alive(self.scheduler):
             command = ("scheduler", "--host", self.scheduler.address, "--port", str(PORT))
             self._start(self.scheduler, *command, "--no-dashboard")
             until("the scheduler listens", lambda: self.scheduler.listens(PORT))
+        running = sum(map(self._alive, self.workers))
         for host in self.workers:
             host.mend()
-            if not self._alive(host):
+            if not self._alive(host) and running < workers:
+                running += 1
                 one = ("--nworkers", "1", "--nthreads", "1", "--no-dashboard")
                 self._start(host, "worker", self.address, *one)
 
