@@ -14,12 +14,17 @@ COMMANDS = {
     "vocab": "train a tokenizer on the same inputs",
     "verify": "re-read every shard: checksums, schema, invariants, statistics",
     "inspect": "show rows with their masks and words in colour",
+    "report": "write the page of a stream, with all its windows, or of a build again",
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
     "generate": "restore texts with gaps, by a trained encoder-decoder",
 }
-_MODULES = {"train": "trainer.train", "generate": "trainer.generate"}
-"""Where a command is that is not in this package."""
+_MODULES = {
+    "report": "pipelines.make_report",
+    "train": "trainer.train",
+    "generate": "trainer.generate",
+}
+"""Where a command is whose module has another name."""
 
 
 @one_sentence

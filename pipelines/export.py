@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.export_folders import builds_in, refuse_ours
 from pipelines.export_megatron import megatron_files, refuse_others
 from pipelines.folder.clearing import end_work
 from pipelines.folder.corpus import open_corpus, open_shard
 from pipelines.folder.locks import Locks
 from pipelines.folder.prepare import Wanted, prepare
-from pipelines.report.mixture_folder import member_folders
 from pipelines.running.progress import track_shards
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.exported import (
@@ -107,9 +107,10 @@ def _parser() -> Parser:
         "input_ids is the source and "
         "labels the target.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
-        "on. Run the same command again to resume an export that was stopped.",
+        "on. Of a stream every window is an export of its own, OUT/windows/W. Run the same command "
+        "again to resume an export that was stopped, or to add the new windows of a stream.",
     )
-    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
+    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build or follow")
     parser.add_argument(
         "--to",
         choices=[*FORMATS, MEGATRON],
@@ -124,6 +125,13 @@ def _parser() -> Parser:
         "--copies", default="all", metavar="C", help="all, first, or how many of them (all)"
     )
     parser.add_argument("--split", metavar="S", help="train or eval (every split)")
+    for option, which in (("--from-window", "first"), ("--to-window", "last")):
+        parser.add_argument(
+            option,
+            type=whole(),
+            metavar="W",
+            help=f"of a stream: the {which} window to export (the {which} there is)",
+        )
     return parser
 
 
@@ -133,12 +141,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if os.path.realpath(options.output) == os.path.realpath(options.folder):
         raise UsageError(f"--output {options.output} is the build itself; name a new folder")
+    folders = builds_in(options.folder, options.from_window, options.to_window)
+    if "" not in folders:
+        refuse_ours(options.output)
     with Locks("export") as locks:
         locks.add(options.output)
-        for member, folder in member_folders(options.folder).items():
-            output = join(options.output, member) if member else options.output
-            locks.add(output)
-            _export(open_corpus(folder), output, options, locks)
+        for member, folder in folders.items():
+            output = join(options.output, *member.split("/")) if member else options.output
+            with locks.held(output):
+                _export(open_corpus(folder), output, options, locks)
     return 0
 
 

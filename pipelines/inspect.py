@@ -9,19 +9,18 @@ from rich.console import Console
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.report.mixture_folder import member_folders
-from pipelines.report.page import render_report
 from pipelines.report.permuted import visible
 from pipelines.report.row import Row, target_position
-from pipelines.report.rows import evenly_spaced, example_rows, read_rows
+from pipelines.report.rows import evenly_spaced, read_rows
 from pipelines.report.terminal import show
+from pipelines.report.write_page import build_page, write_page
+from pipelines.stream.committed import last_with_rows, read_committed
+from pipelines.stream.log import is_stream
 from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
 from schemas.terminal import write_json
 from transforms.build.corpus import Corpus
-from transforms.files.atomic_files import write_atomically
-from transforms.files.paths import status
-from transforms.files.work_folder import read_bytes
 
 
 def _parser() -> Parser:
@@ -33,7 +32,10 @@ def _parser() -> Parser:
         epilog="Examples: shardmill inspect OUT --rows 10; shardmill inspect OUT --row 42 --copy 3;"
         " shardmill inspect OUT --json; shardmill inspect OUT --row 7 --target 0",
     )
-    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build")
+    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build or follow")
+    parser.add_argument(
+        "--window", type=whole(), metavar="W", help="of a stream (the last window with rows)"
+    )
     parser.add_argument("--split", default="train", help="train or eval (train)")
     parser.add_argument(
         "--shard", type=whole(), metavar="N", help="number of the shard (the first with rows)"
@@ -64,15 +66,29 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
-    folders = member_folders(options.folder)
+    build, window = _build_folder(options.folder, options.window, options.split)
     if options.html:
-        _write_report(open_corpus(options.folder), options.html)
+        write_page(options.html, build_page(build), "--html")
         return 0
+    folders = member_folders(build)
+    if window is not None and not options.json:
+        Console(highlight=False).print(f"[bold]window {window}[/bold]\n")
     for member, folder in folders.items():
         if member and not options.json:
             Console(highlight=False).print(f"[bold]{member}[/bold]\n")
         _inspect(open_corpus(folder), options)
     return 0
+
+
+def _build_folder(folder: str, window: int | None, split: str) -> tuple[str, int | None]:
+    """Returns the folder itself; of a stream that of a window, and the window's number."""
+    if is_stream(folder):
+        stream = read_committed(folder)
+        number = last_with_rows(stream, split) if window is None else window
+        return stream.window_folder(stream.require("--window", number)), number
+    if window is not None:
+        raise UsageError(f"--window is for streams, and {folder} holds none")
+    return folder, None
 
 
 def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
@@ -97,24 +113,6 @@ def _view(row: Row, target: int | None) -> dict[str, Any]:
     position = target_position(row, target)
     seen = visible(row.to_json(), position)
     return {"target": position, "visible": [at for at, there in enumerate(seen) if there]}
-
-
-def _write_report(corpus: Corpus, path: str) -> None:
-    try:
-        there = status(path)
-        foreign = there is not None and b": Shardmill report</title>" not in read_bytes(path)
-    except Exception as error:
-        raise UsageError(f"--html {path}: cannot be written: {error}") from error
-    if foreign:
-        raise UsageError(f"--html {path}: exists and is not a report page; name another file")
-    # A corpus that was opened has one.
-    assert corpus.manifest is not None
-    page = render_report(corpus.manifest, [row.to_json() for row in example_rows(corpus)])
-    try:
-        write_atomically(path, page.encode())
-    except Exception as error:
-        raise UsageError(f"--html {path}: cannot be written: {error}") from error
-    sys.stdout.write(f"{path}: written\n")
 
 
 def _shard(corpus: Corpus, split: str, number: int | None) -> ShardEntry:

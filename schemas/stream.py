@@ -135,7 +135,7 @@ class IndexedWindow:
       window: Its number.
       section: The number of its section.
       checksum: That its manifest states of itself.
-      documents: Read, duplicates of this window and of earlier ones included.
+      documents: In it: those that no earlier window has, each once.
       splits: "train" and "eval", those that the build has.
     """
 

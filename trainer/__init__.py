@@ -15,6 +15,9 @@ models/seq2seq.py and tasks/target_tokens.py stand in the place of the last five
 Where a model remembers the rows before, each goes on where one of the batch before ended: see
 loader/lanes.py, rows/lane_rows.py and memory.py.
 
+On a stream each slot of windows has a loader of its own: see loader/stream_folder.py and
+stream_slots.py for its rows, course.py and stream_feed.py for what comes next.
+
 Imports go one way: rows, tasks, then loader and models (neither imports the other), then the loop
 and the program in this folder.
 """

@@ -40,8 +40,10 @@ def identity_of(
     embeddings = {"entity_embeddings": file_sha256(given)[:16]} if given else {}
     # Masks that are drawn in training follow from what the data version says of draws.
     fresh = options.copies == "dynamic" or data.draws_masks
+    stream = {"mix_windows": options.mix_windows or 1} if options.follow else {}
     return {
         **mixture,
+        **stream,
         **embeddings,
         **({"draws": DATA_VERSION} if fresh else {}),
         "data": data.checksum[:16],

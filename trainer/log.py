@@ -139,7 +139,7 @@ class Lines(Log):
     A run continues when its terminal is gone.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int | None) -> None:
         self._steps = steps
         self._terminal = sys.stderr.isatty()
 
@@ -161,9 +161,10 @@ class Lines(Log):
             sys.stderr.flush()
 
 
-def describe(record: LogRecord, steps: int) -> str:
-    """Returns a record as a line for people."""
-    shown = [f"{record['event']} step {record['step']:,}/{steps:,}"]
+def describe(record: LogRecord, steps: int | None) -> str:
+    """Returns a record as a line for people; `steps` are all, None if there is no end."""
+    of = "" if steps is None else f"/{steps:,}"
+    shown = [f"{record['event']} step {record['step']:,}{of}"]
     if "seconds_left" in record:
         shown.append(f"{datetime.timedelta(seconds=round(record['seconds_left']))} left")
     for pattern, text in _FORMATS.items():
@@ -182,6 +183,8 @@ def describe(record: LogRecord, steps: int) -> str:
 _FORMATS: Mapping[str, str] = {
     "objective": "{}",
     "stage": "stage {}",
+    "window": "window {}",
+    "windows": "windows {}",
     "loss": "loss {:.3f}",
     "loss_mlm": "mlm {:.3f}",
     "loss_nsp": "nsp {:.3f}",

@@ -30,7 +30,7 @@ class Loop:
       model: Is called for the terms of the loss; compiled and distributed, if it is.
       plain: The `trainer.models.trainable.TrainableModel` in it.
       optimizer: Of its parameters.
-      rate: Learning rate of a step.
+      rate: Learning rate of a step, given its number and the tokens trained with it.
       batches: The training split, of a build or a mixture.
       processes: All that train.
       autocast: Makes the autocast context.
@@ -40,13 +40,15 @@ class Loop:
       meter: Sees every step.
       skipped: int64[]; steps whose gradient was not finite; they change no weights.
       gradient_norm: float[]; of the last step, before it was clipped.
+      tokens: Trained so far, over all processes.
+      lr: Learning rate of the last step.
       memory: What the model remembers of the last step, if it does.
     """
 
     model: Any
     plain: Any
     optimizer: torch.optim.Optimizer
-    rate: Callable[[int], float]
+    rate: Callable[[int, int], float]
     batches: ArrowBatches | MixedBatches
     processes: Processes
     autocast: Callable[[], contextlib.AbstractContextManager[Any]]
@@ -59,6 +61,7 @@ class Loop:
         self.skipped = torch.zeros((), dtype=torch.int64, device=self.processes.device)
         self.gradient_norm = torch.zeros((), device=self.processes.device)
         self.memory = Memory(self.plain, self.accumulation)
+        self.tokens, self.lr = 0, 0.0
 
     def run(self, begin: int, end: int) -> Iterator[tuple[int, State, float]]:
         """Takes steps [begin, end); yields after each.
@@ -87,9 +90,12 @@ class Loop:
                 yield ready, self.batches.state_dict()
 
     def _step(self, step: int, batches: Sequence[Batch], whose: str) -> None:
+        tokens = sum(int(batch["num_tokens"]) for batch in batches)
+        self.tokens += self.processes.total(tokens)
+        self.lr = self.rate(step, self.tokens)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step)
-        self.meter.sums.tokens += sum(int(batch["num_tokens"]) for batch in batches)
+            group["lr"] = self.lr
+        self.meter.sums.tokens += tokens
         self.meter.sums.slots += sum(map(_slots, batches))
         device = self.processes.device
         moved = [

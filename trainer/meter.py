@@ -145,6 +145,11 @@ class Meter:
         self._steps.append(now - self._last)
         self._last = now
 
+    @property
+    def pending(self) -> int:
+        """Steps since the last record."""
+        return len(self._steps)
+
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Excludes the time of a with-block, which is not spent on training."""

@@ -10,6 +10,7 @@ from trainer.processes import Processes
 
 _REPORTED = (
     *("steps", "lr", "schedule", "warmup", "weight_decay", "clip", "precision"),
+    *("warmup_tokens", "decay_tokens"),
     *("label_smoothing", "z_loss"),
 )
 """Options that may change when a run is resumed, and change what it computes."""

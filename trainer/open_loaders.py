@@ -104,11 +104,11 @@ def open_loaders(
         )
         for number, (name, corpus) in enumerate(data.corpora.items())
         if has_rows(corpus, split)
-        for mode in _modes(corpus, training=training)
+        for mode in modes_of(corpus, training=training)
     }
 
 
-def _modes(corpus: Corpus, *, training: bool) -> list[str | None]:
+def modes_of(corpus: Corpus, *, training: bool) -> list[str | None]:
     """Returns the modes of attention that rows are shown in, None for the one that is drawn."""
     shown: list[str | None] = [mode.name for mode in corpus.recipe.modes if mode.share]
     return [None] if training or not shown else shown

@@ -133,3 +133,24 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, decay: Sch
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
     return peak * decay(min((step - warmup) / max(steps - warmup, 1), 1.0))
+
+
+def token_rate(tokens: int, *, peak: float, warmup: int, span: int, decay: Schedule) -> float:
+    """Returns the rate of a step: linear warm-up, then decay, both in tokens.
+
+    >>> constant, linear = DECAYS["constant"], DECAYS["linear"]
+    >>> token_rate(250, peak=2.0, warmup=1000, span=0, decay=constant)
+    0.5
+    >>> token_rate(3000, peak=2.0, warmup=1000, span=4000, decay=linear)
+    1.0
+
+    Args:
+      tokens: Trained so far over all processes, those of the step included.
+      peak: The rate after the warm-up.
+      warmup: Tokens of it.
+      span: Tokens after it in which the rate decays.
+      decay: How.
+    """
+    if tokens < warmup:
+        return peak * tokens / warmup
+    return peak * decay(min((tokens - warmup) / max(span, 1), 1.0))

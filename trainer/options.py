@@ -16,6 +16,9 @@ MAX_STEPS = 1_000_000_000
 MAX_BATCH_TOKENS = 1 << 24
 """Even a tiny model needs hundreds of GiB for such a batch."""
 MAX_RATE = 100.0
+MAX_MIXED = 1000
+"""Each of the windows that are mixed is mapped."""
+MAX_TOKENS = 10**18
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,12 +41,18 @@ class TrainOptions:
     settings: tuple[str, ...] = ()
     mix: str | None = None
     weights: str | None = None
+    follow: bool = False
+    mix_windows: PositiveCount | None = None
+    replay: bool = False
+    until_window: Count | None = None
     checksums: bool = True
     steps: PositiveCount | None = None
     optimizer: str = "adamw"
     lr: PositiveFloat = 1e-4
     schedule: str = "linear"
     warmup: Count | None = None
+    warmup_tokens: Count | None = None
+    decay_tokens: PositiveCount | None = None
     weight_decay: Annotated[float, not_negative] = 0.01
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, not_negative] = 0.0
@@ -62,6 +71,39 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.settings and self.objective is None:
             raise UsageError(f"--set {self.settings[0]} changes an --objective; name one")
+        self._check_stream()
+        if self.warmup and self.in_tokens:
+            raise UsageError(
+                "--warmup counts in steps, and --warmup-tokens and --decay-tokens in tokens; give "
+                "the warm-up as --warmup-tokens"
+            )
+        if self.decay_tokens is not None and self.schedule == "constant":
+            raise UsageError(
+                "--schedule constant does not decay, and --decay-tokens says when it has; leave "
+                "one of them out"
+            )
+
+    @property
+    def in_tokens(self) -> bool:
+        """Whether the learning rate is a function of tokens, not of steps."""
+        return self.warmup_tokens is not None or self.decay_tokens is not None
+
+    def _check_stream(self) -> None:
+        """Refuses what belongs to a stream without one, and on one what it does not allow."""
+        for option, given in (
+            ("--mix-windows", self.mix_windows is not None),
+            ("--replay", self.replay),
+            ("--until-window", self.until_window is not None),
+        ):
+            if given and not self.follow:
+                raise UsageError(f"{option} is for a stream; add --follow, or leave it out")
+        for option, value in (("--objective", self.objective), ("--mix", self.mix)):
+            if value is not None and self.follow:
+                raise UsageError(
+                    f"{option} {value} is for finished builds; leave out --follow or {option}"
+                )
+        if self.weights is not None and self.follow:
+            raise UsageError("--weights is for mixtures; leave out --follow or --weights")
 
 
 def _parser() -> Parser:
@@ -122,6 +164,29 @@ def _parser() -> Parser:
     )
     add("--weights", metavar="MEMBER=W,...", help="of a mixture: weights instead of those stored")
     add(
+        "--follow",
+        action="store_true",
+        help="DIR is the output of shardmill follow: train on its windows in order, and wait for "
+        "new ones",
+    )
+    add(
+        "--mix-windows",
+        type=whole(1, MAX_MIXED),
+        metavar="N",
+        help="of a stream: shuffle N windows together, the rows of each spread over N slots (1)",
+    )
+    add(
+        "--replay",
+        action="store_true",
+        help="of a stream: train on past windows again, instead of waiting for the next one",
+    )
+    add(
+        "--until-window",
+        type=whole(0, MAX_STEPS),
+        metavar="W",
+        help="of a stream: stop after the slot of this window, the first is 0 (never)",
+    )
+    add(
         "--no-checksums",
         dest="checksums",
         action="store_false",
@@ -152,6 +217,11 @@ def _parser() -> Parser:
         metavar="N",
         help="warm-up steps (a twentieth of all steps)",
     )
+    for name, what in (
+        ("warmup-tokens", "warm-up in tokens, over all processes, instead of steps"),
+        ("decay-tokens", "tokens after the warm-up in which the rate falls as --schedule says"),
+    ):
+        add(f"--{name}", type=whole(name == "decay-tokens", MAX_TOKENS), metavar="N", help=what)
     add("--weight-decay", type=finite(0, MAX_RATE), metavar="X", help="(0.01)")
     add(
         "--clip", type=finite(0, above=True), metavar="X", help="maximum norm of the gradient (1.0)"

@@ -1,36 +1,37 @@
 """Opens everything that a run needs, and restores its checkpoint."""
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch.nn.parallel import DistributedDataParallel
 
 from schemas.errors import UsageError
 from schemas.wording import counted
 from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
+from trainer.course import Course
+from trainer.feed import Feed, FixedFeed
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
-from trainer.loader.pair_plan import STEPS
+from trainer.loader.stream_folder import StreamFolder
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
-from trainer.meter import Meter
+from trainer.make_loop import make_loop, with_warmup
 from trainer.models.load import load_model
 from trainer.notices import changes, sizes
 from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
-from trainer.optim import DECAYS, OPTIMIZERS, learning_rate, parameter_groups
+from trainer.open_slots import SlotLoaders
 from trainer.options import TrainOptions
 from trainer.processes import Processes
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
+from trainer.stopping import StopSignal
+from trainer.stream_feed import StreamFeed
+from trainer.stream_start import first_slot, first_window, longest_of, stream_note
 from trainer.tasks.next_tokens import set_penalties
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.vocabulary_loss import Penalties
@@ -40,24 +41,32 @@ _INHERITED = ("batch_tokens", "batches_per_step", "lanes", "steps", "warmup", "p
 """Options that a resumed run takes from its checkpoint if they are not given."""
 
 
-def prepare(options: TrainOptions, processes: Processes) -> Run:
-    """Prepares a run.
+def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Run:
+    """Prepares a run; on a stream it waits for the first window.
 
     Raises:
       UsageError: if something is missing or does not fit.
+      Stopped: if a signal came while it waited.
     """
     run = Path(options.output)
-    check_place(run, Path(options.data))
-    data = open_data(
-        options.data, options.weights, options.objective, read_settings(options.settings)
-    )
+    check_place(run, Path(options.data), growing=options.follow)
+    name, checkpoints = find_run(run), Checkpoints(run, options.keep)
+    checkpoint = _find_checkpoint(options, checkpoints, processes)
+    stream = StreamFolder(options.data) if options.follow else None
+    if stream is not None:
+        options = _settled(options, checkpoint, processes)
+        # What cannot be is refused before the first window is waited for.
+        with_warmup(options, options.steps)
+        data = first_window(stream, processes, stop)
+    else:
+        data = open_data(
+            options.data, options.weights, options.objective, read_settings(options.settings)
+        )
+        options = _settled(options, checkpoint, processes, mixed=data.mixed)
     corpora = list(data.corpora.values())
     for corpus in corpora:
         tasks_of(corpus.recipe)
-    name, checkpoints = find_run(run), Checkpoints(run, options.keep)
-    checkpoint = _find_checkpoint(options, checkpoints, processes)
-    options = _settled(options, checkpoint, processes, data)
-    longest = _longest(options, data)
+    longest = _longest(options, data) if stream is None else longest_of(options, data.first)
     seed_torch(options.seed, "weights")
     plain = load_model(options.model, corpora, longest, options.entity_embeddings)
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
@@ -66,26 +75,26 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
-    check_shards(data, options, processes)
-    members = open_loaders("train", data, options, processes, plain.layout)
-    epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
-    steps = options.steps or sum(epochs)
-    warmup = steps // 20 if options.warmup is None else options.warmup
-    options = dataclasses.replace(options, steps=steps, warmup=warmup)
-    batches = scheduled(data, members, options, processes)
-    loop = _loop(options, processes, plain, batches)
+    if stream is not None:
+        source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
+    else:
+        source = _of_build(data, options, processes, plain.layout, identity)
+    options = with_warmup(options, source.steps)
+    loop = make_loop(options, processes, plain, source.batches)
+    feed = source.feed(loop)
     if checkpoint is not None:
-        batches.load_state_dict(checkpoint.meta.loader)
+        feed.restore(checkpoint.meta.loader)
+        loop.tokens = int(checkpoint.meta.loader.get("tokens", 0))
         loop.memory.restore(checkpoint.load(plain, loop.optimizer), processes)
     notices = [
-        sizes(options, members, identity["model"], processes),
+        source.note,
         not_learned(data.first),
         plain.notice,
         changes(options, checkpoint),
     ]
     return Run(
         options=options,
-        steps=steps,
+        steps=source.steps,
         tokenizer=tokenizer_files(
             [each.recipe for each in corpora],
             data.first.tokenizer_json,
@@ -93,13 +102,68 @@ def prepare(options: TrainOptions, processes: Processes) -> Run:
         ),
         processes=processes,
         loop=loop,
-        held_out=open_loaders("eval", data, options, processes, plain.layout),
+        feed=feed,
         checkpoints=checkpoints,
         begin=checkpoint.step if checkpoint else 0,
         name=name,
         identity=identity,
         notices=[*filter(None, notices)],
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Where batches come from.
+
+    Attributes:
+      batches: Of training, or of a stream the first ones.
+      steps: Total steps; None if there is no end.
+      note: On the sizes of all.
+      feed: Makes what takes the steps.
+    """
+
+    batches: ArrowBatches | MixedBatches
+    steps: int | None
+    note: str
+    feed: Callable[[Loop], Feed]
+
+
+def _of_build(
+    data: TrainingData,
+    options: TrainOptions,
+    processes: Processes,
+    layout: str,
+    identity: Mapping[str, Any],
+) -> _Source:
+    """Opens a finished build, or the members of a mixture."""
+    check_shards(data, options, processes)
+    members = open_loaders("train", data, options, processes, layout)
+    epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
+    steps = options.steps or sum(epochs)
+    options = dataclasses.replace(options, steps=steps)
+    batches = scheduled(data, members, options, processes)
+    feed = functools.partial(
+        FixedFeed,
+        processes=processes,
+        last=steps,
+        batches=batches,
+        evaluated=open_loaders("eval", data, options, processes, layout),
         tokens_per_byte={name: each.tokens_per_byte for name, each in members.items()},
+    )
+    note = sizes(options, members, identity["model"], processes)
+    return _Source(batches=batches, steps=steps, note=note, feed=lambda loop: feed(loop=loop))
+
+
+def _of_stream(loaders: SlotLoaders, identity: Mapping[str, Any], stop: StopSignal) -> _Source:
+    """Opens the first slot of a stream, and reads what the run has decided before."""
+    options, processes = loaders.options, loaders.processes
+    course = Course(Path(options.output))
+    processes.first_does(course.read)
+    return _Source(
+        batches=first_slot(loaders, stop),
+        steps=options.steps,
+        note=stream_note(loaders, identity["model"]),
+        feed=lambda loop: StreamFeed(loaders, loop, course),
     )
 
 
@@ -134,17 +198,21 @@ def _find_checkpoint(
 
 
 def _settled(
-    options: TrainOptions, checkpoint: Checkpoint | None, processes: Processes, data: TrainingData
+    options: TrainOptions,
+    checkpoint: Checkpoint | None,
+    processes: Processes,
+    *,
+    mixed: bool = False,
 ) -> TrainOptions:
     """Fills in what was not given: from the checkpoint, or with defaults for the device."""
-    if options.mix is not None and not data.mixed:
-        raise UsageError(f"--mix is for mixtures, and {data.folder} is none")
+    if options.mix is not None and not mixed:
+        raise UsageError(f"--mix is for mixtures, and {options.data} is none")
     cuda = processes.device.type == "cuda"
     defaults: dict[str, Any] = {
         "batch_tokens": 65536 if cuda else 8192,
         "batches_per_step": processes.size,
         "precision": "bf16" if cuda else "fp32",
-        "mix": "proportional" if data.mixed else None,
+        "mix": "proportional" if mixed else None,
     }
     if checkpoint is not None:
         defaults = dataclasses.asdict(checkpoint.meta.options)
@@ -171,56 +239,3 @@ def _longest(options: TrainOptions, data: TrainingData) -> int:
             f"{options.batch_tokens}"
         )
     return max(shard.max_length for _, shard in data.shards)
-
-
-def _loop(
-    options: TrainOptions, processes: Processes, plain: Any, batches: ArrowBatches | MixedBatches
-) -> Loop:
-    device = processes.device
-    flops = None
-    if plain.flops_per_token is not None:
-        flops = float(plain.flops_per_token(batches.context, batches.target_share))
-    groups = parameter_groups(plain, options.weight_decay)
-    if options.compile and plain.layout == "pairs":
-        # Each shape of batches is compiled; by default only the first eight are.
-        torch._dynamo.config.recompile_limit = STEPS**2
-    model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
-    if processes.size > 1:
-        # A step may leave heads without a gradient: those of other members, or that of pairs.
-        model = DistributedDataParallel(
-            model,
-            broadcast_buffers=False,
-            find_unused_parameters=batches.tasks_vary,
-        )
-    return Loop(
-        model=model,
-        plain=plain,
-        optimizer=OPTIMIZERS[options.optimizer](groups, options.lr),
-        rate=functools.partial(
-            learning_rate,
-            peak=options.lr,
-            warmup=options.warmup or 0,
-            steps=options.steps or 1,
-            decay=DECAYS[options.schedule],
-        ),
-        batches=batches,
-        processes=processes,
-        autocast=_autocast(device, options.precision),
-        clip=options.clip,
-        seed=options.seed,
-        accumulation=(options.batches_per_step or 1) // processes.size,
-        meter=Meter(
-            processes,
-            torch.bfloat16 if options.precision == "bf16" else torch.float32,
-            flops,
-        ),
-    )
-
-
-def _autocast(
-    device: torch.device, precision: str | None
-) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """Returns what makes the autocast context; weights are float32 in any case."""
-    if precision == "fp32":
-        return contextlib.nullcontext
-    return functools.partial(torch.autocast, device.type, torch.bfloat16)

@@ -4,12 +4,15 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from schemas.errors import UsageError
+
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +78,37 @@ class Processes:
                 raise each
             if each is not None:
                 raise SystemExit(2 if isinstance(each, UsageError) else 1)
+
+    def from_first(self, action: Callable[[], _T]) -> _T:
+        """Returns to all processes what an action returns in the first one.
+
+        If it fails, all end as `agree` says.
+        """
+        found: list[_T] = []
+        self.first_does(lambda: found.append(action()))
+        if self.size > 1:
+            sent: list[Any] = found or [None]
+            dist.broadcast_object_list(sent, src=0, group=self.control)
+            found = sent
+        return found[0]
+
+    def total(self, count: int) -> int:
+        """Returns the sum of a number over all processes, without their devices."""
+        if self.size == 1:
+            return count
+        said = torch.tensor(count)
+        dist.all_reduce(said, group=self.control)
+        return int(said)
+
+    def all_do(self, action: Callable[[], _T]) -> _T:
+        """Does something in every process; if it fails in one, all end as `agree` says."""
+        problem, found = None, list[_T]()
+        try:
+            found.append(action())
+        except Exception as error:  # noqa: BLE001 - every process raises it
+            problem = error
+        self.agree(problem)
+        return found[0]
 
     def first_does(self, action: Callable[[], object]) -> None:
         """Does something in the first process, for all; if it fails, all end as `agree` says."""

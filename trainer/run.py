@@ -12,7 +12,7 @@ from schemas.wording import counted
 from trainer.checkpoint import LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL
 from trainer.evaluate import evaluate
-from trainer.loader.batches import ArrowBatches
+from trainer.feed import Feed, Taken
 from trainer.log import JsonLines, Lines, Log, TensorBoard
 from trainer.loop import Loop, State
 from trainer.memory import State as LaneState
@@ -22,6 +22,9 @@ from trainer.processes import Processes
 from trainer.run_folder import begin_run
 from trainer.stopping import StopSignal
 
+_OF_LOADER = ("objective", "stage", "epoch", "window", "replay")
+"""What the log says of where the loader is."""
+
 
 @dataclasses.dataclass(kw_only=True)
 class Run:
@@ -29,68 +32,75 @@ class Run:
 
     Attributes:
       options: Of the user, with all defaults filled in.
-      steps: Total steps.
+      steps: Total steps; None if there is no end.
       tokenizer: Files of the tokenizer to save beside the model, by name.
       processes: All that train.
-      loop: Takes the steps.
-      held_out: The evaluation split, if there is one; those of a mixture by the member's name.
+      loop: Computes the steps.
+      feed: Takes them.
       checkpoints: Where it saves.
       begin: Steps that are already done.
       name: The id of the run that the folder holds; None if it holds none yet.
       identity: What a checkpoint must share to be resumed.
       notices: Notes for the user, logged at the beginning.
-      tokens_per_byte: Of the text of the training split, by member; "" for a build.
     """
 
     options: TrainOptions
-    steps: int
+    steps: int | None
     tokenizer: Mapping[str, str]
     processes: Processes
     loop: Loop
-    held_out: Mapping[str, ArrowBatches]
+    feed: Feed
     checkpoints: Checkpoints
     begin: int
     name: str | None
     identity: Mapping[str, Any]
     notices: list[str]
-    tokens_per_byte: Mapping[str, float | None]
 
     def train(self, stop: StopSignal) -> int:
         """Takes the remaining steps; returns the exit status."""
-        options, last = self.options, self.steps
         logs = self._open_logs()
+        note = functools.partial(_note, logs)
+        done = self.begin
         try:
             for notice in self.notices:
-                _write(logs, {"event": "note", "step": self.begin, "message": notice})
-            for step, state, waited in self.loop.run(self.begin, last):
-                signal = self.processes.any(stop.number) if step < last else 0
-                ends = bool(signal) or step == last
-                if ends or step % options.log_every == 0:
-                    _write(logs, self._figures(step, state, waited))
-                with self.loop.meter.paused():
-                    if step % options.eval_every == 0 or step == last:
-                        self._evaluate(logs, step)
-                    if ends or step % options.save_every == 0:
-                        lanes = self.loop.memory.gathered(self.processes)
-                        save = functools.partial(self._save, logs, step, state, lanes)
-                        self.processes.first_does(save)
-                if signal:
-                    message = f"stopped by signal {signal}; the same command resumes from here"
-                    _write(logs, {"event": "note", "step": step, "message": message})
-                    return 128 + signal
+                note(self.begin, notice)
+            for taken in self.feed.steps(self.begin, stop, note):
+                done = taken.step
+                self._after(logs, taken)
+                if taken.signal:
+                    again = "the same command resumes from here"
+                    note(done, f"stopped by signal {taken.signal}; {again}")
+                    return 128 + taken.signal
         finally:
             for log in logs:
                 log.close()
         if self.processes.first:
-            done = max(self.begin, last)
-            latest = Path(options.output, LATEST)
-            # A run that was resumed from elsewhere with no step to take has saved nothing.
-            place = latest if latest.exists() else Path(options.resume)
-            for folder in _model_folders(place / MODEL):
-                sys.stdout.write(
-                    f"{folder}: the model after {counted(done, 'step')}, for from_pretrained\n"
-                )
+            self._say_where(done)
         return 0
+
+    def _after(self, logs: list[Log], taken: Taken) -> None:
+        """Logs, evaluates and saves after a step as far as it is time to, and at the end."""
+        options, step = self.options, taken.step
+        ends = bool(taken.signal) or taken.last
+        if self.loop.meter.pending and (ends or step % options.log_every == 0):
+            _write(logs, self._figures(taken))
+        with self.loop.meter.paused():
+            if taken.last or (taken.new and step % options.eval_every == 0):
+                self._evaluate(logs, step)
+            if step and (ends or step % options.save_every == 0):
+                lanes = self.loop.memory.gathered(self.processes)
+                save = functools.partial(self._save, logs, step, taken.state, lanes)
+                self.processes.first_does(save)
+
+    def _say_where(self, done: int) -> None:
+        """Says where the model lies."""
+        latest = Path(self.options.output, LATEST)
+        # A run that was resumed from elsewhere with no step to take has saved nothing.
+        place = latest if latest.exists() else Path(self.options.resume)
+        for folder in _model_folders(place / MODEL):
+            sys.stdout.write(
+                f"{folder}: the model after {counted(done, 'step')}, for from_pretrained\n"
+            )
 
     def _open_logs(self) -> list[Log]:
         if not self.processes.first:
@@ -105,37 +115,41 @@ class Run:
             logs.append(TensorBoard(run, self.begin))
         return logs
 
-    def _figures(self, step: int, state: State, waited: float) -> dict[str, Any]:
+    def _figures(self, taken: Taken) -> dict[str, Any]:
         """Returns the record of the steps since the last one."""
-        loop = self.loop
-        figures = loop.meter.record(waited)
+        loop, step, state = self.loop, taken.step, taken.state
+        figures = loop.meter.record(taken.waited)
+        left = {}
+        if self.steps is not None:
+            left = {"seconds_left": (self.steps - step) * figures["step_ms_p50"] / 1000}
         return {
             "event": "train",
             "step": step,
-            **{name: state[name] for name in ("objective", "stage", "epoch") if name in state},
+            **{name: state[name] for name in _OF_LOADER if name in state},
             **figures,
-            **derived(figures, self.tokens_per_byte),
-            "lr": loop.rate(step - 1),
+            **derived(figures, self.feed.tokens_per_byte),
+            "lr": loop.lr,
             "gradient_norm": float(loop.gradient_norm),
             "skipped": int(loop.skipped),
-            "seconds_left": (self.steps - step) * figures["step_ms_p50"] / 1000,
+            **left,
         }
 
     def _evaluate(self, logs: list[Log], step: int) -> None:
         loop, figures = self.loop, dict[str, Any]()
-        for member, batches in self.held_out.items():
+        held_out, about = self.feed.held_out()
+        for member, batches in held_out.items():
             found = evaluate(loop.model, loop.plain, batches, self.processes, loop.autocast())
             whose = f"{member}/" if member else ""
             figures |= {f"{whose}{name}": value for name, value in found.items()}
         if figures:
-            _write(logs, {"event": "eval", "step": step, **figures})
+            _write(logs, {"event": "eval", "step": step, **about, **figures})
 
     def _save(self, logs: list[Log], step: int, state: State, lanes: LaneState) -> None:
         """Saves a checkpoint; the logs are on the disk before it."""
         meta = {
             "run": self.name,
             "step": step,
-            "loader": dict(state),
+            "loader": {**state, "tokens": self.loop.tokens},
             "identity": dict(self.identity),
             "options": dataclasses.asdict(self.options),
             "software": {
@@ -168,3 +182,7 @@ def _model_folders(folder: Path) -> list[Path]:
 def _write(logs: list[Log], record: Mapping[str, Any]) -> None:
     for log in logs:
         log.write(record)
+
+
+def _note(logs: list[Log], step: int, message: str) -> None:
+    _write(logs, {"event": "note", "step": step, "message": message})

@@ -56,8 +56,10 @@ def held(run: Path, processes: Processes) -> Iterator[None]:
         yield
 
 
-def check_place(run: Path, data: Path) -> None:
+def check_place(run: Path, data: Path, *, growing: bool = False) -> None:
     """Refuses a run in the folder that it trains on, and data that are being written.
+
+    A stream is `growing`: it is trained on while it is written.
 
     Raises:
       UsageError: saying who writes the data since when, or to name another folder.
@@ -66,10 +68,10 @@ def check_place(run: Path, data: Path) -> None:
     place, source = Path(os.path.realpath(run)), Path(os.path.realpath(data))
     if source in (place, *place.parents):
         raise UsageError(
-            f"--output {run} is in the folder of --data {data}, where only `shardmill build` "
-            "writes; name another folder"
+            f"--output {run} is in the folder of --data {data}, where only the command "
+            "that made it writes; name another folder"
         )
-    if (writer := holder(data)) is not None:
+    if not growing and (writer := holder(data)) is not None:
         raise UsageError(
             f"--data {data} is being written by {writer}; wait until it has ended, and run this "
             "command again"

@@ -11,6 +11,10 @@ _SAME_SECONDS = 2.0
 """Signals so close together are one: a terminal and a launcher may both pass Ctrl-C on."""
 
 
+_POLL_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
+
+
 class StopSignal:
     """Notes SIGTERM, SIGINT and SIGHUP while it is entered; a later one ends the process at once.
 
@@ -42,3 +46,10 @@ class StopSignal:
         elif now - self._came >= _SAME_SECONDS:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+
+def wait_to_look(stop: StopSignal) -> None:
+    """Sleeps until it is time to look at a stream again, or a signal comes."""
+    end = time.monotonic() + _POLL_SECONDS
+    while not stop.number and time.monotonic() < end:
+        time.sleep(_LOOK_SECONDS)

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         StopSignal() as stop,
         held(Path(options.output), processes),
     ):
-        return prepare(options, processes).train(stop)
+        return prepare(options, processes, stop).train(stop)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The output folder of a build or of annotations, as others read it."""
 
+from pipelines.folder.kinds import no_manifest
 from pipelines.folder.locks import refuse_while_written
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, AnnotationsManifest, AnyManifest, Manifest, MixtureManifest
 from schemas.manifest_file import parse_manifest
 from transforms.files.storage import exists, join
-from transforms.files.work_folder import RECORD, read_bytes, work_path
+from transforms.files.work_folder import read_bytes
 
 
 def read_text(path: str) -> str:
@@ -45,11 +46,5 @@ def _finished(folder: str, command: str) -> AnyManifest:
     refuse_while_written(folder)
     path = join(folder, MANIFEST)
     if not exists(path):
-        if exists(work_path(folder, RECORD)):
-            raise UsageError(
-                f"{folder} holds an unfinished build; run its {command} command again to finish it"
-            )
-        raise UsageError(
-            f"{folder} holds no {MANIFEST}; is it the output of `shardmill {command}`?"
-        )
+        raise UsageError(no_manifest(folder, command))
     return parse_manifest(read_bytes(path))

@@ -15,6 +15,7 @@ from schemas.lock import LOCK, WORK_FOLDER
 from schemas.manifest import MANIFEST
 from schemas.manifest_file import ManifestError, parse_manifest
 from schemas.sealed import open_sealed
+from schemas.stream import STREAM
 from transforms.files.atomic_files import named_by_temporary
 from transforms.files.storage import join
 from transforms.files.work_folder import (
@@ -194,6 +195,10 @@ def refuse_foreign(folder: str, members: Collection[str] = ()) -> None:
         raise UsageError(
             f"{folder} holds an unfinished build of the first release ({OLD_WORK_FOLDER}), which "
             "this one cannot finish: name another folder, or delete this one yourself"
+        )
+    if STREAM in names:
+        raise UsageError(
+            f"{folder} holds a stream, to which `shardmill follow` adds; name a new or empty folder"
         )
     if names:
         raise UsageError(

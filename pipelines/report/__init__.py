@@ -1,4 +1,4 @@
 """What a finished build says of itself: manifest, report page, dataset card, rows for people.
 
-May import: planning, folder, transforms, schemas.
+May import: stream, planning, folder, transforms, schemas.
 """

@@ -23,6 +23,15 @@ CHECKS: Mapping[str, str] = {
     "oracles": "rates and distributions over each split",
 }
 """The checks in the order they are shown, and what they look at."""
+STREAM_CHECKS: Mapping[str, str] = {
+    "log": "stream.json, sections and plans: whole, and without a gap",
+    "index": "what it says of every window is what the window's manifest says",
+    "windows": "every one is there, of its plan's files, built as stream.json says",
+    "documents": "none is in two windows, and all that came are in one or wait",
+    **CHECKS,
+    "oracles": "rates and distributions over each split of each window, and of all windows",
+}
+"""The same for a stream, whose windows are checked as builds are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +43,14 @@ class Verdict:
       skipped: Checks that were not made, and why.
       oracles: By split.
       notes: What is not wrong, and should be known.
+      counts: What the oracles judge, by split: sums that add up over builds.
     """
 
     problems: Sequence[Problem]
     skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
     oracles: Mapping[str, Sequence[Oracle]] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
+    counts: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         oracles = {
@@ -55,11 +66,18 @@ class Verdict:
         }
 
 
-def show(verdict: Verdict, folder: str, *, oracles: bool, table: bool = True) -> None:
+def show(
+    verdict: Verdict,
+    folder: str,
+    *,
+    oracles: bool,
+    table: bool = True,
+    checks: Mapping[str, str] = CHECKS,
+) -> None:
     """Prints if wanted a table of the checks, if wanted the oracles, then what is wrong."""
     console = Console(highlight=False)
     if table:
-        console.print(_check_table(verdict))
+        console.print(_check_table(verdict, checks))
     for split, judged in verdict.oracles.items() if oracles else ():
         console.print(_oracle_table(split, judged))
     for problem in verdict.problems:
@@ -72,9 +90,9 @@ def show(verdict: Verdict, folder: str, *, oracles: bool, table: bool = True) ->
     console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
 
 
-def _check_table(verdict: Verdict) -> Table:
+def _check_table(verdict: Verdict, checks: Mapping[str, str]) -> Table:
     table = Table("check", "result", "what it looks at", box=None)
-    for name, meaning in CHECKS.items():
+    for name, meaning in checks.items():
         failures = sum(problem.check == name for problem in verdict.problems)
         result = f"[red]{failures} wrong[/red]" if failures else "[green]ok[/green]"
         if name in verdict.skipped and not failures:

@@ -7,12 +7,14 @@ import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineState, create_runner
 
+from pipelines.running.dask_job import is_dask_job, wait_for_job
 from pipelines.running.reasons import reason_of
 from pipelines.running.work import Shuffle, Work
 from schemas.errors import RunError, UsageError
@@ -20,7 +22,7 @@ from transforms.build.beam_build import BuildShards
 from transforms.files.atomic_files import write_atomically
 from transforms.read.beam_read import ReadDocuments, RecordReading, ShardDocuments
 
-_DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+_DASK = "pipelines.running.dask_runner.DaskRunner"
 # Their shuffle lies in the memory of this machine.
 _LOCAL = frozenset({"bundlebaseddirect", "direct", "fnapi", "prism", "switchingdirect"})
 # Beam's own names, and what to say of a run that they make end before the shards are there.
@@ -103,7 +105,9 @@ class BeamRunner:
         """Runs a pipeline that is assembled, see `work.Run`."""
         try:
             result = pipeline.run()
-            state = None if self.leaves_early else result.wait_until_finish()
+            state = None if self.leaves_early else _state_of(result)
+        except RunError:
+            raise
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
             with contextlib.suppress(OSError):
@@ -145,6 +149,11 @@ def beam_runner(arguments: Sequence[str]) -> BeamRunner:
         os.rmdir(probe.local_tempdir)
     FileSystems.set_options(runner.options)
     return runner
+
+
+def _state_of(result: Any) -> str:
+    """Waits for a job; returns how it ended."""
+    return wait_for_job(result) if is_dask_job(result) else str(result.wait_until_finish())
 
 
 def _assemble(pipeline: beam.Pipeline, work: Work) -> None:

@@ -31,17 +31,13 @@ from schemas.lock import WORK_FOLDER
 from schemas.manifest import add_up
 from transforms.build.build_shards import ShardWriter
 from transforms.files.atomic_files import write_atomically
-from transforms.files.inputs import FileRange, codec_of
+from transforms.files.inputs import FileRange
 from transforms.files.storage import is_local, join
 from transforms.read.read_documents import RangeReader
 from transforms.read.reading_record import write_counts
+from transforms.read.reading_tasks import reading_tasks
 from transforms.read.rejected_files import with_part, write_rejected
 from transforms.records.shard_text import ShardPlan
-
-# What compressed text becomes, about.
-_EXPANSION = 3
-# Text that is read in one task, where files are smaller.
-_TASK_BYTES = 4 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -162,31 +158,6 @@ def _spill_parent(temp_dir: str | None, output: str) -> str:
     if temp_dir is not None:
         return temp_dir
     return join(output, WORK_FOLDER) if is_local(output) else tempfile.gettempdir()
-
-
-def reading_tasks(ranges: Sequence[FileRange]) -> list[list[FileRange]]:
-    """Returns what is read at a time, the longest first: many small ranges are one task.
-
-    In a task are ranges of one format, since their documents are put together.
-    """
-    sizes = [(_text_bytes(part), part) for part in ranges]
-    large = sorted((each for each in sizes if each[0] >= _TASK_BYTES), key=lambda each: -each[0])
-    tasks = [[part] for _, part in large]
-    room = -1
-    small = [each for each in sizes if each[0] < _TASK_BYTES]
-    for size, part in sorted(small, key=lambda each: (each[1].format, -each[0])):
-        if size > room or tasks[-1][-1].format != part.format:
-            tasks.append([])
-            room = _TASK_BYTES
-        tasks[-1].append(part)
-        room -= size
-    return tasks
-
-
-def _text_bytes(part: FileRange) -> int:
-    """Returns the bytes of text in a range, about."""
-    end = part.size if part.end is None else part.end
-    return ((end or 0) - part.begin) * (_EXPANSION if codec_of(part.path) else 1)
 
 
 @dataclasses.dataclass(kw_only=True)

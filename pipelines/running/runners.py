@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pipelines.running.local_runner import LocalRunner
 from pipelines.running.work import Runner
+from pipelines.running.worker import set_file_systems
 from schemas.errors import UsageError
 from transforms.files.storage import is_local
 
@@ -39,4 +40,7 @@ def choose_runner(arguments: Sequence[str], workers: int, temp_dir: str | None =
         )
     if temp_dir is not None and not is_local(temp_dir):
         raise UsageError(f"--temp-dir {temp_dir}: name a folder of this machine")
+    if arguments:
+        # The first thing that is looked at may lie in a store.
+        set_file_systems(list(arguments))
     return LocalRunner(workers=workers, temp_dir=temp_dir, beam_args=tuple(arguments))

@@ -15,6 +15,8 @@ from transforms.detect.encodings import check_encoding
 _OF_SECTIONS = frozenset({"software", "version", "data_version"})
 """What an upgrade changes; sections say it."""
 _OF_WINDOWS = frozenset({"inputs"})
+OF_STREAM = frozenset({"seed", "format", "encoding"})
+"""What the record of a stream says, and a window's manifest in another way or of each file."""
 
 
 def stream_identity(plan: BuildPlan, options: FollowOptions) -> dict[str, Any]:
@@ -25,6 +27,13 @@ def stream_identity(plan: BuildPlan, options: FollowOptions) -> dict[str, Any]:
       options: Of the user: the seed that those of windows are made of, and how files are read,
         which a build says of each of its files.
     """
+    encoding = check_encoding(options.encoding or "utf-8")
+    reading = {"format": options.format, "encoding": encoding}
+    return {**shared_identity(plan.identity), "seed": options.seed, **reading}
+
+
+def shared_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the identity or the manifest of a window shares with all windows."""
     left_out = _OF_SECTIONS | _OF_WINDOWS
 
     def without(value: Any) -> Any:
@@ -32,9 +41,8 @@ def stream_identity(plan: BuildPlan, options: FollowOptions) -> dict[str, Any]:
             return {name: without(each) for name, each in value.items() if name not in left_out}
         return value
 
-    encoding = check_encoding(options.encoding or "utf-8")
-    reading = {"format": options.format, "encoding": encoding}
-    return {**without(plan.identity), "seed": options.seed, **reading}
+    found: dict[str, Any] = without(identity)
+    return found
 
 
 def open_record(plan: BuildPlan, options: FollowOptions) -> None:

@@ -149,7 +149,7 @@ def indexed(window: int, section: int, manifest: AnyManifest) -> IndexedWindow:
         window=window,
         section=section,
         checksum=manifest.checksum,
-        documents=manifest.documents.read,
+        documents=manifest.documents.read - manifest.documents.duplicates,
         splits={
             name: IndexedSplit(
                 rows=sum(part.splits[name].rows for part in parts if name in part.splits),

@@ -62,5 +62,5 @@ def committed_line(window: IndexedWindow, seconds: float) -> str:
         f"{name} {counted(split.rows, 'row')} of {counted(split.tokens, 'token')}"
         for name, split in window.splits.items()
     )
-    documents = counted(window.documents, "document")
+    documents = counted(window.documents, "new document")
     return f"window {window.window} committed in {seconds:.1f} s: {documents}; {splits}"

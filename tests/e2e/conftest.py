@@ -1,14 +1,17 @@
 import gc
 import hashlib
 import json
+import logging
 import os
 import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -144,3 +147,36 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         gc.collect()
     storage.stop()
     tokens.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Any]:
+    """Starts a server of S3's protocol in this process, which boto3 uses; yields a client of it.
+
+    Its buckets are in memory, and nothing leaves this machine.
+    """
+    boto3 = pytest.importorskip("boto3")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "none")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield boto3.client("s3")
+        # A file that could not be written is tried again when it is collected.
+        gc.collect()
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3: Any, sample: Path) -> str:
+    """The name of a bucket that is empty but for the sample, in corpus/."""
+    name = f"bucket-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    for path in sorted(sample.glob("*.txt")):
+        s3.upload_file(str(path), name, f"corpus/{path.name}")
+    return name

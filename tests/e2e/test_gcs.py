@@ -20,6 +20,7 @@ from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError, UsageError
 from schemas.lock_holder import this_process
 from schemas.manifest_file import parse_manifest
+from tests.support.followed_streams import followed_stream
 from transforms.files import conditional_put
 from transforms.files.paths import delete_files, exists, is_folder, list_folder, status
 from transforms.files.patterns import match
@@ -288,3 +289,35 @@ def test_names_that_look_like_patterns(build: Build, bucket: Any, name: str) -> 
             f"{neighbour}/train/shard-00000-of-00001.arrow",
         }
     assert bucket.blob(f"{name}/train/notes.txt").exists()
+
+
+def test_programs_on_a_stream(
+    bucket: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = followed_stream()
+    for path in local.rglob("*"):
+        if path.is_file():
+            bucket.blob(f"stream/{path.relative_to(local)}").upload_from_filename(str(path))
+    stream = f"gs://{bucket.name}/stream"
+    before = names(bucket)
+    assert main(["verify", stream, "--json", "--no-replay"]) == 0
+    capsys.readouterr()
+    assert main(["inspect", stream, "--json"]) == 0
+    remote = capsys.readouterr().out
+    assert main(["inspect", str(local), "--json"]) == 0
+    assert remote == capsys.readouterr().out
+    assert names(bucket) == before
+    export = ["export", stream, "--to", "parquet", "--output"]
+    assert main([*export, f"gs://{bucket.name}/rows", "--from-window", "2"]) == 0
+    assert f"rows/windows/{2:08d}/export.json" in names(bucket)
+    assert main(["report", stream]) == 0
+    page = read(f"{stream}/report.html")
+    assert f'href="windows/{2:08d}/report.html"'.encode() in page
+    assert main(["report", stream, "--output", str(tmp_path / "page.html")]) == 0
+    link = f'href="{stream}/windows/{2:08d}/report.html"'
+    assert link in (tmp_path / "page.html").read_text("utf-8")
+    bucket.blob(f"stream/windows/{0:08d}/manifest.json").delete()
+    capsys.readouterr()
+    assert main(["verify", stream, "--json", "--no-replay"]) == 1
+    sentences = [each["sentence"] for each in json.loads(capsys.readouterr().out)["problems"]]
+    assert sentences[0].startswith(f"window 0: {stream}/windows/{0:08d} holds no manifest.json")

@@ -13,7 +13,7 @@ import pytest
 
 import pipelines.export
 import pipelines.run_build
-import pipelines.verify
+import pipelines.verify_build
 import pipelines.waves
 from pipelines.cli import main
 from schemas.lock import hold, holder
@@ -431,14 +431,14 @@ def test_a_reader_says_that_the_folder_was_rebuilt(
     capsys: Captured,
 ) -> None:
     out = shutil.copytree(finished, tmp_path / "out")
-    really = pipelines.verify.check_shard
+    really = pipelines.verify_build.check_shard
 
     def rebuilt(*arguments: object, **named: object) -> object:
         monkeypatch.undo()
         assert build(out, *SMALL, "--seed", "5", "--overwrite", recipe="roberta") == 0
         return really(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipelines.verify, "check_shard", rebuilt)
+    monkeypatch.setattr(pipelines.verify_build, "check_shard", rebuilt)
     capsys.readouterr()
     assert main(["verify", str(out)]) == 2
     assert f"{out} was written to while it was verified" in told(capsys)

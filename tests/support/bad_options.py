@@ -221,6 +221,13 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
             "--output": [out],
             "--dry-run": [],
         },
+        "follow": {
+            "": [recipe, *(["--members", "bert,albert"] if recipe == "mixture" else [])],
+            "--watch": [text],
+            "--tokenizer": [tokenizer],
+            "--output": [out],
+            "--dry-run": [],
+        },
         "annotate": {"": [], "--input": [text], "--output": [out], "--dry-run": []},
         "vocab": {
             "": [],
@@ -233,6 +240,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "verify": {"": [build]},
         "inspect": {"": [build]},
         "export": {"": [build], "--to": ["parquet"], "--output": [f"{out}-export"]},
+        "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
         "generate": {"": [], "--model": [out]},

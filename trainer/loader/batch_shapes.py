@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
@@ -10,7 +10,7 @@ from schemas.records import Array
 from trainer.rows.lane_rows import Lanes
 from trainer.rows.layouts import BatchLayout, Packed, Padded
 from trainer.rows.pair_layout import Pairs
-from trainer.rows.row_source import Source
+from trainer.rows.row_source import Source, given_tokens
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import (
@@ -34,6 +34,7 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     MULTI_FLOW: ("packed",),
 }
 """Layouts of batches, by the attention of the recipe."""
+_Rounding = Callable[[float], int]
 _WHAT = {"pairs": "source and target"}
 """What is the longest thing that a batch of a layout must hold, if it is no row."""
 
@@ -114,30 +115,40 @@ def choose_layout(
     corpus: Corpus,
     split: str,
     lanes: int | None = None,
+    *,
+    steady: bool = False,
 ) -> BatchLayout | Pairs:
     """Chooses shapes for batches of at most `batch_tokens`, for rows as they are, with some room.
 
-    Batches of the layout "lanes" have so many of them.
+    Batches of the layout "lanes" have so many of them. Shapes that are `steady` are the same for
+    other rows of about the same kind, as those of another window of a stream: a compiled model
+    need not be compiled again.
 
     Raises:
       UsageError: if there is no such layout, or a row does not fit into a batch.
     """
     check_layout(name, corpus.recipe)
     count, longest = len(bounds.lengths), bounds.longest
+    rounded = _coarse if steady else _rounded
     if batch_tokens < longest:
         raise UsageError(
             f"batch_tokens must be at least {longest}, the longest {_WHAT.get(name, 'row')} of "
             f"{corpus.folder}/{split}, got {batch_tokens}"
         )
+    if steady:
+        longest = max(longest, given_tokens(corpus.recipe, corpus.recipe.max_seq_length))
+        count = batch_tokens
     pad = corpus.vocabulary.roles.get("pad", 0)
     task = corpus.recipe.pair.task
     label = None if task is None else task.label
     if name == "pairs":
+        source = int((bounds.lengths - bounds.targets).max(initial=1))
+        target = int(bounds.targets.max(initial=1))
         return Pairs(
             rows=max(min(batch_tokens // longest, count), 1),
             pad=pad,
-            source=int((bounds.lengths - bounds.targets).max(initial=1)),
-            target=int(bounds.targets.max(initial=1)),
+            source=_coarse(source) if steady else source,
+            target=_coarse(target) if steady else target,
             targets=int(bounds.targets.sum()),
         )
     if lanes is not None:
@@ -148,48 +159,59 @@ def choose_layout(
         rows = max(min(batch_tokens // longest, count), 1)
         return Padded(rows=rows, longest=longest, pad=pad, pair_label=label)
     # A batch needs no room for more than all rows.
-    tokens = min(batch_tokens, max(_rounded(int(bounds.lengths.sum())), longest))
-    rows = _rounded(1.25 * (tokens * count / bounds.total) + 1)
+    whole = max(_rounded(int(bounds.lengths.sum())), longest)
+    tokens = batch_tokens if steady else min(batch_tokens, whole)
+    rows = rounded(1.25 * (tokens * len(bounds.lengths) / bounds.total) + 1)
     most = int(bounds.targets.max(initial=1))
     return Packed(
         tokens=tokens,
-        targets=min(_rounded(1.0625 * bounds.target_share * tokens + most), tokens),
+        targets=min(rounded(1.0625 * bounds.target_share * tokens + most), tokens),
         rows=rows,
-        pieces=_pieces(bounds, tokens),
+        pieces=_pieces(bounds, tokens, rounded),
         longest=longest,
         pad=pad,
         pair_label=label,
         capacities={
-            name: _most_of(bounds.lengths, each, tokens, rows) for name, each in bounds.more.items()
+            name: rounded(_most_of(bounds.lengths, each, tokens, rows))
+            for name, each in bounds.more.items()
         },
-        **_aligned(bounds, tokens),
+        **_aligned(bounds, tokens, rounded),
     )
 
 
 # Rows of 10 and 20 tokens with at most 2 and 3 targets have at most 0.2 a token: 100 tokens hold at
-# most 20 of them, 4 rows at most 12; there is room for 13, rounded up to 16.
-def _most_of(lengths: Array, most: Array, tokens: int, rows: int) -> int:
-    """Returns the maximum targets of a corruption in so many tokens, and in so many rows."""
-    return _rounded(min(tokens * (most / lengths).max(initial=0), rows * most.max(initial=0)) + 1)
+# most 20 of them, 4 rows at most 12; there is room for 13.
+def _most_of(lengths: Array, most: Array, tokens: int, rows: int) -> float:
+    """Returns the room for targets of a corruption in so many tokens, and in so many rows."""
+    found = min(tokens * (most / lengths).max(initial=0), rows * most.max(initial=0))
+    return float(found) + 1
 
 
-def _pieces(bounds: RowBounds, tokens: int) -> int | None:
+def _pieces(bounds: RowBounds, tokens: int, rounded: _Rounding) -> int | None:
     """Returns the room for the sequences that rows of a batch make."""
     if bounds.sequences is None:
         return None
     share = float(bounds.sequences.sum()) / bounds.total
-    return _rounded(1.0625 * share * tokens + int(bounds.sequences.max(initial=1)))
+    return rounded(1.0625 * share * tokens + int(bounds.sequences.max(initial=1)))
 
 
-def _aligned(bounds: RowBounds, tokens: int) -> dict[str, int]:
+def _aligned(bounds: RowBounds, tokens: int, rounded: _Rounding) -> dict[str, int]:
     """Returns the room for tokens that are aligned with entities, of a batch and of a row."""
     if bounds.aligned is None:
         return {}
     most = int(bounds.aligned.max(initial=1))
     share = float(bounds.aligned.sum()) / bounds.total
-    return {"aligned": _rounded(1.0625 * share * tokens + most), "row_aligned": most}
+    return {"aligned": rounded(1.0625 * share * tokens + most), "row_aligned": most}
 
 
 def _rounded(number: float) -> int:
     """Returns the next multiple of 8, which the matrix units of a GPU prefer."""
     return 8 * math.ceil(number / 8)
+
+
+# 100, 1000 and 1025 become 104, 1024 and 1152: there are eight steps from a power of 2 to the next.
+def _coarse(number: float) -> int:
+    """Returns the next of few multiples of 8, at most an eighth more where numbers are large."""
+    size = max(math.ceil(number), 1)
+    step = max(8, 1 << max(size.bit_length() - 4, 0))
+    return step * -(-size // step)

@@ -75,6 +75,8 @@ class ArrowBatches(IterableDataset[Batch]):
         member: int | None = None,
         lanes: int | None = None,
         mode: str | None = None,
+        rows: Array | None = None,
+        steady: bool = False,
     ) -> None:
         """Opens the shards.
 
@@ -98,6 +100,8 @@ class ArrowBatches(IterableDataset[Batch]):
           lanes: Of all batches of a step, a multiple of `batches_per_step`. By default as many as
             fit; if streams are taken in their own order, as many as have 8 rows each.
           mode: Show all rows in this mode of attention; by default it is drawn.
+          rows: Numbers of the rows to take; by default all. Not for lanes.
+          steady: Choose shapes that do not change with the rows if other ones are of their kind.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -117,7 +121,8 @@ class ArrowBatches(IterableDataset[Batch]):
         self._bounds = row_bounds(self._shards, self.corpus, self._source)
         self.lanes = self._lanes(layout, lanes, batch_tokens)
         each = None if self.lanes is None else self.lanes // self._ranks.step
-        self.layout = choose_layout(layout, batch_tokens, self._bounds, self.corpus, split, each)
+        shapes = layout, batch_tokens, self._bounds, self.corpus, split, each
+        self.layout = choose_layout(*shapes, steady=steady)
         self._identity = {
             "data": self.corpus.checksum,
             "split": split,
@@ -139,6 +144,7 @@ class ArrowBatches(IterableDataset[Batch]):
             step=self._ranks.step,
             lanes=self.lanes,
             in_order=self.corpus.recipe.order == "lanes",
+            rows=rows,
         )
         self._made_plan = functools.partial(PLANNERS[layout], planned)
         self._epoch = self._batch = 0

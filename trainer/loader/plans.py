@@ -45,6 +45,7 @@ class Planned:
       step: Batches of a step.
       lanes: Of all batches of a step; None with another layout than "lanes".
       in_order: Lanes take the rows of streams in their order, and not each row for itself.
+      rows: Those that are taken; None for all. Lanes take all.
     """
 
     shards: MappedShards
@@ -55,6 +56,7 @@ class Planned:
     step: int
     lanes: int | None
     in_order: bool
+    rows: Array | None = None
 
 
 Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
@@ -79,8 +81,11 @@ def _dealt(of: Planned, _epoch: int, rng: np.random.Generator | None) -> Plan:
 
 
 def _order(of: Planned, rng: np.random.Generator | None) -> Array:
-    count = len(of.shards)
-    return np.arange(count, dtype=np.uint32) if rng is None else shuffled(count, rng)
+    rows = of.rows
+    if rows is None:
+        count = len(of.shards)
+        return np.arange(count, dtype=np.uint32) if rng is None else shuffled(count, rng)
+    return rows if rng is None else rows[shuffled(len(rows), rng)]
 
 
 PLANNERS: Mapping[str, Planner] = {

@@ -9,8 +9,10 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
 from schemas.manifest_parts import ShardEntry, split_totals
+from schemas.stream import WINDOWS, number_name
 from trainer.loader.open_corpus import open_local_corpus, read_local_manifest
 from trainer.loader.other_objective import with_objective
+from trainer.loader.stream_folder import is_stream
 from transforms.build.corpus import Corpus, checked_members
 from transforms.objectives.settings import Scalar, nearest
 
@@ -76,6 +78,11 @@ def open_data(
       UsageError: if there is none.
       DamagedError: if something in it cannot be understood.
     """
+    if is_stream(folder):
+        raise UsageError(
+            f"{folder} is a stream, which grows by windows; add --follow, or train on one of them, "
+            f"such as {Path(folder, WINDOWS, number_name(0))}"
+        )
     manifest = read_local_manifest(folder)
     if not isinstance(manifest, MixtureManifest):
         if weights is not None:

@@ -69,7 +69,9 @@ def make_folder(path: str) -> None:
         if not exists(path):
             raise
     else:
-        sync_folder(os.path.dirname(path.rstrip("/")))
+        # What is above a bucket is no path of its store.
+        if is_local(path):
+            sync_folder(os.path.dirname(path.rstrip("/")))
 
 
 def sync_folder(folder: str) -> None:

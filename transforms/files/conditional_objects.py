@@ -11,7 +11,8 @@ from typing import Any
 
 from schemas.errors import UsageError
 from transforms.files.paths import PathError, exists
-from transforms.files.storage import file_system, open_file, scheme_of
+from transforms.files.s3_objects import named
+from transforms.files.storage import file_system, open_file, s3_objects, scheme_of
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.2
@@ -81,16 +82,12 @@ def _blob(path: str) -> Any:
 
 
 def _put_s3(path: str, content: bytes, there: bytes | None) -> bool:
-    from apache_beam.io.aws.clients.s3.boto3_client import Client
-    from apache_beam.io.aws.s3io import parse_s3_path
-
-    bucket, key = parse_s3_path(path)
-    client = Client(getattr(file_system(path), "_options", None)).client
+    client, names = s3_objects().client, named(path)
     answer = _BUSY
     for attempt in range(_ATTEMPTS):
         # Another writer was at it just then, and may have failed.
         time.sleep(_PAUSE_SECONDS if attempt else 0)
-        answer = _answer(client, {"Bucket": bucket, "Key": key}, content, there)
+        answer = _answer(client, names, content, there)
         if answer != _BUSY:
             break
     if answer == _UNKNOWN:
@@ -104,18 +101,18 @@ def _put_s3(path: str, content: bytes, there: bytes | None) -> bool:
     return not answer or _is_there(path, content)
 
 
-def _answer(client: Any, named: dict[str, str], content: bytes, there: bytes | None) -> str:
+def _answer(client: Any, names: dict[str, str], content: bytes, there: bytes | None) -> str:
     """Asks S3 once to put an object; returns why it did not, or nothing."""
     from botocore.exceptions import ClientError
 
     try:
         condition = {"IfNoneMatch": "*"}
         if there is not None:
-            found = client.get_object(**named)
+            found = client.get_object(**names)
             if found["Body"].read() != there:
                 return _CHANGED
             condition = {"IfMatch": found["ETag"]}
-        client.put_object(**named, **condition, Body=content)
+        client.put_object(**names, **condition, Body=content)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == _GONE and there is not None:

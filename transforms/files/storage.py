@@ -6,6 +6,7 @@ the first path with a scheme is used.
 """
 
 import contextlib
+import itertools
 import lzma
 import os
 import re
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 import pyarrow as pa
 
 from transforms.files.inputs import codec_of
+from transforms.files.s3_objects import S3Objects
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystems import FileSystems
@@ -55,7 +57,9 @@ def join(folder: str, *names: str) -> str:
 
 def exists(path: str) -> bool:
     """Returns whether there is a file, a folder, or a link to one; a store has objects only."""
-    return os.path.exists(path) if is_local(path) else bool(_beam().exists(path))
+    if is_local(path):
+        return os.path.exists(path)
+    return s3_objects().exists(path) if _on_s3(path) else bool(_beam().exists(path))
 
 
 def open_file(path: str) -> BinaryIO:
@@ -66,6 +70,8 @@ def open_file(path: str) -> BinaryIO:
     """
     if is_local(path):
         return open(path, "rb")
+    if _on_s3(path):
+        return s3_objects().open(path)
     return _beam().open(path, compression_type=_uncompressed())
 
 
@@ -92,6 +98,8 @@ def create_file(path: str) -> BinaryIO:
     Raises:
       OSError: If it cannot be written.
     """
+    if _on_s3(path):
+        return s3_objects().create(path)
     if not is_local(path):
         return _beam().create(path, compression_type=_uncompressed())
     if folder := os.path.dirname(path):
@@ -107,6 +115,8 @@ def rename_file(path: str, final: str) -> None:
     """
     if is_local(path):
         os.rename(path, final)
+    elif _on_s3(path):
+        s3_objects().rename(path, final)
     else:
         _beam().rename([path], [final])
 
@@ -125,16 +135,26 @@ def make_folders(path: str) -> None:
 
 def objects_below(prefix: str, most: int | None = None) -> list[FoundFile]:
     """Lists the objects of a store whose names begin with a prefix, at most so many."""
+    if _on_s3(prefix):
+        return list(
+            itertools.islice(itertools.starmap(FoundFile, s3_objects().below(prefix)), most)
+        )
     return _matched(_quoted(prefix) + "**", most)
 
 
 def objects_named(path: str) -> list[FoundFile]:
     """Returns the object of a store that has this very name; none if there is none."""
+    if _on_s3(path):
+        # The shortest name that begins so is the first.
+        return [file for file in objects_below(path, most=1) if file.path == path]
     return _matched(_quoted(path), None)
 
 
 def delete_object(path: str) -> None:
     """Deletes the object of a store that has this very name."""
+    if _on_s3(path):
+        s3_objects().delete(path)
+        return
     with _brackets_allowed():
         _beam().delete([_quoted(path)])
 
@@ -146,6 +166,22 @@ def file_system(path: str) -> Any:
       ValueError: If no library of that store is installed.
     """
     return _beam().get_filesystem(path)
+
+
+def s3_objects() -> S3Objects:
+    """Returns what reads and writes objects of S3, with the options Beam was given.
+
+    Raises:
+      ValueError: If boto3 is not installed.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    # Beam's own fails if it was given none.
+    return S3Objects(file_system("s3://")._options or PipelineOptions([]))
+
+
+def _on_s3(path: str) -> bool:
+    return scheme_of(path) == "s3"
 
 
 def _matched(pattern: str, most: int | None) -> list[FoundFile]:
@@ -175,12 +211,7 @@ def _brackets_allowed() -> Iterator[None]:
 
 def _beam() -> "type[FileSystems]":
     from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
-    from apache_beam.options.value_provider import RuntimeValueProvider
 
-    # That of S3 fails without any; a worker of a cluster has those of its pipeline.
-    if FileSystems._pipeline_options is None and RuntimeValueProvider.runtime_options is None:
-        FileSystems.set_options(PipelineOptions([]))
     return FileSystems
 
 

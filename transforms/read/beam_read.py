@@ -13,6 +13,7 @@ from schemas.manifest import add_up
 from transforms.files.inputs import FileRange
 from transforms.read.read_documents import RangeReader, Read
 from transforms.read.reading_record import write_counts
+from transforms.read.reading_tasks import reading_tasks
 from transforms.read.rejected_files import with_part, write_rejected
 from transforms.read.shard_documents import deal_documents
 from transforms.records.shard_text import ShardPlan
@@ -24,7 +25,7 @@ class Reading(NamedTuple):
     Attributes:
       documents: PCollection of `pa.RecordBatch`.
       rejected: PCollection of `Rejected`.
-      tally: PCollection of dict[str, int], one a range.
+      tally: PCollection of dict[str, int], one for what is read at a time.
     """
 
     documents: Any
@@ -32,12 +33,12 @@ class Reading(NamedTuple):
     tally: Any
 
 
-class _ReadRangeFn(beam.DoFn):
+class _ReadRangesFn(beam.DoFn):
     def __init__(self, reader: RangeReader) -> None:
         self._reader = reader
 
-    def process(self, part: FileRange) -> Iterator[Read]:
-        yield from self._reader.read([part])
+    def process(self, parts: list[FileRange]) -> Iterator[Read]:
+        yield from self._reader.read(parts)
 
 
 def _only(kind: type) -> beam.ParDo:
@@ -46,11 +47,11 @@ def _only(kind: type) -> beam.ParDo:
 
 @dataclasses.dataclass(eq=False)
 class ReadDocuments(beam.PTransform[PBegin, Any]):
-    """Reads ranges of files in parallel.
+    """Reads ranges of files in parallel, many small ones at a time.
 
     Attributes:
       ranges: From `transforms.files.inputs.plan_ranges`.
-      reader: Reads one.
+      reader: Reads them.
 
     Returns a `Reading`.
 
@@ -66,10 +67,10 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
     def expand(self, pbegin: PBegin) -> Any:
         outputs = (
             pbegin
-            | "CreateRanges" >> beam.Create(self.ranges)
+            | "CreateRanges" >> beam.Create(reading_tasks(self.ranges))
             # Otherwise one worker would be given all of them.
             | "SpreadRanges" >> beam.Reshuffle()
-            | "ReadRanges" >> beam.ParDo(_ReadRangeFn(self.reader))
+            | "ReadRanges" >> beam.ParDo(_ReadRangesFn(self.reader))
         )
         # One output, split by type: DaskRunner mixes up the outputs of one step.
         return Reading(

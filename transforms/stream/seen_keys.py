@@ -120,11 +120,38 @@ def blocks(windows: int) -> list[tuple[int, int]]:
     return found
 
 
+def merged_blocks(windows: int) -> list[tuple[int, int]]:
+    """Returns the ranges of windows whose keys may have been merged into a file.
+
+    >>> merged_blocks(17)
+    [(0, 8), (8, 16)]
+    """
+    found, size = [], _MERGED
+    while size <= windows:
+        found += [(begin, begin + size) for begin in range(0, windows - size + 1, size)]
+        size *= _MERGED
+    return found
+
+
+def merged_keys(stream: str, begin: int, end: int, shard: str) -> Keys | None:
+    """Returns the keys that were merged of windows `begin` to `end - 1`, None if they were not.
+
+    Raises:
+      DamagedError: if their file is cut.
+    """
+    path = _path(stream, _block_name(begin, end), shard)
+    return _read(path) if exists(path) else None
+
+
+def _block_name(begin: int, end: int) -> str:
+    return f"{number_name(begin)}-{number_name(end)}"
+
+
 def _block(stream: str, begin: int, end: int, shard: str) -> Keys:
     size = end - begin
     if size == 1:
         return window_keys(stream, begin, shard)
-    path = _path(stream, f"{number_name(begin)}-{number_name(end)}", shard)
+    path = _path(stream, _block_name(begin, end), shard)
     if not exists(path):
         part = size // _MERGED
         parts = [_block(stream, at, at + part, shard) for at in range(begin, end, part)]

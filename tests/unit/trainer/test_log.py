@@ -34,6 +34,9 @@ def test_a_record_in_words() -> None:
         "21,400 tok/s · lr 9.80e-05 · padding 1.2% · MFU 37.1%"
     )
     assert "3 skipped" in describe({**TRAINED, "skipped": 3}, 10000)
+    # On a stream there may be no last step.
+    told = describe({"event": "train", "step": 1200, "window": 7, "loss": 5.1234}, None)
+    assert told == "train step 1,200 · window 7 · loss 5.123"
 
 
 def test_every_part_of_the_loss_is_told() -> None:

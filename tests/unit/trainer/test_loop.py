@@ -63,7 +63,7 @@ def loop_of(model: Any, batches: ArrowBatches, **changes: Any) -> Loop:
         "model": model,
         "plain": with_defaults(model),
         "optimizer": adamw(parameter_groups(model, 0.01), 0.1),
-        "rate": lambda step: 0.1 / (1 + step),
+        "rate": lambda step, _: 0.1 / (1 + step),
         "batches": batches,
         "processes": ALONE,
         "autocast": contextlib.nullcontext,

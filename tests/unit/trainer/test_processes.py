@@ -11,7 +11,7 @@ from schemas.errors import UsageError
 from trainer import hardware
 from trainer.hardware import measured_peak, peak_memory_gib, stated_peak
 from trainer.processes import Processes, choose_device
-from trainer.stopping import StopSignal
+from trainer.stopping import StopSignal, wait_to_look
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -38,6 +38,33 @@ def test_the_first_process_does_things_for_all() -> None:
     with pytest.raises(UsageError, match="broken"):
         Processes(0, 1, CPU).first_does(fail)
     assert done == [0, 1]
+
+
+def test_what_one_process_finds_is_found() -> None:
+    alone = Processes(0, 1, CPU)
+    assert alone.from_first(lambda: {"a": 1}) == {"a": 1}
+    assert alone.all_do(lambda: None) is None
+    assert alone.total(3) == 3
+
+    def fail() -> int:
+        raise UsageError("broken")
+
+    for ask in (alone.from_first, alone.all_do):
+        with pytest.raises(UsageError, match="broken"):
+            ask(fail)
+
+
+def test_who_is_asked_to_stop_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, slept = StopSignal(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        stop.number = signal.SIGTERM
+
+    monkeypatch.setattr("trainer.stopping.time.sleep", sleep)
+    wait_to_look(stop)
+    wait_to_look(stop)
+    assert len(slept) == 1
 
 
 def test_devices_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ def test_the_options_that_are_named_exist() -> None:
         "--members",
         *("--annotations", "--counts", "--input", "--set", "--tokenizer"),
         "--plan",
+        *("--watch", "--min-mib"),
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert named <= known | others

@@ -10,7 +10,7 @@ from pipelines.running.beam_runner import BeamRunner, beam_runner, load_runner
 from pipelines.running.work import Shuffle
 from schemas.errors import RunError, UsageError
 
-DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+DASK = "pipelines.running.dask_runner.DaskRunner"
 
 
 @pytest.mark.parametrize("name", ["DaskRunner", "daskrunner", "dask", DASK])

@@ -1,0 +1,61 @@
+"""Writes report pages where users ask for them."""
+
+import sys
+
+from pipelines.folder.corpus import open_corpus
+from pipelines.folder.output import read_manifest
+from pipelines.report.mixture_page import render_mixture_report, stored_mixture
+from pipelines.report.page import render_report
+from pipelines.report.rows import example_rows
+from schemas.errors import UsageError
+from schemas.manifest import MixtureManifest
+from transforms.files.atomic_files import write_atomically
+from transforms.files.paths import status
+from transforms.files.work_folder import read_bytes
+
+_TITLE = b": Shardmill report</title>"
+"""What every page of ours has, so that nothing else is replaced."""
+
+
+def build_page(folder: str) -> str:
+    """Returns the report page of a finished build, the one that lies in its folder as report.html.
+
+    Raises:
+      UsageError: if there is no build.
+      DamagedError: if it is damaged.
+    """
+    manifest = read_manifest(folder)
+    if isinstance(manifest, MixtureManifest):
+        return render_mixture_report(manifest, stored_mixture(manifest))
+    corpus = open_corpus(folder)
+    return render_report(manifest, [row.to_json() for row in example_rows(corpus)])
+
+
+def write_page(path: str, page: str, option: str) -> None:
+    """Writes a page, and says where.
+
+    Args:
+      path: Of the file; a report page that is there is replaced.
+      page: The HTML.
+      option: That named the file, for messages.
+
+    Raises:
+      UsageError: if something else has this name, or it cannot be written.
+    """
+    refuse_foreign_page(path, option)
+    try:
+        write_atomically(path, page.encode())
+    except Exception as error:
+        raise UsageError(f"{option} {path}: cannot be written: {error}") from error
+    sys.stdout.write(f"{path}: written\n")
+
+
+def refuse_foreign_page(path: str, option: str) -> None:
+    """Refuses to replace a file that is no report page; see `write_page`."""
+    try:
+        there = status(path)
+        foreign = there is not None and _TITLE not in read_bytes(path)
+    except Exception as error:
+        raise UsageError(f"{option} {path}: cannot be written: {error}") from error
+    if foreign:
+        raise UsageError(f"{option} {path}: exists and is not a report page; name another file")
