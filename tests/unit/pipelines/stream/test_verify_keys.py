@@ -70,7 +70,7 @@ def test_a_file_that_is_cut(tmp_path: Path) -> None:
     stream = stream_of(tmp_path, keys((7, 7)))
     path = tmp_path / f"keys/00000000/{SHARD}.keys"
     path.write_bytes(path.read_bytes()[:-1])
-    assert problems(stream, 1, 1) == [f"{path} is damaged: it has 15 bytes, no multiple of 16"]
+    assert problems(stream, 1, 1) == [f"{path} is damaged: it is cut, or holds no keys; restore it"]
 
 
 @pytest.mark.parametrize(
