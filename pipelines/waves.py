@@ -130,8 +130,9 @@ def run_waves(
             work = dataclasses.replace(work, reading=far.reading)
             run.run(work, error_path(plan.output))
             read = True
-            # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
-            gc.collect()
+            if wave is not waves[-1]:
+                # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
+                gc.collect()
             for path in _failures(plan):
                 raise RunError(read_text(path))
 
