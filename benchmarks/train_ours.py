@@ -15,6 +15,7 @@ from trainer.models.load import load_model
 from trainer.options import TrainOptions
 from trainer.prepare import prepare
 from trainer.processes import Processes, choose_device, joined
+from trainer.stopping import StopSignal
 
 _LOADER_SECONDS = 2.0
 _WARMUP_SHARE = 0.1
@@ -34,7 +35,7 @@ def open_loop(job: Job, side: Side, processes: Processes) -> Loop:
         compile=side.compile == "default",
         checksums=False,
     )
-    loop = prepare(options, processes).loop
+    loop = prepare(options, processes, StopSignal()).loop
     if side.compile not in {None, "default"}:
         loop.model = torch.compile(loop.plain, dynamic=False, mode=side.compile)
     return loop

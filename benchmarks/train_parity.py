@@ -87,7 +87,7 @@ def _their_losses(job: Job, loop: Loop, model: Any, rows: list[torch.Tensor]) ->
         takes = {"input_ids", "attention_mask", "token_type_ids", "labels", "next_sentence_label"}
         moved = {name: batch[name].to(model.device) for name in takes & set(batch)}
         for group in optimizer.param_groups:
-            group["lr"] = loop.rate(step)
+            group["lr"] = loop.rate(step, 0)
         with loop.autocast():
             loss = model(**moved).loss
         loss.backward()

@@ -39,7 +39,10 @@ def hold_remote(path: str, lock: str, command: str) -> Iterator[None]:
     try:
         taken = _put(lock, mine)
     except PathError as error:
-        raise UsageError(f"cannot write to {path}: {error}") from error
+        # Beam knows no such file system, or the store does not answer.
+        unknown = isinstance(error.__cause__, ValueError)
+        what = f"--output {path}" if unknown else f"cannot write to {path}"
+        raise UsageError(f"{what}: {error}") from error
     except ValueError as error:
         raise UsageError(f"--output {path}: {error}") from error
     except Exception as error:

@@ -50,7 +50,8 @@ class Watch:
 
     def __init__(self, options: FollowOptions) -> None:
         self._options = options
-        self._encoding = check_encoding(options.encoding or "utf-8")
+        with about("--encoding"):
+            self._encoding = check_encoding(options.encoding or "utf-8")
         self._output = real_path(options.output.rstrip("/"))
         self._planned: dict[str, tuple[int, float]] = {}
         with about("--watch"):

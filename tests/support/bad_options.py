@@ -158,7 +158,8 @@ _PARSED = {"train": _parse_train, "generate": _parse_generate}
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
     elsewhere = {"train": "trainer.options"}
-    elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in ("build", "annotate")}
+    planned = ("build", "follow", "annotate")
+    elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in planned}
     module = elsewhere.get(command)
     parser: argparse.ArgumentParser = importlib.import_module(
         module or module_of(command)

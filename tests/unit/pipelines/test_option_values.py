@@ -14,6 +14,9 @@ _SECONDS = 60.0
 """A run that takes as long hangs; the script that tries everything asks for less."""
 
 
+_RECIPES = {"build": ["bert", "mixture"], "follow": ["bert"]}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Text, a tokenizer and a build; the folder in it where the tests are run."""
@@ -28,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_any_value_of_any_option(command: str, folder: Path) -> None:
     problems = [
         f"{command} {' '.join(arguments)[:300]}: {problem}"
-        for recipe in ([["bert", "mixture"], [""]][command != "build"])
+        for recipe in _RECIPES.get(command, [""])
         for name, arguments in cases(command, folder, recipe, FEW)
         if (problem := run(command, arguments, _SECONDS).problem(name))
     ]
