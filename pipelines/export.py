@@ -190,7 +190,7 @@ def _export(corpus: Corpus, output: str, options: argparse.Namespace, locks: Loc
             raise RunError(f"cannot write to {output}: {error}") from error
     end_work(output, wanted.files)
     total = sum(file.rows for file in files.values())
-    found = "" if rows == total else f", {total - rows:,} of them found written"
+    found = "" if rows == total else f", {total - rows:,} of them already there"
     sys.stdout.write(f"{output}: {counted(total, 'row')} in {counted(len(files), 'file')}{found}\n")
 
 

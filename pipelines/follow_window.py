@@ -154,11 +154,21 @@ def _is_built(
     except Exception as error:
         changes = _changes(files)
         if not changes:
-            raise
+            if not isinstance(error, RunError) or not _is_of(files, error):
+                raise
+            raise RunError(
+                f"window {window}: {error}. To go on without a file that cannot be read, move it "
+                "out of the watched folder and run the same command with --give-up-changed"
+            ) from error
         if not options.give_up_changed:
             raise _changed(window, changes) from error
         return False
     return True
+
+
+def _is_of(files: Sequence[PlannedFile], error: RunError) -> bool:
+    """Returns whether an error names one of these files."""
+    return any(file.path in str(error) for file in files)
 
 
 def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:

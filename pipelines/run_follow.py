@@ -16,6 +16,7 @@ from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner
 from pipelines.stream.identity import check_section, open_record, own_section
 from pipelines.stream.log import (
+    check_plans,
     is_planned,
     is_stream,
     put_plan,
@@ -34,6 +35,7 @@ from schemas.wording import counted
 from transforms.files.atomic_files import named_by_temporary
 from transforms.files.paths import status as status_of
 from transforms.files.storage import FoundFile, join
+from transforms.stream.fresh_shards import waiting_documents
 
 _HELD_SECONDS = 1.0
 
@@ -106,6 +108,7 @@ class Follower:
         if not is_stream(stream):
             _refuse_foreign(stream)
         open_record(self._empty, self._options)
+        check_plans(stream)
         self._read_log()
         # What was finished and not yet listed belongs to the section that finished it.
         first = self.committed + is_committed(stream, self.committed)
@@ -139,9 +142,12 @@ class Follower:
         if is_stream(stream):
             self._read_log()
         look = self._watch.look()
+        waiting = self._waiting_documents() if self.committed else 0
+        wait = counted(waiting, "document waits", "documents wait")
         lines = [
             f"stream   {stream}: {counted(self.committed, 'window')} committed, "
-            f"{self._planned - self.committed} planned and not built",
+            f"{self._planned - self.committed} planned and not built"
+            + (f"; {wait} for more" if waiting else ""),
             f"watched  {counted(look.files, 'file')}, {counted(len(look.new), 'file')} new "
             f"({look.bytes / 1e6:,.1f} MB)",
         ]
@@ -183,7 +189,13 @@ class Follower:
             time.sleep(_HELD_SECONDS)
             return
         self._forget_given_up(window)
-        status.say(committed_line(entry, time.monotonic() - began))
+        status.say(committed_line(entry, time.monotonic() - began, self._waiting_documents()))
+
+    def _waiting_documents(self) -> int:
+        """Returns how many documents wait after the last window."""
+        last = len(read_index(self._options.output).windows) - 1
+        names = [shard.name for shard in self._empty.shards.shards]
+        return waiting_documents(self._options.output, last, names)
 
     def _is_enough(self, look: Look) -> bool:
         """Returns whether there is enough for a window."""

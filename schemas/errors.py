@@ -101,7 +101,7 @@ def left_over(value: str) -> str:
     """Says what to do with a value that no option takes: a shell has made several of a pattern."""
     return (
         f"{value!r} belongs to no option, each of which takes one value: put a pattern in quotes "
-        "(--input 'text/*.txt'), or repeat the option"
+        "('text/*.txt'), or repeat the option"
     )
 
 

@@ -56,7 +56,11 @@ def _parser() -> Parser:
     add_recipe_options(parser, source)
     windows = parser.add_argument_group("windows")
     windows.add_argument(
-        "--every", type=seconds, default=10.0, metavar="T", help="look so often, as in 30s (10s)"
+        "--every",
+        type=seconds,
+        default=10.0,
+        metavar="T",
+        help="time between two looks, as in 30s (10s)",
     )
     windows.add_argument(
         "--min-mib",
@@ -76,8 +80,7 @@ def _parser() -> Parser:
         type=seconds,
         default=1.0,
         metavar="T",
-        help="leave a file alone that was written to in the last T (1s); 0 if files are put there "
-        "by renaming",
+        help="skip files that changed within the last T (1s); 0 if files are put there by renaming",
     )
     windows.add_argument(
         "--once", action="store_true", help="build what is there now, and end: for a scheduler"
@@ -118,6 +121,8 @@ def parse_follow_options(argv: Sequence[str] | None) -> FollowOptions:
         once=given.once,
         give_up_changed=given.give_up_changed,
     )
+    if not options.every:
+        raise UsageError("--every must be above 0, such as 10s or 0.5, got 0")
     if not options.dedup:
         raise UsageError(
             "--dedup off: a stream drops the documents that it has already, so that a file that "

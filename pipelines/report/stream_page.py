@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 from schemas.manifest import Manifest, MixtureManifest
 from schemas.manifest_checks import REPORT
 from schemas.stream import WINDOWS, Section, number_name
+from transforms.stream.fresh_shards import waiting_documents
 
 MOST_BARS = 48
 """More windows than these share the bars of the chart, as many consecutive ones each."""
@@ -75,7 +76,17 @@ def stream_page(stream: CommittedStream, links: str) -> str:
         splits=splits,
         rows={split: sum(each.rows.get(split, 0) for each in facts) for split in splits},
         most=max([1, *(each.tokens for each in facts)]),
+        waiting=_waiting(stream, newest),
     )
+
+
+def _waiting(stream: CommittedStream, newest: Manifest | MixtureManifest | None) -> int:
+    """Returns how many documents wait after the last window."""
+    if newest is None:
+        return 0
+    paths = [path for shards in newest.shards.names().values() for path in shards]
+    names = [path.removesuffix(".arrow") for path in paths]
+    return waiting_documents(stream.folder, len(stream.windows) - 1, names)
 
 
 def _name(manifest: Manifest | MixtureManifest | None) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-_KIND = re.compile(r"^(OSError|transforms\.[\w.]+): ")
+_KIND = re.compile(r"^(OSError|DamagedError|(transforms|schemas)\.[\w.]+): ")
 
 
 def reason_of(error: BaseException) -> str:

@@ -4,6 +4,7 @@ Whatever is written once is put only where nothing is: of two drivers that plan 
 wins, and both build what that one planned.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -28,10 +29,12 @@ from schemas.stream import (
 )
 from transforms.files.atomic_files import write_atomically
 from transforms.files.conditional_put import put_if_absent
+from transforms.files.paths import list_folder
 from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes
 
 _T = TypeVar("_T")
+_PLAN = re.compile(r"(\d{8,})\.json")
 
 
 def window_folder(stream: str, window: int) -> str:
@@ -81,6 +84,24 @@ def section_of(sections: Sequence[Section], window: int) -> Section:
     return [section for section in sections if section.first <= window][-1]
 
 
+def check_plans(stream: str) -> None:
+    """Makes sure that no plan is missing: the log of a stream has no gaps.
+
+    Raises:
+      DamagedError: naming the first plan that is missing.
+    """
+    # Before the plans are listed: another driver may add some.
+    committed = len(read_index(stream).windows)
+    names = [file.path.rpartition("/")[2] for file in list_folder(join(stream, PLANS))]
+    planned = {int(found[1]) for name in names if (found := _PLAN.fullmatch(name))}
+    windows = max([committed, *(number + 1 for number in planned)])
+    if gap := sorted(set(range(windows)) - planned):
+        raise DamagedError(
+            f"{_plan_path(stream, gap[0])} is missing, and the stream has {windows} windows; "
+            "restore it: nothing else says which files were in that window"
+        )
+
+
 def is_planned(stream: str, window: int) -> bool:
     """Returns whether a window has a plan."""
     return exists(_plan_path(stream, window))
@@ -124,7 +145,12 @@ def read_index(stream: str) -> StreamIndex:
       DamagedError: if it is damaged.
     """
     path = join(stream, INDEX)
-    found = _read(path, StreamIndex)
+    try:
+        found = _read(path, StreamIndex)
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error}; delete it, and the next `shardmill follow` writes it again"
+        ) from error
     if found is None:
         return StreamIndex(format_version=STREAM_VERSION, windows=())
     _check_version(path, found.format_version)

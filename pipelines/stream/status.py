@@ -56,11 +56,18 @@ class Status:
             self._spinner = None
 
 
-def committed_line(window: IndexedWindow, seconds: float) -> str:
-    """Returns what is said of a committed window."""
+def committed_line(window: IndexedWindow, seconds: float, waiting: int) -> str:
+    """Returns what is said of a committed window.
+
+    Args:
+      window: Of the index.
+      seconds: That it took.
+      waiting: Documents that wait for the next window, see `transforms.stream.fresh_shards`.
+    """
     splits = ", ".join(
         f"{name} {counted(split.rows, 'row')} of {counted(split.tokens, 'token')}"
         for name, split in window.splits.items()
     )
     documents = counted(window.documents, "new document")
-    return f"window {window.window} committed in {seconds:.1f} s: {documents}; {splits}"
+    wait = f"; {waiting:,} {'waits' if waiting == 1 else 'wait'} for more" if waiting else ""
+    return f"window {window.window} committed in {seconds:.1f} s: {documents}; {splits}{wait}"

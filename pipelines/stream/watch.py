@@ -11,9 +11,9 @@ from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.inputs import InputFile, estimated_text_bytes, input_file
 from transforms.files.paths import is_folder, real_path
-from transforms.files.patterns import match
-from transforms.files.planned_file import FormatError
-from transforms.files.storage import FoundFile
+from transforms.files.patterns import fixed_folder, match
+from transforms.files.planned_file import FormatError, ReadError
+from transforms.files.storage import FoundFile, is_local
 from transforms.read.input_files import check_heads, distinct_files
 from transforms.records.shard_text import SHARD_BYTES
 
@@ -45,7 +45,7 @@ class Watch:
     """Looks at the watched files, and knows which of them were planned.
 
     Raises:
-      UsageError: if a pattern names a folder.
+      UsageError: if a pattern names a folder, or the folder that it begins with is not there.
     """
 
     def __init__(self, options: FollowOptions) -> None:
@@ -59,6 +59,9 @@ class Watch:
                 if is_folder(pattern):
                     folder = pattern.rstrip("/")
                     raise ValueError(f"{pattern} is a folder; to watch its files write {folder}/*")
+                above = fixed_folder(pattern)
+                if is_local(pattern) and above and not is_folder(above):
+                    raise ValueError(f"{pattern}: there is no folder {above}; make it first")
 
     def note(self, files: Iterable[PlannedFile]) -> None:
         """Takes note of the files of a plan."""
@@ -132,6 +135,10 @@ class Watch:
             check_heads(inputs, checks, self._options.text_field)
         except FormatError as error:
             raise UsageError(f"--watch: {error}") from error
+        except ReadError as error:
+            raise UsageError(
+                f"--watch: {error}; move it out of the watched folder, it was not planned yet"
+            ) from error
         return sorted(chosen, key=lambda file: file.path)
 
     def inputs(self, files: Iterable[PlannedFile]) -> list[InputFile]:

@@ -27,9 +27,9 @@ def replace(path: Path) -> None:
 
 
 CHANGES = {
-    append: "changed during the run",
-    replace: "was written again during the run",
-    Path.unlink: "was read, and is gone now",
+    append: "changed after the run was planned",
+    replace: "was written again after the run was planned",
+    Path.unlink: "is gone, and was there when the run was planned",
 }
 
 
@@ -103,7 +103,7 @@ def test_vocab_looks_at_the_end_too(
     out = tmp_path / "tokenizer.json"
     given = ["--input", str(text), "--model", "wordpiece", "--size", "500", "--output", str(out)]
     assert main(["vocab", *given]) == 1
-    assert f"{text} changed during the run" in capsys.readouterr().err
+    assert f"{text} changed after the run was planned" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -124,5 +124,7 @@ def test_annotations_are_input(
     given = ["--input", str(text), "--tokenizer", str(tokenizer_file("wordpiece"))]
     given += ["--annotations", str(notes), "--output", str(out), "--shards", "1"]
     assert main(["build", "ernie1", *given]) == 1
-    assert f"shardmill: {shard} was written again during the run" in capsys.readouterr().err
+    assert (
+        f"shardmill: {shard} was written again after the run was planned" in capsys.readouterr().err
+    )
     assert not (out / "manifest.json").exists()

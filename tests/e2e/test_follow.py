@@ -1,6 +1,7 @@
 """A folder that grows becomes windows: each distinct document in one, whatever happens."""
 
 import functools
+import gzip
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from tests.support.follow_runs import (
 )
 from tests.support.forked import Forked
 from tests.support.sample_builds import manifest_of
+from transforms.arrays.randomness import rng_for
 
 Captured = pytest.CaptureFixture[str]
 
@@ -165,6 +167,53 @@ def test_a_window_without_new_documents_is_empty(watched: Watched, capsys: Captu
     assert watched.index()[1]["splits"] == {"train": {"rows": 0, "tokens": 0}}
     assert "window 2 committed" in capsys.readouterr().out
     assert main(["verify", str(watched.stream / "windows" / "00000001")]) == 0
+
+
+def test_a_lost_plan_stops_the_stream(watched: Watched, capsys: Captured) -> None:
+    for name in "ab":
+        watched.put(f"{name}.txt", [ord(name), ord(name) + 2])
+        assert watched.follow() == 0
+    (watched.stream / "plans" / "00000000.json").unlink()
+    watched.put("c.txt", [1])
+    before = everything(watched.stream)
+    capsys.readouterr()
+    assert watched.follow() == 1
+    assert "plans/00000000.json is missing, and the stream has 2 windows" in told(capsys)
+    assert everything(watched.stream) == before
+
+
+def test_a_file_that_cannot_be_read_is_left_out_when_it_is_gone(
+    watched: Watched, capsys: Captured
+) -> None:
+    whole = gzip.compress(documents(range(4)))
+    bad = watched.put("bad.txt.gz", whole[: len(whole) // 2])
+    watched.put("good.txt", [7, 8])
+    assert watched.follow() == 2
+    assert f"{bad} cannot be read as text: Truncated compressed stream; move it" in told(capsys)
+    # Of a long one the beginning can be read.
+    text = rng_for(1, "hex").bytes(1 << 20).hex().encode()
+    bad = watched.put("bad.txt.gz", gzip.compress(text)[:-9])
+    assert watched.follow() == 1
+    line = told(capsys)
+    assert "window 0: " in line
+    assert f"{bad} cannot be read" in line
+    assert "move it out of the watched folder and run the same command with --give-up-" in line
+    bad.rename(watched.folder.with_name("bad.txt.gz"))
+    assert watched.follow() == 1
+    assert f"{bad} is gone, and was there when the run was planned" in told(capsys)
+    assert watched.follow("--give-up-changed") == 0
+    assert by_window(watched.stream) == [[7, 8]]
+
+
+def test_documents_that_wait_are_counted(watched: Watched, capsys: Captured) -> None:
+    watched.put("a.txt", [1])
+    assert watched.follow(recipe="bert") == 0
+    assert "0 new documents; train 0 rows of 0 tokens; 1 waits for more" in capsys.readouterr().out
+    assert watched.follow("--dry-run", recipe="bert") == 0
+    assert "0 planned and not built; 1 document waits for more" in capsys.readouterr().out
+    watched.put("b.txt", [2])
+    assert watched.follow(recipe="bert") == 0
+    assert "more" not in capsys.readouterr().out
 
 
 def test_a_single_document_waits_for_its_second_segment(watched: Watched) -> None:

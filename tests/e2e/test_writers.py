@@ -161,7 +161,7 @@ def test_a_killed_export_goes_on(
     assert main([*export, "--copies", "2"]) == 2
     assert main(export) == 0
     assert first.stat().st_mtime_ns == time
-    assert "found written" in capsys.readouterr().out
+    assert "already there" in capsys.readouterr().out
     listed = {each["path"] for each in json.loads((out / "export.json").read_text())["files"]}
     assert listed == everything(out).keys() - {"export.json", "train/notes.txt"}
     content = first.read_bytes()

@@ -48,6 +48,17 @@ def match(pattern: str) -> list[FoundFile]:
     return sorted({file.path: file for file in found}.values(), key=lambda file: file.path)
 
 
+def fixed_folder(pattern: str) -> str:
+    """Returns the folder that a path or pattern begins with, as far as it is no pattern.
+
+    >>> fixed_folder("inbox/2026-*/*.jsonl"), fixed_folder("/data/one.txt"), fixed_folder("*.txt")
+    ('inbox', '/data', '')
+    """
+    root, names = split_path(pattern)
+    fixed = min(_first_pattern(names), len(names) - 1)
+    return functools.reduce(_join, names[:fixed], root)
+
+
 def _globbed(tree: Tree, pattern: str) -> list[FoundFile]:
     """Matches a pattern, with as many existing folders at its beginning as there are."""
     root, names = split_path(pattern)

@@ -128,14 +128,14 @@ def change_of(file: InputFile) -> str:
     """Returns how a file differs from what was planned, "" if it does not."""
     found = status(file.path)
     if found is None:
-        return f"{file.path} was read, and is gone now"
+        return f"{file.path} is gone, and was there when the run was planned"
     if found.size != file.size:
         return (
-            f"{file.path} changed during the run: it had {file.size} bytes when the run was "
-            f"planned, and has {found.size} now"
+            f"{file.path} changed after the run was planned: it had {file.size} bytes "
+            f"then, and has {found.size} now"
         )
     if found.modified != file.modified:
-        return f"{file.path} was written again during the run"
+        return f"{file.path} was written again after the run was planned"
     return ""
 
 

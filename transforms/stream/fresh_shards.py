@@ -115,6 +115,21 @@ def read_held(stream: str, window: int, shard: str) -> list[pa.RecordBatch]:
     return batches
 
 
+def waiting_documents(stream: str, window: int, shards: Iterable[str]) -> int:
+    """Returns how many documents wait after a window, those that are there twice counted twice.
+
+    Args:
+      stream: The folder of the stream.
+      window: Number of a committed window.
+      shards: Names of all shards of a window, such as "train/shard-00000-of-00004".
+
+    Raises:
+      DamagedError: if a file of documents that wait is damaged.
+    """
+    names = map(shard_file_name, shards)
+    return sum(len(batch) for name in names for batch in read_held(stream, window, name))
+
+
 def _write_held(stream: str, window: int, shard: str, documents: Sequence[pa.RecordBatch]) -> None:
     path = _held_path(stream, window, shard)
     if documents:

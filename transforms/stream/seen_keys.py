@@ -166,7 +166,7 @@ def _path(stream: str, windows: str, shard: str) -> str:
 def _read(path: str) -> Keys:
     if not exists(path):
         raise DamagedError(
-            f"{path} is missing, and without it nobody knows which documents the stream has; "
+            f"{path} is missing, and it says which documents the stream has; "
             "restore it, or begin another stream"
         )
     data: Array

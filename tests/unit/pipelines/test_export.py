@@ -206,7 +206,7 @@ def test_an_export_goes_on_where_it_was_stopped(tmp_path: Path, capsys: Captured
     second.unlink()
     (output / "train" / f".{second.name}.0123456789ab.tmp").write_bytes(content[:100])
     assert export(folder, output) == 0
-    assert "found written" in capsys.readouterr().out
+    assert "already there" in capsys.readouterr().out
     assert first.stat().st_mtime_ns == kept
     assert second.read_bytes() == content
     assert sorted((output / "train").iterdir()) == [first, second]

@@ -98,7 +98,7 @@ def test_new_windows_are_added_to_an_export(stream: Path, tmp_path: Path, capsys
     before = digests(tmp_path / "out")
     add(stream, tmp_path / "more.txt", 2)
     shown = told(capsys, *export).splitlines()
-    assert shown[0].endswith(" found written")
+    assert shown[0].endswith(" already there")
     assert shown[3].startswith(f"{tmp_path}/out/windows/00000003: ")
     assert "found" not in shown[3]
     after = digests(tmp_path / "out")

@@ -221,6 +221,6 @@ def test_what_a_shell_made_of_a_pattern_is_told(capsys: pytest.CaptureFixture[st
     assert program(parse)() == 2
     assert capsys.readouterr().err == (
         "shardmill: 'b.txt c.txt' belongs to no option, each of which takes one value: put a "
-        "pattern in quotes (--input 'text/*.txt'), or repeat the option (shardmill vocab --help "
+        "pattern in quotes ('text/*.txt'), or repeat the option (shardmill vocab --help "
         "lists the options)\n"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stream.log import (
+    check_plans,
     is_planned,
     is_stream,
     put_plan,
@@ -156,3 +157,12 @@ def test_an_edited_plan_is_told(tmp_path: Path, change: tuple[bytes, bytes]) -> 
 def test_folders_of_windows() -> None:
     assert window_folder("/out", 7) == "/out/windows/00000007"
     assert window_folder("out/", 7) == "out/windows/00000007"
+
+
+def test_a_missing_plan_is_told(tmp_path: Path) -> None:
+    for window in (0, 2):
+        put_plan(str(tmp_path), WindowPlan(window=window, files=()))
+    with pytest.raises(DamagedError, match=r"00000001\.json is missing, and the stream has 3 wind"):
+        check_plans(str(tmp_path))
+    put_plan(str(tmp_path), WindowPlan(window=1, files=()))
+    check_plans(str(tmp_path))

@@ -113,6 +113,14 @@ def test_folders_are_refused(tmp_path: Path) -> None:
         Watch(options(tmp_path, "--watch", f"{tmp_path}/"))
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    pattern = f"{tmp_path}/nowhere/*.txt"
+    with pytest.raises(UsageError, match=r"^--watch: .*: there is no folder .*/nowhere; make it"):
+        Watch(options(tmp_path, "--watch", pattern))
+    (tmp_path / "nowhere").mkdir()
+    assert new(Watch(options(tmp_path, "--watch", pattern))) == []
+
+
 def test_a_window_has_as_much_as_its_shards_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,16 +76,18 @@ def test_changes_are_found_at_the_end(tmp_path: Path) -> None:
     check_unchanged(files)
     os.utime(path, (1, 1))
     with pytest.raises(
-        ReadError, match=r"a\.txt was written again during the run; leave the input"
+        ReadError, match=r"a\.txt was written again after the run was planned; leave the input"
     ):
         check_unchanged(files)
     path.write_text("longer text")
     with pytest.raises(
-        ReadError, match=r"it had 4 bytes when the run was planned, and has 11 now;"
+        ReadError, match=r"changed after the run was planned: it had 4 bytes then, and has 11 now;"
     ):
         check_unchanged(files)
     path.unlink()
-    with pytest.raises(ReadError, match=r"a\.txt was read, and is gone now; leave the input"):
+    with pytest.raises(
+        ReadError, match=r"a\.txt is gone, and was there when the run was planned; leave the input"
+    ):
         check_unchanged(files)
     os.mkfifo(path)
     with pytest.raises(OSError, match="is a named pipe"):
