@@ -104,7 +104,7 @@ def _window(
         manifest = read_manifest(folder)
         members = [read_manifest(each) for each in member_folders(folder).values()]
     except (DamagedError, UsageError) as error:
-        raise DamagedError(f"{folder}: {error}; {ADVICE}") from error
+        raise DamagedError(f"window {number}: {error}; {ADVICE}") from error
     # In this order they are shown, whatever the order of a file.
     splits = sorted(entry.splits, key=lambda split: (split != "train", split))
     return manifest, WindowFacts(
