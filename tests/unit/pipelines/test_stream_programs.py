@@ -232,7 +232,7 @@ def test_options_of_streams_alone(
 def test_a_window_that_is_damaged(stream: Path, capsys: Captured) -> None:
     (stream / "windows/00000001/manifest.json").write_text("{}")
     sentence = told(capsys, "report", stream, status=1)
-    assert "windows/00000001: manifest.json is damaged" in sentence
+    assert "shardmill: window 1: manifest.json is damaged" in sentence
     assert "run shardmill verify for a full check" in sentence
 
 
