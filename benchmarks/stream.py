@@ -7,6 +7,7 @@ index has their windows. Prints Markdown.
 import argparse
 import contextlib
 import dataclasses
+import gc
 import gzip
 import json
 import os
@@ -154,6 +155,8 @@ def looks(tokenizer: Path, repeat: int) -> str:
         watch = Watch(options)
         watch.note(watch.next_files(watch.look().new))
         assert not watch.look().new
+        # As the driver does.
+        gc.freeze()
         look = [_seconds(watch.look) * 1000 for _ in range(repeat)]
         floor = [_seconds(lambda: _stat_all(folder)) * 1000 for _ in range(repeat)]
     return (

@@ -1,5 +1,6 @@
 """Follows files: plans windows, builds and commits them, and waits for the next."""
 
+import gc
 import sys
 import time
 
@@ -53,6 +54,8 @@ def run_follow(options: FollowOptions) -> int:
         follower.show()
         return 0
     follower.open()
+    # What is there now stays: a look at many files need not go through all of it.
+    gc.freeze()
     with Status() as status:
         while follower.step(status):
             pass

@@ -38,8 +38,6 @@ SMALL = (
     "1024",
     "--save-every",
     "7",
-    "--log-every",
-    "5",
     "--eval-every",
     "100000",
 )

@@ -91,10 +91,14 @@ def _walk(tree: Tree, folder: str, names: Sequence[str]) -> Iterator[FoundFile]:
             ahead.append((folder, index + 1))
             continue
         last = index == len(names) - 1
+        if last and _MAGIC.search(names[index]):
+            if not folder or tree.is_folder(folder):
+                yield from tree.files(folder, functools.partial(_matches, names[index]))
+            continue
         for path, entry in _matching(tree, folder, names[index]):
             if entry.is_folder:
                 ahead += [] if last else [(path, index + 1)]
-            elif last and (file := tree.found(path, entry)):
+            elif last and (file := tree.file(path)):
                 yield file
 
 

@@ -1,10 +1,8 @@
 """Folders and files as a pattern goes through them, on this machine and in stores."""
 
 import functools
-import os
 import re
-import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from transforms.files.paths import is_folder, is_of_process, list_objects, scan_folder, status
@@ -20,13 +18,11 @@ class TreeEntry(NamedTuple):
       name: Of it.
       is_folder: Whether it is a folder, or a link to one.
       is_link: Whether it is a link.
-      scanned: What the system said of it when the folder was listed, if that can be asked again.
     """
 
     name: str
     is_folder: bool
     is_link: bool = False
-    scanned: "os.DirEntry[str] | None" = None
 
 
 class Tree(Protocol):
@@ -35,8 +31,8 @@ class Tree(Protocol):
     def file(self, path: str) -> FoundFile | None:
         """Returns the file of this very name, None if there is none or it is a folder."""
 
-    def found(self, path: str, entry: TreeEntry) -> FoundFile | None:
-        """Returns what `file` does, of an entry that has this path."""
+    def files(self, folder: str, wanted: Callable[[str], bool]) -> list[FoundFile]:
+        """Returns the files in a folder whose names are wanted."""
 
     def is_folder(self, path: str) -> bool: ...
 
@@ -49,27 +45,34 @@ class LocalTree:
     def file(self, path: str) -> FoundFile | None:
         return status(path)
 
-    def found(self, path: str, entry: TreeEntry) -> FoundFile | None:
-        if entry.scanned is None or entry.is_link:
-            return status(path)
+    def files(self, folder: str, wanted: Callable[[str], bool]) -> list[FoundFile]:
         # One call of the system a file: a folder that is watched may have very many.
-        try:
-            own = entry.scanned.stat(follow_symlinks=False)
-        except OSError:
-            return status(path)
-        regular = stat.S_ISREG(own.st_mode)
-        return FoundFile(path, own.st_size, own.st_mtime) if regular else status(path)
+        if is_of_process(folder or "."):
+            return _files_of(self, folder, wanted)
+        found, links = [], []
+        above = f"{folder}/" if folder and folder != "/" else folder
+        for each in scan_folder(folder or "."):
+            if not wanted(each.name):
+                continue
+            if each.is_symlink() or not each.is_file(follow_symlinks=False):
+                links.append(above + each.name)
+                continue
+            try:
+                own = each.stat(follow_symlinks=False)
+            except OSError:
+                links.append(above + each.name)
+                continue
+            found.append(FoundFile(above + each.name, own.st_size, own.st_mtime))
+        return [*found, *filter(None, map(status, links))]
 
     def is_folder(self, path: str) -> bool:
         return is_folder(path or ".")
 
     @functools.lru_cache(maxsize=16)  # noqa: B019 - a tree lives as long as one pattern
     def entries(self, folder: str) -> Sequence[TreeEntry]:
-        found = scan_folder(folder or ".")
-        looked_up = is_of_process(folder or ".")
         return [
-            TreeEntry(each.name, each.is_dir(), each.is_symlink(), None if looked_up else each)
-            for each in found
+            TreeEntry(entry.name, entry.is_dir(), entry.is_symlink())
+            for entry in scan_folder(folder or ".")
         ]
 
 
@@ -93,8 +96,8 @@ class StoreTree:
         folder, _, name = path.rpartition("/")
         return self._folders.get(folder, {}).get(name)
 
-    def found(self, path: str, entry: TreeEntry) -> FoundFile | None:
-        return self.file(path)
+    def files(self, folder: str, wanted: Callable[[str], bool]) -> list[FoundFile]:
+        return _files_of(self, folder, wanted)
 
     def is_folder(self, path: str) -> bool:
         return bool(self._listing().get(path.rstrip("/")))
@@ -118,6 +121,13 @@ class StoreTree:
         while len(folder) > len(self._root):
             folder, _, name = folder.rpartition("/")
             folders.setdefault(folder, {}).setdefault(name, None)
+
+
+def _files_of(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[FoundFile]:
+    """Returns the files in a folder whose names are wanted, each looked up by its name."""
+    above = f"{folder}/" if folder and folder != "/" else folder
+    names = [entry.name for entry in tree.entries(folder) if wanted(entry.name)]
+    return [file for name in names if (file := tree.file(above + name))]
 
 
 def split_path(path: str) -> tuple[str, list[str]]:
