@@ -213,7 +213,10 @@ def test_a_window_in_the_place_of_another(stream: Path, capsys: Captured) -> Non
 def test_an_edited_index(stream: Path, capsys: Captured) -> None:
     path = stream / "index.json"
     path.write_bytes(path.read_bytes().replace(b'"rows": ', b'"rows": 1', 1))
-    assert problems_of(stream, capsys) == [("log", f"{path} is damaged: its checksum differs")]
+    advice = "delete it, and the next `shardmill follow` writes it again"
+    assert problems_of(stream, capsys) == [
+        ("log", f"{path} is damaged: its checksum differs; {advice}")
+    ]
 
 
 def test_an_index_with_other_totals(stream: Path, capsys: Captured) -> None:
