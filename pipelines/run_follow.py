@@ -145,7 +145,7 @@ class Follower:
         if is_stream(stream):
             self._read_log()
         look = self._watch.look()
-        waiting = self._waiting_documents() if self.committed else 0
+        waiting = self._waiting_after(self.committed - 1)
         wait = counted(waiting, "document waits", "documents wait")
         lines = [
             f"stream   {stream}: {counted(self.committed, 'window')} committed, "
@@ -192,13 +192,12 @@ class Follower:
             time.sleep(_HELD_SECONDS)
             return
         self._forget_given_up(window)
-        status.say(committed_line(entry, time.monotonic() - began, self._waiting_documents()))
+        status.say(committed_line(entry, time.monotonic() - began, self._waiting_after(window)))
 
-    def _waiting_documents(self) -> int:
-        """Returns how many documents wait after the last window."""
-        last = len(read_index(self._options.output).windows) - 1
+    def _waiting_after(self, window: int) -> int:
+        """Returns how many documents wait after a window; none before the first."""
         names = [shard.name for shard in self._empty.shards.shards]
-        return waiting_documents(self._options.output, last, names)
+        return waiting_documents(self._options.output, window, names)
 
     def _is_enough(self, look: Look) -> bool:
         """Returns whether there is enough for a window."""

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.arrow_columns import binary, fixed_binary, numbers
@@ -84,6 +85,16 @@ def document_batch(texts: Sequence[bytes], labels: Sequence[int] = ()) -> pa.Rec
 
 def _keys_column(keys: Iterable[bytes]) -> pa.Array:
     return fixed_binary(b"".join(keys), KEY_BYTES)
+
+
+def keys_of(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+    """Returns uint8[D, 16]: the keys of documents."""
+    column = batch.column("key")
+    stored = column.buffers()[1]
+    if stored is None:
+        return np.zeros((0, KEY_BYTES), np.uint8)
+    found = np.frombuffer(stored, np.uint8, len(column) * KEY_BYTES, column.offset * KEY_BYTES)
+    return found.reshape(-1, KEY_BYTES)
 
 
 def anchored_batch(texts: Sequence[bytes], anchors: Sequence[bytes]) -> pa.RecordBatch:

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.checked_json import DamagedError
+from schemas.documents import keys_of
 from schemas.records import Array
 from schemas.stream import number_name
 from schemas.wording import counted
 from transforms.build.check_shard import Problem
-from transforms.stream.fresh_shards import keys_of, read_held, shard_file_name
+from transforms.stream.fresh_shards import read_held, shard_file_name
 from transforms.stream.seen_keys import KEYS, Keys, merged_blocks, merged_keys, window_keys
 
 _CHUNK_KEYS = 1 << 22

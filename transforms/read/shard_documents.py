@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers
+from schemas.documents import keys_of
 from transforms.records.shard_text import ShardPlan
 
 
@@ -35,9 +36,7 @@ def deal_documents(
       wanted: Numbers of the shards to build now; documents of others are passed over.
       compress: Whether the shares are compressed.
     """
-    keys = batch.column("key")
-    stored = np.frombuffer(keys.buffers()[1], np.uint8, len(keys) * 16, keys.offset * 16)
-    shards = plan.assign(stored.reshape(-1, 16))
+    shards = plan.assign(keys_of(batch))
     order = np.argsort(shards, kind="stable")
     borders = np.searchsorted(shards[order], np.arange(len(plan.shards) + 1))
     # One copy of all documents; what goes to a shard is a part of it.

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from schemas.arrow_columns import numbers
 from schemas.checked_json import DamagedError
-from schemas.documents import KEY_BYTES
+from schemas.documents import KEY_BYTES, keys_of
 from schemas.records import Array
 from schemas.stream import number_name
 from transforms.build.build_shards import Built, ShardBuilder, build_shard
@@ -86,16 +86,6 @@ def shard_file_name(name: str) -> str:
     'train-shard-00000-of-00004'
     """
     return name.replace("/", "-")
-
-
-def keys_of(batch: pa.RecordBatch) -> Array:
-    """Returns uint8[D, 16]: the keys of documents."""
-    column = batch.column("key")
-    stored = column.buffers()[1]
-    if stored is None:
-        return np.zeros((0, KEY_BYTES), np.uint8)
-    found = np.frombuffer(stored, np.uint8, len(column) * KEY_BYTES, column.offset * KEY_BYTES)
-    return found.reshape(-1, KEY_BYTES)
 
 
 def read_held(stream: str, window: int, shard: str) -> list[pa.RecordBatch]:

@@ -10,7 +10,7 @@ import pytest
 
 import transforms.stream.fresh_shards
 from schemas.checked_json import DamagedError
-from schemas.documents import anchored_batch, document_batch
+from schemas.documents import anchored_batch, document_batch, keys_of
 from transforms.arrays.randomness import rng_for
 from transforms.files.work_folder import (
     FolderRecord,
@@ -20,7 +20,7 @@ from transforms.files.work_folder import (
 )
 from transforms.read.shard_documents import pack_documents, unpack_documents
 from transforms.records.shard_text import join_documents, plan_shards
-from transforms.stream.fresh_shards import FreshShards, keys_of, read_held
+from transforms.stream.fresh_shards import FreshShards, read_held
 
 SHARD = "train-shard-00000-of-00001"
 
