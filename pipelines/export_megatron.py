@@ -21,7 +21,7 @@ Write = Callable[[HashingFile], None]
 def refuse_others(corpus: Corpus) -> None:
     """Raises UsageError for a build whose rows are not documents one after the other."""
     recipe = corpus.recipe
-    if recipe.predict is None:
+    if recipe.next_tokens is None:
         raise UsageError(
             f"--to megatron writes the documents of causal language models, and {recipe.name} is "
             "none; build gpt of the same text"

@@ -116,6 +116,8 @@ def read_vocabulary(
     names: Mapping[str, str] | None = None,
     counts: str | None = None,
     needed: Collection[str] = (),
+    *,
+    of_words: bool = False,
 ) -> Vocabulary:
     """Reads the vocabulary of a tokenizer.
 
@@ -124,6 +126,7 @@ def read_vocabulary(
       names: Role to token, for tokens with names of their own.
       counts: Counts of its tokens, if there are any; see `schemas.counts.read_counts`.
       needed: Those of the roles `WHERE_NEEDED` that are needed.
+      of_words: It was made of a list of words, so the ends of lines are counted, too.
 
     Raises:
       ValueError: if it is no tokenizer, is a random one, a named token is not in its vocabulary, or
@@ -153,7 +156,8 @@ def read_vocabulary(
             found[role] = present[0]
     _check_apart(found)
     roles = {role: ids[token] for role, token in found.items()}
-    special = frozenset(number for role, number in roles.items() if role != "unk")
+    kept = {"unk", "sep"} if of_words else {"unk"}
+    special = frozenset(number for role, number in roles.items() if role not in kept)
     return Vocabulary(
         size=max(ids.values()) + 1,
         roles=roles,

@@ -7,6 +7,7 @@ from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.files import read_file
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.recipe_needs import check_counts, check_segmenter
+from pipelines.planning.vocabulary_file import read_vocabulary_file
 from schemas.counts import CountsError
 from schemas.errors import UsageError
 from schemas.vocabulary import read_vocabulary
@@ -20,13 +21,22 @@ def build_settings(
     options: BuildOptions, recipes: Sequence[Recipe], source: AnnotationSource | None
 ) -> list[BuildSettings]:
     """Returns what each recipe is built with, after checking that it can use the tokenizer."""
-    tokenizer_json = read_file(options.tokenizer, "--tokenizer")
+    file = read_vocabulary_file(options, recipes)
+    tokenizer_json = file.tokenizer_json
     check_counts(options, recipes)
-    counts = read_file(options.counts, "--counts") if options.counts is not None else None
+    counts = file.counts
+    if options.counts is not None:
+        counts = read_file(options.counts, "--counts")
     try:
         needed = frozenset[str]().union(*(recipe.roles for recipe in recipes))
         plain, counted = (
-            read_vocabulary(tokenizer_json, options.special_tokens, each, needed)
+            read_vocabulary(
+                tokenizer_json,
+                options.special_tokens,
+                each,
+                needed,
+                of_words=file.counts is not None,
+            )
             for each in (None, counts)
         )
     except CountsError as error:

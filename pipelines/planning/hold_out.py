@@ -24,6 +24,11 @@ _BYTES_OF_TOKEN = 8
 """More than tokens have on average, so that the text of a row is enough for one."""
 
 
+def default_fraction(recipes: Sequence[Recipe]) -> float:
+    """Returns the share that is held out by default: nothing where nothing is evaluated."""
+    return DEFAULT_FRACTION if any(recipe.evaluated for recipe in recipes) else 0.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Needed:
     """What has to be held out so that there are rows for evaluation.

@@ -42,7 +42,7 @@ def identity_of(
         },
         "counts": counts.sha256 if (counts := settings.vocabulary.counts) else None,
         "sentences": settings.sentences,
-        "segmenter": _segmenter(settings) if settings.recipe.needs_words else None,
+        "segmenter": _segmenter(settings) if settings.recipe.segments_words else None,
         "annotator": source.identity_for(settings.recipe) if source else None,
         "entities": _entities(source) if source and ENTITY_IDS in settings.recipe.needs else None,
         "deduplicate": builder.deduplicate,

@@ -6,12 +6,12 @@ from typing import Generic, TypeVar
 
 from pipelines.planning.annotators import choose_source
 from pipelines.planning.build_settings import build_settings
-from pipelines.planning.hold_out import DEFAULT_FRACTION, hold_out
+from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
-from pipelines.planning.recipe_needs import check_markers, check_records
+from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
@@ -140,6 +140,8 @@ def make_plan(
         recipes = recipes or [resolve_recipe(options)]
         check_markers(options, recipes)
         check_records(options, recipes)
+        if window is not None:
+            check_unbounded(recipes)
         source = choose_source(options, recipes)
         settings = build_settings(options, recipes, source)
         if window is None:
@@ -147,7 +149,7 @@ def make_plan(
         else:
             files, text_bytes = list(window), estimated_text_bytes(window)
         fraction = options.eval_fraction
-        fraction = DEFAULT_FRACTION if fraction is None else fraction
+        fraction = default_fraction(recipes) if fraction is None else fraction
         shards = plan_shards(text_bytes, options.shards, fraction)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -155,7 +157,7 @@ def make_plan(
     held_out = ""
     if window is None:
         shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
-    words = any(recipe.needs_words for recipe in recipes)
+    words = any(recipe.segments_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
     software = software_versions(*libraries, *(source.software if source else ()))
     builders = [

@@ -24,7 +24,7 @@ def check_segmenter(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
     """Refuses what finds Chinese words where no recipe asks for them."""
     given = {"--user-dict": options.user_dict, "--segmenter": options.segmenter != "auto"}
     unused = [name for name, value in given.items() if value]
-    if unused and not any(recipe.needs_words for recipe in recipes):
+    if unused and not any(recipe.segments_words for recipe in recipes):
         names = " or ".join(recipe.name for recipe in recipes)
         raise UsageError(f"{names}: nothing there needs whole words; leave out {', '.join(unused)}")
 
@@ -52,6 +52,15 @@ def check_records(options: BuildOptions, recipes: Sequence[Recipe]) -> None:
         raise UsageError(
             f"--text-field {options.text_field}: a query, a title and a label are for "
             f"{' or '.join(recipes_where(takes_records))}; name the one field with the text"
+        )
+
+
+def check_unbounded(recipes: Sequence[Recipe]) -> None:
+    """Refuses recipes of whole words where the text grows."""
+    if names := [recipe.name for recipe in recipes if recipe.of_words]:
+        raise UsageError(
+            f"{names[0]}: a list of words is counted once, of a text that is finished; build that "
+            "with `shardmill build`"
         )
 
 

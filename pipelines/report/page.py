@@ -10,6 +10,7 @@ from pipelines.report.describe import type_name
 from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
 from pipelines.report.row import SHUFFLED
 from pipelines.report.stream_facts import stream_facts
+from pipelines.report.word_facts import word_facts
 from schemas.manifest import Manifest, add_up
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
@@ -43,6 +44,7 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
                 _charted(manifest.statistics.get(split, {}), recipe), recipe.rules.max_seq_length
             ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
+            "words": word_facts(content, manifest.statistics.get(split, {})),
         }
         for split, content in manifest.splits.items()
     }

@@ -123,7 +123,7 @@ class RowDecoder:
         return self._text.piece(self._tokens([number])[0])
 
     def _predicted(self, stored: StoredBatch) -> list[int] | None:
-        predict = self._recipe.predict
+        predict = self._recipe.next_tokens
         if predict is None:
             return None
         starts, end = stored.annotations[DOCUMENTS], self._vocabulary.eod

@@ -88,6 +88,7 @@ def open_data(
         if weights is not None:
             raise UsageError(f"--weights is for mixtures, and {folder} is none")
         corpus = open_local_corpus(folder)
+        _refuse_vectors(corpus)
         if objective is not None:
             corpus = with_objective(corpus, objective, settings)
         return TrainingData(os.fspath(folder), corpus.checksum, {"": corpus}, {"": 1.0})
@@ -111,6 +112,15 @@ def open_data(
     return TrainingData(
         os.fspath(folder), manifest.checksum, corpora, {**own, **_given(weights, names)}
     )
+
+
+def _refuse_vectors(corpus: Corpus) -> None:
+    """Refuses rows that vectors of words are trained on."""
+    if not corpus.recipe.evaluated:
+        raise UsageError(
+            f"{corpus.folder} is a build of {corpus.recipe.name}, of which vectors of words are "
+            f"trained: shardmill vectors --data {corpus.folder} --output RUN"
+        )
 
 
 def has_rows(corpus: Corpus, split: str) -> bool:

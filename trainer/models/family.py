@@ -179,7 +179,7 @@ class BidirectionalFamily:
 
 def refuse_apart(name: str, corpus: Corpus) -> None:
     """Raises UsageError if documents are to be kept apart, for models that cannot do it."""
-    predict = corpus.recipe.predict
+    predict = corpus.recipe.next_tokens
     if predict is not None and predict.keep_apart:
         raise UsageError(
             f"--model {name} cannot keep the documents of a row apart, which {corpus.folder} "

@@ -20,6 +20,7 @@ from transforms.contract.axes import Segment
 from transforms.objectives.recipe import Recipe
 from transforms.text.openings import find_openings
 from transforms.text.sentences import SENTENCE_RULES
+from transforms.text.separate_words import separate_words
 from transforms.text.words import Segmenter, annotate_words
 from transforms.tokens.tokenize_text import TextEncoder
 from transforms.windows.examples import join_examples
@@ -108,6 +109,9 @@ def tokenize_shard(
     needs = frozenset[str]().union(*(recipe.needs for recipe in recipes))
     starts = SENTENCE_RULES[settings.sentences](text.data)
     text = dataclasses.replace(text, sentence_starts=starts)
+    text_bytes = len(text.data)
+    if settings.recipe.of_words:
+        text = separate_words(annotate_words(text, settings.segmenter))
     if columns.WORDS in needs:
         text = annotate_words(text, settings.segmenter)
     if kinds := [kind for kind in (*KINDS, columns.ENTITY_IDS) if kind in needs]:
@@ -123,7 +127,7 @@ def tokenize_shard(
         columns.CAPITALS in needs,
     )
     tokens = encoder.encode(text, settings.stream(shard)("check", 0))
-    tokens = dataclasses.replace(tokens, text_bytes=len(text.data))
+    tokens = dataclasses.replace(tokens, text_bytes=text_bytes)
     tokens = mark_sentences(tokens) if columns.SENTENCES in needs else tokens
     return mark_documents(tokens) if columns.DOCUMENTS in needs else tokens
 

@@ -138,7 +138,9 @@ def corpus_of(folder: str, manifest: AnyManifest, read: Callable[[str], bytes]) 
         )
     try:
         needed = stated.special_tokens
-        vocabulary = read_vocabulary(tokenizer_json, stated.special_tokens, counts, needed)
+        vocabulary = read_vocabulary(
+            tokenizer_json, stated.special_tokens, counts, needed, of_words=recipe.of_words
+        )
         vocabulary.require(recipe.roles)
     except ValueError as error:
         raise DamagedError(f"{TOKENIZER} or {COUNTS} is damaged: {error}") from error

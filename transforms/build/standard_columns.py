@@ -12,7 +12,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import positions_in_row, range_indices
 from transforms.build.standard_sequences import sequence_arrays, sequence_columns
-from transforms.contract.axes import TWO_STREAM, Pair
+from transforms.contract.axes import CONTEXTS, TWO_STREAM, Pair
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
@@ -34,6 +34,7 @@ LABELS = Column(
     list_of(pa.int32()),
     "The original id where a token is selected, by whichever corruption, else -100.",
 )
+WORD_COLUMNS = (Column("input_ids", list_of(pa.int32()), "The words of a line."),)
 CAUSAL_COLUMNS = (
     Column("input_ids", list_of(pa.int32()), "The row as it is stored."),
     ATTENTION_MASK,
@@ -84,8 +85,11 @@ def _token_columns(recipe: Recipe) -> Sequence[Column]:
     """Returns the columns that have a value a token, before those of labels of their own."""
     if recipe.denoise is not None:
         return sequence_columns(recipe)
+    if recipe.attention == CONTEXTS:
+        return WORD_COLUMNS
     if recipe.predict is not None:
-        return (*CAUSAL_COLUMNS, *([POSITIONS] if recipe.predict.keep_apart else []))
+        found = recipe.next_tokens
+        return (*CAUSAL_COLUMNS, *([POSITIONS] if found and found.keep_apart else []))
     if recipe.attention == TWO_STREAM:
         return PERMUTED_COLUMNS
     # Without stored masks there are no labels of masked tokens.
@@ -119,7 +123,9 @@ def _one_sequence(
     """Returns one copy of rows of a model that reads one sequence."""
     batch = views[0]
     found: Sequence[Array]
-    if recipe.predict is not None:
+    if recipe.attention == CONTEXTS:
+        found = [batch.ids.astype(np.int32)]
+    elif recipe.predict is not None:
         found = _causal(batch, recipe, vocabulary)
     elif recipe.attention == TWO_STREAM:
         found = _permuted(batch, copy)
@@ -153,7 +159,7 @@ def _causal(batch: StoredBatch, recipe: Recipe, vocabulary: Vocabulary) -> list[
     Example, a row [a / b c] with `/` as the end-of-document token, documents kept apart:
       labels [-100 / -100 c], positions [0 1 0 1]
     """
-    predict = recipe.predict
+    predict = recipe.next_tokens
     assert predict is not None
     starts = batch.annotations[DOCUMENTS]
     ids = batch.ids.astype(np.int32)

@@ -42,12 +42,14 @@ class Segment(Protocol):
         a `StreamPacking`; else it returns a `Packing`.
       streams: How many streams of consecutive windows a pass makes of a shard: 0 if windows are in
         no such order, 2 if every other one is reversed.
+      of_words: Tokens are whole words of a list, and not those of a tokenizer.
       predicted_only: Tokens at the end of a row that are predicted and never an input.
     """
 
     for_pairs: ClassVar[bool]
     dialogue: ClassVar[bool]
     of_streams: ClassVar[bool]
+    of_words: ClassVar[bool]
 
     @property
     def streams(self) -> int: ...
@@ -71,11 +73,20 @@ class Predict(Protocol):
     Attributes:
       name: Of this term of the loss.
       attention: Which tokens a model may see where it predicts one, see `ATTENTIONS`.
-      keep_apart: The documents of a row do not see each other.
+      of_next: Next tokens are predicted: it is a `PredictNext`.
     """
 
     name: ClassVar[str]
     attention: ClassVar[str]
+    of_next: ClassVar[bool]
+
+
+class PredictNext(Predict, Protocol):
+    """Predicts next tokens.
+
+    Attributes:
+      keep_apart: The documents of a row do not see each other.
+    """
 
     @property
     def keep_apart(self) -> bool: ...
@@ -85,18 +96,21 @@ class Predict(Protocol):
         ...
 
 
-BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW = ATTENTIONS = (
+BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW, CONTEXTS = (
+    ATTENTIONS
+) = (
     "bidirectional",
     "causal",
     "two_stream",
     "structured",
     "encoder_decoder",
     "multi_flow",
+    "contexts",
 )
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
 no place in it; those that a mode lets it see, see `transforms.contract.modes`; all of a source, and
 those before of a target; the same, where a target is predicted from queries beside it, see
-`transforms.contract.denoising.FLOWS`."""
+`transforms.contract.denoising.FLOWS`; the words around it, of a window of its line."""
 PADDED = frozenset({BIDIRECTIONAL, STRUCTURED, ENCODER_DECODER, MULTI_FLOW})
 """Kinds of attention whose models have a padding token in their configuration."""
 

@@ -33,6 +33,7 @@ class NextTokens(Part):
 
     attention: ClassVar[str] = CAUSAL
     name: ClassVar[str] = "lm"
+    of_next: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({DOCUMENTS})
 
     keep_apart: bool = False

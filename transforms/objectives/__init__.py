@@ -38,6 +38,7 @@ from transforms.objectives.structbert import STRUCTBERT
 from transforms.objectives.t5 import PREFIX_LM, T5
 from transforms.objectives.transformer_xl import TRANSFORMER_XL
 from transforms.objectives.unilm import UNILM
+from transforms.objectives.vectors import CBOW, FASTTEXT, GLOVE, SKIPGRAM
 from transforms.objectives.xlnet import XLNET
 
 
@@ -88,6 +89,10 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     MASS,
     PROPHETNET,
     ERNIE_GEN,
+    CBOW,
+    SKIPGRAM,
+    FASTTEXT,
+    GLOVE,
     ANNOTATED,
 )
 

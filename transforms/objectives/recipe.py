@@ -9,7 +9,7 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import PADDED
+from transforms.contract.axes import CONTEXTS, PADDED
 from transforms.contract.rules import RowRules
 from transforms.objectives.recipe_checks import check_recipe
 from transforms.objectives.recipe_fields import RecipeFields
@@ -70,6 +70,16 @@ class Recipe(RecipeFields):
     def needs_words(self) -> bool:
         """Whether word starts are found and stored."""
         return columns.WORDS in self.needs
+
+    @property
+    def segments_words(self) -> bool:
+        """Whether a segmenter finds the words of Chinese text."""
+        return self.needs_words or self.of_words
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether training evaluates a model on what is held out."""
+        return self.attention != CONTEXTS
 
     @property
     def annotations(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import cast
 
 from transforms.contract.axes import (
     BIDIRECTIONAL,
@@ -10,6 +11,7 @@ from transforms.contract.axes import (
     STRUCTURED,
     Pair,
     Predict,
+    PredictNext,
     Segment,
 )
 from transforms.contract.modes import Mode
@@ -93,6 +95,17 @@ class RecipeFields:
         if self.modes:
             return STRUCTURED
         return self.corrupt[0].targets.attention if self.corrupt else BIDIRECTIONAL
+
+    @property
+    def next_tokens(self) -> PredictNext | None:
+        """What says which next tokens are predicted; None where none are."""
+        found = self.predict
+        return cast(PredictNext, found) if found is not None and found.of_next else None
+
+    @property
+    def of_words(self) -> bool:
+        """Whether its tokens are whole words of a list, with counts."""
+        return self.segment.of_words
 
     @property
     def token_types(self) -> int:

@@ -15,6 +15,7 @@ class Packer(Part):
     for_pairs: ClassVar[bool] = False
     dialogue: ClassVar[bool] = False
     of_streams: ClassVar[bool] = False
+    of_words: ClassVar[bool] = False
 
     @property
     def streams(self) -> int:
