@@ -2,7 +2,7 @@
 
 import math
 
-from pipelines.planning.options import RunOptions
+from pipelines.planning.options import TextOptions
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError
 from schemas.wording import counted
@@ -19,7 +19,7 @@ _SHUFFLE_FACTOR = 2.2
 
 
 def wave_shards(
-    options: RunOptions, plan: ShardPlan, text_bytes: int, shuffle: Shuffle, recipes: int = 1
+    options: TextOptions, plan: ShardPlan, text_bytes: int, shuffle: Shuffle, recipes: int = 1
 ) -> int:
     """Returns how many shards are built at once.
 

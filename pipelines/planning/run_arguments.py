@@ -1,4 +1,4 @@
-"""The command-line options that `shardmill build` and `shardmill annotate` share."""
+"""The command-line options that several commands share."""
 
 import argparse
 import dataclasses
@@ -146,8 +146,25 @@ def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._Argument
     return group
 
 
+def add_segmenter_options(words: argparse._ArgumentGroup) -> None:
+    """Adds what finds Chinese words to a group of options."""
+    words.add_argument(
+        "--segmenter",
+        default="auto",
+        choices=["auto", "rjieba", "jieba"],
+        help="finds Chinese words: rjieba is jieba in Rust (auto: rjieba without --user-dict)",
+    )
+    words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Adds where and how a run works."""
+    run = add_process_options(parser)
+    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+
+
+def add_process_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds what a local run may use; returns the group of these options."""
     run = parser.add_argument_group("run")
     run.add_argument(
         "--workers", type=whole(1, MAX_WORKERS), default=1, metavar="N", help="local processes (1)"
@@ -166,7 +183,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="folder for text that a local run spills to disk, about 0.6 bytes for each byte of "
         "text (in OUT; the system's for a remote OUT)",
     )
-    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    return run
 
 
 def parse_run_options(
