@@ -27,6 +27,7 @@ from schemas.word_list import WordList
 from schemas.wording import counted
 from transforms.build.count_shards import ShardCount, WordCounter
 from transforms.files.inputs import InputFile
+from transforms.files.paths import real_path
 from transforms.files.work_folder import error_path, read_reading
 from transforms.read.input_files import check_unchanged
 from transforms.read.read_documents import RangeReader
@@ -83,6 +84,11 @@ def count_words(options: WordOptions) -> int:
             "leave out --no_wait_until_finish, --template_location and --dry_run"
         )
     plan = _plan(options)
+    if real_path(options.output) in {real_path(file.path) for file in plan.files}:
+        raise UsageError(
+            f"--output {options.output} is one of the files of --input, which are read; name "
+            "another file"
+        )
     with held_output(options.output, WORD_LIST, overwrite=options.overwrite):
         with count_folder(options.output) as folder:
             found = _count(plan, options, runner, folder)
@@ -117,7 +123,9 @@ def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _F
         output=folder,
         software=software_versions(plan.segmenter.resolved),
     )
-    at_once = wave_shards(options, plan.shards, plan.text_bytes, runner.shuffle)
+    at_once = wave_shards(
+        options, plan.shards, plan.text_bytes, runner.shuffle, advice="fewer --workers"
+    )
     work = CountWork(
         ranges=ranges_of(plan.files, plan.text_bytes, options),
         reader=RangeReader(text_field=options.text_field, labels=False),
@@ -129,7 +137,8 @@ def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _F
         counter=counter,
         counting=frozenset(),
     )
-    total, read = plan.shards.train, [0.0]
+    total = plan.shards.train
+    read: list[float | None] = [None]
     progress = ShardProgress(
         total, plan.text_bytes / total, counter.counted, "counting", read=lambda: read[-1]
     )
@@ -196,11 +205,12 @@ def _found(plan: _Plan, options: WordOptions, counter: WordCounter) -> _Found:
 def _report(found: _Found, options: WordOptions, seconds: float) -> None:
     """Prints what was counted, and how much of it the list covers."""
     text, covered = found.text, int(numpy_of(found.kept["count"].combine_chunks()).sum())
-    cut = f", of {found.frequent:,} so frequent" if found.frequent > len(found.kept) else ""
+    cut = found.frequent > len(found.kept)
+    those = f"the most frequent of {found.frequent:,}" if cut else "those"
     lines = [
-        f"{options.output}: {counted(len(found.kept), 'word')} that occur{cut} "
-        f"{options.min_count:,} times or more; the text has {counted(found.distinct, 'word')}",
-        f"they cover {covered / text.words:.2%} of {counted(text.words, 'word')} in "
+        f"{options.output}: {counted(len(found.kept), 'word')} of {found.distinct:,} distinct "
+        f"ones, {those} that occur at least {counted(options.min_count, 'time')}",
+        f"they cover {covered / text.words:.2%} of the {counted(text.words, 'word')} in "
         f"{counted(text.lines, 'line')}",
         f"counted in {counted(text.documents, 'document')}, {text.bytes / 1e6:,.1f} MB; "
         f"{counted(text.duplicates, 'duplicate')} left out; done in {seconds:.1f} s",

@@ -22,6 +22,7 @@ MAX_MIBS: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
 """How much text the models are trained on, in MiB, unless --max-mib says otherwise."""
 MAX_MIB = 1 << 20
 MAX_TOKENS = 1 << 24
+MAX_COUNT = 1 << 53
 _FREQUENCY, _COUNT = 2, 5
 _OF_TOKENIZERS = ("max_mib", "lowercase", "min_frequency", "eod_token", "sentinels")
 _OF_WORDS = ("min_count", "segmenter", "user_dict", "workers", "memory_gib", "temp_dir")
@@ -76,8 +77,7 @@ def _add_model_options(parser: Parser) -> None:
         "--size",
         type=whole(1, MAX_TOKENS),
         metavar="N",
-        help="tokens, special ones included; for words, which need it not, the most frequent so "
-        "many",
+        help="tokens, special ones included; for words, where it may be left out, at most so many",
     )
     model.add_argument(
         "--lowercase",
@@ -109,7 +109,10 @@ def _add_word_options(parser: Parser) -> None:
     """Adds what decides which words there are."""
     words = parser.add_argument_group("words")
     words.add_argument(
-        "--min-count", type=whole(1), metavar="N", help=f"minimum count of a word ({_COUNT})"
+        "--min-count",
+        type=whole(1, MAX_COUNT),
+        metavar="N",
+        help=f"minimum count of a word ({_COUNT})",
     )
     add_segmenter_options(words)
 
