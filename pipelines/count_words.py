@@ -36,6 +36,9 @@ from transforms.text.words import Segmenter
 from transforms.tokens.word_counts import WORD_COUNTS
 
 _MOST_PARTITIONS = 256
+# So that workers end at about the same time.
+_FOR_EACH_WORKER = 4
+_LEAST_SHARD_BYTES = 4 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,10 @@ def _plan(options: WordOptions) -> _Plan:
         files, text_bytes = find_text(options)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    shards = plan_shards(text_bytes, None, 0.0)
+    # The list does not depend on their number.
+    busy = min(_FOR_EACH_WORKER * options.workers, text_bytes // _LEAST_SHARD_BYTES)
+    auto = plan_shards(text_bytes, None, 0.0)
+    shards = dataclasses.replace(auto, train=max(auto.train, busy))
     return _Plan(files=files, text_bytes=text_bytes, shards=shards, segmenter=segmenter)
 
 

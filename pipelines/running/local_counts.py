@@ -31,7 +31,8 @@ class CountJob:
 
     def process(self, task: int) -> None:
         """Counts the words of the shard of a number."""
-        self._spill.write(self.counter.count(task, read_chunks(self.folder, self.shards, task)))
+        counts = [*self.counter.count(task, read_chunks(self.folder, self.shards, task))]
+        self._spill.write(counts)
         give_memory_back()
 
     def finish(self) -> None:
