@@ -159,12 +159,22 @@ def add_segmenter_options(words: argparse._ArgumentGroup) -> None:
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Adds where and how a run works."""
-    run = add_process_options(parser)
+    run = add_process_options(
+        parser, fit="--shards and --workers", place="in OUT; the system's for a remote OUT"
+    )
     run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
 
 
-def add_process_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Adds what a local run may use; returns the group of these options."""
+def add_process_options(
+    parser: argparse.ArgumentParser, *, fit: str, place: str
+) -> argparse._ArgumentGroup:
+    """Adds what a local run may use; returns the group of these options.
+
+    Args:
+      parser: Of a command.
+      fit: The options that decide how much memory is needed.
+      place: Where text is spilled, in words.
+    """
     run = parser.add_argument_group("run")
     run.add_argument(
         "--workers", type=whole(1, MAX_WORKERS), default=1, metavar="N", help="local processes (1)"
@@ -174,14 +184,13 @@ def add_process_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGr
         type=finite(0, MAX_MEMORY_GIB, above=True),
         default=half_of_memory_gib(),
         metavar="G",
-        help="memory a local run may use: --shards and --workers must fit into it (half of the "
-        "machine's)",
+        help=f"memory a local run may use: {fit} must fit into it (half of the machine's)",
     )
     run.add_argument(
         "--temp-dir",
         metavar="DIR",
         help="folder for text that a local run spills to disk, about 0.6 bytes for each byte of "
-        "text (in OUT; the system's for a remote OUT)",
+        f"text ({place})",
     )
     return run
 

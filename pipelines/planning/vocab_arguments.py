@@ -56,7 +56,9 @@ def _parser() -> Parser:
         "--output", required=True, metavar="FILE", help="file to write: JSON, or text for words"
     )
     out.add_argument("--overwrite", action="store_true", help="replace the file")
-    add_process_options(parser)
+    add_process_options(
+        parser, fit="--workers", place="beside FILE; the system's for a remote FILE"
+    )
     # What was given is told from what was not.
     parser.set_defaults(**dict.fromkeys((*_OF_TOKENIZERS, *_OF_WORDS)))
     return parser
