@@ -11,7 +11,7 @@ COMMANDS = {
     "follow": "a folder that grows to a stream of builds",
     "annotate": "find entities and phrases once, for any build to use",
     "recipes": "the objectives there are, and the fields of each",
-    "vocab": "train a tokenizer on the same inputs",
+    "vocab": "train a tokenizer on the same inputs, or count their words",
     "verify": "re-read every shard: checksums, schema, invariants, statistics",
     "inspect": "show rows with their masks and words in colour",
     "report": "write the page of a stream, with all its windows, or of a build again",

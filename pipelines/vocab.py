@@ -1,118 +1,49 @@
-"""`shardmill vocab`: trains a tokenizer on the inputs of a build."""
+"""`shardmill vocab`: trains a tokenizer on the inputs of a build, or counts their words."""
 
 import argparse
 import collections
-import contextlib
 import dataclasses
 import itertools
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import track
 
-from pipelines.folder.locks import hold_output_file, refuse_while_written
-from pipelines.folder.owned import find
-from pipelines.planning.run_arguments import add_input_options
-from schemas.checked_json import DamagedError, parse_json
-from schemas.errors import Parser, RunError, UsageError, about, one_sentence
-from schemas.numbers import whole
+from pipelines.planning.vocab_arguments import MAX_MIBS, check_field, parse_vocab_options
+from pipelines.vocab_output import TOKENIZER, held_output, write_output
+from schemas.errors import RunError, UsageError, about, one_sentence
 from schemas.vocabulary import read_vocabulary
 from schemas.wording import counted
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.files.atomic_files import named_by_temporary, write_atomically
 from transforms.files.inputs import FileRange, InputFile, plan_ranges
-from transforms.files.paths import delete_files, exists, list_folder
 from transforms.files.planned_file import FormatError, ReadError
-from transforms.files.storage import is_local, open_file
-from transforms.files.work_folder import read_bytes
+from transforms.files.storage import open_file
 from transforms.read.formats import read_range
 from transforms.read.input_files import check_heads, check_unchanged, match_inputs
-from transforms.records.labelled_records import record_fields
 from transforms.tokens.sample_documents import DocumentSample
 from transforms.tokens.train_tokenizer import Training, measure_coverage, train_tokenizer
 
-_MAX_MIB: Mapping[str, int] = {"wordpiece": 256, "bpe": 256, "unigram": 16}
-MAX_MIB = 1 << 20
-MAX_TOKENS = 1 << 24
 _MEASURED_BYTES = 4 << 20
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        "vocab",
-        description="Train a tokenizer on text that is read, normalised and freed of duplicates "
-        "as shardmill build does it. The result does not depend on how the text is divided into "
-        "files.",
-        epilog="Example: shardmill vocab --input 'TEXT/*.txt' --model wordpiece --size 30000 "
-        "--output tokenizer.json",
-    )
-    source = add_input_options(parser)
-    source.add_argument(
-        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
-    )
-    source.add_argument(
-        "--max-mib",
-        type=whole(1, MAX_MIB),
-        metavar="N",
-        help="train on a sample of this size if there is more text (256; for unigram, whose "
-        "training is slow, 16)",
-    )
-    model = parser.add_argument_group("tokenizer")
-    model.add_argument(
-        "--model",
-        required=True,
-        choices=list(_MAX_MIB),
-        metavar="M",
-        help="wordpiece (BERT), bpe (byte-level, RoBERTa) or unigram (SentencePiece-like)",
-    )
-    model.add_argument(
-        "--size",
-        type=whole(1, MAX_TOKENS),
-        required=True,
-        metavar="N",
-        help="tokens, special ones included",
-    )
-    model.add_argument(
-        "--lowercase",
-        action=argparse.BooleanOptionalAction,
-        help="make text lower case (wordpiece: yes, and without accents; others: no)",
-    )
-    model.add_argument(
-        "--min-frequency",
-        type=whole(1),
-        default=2,
-        metavar="N",
-        help="minimum count of a pair to be merged, and of a character to be in the vocabulary (2)",
-    )
-    model.add_argument(
-        "--eod-token",
-        metavar="TOKEN",
-        help="add an end-of-document token, which gpt, transformer-xl and xlnet need, such as "
-        "'<|endoftext|>' or '<eod>' (none)",
-    )
-    model.add_argument(
-        "--sentinels",
-        type=whole(0, MAX_TOKENS),
-        default=0,
-        metavar="N",
-        help="add so many sentinels, <extra_id_0> and so on, as t5 needs them: 100 are usual (0)",
-    )
-    out = parser.add_argument_group("output")
-    out.add_argument("--output", required=True, metavar="FILE", help="JSON file to write")
-    out.add_argument("--overwrite", action="store_true", help="replace the file")
-    return parser
 
 
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
-    options = _parser().parse_args(argv)
+    options, words = parse_vocab_options(argv)
+    if words is not None:
+        # What runs on runners takes longer to import than all else here.
+        from pipelines.count_words import count_words
+
+        return count_words(words)
+    return _train_tokenizer(options)
+
+
+def _train_tokenizer(options: argparse.Namespace) -> int:
     lowercase = options.model == "wordpiece" if options.lowercase is None else options.lowercase
     try:
-        _check_field(options.text_field)
+        check_field(options.text_field)
         training = Training(
             model=options.model,
             size=options.size,
@@ -128,11 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
     except (FormatError, ValueError) as error:
         raise UsageError(str(error)) from error
-    max_mib = _MAX_MIB[options.model] if options.max_mib is None else options.max_mib
-    if options.output.rpartition("/")[2] in {"", ".", ".."}:
-        raise UsageError(f"--output {options.output}: a folder; name the file to write")
-    with hold_output_file(options.output, "vocab"):
-        _check_output(options.output, overwrite=options.overwrite)
+    max_mib = MAX_MIBS[options.model] if options.max_mib is None else options.max_mib
+    with held_output(options.output, TOKENIZER, overwrite=options.overwrite):
         return _train(options, training, files, max_mib)
 
 
@@ -154,66 +82,9 @@ def _train(
         text = train_tokenizer(corpus.documents, training)
     except ValueError as error:
         raise UsageError(f"--size {options.size}: {error}") from error
-    _check_folder(options.output)
-    try:
-        write_atomically(options.output, text.encode())
-    except Exception as error:
-        raise UsageError(f"--output {options.output}: cannot be written: {error}") from error
+    write_output(options.output, text)
     _report(corpus, text, training, options.output)
     return 0
-
-
-def _check_output(path: str, *, overwrite: bool) -> None:
-    """Makes sure, before the work is done, that the tokenizer can go where it shall.
-
-    What runs that were killed left half written of this very file is deleted.
-    """
-    folder, slash, name = path.rpartition("/")
-    _check_folder(path)
-    try:
-        there = exists(path)
-        halves = [file.path for file in list_folder(f"{folder}{slash}" or ".")]
-        delete_files(each for each in halves if named_by_temporary(_name(each)) == name)
-    except (ValueError, OSError) as error:
-        raise UsageError(f"--output {path}: {error}") from error
-    if there and not overwrite:
-        raise UsageError(f"{path} already exists; replace it with --overwrite")
-    if there and not _is_tokenizer(path):
-        raise UsageError(
-            f"{path} is no tokenizer of `tokenizers`, and --overwrite replaces nothing else; name "
-            "another file, or delete this one yourself"
-        )
-
-
-def _check_folder(path: str) -> None:
-    """Refuses a file of a build or export, and a folder that another command is writing to."""
-    if not is_local(path):
-        return
-    folder, name = os.path.split(path)
-    refuse_while_written(folder or ".")
-    found = None
-    # A folder that cannot be identified is not ours.
-    with contextlib.suppress(UsageError):
-        found = find(folder or ".")
-    if found is not None and name in found.files:
-        raise UsageError(
-            f"{path} belongs to what `shardmill {found.command}` made in {folder or '.'}, which "
-            "would be damaged; name another file"
-        )
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _is_tokenizer(path: str) -> bool:
-    if is_local(path) and not (os.path.isfile(path) and not os.path.islink(path)):
-        return False
-    try:
-        found = parse_json(read_bytes(path), path)
-    except (DamagedError, OSError):
-        return False
-    return isinstance(found, dict) and {"model", "added_tokens", "version"} <= found.keys()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,15 +100,6 @@ class Text:
     documents: list[bytes]
     complete: bool
     tally: dict[str, int]
-
-
-def _check_field(text_field: str) -> None:
-    """Raises ValueError unless this names one field."""
-    if record_fields(text_field):
-        raise ValueError(
-            f"--text-field {text_field}: a vocabulary is learned of one field; name the title's, "
-            "or the query's"
-        )
 
 
 def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) -> Text:

@@ -11,6 +11,7 @@ from pipelines.planning.run_arguments import (
     add_annotator_options,
     add_output_options,
     add_run_options,
+    add_segmenter_options,
     add_text_options,
     parse_run_options,
 )
@@ -89,13 +90,7 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
         words.add_argument(
             f"--{role}-token", metavar="TOKEN", help=f"the {role} token, if it has its own name"
         )
-    words.add_argument(
-        "--segmenter",
-        default="auto",
-        choices=["auto", "rjieba", "jieba"],
-        help="finds Chinese words: rjieba is jieba in Rust (auto: rjieba without --user-dict)",
-    )
-    words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
+    add_segmenter_options(words)
     words.add_argument(
         "--counts",
         metavar="FILE",

@@ -46,7 +46,7 @@ def build_settings(
         for labels in recipe.labels:
             labels.check_tokenizer(tokenizer_json)
     check_segmenter(options, recipes)
-    user_dict = _read_user_dict(options)
+    user_dict = read_user_dict(options.user_dict)
     entities = len(source.entities) if source else 0
     plain, counted = (dataclasses.replace(each, entities=entities) for each in (plain, counted))
     return [
@@ -63,16 +63,16 @@ def build_settings(
     ]
 
 
-def _read_user_dict(options: BuildOptions) -> str:
+def read_user_dict(path: str | None) -> str:
     """Reads jieba's user dictionary, "" if there is none."""
-    if options.user_dict is None:
+    if path is None:
         return ""
-    found = read_file(options.user_dict, "--user-dict")
+    found = read_file(path, "--user-dict")
     lines = enumerate(found.splitlines(), 1)
     # jieba would take all of the line for a word that no text has.
     if tabbed := next((number for number, line in lines if "\t" in line), 0):
         raise UsageError(
-            f"--user-dict {options.user_dict}: line {tabbed} has a tab; write a word, and if you "
+            f"--user-dict {path}: line {tabbed} has a tab; write a word, and if you "
             "like its frequency and tag, with single spaces between"
         )
     return found

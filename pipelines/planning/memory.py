@@ -2,7 +2,7 @@
 
 import math
 
-from pipelines.planning.options import RunOptions
+from pipelines.planning.options import TextOptions
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError
 from schemas.wording import counted
@@ -19,7 +19,13 @@ _SHUFFLE_FACTOR = 2.2
 
 
 def wave_shards(
-    options: RunOptions, plan: ShardPlan, text_bytes: int, shuffle: Shuffle, recipes: int = 1
+    options: TextOptions,
+    plan: ShardPlan,
+    text_bytes: int,
+    shuffle: Shuffle,
+    recipes: int = 1,
+    *,
+    advice: str = "fewer --workers or more --shards",
 ) -> int:
     """Returns how many shards are built at once.
 
@@ -31,6 +37,7 @@ def wave_shards(
       text_bytes: Of all of them, about.
       shuffle: Where their text lies.
       recipes: That are built of a shard.
+      advice: What needs less memory.
 
     Raises:
       UsageError: if this machine has to build them, and not even one fits for each worker.
@@ -47,7 +54,7 @@ def wave_shards(
         raise UsageError(
             f"--memory-gib {options.memory_gib:g} is too little for "
             f"{counted(options.workers, 'worker')} "
-            f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, fewer "
-            "--workers or more --shards"
+            f"and shards of {per_shard / 1e6:.0f} MB of text: give at least {least:g}, or "
+            f"{advice}"
         )
     return 1 + int(room // held) if held else len(plan.shards)

@@ -15,14 +15,35 @@ OWN_OPTIONS: Mapping[str, str] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What every command that makes shards of text is asked for."""
+class TextOptions:
+    """What every command that reads text on a runner is asked for."""
 
     input: tuple[str, ...]
     output: str
     format: str
     encoding: str | None
     text_field: str
+    workers: int
+    memory_gib: float
+    temp_dir: str | None
+    overwrite: bool
+    beam_args: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WordOptions(TextOptions):
+    """What a count of words is asked for."""
+
+    min_count: int
+    size: int | None
+    segmenter: str
+    user_dict: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions(TextOptions):
+    """What every command that makes shards of text is asked for."""
+
     max_document_mib: int
     max_rejected: int
     spacy_model: str
@@ -32,12 +53,7 @@ class RunOptions:
     ignore_case: bool
     phrases: str
     shards: int | None
-    workers: int
-    memory_gib: float
-    temp_dir: str | None
-    overwrite: bool
     dry_run: bool
-    beam_args: tuple[str, ...]
 
     @property
     def annotator_options(self) -> list[str]:

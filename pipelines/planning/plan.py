@@ -10,7 +10,7 @@ from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import wave_shards
-from pipelines.planning.options import BuildOptions, RunOptions
+from pipelines.planning.options import BuildOptions, RunOptions, TextOptions
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
@@ -214,7 +214,7 @@ def idle_workers(options: RunOptions, shards: ShardPlan) -> str:
     )
 
 
-def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
+def find_text(options: TextOptions) -> tuple[list[InputFile], int]:
     """Returns the input files, and about how many bytes of text they hold.
 
     Raises:
@@ -234,7 +234,7 @@ def find_text(options: RunOptions) -> tuple[list[InputFile], int]:
     return files, text_bytes
 
 
-def ranges_of(files: Sequence[InputFile], text_bytes: int, options: RunOptions) -> list[FileRange]:
+def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions) -> list[FileRange]:
     """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
     checks = enabled_checks(options.format, options.encoding)
     checked = frozenset(file.path for file in checked_before(files))

@@ -1,4 +1,4 @@
-"""The command-line options that `shardmill build` and `shardmill annotate` share."""
+"""The command-line options that several commands share."""
 
 import argparse
 import dataclasses
@@ -146,8 +146,35 @@ def add_annotator_options(parser: argparse.ArgumentParser) -> argparse._Argument
     return group
 
 
+def add_segmenter_options(words: argparse._ArgumentGroup) -> None:
+    """Adds what finds Chinese words to a group of options."""
+    words.add_argument(
+        "--segmenter",
+        default="auto",
+        choices=["auto", "rjieba", "jieba"],
+        help="finds Chinese words: rjieba is jieba in Rust (auto: rjieba without --user-dict)",
+    )
+    words.add_argument("--user-dict", metavar="FILE", help="more words for jieba")
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Adds where and how a run works."""
+    run = add_process_options(
+        parser, fit="--shards and --workers", place="in OUT; the system's for a remote OUT"
+    )
+    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+
+
+def add_process_options(
+    parser: argparse.ArgumentParser, *, fit: str, place: str
+) -> argparse._ArgumentGroup:
+    """Adds what a local run may use; returns the group of these options.
+
+    Args:
+      parser: Of a command.
+      fit: The options that decide how much memory is needed.
+      place: Where text is spilled, in words.
+    """
     run = parser.add_argument_group("run")
     run.add_argument(
         "--workers", type=whole(1, MAX_WORKERS), default=1, metavar="N", help="local processes (1)"
@@ -157,16 +184,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=finite(0, MAX_MEMORY_GIB, above=True),
         default=half_of_memory_gib(),
         metavar="G",
-        help="memory a local run may use: --shards and --workers must fit into it (half of the "
-        "machine's)",
+        help=f"memory a local run may use: {fit} must fit into it (half of the machine's)",
     )
     run.add_argument(
         "--temp-dir",
         metavar="DIR",
         help="folder for text that a local run spills to disk, about 0.6 bytes for each byte of "
-        "text (in OUT; the system's for a remote OUT)",
+        f"text ({place})",
     )
-    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    return run
 
 
 def parse_run_options(

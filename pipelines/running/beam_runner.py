@@ -16,9 +16,10 @@ from apache_beam.runners.runner import PipelineState, create_runner
 
 from pipelines.running.dask_job import is_dask_job, wait_for_job
 from pipelines.running.reasons import reason_of
-from pipelines.running.work import Shuffle, Work
+from pipelines.running.work import CountWork, Shuffle, TextWork, Work
 from schemas.errors import RunError, UsageError
 from transforms.build.beam_build import BuildShards
+from transforms.build.beam_count import CountWords
 from transforms.files.atomic_files import write_atomically
 from transforms.read.beam_read import ReadDocuments, RecordReading, ShardDocuments
 
@@ -98,7 +99,13 @@ class BeamRunner:
     def run(self, work: Work, trace_path: str) -> None:
         """Runs a pipeline, see `work.Run`."""
         pipeline = beam.Pipeline(options=self.options)
-        _assemble(pipeline, work)
+        _assemble(pipeline, work, BuildShards(work.writer))
+        self.run_pipeline(pipeline, trace_path)
+
+    def count(self, work: CountWork, trace_path: str) -> None:
+        """Runs a pipeline, see `work.Run`."""
+        pipeline = beam.Pipeline(options=self.options)
+        _assemble(pipeline, work, CountWords(work.counter))
         self.run_pipeline(pipeline, trace_path)
 
     def run_pipeline(self, pipeline: beam.Pipeline, trace_path: str) -> None:
@@ -156,13 +163,13 @@ def _state_of(result: Any) -> str:
     return wait_for_job(result) if is_dask_job(result) else str(result.wait_until_finish())
 
 
-def _assemble(pipeline: beam.Pipeline, work: Work) -> None:
-    """Adds the steps that read everything, and build the shards that are wanted."""
+def _assemble(pipeline: beam.Pipeline, work: TextWork, use: beam.PTransform[Any, Any]) -> None:
+    """Adds the steps that read everything, and use the text of the shards that are wanted."""
     read = pipeline | "ReadDocuments" >> ReadDocuments(work.ranges, work.reader)
     outputs = []
     if work.wanted:
         shards = read.documents | "ShardDocuments" >> ShardDocuments(work.shards, work.wanted)
-        outputs.append(shards | "BuildShards" >> BuildShards(work.writer))
+        outputs.append(shards | use)
     if work.record:
         writing = RecordReading(work.output, work.owner)
         outputs.append((read.rejected, read.tally) | "RecordReading" >> writing)

@@ -6,7 +6,6 @@ grow with the corpus.
 """
 
 import contextlib
-import ctypes
 import dataclasses
 import os
 import sys
@@ -18,11 +17,13 @@ from typing import NoReturn
 
 import pyarrow as pa
 
-from pipelines.running.jobs import Alone, TaskFailedError, Team, WorkerDiedError
+from pipelines.running.jobs import Alone, Job, TaskFailedError, Team, WorkerDiedError
+from pipelines.running.local_counts import AddUpJob, CountJob
+from pipelines.running.memory import give_memory_back
 from pipelines.running.reasons import reason_of
 from pipelines.running.spill import SpillWriter, read_chunks, read_rejected, spilled_bytes
 from pipelines.running.spill_folder import is_ample, room_needed, spill_folder
-from pipelines.running.work import Shuffle, Work
+from pipelines.running.work import CountWork, Shuffle, TextWork, Work
 from pipelines.running.worker import set_file_systems
 from pipelines.running.workers import Workers
 from schemas.documents import Rejected
@@ -110,19 +111,23 @@ class LocalRun:
           UsageError: if there is too little room for spilled text.
           RunError: if the work fails.
         """
-        try:
-            self._run(work)
-        except (RunError, UsageError):
-            raise
-        except WorkerDiedError as error:
-            _fail(f"{error}; run the same command again to resume", error.trace, trace_path)
-        except TaskFailedError as error:
-            _fail(f"the pipeline failed: {error}", error.trace, trace_path)
-        except Exception as error:  # noqa: BLE001 - told in one sentence, as those of workers are
-            trace = "".join(traceback.format_exception(error))
-            _fail(f"the pipeline failed: {reason_of(error)}", trace, trace_path)
+        with _failing(trace_path), self._spilled(work) as folder:
+            if work.wanted:
+                job = BuildJob(writer=work.writer, folder=folder, shards=len(work.shards.shards))
+                self._do(job, _longest_first(work, folder))
 
-    def _run(self, work: Work) -> None:
+    def count(self, work: CountWork, trace_path: str) -> None:
+        """Counts words, see `run`."""
+        parent = _spill_parent(self.temp_dir, work.output)
+        shards, partitions = len(work.shards.shards), work.counter.partitions
+        with _failing(trace_path), self._spilled(work) as folder, spill_folder(parent, 0) as counts:
+            own = CountJob(counter=work.counter, folder=folder, counts=counts, shards=shards)
+            self._do(own, _longest_first(work, folder))
+            self._do(AddUpJob(counter=work.counter, counts=counts), range(partitions))
+
+    @contextlib.contextmanager
+    def _spilled(self, work: TextWork) -> Iterator[Path]:
+        """Reads all text; yields the folder with that of the shards that are wanted."""
         spilled = work.text_bytes * len(work.wanted) / len(work.shards.shards)
         parent = _spill_parent(self.temp_dir, work.output)
         with spill_folder(parent, spilled) as folder:
@@ -141,16 +146,33 @@ class LocalRun:
                 work.reading(len(tallies) / len(tasks))
             if work.record:
                 _record(work, folder, tallies)
-            if work.wanted:
-                self._build(work, folder)
+            yield folder
 
-    def _build(self, work: Work, folder: Path) -> None:
-        count = len(work.shards.shards)
-        spilled = spilled_bytes(folder, count)
-        # What takes longest comes first, so that all workers end at about the same time.
-        tasks = sorted(work.wanted, key=lambda number: (-spilled[number], number))
-        for _ in self.team.run(BuildJob(writer=work.writer, folder=folder, shards=count), tasks):
+    def _do(self, job: Job, tasks: Iterable[int]) -> None:
+        for _ in self.team.run(job, tasks):
             pass
+
+
+@contextlib.contextmanager
+def _failing(trace_path: str) -> Iterator[None]:
+    """Makes what fails a `RunError`, see `work.Run`."""
+    try:
+        yield
+    except (RunError, UsageError):
+        raise
+    except WorkerDiedError as error:
+        _fail(f"{error}; run the same command again to resume", error.trace, trace_path)
+    except TaskFailedError as error:
+        _fail(f"the pipeline failed: {error}", error.trace, trace_path)
+    except Exception as error:  # noqa: BLE001 - told in one sentence, as those of workers are
+        trace = "".join(traceback.format_exception(error))
+        _fail(f"the pipeline failed: {reason_of(error)}", trace, trace_path)
+
+
+def _longest_first(work: TextWork, folder: Path) -> list[int]:
+    """Returns the shards that are wanted so that all workers end at about the same time."""
+    spilled = spilled_bytes(folder, len(work.shards.shards))
+    return sorted(work.wanted, key=lambda number: (-spilled[number], number))
 
 
 def _spill_parent(temp_dir: str | None, output: str) -> str:
@@ -203,7 +225,7 @@ class ReadJob:
     def finish(self) -> None:
         """See `jobs.Job`."""
         self._spill.close()
-        _give_memory_back()
+        give_memory_back()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,21 +249,13 @@ class BuildJob:
         """Builds the shard of a number."""
         for _ in self.writer.write(task, read_chunks(self.folder, self.shards, task)):
             pass
-        _give_memory_back()
+        give_memory_back()
 
     def finish(self) -> None:
         """See `jobs.Job`."""
 
 
-def _give_memory_back() -> None:
-    """Gives the system what a task took: the next one may need it in pieces of other sizes."""
-    pa.default_memory_pool().release_unused()
-    # Of the GNU C library; others have no such function.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _record(work: Work, folder: Path, tallies: list[dict[str, int]]) -> None:
+def _record(work: TextWork, folder: Path, tallies: list[dict[str, int]]) -> None:
     """Writes down what was rejected and counted; holds the rejected records of one file."""
     parts = {part for part, _ in map(with_part, read_rejected(folder))}
     for part in sorted(parts):

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,6 +31,39 @@ _LEAST_BYTES = 8 << 20
 _MOST_BYTES = 64 << 20
 _CHUNK_BYTES = 64 << 10
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class ChunkWriter:
+    """Writes chunks of one worker, and where each of them lies.
+
+    Args:
+      folder: Where its files go.
+      worker: Its number.
+      parts: How many shards or partitions the chunks are dealt out to.
+    """
+
+    def __init__(self, folder: Path, worker: int, parts: int) -> None:
+        self._folder, self._parts, self._end = folder, parts, 0
+        names = (folder / f"{worker:04d}{suffix}" for suffix in (CHUNKS, INDEX))
+        self._chunks, self._index = map(_create, names)
+
+    def write(self, dealt: Iterable[tuple[int, bytes]]) -> None:
+        """Writes one flush: chunks with the numbers of their parts, ascending."""
+        lengths = np.zeros(self._parts + 1, np.int64)
+        lengths[0] = self._end
+        with _room(self._folder):
+            for number, packed in dealt:
+                self._chunks.write(packed)
+                lengths[number + 1] = len(packed)
+            ends = np.cumsum(lengths)
+            self._index.write(ends.tobytes())
+        self._end = int(ends[-1])
+
+    def close(self) -> None:
+        """Closes the files."""
+        with _room(self._folder):
+            self._chunks.close()
+            self._index.close()
 
 
 class SpillWriter:
@@ -55,12 +88,12 @@ class SpillWriter:
     ) -> None:
         self._folder, self._plan, self._wanted = folder, plan, wanted
         self._compress = compress
-        self._shards = len(plan.shards)
-        self._limit = max(_LEAST_BYTES, min(_MOST_BYTES, _CHUNK_BYTES * self._shards))
+        shards = len(plan.shards)
+        self._limit = max(_LEAST_BYTES, min(_MOST_BYTES, _CHUNK_BYTES * shards))
         self._held: list[pa.RecordBatch] = []
-        self._held_bytes = self._end = 0
-        names = (folder / f"{worker:04d}{suffix}" for suffix in (CHUNKS, INDEX, REJECTED))
-        self._chunks, self._index, self._rejected = map(_create, names)
+        self._held_bytes = 0
+        self._chunks = ChunkWriter(folder, worker, shards)
+        self._rejected = _create(folder / f"{worker:04d}{REJECTED}")
 
     def add(self, documents: pa.RecordBatch) -> None:
         """Takes in documents, of one schema all of them."""
@@ -77,26 +110,17 @@ class SpillWriter:
     def close(self) -> None:
         """Writes what is held."""
         self._flush()
+        self._chunks.close()
         with _room(self._folder):
-            for file in (self._chunks, self._index, self._rejected):
-                file.close()
+            self._rejected.close()
 
     def _flush(self) -> None:
         if not self._held:
             return
         [documents] = pa.Table.from_batches(self._held).combine_chunks().to_batches()
         self._held, self._held_bytes = [], 0
-        lengths = np.zeros(self._shards + 1, np.int64)
-        lengths[0] = self._end
-        with _room(self._folder):
-            for number, packed in deal_documents(
-                documents, self._plan, self._wanted, compress=self._compress
-            ):
-                self._chunks.write(packed)
-                lengths[number + 1] = len(packed)
-            ends = np.cumsum(lengths)
-            self._index.write(ends.tobytes())
-        self._end = int(ends[-1])
+        dealt = deal_documents(documents, self._plan, self._wanted, compress=self._compress)
+        self._chunks.write(dealt)
 
 
 def spilled_bytes(folder: Path, shards: int) -> Int64:

@@ -1,5 +1,6 @@
 """What a runner is given to do, and what a runner is."""
 
+import abc
 import contextlib
 import dataclasses
 import enum
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from transforms.build.build_shards import ShardWriter
+from transforms.build.count_shards import WordCounter
 from transforms.files.inputs import FileRange
 from transforms.read.read_documents import RangeReader
 from transforms.records.shard_text import ShardPlan
@@ -17,15 +19,14 @@ def _to_nobody(share: float) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Work:
-    """Text to read, and shards to build of it.
+class TextWork(abc.ABC):
+    """Text to read, and to deal out to shards.
 
     Attributes:
       ranges: Of the input files.
       reader: Reads one of them.
       text_bytes: Estimated size of all text.
       shards: Says which document goes to which shard.
-      writer: Builds a shard.
       output: The folder that what was read is recorded in.
       owner: See `work_folder.check_owner`.
       record: Whether rejected records and counts are written.
@@ -36,16 +37,47 @@ class Work:
     reader: RangeReader
     text_bytes: int
     shards: ShardPlan
-    writer: ShardWriter
     output: str
     owner: str
     record: bool
     reading: Callable[[float], None] = _to_nobody
 
     @property
+    @abc.abstractmethod
     def wanted(self) -> frozenset[int]:
-        """The numbers of the shards to build."""
+        """The numbers of the shards whose text is wanted."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Work(TextWork):
+    """Text to read, and shards to build of it.
+
+    Attributes:
+      writer: Builds a shard.
+    """
+
+    writer: ShardWriter
+
+    @property
+    def wanted(self) -> frozenset[int]:
         return frozenset[int]().union(*self.writer.missing)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CountWork(TextWork):
+    """Text to read, and words to count in it.
+
+    Attributes:
+      counter: Counts those of a shard, and writes the counts of a partition.
+      counting: The numbers of the shards whose words are counted now.
+    """
+
+    counter: WordCounter
+    counting: frozenset[int]
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        return self.counting
 
 
 class Shuffle(enum.Enum):
@@ -69,6 +101,9 @@ class Run(Protocol):
         Raises:
           RunError: if it fails.
         """
+
+    def count(self, work: CountWork, trace_path: str) -> None:
+        """Counts words, see `run`."""
 
 
 class Runner(Protocol):

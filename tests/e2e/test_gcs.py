@@ -20,6 +20,7 @@ from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError, UsageError
 from schemas.lock_holder import this_process
 from schemas.manifest_file import parse_manifest
+from schemas.word_list import read_word_list
 from tests.support.followed_streams import followed_stream
 from transforms.files import conditional_put
 from transforms.files.paths import delete_files, exists, is_folder, list_folder, status
@@ -89,6 +90,21 @@ def test_builds_the_same_as_locally(
     for entry in entries:
         shard = read(f"gs://{bucket.name}/out/{entry['path']}")
         assert hashlib.sha256(shard).hexdigest() == entry["sha256"] == local[entry["path"]]
+
+
+def test_words_are_counted_in_a_store(bucket: Any) -> None:
+    # Of a count that was killed, and of somebody else.
+    killed = ".words.txt.0123456789ab.counting/counted-00000-of-00001.json"
+    for name in (killed, ".words.txt.counting"):
+        bucket.blob(f"deep/{name}").upload_from_string("")
+    out = f"gs://{bucket.name}/deep/words.txt"
+    counting = ["vocab", "--model", "words"]
+    text = ["--input", f"gs://{bucket.name}/corpus/*.txt"]
+    assert main([*counting, *text, "--output", out]) == 0
+    assert names(bucket) == {"deep/words.txt", "deep/.words.txt.counting"}
+    assert main([*counting, *text, "--output", out, "--overwrite"]) == 0
+    words = read_word_list(read(out).decode())
+    assert (len(words.words), words.lines) == (625, 455)
 
 
 def test_goes_on_and_overwrites(

@@ -158,7 +158,7 @@ _PARSED = {"train": _parse_train, "generate": _parse_generate}
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
     elsewhere = {"train": "trainer.options"}
-    planned = ("build", "follow", "annotate")
+    planned = ("build", "follow", "annotate", "vocab")
     elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in planned}
     module = elsewhere.get(command)
     parser: argparse.ArgumentParser = importlib.import_module(
