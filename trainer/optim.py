@@ -37,6 +37,14 @@ def adamw(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=lr, betas=BETAS, eps=EPS, fused=True)
 
 
+def adagrad(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
+    """Returns PyTorch's fused Adagrad with the reference's constants of ELMo.
+
+    Source: Duchi et al. 2011; allenai/bilm-tf bilm/training.py (initial accumulator 1, rate 0.2).
+    """
+    return torch.optim.Adagrad(groups, lr=lr, initial_accumulator_value=1.0, fused=True)
+
+
 class Lamb(torch.optim.Optimizer):
     """LAMB: an Adam step for each tensor, scaled to the norm of the tensor.
 
@@ -117,6 +125,7 @@ def _ratios(weights: Iterable[Tensor], updates: Iterable[Tensor]) -> list[Tensor
 
 OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]], float], torch.optim.Optimizer]] = {
     "adamw": adamw,
+    "adagrad": adagrad,
     "lamb": Lamb,
 }
 
