@@ -24,9 +24,8 @@ _MARKERS = 2
 class ElmoVectors:
     """A saved ELMo, for use.
 
-    >>> vectors = ElmoVectors.load("RUN/latest/hf")  # doctest: +SKIP
-    >>> [each.shape for each in vectors.layers([["The", "cat"], ["Ja"]])]  # doctest: +SKIP
-    [(3, 2, 1024), (3, 1, 1024)]
+    Example: `ElmoVectors.load("RUN/latest/hf").layers([["The", "cat"], ["Ja"]])` are two arrays, of
+    [3, 2, 1024] and of [3, 1, 1024].
 
     Source: allenai/bilm-tf bilm/model.py (BidirectionalLanguageModel).
     Differs: every sentence begins with a state of zeros, so it does not matter which others are
