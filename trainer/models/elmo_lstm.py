@@ -49,8 +49,9 @@ class TwoWayLstm(torch.nn.Module):
 
         self.gates = weights(2 * width, 4 * cells)
         self.projections = weights(cells, width)
+        # Of one dimension, as all that does not decay.
         self.biases = torch.nn.ParameterList(
-            torch.zeros(DIRECTIONS, 1, 4 * cells) for _ in self.gates
+            torch.zeros(DIRECTIONS * 4 * cells) for _ in self.gates
         )
 
     def begin(self, rows: int) -> LstmState:
@@ -84,7 +85,7 @@ class TwoWayLstm(torch.nn.Module):
         """Returns the outputs of a layer, the last one, and the last cells."""
         rows, steps, width = words.shape[1:]
         gates, projection = self.gates[number], self.projections[number]
-        bias = self.biases[number].expand(-1, rows * steps, -1)
+        bias = self.biases[number].view(DIRECTIONS, 1, -1).expand(-1, rows * steps, -1)
         given = torch.baddbmm(bias, words.flatten(1, 2), gates[:, :width])
         inputs = given.unflatten(1, (rows, steps)).unbind(2)
         recurrent = gates[:, width:]

@@ -138,8 +138,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "prophetnet-large": _prophetnet(12, 1024),
     "prophetnet-tiny": _prophetnet(2, 128),
     "elmo": _elmo(512, 4096, 7),
-    "elmo-small": _elmo(128, 1024, 5, highways=1),
-    "elmo-tiny": _elmo(32, 64, 3, highways=1, character_size=8, negatives=64),
+    "elmo-small": _elmo(128, 1024, 7, highways=1),
+    "elmo-tiny": _elmo(32, 64, 3, highways=1, character_size=8, negatives=256),
 }
 """Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, Lan et al. 2020 without
 dropout, as its second version, Sun et al. 2020 (ERNIE 2.0), with room for 16 tasks, and Clark et
@@ -154,5 +154,5 @@ Raffel et al. 2020, 3.1 and 3.7 (t5-base, t5-small; feed-forward parts of versio
 2020, 4, with 1,024 positions (bart-base), microsoft/MASS masked_s2s.py, transformer_mass_base
 (mass-base), and Qi et al. 2020, 3.1 (prophetnet-large).
 
-allenai/bilm-tf bin/train_elmo.py (elmo), and Peters et al. 2018, the small model of its release,
-as far as widths go (elmo-small)."""
+allenai/bilm-tf bin/train_elmo.py (elmo), and the small model that AllenNLP released,
+elmo_2x1024_128_2048cnn_1xhighway (elmo-small)."""

@@ -42,7 +42,7 @@ def by_hand(lstm: TwoWayLstm, direction: int, words: Tensor, clip: float) -> lis
     layers = []
     given = list(words)
     for number, gates in enumerate(lstm.gates):
-        weight, bias = gates[direction], lstm.biases[number][direction, 0]
+        weight, bias = gates[direction], lstm.biases[number].view(2, -1)[direction]
         output, cell, outputs = torch.zeros(4), torch.zeros(6), []
         for word in given:
             opened = torch.cat([word, output]) @ weight + bias
