@@ -36,7 +36,8 @@ class LogUniformWords:
         if not 0 < 2 * count <= vocabulary:
             raise ValueError(f"count must be in [1, {vocabulary // 2}], got {count}")
         self.count, self._vocabulary = count, vocabulary
-        chances = self.chances(torch.arange(vocabulary))
+        # On the CPU, wherever the model is made.
+        chances = self.chances(torch.arange(vocabulary, device="cpu"))
         self._draws = count
         while _different(chances, self._draws) < count + _SPREAD * math.sqrt(count):
             self._draws += -(-self._draws // 8)
