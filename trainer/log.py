@@ -192,6 +192,7 @@ _FORMATS: Mapping[str, str] = {
     "loss_rtd": "rtd {:.4f}",
     "loss_*": "{1} {0:.3f}",
     "perplexity": "perplexity {:.1f}",
+    "perplexity_*": "{1} perplexity {0:.1f}",
     "bits_per_byte": "{:.3f} bits a byte",
     "accuracy_mlm": "masked accuracy {:.1%}",
     "accuracy_nsp": "pairs {:.1%}",

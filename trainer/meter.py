@@ -81,8 +81,14 @@ class Sums:
         return found, predictions, int(total)
 
 
-_PERPLEXITY = ("loss_lm", "loss_plm", "loss_seq2seq")
-"""Losses whose perplexity is a figure of training, too."""
+_PERPLEXITY = {
+    "loss_lm": "perplexity",
+    "loss_plm": "perplexity",
+    "loss_seq2seq": "perplexity",
+    "loss_forward": "perplexity_forward",
+    "loss_reversed": "perplexity_reversed",
+}
+"""Losses whose perplexity is a figure of training, too, and what it is called."""
 
 
 def derived(
@@ -101,13 +107,14 @@ def derived(
         of other objectives not every token is predicted.
       masked: Of masked tokens, too.
     """
-    wanted, found = (*_PERPLEXITY, *(["loss_mlm"] if masked else [])), {}
+    wanted = {**_PERPLEXITY, **({"loss_mlm": "perplexity"} if masked else {})}
+    found = {}
     for name, loss in means.items():
         member, slash, term = name.rpartition("/")
         # A loss with penalties is no cross entropy, which is logged beside it.
         entropy = means.get(f"{member}{slash}nll", loss)
         if term in wanted:
-            found[f"{member}{slash}perplexity"] = math.exp(min(entropy, 700.0))
+            found[f"{member}{slash}{wanted[term]}"] = math.exp(min(entropy, 700.0))
         share = tokens_per_byte.get(member)
         if term == "loss_lm" and share is not None:
             found[f"{member}{slash}bits_per_byte"] = entropy / math.log(2) * share

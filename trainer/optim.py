@@ -37,6 +37,45 @@ def adamw(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=lr, betas=BETAS, eps=EPS, fused=True)
 
 
+class Adagrad(torch.optim.Optimizer):
+    """Adagrad: each weight has a rate of its own, lr by the root of its summed squared gradients.
+
+    The sum begins at 1, so in the beginning it is plain descent. Weight decay is decoupled, as in
+    `adamw`.
+
+    Source: Duchi et al. 2011; tensorflow AdagradOptimizer as allenai/bilm-tf bilm/training.py has
+      it (rate 0.2, initial accumulator 1, no epsilon).
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float) -> None:
+        super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "adapt": True})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Takes a step, all tensors of a group together.
+
+        As PyTorch's fused optimizers do, it changes nothing if its attribute `found_inf` is not 0.
+        """
+        found_inf: Tensor | None = getattr(self, "found_inf", None)
+        if found_inf is not None and found_inf.item():
+            return
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not weights:
+                continue
+            gradients = [weight.grad for weight in weights if weight.grad is not None]
+            sums = [self._sum_of(weight) for weight in weights]
+            torch._foreach_addcmul_(sums, gradients, gradients)
+            torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_addcdiv_(weights, gradients, torch._foreach_sqrt(sums), -group["lr"])
+
+    def _sum_of(self, weight: Tensor) -> Tensor:
+        state: dict[str, Tensor] = self.state[weight]
+        if not state:
+            state["sum"] = torch.ones_like(weight)
+        return state["sum"]
+
+
 class Lamb(torch.optim.Optimizer):
     """LAMB: an Adam step for each tensor, scaled to the norm of the tensor.
 
@@ -117,6 +156,7 @@ def _ratios(weights: Iterable[Tensor], updates: Iterable[Tensor]) -> list[Tensor
 
 OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]], float], torch.optim.Optimizer]] = {
     "adamw": adamw,
+    "adagrad": Adagrad,
     "lamb": Lamb,
 }
 

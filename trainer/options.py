@@ -208,7 +208,7 @@ def _parser() -> Parser:
     )
     add = parser.add_argument_group("optimizer").add_argument
     add("--steps", type=steps, metavar="N", help="total steps (every copy of the data once)")
-    add("--optimizer", choices=["adamw", "lamb"], help="(adamw)")
+    add("--optimizer", choices=["adamw", "adagrad", "lamb"], help="(adamw)")
     add("--lr", type=finite(0, MAX_RATE, above=True), metavar="X", help="peak (1e-4)")
     add("--schedule", choices=["linear", "cosine", "constant"], help="(linear)")
     add(

@@ -126,9 +126,8 @@ class RowDecoder:
         predict = self._recipe.next_tokens
         if predict is None:
             return None
-        starts, end = stored.annotations[DOCUMENTS], self._vocabulary.eod
-        sources = predict.sources(stored.ids, stored.offsets, starts, end)
-        return (np.flatnonzero(sources) + 1).tolist()
+        places, _ = predict.predicted(stored, self._vocabulary)
+        return places.tolist()
 
     def _order(self, views: Sequence[StoredBatch], copies: Sequence[int]) -> list[Ordered] | None:
         """Returns the tokens with a rank, copy after copy."""

@@ -42,22 +42,6 @@ class EpochPlan:
         return np.sort(taken.astype(np.int64))
 
 
-def shuffled(count: int, rng: np.random.Generator) -> Array:
-    """Returns a random order of `count` rows.
-
-    It sorts random keys that hold the row in their low bits. All keys differ, so every machine
-    sorts them alike, and the stream of a bit generator stays the same from version to version.
-    """
-    # 3 rows take 2 bits: keys 1011|00, 0100|01, 1110|10 are sorted to rows 1, 0, 2.
-    bits = np.uint64(max(count - 1, 1).bit_length())
-    low = (np.uint64(1) << bits) - np.uint64(1)
-    keys = rng.bit_generator.random_raw(count) & ~low
-    keys |= np.arange(count, dtype=np.uint64)
-    keys.sort()
-    keys &= low
-    return keys.astype(np.uint32 if count <= 1 << 32 else np.uint64)
-
-
 def pack_batches(
     order: Array,
     tokens: Array,

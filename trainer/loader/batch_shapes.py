@@ -18,6 +18,7 @@ from transforms.contract.axes import (
     CAUSAL,
     ENCODER_DECODER,
     MULTI_FLOW,
+    RECURRENT,
     STRUCTURED,
     TWO_STREAM,
 )
@@ -32,6 +33,7 @@ LAYOUTS_OF: Mapping[str, tuple[str, ...]] = {
     STRUCTURED: LAYOUTS,
     ENCODER_DECODER: ("pairs",),
     MULTI_FLOW: ("packed",),
+    RECURRENT: ("lanes",),
 }
 """Layouts of batches, by the attention of the recipe."""
 _Rounding = Callable[[float], int]

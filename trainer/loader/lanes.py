@@ -19,10 +19,11 @@ import numpy as np
 
 from schemas.errors import UsageError
 from schemas.records import Array, Bool, Int64
-from trainer.loader.batch_plan import Layout, shuffled
+from trainer.loader.batch_plan import Layout
 from trainer.rows.row_source import given_tokens
 from trainer.rows.shard_rows import Streams
 from transforms.arrays.ragged import offsets_of, range_indices
+from transforms.arrays.randomness import shuffled
 from transforms.build.corpus import Corpus
 
 

@@ -8,10 +8,9 @@ import numpy as np
 
 from schemas.errors import UsageError
 from schemas.records import Array
-from trainer.loader.batch_plan import shuffled
 from trainer.loader.batches import ArrowBatches
 from trainer.rows.layouts import Batch
-from transforms.arrays.randomness import rng_for
+from transforms.arrays.randomness import rng_for, shuffled
 from transforms.objectives.schedule import Stages
 
 

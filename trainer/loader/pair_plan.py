@@ -17,9 +17,9 @@ import dataclasses
 import numpy as np
 
 from schemas.records import Array, Int64
-from trainer.loader.batch_plan import shuffled
 from trainer.rows.pair_layout import Pairs
 from transforms.arrays.ragged import offsets_of
+from transforms.arrays.randomness import shuffled
 
 STEPS = 16
 """Lengths that sources, and targets, are padded to."""

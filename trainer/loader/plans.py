@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from trainer.loader.batch_plan import pack_batches, shuffled
+from trainer.loader.batch_plan import pack_batches
 from trainer.loader.batch_shapes import RowBounds
 from trainer.loader.lanes import deal
 from trainer.loader.pair_plan import pair_batches
 from trainer.rows.shard_rows import MappedShards
+from transforms.arrays.randomness import shuffled
 
 
 class Plan(Protocol):

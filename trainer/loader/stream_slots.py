@@ -21,9 +21,8 @@ import numpy as np
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Array
 from schemas.stream import WINDOWS, number_name
-from trainer.loader.batch_plan import shuffled
 from trainer.loader.stream_folder import StreamFolder
-from transforms.arrays.randomness import random_key, rng_for
+from transforms.arrays.randomness import random_key, rng_for, shuffled
 from transforms.build.corpus import Corpus
 
 Split = Literal["train", "eval"]

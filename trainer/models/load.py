@@ -12,6 +12,7 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.causal_families import CAUSAL_FAMILIES
 from trainer.models.electra_family import ElectraFamily
+from trainer.models.elmo_family import ElmoFamily
 from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, Wanted, configurations
 from trainer.models.presets import PRESETS
@@ -28,6 +29,7 @@ FAMILIES: Mapping[str, Family] = {
     **CAUSAL_FAMILIES,
     "xlnet": XLNetFamily(),
     **SEQ2SEQ_FAMILIES,
+    "elmo": ElmoFamily(),
 }
 """By `model_type` of the configuration."""
 

@@ -90,6 +90,17 @@ def _prophetnet(layers: int, hidden: int) -> Mapping[str, Any]:
     }
 
 
+def _elmo(width: int, cells: int, most: int, **fields: Any) -> Mapping[str, Any]:
+    """Returns ELMo with the reference's filters of up to so many characters."""
+    return {
+        "model_type": "elmo",
+        "hidden_size": width,
+        "cell_size": cells,
+        "filters": [[size, max(32, 1 << (size + 3))] for size in range(1, most + 1)],
+        **fields,
+    }
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "bert-base": _bert(12, 768),
     "bert-large": _bert(24, 1024),
@@ -126,6 +137,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "mass-base": _bart(6, 768),
     "prophetnet-large": _prophetnet(12, 1024),
     "prophetnet-tiny": _prophetnet(2, 128),
+    "elmo": _elmo(512, 4096, 7),
+    "elmo-small": _elmo(128, 1024, 7, highways=1),
+    "elmo-tiny": _elmo(32, 64, 3, highways=1, character_size=8, negatives=256),
 }
 """Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, Lan et al. 2020 without
 dropout, as its second version, Sun et al. 2020 (ERNIE 2.0), with room for 16 tasks, and Clark et
@@ -138,4 +152,7 @@ sizes.
 
 Raffel et al. 2020, 3.1 and 3.7 (t5-base, t5-small; feed-forward parts of version 1.0), Lewis et al.
 2020, 4, with 1,024 positions (bart-base), microsoft/MASS masked_s2s.py, transformer_mass_base
-(mass-base), and Qi et al. 2020, 3.1 (prophetnet-large)."""
+(mass-base), and Qi et al. 2020, 3.1 (prophetnet-large).
+
+allenai/bilm-tf bin/train_elmo.py (elmo), and the small model that AllenNLP released,
+elmo_2x1024_128_2048cnn_1xhighway (elmo-small)."""

@@ -64,7 +64,7 @@ class NextTokenRows(RowSource):
             labels = labels[targets]
             if self.predict.keep_apart:
                 sequences = _sequences(marks, begins, last)
-        given = _without_last(stored)
+        given = without_last(stored)
         key = self.seed, self.recipe.name, epoch, batch
         ids = given.tokens.values
         return MaskedRows(given, ids, targets, labels, key=key, sequences=sequences)
@@ -91,7 +91,7 @@ def _sequences(marks: Array, begins: Int64, last: Int64) -> Int64:
     return np.append(np.flatnonzero(given), len(given))
 
 
-def _without_last(stored: Rows) -> Rows:
+def without_last(stored: Rows) -> Rows:
     """Returns rows without their last tokens."""
     tokens = stored.tokens
     begins, lengths = tokens.offsets[:-1], tokens.lengths - 1

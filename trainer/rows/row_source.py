@@ -7,9 +7,11 @@ from schemas.records import Array, Int64
 from trainer.rows.flow_rows import FlowRows, flow_tokens
 from trainer.rows.masked_rows import FreshMasks, StoredMasks
 from trainer.rows.next_token_rows import NextTokenRows
+from trainer.rows.next_word_rows import NextWordRows
 from trainer.rows.pair_source import FreshPairs, StoredPairs
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
+from transforms.contract.axes import RECURRENT
 from transforms.objectives.recipe import Recipe
 
 
@@ -31,7 +33,7 @@ class Source(Protocol):
 def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) -> Source:
     """Returns the stored copies of a build if there are any and they are wanted, else fresh ones.
 
-    Where nothing is corrupted it returns next tokens.
+    Where nothing is corrupted it returns next tokens, or next words.
 
     Args:
       shards: Of the build.
@@ -44,6 +46,8 @@ def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) 
     if recipe.denoise is not None:
         pairs = StoredPairs(*fields) if cycle else FreshPairs(*fields)
         return FlowRows(pairs) if recipe.denoise.target.flows else pairs
+    if recipe.attention == RECURRENT:
+        return NextWordRows(*fields)
     if recipe.predict is not None:
         return NextTokenRows(*fields)
     if cycle and recipe.stored:

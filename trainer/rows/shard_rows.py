@@ -87,8 +87,9 @@ class MappedShards:
           DamagedError: if a file is no uncompressed Arrow file of this recipe, or an offset or code
             in it points outside.
         """
-        # The kinds of tokens are for checks; without them less is pickled for a worker.
-        self._arguments = (tuple(paths), recipe, dataclasses.replace(vocabulary, kinds=None))
+        # The kinds of tokens and their counts are for others; less is pickled for a worker.
+        plain = dataclasses.replace(vocabulary, kinds=None, counts=None)
+        self._arguments = (tuple(paths), recipe, plain)
         self._copies = recipe.copies
         self._turn_end = vocabulary.sep if recipe.rules.turns else None
         self._suffix_types = recipe.layout.suffix_types

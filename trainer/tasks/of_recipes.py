@@ -11,11 +11,13 @@ from trainer.tasks.contrast import ContrastTask
 from trainer.tasks.entities import EntityTask
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.next_tokens import NextTokenTask
+from trainer.tasks.next_words import NextWordTask
 from trainer.tasks.permuted import PermutedTask
 from trainer.tasks.relation import RelationTask
 from trainer.tasks.target_tokens import TargetTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
+from transforms.contract.axes import RECURRENT
 from transforms.objectives.corruption import Corruption
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.recipe_checks import MAX_LENGTH
@@ -53,6 +55,9 @@ TASKS: Mapping[str, Callable[[Corruption, Recipe, bool], Sequence[Task]]] = {
 }
 """By `Targets.task` of a corruption; the last argument says that it is the recipe's first one."""
 
+_NEXT: Mapping[str, Task] = {RECURRENT: NextWordTask()}
+"""What is learned of rows that are not corrupted, if it is not next tokens, by their attention."""
+
 LABEL_TASKS: Mapping[str, Task] = {ENTITY_IDS: EntityTask()}
 """By the name of the labels of tokens, for those that are not a `TokenLabelTask`."""
 
@@ -63,7 +68,9 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     Raises:
       UsageError: if there is none, or the trainer has no loss for something in them.
     """
-    found: list[Task] = [] if recipe.predict is None else [NextTokenTask()]
+    found: list[Task] = (
+        [] if recipe.predict is None else [_NEXT.get(recipe.attention, NextTokenTask())]
+    )
     found += [] if recipe.denoise is None else _generated(recipe.denoise.target.flows)
     for number, corruption in enumerate(recipe.corrupt):
         make = TASKS.get(corruption.targets.task)

@@ -161,15 +161,14 @@ def _causal(batch: StoredBatch, recipe: Recipe, vocabulary: Vocabulary) -> list[
     """
     predict = recipe.next_tokens
     assert predict is not None
-    starts = batch.annotations[DOCUMENTS]
     ids = batch.ids.astype(np.int32)
-    sources = predict.sources(batch.ids, batch.offsets, starts, vocabulary.eod)
+    places, targets = predict.predicted(batch, vocabulary)
     labels = np.full(len(ids), IGNORED, np.int32)
-    predicted = np.flatnonzero(sources) + 1
-    labels[predicted] = ids[predicted]
+    labels[places] = targets
     found: list[Array] = [ids, _ones(batch), labels]
     if predict.keep_apart:
-        pieces = np.union1d(batch.offsets, np.flatnonzero(starts))
+        starts = np.flatnonzero(batch.annotations[DOCUMENTS])
+        pieces = np.union1d(batch.offsets, starts)
         found.append(positions_in_row(np.diff(pieces)).astype(np.int32))
     return found
 

@@ -93,12 +93,17 @@ class PredictNext(Predict, Protocol):
     @property
     def keep_apart(self) -> bool: ...
 
-    def sources(self, ids: Array, offsets: Int64, document_starts: Array, end: int) -> Bool:
-        """Returns bool[T]: the tokens from which the next one is predicted."""
+    def predicted(self, batch: StoredBatch, vocabulary: Vocabulary) -> tuple[Int64, Array]:
+        """Returns the places of tokens that are predicted from the one before, and what of them.
+
+        Returns:
+          int64[P], ascending, and [P]: ids, which are those of the tokens unless a part says what
+          else.
+        """
         ...
 
 
-BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW, CONTEXTS = (
+BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW, CONTEXTS, RECURRENT = (
     ATTENTIONS
 ) = (
     "bidirectional",
@@ -108,11 +113,13 @@ BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW, CONT
     "encoder_decoder",
     "multi_flow",
     "contexts",
+    "recurrent",
 )
 """All tokens of the row; those before; those before in a permuted order, besides the ones that have
 no place in it; those that a mode lets it see, see `transforms.contract.modes`; all of a source, and
 those before of a target; the same, where a target is predicted from queries beside it, see
-`transforms.contract.denoising.FLOWS`; the words around it, of a window of its line."""
+`transforms.contract.denoising.FLOWS`; the words around it, of a window of its line; those
+before, in one of two directions, of which a state is all that is left."""
 PADDED = frozenset({BIDIRECTIONAL, STRUCTURED, ENCODER_DECODER, MULTI_FLOW})
 """Kinds of attention whose models have a padding token in their configuration."""
 

@@ -60,8 +60,11 @@ class NextTokens(Part):
         found[offsets[1:] - 1] = False
         return found
 
+    def predicted(self, batch: StoredBatch, vocabulary: Vocabulary) -> tuple[Int64, Array]:
+        starts = batch.annotations[DOCUMENTS]
+        places = np.flatnonzero(self.sources(batch.ids, batch.offsets, starts, vocabulary.eod)) + 1
+        return places, batch.ids[places]
+
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
-        sources = self.sources(
-            batch.ids, batch.offsets, batch.annotations[DOCUMENTS], vocabulary.eod
-        )
-        return Findings({f"{self.name}.predictions": int(np.count_nonzero(sources))})
+        places, _ = self.predicted(batch, vocabulary)
+        return Findings({f"{self.name}.predictions": len(places)})

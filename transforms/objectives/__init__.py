@@ -13,6 +13,7 @@ from transforms.objectives.bart import BART
 from transforms.objectives.bert import BERT
 from transforms.objectives.bert_wwm import BERT_WWM, ROBERTA_WWM_EXT
 from transforms.objectives.electra import ELECTRA
+from transforms.objectives.elmo import ELMO
 from transforms.objectives.ernie1 import ERNIE1, ERNIE1_DLM
 from transforms.objectives.ernie2 import (
     ERNIE2,
@@ -93,6 +94,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     SKIPGRAM,
     FASTTEXT,
     GLOVE,
+    ELMO,
     ANNOTATED,
 )
 

@@ -4,7 +4,7 @@ import bisect
 
 from schemas import columns
 from schemas.wording import counted
-from transforms.contract.axes import BIDIRECTIONAL, CONTEXTS, Pair, Segment
+from transforms.contract.axes import BIDIRECTIONAL, CONTEXTS, RECURRENT, Pair, Segment
 from transforms.contract.modes import check_modes
 from transforms.objectives.corruption import MismatchError
 from transforms.objectives.recipe_fields import RecipeFields
@@ -106,6 +106,11 @@ def _check_words(recipe: RecipeFields) -> None:
         raise ValueError(
             f"{recipe.name}: {type(recipe.predict).__name__} is of lines, and "
             f"{type(recipe.segment).__name__} makes streams; take LineRows"
+        )
+    if recipe.attention == RECURRENT and recipe.segment.streams < 2:
+        raise ValueError(
+            f"{recipe.name}: {type(recipe.predict).__name__} is of a forward and a reversed "
+            f"stream, and {type(recipe.segment).__name__} makes none; take SentenceStreams"
         )
 
 

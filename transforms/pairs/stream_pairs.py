@@ -112,7 +112,7 @@ class StreamPairs(Pairing):
             relation,
             {**packing.drawn, **drawn_pairs(case, relation, self.cases, self.relations)},
             packing.stream,
-            _backward(packing),
+            backward_windows(packing),
             packing.reuse_len,
         )
 
@@ -154,7 +154,7 @@ def _whole_sentences(sentences: Int64, places: Int64, sizes: Int64) -> Int64:
     return np.stack([begins, ends], axis=1)
 
 
-def _backward(packing: StreamPacking) -> Bool | None:
+def backward_windows(packing: StreamPacking) -> Bool | None:
     """Returns bool[W]: the windows of the reversed stream; None if there is none."""
     if len(packing.borders) <= 2 or packing.stream is None:
         return None

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.records import Windows
 from transforms.pairs.pair_segments import SingleSegment
+from transforms.pairs.stream_pairs import backward_windows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class StreamRows(SingleSegment):
             packing.tokens,
             packing.windows,
             stream=packing.stream,
+            backward=backward_windows(packing),
             drawn=packing.drawn,
             left_out=packing.left_out,
         )

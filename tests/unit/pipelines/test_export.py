@@ -76,6 +76,15 @@ def causal_rows(path: Path) -> list[dict[str, Any]]:
     ]
 
 
+def next_word_rows(path: Path) -> list[dict[str, Any]]:
+    """Where a sentence begins, the marker that the one before ends with is predicted: 0 or 1."""
+    other = {0: 1, 1: 0}
+    return [
+        {**row, "labels": [-100, *(other.get(each, each) for each in row["input_ids"][1:])]}
+        for row in causal_rows(path)
+    ]
+
+
 def permuted_rows(path: Path, copies: int) -> list[dict[str, Any]]:
     """Tells special tokens of XLNet's layout by where they stand: behind A, B, and at the end."""
     rows = []
@@ -163,6 +172,8 @@ def sequence_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
 def wanted_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
     if not OBJECTIVES[recipe].evaluated:
         return [{"input_ids": row["input_ids"]} for row in stored_rows(path)]
+    if recipe == "elmo":
+        return next_word_rows(path)
     if OBJECTIVES[recipe].predict is not None:
         return causal_rows(path)
     if recipe == "xlnet":

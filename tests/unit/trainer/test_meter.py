@@ -22,6 +22,11 @@ def test_permuted_tokens_have_a_perplexity_alone() -> None:
     assert derived({"loss_plm": math.log(8)}, {"": 0.25}) == {"perplexity": pytest.approx(8)}
 
 
+def test_directions_have_a_perplexity_each() -> None:
+    found = derived({"loss_forward": math.log(8), "loss_reversed": 0.0}, {"": 0.25})
+    assert found == {"perplexity_forward": pytest.approx(8), "perplexity_reversed": 1.0}
+
+
 def test_masked_tokens_have_one_in_evaluations() -> None:
     assert derived({"loss_mlm": 0.0, "loss_nsp": 1.0}, {"": None}) == {}
     assert derived({"loss_mlm": 0.0}, {"": None}, masked=True) == {"perplexity": 1.0}

@@ -7,7 +7,16 @@ import torch
 import transformers
 from torch import Tensor
 
-from trainer.optim import BETAS, DECAYS, EPS, OPTIMIZERS, Lamb, learning_rate, parameter_groups
+from trainer.optim import (
+    BETAS,
+    DECAYS,
+    EPS,
+    OPTIMIZERS,
+    Adagrad,
+    Lamb,
+    learning_rate,
+    parameter_groups,
+)
 from trainer.seeding import seed_torch
 
 LAYER = "bert.encoder.layer.0."
@@ -121,9 +130,33 @@ def test_constants_are_those_of_bert() -> None:
     assert BETAS == (0.9, 0.999)
     assert EPS == 1e-6
     parameter = torch.nn.Parameter(torch.zeros(2, 2))
-    for make in OPTIMIZERS.values():
-        [group] = make([{"params": [parameter]}], 0.5).param_groups
+    for name in ("adamw", "lamb"):
+        [group] = OPTIMIZERS[name]([{"params": [parameter]}], 0.5).param_groups
         assert (group["betas"], group["eps"], group["lr"]) == (BETAS, EPS, 0.5)
+
+
+def test_adagrad_is_that_of_torch_from_a_sum_of_one() -> None:
+    seed_torch(1, "adagrad")
+    first = [torch.randn(shape).double() for shape in ((3, 4), (5,))]
+    mine, theirs = ([torch.nn.Parameter(each.clone()) for each in first] for _ in range(2))
+    optimizer = Adagrad([{"params": mine, "weight_decay": 0.0}], 0.2)
+    known = torch.optim.Adagrad(theirs, lr=0.2, initial_accumulator_value=1.0, eps=0.0)
+    for _ in range(4):
+        for one, two in zip(mine, theirs, strict=True):
+            one.grad = torch.randn_like(one)
+            two.grad = one.grad.clone()
+        optimizer.step()
+        known.step()
+    for one, two in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-14)
+
+
+def test_adagrad_decays_apart_from_the_gradient() -> None:
+    weight = torch.nn.Parameter(torch.tensor([2.0]))
+    weight.grad = torch.tensor([3.0**0.5])
+    Adagrad([{"params": [weight], "weight_decay": 0.1}], 0.5).step()
+    # 2 less a twentieth, and less 0.5 * sqrt(3) / sqrt(1 + 3).
+    assert weight.item() == pytest.approx(1.9 - 0.25 * 3**0.5)
 
 
 def test_lamb_is_the_algorithm_of_the_paper() -> None:
@@ -237,7 +270,8 @@ def test_a_gradient_that_is_not_finite_changes_nothing(name: str) -> None:
     trained = Trained(name)
     trained.steps(0, 3)
     before = trained.everything()
-    assert len(before) == 2 + 2 * 3
+    # Two weights, and what there is of each: moments and steps, or a sum.
+    assert len(before) == 2 + 2 * (1 if name == "adagrad" else 3)
     trained.matrix.grad = torch.full_like(trained.matrix, torch.nan)
     trained.optimizer.found_inf = torch.tensor(1.0)
     trained.optimizer.step()

@@ -3,9 +3,9 @@ import pytest
 
 from schemas.records import Array
 from tests.oracles.batches import order_of
-from trainer.loader.batch_plan import EpochPlan, pack_batches, shuffled
+from trainer.loader.batch_plan import EpochPlan, pack_batches
 from trainer.rows.layouts import Limits
-from transforms.arrays.randomness import rng_for
+from transforms.arrays.randomness import rng_for, shuffled
 from transforms.contract.oracle import rate, uniformity
 
 

@@ -15,7 +15,7 @@ CASES = [
     (name, layout)
     for name in RECIPES
     if OBJECTIVES[name].attention != "bidirectional"
-    for layout in LAYOUTS_OF[OBJECTIVES[name].attention]
+    for layout in LAYOUTS_OF.get(OBJECTIVES[name].attention, ())
 ]
 EVERY = pytest.mark.parametrize(("recipe", "layout"), CASES)
 
