@@ -12,6 +12,7 @@ from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
+from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
@@ -154,6 +155,7 @@ def make_plan(
     except ValueError as error:
         raise UsageError(str(error)) from error
     ranges = ranges_of(files, text_bytes, options)
+    missing = words_missing(settings[0], ranges, options)
     held_out = ""
     if window is None:
         shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
@@ -187,7 +189,12 @@ def make_plan(
         announcement="\n".join(
             filter(
                 None,
-                [source.announcement if source else "", held_out, idle_workers(options, shards)],
+                [
+                    source.announcement if source else "",
+                    missing,
+                    held_out,
+                    idle_workers(options, shards),
+                ],
             )
         ),
         notes=(held_out,) if held_out else (),
