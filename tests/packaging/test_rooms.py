@@ -38,6 +38,7 @@ ROOMS = (
     "trainer.tasks",
     "trainer.loader",
     "trainer.models",
+    "trainer.vectors",
     "trainer",
 )
 """From the bottom up; a room imports from itself and from those before it."""
