@@ -11,11 +11,13 @@ from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
+from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
+from transforms.counting.pair_counter import PairCounter
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.inputs import (
@@ -117,6 +119,12 @@ class BuildPlan(Plan[ShardBuilder]):
     entities: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     of_stream: bool = False
+
+    @property
+    def counters(self) -> list[PairCounter]:
+        """What counts pairs of words, of builders whose recipe has them counted."""
+        found = (pair_counter(builder, self.text_bytes) for builder in self.builders)
+        return [counter for counter in found if counter is not None]
 
 
 def make_plan(

@@ -12,6 +12,7 @@ from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
+from pipelines.report.pair_facts import pairs_records
 from pipelines.report.rows import example_rows
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
@@ -53,8 +54,9 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     else:
         _check_rows(plan, entries, documents["read"])
     notes = [[] if plan.of_stream else _empty_splits(splits) for splits in entries]
+    pairs = pairs_records(plan.counters)
     heads = [
-        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *own]}
+        {**_manifest(identity, documents, splits), **pairs, "notes": [*plan.notes, *own]}
         for identity, splits, own in zip(plan.identities, entries, notes, strict=True)
     ]
     for builder, own in zip(plan.builders, notes, strict=True):

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import os
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipelines.running.reasons import reason_of
 from pipelines.running.work import Shuffle, Work
 from schemas.errors import RunError, UsageError
 from transforms.build.beam_build import BuildShards
+from transforms.counting.beam_counting import ForEach
 from transforms.files.atomic_files import write_atomically
 from transforms.read.beam_read import ReadDocuments, RecordReading, ShardDocuments
 
@@ -99,6 +100,12 @@ class BeamRunner:
         """Runs a pipeline, see `work.Run`."""
         pipeline = beam.Pipeline(options=self.options)
         _assemble(pipeline, work)
+        self.run_pipeline(pipeline, trace_path)
+
+    def each(self, step: Callable[[int], object], numbers: Sequence[int], trace_path: str) -> None:
+        """See `work.Run`."""
+        pipeline = beam.Pipeline(options=self.options)
+        _ = pipeline | "ForEach" >> ForEach(step, numbers)
         self.run_pipeline(pipeline, trace_path)
 
     def run_pipeline(self, pipeline: beam.Pipeline, trace_path: str) -> None:

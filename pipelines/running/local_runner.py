@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -110,17 +110,14 @@ class LocalRun:
           UsageError: if there is too little room for spilled text.
           RunError: if the work fails.
         """
-        try:
+        with _told(trace_path):
             self._run(work)
-        except (RunError, UsageError):
-            raise
-        except WorkerDiedError as error:
-            _fail(f"{error}; run the same command again to resume", error.trace, trace_path)
-        except TaskFailedError as error:
-            _fail(f"the pipeline failed: {error}", error.trace, trace_path)
-        except Exception as error:  # noqa: BLE001 - told in one sentence, as those of workers are
-            trace = "".join(traceback.format_exception(error))
-            _fail(f"the pipeline failed: {reason_of(error)}", trace, trace_path)
+
+    def each(self, step: Callable[[int], object], numbers: Sequence[int], trace_path: str) -> None:
+        """See `work.Run`."""
+        with _told(trace_path):
+            for _ in self.team.run(StepJob(step=step, beam_args=self.beam_args), numbers):
+                pass
 
     def _run(self, work: Work) -> None:
         spilled = work.text_bytes * len(work.wanted) / len(work.shards.shards)
@@ -233,6 +230,32 @@ class BuildJob:
         """See `jobs.Job`."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepJob:
+    """Does one thing for each number.
+
+    Attributes:
+      step: What to do.
+      beam_args: Of the file systems.
+    """
+
+    step: Callable[[int], object]
+    beam_args: tuple[str, ...] = ()
+
+    def begin(self, worker: int) -> None:
+        """See `jobs.Job`."""
+        if self.beam_args:
+            set_file_systems(list(self.beam_args))
+
+    def process(self, task: int) -> None:
+        """Does it for a number."""
+        self.step(task)
+        _give_memory_back()
+
+    def finish(self) -> None:
+        """See `jobs.Job`."""
+
+
 def _give_memory_back() -> None:
     """Gives the system what a task took: the next one may need it in pieces of other sizes."""
     pa.default_memory_pool().release_unused()
@@ -248,6 +271,22 @@ def _record(work: Work, folder: Path, tallies: list[dict[str, int]]) -> None:
         records = (record for record in read_rejected(folder) if with_part(record)[0] == part)
         tallies.append(write_rejected(work.output, part, records, work.owner))
     write_counts(work.output, add_up(tallies), work.owner)
+
+
+@contextlib.contextmanager
+def _told(trace_path: str) -> Iterator[None]:
+    """Tells in one sentence what failed; the trace goes to a file."""
+    try:
+        yield
+    except (RunError, UsageError):
+        raise
+    except WorkerDiedError as error:
+        _fail(f"{error}; run the same command again to resume", error.trace, trace_path)
+    except TaskFailedError as error:
+        _fail(f"the pipeline failed: {error}", error.trace, trace_path)
+    except Exception as error:  # noqa: BLE001 - as those of workers are
+        trace = "".join(traceback.format_exception(error))
+        _fail(f"the pipeline failed: {reason_of(error)}", trace, trace_path)
 
 
 def _fail(message: str, trace: str, trace_path: str) -> NoReturn:
