@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.build import main as build
 from tests.support.made_once import made_once
 from tests.support.recipes import varied
+from tests.support.word_lists import words_of
 from transforms.objectives import OBJECTIVES
 from transforms.text.normalize import normalize_texts
 from transforms.tokens.train_tokenizer import Training, train_tokenizer
@@ -24,12 +25,15 @@ WITH_EOD = "+eod"
 """Is added to the name of a model whose tokenizer has an end-of-document token."""
 WITH_SENTINELS = "+sentinels"
 """The same for a hundred sentinels."""
+WORDS = "words"
+"""Is the name of the list of words."""
 MODELS = {
     "roberta": "bpe",
     "gpt": f"bpe{WITH_EOD}",
     "transformer-xl": f"wordpiece{WITH_EOD}",
     "xlnet": f"wordpiece{WITH_EOD}",
     "t5": f"wordpiece{WITH_SENTINELS}",
+    **{name: WORDS for name, recipe in OBJECTIVES.items() if recipe.of_words},
 }
 FREQUENT = ("the", "a", "it", "on", "he", "这", "他", "每", "一", "第")
 """What sentences of the sample begin with more often than with discourse markers."""
@@ -48,6 +52,8 @@ def sample_documents() -> tuple[bytes, ...]:
 
 @functools.cache
 def tokenizer_file(model: str, size: int = 3000) -> Path:
+    if model == WORDS:
+        return made_once("words.txt", _write_words)
     kind, _, _ = model.partition("+")
     training = Training(
         model=kind,
@@ -61,6 +67,11 @@ def tokenizer_file(model: str, size: int = 3000) -> Path:
         path.write_text(train_tokenizer(sample_documents(), training), encoding="utf-8")
 
     return made_once(f"{model}-{size}.json", make)
+
+
+def _write_words(path: Path) -> None:
+    lines = b"\n".join(sample_documents()).decode().split("\n")
+    path.write_text(words_of(lines, least=2).text, encoding="utf-8")
 
 
 @functools.cache

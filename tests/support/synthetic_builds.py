@@ -13,6 +13,7 @@ import pyarrow as pa
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from schemas.columns import ENTITY_IDS
+from schemas.counts import COUNTS
 from schemas.documents import document_batch
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, add_up
@@ -23,6 +24,7 @@ from schemas.vocabulary import read_vocabulary, sentinel_name
 from tests.oracles.openings import opened_lines
 from tests.oracles.spans import with_spans
 from tests.support.recipes import needs_sentinels
+from tests.support.word_lists import words_of
 from transforms.annotate.annotator import Annotator
 from transforms.annotate.gazetteer import Gazetteer
 from transforms.arrays.randomness import rng_for
@@ -86,6 +88,13 @@ def _trained() -> Tokenizer:
 
 
 @functools.lru_cache(maxsize=1)
+def word_list() -> tuple[str, str]:
+    """Returns a tokenizer of the words that occur twice in made-up text, and their counts."""
+    words = words_of((line for document in lines_of_documents(200) for line in document), least=2)
+    return words.tokenizer_json, words.counts_json
+
+
+@functools.lru_cache(maxsize=1)
 def surfaces() -> str:
     """Returns every second made-up word as an entity; the ids come in another order."""
     lines = (line.removesuffix(".") for document in lines_of_documents(200) for line in document)
@@ -95,6 +104,9 @@ def surfaces() -> str:
 
 def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
     text = with_sentinels() if needs_sentinels(recipe) else tokenizer_json()
+    counts = None
+    if recipe.of_words:
+        text, counts = word_list()
     annotator = Annotator()
     if ENTITY_IDS in recipe.needs:
         annotator = Annotator(kinds=(ENTITY_IDS,), gazetteer=Gazetteer(surfaces=surfaces()))
@@ -104,7 +116,8 @@ def settings_for(recipe: Recipe, seed: int = 7) -> BuildSettings:
         seed=seed,
         tokenizer_json=text,
         vocabulary=dataclasses.replace(
-            read_vocabulary(text, needed=recipe.roles), entities=entities
+            read_vocabulary(text, counts=counts, needed=recipe.roles, of_words=recipe.of_words),
+            entities=entities,
         ),
         sentences="lines",
         annotations=annotator,
@@ -226,6 +239,9 @@ def build_folder(
     if entities:
         (path / ENTITIES).write_text(entities_text(entities), encoding="utf-8")
         names.append(ENTITIES)
+    if vocabulary.counts:
+        (path / COUNTS).write_text(vocabulary.counts.json, encoding="utf-8")
+        names.append(COUNTS)
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "data_version": DATA_VERSION,
@@ -236,7 +252,7 @@ def build_folder(
             "vocab_size": vocabulary.size,
             "special_tokens": dict(vocabulary.names),
         },
-        "counts": None,
+        "counts": vocabulary.counts.sha256 if vocabulary.counts else None,
         "sentences": settings.sentences,
         "segmenter": None,
         "annotator": None,
