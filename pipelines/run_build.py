@@ -12,7 +12,8 @@ from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.plan import BuildPlan, make_plan
 from pipelines.planning.show_plan import show_plan
-from pipelines.report.finish import finish, show_summary
+from pipelines.report.finish import finish
+from pipelines.report.summary import show_summary
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner
 from pipelines.waves import missing_of, owned, run_to_end

@@ -1,6 +1,7 @@
 """Pairs of a whole build are counted exactly, the same everywhere, and survive interruption."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.build import main as build
+from pipelines.inspect import main as inspect
 from pipelines.verify_build import verify_all
 from schemas.manifest_file import seal
 from tests.oracles.co_occurrences import Counts, count_slowly
@@ -248,3 +250,21 @@ def test_verify_finds_other_shards_of_pairs(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     verdict, _ = verify_all(str(folder), replay=True)
     assert {"files", "checksums"} <= {each.check for each in verdict.problems}
+
+
+def test_pairs_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line of the table is the pair that counts most, once of its two orders."""
+    folder = corpus("glove")
+    assert inspect([str(folder), "--rows", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(number for number, line in enumerate(lines) if "pairs of words at most" in line)
+    vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    shown = [line.split() for line in lines[begin + 2 :] if line.strip()]
+    ranked = sorted((pair["value"] for pair in pairs_of(folder)), reverse=True)
+    assert [row[2] for row in shown[:1]] == [f"{ranked[0]:,.2f}"]
+    values = {(pair["word"], pair["context"]): pair["value"] for pair in pairs_of(folder)}
+    for word, context, value in shown:
+        assert f"{values[vocabulary[word], vocabulary[context]]:,.2f}" == value
+    assert len({frozenset(row[:2]) for row in shown}) == len(shown) == 20
+    page = (folder / "report.html").read_text("utf-8")
+    assert f"<td>{shown[0][0]}</td><td>{shown[0][1]}</td>" in page

@@ -1,0 +1,237 @@
+"""Counts of pairs of words: ours, a sort of all pairs in NumPy, and the tools of GloVe, in turn.
+
+    python -m benchmarks.cooccurrences --text D/en_books.txt.gz --size-mb 20 --tools GLOVE/build
+
+All of them get the same rows: ours as shards of ids, those of GloVe as a line of words each. Each
+runs alone, on one core. Values are compared: they have to be the same for all.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.corpus import read_source, write_corpus
+from benchmarks.processes import Usage, run_pinned
+from pipelines.build import main as build
+from pipelines.folder.corpus import open_corpus
+from schemas.lock import WORK_FOLDER
+from schemas.records import Array, Int64
+from transforms.counting.check_pairs import read_pairs
+from transforms.counting.names import part_count
+from transforms.counting.pair_counter import PairCounter
+from transforms.counting.row_words import read_row_words
+
+_RECORD = np.dtype([("word", "<i4"), ("context", "<i4"), ("value", "<f8")])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """Rows to count.
+
+    Attributes:
+      folder: Has a build of glove in `out`, and the same rows in `rows.txt`.
+      tokens: Words of the rows.
+      tools: Folder of cooccur and shuffle of GloVe, None without.
+    """
+
+    folder: Path
+    tokens: int
+    tools: Path | None
+
+
+def _counter(folder: Path, output: Path) -> PairCounter:
+    """Returns what counts a build into another folder."""
+    corpus = open_corpus(str(folder / "out"))
+    assert corpus.manifest is not None
+    rows = corpus.manifest.splits["train"].shards
+    text = corpus.manifest.documents.bytes
+    parts = part_count(text, corpus.manifest.cooccurrences.window)  # type: ignore[union-attr]
+    counter = PairCounter.of(
+        corpus.recipe, corpus.vocabulary, corpus.manifest.seed, len(rows), parts, str(output)
+    )
+    assert counter is not None
+    return dataclasses.replace(counter, rows=rows)
+
+
+def count_ours(folder: Path, output: Path) -> None:
+    """Counts the pairs as a build does after its rows are written."""
+    counter = _counter(folder, output)
+    for name in ("cooccurrences", WORK_FOLDER):
+        (output / name).mkdir(parents=True)
+    (output / "train").symlink_to(folder / "out" / "train")
+    for number in range(counter.shards):
+        counter.count(number)
+    for part in range(counter.parts):
+        counter.add_up(part)
+
+
+def count_by_sorting(folder: Path, output: Path) -> None:
+    """Writes all pairs of one side by distance, sorts them, and adds up what is equal."""
+    counter = _counter(folder, output)
+    words, keys, values = counter.words, [], []
+    for entry in counter.rows:
+        ids, offsets = read_row_words(str(folder / "out"), entry, words)
+        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        for distance in range(1, counter.rule.window + 1):
+            near = rows[distance:] == rows[:-distance]
+            left, right = ids[:-distance][near], ids[distance:][near]
+            low, high = np.minimum(left, right), np.maximum(left, right)
+            keys.append(high.astype(np.int64) * words + low)
+            values.append(np.full(len(low), 1 / distance))
+    found, sums = _added_up(np.concatenate(keys), np.concatenate(values))
+    output.mkdir(parents=True)
+    np.savez(output / "pairs.npz", keys=found, sums=sums)
+
+
+def _added_up(keys: Int64, values: Array) -> tuple[Int64, Array]:
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return keys[firsts], np.add.reduceat(values[order], firsts)
+
+
+STEPS: dict[str, Callable[[Path, Path], None]] = {"ours": count_ours, "sort": count_by_sorting}
+
+
+def make_case(text: Path, size: int, folder: Path, tools: Path | None) -> Case:
+    """Writes a corpus, and builds it with the words that occur five times."""
+    corpus = folder / "corpus.txt"
+    write_corpus(corpus, read_source([text]), size)
+    lines = [_words(line) for line in corpus.read_text("utf-8").splitlines() if line]
+    corpus.write_text("".join(f"{' '.join(line)}\n" for line in lines), "utf-8")
+    counts = Counter(word for line in lines for word in line)
+    kept = [(word, count) for word, count in counts.items() if count >= 5]
+    kept.sort(key=lambda pair: (-pair[1], pair[0].encode()))
+    entries = sorted([*kept, ("</s>", len(lines))], key=lambda pair: (-pair[1], pair[0].encode()))
+    words = folder / "words.txt"
+    words.write_text("".join(f"{word} {count}\n" for word, count in entries), "utf-8")
+    arguments = ["--input", str(corpus), "--tokenizer", str(words), "--format", "lines"]
+    assert build(["glove", *arguments, "--output", str(folder / "out"), "--dedup", "off"]) == 0
+    return Case(folder=folder, tokens=_write_rows(folder), tools=tools)
+
+
+def _words(line: str) -> list[str]:
+    """Returns the words of a line that consist of letters of one script."""
+    return [word for word in line.split() if word.isascii() and word.isalpha()]
+
+
+def _write_rows(folder: Path) -> int:
+    """Writes rows as lines and their words with counts; returns the number of words."""
+    corpus = open_corpus(str(folder / "out"))
+    vocabulary = json.loads(corpus.tokenizer_json)["model"]["vocab"]
+    names, counts = sorted(vocabulary, key=vocabulary.__getitem__), Counter[int]()
+    with (folder / "rows.txt").open("w", encoding="utf-8") as file:
+        for entry in corpus.shards("train"):
+            ids, offsets = read_row_words(corpus.folder, entry, len(names))
+            counts.update(ids.tolist())
+            for begin, end in zip(offsets.tolist(), offsets[1:].tolist(), strict=False):
+                file.write(" ".join(names[number] for number in ids[begin:end]) + "\n")
+    listed = sorted(counts.items())
+    text = "".join(f"{names[number]} {count}\n" for number, count in listed)
+    (folder / "vocab.txt").write_text(text, "utf-8")
+    return sum(counts.values())
+
+
+def commands(case: Case) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yields what to run, by name."""
+    for name in STEPS:
+        step = ["--step", name, "--folder", str(case.folder)]
+        yield name, [sys.executable, "-m", "benchmarks.cooccurrences", *step]
+    if case.tools is not None:
+        rows, pairs = case.folder / "rows.txt", case.folder / "pairs.bin"
+        options = f"-vocab-file {case.folder / 'vocab.txt'} -window-size 15 -verbose 0 -memory 4"
+        temporary = case.folder / "overflow"
+        count = f"{case.tools}/cooccur {options} -overflow-file {temporary} < {rows} > {pairs}"
+        shuffle = f"{case.tools}/shuffle -verbose 0 -memory 4 -temp-file {temporary}"
+        yield "cooccur", ["sh", "-c", count]
+        yield "shuffle", ["sh", "-c", f"{shuffle} < {pairs} > {pairs}.shuffled"]
+
+
+def compare(case: Case) -> str:
+    """Compares our values with those of the others; returns how many there are, and the error."""
+    counter = _counter(case.folder, case.folder / "ours")
+    entries = [entry for entry in counter.entries(hashed=False) if entry is not None]
+    found = [read_pairs(counter.output, entry) for entry in entries]
+    columns = zip(*((each.words, each.contexts, each.values) for each in found), strict=True)
+    ours = _sorted(*map(np.concatenate, columns))
+    with np.load(case.folder / "sort" / "pairs.npz") as stored:
+        high, low = np.divmod(stored["keys"], counter.words)
+        sums = stored["sums"]
+    same, both = high == low, high != low
+    sums = np.where(same, 2 * sums, sums)
+    mirrored = _sorted(
+        *(np.append(a, b[both]) for a, b in ((high, low), (low, high), (sums, sums)))
+    )
+    lines = [f"{len(ours[0]):,} pairs; {_difference(ours, mirrored)} from sorting"]
+    if case.tools is not None:
+        stored = np.fromfile(case.folder / "pairs.bin", _RECORD)
+        # The first word of their list is the first id of ours that is a word.
+        theirs = _sorted(stored["word"] + 2, stored["context"] + 2, stored["value"])
+        lines.append(f"{_difference(ours, theirs)} from cooccur")
+    return "; ".join(lines)
+
+
+def _sorted(words: Array, contexts: Array, values: Array) -> tuple[Int64, Array]:
+    keys = words.astype(np.int64) << 32 | contexts.astype(np.int64)
+    order = np.argsort(keys)
+    return keys[order], values[order]
+
+
+def _difference(one: tuple[Int64, Array], other: tuple[Int64, Array]) -> str:
+    if not np.array_equal(one[0], other[0]):
+        return "OTHER PAIRS"
+    return f"largest relative difference {np.abs(one[1] / other[1] - 1).max():.1e}"
+
+
+def table(case: Case, measured: dict[str, list[Usage]]) -> str:
+    """Returns a Markdown table."""
+    lines = ["| what | CPU s | wall s | words/s | peak RSS MB |", "|---|---:|---:|---:|---:|"]
+    for name, usages in measured.items():
+        cpu, wall = (float(np.median([getattr(u, x) for u in usages])) for x in ("cpu", "wall"))
+        peak = max(usage.peak_bytes for usage in usages) / 1e6
+        rate = f"{case.tokens / cpu:,.0f}"
+        lines.append(f"| {name} | {cpu:.2f} | {wall:.2f} | {rate} | {peak:,.0f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the benchmark, or one step of it in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--text", type=Path)
+    parser.add_argument("--size-mb", type=float, default=20)
+    parser.add_argument("--tools", type=Path, help="folder of cooccur and shuffle")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--step", choices=[*STEPS])
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    if options.step:
+        STEPS[options.step](options.folder, options.folder / options.step)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        size = int(options.size_mb * 1e6)
+        case = make_case(options.text, size, Path(folder), options.tools)
+        measured: dict[str, list[Usage]] = {}
+        for _ in range(options.repeat):
+            for name, command in commands(case):
+                remove(case.folder / name)
+                measured.setdefault(name, []).append(run_pinned(command, {0}))
+        print(f"{options.size_mb:g} MB, {case.tokens:,} words in rows\n\n{table(case, measured)}\n")
+        print(compare(case))
+
+
+def remove(folder: Path) -> None:
+    """Deletes the result of a run before."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
