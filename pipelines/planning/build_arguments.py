@@ -78,7 +78,13 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
         "--dedup", default="on", choices=["on", "off"], help="drop exact duplicates (on)"
     )
     words = parser.add_argument_group("tokens and words")
-    words.add_argument("--tokenizer", required=True, metavar="FILE", help="a tokenizers JSON file")
+    words.add_argument(
+        "--tokenizer",
+        required=True,
+        metavar="FILE",
+        help="a tokenizers JSON file; "
+        "for recipes of whole words a list of words, as shardmill vocab --model words makes it",
+    )
     for role in ROLES:
         words.add_argument(
             f"--{role}-token", metavar="TOKEN", help=f"the {role} token, if it has its own name"

@@ -13,6 +13,7 @@ from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
+from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
@@ -162,6 +163,7 @@ def make_plan(
     except ValueError as error:
         raise UsageError(str(error)) from error
     ranges = ranges_of(files, text_bytes, options)
+    missing = words_missing(settings[0], ranges, options)
     held_out = ""
     if window is None:
         shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
@@ -195,7 +197,12 @@ def make_plan(
         announcement="\n".join(
             filter(
                 None,
-                [source.announcement if source else "", held_out, idle_workers(options, shards)],
+                [
+                    source.announcement if source else "",
+                    missing,
+                    held_out,
+                    idle_workers(options, shards),
+                ],
             )
         ),
         notes=(held_out,) if held_out else (),

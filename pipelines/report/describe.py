@@ -39,6 +39,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "summary": recipe.summary,
         "source": recipe.source,
         "tokens": {role: list(ROLES[role]) for role in ROLES if role in roles},
+        "of_words": recipe.of_words,
         "fields": [
             {
                 "path": path,

@@ -24,13 +24,17 @@ name of another part, and then has that part's fields.
 """
 
 
+_WORDS = "Takes a list of words, as `shardmill vocab --model words` makes it."
+
+
 def explain(description: Description, console: Console) -> None:
     """Prints all about one recipe."""
     console.print(f"[bold]{description['name']}[/bold]  ", end="")
     console.print(description["summary"], markup=False)
     console.print(f"Source: {description['source']}", markup=False)
     needed = " ".join(f"{role} ({'/'.join(n)})" for role, n in description["tokens"].items())
-    console.print(f"Special tokens needed: {needed}", markup=False)
+    words = _WORDS if description["of_words"] else f"Special tokens needed: {needed}"
+    console.print(words, markup=False)
     fields = Table("field", "default", "meaning", box=None)
     for field in description["fields"]:
         _add(fields, field["path"], _text(field["default"]), _meaning(field))
@@ -128,7 +132,7 @@ def _section(description: Description) -> list[str]:
         f"## {description['name']}\n",
         description["summary"] + "\n",
         f"Source: {description['source']}\n",
-        f"Special tokens needed: {tokens}\n",
+        f"{_WORDS if description['of_words'] else f'Special tokens needed: {tokens}'}\n",
         *_table([["field", "default", "meaning"], *fields]),
         "",
         *_table([["column", "type", "meaning"], *columns]),

@@ -74,11 +74,13 @@ class Predict(Protocol):
       name: Of this term of the loss.
       attention: Which tokens a model may see where it predicts one, see `ATTENTIONS`.
       of_next: Next tokens are predicted: it is a `PredictNext`.
+      of_words: What is predicted are whole words, see `Segment.of_words`.
     """
 
     name: ClassVar[str]
     attention: ClassVar[str]
     of_next: ClassVar[bool]
+    of_words: ClassVar[bool]
 
 
 class PredictNext(Predict, Protocol):

@@ -27,6 +27,7 @@ class CoOccurrences(Part):
     attention: ClassVar[str] = CONTEXTS
     name: ClassVar[str] = "cooccurrences"
     of_next: ClassVar[bool] = False
+    of_words: ClassVar[bool] = True
 
     window: int = 15
     symmetric: bool = True

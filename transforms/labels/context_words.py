@@ -39,6 +39,7 @@ class ContextWords(Part):
     attention: ClassVar[str] = CONTEXTS
     name: ClassVar[str] = "contexts"
     of_next: ClassVar[bool] = False
+    of_words: ClassVar[bool] = True
 
     architecture: str = CBOW
     window: int = 5

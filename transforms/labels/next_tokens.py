@@ -34,6 +34,7 @@ class NextTokens(Part):
     attention: ClassVar[str] = CAUSAL
     name: ClassVar[str] = "lm"
     of_next: ClassVar[bool] = True
+    of_words: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset({DOCUMENTS})
 
     keep_apart: bool = False

@@ -4,7 +4,7 @@ import bisect
 
 from schemas import columns
 from schemas.wording import counted
-from transforms.contract.axes import BIDIRECTIONAL, Pair, Segment
+from transforms.contract.axes import BIDIRECTIONAL, CONTEXTS, Pair, Segment
 from transforms.contract.modes import check_modes
 from transforms.objectives.corruption import MismatchError
 from transforms.objectives.recipe_fields import RecipeFields
@@ -31,6 +31,7 @@ def check_recipe(recipe: RecipeFields) -> None:
         if not 1 <= getattr(recipe, name) <= most:
             raise ValueError(f"{name} must be in [1, {most}], got {getattr(recipe, name)}")
     _check_segment(recipe)
+    _check_words(recipe)
     _check_order(recipe)
     for name in recipe.store:
         if name not in columns.OF_TEXT:
@@ -86,6 +87,25 @@ def _check_segment(recipe: RecipeFields) -> None:
             f"reuse_len must be at most {recipe.capacity - 2} for {recipe.name} with a "
             f"max_seq_length of {recipe.max_seq_length}, which has {recipe.layout.overhead(2)} "
             f"special tokens and a token of each segment besides; got {reused}"
+        )
+
+
+def _check_words(recipe: RecipeFields) -> None:
+    """Refuses a list of words where what is predicted is not of words, and the reverse."""
+    of_words = recipe.predict is not None and recipe.predict.of_words
+    if of_words != recipe.segment.of_words:
+        kinds = {True: "whole words", False: "tokens"}
+        predicts = type(recipe.predict).__name__ if recipe.predict else "what is masked"
+        raise MismatchError(
+            f"{recipe.name}: {type(recipe.segment).__name__} makes rows of "
+            f"{kinds[recipe.segment.of_words]}, and {predicts} is of {kinds[of_words]}",
+            "predict",
+            lambda predict: predict.of_words == recipe.segment.of_words,
+        )
+    if recipe.attention == CONTEXTS and recipe.segment.streams:
+        raise ValueError(
+            f"{recipe.name}: {type(recipe.predict).__name__} is of lines, and "
+            f"{type(recipe.segment).__name__} makes streams; take LineRows"
         )
 
 

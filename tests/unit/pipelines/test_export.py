@@ -161,6 +161,8 @@ def sequence_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
 
 
 def wanted_rows(path: Path, copies: int, recipe: str) -> list[dict[str, Any]]:
+    if not OBJECTIVES[recipe].evaluated:
+        return [{"input_ids": row["input_ids"]} for row in stored_rows(path)]
     if OBJECTIVES[recipe].predict is not None:
         return causal_rows(path)
     if recipe == "xlnet":

@@ -376,6 +376,9 @@ def test_a_report_has_the_mean_lengths_of_pairs() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_card_names_the_columns_of_an_export(recipe: str) -> None:
+    if not OBJECTIVES[recipe].evaluated:
+        assert "writes `input_ids`, the\nwords of each line" in render_card(manifest_of(recipe))
+        return
     *others, last = (f"`{name}`" for name in standard_schema(OBJECTIVES[recipe]).names)
     assert f"writes {', '.join(others)} and {last} for\n" in render_card(manifest_of(recipe))
 
