@@ -18,11 +18,13 @@ COMMANDS = {
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
     "generate": "restore texts with gaps, by a trained encoder-decoder",
+    "vectors": "train vectors of words on finished shards of words",
 }
 _MODULES = {
     "report": "pipelines.make_report",
     "train": "trainer.train",
     "generate": "trainer.generate",
+    "vectors": "trainer.vectors.command",
 }
 """Where a command is whose module has another name."""
 

@@ -39,6 +39,7 @@ ROOMS = (
     "trainer.tasks",
     "trainer.loader",
     "trainer.models",
+    "trainer.vectors",
     "trainer",
 )
 """From the bottom up; a room imports from itself and from those before it."""

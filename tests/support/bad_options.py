@@ -20,6 +20,7 @@ from typing import NoReturn
 from pipelines.cli import COMMANDS, module_of
 from schemas.errors import one_sentence
 from trainer.options import parse_train_options
+from trainer.vectors.options import parse_vectors_options
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import settings_of
 
@@ -146,18 +147,24 @@ def _parse_train(argv: Sequence[str] | None = None) -> int:
 
 
 @one_sentence
+def _parse_vectors(argv: Sequence[str] | None = None) -> int:
+    parse_vectors_options(argv)
+    return 0
+
+
+@one_sentence
 def _parse_generate(argv: Sequence[str] | None = None) -> int:
     parser_of("generate").parse_args(argv)
     return 0
 
 
-_PARSED = {"train": _parse_train, "generate": _parse_generate}
-"""Commands whose options are only read, for want of a model."""
+_PARSED = {"train": _parse_train, "generate": _parse_generate, "vectors": _parse_vectors}
+"""Commands whose options are only read, for want of a model or of rows of words."""
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
-    elsewhere = {"train": "trainer.options"}
+    elsewhere = {"train": "trainer.options", "vectors": "trainer.vectors.options"}
     planned = ("build", "follow", "annotate")
     elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in planned}
     module = elsewhere.get(command)
@@ -245,6 +252,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
         "generate": {"": [], "--model": [out]},
+        "vectors": {"": [], "--data": [build], "--output": [out]},
     }
     return found[command]
 

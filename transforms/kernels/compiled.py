@@ -33,6 +33,19 @@ def compiled(function: _Function) -> _Function:
     return cast(_Function, _Loop(cast(types.FunctionType, function)))
 
 
+def compiled_floats(function: _Function) -> _Function:
+    """Does the same for a loop of floats, whose sums may be added in any order.
+
+    So they are computed several at a time, and another processor may round them differently. Such a
+    loop calls no other of its kind in another file: Numba would not see that it has changed.
+    """
+    return cast(_Function, _Loop(cast(types.FunctionType, function), _ANY_ORDER))
+
+
+_ANY_ORDER = frozenset({"reassoc", "contract", "nsz", "arcp"})
+"""What LLVM may do with floats; that they may be infinite or no number is respected."""
+_modules: set[str] = set()
+"""Those that have loops."""
 _interpreting = contextvars.ContextVar("_interpreting", default=False)
 
 
@@ -53,8 +66,10 @@ class _Loop:
       py_func: As Python.
     """
 
-    def __init__(self, function: types.FunctionType) -> None:
+    def __init__(self, function: types.FunctionType, allowed: frozenset[str] = frozenset()) -> None:
         self.py_func = function
+        self._allowed = allowed
+        _modules.add(function.__module__)
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: object) -> object:
@@ -87,7 +102,9 @@ class _Loop:
         )
         folder = kernel_folder()
         with _caching_in(numba.config, folder):
-            made: Any = numba.njit(cache=folder is not None, nogil=True)(function)
+            made: Any = numba.njit(
+                cache=folder is not None, nogil=True, fastmath=set(self._allowed)
+            )(function)
         if folder is not None:
             made.compile = _taking_turns(made.compile, str(folder / "lock"))
         return made
@@ -179,7 +196,7 @@ def _notify_once(event: Any) -> None:
         def on_start(self, event: Any) -> None:
             nonlocal said
             module = event.data["dispatcher"].py_func.__module__
-            if not said and module.startswith(__package__):
+            if not said and module in _modules:
                 said = True
                 folder = kernel_folder()
                 kept = f"kept in {folder}" if folder else "there is no folder to keep them in"

@@ -1,0 +1,37 @@
+"""Whether vectors are trained on a GPU."""
+
+import importlib.util
+
+from schemas.errors import UsageError
+
+
+def use_cuda(device: str, *, able: bool) -> bool:
+    """Returns whether to train on a GPU.
+
+    Args:
+      device: "auto", "cpu" or "cuda".
+      able: Whether the method can.
+
+    Raises:
+      UsageError: if a GPU was asked for, and there is none, or the method has no use for one.
+    """
+    if device == "cpu" or (device == "auto" and not able):
+        return False
+    if not able:
+        raise UsageError("--device cuda: this recipe is trained on the CPU; leave it out")
+    # torch takes seconds to import, and vectors can be trained without it.
+    if importlib.util.find_spec("torch") is None:
+        if device == "cuda":
+            raise UsageError(
+                "--device cuda needs torch, which is not installed: pip install "
+                "'shardmill[trainer]', or use --device cpu"
+            )
+        return False
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            f"--device cuda: torch {torch.__version__} finds no GPU here; use --device cpu, or a "
+            "machine with a GPU and a CUDA build of torch"
+        )
+    return torch.cuda.is_available()

@@ -1,0 +1,133 @@
+"""A run: opens a build of words, and trains vectors on it epoch by epoch."""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from schemas.checked_json import DamagedError
+from schemas.errors import RunError, UsageError, about
+from schemas.lock import hold
+from schemas.records import Int64
+from schemas.software import software_versions
+from schemas.wording import counted
+from trainer.loader.open_corpus import open_local_corpus, shard_problem
+from trainer.vectors.device import use_cuda
+from trainer.vectors.methods import check_options, method_of
+from trainer.vectors.model import Learned, Method, Model, Setting, Task
+from trainer.vectors.options import VectorsOptions
+from trainer.vectors.progress import Progress, described
+from trainer.vectors.run_folder import NgramFacts, RunFolder, VectorsRecord, check_place
+from trainer.vectors.write_files import write_learned
+from transforms.build.corpus import Corpus
+
+
+def train_vectors(options: VectorsOptions) -> int:
+    """Trains vectors into a folder, or finishes what was begun there; returns the exit status.
+
+    Raises:
+      UsageError: if something is missing or does not fit.
+      DamagedError: if the build is not what its manifest says.
+      RunError: if the vectors grew beyond all bounds, or cannot be written.
+    """
+    run = Path(options.output)
+    check_place(run, Path(options.data))
+    corpus = open_local_corpus(options.data)
+    method = method_of(corpus)
+    check_options(options, method, corpus)
+    task = _task(options, corpus, method)
+    record = VectorsRecord(
+        identity={"recipe": corpus.recipe.name, "data": corpus.checksum[:16], **task.settings},
+        software=software_versions("numba", "shardmill"),
+    )
+    with hold(run, "vectors"):
+        folder = RunFolder(run)
+        if folder.prepare(record, overwrite=options.overwrite):
+            sys.stdout.write(f"{run}: the vectors are finished already\n")
+            return 0
+        _check_shards(options, corpus)
+        model = method.model(task)
+        loss = _go(model, task, folder)
+        learned = model.learned()
+        folder.finish(_final(record, learned, loss), write_learned(run, learned))
+    words, dim = learned.vectors.shape
+    sys.stdout.write(f"{run}: vectors of {counted(words, 'word')}, {counted(dim, 'number')} each\n")
+    return 0
+
+
+def _task(options: VectorsOptions, corpus: Corpus, method: Method) -> Task:
+    """Returns what there is to learn."""
+    with about("--data"):
+        words, counts = _words_of(corpus), _counts_of(corpus)
+    epochs = method.epochs if options.epochs is None else options.epochs
+    settings: dict[str, Setting] = {
+        "dim": options.dim,
+        "epochs": epochs,
+        "seed": options.seed,
+        **method.settings(corpus.recipe.predict, options),
+    }
+    return Task(
+        corpus=corpus,
+        options=options,
+        settings=settings,
+        words=words,
+        counts=counts,
+        threads=options.threads or len(os.sched_getaffinity(0)),
+        cuda=use_cuda(options.device, able=method.gpu),
+    )
+
+
+def _words_of(corpus: Corpus) -> list[str]:
+    """Returns what every id stands for."""
+    vocabulary = json.loads(corpus.tokenizer_json)["model"]["vocab"]
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def _counts_of(corpus: Corpus) -> Int64:
+    """Returns int64[V]; how often each id occurs."""
+    counts = np.zeros(corpus.vocabulary.size, np.int64)
+    if corpus.vocabulary.counts is not None:
+        found = corpus.vocabulary.counts.counts
+        counts[list(found)] = list(found.values())
+    return counts
+
+
+def _check_shards(options: VectorsOptions, corpus: Corpus) -> None:
+    """Refuses shards that are not those of the manifest, and a build without rows."""
+    shards = corpus.splits.get("train", ())
+    if not any(shard.rows for shard in shards):
+        raise UsageError(f"--data {corpus.folder} has no rows to train on")
+    named = [(corpus.folder, shard) for shard in shards]
+    if problem := shard_problem(named, checksums=options.checksums):
+        raise DamagedError(problem)
+
+
+def _go(model: Model, task: Task, folder: RunFolder) -> float:
+    """Goes through all epochs that are left; returns the mean loss of the last."""
+    epochs = task.number("epochs")
+    done, loss = folder.load(model.arrays)
+    progress = Progress(model.unit, model.size, epochs, done)
+    again = f", after {counted(done, 'epoch')} that a run before has done" if done else ""
+    progress.say(f"training on {described(model.size, model.unit, epochs)}{again}")
+    for epoch in range(done, epochs):
+        loss = model.epoch(epoch, progress)
+        if not all(np.isfinite(array).all() for array in model.arrays.values()):
+            raise RunError(
+                f"the vectors grew beyond all bounds in epoch {epoch + 1}; give a smaller --lr "
+                f"than {task.lr:g}, with --overwrite"
+            )
+        folder.save(model.arrays, epoch + 1, loss)
+    return loss
+
+
+def _final(record: VectorsRecord, learned: Learned, loss: float) -> VectorsRecord:
+    """Returns the record of finished vectors, without their files."""
+    ngrams = learned.ngrams
+    facts = None
+    if ngrams is not None:
+        facts = NgramFacts(min_n=ngrams.min_n, max_n=ngrams.max_n, buckets=ngrams.buckets)
+    words, dim = learned.vectors.shape
+    return dataclasses.replace(record, words=words, dim=dim, loss=loss, ngrams=facts)
