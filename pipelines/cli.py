@@ -19,12 +19,14 @@ COMMANDS = {
     "train": "train a model on finished shards",
     "generate": "restore texts with gaps, by a trained encoder-decoder",
     "vectors": "train vectors of words on finished shards of words",
+    "neighbours": "print the words with the nearest vectors",
 }
 _MODULES = {
     "report": "pipelines.make_report",
     "train": "trainer.train",
     "generate": "trainer.generate",
     "vectors": "trainer.vectors.command",
+    "neighbours": "trainer.vectors.neighbours",
 }
 """Where a command is whose module has another name."""
 

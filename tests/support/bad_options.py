@@ -158,7 +158,18 @@ def _parse_generate(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-_PARSED = {"train": _parse_train, "generate": _parse_generate, "vectors": _parse_vectors}
+@one_sentence
+def _parse_neighbours(argv: Sequence[str] | None = None) -> int:
+    parser_of("neighbours").parse_args(argv)
+    return 0
+
+
+_PARSED = {
+    "train": _parse_train,
+    "generate": _parse_generate,
+    "vectors": _parse_vectors,
+    "neighbours": _parse_neighbours,
+}
 """Commands whose options are only read, for want of a model or of rows of words."""
 
 
@@ -253,6 +264,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
         "generate": {"": [], "--model": [out]},
         "vectors": {"": [], "--data": [build], "--output": [out]},
+        "neighbours": {"": [out, "word"]},
     }
     return found[command]
 
