@@ -27,8 +27,8 @@ class Curve:
     """The logistic function as a table, as the references compute it.
 
     Attributes:
-      values: float32[2, N + 2]; its value, and minus its logarithm, at the lower ends of N steps
-        from -bound to bound. What is below is 0, in the first column, what is above 1, in the last.
+      values: float32[2, N + 2]; its value at the lower ends of N steps from -bound to bound, and
+        minus its logarithm in their middles, which is shown and not learned. What is below is 0, in the first column, what is above 1, in the last.
       bound: Where the table ends.
     """
 
@@ -52,7 +52,7 @@ def curve_of(law: str) -> Curve:
     sigma = 1 / (1 + np.exp(-x))
     values = np.empty((2, steps + 2), np.float32)
     values[0] = np.concatenate([[0], sigma, [1]])
-    values[1] = np.concatenate([[bound], -np.log(sigma), [0]])
+    values[1] = np.concatenate([[bound], np.log1p(np.exp(-x - bound / steps)), [0]])
     return Curve(values, bound)
 
 
