@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.build import main as build
+from pipelines.export import main as export
 from pipelines.inspect import main as inspect
+from pipelines.verify import main as verify
 from pipelines.verify_build import verify_all
 from schemas.manifest_file import seal
 from tests.oracles.co_occurrences import Counts, count_slowly
@@ -268,3 +271,20 @@ def test_pairs_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert len({frozenset(row[:2]) for row in shown}) == len(shown) == 20
     page = (folder / "report.html").read_text("utf-8")
     assert f"<td>{shown[0][0]}</td><td>{shown[0][1]}</td>" in page
+
+
+def test_pairs_are_exported_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = corpus("glove"), tmp_path / "exported"
+    assert export([str(folder), "--to", "parquet", "--output", str(out)]) == 0
+    [path] = (out / "cooccurrences").glob("*")
+    vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    found = pq.read_table(path).to_pylist()
+    for row in found:
+        row |= {name: vocabulary[row[name]] for name in ("word", "context")}
+    assert found == pairs_of(folder)
+    assert verify([str(out)]) == 0
+    path.with_name("shard-00001-of-00002.parquet").write_bytes(path.read_bytes())
+    assert verify([str(out)]) == 1
+    capsys.readouterr()
+    assert export([str(folder), "--to", "parquet", "--split", "eval", "--output", f"{out}-2"]) == 0
+    assert not (tmp_path / "exported-2" / "cooccurrences").exists()

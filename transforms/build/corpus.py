@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.checked_json import DamagedError
-from schemas.co_occurrences import PAIRS
+from schemas.co_occurrences import PAIRS, PairsEntry
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, read_entities
 from schemas.errors import UsageError
@@ -64,6 +64,11 @@ class Corpus:
     def splits(self) -> Mapping[str, Sequence[ShardEntry]]:
         """The shards of each split."""
         return self.manifest.entries if self.manifest else {}
+
+    @property
+    def pairs(self) -> Sequence[PairsEntry]:
+        """The shards of counts of pairs; none if they are not counted."""
+        return self.manifest.pair_entries if self.manifest else ()
 
     @property
     def checksum(self) -> str:
