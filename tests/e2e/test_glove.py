@@ -133,6 +133,15 @@ def test_a_damaged_run_is_counted_again(
     assert digests(out) == digests(small)
 
 
+def test_a_plan_says_what_room_pairs_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _build(tmp_path / "out", "--dry-run") == 0
+    assert "pairs    1 shard of pairs of words, up to about" in capsys.readouterr().out
+    assert _build(tmp_path / "out", "--dry-run", recipe="cbow") == 0
+    assert "pairs of words" not in capsys.readouterr().out
+
+
 def test_another_build_takes_the_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert _build(out) == 0

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.arrow_columns import numbers
 from schemas.checked_json import DamagedError
-from schemas.co_occurrences import PAIR_SCHEMA, PairsEntry, pair_shards
+from schemas.co_occurrences import PAIR_SCHEMA, PAIRS, PairsEntry, pair_shards
 from schemas.lock import WORK_FOLDER
 from schemas.manifest_parts import ShardEntry
 from schemas.sealed import open_sealed
@@ -163,7 +163,14 @@ class PairCounter:
 
     def missing_runs(self) -> list[int]:
         """Returns the numbers of the runs that are not there as they were written."""
-        return [number for number, name in enumerate(self.runs) if not self._is_there(name)]
+        noted = file_sizes(join(self.output, WORK_FOLDER))
+        sizes = file_sizes(join(self.output, PAIRS))
+        kept = {
+            name
+            for name in self.runs
+            if note_name(name) in noted and self._is_whole(name, sizes.get(name.split("/")[1]))
+        }
+        return [number for number, name in enumerate(self.runs) if name not in kept]
 
     def noted_runs(self) -> int:
         """Returns how many runs are finished, by their notes."""
@@ -175,17 +182,16 @@ class PairCounter:
         there = file_sizes(join(self.output, WORK_FOLDER))
         return sum(note_name(name) in there for name in self.files)
 
-    def _is_there(self, name: str) -> bool:
+    def _is_whole(self, name: str, size: int | None) -> bool:
+        """Returns whether a run of this size is what its note says; one in a store is not read."""
         noted, path = work_path(self.output, note_name(name)), join(self.output, *name.split("/"))
-        above = join(self.output, *name.split("/")[:-1])
-        if note_name(name) not in file_sizes(join(self.output, WORK_FOLDER)):
-            return False
         try:
             note = open_sealed(read_bytes(noted), Note, noted)
         except DamagedError:
             return False
-        size = file_sizes(above).get(name.rpartition("/")[2])
-        return note.path == name and size == note.bytes and _has(path, note)
+        if (note.path, note.bytes) != (name, size):
+            return False
+        return not is_local(path) or file_sha256(path) == note.sha256
 
 
 def _batches(pairs: Pairs, unit: int) -> Iterator[pa.RecordBatch]:
@@ -195,8 +201,3 @@ def _batches(pairs: Pairs, unit: int) -> Iterator[pa.RecordBatch]:
         words, contexts = numbers(pairs.words[own]), numbers(pairs.contexts[own])
         values = numbers(pairs.weights[own] / unit)
         yield pa.record_batch([words, contexts, values], schema=PAIR_SCHEMA)
-
-
-def _has(path: str, note: Note) -> bool:
-    """Returns whether a file has the sha256 of its note; of one in a store that is not read."""
-    return not is_local(path) or file_sha256(path) == note.sha256
