@@ -62,6 +62,10 @@ class ContextModel:
     def epoch(self, number: int, progress: Progress) -> float:
         return _Epoch(self, number).run(progress)
 
+    def compile(self) -> None:
+        """Has the loop compiled, if the machine has not got it yet."""
+        _Epoch(self, 0).compile()
+
     def learned(self) -> Learned:
         return learned_of(self._task, self._bags, self.arrays["inputs"])
 
@@ -131,10 +135,13 @@ class _Epoch:
         self._done = np.zeros(len(self._shares), np.int64)
         self._stopped = threading.Event()
 
+    def compile(self) -> None:
+        """Has the loop compiled, by one thread."""
+        self._train(RowRange(np.empty(0, np.int32), np.zeros(1, np.int64), 0, 0), 0)
+
     def run(self, progress: Progress) -> float:
         """Trains, and returns the mean loss of a prediction and its negatives."""
-        # Loops are compiled by one thread.
-        self._train(RowRange(np.empty(0, np.int32), np.zeros(1, np.int64), 0, 0), 0)
+        self.compile()
         progress.begin()
         with ThreadPoolExecutor(len(self._shares)) as pool:
             try:

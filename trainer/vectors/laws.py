@@ -28,7 +28,8 @@ class Curve:
 
     Attributes:
       values: float32[2, N + 2]; its value at the lower ends of N steps from -bound to bound, and
-        minus its logarithm in their middles, which is shown and not learned. What is below is 0, in the first column, what is above 1, in the last.
+        minus its logarithm in their middles, which is shown and not learned. What is below is 0,
+        in the first column, what is above 1, in the last.
       bound: Where the table ends.
     """
 

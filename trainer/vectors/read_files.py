@@ -82,7 +82,8 @@ class WordVectors:
         if not len(there):
             raise UnknownWordError(f"{self._unknown(word)}; none of its n-grams has a vector")
         total: Float32 = ngrams.vectors[there].sum(axis=0, dtype=np.float32)
-        return (total / np.float32(len(found))).astype(np.float32)
+        total /= np.float32(len(found))
+        return total
 
     def nearest(
         self, vector: Float32, top: int = 10, without: Collection[str] = ()
@@ -106,8 +107,7 @@ class WordVectors:
         unit = (vector / length).astype(np.float32)
         blocks = range(0, len(self._norms), _BLOCK)
         products = [self.vectors[begin : begin + _BLOCK] @ unit for begin in blocks]
-        cosines: Float32 = np.concatenate(products) / self._norms
-        return cosines
+        return np.concatenate(products).astype(np.float32) / self._norms
 
     def _unknown(self, word: str) -> str:
         near = difflib.get_close_matches(word, self.words[:_SEARCHED], 3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from schemas.checked_json import DamagedError
-from schemas.errors import RunError, UsageError, about
+from schemas.errors import RunError, UsageError
 from schemas.lock import hold
 from schemas.records import Int64
 from schemas.software import software_versions
@@ -17,7 +17,7 @@ from schemas.wording import counted
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.vectors.device import use_cuda
 from trainer.vectors.methods import check_options, method_of
-from trainer.vectors.model import Learned, Method, Model, Setting, Task
+from trainer.vectors.model import Learned, Model, Setting, Task
 from trainer.vectors.options import VectorsOptions
 from trainer.vectors.progress import Progress, described
 from trainer.vectors.run_folder import NgramFacts, RunFolder, VectorsRecord, check_place
@@ -37,8 +37,7 @@ def train_vectors(options: VectorsOptions) -> int:
     check_place(run, Path(options.data))
     corpus = open_local_corpus(options.data)
     method = method_of(corpus)
-    check_options(options, method, corpus)
-    task = _task(options, corpus, method)
+    task = task_of(options, corpus)
     record = VectorsRecord(
         identity={"recipe": corpus.recipe.name, "data": corpus.checksum[:16], **task.settings},
         software=software_versions("numba", "shardmill"),
@@ -58,10 +57,14 @@ def train_vectors(options: VectorsOptions) -> int:
     return 0
 
 
-def _task(options: VectorsOptions, corpus: Corpus, method: Method) -> Task:
-    """Returns what there is to learn."""
-    with about("--data"):
-        words, counts = _words_of(corpus), _counts_of(corpus)
+def task_of(options: VectorsOptions, corpus: Corpus) -> Task:
+    """Returns what there is to learn.
+
+    Raises:
+      UsageError: if options do not fit the recipe of the build.
+    """
+    method = method_of(corpus)
+    check_options(options, method, corpus)
     epochs = method.epochs if options.epochs is None else options.epochs
     settings: dict[str, Setting] = {
         "dim": options.dim,
@@ -73,14 +76,14 @@ def _task(options: VectorsOptions, corpus: Corpus, method: Method) -> Task:
         corpus=corpus,
         options=options,
         settings=settings,
-        words=words,
-        counts=counts,
+        words=words_of(corpus),
+        counts=_counts_of(corpus),
         threads=options.threads or len(os.sched_getaffinity(0)),
         cuda=use_cuda(options.device, able=method.gpu),
     )
 
 
-def _words_of(corpus: Corpus) -> list[str]:
+def words_of(corpus: Corpus) -> list[str]:
     """Returns what every id stands for."""
     vocabulary = json.loads(corpus.tokenizer_json)["model"]["vocab"]
     return sorted(vocabulary, key=vocabulary.__getitem__)
