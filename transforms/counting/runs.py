@@ -80,6 +80,8 @@ def _ranges(file: BinaryIO, path: str, parts: int, part: int) -> Iterator[tuple[
     before = 0
     for block in range(blocks):
         begins = _numbers(file, path, first + block * width * _NUMBER_BYTES, width)
+        if begins[0] or (np.diff(begins) < 0).any():
+            raise DamagedError(_damaged(path))
         yield before + int(begins[part]), int(begins[part + 1] - begins[part])
         before += int(begins[-1])
     if before * _RECORD_BYTES != first:
