@@ -9,7 +9,7 @@ from pipelines.planning.build_settings import build_settings
 from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
-from pipelines.planning.memory import wave_shards
+from pipelines.planning.memory import check_pairs, wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
@@ -180,6 +180,8 @@ def make_plan(
         )
         for each in settings
     ]
+    for counter in filter(None, (pair_counter(each, text_bytes) for each in builders)):
+        check_pairs(options, counter.parts, text_bytes, shuffle)
     identities = [identity_of(builder, options, files, source) for builder in builders]
     return BuildPlan(
         files=files,
