@@ -37,7 +37,7 @@ from transforms.counting.names import part_count
 from transforms.counting.pair_counter import PairCounter
 from transforms.counting.row_words import read_row_words
 
-_RECORD = np.dtype([("word", "<i4"), ("context", "<i4"), ("value", "<f8")])
+RECORD = np.dtype([("word", "<i4"), ("context", "<i4"), ("value", "<f8")])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,7 @@ def compare(case: Case) -> str:
     )
     lines = [f"{len(ours[0]):,} pairs; {_difference(ours, mirrored)} from sorting"]
     if case.tools is not None:
-        stored = np.fromfile(case.folder / "pairs.bin", _RECORD)
+        stored = np.fromfile(case.folder / "pairs.bin", RECORD)
         # The first word of their list is the first id of ours that is a word.
         theirs = _sorted(stored["word"] + 2, stored["context"] + 2, stored["value"])
         lines.append(f"{_difference(ours, theirs)} from cooccur")
