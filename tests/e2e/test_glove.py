@@ -1,7 +1,9 @@
 """Pairs of a whole build are counted exactly, the same everywhere, and survive interruption."""
 
+import functools
 import hashlib
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from pipelines.verify import main as verify
 from pipelines.verify_build import verify_all
 from schemas.manifest_file import seal
 from tests.oracles.co_occurrences import Counts, count_slowly
+from tests.support.forked import Forked
+from tests.support.killed_builds import kill_at_name
 from tests.support.sample_builds import (
     build_into,
     copy_of,
@@ -53,17 +57,16 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_values_are_those_of_the_training_rows() -> None:
-    folder = corpus("glove")
-    wanted = counted_slowly(folder)
-    found = {(pair["word"], pair["context"]): pair["value"] for pair in pairs_of(folder)}
+def test_values_are_those_of_the_training_rows(small: Path) -> None:
+    wanted = counted_slowly(small)
+    found = {(pair["word"], pair["context"]): pair["value"] for pair in pairs_of(small)}
     # A quotient of whole numbers, rounded once.
     assert found == {pair: float(value) for pair, value in wanted.items()}
-    record = manifest_of(folder)["cooccurrences"]
+    record = manifest_of(small)["cooccurrences"]
     assert (record["window"], record["symmetric"]) == (15, True)
-    assert record["records"] == len(wanted) == len(pairs_of(folder))
-    assert not runs_of(folder)
-    assert shard_paths(folder, "eval")
+    assert record["records"] == len(wanted) == len(pairs_of(small))
+    assert not runs_of(small)
+    assert any(stored_rows(path) for path in shard_paths(small, "eval"))
 
 
 def test_others_have_no_counts() -> None:
@@ -78,11 +81,14 @@ def test_runner_and_workers_do_not_matter(
     assert digests(tmp_path / "out") == digests(small)
 
 
-def _build(folder: Path, *options: str, recipe: str = "glove", text: Path | None = None) -> int:
+def _build(folder: Path, *options: str, recipe: str = "glove") -> int:
+    return build([*_arguments(folder, recipe), *options])
+
+
+def _arguments(folder: Path, recipe: str = "glove") -> list[str]:
     words = str(tokenizer_file("words"))
-    arguments = [recipe, "--input", str(text or few_documents()), "--tokenizer", words]
-    split = ["--shards", "2", "--eval-fraction", "0.1"]
-    return build([*arguments, "--output", str(folder), *split, *options])
+    arguments = [recipe, "--input", str(few_documents()), "--tokenizer", words]
+    return [*arguments, "--output", str(folder), "--shards", "2", "--eval-fraction", "0.1"]
 
 
 def fail_to_add_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +146,28 @@ def test_a_plan_says_what_room_pairs_take(
     assert "pairs    1 shard of pairs of words, up to about" in capsys.readouterr().out
     assert _build(tmp_path / "out", "--dry-run", recipe="cbow") == 0
     assert "pairs of words" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("run-00001", False),
+        ("run-00001", True),
+        ("cooccurrences/shard-", True),
+        ("report.html", False),
+    ],
+)
+def test_a_build_that_is_killed_goes_on(
+    small: Path, digests: Digests, tmp_path: Path, name: str, named: bool
+) -> None:
+    out = tmp_path / "out"
+    first = functools.partial(kill_at_name, name, named=named)
+    assert Forked(build, _arguments(out), first=first).ended() == -signal.SIGKILL
+    assert not (out / "manifest.json").exists()
+    assert _build(out) == 0
+    assert digests(out) == digests(small)
+    assert {path.name for path in out.iterdir()} == {path.name for path in small.iterdir()}
+    assert not runs_of(out)
 
 
 def test_another_build_takes_the_folder(tmp_path: Path) -> None:
