@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 
 from pipelines.export_folders import builds_in, refuse_ours
 from pipelines.export_megatron import megatron_files, refuse_others
+from pipelines.export_pairs import NAMED_PAIR_SCHEMA, named_pairs
 from pipelines.folder.clearing import end_work
 from pipelines.folder.corpus import open_corpus, open_shard
 from pipelines.folder.locks import Locks
 from pipelines.folder.prepare import Wanted, prepare
 from pipelines.running.progress import track_shards
+from schemas.co_occurrences import PairsEntry
 from schemas.errors import Parser, RunError, UsageError, about, one_sentence
 from schemas.exported import (
     EXPORT,
@@ -103,9 +105,9 @@ def _parser() -> Parser:
         "labels (not shifted: models do that) and, where documents are kept apart, position_ids; a "
         "row of L inputs has L+1 tokens, and its last is the first of the next row. xlnet: "
         "perm_ranks and special_tokens_mask besides, of which a collator makes perm_mask and "
-        "target_mapping (docs/format.md). Recipes of a source and a target, such as t5 and bart: "
-        "input_ids is the source and "
-        "labels the target.",
+        "target_mapping (docs/format.md). glove: input_ids, and the pairs of words as text in "
+        "cooccurrences. Recipes of a source and a target, such as t5 and bart: input_ids is the "
+        "source and labels the target.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. Of a stream every window is an export of its own, OUT/windows/W. Run the same command "
         "again to resume an export that was stopped, or to add the new windows of a stream.",
@@ -200,12 +202,19 @@ def _files(
     """Returns the files of rows to write, by their paths in the folder."""
     if identity.format != MEGATRON:
         form, copies = FORMATS[identity.format], identity.copies
-        return {
-            _target(shard, form): File(
+        rows_of = {
+            _target(shard.path, form): File(
                 shard.rows * copies,
                 functools.partial(export_shard, corpus, shard, output, copies, form),
             )
             for shard in shards
+        }
+        pairs = corpus.pairs if "train" in identity.splits else ()
+        return rows_of | {
+            _target(entry.path, form): File(
+                0, functools.partial(export_pairs, corpus, entry, output, form)
+            )
+            for entry in pairs
         }
     refuse_others(corpus)
     rows = {split: sum(shard.rows for shard in corpus.shards(split)) for split in identity.splits}
@@ -228,8 +237,8 @@ def _copies(text: str, most: int) -> int:
         raise UsageError(wrong) from error
 
 
-def _target(shard: ShardEntry, form: Format) -> str:
-    return f"{shard.path.removesuffix('.arrow')}.{form.suffix}"
+def _target(path: str, form: Format) -> str:
+    return f"{path.removesuffix('.arrow')}.{form.suffix}"
 
 
 def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, form: Format) -> Note:
@@ -243,7 +252,7 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
       form: Kind of file.
     """
     recipe = corpus.recipe
-    target = _target(shard, form)
+    target = _target(shard.path, form)
     with open_shard(corpus, shard, whole=True) as reader:
         # Every copy goes through all rows, so they are read once.
         batches = [
@@ -261,6 +270,16 @@ def export_shard(corpus: Corpus, shard: ShardEntry, output: str, copies: int, fo
         form.write(pa.PythonFile(sink, mode="w"), schema, rows)
 
     return _write_noted(output, target, write)
+
+
+def export_pairs(corpus: Corpus, entry: PairsEntry, output: str, form: Format) -> Note:
+    """Writes the pairs of one shard with their words as text; see `export_shard`."""
+    batches = named_pairs(corpus, entry)
+
+    def write(sink: HashingFile) -> None:
+        form.write(pa.PythonFile(sink, mode="w"), NAMED_PAIR_SCHEMA, batches)
+
+    return _write_noted(output, _target(entry.path, form), write)
 
 
 def _write_noted(output: str, path: str, write: Callable[[HashingFile], None]) -> Note:

@@ -13,6 +13,7 @@ from pipelines.report.permuted import visible
 from pipelines.report.row import Row, target_position
 from pipelines.report.rows import evenly_spaced, read_rows
 from pipelines.report.terminal import show
+from pipelines.report.top_pairs import show_pairs
 from pipelines.report.write_page import build_page, write_page
 from pipelines.stream.committed import last_with_rows, read_committed
 from pipelines.stream.log import is_stream
@@ -104,6 +105,7 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
             write_json({**named, **row.to_json(), **_view(row, target)})
     else:
         show(rows, Console(highlight=False), target)
+        show_pairs(corpus, Console(highlight=False))
 
 
 def _view(row: Row, target: int | None) -> dict[str, Any]:

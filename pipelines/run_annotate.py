@@ -17,10 +17,10 @@ from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan, find_text, idle_workers, ranges_of
 from pipelines.report.finish import (
     count_documents,
-    documents_line,
     refuse_contradictions,
     software_of,
 )
+from pipelines.report.summary import documents_line
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner, Shuffle
 from pipelines.waves import missing_of, owned, run_to_end

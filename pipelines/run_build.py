@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import time
 
+from pipelines.count_pairs import count_pairs
 from pipelines.folder.clearing import end_work
 from pipelines.folder.locks import Locks
 from pipelines.folder.owned import REJECTED
@@ -11,7 +12,8 @@ from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.plan import BuildPlan, make_plan
 from pipelines.planning.show_plan import show_plan
-from pipelines.report.finish import finish, show_summary
+from pipelines.report.finish import finish
+from pipelines.report.summary import show_summary
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner
 from pipelines.waves import missing_of, owned, run_to_end
@@ -73,9 +75,13 @@ def build_plan(
         if plan.announcement:
             sys.stderr.write(f"{plan.announcement}\n")
         missing = [_missing(builder) for builder in plan.builders]
-        done = run_to_end(
-            plan, options, runner, locks, missing, lambda: finish(plan, options), doing
-        )
+
+        def end() -> None:
+            for counter in plan.counters:
+                count_pairs(counter, runner, plan)
+            finish(plan, options)
+
+        done = run_to_end(plan, options, runner, locks, missing, end, doing)
         if not done:
             return False
     for name, member in wanted.members.items():
@@ -87,6 +93,7 @@ def build_plan(
 def _wanted(plan: BuildPlan) -> Wanted:
     """Returns what a build writes where."""
     common = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
+    common |= {name for counter in plan.counters for name in (*counter.runs, *counter.files)}
     each = [
         Wanted(command="build", identity=identity, files=frozenset(common | _files_of(builder)))
         for builder, identity in zip(plan.builders, plan.identities, strict=True)

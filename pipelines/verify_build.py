@@ -16,7 +16,9 @@ from pipelines.folder.verify_files import (
 from pipelines.report.mixture_folder import member_problem
 from pipelines.report.verdict import CHECKS, Verdict
 from pipelines.running.progress import track_shards
+from pipelines.verify_pairs import pair_problems
 from schemas.checked_json import DamagedError
+from schemas.co_occurrences import PAIRS
 from schemas.entities import ENTITIES, entities_sha256
 from schemas.errors import UsageError
 from schemas.exported import EXPORT
@@ -128,7 +130,7 @@ def verify(
     problems = [
         *more,
         *_agreement(manifest),
-        *strangers(folder, ("train", "eval"), (entry.path for _, entry in every)),
+        *strangers(folder, ("train", "eval", PAIRS), known_paths(manifest)),
     ]
     try:
         settings = _settings(folder, manifest)
@@ -147,6 +149,7 @@ def verify(
         problems.extend(report.problems)
         if report.readable:
             splits[split] += [report.counts, entry.drawn, {LEFT_OUT: entry.left_out}]
+    problems += pair_problems(folder, manifest, settings, recounted=not reason, doing=doing)
     counts = {split: add_up(each) for split, each in splits.items()}
     oracles = {
         split: judge(each, settings.recipe, settings.vocabulary) for split, each in counts.items()
@@ -203,6 +206,12 @@ def _settings(folder: str, manifest: Manifest) -> BuildSettings:
         tokenizer_json=corpus.tokenizer_json,
         vocabulary=corpus.vocabulary,
     )
+
+
+def known_paths(manifest: Manifest) -> list[str]:
+    """Returns the paths of all shards, those of pairs included."""
+    shards, pairs = manifest.shard_entries, manifest.pair_entries
+    return [*(entry.path for entry in shards), *(entry.path for entry in pairs)]
 
 
 def _replay_reason(manifest: Manifest, wanted: bool) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from schemas.checked_json import Count, RelativePath, Sha256
+from schemas.co_occurrences import PAIRS
 
 EXPORT = "export.json"
 EXPORT_VERSION = 2
@@ -17,7 +18,7 @@ def split_of(path: str) -> str:
     """Returns which split a file of an export is of; "" if of none."""
     folder, slash, _ = path.partition("/")
     if slash:
-        return folder
+        return "" if folder == PAIRS else folder
     stem, _, suffix = path.rpartition(".")
     split = stem.removesuffix(MEGATRON_NAME.format(split=""))
     return split if suffix in {"bin", "idx"} and split != stem else ""

@@ -12,6 +12,7 @@ from schemas.checked_json import (
     RelativePath,
     Sha256,
 )
+from schemas.co_occurrences import PAIRS, PairsEntry, PairsRecord
 from schemas.manifest_parts import (
     AnnotatorRecord,
     Counts,
@@ -131,6 +132,11 @@ class _Sealed:
         """The entries of all shards in the folder; a mixture has none of its own."""
         return []
 
+    @property
+    def pair_entries(self) -> Sequence[PairsEntry]:
+        """The entries of all shards of pairs of words."""
+        return []
+
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
         return json_of(self)
@@ -143,10 +149,12 @@ class Manifest(_Sealed, BuildIdentity):
     Attributes:
       splits: The shards.
       statistics: Of each split: the sums of its shards'.
+      cooccurrences: The counts of pairs of words; other objectives do not have them.
     """
 
     splits: Mapping[SplitName, Split]
     statistics: Mapping[SplitName, Counts]
+    cooccurrences: PairsRecord | None = None
 
     @property
     def entries(self) -> dict[str, Sequence[ShardEntry]]:
@@ -156,6 +164,17 @@ class Manifest(_Sealed, BuildIdentity):
     @property
     def shard_entries(self) -> Sequence[ShardEntry]:
         return [entry for shards in self.entries.values() for entry in shards]
+
+    @property
+    def pair_entries(self) -> Sequence[PairsEntry]:
+        return self.cooccurrences.shards if self.cooccurrences else []
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the manifest as it stands in its file."""
+        found = super().to_json()
+        if self.cooccurrences is None:
+            del found[PAIRS]
+        return found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from schemas.co_occurrences import PAIRS, pair_shards
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
 from schemas.manifest import (
@@ -44,7 +45,9 @@ def _(manifest: Manifest) -> Iterator[str]:
         wanted[COUNTS] = manifest.counts
     if manifest.entities is not None:
         wanted[ENTITIES] = manifest.entities.sha256
-    yield from _files(manifest, wanted, {entry.path for entry in shards})
+    yield from _pairs(manifest)
+    listed = {entry.path for entry in shards} | {entry.path for entry in manifest.pair_entries}
+    yield from _files(manifest, wanted, listed)
 
 
 @contradictions.register
@@ -101,6 +104,17 @@ def _totals(manifest: Manifest) -> Iterator[str]:
             yield f"{split}: the statistics are not the sum of the shards'"
     for split in manifest.statistics.keys() - manifest.splits.keys():
         yield f"there are statistics of {split}, and no such split"
+
+
+def _pairs(manifest: Manifest) -> Iterator[str]:
+    """Compares the shards of pairs with what they are called, and their total."""
+    if (pairs := manifest.cooccurrences) is None:
+        return
+    wanted = [f"{shard.name}.arrow" for shard in pair_shards(len(pairs.shards))]
+    yield from _paths(PAIRS, [entry.path for entry in pairs.shards], wanted)
+    total = sum(entry.records for entry in pairs.shards)
+    if total != pairs.records:
+        yield f"{PAIRS}: the shards have {total} records, the total is {pairs.records}"
 
 
 def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Iterator[str]:

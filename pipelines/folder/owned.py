@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.checked_json import DamagedError
+from schemas.co_occurrences import PAIRS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
 from schemas.errors import UsageError
@@ -35,7 +36,8 @@ REJECTED = tuple(rejected_name(part) for part in range(PARTS))
 _BUILT_NAMES = frozenset(
     {MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS, ENTITIES, *REJECTED}
 )
-_SHARD = re.compile(r"(train|eval|annotations)/shard-\d{5,}-of-\d{5,}\.arrow")
+_SHARD = re.compile(rf"(train|eval|annotations|{PAIRS})/shard-\d{{5,}}-of-\d{{5,}}\.arrow")
+_RUN = re.compile(rf"{PAIRS}/run-\d{{5,}}-of-\d{{5,}}")
 OLD_WORK_FOLDER = "_build"
 _MOST_LISTED = 12
 
@@ -122,7 +124,7 @@ def _record(place: Place) -> FolderRecord | None:
 def _check_names(files: Iterable[str]) -> None:
     """Refuses names that no build writes: a checksum does not prove who wrote them."""
     for name in files:
-        if name not in _BUILT_NAMES and not _SHARD.fullmatch(name):
+        if name not in _BUILT_NAMES and not (_SHARD.fullmatch(name) or _RUN.fullmatch(name)):
             raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")
 
 
@@ -149,7 +151,8 @@ def _advise(problem: str) -> str:
 def _by_manifest(place: Place, path: str) -> Found:
     manifest = parse_manifest(read_bytes(path))
     files = {name: (each.bytes, each.sha256) for name, each in manifest.files.items()}
-    files |= {each.path: (each.bytes, each.sha256) for each in manifest.shard_entries}
+    shards = (*manifest.shard_entries, *manifest.pair_entries)
+    files |= {each.path: (each.bytes, each.sha256) for each in shards}
     _check_names(files)
     return Found(
         place=place,

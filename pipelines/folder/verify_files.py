@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from schemas.checked_json import DamagedError, parse_json, read_json
+from schemas.co_occurrences import PAIRS
 from schemas.exported import EXPORT, EXPORT_VERSION, TOKENIZER_FILES, Export, split_of
 from schemas.manifest import AnyManifest
 from schemas.manifest_checks import REJECTED, rejected_elsewhere
@@ -121,7 +122,7 @@ def export_problems(folder: str) -> list[Problem]:
     if export.format_version != EXPORT_VERSION:
         sentence = f"{EXPORT} has format version {export.format_version}, not {EXPORT_VERSION}"
         problems.append(Problem("manifest", sentence))
-    for split in export.identity.splits:
+    for split in (*export.identity.splits, PAIRS):
         for file in list_folder(join(folder, split)):
             name = f"{split}/{file.path.rsplit('/', 1)[-1]}"
             if name not in known:

@@ -16,6 +16,8 @@ _PROCESS_BYTES = 500 << 20
 _SHARD_FACTOR = 6
 _TOKENS_FACTOR = 1
 _SHUFFLE_FACTOR = 2.2
+# Of the text behind a shard of pairs, while it is added up.
+_PAIRS_FACTOR = 40
 
 
 def wave_shards(
@@ -58,3 +60,24 @@ def wave_shards(
             f"{advice}"
         )
     return 1 + int(room // held) if held else len(plan.shards)
+
+
+def check_pairs(options: TextOptions, parts: int, text_bytes: int, shuffle: Shuffle) -> None:
+    """Makes sure that shards of pairs can be added up.
+
+    Args:
+      options: How much memory there is for how many workers.
+      parts: How many of these shards there are; of a very large text each has more.
+      text_bytes: Of all text, about.
+      shuffle: Where text lies; on other machines, memory is theirs.
+
+    Raises:
+      UsageError: if this machine has to add them up, and not even one fits for each worker.
+    """
+    needed = options.workers * (_PROCESS_BYTES + _PAIRS_FACTOR * text_bytes / parts) / _GIB
+    if shuffle is not Shuffle.ELSEWHERE and needed > options.memory_gib:
+        raise UsageError(
+            f"--memory-gib {options.memory_gib:g} is too little for "
+            f"{counted(options.workers, 'worker')} that add up pairs of words: give at least "
+            f"{math.ceil(needed * 10) / 10:g}, or fewer --workers"
+        )

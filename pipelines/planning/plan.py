@@ -9,14 +9,16 @@ from pipelines.planning.build_settings import build_settings
 from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
-from pipelines.planning.memory import wave_shards
+from pipelines.planning.memory import check_pairs, wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions, TextOptions
+from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
+from transforms.counting.pair_counter import PairCounter
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
 from transforms.files.inputs import (
@@ -119,6 +121,12 @@ class BuildPlan(Plan[ShardBuilder]):
     notes: tuple[str, ...] = ()
     of_stream: bool = False
 
+    @property
+    def counters(self) -> list[PairCounter]:
+        """What counts pairs of words, of builders whose recipe has them counted."""
+        found = (pair_counter(builder, self.text_bytes) for builder in self.builders)
+        return [counter for counter in found if counter is not None]
+
 
 def make_plan(
     options: BuildOptions, *, shuffle: Shuffle, window: Sequence[InputFile] | None = None
@@ -172,6 +180,8 @@ def make_plan(
         )
         for each in settings
     ]
+    for counter in filter(None, (pair_counter(each, text_bytes) for each in builders)):
+        check_pairs(options, counter.parts, text_bytes, shuffle)
     identities = [identity_of(builder, options, files, source) for builder in builders]
     return BuildPlan(
         files=files,

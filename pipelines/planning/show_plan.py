@@ -4,10 +4,13 @@ import sys
 
 from pipelines.planning.plan import BuildPlan
 from schemas.wording import counted
+from transforms.counting.pair_counter import PairCounter
 from transforms.objectives.recipe import Recipe
 
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
 _BYTES_PER_TOKEN = 4.0
+# Less of a large text, in which pairs recur, and of a short list of words.
+_PAIRS_OF_TEXT = 10
 
 
 def show_plan(plan: BuildPlan, spills: str) -> None:
@@ -29,6 +32,7 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
         + (", of each recipe" if plan.mixture else ""),
         f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
     ]
+    lines += [_shown_pairs(counter, plan.text_bytes) for counter in plan.counters]
     lines += [f"spilled  {spills}"] if spills else []
     lines += [f"waves    {len(waves)}"] if len(waves) > 1 else []
     sys.stdout.write("\n".join(lines) + "\n")
@@ -41,6 +45,14 @@ def _shown_recipe(recipe: Recipe) -> list[str]:
         f"recipe   {recipe.name}: {recipe.summary}",
         f"         {copies}, {passes}, up to {recipe.max_seq_length} tokens",
     ]
+
+
+def _shown_pairs(counter: PairCounter, text_bytes: float) -> str:
+    megabytes = text_bytes * _PAIRS_OF_TEXT / 1e6
+    return (
+        f"pairs    {counted(counter.parts, 'shard')} of pairs of words, up to about "
+        f"{megabytes:,.0f} MB, and half as much beside them while they are counted"
+    )
 
 
 def bytes_per_token(recipe: Recipe) -> float:

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.folder.output import read_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
+from pipelines.report.pair_facts import pairs_records
 from pipelines.report.rows import example_rows
+from pipelines.report.top_pairs import pairs_shown
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
@@ -21,7 +22,7 @@ from schemas.lock import WORK_FOLDER
 from schemas.manifest import FORMAT_VERSION, MANIFEST, AnyManifest, Manifest, add_up
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
 from schemas.manifest_file import manifest_text, sealed
-from schemas.manifest_parts import Documents, ShardEntry, Split
+from schemas.manifest_parts import ShardEntry
 from schemas.version import VERSION
 from schemas.wording import counted
 from transforms.build.build_shards import ShardBuilder
@@ -53,8 +54,9 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     else:
         _check_rows(plan, entries, documents["read"])
     notes = [[] if plan.of_stream else _empty_splits(splits) for splits in entries]
+    pairs = pairs_records(plan.counters)
     heads = [
-        {**_manifest(identity, documents, splits), "notes": [*plan.notes, *own]}
+        {**_manifest(identity, documents, splits), **pairs, "notes": [*plan.notes, *own]}
         for identity, splits, own in zip(plan.identities, entries, notes, strict=True)
     ]
     for builder, own in zip(plan.builders, notes, strict=True):
@@ -167,7 +169,9 @@ def _write(
         **({COUNTS: counts.json} if counts else {}),
         **({ENTITIES: entities_text(entities)} if aligned else {}),
         REPORT: render_report(
-            manifest, [row.to_json() for row in example_rows(corpus, hashed=False)]
+            manifest,
+            [row.to_json() for row in example_rows(corpus, hashed=False)],
+            pairs_shown(corpus),
         ),
         CARD: render_card(manifest),
     }
@@ -210,12 +214,6 @@ def _other_encoding(reasons: Mapping[str, int]) -> str:
     if "invalid_utf8" not in reasons:
         return ""
     return "; text that is in another encoding is read with --encoding and --overwrite"
-
-
-def _left_out(content: Split) -> str:
-    """Returns how many rows of a split the recipe left out, for the summary."""
-    count = sum(shard.left_out for shard in content.shards)
-    return f", {counted(count, 'row')} left out" if count else ""
 
 
 def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
@@ -281,29 +279,3 @@ def software_of(identity: Mapping[str, str]) -> dict[str, str]:
         "apache-beam": importlib.metadata.version("apache-beam"),
         "python": platform.python_version(),
     }
-
-
-def show_summary(plan: BuildPlan, seconds: float) -> None:
-    """Prints what a finished build holds."""
-    manifest = read_manifest(plan.output)
-    lines = [documents_line(manifest.documents)]
-    for builder in plan.builders:
-        whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
-        own = read_manifest(builder.output) if plan.mixture else manifest
-        for split, content in own.splits.items() if isinstance(own, Manifest) else ():
-            lines.append(
-                f"{whose}{split}: {counted(content.rows, 'row')}, "
-                f"{counted(content.tokens, 'token')} in {counted(len(content.shards), 'shard')}"
-                + _left_out(content)
-            )
-    lines.append(f"{plan.output}: done in {seconds:.1f} s")
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-def documents_line(documents: Documents) -> str:
-    """Returns what a summary says of the documents of a manifest."""
-    return (
-        f"{counted(documents.read, 'document')}, {documents.bytes / 1e6:,.1f} MB of text, "
-        f"{counted(documents.duplicates, 'duplicate')} dropped, "
-        f"{sum(documents.rejected.values()):,} rejected"
-    )

@@ -10,6 +10,7 @@ from pipelines.report.describe import type_name
 from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
 from pipelines.report.row import SHUFFLED
 from pipelines.report.stream_facts import stream_facts
+from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
 from schemas.manifest import Manifest, add_up
 from schemas.vocabulary import Vocabulary
@@ -24,7 +25,9 @@ _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M
 _LARGEST = "n>1B"
 
 
-def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
+def render_report(
+    manifest: Manifest, rows: Sequence[Mapping[str, Any]], pairs: PairsShown | None = None
+) -> str:
     """Returns a page that shows a build: one HTML file, without scripts and links to others.
 
     What a target of a permuted language model may see is shown by style rules, where one points.
@@ -32,6 +35,7 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
     Args:
       manifest: Of the build.
       rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each.
+      pairs: Of words near each other, where they are counted.
     """
     recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
     splits = {
@@ -71,6 +75,7 @@ def render_report(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
             cell["kind"] for row in rows for each in row["edited"] or () for cell in each["cells"]
         },
         rows=shown,
+        pairs=pairs,
         hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
     )
 

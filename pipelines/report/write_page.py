@@ -7,6 +7,7 @@ from pipelines.folder.output import read_manifest
 from pipelines.report.mixture_page import render_mixture_report, stored_mixture
 from pipelines.report.page import render_report
 from pipelines.report.rows import example_rows
+from pipelines.report.top_pairs import pairs_shown
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
 from transforms.files.atomic_files import write_atomically
@@ -28,7 +29,8 @@ def build_page(folder: str) -> str:
     if isinstance(manifest, MixtureManifest):
         return render_mixture_report(manifest, stored_mixture(manifest))
     corpus = open_corpus(folder)
-    return render_report(manifest, [row.to_json() for row in example_rows(corpus)])
+    rows = [row.to_json() for row in example_rows(corpus)]
+    return render_report(manifest, rows, pairs_shown(corpus))
 
 
 def write_page(path: str, page: str, option: str) -> None:

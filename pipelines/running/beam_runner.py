@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import os
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.running.work import CountWork, Shuffle, TextWork, Work
 from schemas.errors import RunError, UsageError
 from transforms.build.beam_build import BuildShards
 from transforms.build.beam_count import CountWords
+from transforms.counting.beam_counting import ForEach
 from transforms.files.atomic_files import write_atomically
 from transforms.read.beam_read import ReadDocuments, RecordReading, ShardDocuments
 
@@ -106,6 +107,12 @@ class BeamRunner:
         """Runs a pipeline, see `work.Run`."""
         pipeline = beam.Pipeline(options=self.options)
         _assemble(pipeline, work, CountWords(work.counter))
+        self.run_pipeline(pipeline, trace_path)
+
+    def each(self, step: Callable[[int], object], numbers: Sequence[int], trace_path: str) -> None:
+        """See `work.Run`."""
+        pipeline = beam.Pipeline(options=self.options)
+        _ = pipeline | "ForEach" >> ForEach(step, numbers)
         self.run_pipeline(pipeline, trace_path)
 
     def run_pipeline(self, pipeline: beam.Pipeline, trace_path: str) -> None:

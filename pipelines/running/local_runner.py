@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -115,6 +115,11 @@ class LocalRun:
             if work.wanted:
                 job = BuildJob(writer=work.writer, folder=folder, shards=len(work.shards.shards))
                 self._do(job, _longest_first(work, folder))
+
+    def each(self, step: Callable[[int], object], numbers: Sequence[int], trace_path: str) -> None:
+        """See `work.Run`."""
+        with _failing(trace_path):
+            self._do(StepJob(step=step, beam_args=self.beam_args), numbers)
 
     def count(self, work: CountWork, trace_path: str) -> None:
         """Counts words, see `run`."""
@@ -249,6 +254,32 @@ class BuildJob:
         """Builds the shard of a number."""
         for _ in self.writer.write(task, read_chunks(self.folder, self.shards, task)):
             pass
+        give_memory_back()
+
+    def finish(self) -> None:
+        """See `jobs.Job`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepJob:
+    """Does one thing for each number.
+
+    Attributes:
+      step: What to do.
+      beam_args: Of the file systems.
+    """
+
+    step: Callable[[int], object]
+    beam_args: tuple[str, ...] = ()
+
+    def begin(self, worker: int) -> None:
+        """See `jobs.Job`."""
+        if self.beam_args:
+            set_file_systems(list(self.beam_args))
+
+    def process(self, task: int) -> None:
+        """Does it for a number."""
+        self.step(task)
         give_memory_back()
 
     def finish(self) -> None:

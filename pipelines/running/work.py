@@ -4,7 +4,7 @@ import abc
 import contextlib
 import dataclasses
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from transforms.build.build_shards import ShardWriter
@@ -104,6 +104,18 @@ class Run(Protocol):
 
     def count(self, work: CountWork, trace_path: str) -> None:
         """Counts words, see `run`."""
+
+    def each(self, step: Callable[[int], object], numbers: Sequence[int], trace_path: str) -> None:
+        """Does one thing for each of some numbers, in any order, and waits for the end.
+
+        Args:
+          step: What to do; it is pickled where workers are processes.
+          numbers: All different.
+          trace_path: Where the whole trace of an error is written.
+
+        Raises:
+          RunError: if it fails.
+        """
 
 
 class Runner(Protocol):

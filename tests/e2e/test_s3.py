@@ -19,6 +19,7 @@ from pipelines.running.local_runner import LocalRunner
 from schemas.errors import RunError
 from schemas.lock_holder import this_process
 from schemas.manifest_file import parse_manifest
+from tests.support.sample_builds import build_into, few_documents
 
 Digests = Callable[[Path], dict[str, str]]
 Build = Callable[..., int]
@@ -257,3 +258,15 @@ def test_names_with_odd_characters(
     assert others == {other}
     assert content(s3, s3_bucket, other) == b"mine"
     assert content(s3, s3_bucket, f"{name}/train/notes.txt") == b"mine"
+
+
+def test_pairs_of_words_are_counted_in_a_store(s3: Any, s3_bucket: str, tmp_path: Path) -> None:
+    """Runs are read in pieces, and deleted when they were added up."""
+    build_into(tmp_path / "out", "glove", str(few_documents()))
+    build_into(f"s3://{s3_bucket}/glove", "glove", str(few_documents()))
+    kept = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert names(s3, s3_bucket, "glove/") == {f"glove/{name}" for name in kept}
+    pairs = {path: content(s3, s3_bucket, f"glove/{path}") for path in kept if "cooccur" in path}
+    assert len(pairs) == 1
+    assert all((tmp_path / "out" / path).read_bytes() == pairs[path] for path in pairs)
+    assert main(["verify", f"s3://{s3_bucket}/glove"]) == 0

@@ -27,6 +27,7 @@ ROOMS = (
     "transforms.labels",
     "transforms.objectives",
     "transforms.build",
+    "transforms.counting",
     "transforms.stream",
     "pipelines.running",
     "pipelines.folder",

@@ -32,3 +32,23 @@ def kill_at(instant: int) -> None:
         really(source, target)
 
     os.rename = rename  # type: ignore[assignment]
+
+
+def kill_at_name(part: str, *, named: bool) -> None:
+    """Makes this process end when it gives a file a name with this part.
+
+    Args:
+      part: Of the name of a file that does not lie in the work folder.
+      named: It ends after it, not before.
+    """
+    really = os.rename
+
+    def rename(source: str, target: str) -> None:
+        wanted = part in target and ".shardmill" not in target
+        if wanted and not named:
+            os.kill(os.getpid(), signal.SIGKILL)
+        really(source, target)
+        if wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.rename = rename  # type: ignore[assignment]

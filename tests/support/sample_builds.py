@@ -148,7 +148,7 @@ def text_of(recipe: str) -> str:
     return str(records_file()) if takes_records(recipe) else f"{SAMPLE}/*.txt"
 
 
-def build_into(folder: Path, recipe: str, text: str, model: str = "") -> None:
+def build_into(folder: Path | str, recipe: str, text: str, model: str = "") -> None:
     """Builds as `corpus` does, of other files."""
     model = model or MODELS.get(recipe, "wordpiece")
     arguments = [recipe, "--input", text, "--tokenizer", str(tokenizer_file(model))]

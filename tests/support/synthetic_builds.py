@@ -1,5 +1,6 @@
 """Small finished builds for tests, made without Beam, and ways to damage them."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from schemas.checked_json import DamagedError
 from schemas.columns import ENTITY_IDS
 from schemas.counts import COUNTS
 from schemas.documents import document_batch
@@ -23,6 +25,7 @@ from schemas.records import ShardId
 from schemas.vocabulary import read_vocabulary, sentinel_name
 from tests.oracles.openings import opened_lines
 from tests.oracles.spans import with_spans
+from tests.support.pair_counts import with_pairs
 from tests.support.recipes import needs_sentinels
 from tests.support.word_lists import words_of
 from transforms.annotate.annotator import Annotator
@@ -172,6 +175,9 @@ class Folder:
         self.manifest["statistics"] = {
             "train": add_up(entry["statistics"] for entry in train["shards"])
         }
+        # What cannot be counted is wrong in rows alone.
+        with contextlib.suppress(DamagedError):
+            self.manifest.update(with_pairs(self.path, self.settings, train["shards"]))
         (self.path / "manifest.json").write_text(seal(self.manifest), encoding="utf-8")
 
     def change_rows(self, change: Callable[[Rows], object], number: int = 0) -> None:

@@ -9,9 +9,9 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST, AnyManifest
 from schemas.manifest_file import parse_manifest
-from schemas.manifest_parts import ShardEntry
 from schemas.regular_files import read_regular
 from transforms.build.corpus import Corpus, CorpusError, check_agreement, corpus_of
+from transforms.build.write_shard import Entry
 from transforms.files.checked_files import file_sha256
 
 _ADVICE = "run shardmill verify for a full check"
@@ -63,7 +63,7 @@ def open_local_corpus(folder: str | os.PathLike[str]) -> Corpus:
         raise DamagedError(f"{folder}: {error}; {_ADVICE}") from error
 
 
-def shard_problem(shards: Iterable[tuple[str, ShardEntry]], *, checksums: bool) -> str | None:
+def shard_problem(shards: Iterable[tuple[str, Entry]], *, checksums: bool) -> str | None:
     """Compares shard files with their entries in the manifest.
 
     Args:
@@ -74,7 +74,7 @@ def shard_problem(shards: Iterable[tuple[str, ShardEntry]], *, checksums: bool) 
       What is wrong with the first shard that is not what it should be, or None.
     """
 
-    def check(shard: tuple[str, ShardEntry]) -> str | None:
+    def check(shard: tuple[str, Entry]) -> str | None:
         folder, entry = shard
         path = Path(folder, entry.path)
         try:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from schemas.errors import UsageError
 from trainer.vectors.contexts import Contexts
+from trainer.vectors.glove import Glove
 from trainer.vectors.model import Method
 from trainer.vectors.options import SHARED, VectorsOptions
 from transforms.build.corpus import Corpus
+from transforms.labels.co_occurrences import CoOccurrences
 from transforms.labels.context_words import ContextWords
 
-METHODS: Mapping[type, Method] = {ContextWords: Contexts()}
+METHODS: Mapping[type, Method] = {ContextWords: Contexts(), CoOccurrences: Glove()}
 """By the class of `Recipe.predict`."""
 
 

@@ -12,6 +12,8 @@ MAX_DIM = 1 << 14
 MAX_EPOCHS = 10_000
 MAX_THREADS = 1024
 MAX_RATE = 100.0
+MAX_COUNT = 1e12
+MAX_POWER = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class VectorsOptions:
     min_n: int | None = None
     max_n: int | None = None
     buckets: int | None = None
+    x_max: float | None = None
+    alpha: float | None = None
     threads: int | None = None
     device: str = "auto"
     seed: int = 0
@@ -48,9 +52,9 @@ SHARED = frozenset(
 def _parser() -> Parser:
     parser = Parser(
         "vectors",
-        description="Train vectors of words on the output of shardmill build with cbow, skipgram "
-        "or fasttext. RUN gets vectors.txt and vectors.bin in the formats of word2vec, vectors.npy "
-        "with words.txt, and vectors.json.",
+        description="Train vectors of words on the output of shardmill build with cbow, "
+        "skipgram, fasttext or glove. RUN gets vectors.txt and vectors.bin in the formats of "
+        "word2vec, vectors.npy with words.txt, and vectors.json.",
         epilog="Stopped at any time, the same command resumes after the last epoch that was "
         "finished. With --threads 1 the same data, options and seed give the same bytes on the "
         "same kind of processor; several threads change the same vectors side by side, so each "
@@ -88,13 +92,13 @@ def _add_training(parser: Parser) -> None:
         "--epochs",
         type=whole(1, MAX_EPOCHS),
         metavar="N",
-        help="passes over the data (5)",
+        help="passes over the data (5; glove: 25)",
     )
     add(
         "--lr",
         type=finite(0, MAX_RATE, above=True),
         metavar="X",
-        help="learning rate at the begin (skipgram: 0.025; cbow, fasttext: 0.05)",
+        help="learning rate at the begin (skipgram: 0.025; else 0.05)",
     )
     add("--window", type=whole(1, MAX_WINDOW), metavar="N", help="most words to each side")
     add(
@@ -121,6 +125,18 @@ def _add_training(parser: Parser) -> None:
         type=whole(0, MAX_BUCKETS),
         metavar="N",
         help="vectors that the n-grams of fasttext share by their hash",
+    )
+    add(
+        "--x-max",
+        type=finite(0, MAX_COUNT, above=True),
+        metavar="X",
+        help="of glove: pairs that count less weigh less (100)",
+    )
+    add(
+        "--alpha",
+        type=finite(0, MAX_POWER),
+        metavar="A",
+        help="of glove: their weight is (count / x_max) ** alpha (0.75)",
     )
     add("--seed", type=whole(), metavar="S", help="(0)")
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.checked_json import DamagedError
+from schemas.co_occurrences import PAIRS, PairsEntry
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, read_entities
 from schemas.errors import UsageError
@@ -20,6 +21,7 @@ from schemas.manifest_parts import ShardEntry
 from schemas.vocabulary import Vocabulary, read_vocabulary
 from schemas.wording import counted
 from transforms.build.saved_tokenizer import tokenizer_files
+from transforms.contract.pair_rule import PairRule
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
@@ -62,6 +64,11 @@ class Corpus:
     def splits(self) -> Mapping[str, Sequence[ShardEntry]]:
         """The shards of each split."""
         return self.manifest.entries if self.manifest else {}
+
+    @property
+    def pairs(self) -> Sequence[PairsEntry]:
+        """The shards of counts of pairs; none if they are not counted."""
+        return self.manifest.pair_entries if self.manifest else ()
 
     @property
     def checksum(self) -> str:
@@ -179,6 +186,9 @@ def _recipe_of(manifest: Manifest) -> Recipe:
         raise DamagedError(
             f"{MANIFEST} is damaged: the settings are not those of the recipe {stated.name}"
         )
+    pairs = manifest.cooccurrences
+    if recipe.pair_rule != (PairRule(pairs.window, pairs.symmetric) if pairs else None):
+        raise DamagedError(f"{MANIFEST} is damaged: its {PAIRS} are not those of {stated.name}")
     return recipe
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from schemas.vocabulary import Vocabulary
 from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.pair_rule import PairRule
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 
@@ -42,6 +43,11 @@ class Part:
     def required_roles(self) -> tuple[str, ...]:
         """Roles of special tokens that this part needs in a row."""
         return self.inner_roles
+
+    @property
+    def pair_rule(self) -> PairRule | None:
+        """How words are counted that stand near each other in the whole corpus, if they are."""
+        return None
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         """Counts what this part must hold in some rows."""

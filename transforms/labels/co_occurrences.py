@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from transforms.contract.axes import CONTEXTS
+from transforms.contract.pair_rule import PairRule
 from transforms.contract.part import Part
 
 MAX_WINDOW = 20
@@ -37,3 +38,7 @@ class CoOccurrences(Part):
                 f"window must be in [1, {MAX_WINDOW}], where sums of 1/d are exact, got "
                 f"{self.window}"
             )
+
+    @property
+    def pair_rule(self) -> PairRule:
+        return PairRule(window=self.window, symmetric=self.symmetric)

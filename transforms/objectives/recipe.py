@@ -10,6 +10,7 @@ from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
 from transforms.contract.axes import CONTEXTS, PADDED
+from transforms.contract.pair_rule import PairRule
 from transforms.contract.rules import RowRules
 from transforms.objectives.recipe_checks import check_recipe
 from transforms.objectives.recipe_fields import RecipeFields
@@ -75,6 +76,11 @@ class Recipe(RecipeFields):
     def segments_words(self) -> bool:
         """Whether a segmenter finds the words of Chinese text."""
         return self.needs_words or self.of_words
+
+    @property
+    def pair_rule(self) -> PairRule | None:
+        """How words are counted that stand near each other in the whole corpus, if they are."""
+        return next(filter(None, (part.pair_rule for part in self.parts)), None)
 
     @property
     def evaluated(self) -> bool:

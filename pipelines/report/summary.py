@@ -1,0 +1,44 @@
+"""What is printed of a finished build."""
+
+import sys
+
+from pipelines.folder.output import read_manifest
+from pipelines.planning.plan import BuildPlan
+from pipelines.report.pair_facts import pairs_line
+from schemas.manifest import Manifest
+from schemas.manifest_parts import Documents, Split
+from schemas.wording import counted
+
+
+def show_summary(plan: BuildPlan, seconds: float) -> None:
+    """Prints what a finished build holds."""
+    manifest = read_manifest(plan.output)
+    lines = [documents_line(manifest.documents)]
+    for builder in plan.builders:
+        whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
+        own = read_manifest(builder.output) if plan.mixture else manifest
+        for split, content in own.splits.items() if isinstance(own, Manifest) else ():
+            lines.append(
+                f"{whose}{split}: {counted(content.rows, 'row')}, "
+                f"{counted(content.tokens, 'token')} in {counted(len(content.shards), 'shard')}"
+                + _left_out(content)
+            )
+    if isinstance(manifest, Manifest) and manifest.cooccurrences:
+        lines.append(pairs_line(manifest.cooccurrences))
+    lines.append(f"{plan.output}: done in {seconds:.1f} s")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def documents_line(documents: Documents) -> str:
+    """Returns what a summary says of the documents of a manifest."""
+    return (
+        f"{counted(documents.read, 'document')}, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{counted(documents.duplicates, 'duplicate')} dropped, "
+        f"{sum(documents.rejected.values()):,} rejected"
+    )
+
+
+def _left_out(content: Split) -> str:
+    """Returns how many rows of a split the recipe left out, for the summary."""
+    count = sum(shard.left_out for shard in content.shards)
+    return f", {counted(count, 'row')} left out" if count else ""
