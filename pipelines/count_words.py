@@ -122,6 +122,32 @@ def _plan(options: WordOptions) -> _Plan:
 
 def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _Found:
     """Counts the words of all shards, as many shards at a time as memory allows."""
+    at_once = wave_shards(
+        options, plan.shards, plan.text_bytes, runner.shuffle, advice="fewer --workers"
+    )
+    work, total = _work(plan, options, folder), plan.shards.train
+    read: list[float | None] = [None]
+    progress = ShardProgress(
+        total, plan.text_bytes / total, work.counter.counted, "counting", read=lambda: read[-1]
+    )
+    # Workers first: they may be forked, and progress is shown by a thread.
+    with runner.started([*(file.path for file in plan.files), folder]) as run, progress:
+        for wave, first in enumerate(range(0, total, at_once)):
+            work = dataclasses.replace(
+                work,
+                counter=dataclasses.replace(work.counter, wave=wave),
+                counting=frozenset(range(first, min(first + at_once, total))),
+                record=not wave,
+                reading=read.append,
+            )
+            run.count(work, error_path(folder))
+            # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
+            gc.collect()
+    return _found(plan, options, work.counter)
+
+
+def _work(plan: _Plan, options: WordOptions, folder: str) -> CountWork:
+    """Returns the work of a wave that counts no shard yet."""
     counter = WordCounter(
         segmenter=plan.segmenter,
         shards=plan.shards.train,
@@ -129,10 +155,7 @@ def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _F
         output=folder,
         software=software_versions(plan.segmenter.resolved),
     )
-    at_once = wave_shards(
-        options, plan.shards, plan.text_bytes, runner.shuffle, advice="fewer --workers"
-    )
-    work = CountWork(
+    return CountWork(
         ranges=ranges_of(plan.files, plan.text_bytes, options),
         reader=RangeReader(text_field=options.text_field, labels=False),
         text_bytes=plan.text_bytes,
@@ -143,25 +166,6 @@ def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _F
         counter=counter,
         counting=frozenset(),
     )
-    total = plan.shards.train
-    read: list[float | None] = [None]
-    progress = ShardProgress(
-        total, plan.text_bytes / total, counter.counted, "counting", read=lambda: read[-1]
-    )
-    # Workers first: they may be forked, and progress is shown by a thread.
-    with runner.started([*(file.path for file in plan.files), folder]) as run, progress:
-        for wave, first in enumerate(range(0, total, at_once)):
-            work = dataclasses.replace(
-                work,
-                counter=dataclasses.replace(counter, wave=wave),
-                counting=frozenset(range(first, min(first + at_once, total))),
-                record=not wave,
-                reading=read.append,
-            )
-            run.count(work, error_path(folder))
-            # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
-            gc.collect()
-    return _found(plan, options, work.counter)
 
 
 def _found(plan: _Plan, options: WordOptions, counter: WordCounter) -> _Found:
@@ -181,24 +185,8 @@ def _found(plan: _Plan, options: WordOptions, counter: WordCounter) -> _Found:
         raise UsageError(
             f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
-    kept, distinct, words, most = [WORD_COUNTS.empty_table()], 0, 0, 0
-    for partition in range(counter.partitions):
-        table = counter.read(partition).table()
-        counts = numpy_of(table["count"].combine_chunks())
-        distinct, words = distinct + len(counts), words + int(counts.sum())
-        most = max(most, int(counts.max(initial=0)))
-        kept.append(table.filter(pc.field("count") >= options.min_count))
-    if words != text.words:
-        raise RunError(
-            f"the shards have {text.words:,} words, but the partitions {words:,}: counts were "
-            "lost; run the same command again"
-        )
-    ordered = pa.concat_tables(kept).sort_by([("count", "descending"), ("word", "ascending")])
-    if not len(ordered):
-        raise UsageError(
-            f"no word occurs {options.min_count:,} times, the most frequent one "
-            f"{counted(most, 'time')}: give less than --min-count {options.min_count}"
-        )
+    frequent, distinct = _frequent(options, counter, text.words)
+    ordered = frequent.sort_by([("count", "descending"), ("word", "ascending")])
     return _Found(
         text=text,
         kept=ordered.slice(0, options.size),
@@ -206,6 +194,33 @@ def _found(plan: _Plan, options: WordOptions, counter: WordCounter) -> _Found:
         frequent=len(ordered),
         reading=reading,
     )
+
+
+def _frequent(options: WordOptions, counter: WordCounter, all_words: int) -> tuple[pa.Table, int]:
+    """Returns the words that are frequent enough, in no order, and how many words there are.
+
+    Raises:
+      UsageError: if no word is frequent enough.
+      RunError: if the partitions have not all of the words of the text, `all_words`.
+    """
+    kept, distinct, words, most = [WORD_COUNTS.empty_table()], 0, 0, 0
+    for partition in range(counter.partitions):
+        table = counter.read(partition).table()
+        counts = numpy_of(table["count"].combine_chunks())
+        distinct, words = distinct + len(counts), words + int(counts.sum())
+        most = max(most, int(counts.max(initial=0)))
+        kept.append(table.filter(pc.field("count") >= options.min_count))
+    if words != all_words:
+        raise RunError(
+            f"the shards have {all_words:,} words, but the partitions {words:,}: counts were "
+            "lost; run the same command again"
+        )
+    if most < options.min_count:
+        raise UsageError(
+            f"no word occurs {options.min_count:,} times, the most frequent one "
+            f"{counted(most, 'time')}: give less than --min-count {options.min_count}"
+        )
+    return pa.concat_tables(kept), distinct
 
 
 def _report(found: _Found, options: WordOptions, seconds: float) -> None:
