@@ -16,6 +16,7 @@ from tests.packaging.imports import ROOT, imports_of, name_of
 BEAM = {
     "transforms.build.beam_build",
     "transforms.build.beam_count",
+    "transforms.counting.beam_counting",
     "transforms.read.beam_read",
 }
 """The modules that may import Beam, besides programs: PTransforms."""
