@@ -7,15 +7,18 @@ import itertools
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
 from pipelines.report.row import Row
 from pipelines.report.rows import RowDecoder
 from pipelines.report.terminal import show
+from schemas.arrow_columns import numpy_of
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
 from schemas.records import ShardId
 from schemas.vocabulary import ROLES, read_vocabulary
+from schemas.word_list import WordList
 from transforms.annotate.annotator import Annotator
 from transforms.annotate.gazetteer import Gazetteer
 from transforms.build.build_examples import BuildSettings, build_examples
@@ -23,7 +26,10 @@ from transforms.build.corpus import Corpus
 from transforms.objectives.recipe import Recipe
 from transforms.records.shard_text import join_documents
 from transforms.text.normalize import normalize_texts
+from transforms.text.separate_words import separate_words
+from transforms.text.words import Segmenter, annotate_words
 from transforms.tokens.train_tokenizer import Training, train_tokenizer
+from transforms.tokens.word_counts import count_words
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample"
 _SEED = 12345
@@ -49,6 +55,8 @@ def example_row(recipe: Recipe) -> str:
     entities = _annotator().entities() if aligned else ()
     sentinels = recipe.denoise is not None and recipe.denoise.target.sentinels
     tokenizer = _tokenizer("eod" in recipe.roles, _SENTINELS if sentinels else 0)
+    if recipe.of_words:
+        tokenizer = _words().tokenizer_json
     vocabulary = read_vocabulary(tokenizer, needed=recipe.roles)
     corpus = Corpus(
         folder=str(SAMPLE),
@@ -120,6 +128,17 @@ def _records() -> pa.RecordBatch:
         for title, label in ((own[1], 0), (following[1], 2))
     ]
     return document_batch([text for text, _ in records], [label for _, label in records])
+
+
+@functools.cache
+def _words() -> WordList:
+    """Returns the words that occur twice in the sample."""
+    text = join_documents([document_batch(_documents())], deduplicate=True)
+    counts = count_words(separate_words(annotate_words(text, Segmenter())).data)
+    frequent = counts.filter(pc.field("count") > 1)
+    ordered = frequent.sort_by([("count", "descending"), ("word", "ascending")])
+    words = ordered["word"].cast(pa.large_string()).to_pylist()
+    return WordList(words, numpy_of(ordered["count"]))
 
 
 @functools.cache
