@@ -38,9 +38,9 @@ class StoredPairs:
     def weights(self, rule: PairRule) -> Int64:
         """Returns int64[P]: the nearest multiples of 1 / unit."""
         most = float(1 << 62)
-        return np.rint(np.clip(np.nan_to_num(self.values) * rule.unit, -most, most)).astype(
-            np.int64
-        )
+        # What is no number becomes 0, which no pair weighs.
+        whole = np.rint(np.nan_to_num(self.values) * rule.unit)
+        return np.clip(whole, -most, most).astype(np.int64)
 
 
 def read_pairs(folder: str, entry: PairsEntry, *, hashed: bool = True) -> StoredPairs:
