@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -254,6 +255,10 @@ def one_larger(pairs: list[dict[str, Any]]) -> None:
     a_pair(pairs)[0]["value"] += 1.0
 
 
+def no_number(pairs: list[dict[str, Any]]) -> None:
+    a_pair(pairs)[0]["value"] = math.nan
+
+
 def twice(pairs: list[dict[str, Any]]) -> None:
     pairs.insert(1, pairs[0])
 
@@ -266,6 +271,7 @@ CHANGES = {
     both_larger: ("statistics", "the values add up to"),
     one_larger: ("invariants", "another value than its reverse"),
     not_a_sum: ("invariants", "no sum of 1 / distance"),
+    no_number: ("invariants", "no sum of 1 / distance, in 1 record"),
     twice: ("invariants", "there twice, or out of its order"),
     special: ("invariants", "a special token is counted"),
     both_moved: ("replay", "the rows have other pairs, or other values"),

@@ -25,6 +25,7 @@ class SlowVectors:
       bound: Where it ends.
       window: Most words to each side.
       negatives: Of a prediction.
+      at_once: What a prediction changes is computed before anything is changed.
     """
 
     inputs: Table
@@ -37,6 +38,7 @@ class SlowVectors:
     bound: float
     window: int
     negatives: int
+    at_once: bool = False
     loss: float = 0.0
     predictions: int = 0
 
@@ -64,14 +66,15 @@ class SlowVectors:
         size, dim = len(rows), len(self.inputs[0])
         hidden = [sum(self.inputs[row][at] for row in rows) / size for at in range(dim)]
         error = [0.0] * dim
+        before = {word: [*self.outputs[word]] for word in (target, *negatives)}
         for word, label in [(target, 1), *((word, 0) for word in negatives if word != target)]:
-            output = self.outputs[word]
+            output = before[word] if self.at_once else [*self.outputs[word]]
             x = sum(one * other for one, other in zip(hidden, output, strict=True))
             gradient = lr * (label - self.sigmoid(x))
             self.loss += math.log1p(math.exp(-x if label else x))
             for at in range(dim):
                 error[at] += gradient * output[at]
-                output[at] += gradient * hidden[at]
+                self.outputs[word][at] += gradient * hidden[at]
         self.predictions += 1
         for row in rows:
             for at in range(dim):

@@ -27,7 +27,7 @@ class Contexts:
 
     options: ClassVar[frozenset[str]] = frozenset(_OWN)
     epochs: ClassVar[int] = 5
-    gpu: ClassVar[bool] = False
+    gpu: ClassVar[bool] = True
 
     def settings(self, predict: ContextWords, options: VectorsOptions) -> dict[str, Setting]:
         """Returns the fields of `ContextWords` and the learning rate."""
@@ -43,6 +43,10 @@ class Contexts:
                 f"--data {task.corpus.folder} has less than two words, of which nothing can be "
                 "learned; build it with a longer list of words"
             )
+        if task.cuda:
+            from trainer.vectors.torch_contexts import TorchContextModel
+
+            return TorchContextModel(task, "cuda")
         from trainer.vectors.context_model import ContextModel
 
         return ContextModel(task)

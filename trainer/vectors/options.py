@@ -79,7 +79,11 @@ def _parser() -> Parser:
         metavar="N",
         help="of the CPU; only 1 gives the same bytes again (all cores)",
     )
-    add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if torch finds one)")
+    add(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        help="(a GPU if torch finds one and --threads is not given)",
+    )
     add("--overwrite", action="store_true", help="replace other vectors in RUN")
     return parser
 

@@ -79,7 +79,7 @@ def task_of(options: VectorsOptions, corpus: Corpus) -> Task:
         words=words_of(corpus),
         counts=_counts_of(corpus),
         threads=options.threads or len(os.sched_getaffinity(0)),
-        cuda=use_cuda(options.device, able=method.gpu),
+        cuda=use_cuda(options.device, able=method.gpu, threads=options.threads),
     )
 
 

@@ -38,7 +38,9 @@ class StoredPairs:
     def weights(self, rule: PairRule) -> Int64:
         """Returns int64[P]: the nearest multiples of 1 / unit."""
         most = float(1 << 62)
-        return np.rint(np.clip(self.values * rule.unit, -most, most)).astype(np.int64)
+        # What is no number becomes 0, which no pair weighs.
+        whole = np.rint(np.nan_to_num(self.values) * rule.unit)
+        return np.clip(whole, -most, most).astype(np.int64)
 
 
 def read_pairs(folder: str, entry: PairsEntry, *, hashed: bool = True) -> StoredPairs:
@@ -120,15 +122,17 @@ def _wrong(
 
 
 def _lopsided(pairs: StoredPairs) -> Bool:
-    """Returns bool[P]: the pairs, sorted, whose reverse is missing or has another value."""
+    """Returns bool[P]: the pairs whose reverse is missing or has another value.
+
+    Sorted by word and context, pairs are what they are sorted by context and word, if all have
+    their reverse. Where one is missing, others that are compared with it are found as well.
+    """
     words, contexts = pairs.words.astype(np.uint64), pairs.contexts.astype(np.uint64)
-    names = [words << np.uint64(32) | contexts, contexts << np.uint64(32) | words]
-    orders = [np.argsort(each) for each in names]
-    (one, other), (here, there) = (
-        [each[order] for each, order in zip(names, orders, strict=True)],
-        [pairs.values[order] for order in orders],
-    )
-    wrong: Bool = (one != other) | (here != there)
+    half = np.uint64(32)
+    forward, backward = words << half | contexts, contexts << half | words
+    here, there = np.argsort(forward), np.argsort(backward)
+    wrong = np.zeros(len(here), np.bool_)
+    wrong[here] = (forward[here] != backward[there]) | (pairs.values[here] != pairs.values[there])
     return wrong
 
 
