@@ -94,9 +94,10 @@ def _stream(row: Row) -> str:
 def _predicted(row: Row) -> str:
     """Says what is predicted in a row."""
     if row.predicted is not None:
-        starts = len(row.documents or ())
-        count = counted(starts, "document begins", "documents begin")
-        return f" · {count} · {counted(len(row.predicted), 'token')} predicted"
+        starts = ""
+        if row.documents is not None:
+            starts = f" · {counted(len(row.documents), 'document begins', 'documents begin')}"
+        return f"{starts} · {counted(len(row.predicted), 'token')} predicted"
     if row.order is not None:
         halves = [each.half for each in row.order if each.target]
         copy = row.order[0].copy if row.order else 0

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import transformers
 
 from tests.support.sample_builds import corpus, shard_paths, stored_rows
-from tests.support.training_runs import assert_same, records, saved, train
+from tests.support.training_runs import assert_same, records, saved, train, train_in_ranks
 from trainer.models.elmo_vectors import ElmoVectors
 
 Captured = pytest.CaptureFixture[str]
@@ -110,3 +112,22 @@ def test_a_penalty_is_refused(tmp_path: Path, capsys: Captured) -> None:
     options = (*OPTIONS, "--steps", "1", "--label-smoothing", "0.1")
     assert train(corpus("elmo"), "elmo-tiny", tmp_path / "run", *options) == 2
     assert "--label-smoothing is for next tokens" in capsys.readouterr().err
+
+
+def test_the_saved_tokenizer_gives_the_words_of_a_text_and_nothing_else(run: Path) -> None:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(run / "latest" / "hf")
+    found = tokenizer("the a the")
+    assert [*found] == ["input_ids", "attention_mask"]
+    assert tokenizer.convert_ids_to_tokens(found["input_ids"]) == ["the", "a", "the"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does(run: Path, tmp_path: Path) -> None:
+    """Words are drawn for a batch, so the two have the same batches."""
+    options = (*OPTIONS, "--steps", "3", "--save-every", "3", "--batches-per-step", "2")
+    assert train(corpus("elmo"), "elmo-tiny", tmp_path / "one", *options) == 0
+    train_in_ranks(corpus("elmo"), "elmo-tiny", tmp_path / "two", *options)
+    one, two = saved(tmp_path / "one"), saved(tmp_path / "two")
+    for part in ("model", "lanes"):
+        for name, tensor in one[part].items():
+            torch.testing.assert_close(tensor, two[part][name], rtol=1e-3, atol=1e-4)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import CAUSAL, TWO_STREAM
+from transforms.contract.axes import CAUSAL, CONTEXTS, RECURRENT, TWO_STREAM
 from transforms.objectives.recipe import Recipe
 
 TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"
@@ -24,6 +24,8 @@ _KEYS_OF_ROLES = {
     "pad": "pad_token",
     "unk": "unk_token",
 }
+_BARE = frozenset({CAUSAL, CONTEXTS, RECURRENT})
+"""Kinds of attention whose models are given a text as it is."""
 _BEGIN, _END = "<s>", "</s>"
 """Names of tokens that are known as the begin and the end of a sequence, too."""
 
@@ -54,7 +56,7 @@ def tokenizer_files(
     # The build encodes text whole; how much of it a model takes is in the configuration.
     tokenizer["truncation"] = tokenizer["padding"] = None
     names = vocabulary.names
-    causal = all(recipe.attention == CAUSAL for recipe in recipes)
+    causal = all(recipe.attention in _BARE for recipe in recipes)
     permuted = all(recipe.attention == TWO_STREAM for recipe in recipes)
     typed = not causal and any(recipe.denoise is None for recipe in recipes)
     types = ["token_type_ids"] if typed else []
@@ -75,7 +77,7 @@ def tokenizer_files(
     if all(recipe.denoise is not None for recipe in recipes):
         # It ends sources and targets.
         config["eos_token"] = names["sep"]
-    if causal:
+    if causal and "eod" in names:
         config["bos_token"] = names["eod"]
     if (causal or permuted) and "eod" in names:
         config["eos_token"] = names["eod"]
@@ -109,8 +111,9 @@ def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
     layout = paired.layout
     # A separator that packing puts behind lines, turns or documents ends a text as a suffix does.
     inner = tuple(dict.fromkeys(role for part in paired.parts for role in part.inner_roles))
-    if paired.attention == CAUSAL:
-        # The end-of-document token is left to what goes on: to the next text, or to the model.
+    if paired.attention in _BARE:
+        # The end-of-document token is left to what goes on: to the next text, or to the model; the
+        # markers of sentences to the direction.
         inner = ()
     between, suffix = layout.between or inner, layout.suffix or inner
     if paired.denoise is not None:

@@ -319,6 +319,18 @@ def test_borders_of_documents_are_shown(capsys: Captured, monkeypatch: pytest.Mo
     assert "⟨x⟩ is an input alone" in legend
 
 
+def test_words_of_both_directions_are_told(capsys: Captured) -> None:
+    folder = corpus("elmo")
+    last = len(stored_rows(shard_paths(folder)[0])) - 1
+    for number, marker in ((0, "<s>"), (last, "</s>")):
+        assert main([str(folder), "--row", str(number)]) == 0
+        heading, _, *text = " ".join(capsys.readouterr().out.split()).partition("predicted")
+        assert ("reversed" in heading) == (number == last)
+        assert "documents" not in heading
+        assert heading.endswith("20 tokens ")
+        assert marker in text[0]
+
+
 def test_orders_are_told(capsys: Captured) -> None:
     folder = corpus("xlnet")
     stored = stored_rows(shard_paths(folder)[0])

@@ -383,6 +383,14 @@ def test_the_card_names_the_columns_of_an_export(recipe: str) -> None:
     assert f"writes {', '.join(others)} and {last} for\n" in render_card(manifest_of(recipe))
 
 
+def test_the_card_says_what_the_labels_of_both_directions_are() -> None:
+    card = render_card(manifest_of("elmo"))
+    assert "| rows | 21 tokens each: 20 inputs" in card
+    assert "rows of a stream follow one another, with the state of a model" in card
+    assert "`</s>` (id 0) for `<s>` (id 1) where `reversed` is false" in card
+    assert "Megatron" not in card
+
+
 def test_the_card_says_what_rows_of_streams_are() -> None:
     gpt, xlnet = render_card(manifest_of("gpt")), render_card(manifest_of("xlnet"))
     assert yaml.safe_load(gpt.split("---\n")[1])["task_categories"] == ["text-generation"]

@@ -71,6 +71,15 @@ SEQ2SEQ = {
     "prophetnet-tiny": (3000, 2, 2, 128, 512, 1_458_560),
 }
 
+BOTH_WAYS = {
+    # Cells, width, highway layers; parameters without those of the vocabulary head. AllenNLP states
+    # 93.6 and 13.6 million.
+    "elmo": (4096, 512, 2, 93_600_848),
+    "elmo-small": (1024, 128, 1, 13_593_296),
+    # This is no published size.
+    "elmo-tiny": (64, 32, 1, 116_424),
+}
+
 
 @functools.cache
 def opened(recipe: str) -> Corpus:
@@ -118,7 +127,7 @@ def unequal(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tens
 
 
 def test_every_preset_is_held_to_its_paper() -> None:
-    names = [*GEOMETRY, *LANGUAGE_MODELS, *SEQ2SEQ]
+    names = [*GEOMETRY, *LANGUAGE_MODELS, *SEQ2SEQ, *BOTH_WAYS]
     assert sorted(names) == sorted(PRESETS)
 
 
@@ -157,6 +166,18 @@ def test_a_preset_of_a_language_model_has_the_geometry_of_its_paper(name: str) -
     assert config.vocab_size == -(-size // 64) * 64
     added = (config.vocab_size - size) * width
     assert sum(weight.numel() for weight in model.hf.base_model.parameters()) == published + added
+
+
+@pytest.mark.parametrize("name", BOTH_WAYS)
+def test_a_preset_of_two_directions_has_the_geometry_of_its_paper(name: str) -> None:
+    cells, width, highways, published = BOTH_WAYS[name]
+    with torch.device("meta"):
+        hf = load_model(name, [opened("elmo")], 21).hf
+    config = hf.config
+    assert (config.cell_size, config.hidden_size, config.num_hidden_layers) == (cells, width, 2)
+    assert (config.highways, config.clip, config.dropout) == (highways, 3, 0.1)
+    count = sum(weight.numel() for part in (hf.words, hf.layers) for weight in part.parameters())
+    assert count == published
 
 
 @pytest.mark.parametrize("name", GEOMETRY)
