@@ -90,9 +90,7 @@ def _measure(recipe: str, work: Path, options: argparse.Namespace) -> None:
         theirs, vectors[f"peer, seed {seed}"] = _of_peer(
             recipe, rows, frequent, options, threads, seed
         )
-        ours, vectors[f"ours, {threads} threads"] = _ours(
-            folder, options, threads, number, frequent
-        )
+        ours, vectors[f"ours, seed {number}"] = _ours(folder, options, threads, number, frequent)
         for name, each, ratio in (("peer", theirs, 1.0), ("ours", ours, ours[0] / theirs[0])):
             print(f"| {name} | {threads} | {each[0]:,.0f} | {each[1]:,.0f} | {ratio:.2f} |")
     _compare(vectors)

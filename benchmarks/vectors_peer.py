@@ -56,9 +56,20 @@ def _gensim(asked: dict[str, Any], words: list[str]) -> tuple[dict[str, float], 
 def _fasttext(asked: dict[str, Any], words: list[str]) -> tuple[dict[str, float], Any]:
     """Trains with ten threads on so many cores: with fewer, part of its start is zeros.
 
-    Its seed cannot be given; another number of buckets gives n-grams another start.
+    Its seed cannot be given. So another number of buckets gives n-grams another start, and words
+    are given one as vectors that were trained before.
     """
     import fasttext
+
+    start = Path(asked["output"]).with_suffix(".start")
+    rng, dim = np.random.default_rng(asked["seed"]), asked["dim"]
+    with Path(asked["rows"]).open(encoding="utf-8") as file:
+        every = dict.fromkeys(word for line in file for word in line.split())
+    with start.open("w", encoding="utf-8") as file:
+        file.write(f"{len(every)} {dim}\n")
+        for word in every:
+            numbers = " ".join(map("{:.6f}".format, rng.uniform(-1 / dim, 1 / dim, dim)))
+            file.write(f"{word} {numbers}\n")
 
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked["threads"]])
 
@@ -79,6 +90,7 @@ def _fasttext(asked: dict[str, Any], words: list[str]) -> tuple[dict[str, float]
             bucket=2_000_000 - asked["seed"],
             thread=max(10, asked["threads"]),
             verbose=0,
+            pretrainedVectors=str(start),
         )
         return model, time.perf_counter() - began, time.process_time() - used
 
