@@ -34,6 +34,7 @@ def run_build(options: BuildOptions) -> int:
     runner = choose_runner(options.beam_args, options.workers, options.temp_dir)
     if options.dry_run:
         plan = make_plan(options, shuffle=runner.shuffle)
+        _check_waiting(plan, runner)
         show_plan(plan, runner.spills(plan.output, plan.text_bytes))
         return 0
     if options.annotations and real_path(options.annotations) == real_path(options.output):
@@ -45,10 +46,20 @@ def run_build(options: BuildOptions) -> int:
         # Before anything is looked at that decides what is done.
         locks.add(options.output)
         plan = owned(make_plan(options, shuffle=runner.shuffle))
+        _check_waiting(plan, runner)
         finished = build_plan(plan, options, runner, locks)
     if finished:
         show_summary(plan, time.monotonic() - began)
     return 0
+
+
+def _check_waiting(plan: BuildPlan, runner: Runner) -> None:
+    """Refuses a runner that does not wait, where one job needs what another has finished."""
+    if plan.counters and runner.leaves_early:
+        raise UsageError(
+            "pairs of words are counted when the rows are finished, so this command waits for its "
+            "jobs: leave out --no_wait_until_finish, --template_location and --dry_run"
+        )
 
 
 def build_plan(

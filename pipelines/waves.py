@@ -72,8 +72,8 @@ def run_to_end(
     Raises:
       NothingMadeError: if there is nothing to finish; the folder is as it was before.
     """
-    run_waves(plan, options, runner, missing, doing)
-    if runner.leaves_early:
+    given = run_waves(plan, options, runner, missing, doing)
+    if given and runner.leaves_early:
         sys.stdout.write(f"{plan.output} is not finished; {runner.leaves_early}\n")
         return False
     # A runner may have tried a shard again after a worker was lost.
@@ -92,8 +92,10 @@ def run_waves(
     runner: Runner,
     missing: Sequence[frozenset[int]],
     doing: str = "building",
-) -> None:
+) -> bool:
     """Builds the shards that are missing, as many at a time as memory allows.
+
+    Returns whether there was anything to do.
 
     Args:
       plan: What is built.
@@ -110,7 +112,7 @@ def run_waves(
     if not waves and not read:
         waves = [frozenset()]
     if not waves:
-        return
+        return False
     total = len(plan.shards.shards) * len(plan.builders)
     far = HowFar(plan)
     progress = ShardProgress(
@@ -135,6 +137,7 @@ def run_waves(
                 gc.collect()
             for path in _failures(plan):
                 raise RunError(read_text(path))
+    return True
 
 
 class HowFar:

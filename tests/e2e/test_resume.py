@@ -173,3 +173,15 @@ def test_full_disk_leaves_nothing_half_written(
     assert "No space left on device" in told
     assert not list((tmp_path / "out").glob("*/shard*"))
     assert build(tmp_path / "out") == 0
+
+
+def test_a_job_that_nobody_waited_for_is_finished_by_the_same_command(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = ("--runner=FnApiRunner", "--no_wait_until_finish", "--shards", "1")
+    assert build(tmp_path / "out", *job) == 0
+    assert "is not finished; the job was submitted" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert build(tmp_path / "out", *job) == 0
+    assert "done in" in capsys.readouterr().out
+    assert (tmp_path / "out" / "manifest.json").exists()

@@ -57,6 +57,7 @@ def test_words_are_refused_where_a_tokenizer_is_needed(tmp_path: Path, capsys: C
         (("cbow", "--set", "predict.buckets=9"), "buckets must be"),
         (("cbow", "--set", "predict=NextTokens"), "is of tokens"),
         (("gpt", "--set", "predict=ContextWords"), "is of whole words"),
+        (("glove", "--runner=FnApiRunner", "--no_wait_until_finish"), "waits for its jobs"),
     ],
 )
 def test_what_does_not_go_with_words_is_refused(
