@@ -53,6 +53,7 @@ def test_words_are_refused_where_a_tokenizer_is_needed(tmp_path: Path, capsys: C
         (("mixture", "--members", "cbow,bert"), "no members of a mixture"),
         (("cbow", "--set", "predict.window=0"), "window must be in [1, 1000], got 0"),
         (("glove", "--set", "predict.window=21"), "window must be in [1, 20]"),
+        (("glove", "--passes", "2"), "passes must be 1 for glove"),
         (("fasttext", "--set", "predict.min_n=7"), "min_n and max_n must be"),
         (("cbow", "--set", "predict.buckets=9"), "buckets must be"),
         (("cbow", "--set", "predict=NextTokens"), "is of tokens"),
