@@ -103,9 +103,10 @@ def _parser() -> Parser:
         "second corruption selects are in input_ids and labels too. One file a shard, rows not "
         "padded, with the tokenizer beside. gpt and transformer-xl: input_ids, attention_mask, "
         "labels (not shifted: models do that) and, where documents are kept apart, position_ids; a "
-        "row of L inputs has L+1 tokens, and its last is the first of the next row. xlnet: "
-        "perm_ranks and special_tokens_mask besides, of which a collator makes perm_mask and "
-        "target_mapping (docs/format.md). glove: input_ids, and the pairs of words as text in "
+        "row of L inputs has L+1 tokens, and its last is the first of the next row. elmo: the "
+        "same, and stream and reversed of each row. xlnet: perm_ranks and "
+        "special_tokens_mask besides, of which a collator makes perm_mask and target_mapping "
+        "(docs/format.md). glove: input_ids, and the pairs of words as text in "
         "cooccurrences. Recipes of a source and a target, such as t5 and bart: input_ids is the "
         "source and labels the target.",
         epilog="A file holds all rows with their first copy, then all with their second, and so "

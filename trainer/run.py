@@ -97,10 +97,10 @@ class Run:
         latest = Path(self.options.output, LATEST)
         # A run that was resumed from elsewhere with no step to take has saved nothing.
         place = latest if latest.exists() else Path(self.options.resume)
+        loaded_by = self.loop.plain.loaded_by
+        use = f", for {loaded_by}" if loaded_by else ""
         for folder in _model_folders(place / MODEL):
-            sys.stdout.write(
-                f"{folder}: the model after {counted(done, 'step')}, for from_pretrained\n"
-            )
+            sys.stdout.write(f"{folder}: the model after {counted(done, 'step')}{use}\n")
 
     def _open_logs(self) -> list[Log]:
         if not self.processes.first:

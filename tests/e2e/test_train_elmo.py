@@ -1,5 +1,6 @@
 """Runs of ELMo by the command line: lanes, resume, evaluations, and use of what is saved."""
 
+import importlib
 import json
 import math
 from pathlib import Path
@@ -106,6 +107,17 @@ def test_rows_of_another_attention_are_refused(tmp_path: Path, capsys: Captured)
     assert "(elmo) need recurrent attention; train a model of type elmo on them" in message
     assert train(corpus("bert"), "elmo-tiny", tmp_path / "run") == 2
     assert "--model elmo-tiny has recurrent attention" in capsys.readouterr().err
+
+
+def test_the_end_says_what_loads_the_model(run: Path, capsys: Captured) -> None:
+    options = (*OPTIONS, "--steps", "4", "--save-every", "2", "--keep", "9")
+    # Nothing is left to do.
+    assert train(corpus("elmo"), "elmo-tiny", run, *options) == 0
+    told, name = capsys.readouterr().out.rstrip().split("latest/hf: the model after 4 steps, for ")
+    assert told == f"{run}/"
+    module, kind, method = name.rsplit(".", 2)
+    load = getattr(getattr(importlib.import_module(module), kind), method)
+    assert isinstance(load(run / "latest" / "hf"), ElmoVectors)
 
 
 def test_a_penalty_is_refused(tmp_path: Path, capsys: Captured) -> None:

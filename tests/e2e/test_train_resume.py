@@ -102,7 +102,10 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path, capsys: Captured)
     data, model = corpus("bert-wwm"), tiny_config(tmp_path)
     for _ in range(2):
         assert train(data, model, tmp_path / "run", *SMALL, "--steps", "3") == 0
-        assert "run/latest/hf: the model after 3 steps" in capsys.readouterr().out
+        assert (
+            "run/latest/hf: the model after 3 steps, for from_pretrained\n"
+            in capsys.readouterr().out
+        )
     assert steps_saved(tmp_path / "run") == ["step-00000003"]
 
 

@@ -23,6 +23,7 @@ class CausalModel(torch.nn.Module):
     """
 
     stateful, notice = False, ""
+    loaded_by = "from_pretrained"
 
     def __init__(self, hf: Any, *, task: str, head: Head, layout: str, longest: int) -> None:
         """Wraps a model.

@@ -43,6 +43,7 @@ class Electra(torch.nn.Module):
     """
 
     layout, stateful, notice = "packed", False, ""
+    loaded_by = "from_pretrained"
 
     def __init__(self, generator: Any, discriminator: Any, *, longest: int) -> None:
         """Joins two models.

@@ -72,6 +72,7 @@ class Elmo(torch.nn.Module):
     """
 
     layout, notice, stateful = "lanes", "", True
+    loaded_by = "trainer.models.elmo_vectors.ElmoVectors.load"
 
     characters: Tensor
 

@@ -68,11 +68,9 @@ class ElmoVectors:
           to it and d of those from it on.
 
         Raises:
-          UsageError: if a sentence is a string, and no list of words.
+          UsageError: if a sentence is no list of words, or a word cannot be written in UTF-8.
         """
-        for sentence in sentences:
-            if isinstance(sentence, str):
-                raise UsageError(f"a sentence is a list of words, got the string {sentence[:60]!r}")
+        _check(sentences)
         order = sorted(range(len(sentences)), key=lambda number: len(sentences[number]))
         found: dict[int, npt.NDArray[np.float32]] = {}
         for begin in range(0, len(order), batch_sentences):
@@ -111,7 +109,35 @@ def _places(sentences: Sequence[Sentence], lengths: Int64) -> tuple[Int64, Array
     begins = np.repeat(offsets_of(lengths)[:-1], lengths)
     found[1, rows, 1 + at] = words[begins + ends - 1 - np.arange(len(words))]
     markers = [marker_ids(TEXT_BEGIN)[None], marker_ids(TEXT_END)[None]]
-    return found, np.concatenate([*markers, character_ids([each.encode() for each in different])])
+    return found, np.concatenate([*markers, character_ids([_utf8(each) for each in different])])
+
+
+def _check(sentences: Sequence[Sentence]) -> None:
+    """Raises UsageError unless all sentences are lists of words, given as strings."""
+    for sentence in sentences:
+        if isinstance(sentence, str):
+            raise UsageError(f"a sentence is a list of words, got the string {sentence[:60]!r}")
+        if not isinstance(sentence, Sequence | np.ndarray):
+            raise UsageError(f"a sentence is a list of words, got {_shown(sentence)}")
+        wrong = [word for word in sentence if not isinstance(word, str)]
+        if wrong:
+            raise UsageError(
+                f"a word is a string, got {_shown(wrong[0])} in a sentence; give words, and no ids"
+            )
+
+
+def _utf8(word: str) -> bytes:
+    try:
+        return word.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the word {word[:60]!r} has half of a surrogate pair, which is no character; decode "
+            "the text as UTF-8"
+        ) from error
+
+
+def _shown(value: object) -> str:
+    return f"{repr(value)[:60]} ({type(value).__name__})"
 
 
 def _of_sentence(layers: Tensor, length: int) -> npt.NDArray[np.float32]:

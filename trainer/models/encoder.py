@@ -35,6 +35,7 @@ class Encoder(torch.nn.Module):
     """
 
     layout, stateful, notice = "packed", False, ""
+    loaded_by = "from_pretrained"
 
     def __init__(
         self,

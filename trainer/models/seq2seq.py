@@ -103,6 +103,7 @@ class EncoderDecoder(torch.nn.Module):
     """
 
     stateful, notice, layout = False, "", "pairs"
+    loaded_by = "from_pretrained"
 
     def __init__(
         self,

@@ -42,6 +42,10 @@ class TrainableModel(Protocol):
         """What the user should know of it; empty if there is nothing."""
 
     @property
+    def loaded_by(self) -> str:
+        """What loads that which it saves, such as "from_pretrained"; empty if it is not said."""
+
+    @property
     def flops_per_token(self) -> Callable[[float, float], float] | None:
         """`flops_per_token(context, targets)`, for the utilisation (MFU); None to log none.
 
@@ -71,7 +75,13 @@ class TrainableModel(Protocol):
 
 METHODS = ("counts", "forward", "save_pretrained")
 """What a model must have."""
-_DEFAULTS = {"layout": "packed", "stateful": False, "notice": "", "flops_per_token": None}
+_DEFAULTS = {
+    "layout": "packed",
+    "stateful": False,
+    "notice": "",
+    "loaded_by": "",
+    "flops_per_token": None,
+}
 
 
 def with_defaults(model: Any) -> Any:

@@ -35,6 +35,7 @@ class XLNet(torch.nn.Module):
     """
 
     layout, notice = "lanes", ""
+    loaded_by = "from_pretrained"
 
     def __init__(self, hf: Any, *, task: str, head: Head, memory: int, reuse_len: int) -> None:
         """Wraps a model.

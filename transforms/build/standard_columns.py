@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers
-from schemas.columns import DOCUMENTS, IGNORED, Column, list_of, schema_of
+from schemas.columns import DOCUMENTS, IGNORED, REVERSED, STREAM, Column, list_of, schema_of
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import positions_in_row, range_indices
 from transforms.build.standard_sequences import sequence_arrays, sequence_columns
-from transforms.contract.axes import CONTEXTS, TWO_STREAM, Pair
+from transforms.contract.axes import CONTEXTS, RECURRENT, TWO_STREAM, Pair
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types
@@ -45,6 +45,17 @@ CAUSAL_COLUMNS = (
         "shift them.",
     ),
 )
+NEXT_WORD_COLUMNS = (
+    *CAUSAL_COLUMNS[:2],
+    Column(
+        "labels",
+        list_of(pa.int32()),
+        "The id of the token itself, which is predicted from the one before, or of the other "
+        "marker where it is one; -100 at the first of a row; models shift them.",
+    ),
+)
+STREAM_COLUMNS = (STREAM, REVERSED)
+"""Of rows that are read in one of two directions, a value a row."""
 POSITIONS = Column(
     "position_ids", list_of(pa.int32()), "Position in the document, or in the part of one: from 0."
 )
@@ -69,7 +80,7 @@ def token_label_column(name: str) -> str:
 
 def standard_schema(recipe: Recipe) -> pa.Schema:
     """Returns the schema of `standard_columns` for a recipe."""
-    found = list(_token_columns(recipe))
+    found = [*_token_columns(recipe), *(STREAM_COLUMNS if recipe.attention == RECURRENT else ())]
     if recipe.pair.task is not None:
         labels = recipe.pair.labels.items()
         meaning = ", ".join(f"{label} is {name}" for name, label in labels)
@@ -87,6 +98,8 @@ def _token_columns(recipe: Recipe) -> Sequence[Column]:
         return sequence_columns(recipe)
     if recipe.attention == CONTEXTS:
         return WORD_COLUMNS
+    if recipe.attention == RECURRENT:
+        return NEXT_WORD_COLUMNS
     if recipe.predict is not None:
         found = recipe.next_tokens
         return (*CAUSAL_COLUMNS, *([POSITIONS] if found and found.keep_apart else []))
@@ -132,6 +145,10 @@ def _one_sequence(
     else:
         found = _masked(views, copy, labelled=bool(recipe.stored))
     arrays: list[pa.Array] = [arrow_list(batch.offsets, numbers(values)) for values in found]
+    if recipe.attention == RECURRENT:
+        assert batch.stream is not None
+        assert batch.backward is not None
+        arrays += [numbers(batch.stream.astype(np.uint16)), numbers(batch.backward)]
     if recipe.pair.task is not None:
         arrays.append(numbers(_pair_labels(batch, recipe.pair)))
     for each in recipe.labels:

@@ -27,13 +27,13 @@ from transforms.windows.streams import consecutive, stream_counts
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SentenceStreams(Packer):
-    """Two streams of the sentences of a shard, in windows of one length.
+    """Two streams of the sentences of a shard, in rows of `max_seq_length` inputs and a word more.
 
     Each stream has a random order of its own, so the two are not aligned. A sentence `w1 ... wn` is
     `<s> w1 ... wn` in the forward stream and `</s> wn ... w1` in the reversed one: with the marker
     that it begins with, seen from there. A stream ends with one marker more, from which its last
-    target follows, see `transforms.labels.next_words`. The last token of a row is the first of the
-    next one, and never an input of both.
+    target follows, see `transforms.labels.next_words`. A row of 20 inputs has 21 tokens: the
+    last is predicted alone, and is the first input of the next row.
 
     Source: allenai/bilm-tf bilm/data.py (_get_batch, BidirectionalLMDataset).
     Differs: a shard is one stream in each direction, which lanes share in training; the reference

@@ -80,8 +80,13 @@ def next_word_rows(path: Path) -> list[dict[str, Any]]:
     """Where a sentence begins, the marker that the one before ends with is predicted: 0 or 1."""
     other = {0: 1, 1: 0}
     return [
-        {**row, "labels": [-100, *(other.get(each, each) for each in row["input_ids"][1:])]}
-        for row in causal_rows(path)
+        {
+            **row,
+            "labels": [-100, *(other.get(each, each) for each in row["input_ids"][1:])],
+            "stream": stored["stream"],
+            "reversed": stored["reversed"],
+        }
+        for row, stored in zip(causal_rows(path), stored_rows(path), strict=True)
     ]
 
 

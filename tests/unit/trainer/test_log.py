@@ -41,7 +41,23 @@ def test_a_record_in_words() -> None:
 
 def test_every_part_of_the_loss_is_told() -> None:
     told = describe({**TRAINED, "loss_distance": 1.0986, "accuracy_distance": 0.3456}, 10000)
-    assert "· mlm 4.500 · distance 1.099 · masked accuracy 21.3% · distance 34.6% · 21,400" in told
+    assert (
+        "· mlm 4.500 · distance 1.099 · masked accuracy 21.3% · distance accuracy 34.6% · 21,400"
+        in told
+    )
+
+
+def test_figures_of_both_directions_are_told_apart() -> None:
+    figures = {
+        f"{name}_{each}": value
+        for name, value in (("loss", 7.64), ("perplexity", 2080.0), ("accuracy", 0.005))
+        for each in ("forward", "reversed")
+    }
+    *_, told = describe({"event": "train", "step": 1, **figures}, None).partition(" · ")
+    assert told == (
+        "forward 7.640 · reversed 7.640 · forward perplexity 2080.0 · reversed perplexity 2080.0 · "
+        "forward accuracy 0.5% · reversed accuracy 0.5%"
+    )
 
 
 def test_records_are_written_at_once(tmp_path: Path) -> None:

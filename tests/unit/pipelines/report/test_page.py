@@ -388,6 +388,7 @@ def test_the_card_says_what_the_labels_of_both_directions_are() -> None:
     assert "| rows | 21 tokens each: 20 inputs" in card
     assert "rows of a stream follow one another, with the state of a model" in card
     assert "`</s>` (id 0) for `<s>` (id 1) where `reversed` is false" in card
+    assert "`labels`, `stream` and `reversed` for\nthe Hugging Face Trainer" in card
     assert "Megatron" not in card
 
 

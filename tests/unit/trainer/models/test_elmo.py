@@ -242,6 +242,27 @@ def test_what_is_no_elmo_is_refused(tmp_path: Path, vectors: ElmoVectors) -> Non
         vectors.layers(["The cat"])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ([1], r"a sentence is a list of words, got 1 \(int\)"),
+        ([["a"], [1]], r"a word is a string, got 1 \(int\) in a sentence; give words, and no ids"),
+        ([["a", None]], r"a word is a string, got None \(NoneType\)"),
+        ([[["a"]]], r"a word is a string, got \['a'\] \(list\)"),
+        ([b"a"], r"a word is a string, got 97 \(int\)"),
+        ([["x\ud800"]], r"the word 'x\\ud800' has half of a surrogate pair"),
+    ],
+)
+def test_what_are_no_words_is_refused(wrong: Any, told: str, vectors: ElmoVectors) -> None:
+    with pytest.raises(UsageError, match=told):
+        vectors.layers(wrong)
+
+
+def test_words_may_be_in_arrays(vectors: ElmoVectors) -> None:
+    words: Any = np.array(["The", "cat"])
+    assert np.array_equal(vectors.layers([words])[0], vectors.layers([["The", "cat"]])[0])
+
+
 def test_a_saved_model_goes_on(model: Elmo, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "saved")
     again = load_model(str(tmp_path / "saved"), [opened()], 21)

@@ -125,9 +125,13 @@ def _longest(split: str) -> list[int]:
     return [s.max_length for s in open_local_corpus(corpus("bert-wwm")).shards(split)]
 
 
-def test_it_is_saved_as_it_saves_itself(name: str, tmp_path: Path) -> None:
+def test_it_is_saved_as_it_saves_itself(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train(name, tmp_path / "run") == 0
     latest = tmp_path / "run" / "latest"
+    # It does not say what loads it.
+    assert capsys.readouterr().out.endswith(f"{latest / MODEL}: the model after {STEPS} steps\n")
     saved = torch.load(latest / MODEL / "own.pt", weights_only=True)
     trained = read_checkpoint(latest).tensors()["model"]
     assert saved.keys() == trained.keys()
@@ -149,10 +153,11 @@ def test_it_goes_on_from_its_checkpoint_exactly(name: str, tmp_path: Path) -> No
 
 def test_what_it_need_not_have_is_filled_in() -> None:
     bare, full = torch.nn.Identity(), torch.nn.Identity()
-    full.layout, full.notice = "padded", "slow"  # type: ignore[assignment]
+    full.layout, full.notice, full.loaded_by = "padded", "slow", "torch.load"  # type: ignore[assignment]
     found = [with_defaults(each) for each in (bare, full)]
     assert [each.layout for each in found] == ["packed", "padded"]
     assert [each.notice for each in found] == ["", "slow"]
+    assert [each.loaded_by for each in found] == ["", "torch.load"]
     assert [each.flops_per_token for each in found] == [None, None]
     assert not bare.state_dict()
 
