@@ -115,3 +115,13 @@ def test_a_build_holds_words_and_counts(recipe: str) -> None:
 def test_nothing_is_held_out_by_default(tmp_path: Path) -> None:
     assert run(tmp_path, "cbow", "--shards", "1") == 0
     assert not (tmp_path / "out" / "eval").exists()
+
+
+def test_a_list_among_the_text_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a text of words\n", encoding="utf-8")
+    (folder / "words.txt").write_text("a 2\n", encoding="utf-8")
+    given = ["cbow", "--input", f"{folder}/*.txt", "--output", str(tmp_path / "out")]
+    assert build([*given, "--tokenizer", str(folder / ".." / "in" / "words.txt")]) == 2
+    assert "would be read as text; name inputs that leave it out" in capsys.readouterr().err
