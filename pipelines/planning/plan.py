@@ -28,6 +28,7 @@ from transforms.files.inputs import (
     estimated_text_bytes,
     plan_ranges,
 )
+from transforms.files.paths import real_path
 from transforms.files.planned_file import FormatError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
@@ -155,6 +156,7 @@ def make_plan(
         settings = build_settings(options, recipes, source)
         if window is None:
             files, text_bytes = find_text(options)
+            _refuse_named(files, options)
         else:
             files, text_bytes = list(window), estimated_text_bytes(window)
         fraction = options.eval_fraction
@@ -242,6 +244,22 @@ def find_text(options: TextOptions) -> tuple[list[InputFile], int]:
     except FormatError as error:
         raise ValueError(str(error)) from error
     return files, text_bytes
+
+
+def _refuse_named(files: Sequence[InputFile], options: RunOptions) -> None:
+    """Raises ValueError if a file that an option names would be read as text, too."""
+    named = {_file_name(path): path for path in options.named_files}
+    for file in files:
+        path = named.get(_file_name(file.path))
+        if path is not None and real_path(path) == real_path(file.path):
+            raise ValueError(
+                f"--input matches {path}, which another option names, so it would be read as "
+                "text; name inputs that leave it out, or move it"
+            )
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions) -> list[FileRange]:

@@ -9,7 +9,7 @@ from transforms.objectives.recipe import Recipe
 
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
 _BYTES_PER_TOKEN = 4.0
-# Less of a large text, in which pairs recur, and of a short list of words.
+# Less of a large text, in which pairs recur, and of a short list of words; more of a small one.
 _PAIRS_OF_TEXT = 10
 
 
@@ -50,7 +50,7 @@ def _shown_recipe(recipe: Recipe) -> list[str]:
 def _shown_pairs(counter: PairCounter, text_bytes: float) -> str:
     megabytes = text_bytes * _PAIRS_OF_TEXT / 1e6
     return (
-        f"pairs    {counted(counter.parts, 'shard')} of pairs of words, up to about "
+        f"pairs    {counted(counter.parts, 'shard')} of pairs of words, about "
         f"{megabytes:,.0f} MB, and half as much beside them while they are counted"
     )
 

@@ -24,6 +24,8 @@ class StreamFacts:
       half_orders: Share of halves whose first target comes before the last one in the order of
         prediction; None if there is no such order.
       halves: How many halves that is a share of.
+      sentences: Once for each stream; None where streams are of documents.
+      unknown_share: Of the tokens of sentences, the unknown words; None likewise.
     """
 
     documents: int
@@ -36,6 +38,8 @@ class StreamFacts:
     predicted_per_row: float
     half_orders: float | None
     halves: int
+    sentences: int | None = None
+    unknown_share: float | None = None
 
 
 def stream_facts(split: Split, statistics: Mapping[str, int], recipe: Recipe) -> StreamFacts | None:
@@ -60,4 +64,8 @@ def stream_facts(split: Split, statistics: Mapping[str, int], recipe: Recipe) ->
         predicted_per_row=predicted / (split.rows * recipe.copies),
         half_orders=before / halves if halves else None,
         halves=halves,
+        sentences=drawn.get("stream.sentences"),
+        unknown_share=drawn["stream.unknown"] / max(tokens, 1)
+        if "stream.unknown" in drawn
+        else None,
     )

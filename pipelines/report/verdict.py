@@ -19,7 +19,7 @@ CHECKS: Mapping[str, str] = {
     "counts": "rows, tokens, longest row",
     "statistics": "counted again, as the manifest says",
     "invariants": "what every row must hold",
-    "replay": "masks drawn again from the seed",
+    "replay": "masks drawn again from the seed, pairs of words counted again",
     "oracles": "rates and distributions over each split",
 }
 """The checks in the order they are shown, and what they look at."""

@@ -7,7 +7,13 @@ from transforms.objectives.recipe import Recipe
 
 
 def varied(recipe: Recipe, *, copies: int, **changes: Any) -> Recipe:
-    """Returns a recipe with changes, and with so many copies if it stores any masks."""
+    """Returns a recipe with changes, and with so many copies if it stores any masks.
+
+    Passes are left out where a recipe has one alone.
+    """
+    if not recipe.evaluated:
+        # Every pass would make the same rows.
+        changes.pop("passes", None)
     return dataclasses.replace(recipe, copies=copies if recipe.stores_copies else 1, **changes)
 
 

@@ -14,12 +14,12 @@ import dataclasses
 from typing import Any, ClassVar
 
 from schemas.errors import UsageError
-from trainer.vectors.laws import FIRST_WORD
 from trainer.vectors.model import Model, Setting, Task
 from trainer.vectors.options import VectorsOptions
-from transforms.labels.context_words import CBOW, FASTTEXT, ContextWords
+from transforms.labels.context_words import BUCKETS, CBOW, FASTTEXT, ContextWords
 
-_OWN = ("window", "negatives", "subsample", "min_n", "max_n", "buckets")
+_NGRAMS = ("min_n", "max_n", "buckets")
+_OWN = ("window", "negatives", "subsample", *_NGRAMS)
 
 
 class Contexts:
@@ -38,11 +38,6 @@ class Contexts:
 
     def model(self, task: Task) -> Model:
         """Makes the vectors at random."""
-        if len(task.words) < FIRST_WORD + 2:
-            raise UsageError(
-                f"--data {task.corpus.folder} has less than two words, of which nothing can be "
-                "learned; build it with a longer list of words"
-            )
         if task.cuda:
             from trainer.vectors.torch_contexts import TorchContextModel
 
@@ -61,13 +56,22 @@ def with_options(predict: ContextWords, options: VectorsOptions) -> ContextWords
     given: dict[str, Any] = {
         name: value for name in _OWN if (value := getattr(options, name)) is not None
     }
-    if "max_n" in given and not given["max_n"]:
-        given = {"min_n": 0, "buckets": 0, **given}
+    if predict.law != FASTTEXT and (wrong := [name for name in _NGRAMS if given.get(name)]):
+        raise UsageError(
+            f"--{wrong[0].replace('_', '-')} is for n-grams, which fasttext has; leave it out"
+        )
+    if 0 in (given.get("min_n"), given.get("max_n")):
+        given = {"min_n": 0, "max_n": 0, "buckets": 0, **given}
+    elif "max_n" in given:
+        given = {"buckets": predict.buckets or BUCKETS, **given}
     try:
         part = dataclasses.replace(predict, **given)
     except ValueError as error:
         message = str(error).replace("min_n", "--min-n").replace("max_n", "--max-n")
         raise UsageError(message if message.startswith("-") else f"--{message}") from error
     if part.max_n and part.law != FASTTEXT:
-        raise UsageError("--max-n is for n-grams, which fasttext has; leave it out")
+        raise UsageError(
+            f"the build has n-grams (max_n {part.max_n}), which fasttext alone learns; give "
+            "--max-n 0"
+        )
     return part

@@ -32,17 +32,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     from trainer.vectors.read_files import UnknownWordError, read_vectors
 
     vectors = read_vectors(given.run)
-    found = []
+    unknown = []
     for word in given.words:
         try:
             vector = vectors.vector(word)
         except UnknownWordError as error:
-            raise UsageError(f"{given.run}: {error}") from error
-        found.append(vectors.nearest(vector, given.top, without=[word]))
-    for word, nearest in zip(given.words, found, strict=True):
-        if len(found) > 1:
+            unknown.append(str(error))
+            continue
+        nearest = vectors.nearest(vector, given.top, without=[word])
+        if not nearest:
+            raise UsageError(f"{given.run} has no word but {word!r}, so it has no neighbours")
+        if len(given.words) > 1:
             sys.stdout.write(f"{word}:\n")
         sys.stdout.writelines(f"{cosine:7.4f}  {other}\n" for other, cosine in nearest)
+    if unknown:
+        # What was found comes before the message.
+        sys.stdout.flush()
+        raise UsageError(f"{given.run}: {'; '.join(unknown)}")
     return 0
 
 

@@ -122,7 +122,7 @@ def _add_training(parser: Parser) -> None:
             f"--{name}",
             type=whole(0, MAX_NGRAM),
             metavar="N",
-            help=f"characters of the {what} n-grams of fasttext; 0: none",
+            help=f"characters of the {what} n-grams of fasttext; 0 of either: no n-grams",
         )
     add(
         "--buckets",

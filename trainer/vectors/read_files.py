@@ -17,6 +17,7 @@ from trainer.vectors.run_folder import (
     NUMBERS,
     WORDS,
     VectorsRecord,
+    check_contents,
     read_vectors_record,
 )
 from trainer.vectors.subwords import ngram_buckets
@@ -92,7 +93,7 @@ class WordVectors:
 
         Args:
           vector: float32[D].
-          top: How many.
+          top: How many at most.
           without: Words to leave out.
         """
         cosines = self._cosines(vector)
@@ -117,7 +118,7 @@ class WordVectors:
 
 def _highest(values: Float32, count: int) -> Int64:
     """Returns int64[count]: where the highest values are; the first one where some are equal."""
-    if count < len(values):
+    if 0 < count < len(values):
         least = np.partition(values, len(values) - count)[len(values) - count]
         places = np.flatnonzero(values >= least)
     else:
@@ -134,6 +135,7 @@ def read_vectors(run: str | Path) -> WordVectors:
     """
     folder = Path(run)
     record = read_vectors_record(folder)
+    check_contents(folder, record, (WORDS, NUMBERS, NGRAMS, NGRAM_BUCKETS))
     # Words may have other line ends in them.
     words = (folder / WORDS).read_bytes().decode().split("\n")[:-1]
     vectors = _mapped(folder / NUMBERS, np.float32, (record.words, record.dim))

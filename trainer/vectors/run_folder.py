@@ -9,7 +9,7 @@ puts into RUN stay as they are.
 import dataclasses
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +31,8 @@ WORDS, TEXT, BINARY, NUMBERS = "words.txt", "vectors.txt", "vectors.bin", "vecto
 NGRAMS, NGRAM_BUCKETS = "ngrams.npy", "ngram-buckets.npy"
 FILES = (WORDS, TEXT, BINARY, NUMBERS, NGRAMS, NGRAM_BUCKETS)
 _EPOCH = "epoch.npz"
+_TRAINED = "run.json"
+"""It is in the work folder of a run of `shardmill train`."""
 _DONE, _LOSS = "epochs done", "loss"
 _NAMED = 4
 """Differences that an error names at most."""
@@ -82,22 +84,33 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def prepare(self, record: VectorsRecord, *, overwrite: bool) -> bool:
-        """Makes the folder ready to train in; returns whether the vectors are there already.
+    def is_finished(self, record: VectorsRecord, *, overwrite: bool) -> bool:
+        """Returns whether the vectors are there already. Nothing is changed.
 
         Args:
           record: What shall be trained.
-          overwrite: Delete what another run, or this one, left there.
+          overwrite: Vectors of another run, or of this one, shall be replaced.
 
         Raises:
           UsageError: if the folder holds something else, or vectors of another run.
         """
         found = self._found()
-        if found is not None and not overwrite:
-            _check_same(self.path, found.identity, record.identity)
-            if (self.path / VECTORS).exists():
-                return True
-        if found is not None and overwrite:
+        if found is None or overwrite:
+            return False
+        _check_same(self.path, found.identity, record.identity)
+        return (self.path / VECTORS).exists()
+
+    def begin(self, record: VectorsRecord, *, overwrite: bool) -> None:
+        """Makes the folder ready to train in.
+
+        Args:
+          record: As `is_finished` was given.
+          overwrite: Delete what another run, or this one, left there.
+
+        Raises:
+          UsageError: if it cannot be written.
+        """
+        if overwrite:
             self._clear()
         self._delete_halves()
         try:
@@ -105,7 +118,11 @@ class RunFolder:
             write_atomically(str(self._work(VECTORS)), sealed_json(record))
         except OSError as error:
             raise UsageError(f"cannot write to {self.path}: {error.strerror}") from error
-        return False
+
+    def give_up(self) -> None:
+        """Deletes what says that vectors are trained here, and the last epoch."""
+        for name in (_EPOCH, VECTORS):
+            self._work(name).unlink(missing_ok=True)
 
     def load(self, arrays: Mapping[str, Array]) -> tuple[int, float]:
         """Fills arrays as they were after the last epoch.
@@ -221,6 +238,11 @@ def read_vectors_record(run: Path) -> VectorsRecord:
             raise UsageError(
                 f"{run} holds vectors that are not finished; run its command again to finish them"
             )
+        if (run / WORK_FOLDER / _TRAINED).exists():
+            raise UsageError(
+                f"{run} holds a model of `shardmill train`, which has no list of vectors; of a "
+                "model of elmo ElmoVectors gives those of the words of a sentence, see docs/elmo.md"
+            )
         raise UsageError(f"{run} holds no {VECTORS}; is it the output of `shardmill vectors`?")
     record = open_sealed(read_regular(path), VectorsRecord, path)
     for name, entry in record.files.items():
@@ -228,6 +250,25 @@ def read_vectors_record(run: Path) -> VectorsRecord:
         if not there.is_file() or there.stat().st_size != entry.bytes:
             raise DamagedError(f"{there} is not what {path} says; train the vectors again")
     return record
+
+
+def check_contents(run: Path, record: VectorsRecord, names: Collection[str]) -> None:
+    """Refuses files whose sha256 is not that of the record.
+
+    Args:
+      run: The folder.
+      record: Of the run in it.
+      names: Of the files that are looked at; those that the run has not got are passed over.
+
+    Raises:
+      DamagedError: naming the first.
+    """
+    for name, entry in record.files.items():
+        if name in names and file_sha256(str(run / name)) != entry.sha256:
+            raise DamagedError(
+                f"{run / name} was changed: its sha256 is not that of {VECTORS}; train the vectors "
+                "again"
+            )
 
 
 def _check_same(run: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from schemas.software import software_versions
 from schemas.wording import counted
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.vectors.device import use_cuda
+from trainer.vectors.laws import FIRST_WORD
 from trainer.vectors.methods import check_options, method_of
 from trainer.vectors.model import Learned, Model, Setting, Task
 from trainer.vectors.options import VectorsOptions
@@ -23,6 +24,10 @@ from trainer.vectors.progress import Progress, described
 from trainer.vectors.run_folder import NgramFacts, RunFolder, VectorsRecord, check_place
 from trainer.vectors.write_files import write_learned
 from transforms.build.corpus import Corpus
+
+_MOST_LOSS = 1e4
+"""Above any mean loss of vectors that learn: with 1,000 negatives it begins at 694, and GloVe's of
+counts up to 1e12 at 382."""
 
 
 def train_vectors(options: VectorsOptions) -> int:
@@ -44,11 +49,14 @@ def train_vectors(options: VectorsOptions) -> int:
     )
     with hold(run, "vectors"):
         folder = RunFolder(run)
-        if folder.prepare(record, overwrite=options.overwrite):
+        if folder.is_finished(record, overwrite=options.overwrite):
             sys.stdout.write(f"{run}: the vectors are finished already\n")
             return 0
+        # What cannot be trained leaves nothing in the folder, and what lies there as it is.
+        _check_words(task)
         _check_shards(options, corpus)
         model = method.model(task)
+        folder.begin(record, overwrite=options.overwrite)
         loss = _go(model, task, folder)
         learned = model.learned()
         folder.finish(_final(record, learned, loss), write_learned(run, learned))
@@ -98,6 +106,15 @@ def _counts_of(corpus: Corpus) -> Int64:
     return counts
 
 
+def _check_words(task: Task) -> None:
+    """Refuses a build with too few words."""
+    if len(task.words) < FIRST_WORD + 2:
+        raise UsageError(
+            f"--data {task.corpus.folder} has less than two words, of which nothing can be "
+            "learned; build it with a longer list of words"
+        )
+
+
 def _check_shards(options: VectorsOptions, corpus: Corpus) -> None:
     """Refuses shards that are not those of the manifest, and a build without rows."""
     shards = corpus.splits.get("train", ())
@@ -117,13 +134,20 @@ def _go(model: Model, task: Task, folder: RunFolder) -> float:
     progress.say(f"training on {described(model.size, model.unit, epochs)}{again}")
     for epoch in range(done, epochs):
         loss = model.epoch(epoch, progress)
-        if not all(np.isfinite(array).all() for array in model.arrays.values()):
+        if _is_lost(model, loss):
+            folder.give_up()
             raise RunError(
-                f"the vectors grew beyond all bounds in epoch {epoch + 1}; give a smaller --lr "
-                f"than {task.lr:g}, with --overwrite"
+                f"the vectors grew beyond all bounds in epoch {epoch + 1}, with a loss of "
+                f"{loss:.3g}; give a smaller --lr than {task.lr:g}"
             )
         folder.save(model.arrays, epoch + 1, loss)
     return loss
+
+
+def _is_lost(model: Model, loss: float) -> bool:
+    """Whether training has diverged; a loss that is no number is one of no predictions at all."""
+    finite = all(np.isfinite(array).all() for array in model.arrays.values())
+    return loss > _MOST_LOSS or not finite
 
 
 def _final(record: VectorsRecord, learned: Learned, loss: float) -> VectorsRecord:

@@ -6,7 +6,8 @@ from schemas.records import WORD_BEGINS, WORD_INSIDE, Bytes, Int64
 from transforms.kernels.compiled import compiled
 
 # What a character means for where words end, see `transforms.text.separate_words`.
-ALONE, WORD, DIGIT, CJK, JOINER, DIGIT_JOINER, GAP = range(7)
+ALONE, WORD, DIGIT, CJK, JOINER, DIGIT_JOINER, GAP, JOINED = range(8)
+_ZERO_WIDTH_SPACE, _ZERO_WIDTH_JOINER = 0x200B, 0x200D
 
 
 @compiled
@@ -47,7 +48,8 @@ def separate(
     """Copies text with a space wherever a word ends and another begins.
 
     Example, "(don't) 看电影" with 看 and 电影 as words: "( don't ) 看 电影". Of DS|D版|本, as
-    a segmenter cuts it: "DSD 版 本".
+    a segmenter cuts it: "DSD 版 本". Of emoji A, B and C with a joiner j and a skin tone t, AjBtC:
+    "AjBt C".
 
     Args:
       text: uint8[N]; UTF-8.
@@ -61,7 +63,7 @@ def separate(
       The number of bytes of the copy.
     """
     size, start, at = 0, 0, 0
-    before, held = np.int64(GAP), False
+    before, held, bound = np.int64(GAP), False, False
     while at < len(text):
         while start < len(starts) and starts[start] <= at:
             moved[start] = size
@@ -72,14 +74,23 @@ def separate(
         if kind in (JOINER, DIGIT_JOINER):
             inside = mark == 0 and _joins(text, at + width, marks, classes, before, kind)
             kind = np.int64(WORD) if inside else np.int64(ALONE)
-        if before in (WORD, DIGIT) and kind in (WORD, DIGIT):
+        if kind == JOINED and before == GAP:
+            kind = np.int64(ALONE)
+        if kind == JOINED:
+            # The character counts as the one before it; a border of the segmenter comes after it.
+            held |= (mark & WORD_BEGINS) != 0
+            apart = False
+            bound = before == ALONE and point == _ZERO_WIDTH_JOINER
+            kind = np.int64(ALONE) if point == _ZERO_WIDTH_SPACE else before
+        elif before in (WORD, DIGIT) and kind in (WORD, DIGIT):
             # A border of the segmenter inside a run of letters moves to the end of the run.
             held |= (mark & WORD_BEGINS) != 0
             apart = False
         else:
             bare = (mark & WORD_INSIDE) == 0 and (before == ALONE or kind == ALONE)
+            bare = bare and not (bound and kind == ALONE)
             apart = bare or held or (mark & WORD_BEGINS) != 0
-            held = False
+            held = bound = False
         if apart and before != GAP and kind != GAP:
             found[size] = 0x20
             size += 1

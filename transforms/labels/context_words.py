@@ -11,6 +11,8 @@ LAWS = WORD2VEC, FASTTEXT = ("word2vec", "fasttext")
 MAX_WINDOW = 1000
 MAX_NGRAM = 20
 MAX_BUCKETS = 1 << 27
+BUCKETS = 2_000_000
+"""Of fastText, by default."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

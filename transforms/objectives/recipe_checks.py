@@ -102,6 +102,11 @@ def _check_words(recipe: RecipeFields) -> None:
             "predict",
             lambda predict: predict.of_words == recipe.segment.of_words,
         )
+    if recipe.attention == CONTEXTS and recipe.passes != 1:
+        raise ValueError(
+            f"passes must be 1 for {recipe.name}, whose rows are the same in every pass, got "
+            f"{recipe.passes}; train for more epochs"
+        )
     if recipe.attention == CONTEXTS and recipe.segment.streams:
         raise ValueError(
             f"{recipe.name}: {type(recipe.predict).__name__} is of lines, and "

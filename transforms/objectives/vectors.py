@@ -3,9 +3,9 @@
 import dataclasses
 
 from transforms.labels.co_occurrences import CoOccurrences
+from transforms.labels.context_words import BUCKETS, ContextWords
 from transforms.labels.context_words import FASTTEXT as FASTTEXT_LAW
 from transforms.labels.context_words import SKIPGRAM as PAIRS
-from transforms.labels.context_words import ContextWords
 from transforms.objectives.recipe import Recipe
 from transforms.pairs.stream_rows import StreamRows
 from transforms.windows.lay_out import Layout
@@ -43,7 +43,7 @@ FASTTEXT = dataclasses.replace(
         subsample=1e-4,
         min_n=3,
         max_n=6,
-        buckets=2_000_000,
+        buckets=BUCKETS,
     ),
     max_seq_length=1025,
 )

@@ -7,6 +7,10 @@
    a single apostrophe, hyphen, full stop or middle dot between two of these (don't, well-known,
    3.14, U.S), and runs of digits with a comma or colon between them (1,000 and 12:30).
 4. Every other character is a word by itself: punctuation, symbols, emoji.
+5. What is not seen, or only changes the look of a character, goes with the character before it,
+   whatever that is: zero-width characters, marks of direction, variation selectors, skin tones. It
+   is a word only where white space or nothing precedes. A zero-width space ends the word; a
+   zero-width joiner between two emoji makes them one word.
 
 Letter case is kept. The rule is the same for every script that separates words by spaces.
 """
@@ -26,8 +30,16 @@ JOINERS = "'\u2019-\u2010\u2011.\u00b7"
 """Marks that are part of a word between two of its characters."""
 DIGIT_JOINERS = ",:"
 """Marks that are part of a number between two of its digits."""
-# A soft hyphen and the joiners of Arabic and Indic scripts are written inside words.
-_INVISIBLE = "\u00ad\u200c\u200d"
+_SOFT_HYPHEN = "\u00ad"
+_JOINED_RANGES = (
+    (0x200B, 0x200F),
+    (0x2060, 0x2064),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0x1F3FB, 0x1F3FF),
+)
+"""Zero-width characters and marks of direction, invisible operators, variation selectors, the byte
+order mark, and skin tones."""
 _LAST = 0x2FFFF
 _PICTURES = 0x1F000, 0x1FAFF
 
@@ -79,6 +91,7 @@ def word_classes() -> Bytes:
         DIGIT,
         DIGIT_JOINER,
         GAP,
+        JOINED,
         JOINER,
         WORD,
     )
@@ -93,8 +106,10 @@ def word_classes() -> Bytes:
     for low, high in (*CJK_RANGES, *THREE_BYTE_RANGES, *FOUR_BYTE_RANGES):
         classes[low : high + 1] = CJK
     classes[_PICTURES[0] : _PICTURES[1] + 1] = ALONE
+    for low, high in _JOINED_RANGES:
+        classes[low : high + 1] = JOINED
     for characters, kind in (
-        ("_" + _INVISIBLE, WORD),
+        ("_" + _SOFT_HYPHEN, WORD),
         (JOINERS, JOINER),
         (DIGIT_JOINERS, DIGIT_JOINER),
         (" \n", GAP),

@@ -88,6 +88,8 @@ class SentenceStreams(Packer):
             drawn={
                 **stream_counts(one_stream, windows, self.streams * lost, self.streams),
                 "stream.sentences": self.streams * count,
+                "stream.unknown": self.streams
+                * int(np.count_nonzero(tokens.ids == vocabulary.roles["unk"])),
                 "stream.pairs": self.streams * max(count - 1, 0),
                 "stream.ascents": sum(int((np.diff(order) > 0).sum()) for order in orders),
             },

@@ -53,6 +53,7 @@ def test_words_are_refused_where_a_tokenizer_is_needed(tmp_path: Path, capsys: C
         (("mixture", "--members", "cbow,bert"), "no members of a mixture"),
         (("cbow", "--set", "predict.window=0"), "window must be in [1, 1000], got 0"),
         (("glove", "--set", "predict.window=21"), "window must be in [1, 20]"),
+        (("glove", "--passes", "2"), "passes must be 1 for glove"),
         (("fasttext", "--set", "predict.min_n=7"), "min_n and max_n must be"),
         (("cbow", "--set", "predict.buckets=9"), "buckets must be"),
         (("cbow", "--set", "predict=NextTokens"), "is of tokens"),
@@ -115,3 +116,13 @@ def test_a_build_holds_words_and_counts(recipe: str) -> None:
 def test_nothing_is_held_out_by_default(tmp_path: Path) -> None:
     assert run(tmp_path, "cbow", "--shards", "1") == 0
     assert not (tmp_path / "out" / "eval").exists()
+
+
+def test_a_list_among_the_text_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a text of words\n", encoding="utf-8")
+    (folder / "words.txt").write_text("a 2\n", encoding="utf-8")
+    given = ["cbow", "--input", f"{folder}/*.txt", "--output", str(tmp_path / "out")]
+    assert build([*given, "--tokenizer", str(folder / ".." / "in" / "words.txt")]) == 2
+    assert "would be read as text; name inputs that leave it out" in capsys.readouterr().err

@@ -403,3 +403,23 @@ def test_the_card_says_what_rows_of_streams_are() -> None:
     for card in (gpt, xlnet):
         assert "replacements of one copy" not in card
         assert "masks are sampled" not in card
+
+
+def test_the_pages_of_words_count_words() -> None:
+    elmo = "".join(parse(report_of("elmo")).text)
+    assert "Sentences as streams" in elmo
+    assert "their sentences" in elmo
+    assert "unknown words" in elmo
+    assert "documents per row" not in elmo
+    assert "markers that they begin with" in elmo
+    cbow = "".join(parse(report_of("cbow")).text)
+    assert "other words, left out" in cbow
+    assert "ids of a list of words" in cbow
+
+
+def test_shards_of_pairs_are_part_of_the_size() -> None:
+    manifest = manifest_of("glove")
+    assert manifest.cooccurrences is not None
+    assert f"in {len(manifest.shard_entries) + len(manifest.cooccurrences.shards)} shards" in (
+        "".join(parse(report_of("glove")).text)
+    )

@@ -417,8 +417,13 @@ def test_training_goes_on_from_what_is_saved(name: str, recipe: str, tmp_path: P
     encoder.save_pretrained(tmp_path / "hf")
     seed_torch(99)
     again = load_model(str(tmp_path / "hf"), [opened(recipe)], 512)
+    for one, other in zip(again.parameters(), encoder.parameters(), strict=True):
+        assert torch.equal(one, other)
     with torch.no_grad():
-        assert torch.equal(loss_of(again, batch), loss_of(encoder, batch))
+        # Weights lie elsewhere in memory, and some processors then add in another order.
+        torch.testing.assert_close(
+            loss_of(again, batch), loss_of(encoder, batch), rtol=1e-6, atol=0
+        )
 
 
 @EVERY

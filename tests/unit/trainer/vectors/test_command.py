@@ -1,7 +1,6 @@
 """`shardmill vectors`: what it writes, refuses and resumes."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,36 +10,22 @@ from pipelines.build import main as build
 from schemas.errors import Stopped
 from schemas.records import Array
 from tests.support.sample_builds import copy_of, corpus, shard_paths
+from tests.support.vector_runs import SMALL, Captured, files_of, refused, vectors
 from tests.support.word_lists import words_of
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.vectors import train as module
 from trainer.vectors.command import main
 from trainer.vectors.context_model import ContextModel
+from trainer.vectors.contexts import with_options
+from trainer.vectors.options import parse_vectors_options
 from trainer.vectors.progress import Progress
-from trainer.vectors.read_files import UnknownWordError, read_vectors
+from trainer.vectors.read_files import read_vectors
 from trainer.vectors.word_rows import WordRows
 from transforms.labels.context_words import ContextWords
 from transforms.objectives import OBJECTIVES
 
-Captured = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 RECIPES = [name for name, recipe in OBJECTIVES.items() if isinstance(recipe.predict, ContextWords)]
-SMALL = ("--dim", "8", "--epochs", "3", "--threads", "1", "--device", "cpu")
-
-
-def vectors(recipe: str, run: Path, *options: str) -> int:
-    return main(["--data", str(corpus(recipe)), "--output", str(run), *SMALL, *options])
-
-
-def files_of(run: Path) -> Mapping[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(run.iterdir()) if path.is_file()}
-
-
-def refused(capsys: Captured) -> str:
-    """Returns the sentence that a command ended with."""
-    [*_, line] = capsys.readouterr().err.strip().split("\n")
-    assert line.startswith("shardmill: ")
-    return line
 
 
 @pytest.fixture(scope="module", params=RECIPES)
@@ -181,10 +166,14 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path, capsys: Capture
     ("recipe", "options", "message"),
     [
         ("bert", (), "is a build of bert, of which no vectors of words are trained"),
-        ("cbow", ("--min-n", "3", "--max-n", "6", "--buckets", "9"), "--max-n is for n-grams"),
+        ("cbow", ("--min-n", "3", "--max-n", "6"), "--min-n is for n-grams, which fasttext has"),
+        ("cbow", ("--max-n", "6", "--buckets", "9"), "--max-n is for n-grams"),
+        ("fasttext", ("--min-n", "0", "--max-n", "6"), "--min-n and --max-n must be"),
         ("fasttext", ("--min-n", "7"), "--min-n and --max-n must be"),
         ("fasttext", ("--buckets", "0"), "--buckets must be in"),
-        ("cbow", ("--lr", "50"), "grew beyond all bounds in epoch"),
+        ("cbow", ("--lr", "1"), "grew beyond all bounds in epoch 1"),
+        ("skipgram", ("--lr", "50"), "grew beyond all bounds in epoch 1"),
+        ("glove", ("--lr", "1"), "grew beyond all bounds in epoch 1"),
     ],
 )
 def test_what_does_not_fit_is_told(
@@ -192,6 +181,44 @@ def test_what_does_not_fit_is_told(
 ) -> None:
     assert vectors(recipe, tmp_path / "run", *options) in (1, 2)
     assert message in refused(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("given", [("--min-n", "0"), ("--max-n", "0")])
+def test_no_n_grams_are_asked_for_by_either_end(given: tuple[str, ...]) -> None:
+    part = with_options(
+        ContextWords(law="fasttext", min_n=3, max_n=6, buckets=9),
+        parse_vectors_options(["--data", "d", "--output", "o", *given]),
+    )
+    assert (part.min_n, part.max_n, part.buckets) == (0, 0, 0)
+
+
+def test_n_grams_have_buckets_by_default() -> None:
+    given = parse_vectors_options(["--data", "d", "--output", "o", "--min-n", "3", "--max-n", "6"])
+    part = with_options(ContextWords(law="fasttext"), given)
+    assert (part.min_n, part.max_n, part.buckets) == (3, 6, 2_000_000)
+
+
+@pytest.mark.parametrize("recipe", ["cbow", "glove"])
+def test_a_single_word_is_refused_and_leaves_nothing(
+    recipe: str, tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "text.txt").write_text("a a a\n" * 3, "utf-8")
+    (tmp_path / "words.txt").write_text(words_of(["a"] * 3).text, "utf-8")
+    text, words, out = (str(tmp_path / name) for name in ("text.txt", "words.txt", "out"))
+    assert build([recipe, "--input", text, "--tokenizer", words, "--output", out]) == 0
+    assert main(["--data", out, "--output", str(tmp_path / "run"), *SMALL]) == 2
+    assert "has less than two words" in refused(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_refused_run_leaves_the_vectors_there(tmp_path: Path) -> None:
+    run, data = tmp_path / "run", copy_of("cbow", tmp_path / "data")
+    assert vectors("cbow", run) == 0
+    before = files_of(run)
+    shard_paths(data)[0].write_bytes(b"nothing of Arrow")
+    assert main(["--data", str(data), "--output", str(run), *SMALL, "--overwrite"]) == 1
+    assert files_of(run) == before
 
 
 def test_a_damaged_build_is_refused(tmp_path: Path, capsys: Captured) -> None:
@@ -203,52 +230,6 @@ def test_a_damaged_build_is_refused(tmp_path: Path, capsys: Captured) -> None:
     given = ["--data", str(data), "--output", str(tmp_path / "run"), *SMALL]
     assert main(given) == 1
     assert "its sha256 is not the manifest's" in refused(capsys)
-
-
-def test_damaged_vectors_are_refused(tmp_path: Path, capsys: Captured) -> None:
-    run = tmp_path / "run"
-    assert vectors("cbow", run) == 0
-    from trainer.vectors.neighbours import main as neighbours
-
-    content = (run / "vectors.npy").read_bytes()
-    (run / "vectors.npy").write_bytes(content[:-4])
-    assert neighbours([str(run), "the"]) == 1
-    assert "vectors.npy is not what" in refused(capsys)
-    assert neighbours([str(tmp_path / "nowhere"), "the"]) == 2
-    assert "is it the output of `shardmill vectors`?" in refused(capsys)
-
-
-def test_unknown_words_have_the_mean_of_their_n_grams(tmp_path: Path, capsys: Captured) -> None:
-    from trainer.vectors.neighbours import main as neighbours
-    from trainer.vectors.subwords import ngram_buckets
-
-    run = tmp_path / "run"
-    assert vectors("fasttext", run) == 0
-    found = read_vectors(run)
-    assert found.ngrams is not None
-    known = dict(zip(found.ngrams.numbers.tolist(), found.ngrams.vectors, strict=True))
-    word = f"un{found.words[40]}ly"
-    assert word not in found.words
-    buckets = ngram_buckets([word], 3, 6, 2_000_000).values.tolist()
-    rows = [known.get(each, np.zeros(8, np.float32)) for each in buckets]
-    assert found.vector(word) == pytest.approx(np.mean(rows, axis=0), abs=1e-6)
-    with pytest.raises(UnknownWordError, match="none of its n-grams"):
-        found.vector("\U0001f642")
-    capsys.readouterr()
-    assert neighbours([str(run), word, "--top", "3"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
-
-
-def test_an_unknown_word_is_told_with_others_like_it(tmp_path: Path, capsys: Captured) -> None:
-    from trainer.vectors.neighbours import main as neighbours
-
-    assert vectors("cbow", tmp_path / "run") == 0
-    words = read_vectors(tmp_path / "run").words
-    word = max(words, key=len)
-    assert neighbours([str(tmp_path / "run"), f"{word}x"]) == 2
-    message = refused(capsys)
-    assert f"there is no vector of '{word}x'" in message
-    assert repr(word) in message.partition("near it there are")[2]
 
 
 def test_no_word_of_a_long_line_is_lost(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from transforms.text.sentences import SENTENCE_RULES
 from transforms.text.separate_words import separate_words
 from transforms.text.words import Segmenter, annotate_words
 
+FAMILY = "\U0001f468\U0001f3fd\u200d\U0001f469\u200d\u2764\ufe0f"
 ALPHABET = "abzéÅ09_ .,:'’-!\"()/&我爱北京天安门的，。"
 
 
@@ -31,6 +32,20 @@ ALPHABET = "abzéÅ09_ .,:'’-!\"()/&我爱北京天安门的，。"
         ("A股-B股", "A股 - B股"),
         ("カタカナ 한국어 дом", "カタカナ 한국어 дом"),
         ("e\u0301 क्षि 😀x", "e\u0301 क्षि 😀 x"),
+        ("\u2764\ufe0f\u2764\ufe0f! 1\ufe0f\u20e3", "\u2764\ufe0f \u2764\ufe0f ! 1\ufe0f\u20e3"),
+        (
+            "\U0001f44d\U0001f3fb\U0001f44d\U0001f3fbok",
+            "\U0001f44d\U0001f3fb \U0001f44d\U0001f3fb ok",
+        ),
+        (f"{FAMILY}{FAMILY}a", f"{FAMILY} {FAMILY} a"),
+        ("\U0001f468\u200da\u200d\U0001f468", "\U0001f468\u200d a\u200d \U0001f468"),
+        (
+            "n\u200cm a\u2060b x\ufeffy 1\u200f2(\u200e)",
+            "n\u200cm a\u2060b x\ufeffy 1\u200f2 (\u200e )",
+        ),
+        ("a\u200bb 1\u200b, \u200bc", "a\u200b b 1\u200b , \u200b c"),
+        ("\ufeffa", "\ufeff a"),
+        ("北京\ufe00天安门，\ufe00", "北京\ufe00 天安门 ，\ufe00"),
         ("", ""),
         ("'", "'"),
         ("a'", "a '"),
@@ -39,6 +54,17 @@ ALPHABET = "abzéÅ09_ .,:'’-!\"()/&我爱北京天安门的，。"
 )
 def test_words_are_separated(text: str, words: str) -> None:
     assert separated(text) == words
+
+
+@given(st.lists(st.sampled_from("aé1(!&_ \U0001f600"), max_size=20), st.data())
+def test_what_is_not_seen_never_begins_a_word(characters: list[str], data: st.DataObject) -> None:
+    """With it words are the same, and it is in them."""
+    hidden = ["", "\u200c", "\u200e", "\u2063", "\ufe0f", "\ufeff", "\U0001f3ff"]
+    after = [data.draw(st.sampled_from(hidden if each != " " else [""])) for each in characters]
+    found = separated("".join(map("".join, zip(characters, after, strict=True)))).split()
+    assert ["".join(each for each in word if each not in hidden) for word in found] == separated(
+        "".join(characters)
+    ).split()
 
 
 def test_lines_sentences_and_documents_stay() -> None:
