@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks.corpus import read_source, write_corpus
 from pipelines.build import main as build
 from schemas.records import Array, ShardText
-from schemas.word_list import WordList
+from schemas.word_list import WordList, words_by_id
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.vectors.methods import method_of
 from trainer.vectors.options import VectorsOptions
 from trainer.vectors.progress import Progress
-from trainer.vectors.train import task_of, words_of
+from trainer.vectors.train import task_of
 from trainer.vectors.word_rows import WordRows
 from transforms.text.separate_words import separate_words
 from transforms.text.words import Segmenter, annotate_words
@@ -100,7 +100,7 @@ def _measure(recipe: str, work: Path, options: argparse.Namespace) -> None:
 def _write_rows(folder: Path, path: Path) -> list[str]:
     """Writes the rows of a build as lines of words; returns all words by descending count."""
     corpus = open_local_corpus(folder)
-    names = np.array(words_of(corpus), object)
+    names = np.array(words_by_id(corpus.tokenizer_json), object)
     rows = WordRows(corpus)
     with path.open("w", encoding="utf-8") as file:
         for part in rows.chunks(0, len(rows)):

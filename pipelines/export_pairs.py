@@ -1,6 +1,5 @@
 """Pairs of words for an export: the words as text."""
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers
 from schemas.checked_json import DamagedError
 from schemas.co_occurrences import PairsEntry
+from schemas.word_list import words_by_id
 from transforms.build.corpus import Corpus
 from transforms.counting.check_pairs import read_pairs
 from transforms.files.checked_files import UnreadableError
@@ -33,8 +33,7 @@ def named_pairs(corpus: Corpus, entry: PairsEntry) -> Iterator[pa.RecordBatch]:
         pairs = read_pairs(corpus.folder, entry)
     except UnreadableError as error:
         raise DamagedError(f"{corpus.folder}: {error.args[1]}") from error
-    vocabulary = json.loads(corpus.tokenizer_json)["model"]["vocab"]
-    names = pa.array(sorted(vocabulary, key=vocabulary.__getitem__), pa.string())
+    names = pa.array(words_by_id(corpus.tokenizer_json), pa.string())
     if len(pairs.words) and int(np.maximum(pairs.words, pairs.contexts).max()) >= len(names):
         raise DamagedError(f"{corpus.folder}: {entry.path} is damaged: an id is no word's")
     for begin in range(0, len(pairs.words), _BATCH_ROWS):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from schemas.records import Int64
-from schemas.wording import counted
 
 LINE_END, LINE_BEGIN, UNKNOWN = SPECIAL = ("</s>", "<s>", "<unk>")
 """The tokens that stand for no word, in the order of their ids, from 0 on."""
@@ -111,6 +110,7 @@ def _pairs(text: str) -> Iterator[tuple[str, int]]:
         yield word, int(count)
 
 
-def described(words: WordList) -> str:
-    """Returns a list in words: how many, and of how much text."""
-    return f"{counted(len(words.words), 'word')} of {int(words.counts.sum()):,} in its text"
+def words_by_id(tokenizer_json: str) -> list[str]:
+    """Returns what every id of `WordList.tokenizer_json` stands for, `SPECIAL` included."""
+    ids = json.loads(tokenizer_json)["model"]["vocab"]
+    return sorted(ids, key=ids.__getitem__)

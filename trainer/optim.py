@@ -37,6 +37,12 @@ def adamw(groups: Iterable[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=lr, betas=BETAS, eps=EPS, fused=True)
 
 
+def _is_skipped(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether gradients were found that are not finite, so that a step changes nothing."""
+    found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
+    return found_inf is not None and bool(found_inf.item())
+
+
 class Adagrad(torch.optim.Optimizer):
     """Adagrad: each weight has a rate of its own, lr by the root of its summed squared gradients.
 
@@ -56,8 +62,7 @@ class Adagrad(torch.optim.Optimizer):
 
         As PyTorch's fused optimizers do, it changes nothing if its attribute `found_inf` is not 0.
         """
-        found_inf: Tensor | None = getattr(self, "found_inf", None)
-        if found_inf is not None and found_inf.item():
+        if _is_skipped(self):
             return
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
@@ -103,8 +108,7 @@ class Lamb(torch.optim.Optimizer):
 
         As PyTorch's fused optimizers do, it changes nothing if its attribute `found_inf` is not 0.
         """
-        found_inf: Tensor | None = getattr(self, "found_inf", None)
-        if found_inf is not None and found_inf.item():
+        if _is_skipped(self):
             return
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]

@@ -29,18 +29,16 @@ def build_settings(
         counts = read_file(options.counts, "--counts")
     try:
         needed = frozenset[str]().union(*(recipe.roles for recipe in recipes))
-        plain, counted = (
-            read_vocabulary(
-                tokenizer_json,
-                options.special_tokens,
-                each,
-                needed,
-                of_words=file.counts is not None,
-            )
-            for each in (None, counts)
+        counted = read_vocabulary(
+            tokenizer_json,
+            options.special_tokens,
+            counts,
+            needed,
+            of_words=file.counts is not None,
         )
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
+    plain = dataclasses.replace(counted, counts=None)
     for recipe in recipes:
         recipe.check_vocabulary(plain)
         for labels in recipe.labels:

@@ -54,9 +54,10 @@ def example_row(recipe: Recipe) -> str:
     aligned = ENTITY_IDS in recipe.needs
     entities = _annotator().entities() if aligned else ()
     sentinels = recipe.denoise is not None and recipe.denoise.target.sentinels
-    tokenizer = _tokenizer("eod" in recipe.roles, _SENTINELS if sentinels else 0)
     if recipe.of_words:
         tokenizer = _words().tokenizer_json
+    else:
+        tokenizer = _tokenizer("eod" in recipe.roles, _SENTINELS if sentinels else 0)
     vocabulary = read_vocabulary(tokenizer, needed=recipe.roles)
     corpus = Corpus(
         folder=str(SAMPLE),

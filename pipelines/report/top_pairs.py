@@ -1,7 +1,6 @@
 """The pairs of words of a build that count most, for people."""
 
 import dataclasses
-import json
 
 import numpy as np
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.text import Text
 from pipelines.report.pair_facts import pairs_line
 from schemas.checked_json import DamagedError
 from schemas.co_occurrences import PairsRecord
+from schemas.word_list import words_by_id
 from transforms.build.corpus import Corpus
 from transforms.counting.check_pairs import read_pairs
 from transforms.files.checked_files import UnreadableError
@@ -63,8 +63,7 @@ def _largest(corpus: Corpus, record: PairsRecord, most: int) -> list[ShownPair]:
     if record.symmetric:
         kept = np.flatnonzero(pairs.words <= pairs.contexts)
     first = kept[np.argsort(-pairs.values[kept], kind="stable")[:most]]
-    vocabulary = json.loads(corpus.tokenizer_json)["model"]["vocab"]
-    names = {number: word for word, number in vocabulary.items()}
+    names = words_by_id(corpus.tokenizer_json)
     return [
         ShownPair(names[word], names[context], value)
         for word, context, value in zip(

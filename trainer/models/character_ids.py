@@ -1,12 +1,12 @@
 """Characters of words, as ELMo reads them: the bytes of a word between two marks, in 50 places."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
 
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.word_list import words_by_id
 from transforms.arrays.ragged import offsets_of, range_indices
 
 PLACES = 50
@@ -61,9 +61,7 @@ def character_table(tokenizer_json: str, vocabulary: Vocabulary) -> Array:
       tokenizer_json: Of the build.
       vocabulary: The same, read.
     """
-    words = json.loads(tokenizer_json)["model"]["vocab"]
-    names = sorted(words, key=words.__getitem__)
-    found = character_ids([name.encode() for name in names])
+    found = character_ids([word.encode() for word in words_by_id(tokenizer_json)])
     found[vocabulary.roles["cls"]] = marker_ids(TEXT_BEGIN)
     found[vocabulary.roles["sep"]] = marker_ids(TEXT_END)
     return found

@@ -1,7 +1,6 @@
 """A run: opens a build of words, and trains vectors on it epoch by epoch."""
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from schemas.errors import RunError, UsageError
 from schemas.lock import hold
 from schemas.records import Int64
 from schemas.software import software_versions
+from schemas.word_list import words_by_id
 from schemas.wording import counted
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.vectors.device import use_cuda
@@ -84,17 +84,11 @@ def task_of(options: VectorsOptions, corpus: Corpus) -> Task:
         corpus=corpus,
         options=options,
         settings=settings,
-        words=words_of(corpus),
+        words=words_by_id(corpus.tokenizer_json),
         counts=_counts_of(corpus),
         threads=options.threads or len(os.sched_getaffinity(0)),
         cuda=use_cuda(options.device, able=method.gpu, threads=options.threads),
     )
-
-
-def words_of(corpus: Corpus) -> list[str]:
-    """Returns what every id stands for."""
-    vocabulary = json.loads(corpus.tokenizer_json)["model"]["vocab"]
-    return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
 def _counts_of(corpus: Corpus) -> Int64:

@@ -27,16 +27,14 @@ def examine_line_rows(
     lasts = np.zeros(len(ends), np.bool_)
     lasts[batch.offsets[1:] - 1] = line_ends
     cut = (batch.lengths == rules.max_seq_length) & ~ends[batch.offsets[1:] - 1]
-    found = breach("a row has a token that is no word", _rows(batch, np.isin(batch.ids, strange)))
-    found += breach("a line ends inside a row", _rows(batch, ends & ~lasts))
+    found = breach(
+        "a row has a token that is no word", batch.rows_of_tokens(np.isin(batch.ids, strange))
+    )
+    found += breach("a line ends inside a row", batch.rows_of_tokens(ends & ~lasts))
     if line_ends:
         whole = ends[batch.offsets[1:] - 1] | cut
         found += breach("a row ends neither with its line nor because it is full", ~whole)
     return found + Findings({"words.cut": int(cut.sum()), "words.ends": int(ends.sum())})
-
-
-def _rows(batch: StoredBatch, wrong: np.ndarray) -> np.ndarray:
-    return batch.rows_of_tokens(wrong)
 
 
 def line_oracles(totals: Mapping[str, int], *, line_ends: bool) -> list[Oracle]:

@@ -9,6 +9,7 @@ import pytest
 from pipelines.build import main as build
 from schemas.errors import Stopped
 from schemas.records import Array
+from schemas.word_list import words_by_id
 from tests.support.sample_builds import copy_of, corpus, shard_paths
 from tests.support.vector_runs import SMALL, Captured, files_of, refused, vectors
 from tests.support.word_lists import words_of
@@ -75,7 +76,7 @@ def test_the_words_are_those_of_the_build(trained: Path) -> None:
     """The end of a line has a vector only where it is a word; other special tokens have none."""
     recipe = json.loads((trained / "vectors.json").read_text("utf-8"))["identity"]["recipe"]
     words = read_vectors(trained).words
-    ids = module.words_of(open_local_corpus(corpus(recipe)))
+    ids = words_by_id(open_local_corpus(corpus(recipe)).tokenizer_json)
     assert words == (["</s>", *ids[3:]] if recipe == "fasttext" else ids[3:])
 
 
