@@ -190,7 +190,8 @@ def _work(
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
     return Work(
         ranges=plan.ranges,
-        reader=RangeReader(
+        reader=plan.reader
+        or RangeReader(
             text_field=options.text_field,
             max_document_bytes=options.max_document_mib << 20,
             anchors_field=options.anchors or "",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -28,8 +29,17 @@ Empty where there are none.
 """
 
 
-LABELLED_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("label", pa.int8(), nullable=False))
-"""The same with the label of each record, 0 or more."""
+LABELLED_SCHEMA = DOCUMENT_SCHEMA.append(
+    pa.field(
+        "labels",
+        pa.large_list(pa.field("item", pa.float64(), nullable=False)),
+        nullable=False,
+    )
+)
+"""The same with what is known of each record: numbers, whose meaning its recipe knows.
+
+A class is its number, a position a whole number; a record without a label has none.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,9 +88,40 @@ def document_batch(texts: Sequence[bytes], labels: Sequence[int] = ()) -> pa.Rec
     if not labels:
         keys = _keys_column(map(document_key, texts))
         return pa.record_batch([keys, binary(texts)], schema=DOCUMENT_SCHEMA)
-    keys = _keys_column(map(labelled_key, texts, labels))
-    columns = [keys, binary(texts), numbers(np.array(labels, np.int8))]
-    return pa.record_batch(columns, schema=LABELLED_SCHEMA)
+    keys = [labelled_key(text, label) for text, label in zip(texts, labels, strict=True)]
+    return labelled_batch(texts, [[label] for label in labels], keys)
+
+
+def record_key(text: bytes, labels: Sequence[float], *, held_out: bool | None = None) -> bytes:
+    """Returns the content key of a record: its text and its labels, of 128 bits.
+
+    The highest bit of its upper half says whether it is held out, where that is known: so
+    `transforms.records.shard_text.ShardPlan` finds records of other files in other splits.
+
+    Args:
+      text: Normalised.
+      labels: Numbers.
+      held_out: Whether it is of the evaluation split; None if the key decides that.
+    """
+    key = document_key(text + b"\x1f" + np.array(labels, "<f8").tobytes())
+    if held_out is None:
+        return key
+    return key[:-1] + bytes([key[-1] & 0x7F | (not held_out) << 7])
+
+
+HELD_OUT_BELOW = 1 << 63
+"""Upper halves of keys below this are of records that are known to be held out."""
+
+
+def labelled_batch(
+    texts: Sequence[bytes], labels: Sequence[Sequence[float]], keys: Sequence[bytes]
+) -> pa.RecordBatch:
+    """Returns records as one batch of `LABELLED_SCHEMA`, given the key of each."""
+    offsets = np.cumsum([0, *map(len, labels)], dtype=np.int64)
+    values = np.array([*itertools.chain.from_iterable(labels)], np.float64)
+    kind = LABELLED_SCHEMA.field("labels").type
+    lists = pa.LargeListArray.from_arrays(numbers(offsets), numbers(values), type=kind)
+    return pa.record_batch([_keys_column(keys), binary(texts), lists], schema=LABELLED_SCHEMA)
 
 
 def _keys_column(keys: Iterable[bytes]) -> pa.Array:

@@ -22,6 +22,7 @@ from schemas.manifest_parts import (
     InputRecord,
     MixtureRecord,
     RecipeRecord,
+    RecordsRecord,
     SegmenterRecord,
     ShardCounts,
     ShardEntry,
@@ -37,6 +38,7 @@ FORMAT_VERSION = 2
 DATA_VERSION = 3
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
+RECORDS = "records"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,13 @@ class _Dealt(_Shared):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildIdentity(_Dealt, _Own):
-    """All that decides the bytes of a build of one recipe."""
+    """All that decides the bytes of a build of one recipe.
+
+    Attributes:
+      records: How labelled records were read; other builds do not have it.
+    """
+
+    records: RecordsRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,9 +180,8 @@ class Manifest(_Sealed, BuildIdentity):
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
         found = super().to_json()
-        if self.cooccurrences is None:
-            del found[PAIRS]
-        return found
+        absent = {PAIRS: self.cooccurrences is None, RECORDS: self.records is None}
+        return {name: value for name, value in found.items() if not absent.get(name, False)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,21 @@ class ShardEntry:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordsRecord:
+    """How labelled records were read.
+
+    Attributes:
+      fields: Of the texts and of the label, as they were named; without labels those of the texts.
+      labelled: Whether the last field is the label.
+      held_out: The files whose records are the evaluation split; empty if keys decide that.
+    """
+
+    fields: Sequence[str]
+    labelled: bool
+    held_out: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Split:
     """One split of a build.
 

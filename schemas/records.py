@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -88,6 +89,46 @@ class EntitySpans(ByteSpans):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Labels:
+    """What is known of records: some numbers each, see `schemas.documents.LABELLED_SCHEMA`.
+
+    Attributes:
+      values: float64[N].
+      offsets: int64[D + 1]; those of record d are values[offsets[d]:offsets[d + 1]].
+    """
+
+    values: Array
+    offsets: Int64
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def counts(self) -> Int64:
+        """int64[D]; how many numbers each record has."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    def first(self, missing: float) -> Array:
+        """Returns float64[D]: the first number of each record, or what stands for none."""
+        found = np.full(len(self), missing)
+        there = self.counts > 0
+        found[there] = self.values[self.offsets[:-1][there]]
+        return found
+
+    def take(self, records: Int64) -> "Labels":
+        """Returns the numbers of some records, by number.
+
+        >>> labels = Labels(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 3])).take(np.array([1, 0]))
+        >>> labels.values.tolist(), labels.offsets.tolist()
+        ([3.0, 1.0, 2.0], [0, 1, 3])
+        """
+        counts = self.counts[records]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        return Labels(self.values[np.repeat(self.offsets[records], counts) + within], offsets)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ShardText:
     """The text of a shard, its documents sorted by key and without duplicates.
 
@@ -96,7 +137,7 @@ class ShardText:
       document_starts: int64[D]; byte where each document begins.
       duplicates: Documents dropped because an equal one stands here.
       keys: uint8[D, 16]; the content key of each document.
-      labels: int8[D]; the label of each document. None if documents have no labels.
+      labels: What is known of each document besides; None if they are no labelled records.
       sentence_starts: int64[S] bytes where sentences begin; empty before they are found.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
       spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`, and of
@@ -107,7 +148,7 @@ class ShardText:
     document_starts: Int64
     duplicates: int = 0
     keys: Bytes = dataclasses.field(default_factory=lambda: np.empty((0, 16), np.uint8))
-    labels: Array | None = None
+    labels: Labels | None = None
     sentence_starts: Int64 = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
     word_marks: Bytes | None = None
     spans: Mapping[str, ByteSpans] = dataclasses.field(default_factory=dict)
@@ -202,8 +243,10 @@ class Tokens(TokenColumns):
       document_offsets: int64[D + 1]; document d is sentences [offsets[d], offsets[d + 1]).
       ends_line: bool[S]; the sentence is the last of its line.
       exact_path: "word_table" or "library": how the ids were found.
-      labels: int8[D]; the label of each document. None if they have none, and for documents that
-        were put together of parts.
+      labels: What is known of each document; None if they are no labelled records, and for
+        documents that were put together of parts.
+      lines: int64[S]; the number of each sentence's line in its document, from 0, lines without a
+        token included; None if they are no labelled records.
       text_bytes: Bytes of the shard's text.
     """
 
@@ -211,7 +254,8 @@ class Tokens(TokenColumns):
     document_offsets: Int64
     ends_line: Bool
     exact_path: str
-    labels: Array | None = None
+    labels: Labels | None = None
+    lines: Int64 | None = None
     text_bytes: int = 0
 
 
@@ -256,6 +300,31 @@ class StreamPacking:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class RecordPacking:
+    """The windows of labelled records.
+
+    Attributes:
+      tokens: What the windows are ranges of.
+      first: int64[W, 2]; half-open token range of the first text.
+      second: int64[W, 2]; the same of the second text; None if records have one text.
+      record: int64[W]; the number of each window's record among those that have tokens.
+      labels: Of these records.
+      cut: bool[W]; the window lacks tokens of its record.
+      drawn: Counts of what windows do not show, as in `Windows`.
+      left_out: Records that make no window.
+    """
+
+    tokens: Tokens
+    first: Int64
+    second: Int64 | None
+    record: Int64
+    labels: Labels
+    cut: Bool
+    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    left_out: int = 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
     """Token ranges of one or two segments a window.
 
@@ -270,6 +339,8 @@ class Windows:
       backward: bool[W]; its tokens are in reversed order. None if those of no window are.
       reuse_len: As that of `Examples`.
       left_out: Windows that are too short to be rows.
+      values: What else is stored of rows, [W] each, by column; see
+        `transforms.contract.axes.PredictLabels`.
     """
 
     tokens: Tokens
@@ -281,6 +352,7 @@ class Windows:
     backward: Bool | None = None
     reuse_len: int = 0
     left_out: int = 0
+    values: Mapping[str, pa.Array] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -297,6 +369,7 @@ class Examples(TokenColumns):
       left_out: Rows that there would be, but that they have no text, or too little of it, or less
         than labels ask for.
       drawn: As that of `Windows`, of the rows that were left out too.
+      values: As those of `Windows`.
     """
 
     offsets: Int64
@@ -308,6 +381,7 @@ class Examples(TokenColumns):
     reuse_len: int = 0
     left_out: int = 0
     drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, pa.Array] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -323,4 +397,5 @@ class Examples(TokenColumns):
             stream=None if self.stream is None else self.stream[begin:end],
             backward=None if self.backward is None else self.backward[begin:end],
             reuse_len=self.reuse_len,
+            values={name: each[begin:end] for name, each in self.values.items()},
         )

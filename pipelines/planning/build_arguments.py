@@ -18,7 +18,7 @@ from pipelines.planning.run_arguments import (
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
-from transforms.objectives import MIXTURES, OBJECTIVES
+from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
 from transforms.objectives.settings import Scalar, nearest
 
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
@@ -70,7 +70,8 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
     """
     parser.add_argument(
         "recipe",
-        help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members",
+        help=f"what to build: {', '.join([*OBJECTIVES, *MIXTURES])}, or mixture: see --members; "
+        f"of labelled records {', '.join(TASKS)}: see --fields",
     )
     source.add_argument(
         "--sentences", default="rules", choices=["rules", "lines"], help="how to find sentences"
@@ -140,7 +141,33 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
     recipe.add_argument(
         "--parity", action="store_true", help="restore what the reference does, bugs included"
     )
+    add_record_options(parser)
     recipe.add_argument("--seed", type=whole(), default=12345, metavar="S", help="(12345)")
+
+
+def add_record_options(parser: Parser) -> None:
+    """Adds how labelled records are read."""
+    records = parser.add_argument_group(f"labelled records ({', '.join(TASKS)})")
+    records.add_argument(
+        "--fields",
+        metavar="NAMES",
+        help="fields of the text and the label, as in text,label or text_a,text_b,label",
+    )
+    records.add_argument(
+        "--labels",
+        metavar="NAMES",
+        help="the classes, in this order; records with others are rejected (all that there are)",
+    )
+    records.add_argument(
+        "--unlabelled", action="store_true", help="records have no label: --fields names texts"
+    )
+    records.add_argument(
+        "--eval-input",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="files that are held out whole, instead of a share; may be repeated",
+    )
 
 
 def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
@@ -173,6 +200,10 @@ def recipe_values(given: argparse.Namespace) -> dict[str, Any]:
         "eval_fraction": given.eval_fraction,
         "seed": given.seed,
         "annotations": given.annotations,
+        "fields": given.fields,
+        "labels": given.labels,
+        "unlabelled": given.unlabelled,
+        "eval_input": tuple(given.eval_input),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.options import BuildOptions
+from pipelines.planning.records import Records
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
 from schemas.manifest import DATA_VERSION
@@ -28,6 +29,7 @@ def identity_of(
     options: BuildOptions,
     files: Sequence[InputFile],
     source: AnnotationSource | None,
+    records: Records | None = None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
     settings = builder.settings
@@ -52,6 +54,7 @@ def identity_of(
         # `dataclasses.asdict` copies every value, which takes long for many files.
         "inputs": [dict(vars(file)) for file in files],
         "software": software_versions(),
+        **({} if records is None else {"records": records.identity()}),
     }
 
 

@@ -8,7 +8,7 @@ from pipelines.planning.files import read_file
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
 from schemas.errors import UsageError, about
 from schemas.numbers import finite
-from transforms.objectives import MIXTURES, OBJECTIVES
+from transforms.objectives import MIXTURES, RECIPES
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import (
@@ -41,8 +41,8 @@ def find_mixture(name: str, members: str | None) -> Mixture | None:
         raise ValueError(f"--members goes with the name {AD_HOC!r}, not with {name!r}")
     if name in MIXTURES:
         return MIXTURES[name]
-    if name not in OBJECTIVES:
-        known = nearest(name, [*OBJECTIVES, *MIXTURES, AD_HOC])
+    if name not in RECIPES:
+        known = nearest(name, [*RECIPES, *MIXTURES, AD_HOC])
         raise ValueError(f"no recipe is called {name!r}; {known}")
     return None
 

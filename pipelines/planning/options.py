@@ -92,6 +92,10 @@ class BuildOptions(RunOptions):
     eval_fraction: float | None
     seed: int
     annotations: str | None
+    fields: str | None
+    labels: str | None
+    unlabelled: bool
+    eval_input: tuple[str, ...]
 
     @property
     def named_files(self) -> list[str]:

@@ -13,8 +13,10 @@ from pipelines.planning.memory import check_pairs, wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions, TextOptions
 from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
+from pipelines.planning.records import HELD_OUT, Records, find_records, refuse_records
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
+from schemas.documents import HELD_OUT_BELOW
 from schemas.errors import UsageError, about
 from schemas.software import software_versions
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
@@ -32,7 +34,9 @@ from transforms.files.paths import real_path
 from transforms.files.planned_file import FormatError
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
+from transforms.objectives.recipe import Recipe
 from transforms.read.input_files import check_heads, checked_before, match_inputs
+from transforms.read.read_documents import Reader
 from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
 
@@ -62,6 +66,7 @@ class Plan(Generic[_Builder]):
       labels: Documents keep the labels of records; annotations belong to the text alone.
       annotated: Shards of annotations that are read.
       named: Other files that were read to make the plan.
+      reader: Reads the files, if they are no documents of text.
     """
 
     files: Sequence[InputFile]
@@ -78,6 +83,7 @@ class Plan(Generic[_Builder]):
     labels: bool = True
     annotated: Sequence[InputFile] = ()
     named: Sequence[str] = ()
+    reader: Reader | None = None
 
     @property
     def reads(self) -> list[str]:
@@ -149,12 +155,21 @@ def make_plan(
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
         check_markers(options, recipes)
-        check_records(options, recipes)
+        records = None
+        if recipes[0].labelled is None:
+            refuse_records(options)
+            check_records(options, recipes)
+        else:
+            options, records, recipe = _of_records(options, recipes[0], window)
+            recipes = [recipe]
         if window is not None:
             check_unbounded(recipes)
         source = choose_source(options, recipes)
         settings = build_settings(options, recipes, source)
-        if window is None:
+        if records is not None:
+            files, text_bytes = list(records.files), records.text_bytes
+            _refuse_named(files, options)
+        elif window is None:
             files, text_bytes = find_text(options)
             _refuse_named(files, options)
         else:
@@ -162,12 +177,14 @@ def make_plan(
         fraction = options.eval_fraction
         fraction = default_fraction(recipes) if fraction is None else fraction
         shards = plan_shards(text_bytes, options.shards, fraction)
+        if records is not None and records.held_out:
+            shards = ShardPlan(train=shards.train, eval=1, eval_below=HELD_OUT_BELOW)
     except ValueError as error:
         raise UsageError(str(error)) from error
     ranges = ranges_of(files, text_bytes, options)
     missing = words_missing(settings[0], ranges, options)
     held_out = ""
-    if window is None:
+    if window is None and records is None:
         shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
     words = any(recipe.segments_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
@@ -184,7 +201,7 @@ def make_plan(
     ]
     for counter in filter(None, (pair_counter(each, text_bytes) for each in builders)):
         check_pairs(options, counter.parts, text_bytes, shuffle)
-    identities = [identity_of(builder, options, files, source) for builder in builders]
+    identities = [identity_of(builder, options, files, source, records) for builder in builders]
     return BuildPlan(
         files=files,
         ranges=ranges,
@@ -213,7 +230,28 @@ def make_plan(
         of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,
+        reader=None if records is None else records.reader,
     )
+
+
+def _of_records(
+    options: BuildOptions, recipe: Recipe, window: Sequence[InputFile] | None
+) -> tuple[BuildOptions, Records, Recipe]:
+    """Returns what labelled records are built with: each of their texts is a sentence."""
+    if window is not None:
+        raise ValueError(
+            f"{recipe.name} is built of labelled records, which do not grow; build them with "
+            "`shardmill build`"
+        )
+    records, recipe = find_records(options, recipe)
+    share = None if records.held_out else HELD_OUT
+    options = dataclasses.replace(
+        options,
+        sentences="lines",
+        text_field="text",
+        eval_fraction=share if options.eval_fraction is None else options.eval_fraction,
+    )
+    return options, records, recipe
 
 
 def idle_workers(options: RunOptions, shards: ShardPlan) -> str:

@@ -34,7 +34,7 @@ from transforms.build.build_shards import ShardWriter
 from transforms.files.atomic_files import write_atomically
 from transforms.files.inputs import FileRange
 from transforms.files.storage import is_local, join
-from transforms.read.read_documents import RangeReader
+from transforms.read.read_documents import Reader
 from transforms.read.reading_record import write_counts
 from transforms.read.reading_tasks import reading_tasks
 from transforms.read.rejected_files import with_part, write_rejected
@@ -200,7 +200,7 @@ class ReadJob:
       beam_args: Of the file systems.
     """
 
-    reader: RangeReader
+    reader: Reader
     folder: Path
     shards: ShardPlan
     wanted: frozenset[int]

@@ -10,7 +10,7 @@ from typing import Protocol
 from transforms.build.build_shards import ShardWriter
 from transforms.build.count_shards import WordCounter
 from transforms.files.inputs import FileRange
-from transforms.read.read_documents import RangeReader
+from transforms.read.read_documents import Reader
 from transforms.records.shard_text import ShardPlan
 
 
@@ -34,7 +34,7 @@ class TextWork(abc.ABC):
     """
 
     ranges: list[FileRange]
-    reader: RangeReader
+    reader: Reader
     text_bytes: int
     shards: ShardPlan
     output: str

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -148,10 +148,12 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
     recipe, stream = settings.recipe, settings.stream(shard)
     parts = []
     for number in range(recipe.passes):
-        packing = recipe.segment.pack(
+        packing: Any = recipe.segment.pack(
             tokens, recipe.capacity, settings.vocabulary, stream("pack", number)
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
+        if recipe.labelled is not None:
+            windows = dataclasses.replace(windows, values=recipe.labelled.values(packing))
         windows = cut_lone(windows, recipe.layout, recipe.max_seq_length)
         without_text = 0
         if not recipe.segment.of_streams:

@@ -22,6 +22,7 @@ from schemas.records import (
     Examples,
     Int64,
     Packing,
+    RecordPacking,
     StreamPacking,
     Tokens,
     Windows,
@@ -43,6 +44,7 @@ class Segment(Protocol):
       streams: How many streams of consecutive windows a pass makes of a shard: 0 if windows are in
         no such order, 2 if every other one is reversed.
       of_words: Tokens are whole words of a list, and not those of a tokenizer.
+      of_records: Documents are labelled records, and `pack` returns a `RecordPacking`.
       predicted_only: Tokens at the end of a row that are predicted and never an input.
     """
 
@@ -50,6 +52,7 @@ class Segment(Protocol):
     dialogue: ClassVar[bool]
     of_streams: ClassVar[bool]
     of_words: ClassVar[bool]
+    of_records: ClassVar[bool]
 
     @property
     def streams(self) -> int: ...
@@ -62,7 +65,7 @@ class Segment(Protocol):
 
     def pack(
         self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
-    ) -> Packing | StreamPacking:
+    ) -> Packing | StreamPacking | RecordPacking:
         """Packs tokens; `capacity` is the number of tokens that the layout leaves for text."""
         ...
 
@@ -75,12 +78,14 @@ class Predict(Protocol):
       attention: Which tokens a model may see where it predicts one, see `ATTENTIONS`.
       of_next: Next tokens are predicted: it is a `PredictNext`.
       of_words: What is predicted are whole words, see `Segment.of_words`.
+      of_labels: Labels of records are predicted: it is a `PredictLabels`.
     """
 
     name: ClassVar[str]
     attention: ClassVar[str]
     of_next: ClassVar[bool]
     of_words: ClassVar[bool]
+    of_labels: ClassVar[bool]
 
 
 class PredictNext(Predict, Protocol):
@@ -100,6 +105,28 @@ class PredictNext(Predict, Protocol):
           int64[P], ascending, and [P]: ids, which are those of the tokens unless a part says what
           else.
         """
+        ...
+
+
+class PredictLabels(Predict, Protocol):
+    """Predicts what records are labelled with; rows are made by a `Segment` of records.
+
+    Attributes:
+      kind: What a label is: one of `schemas.label_kinds.KINDS`.
+      names: Of the classes, by number; empty without classes.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def columns(self) -> tuple[Column, ...]:
+        """Returns the columns that hold the labels of rows."""
+        ...
+
+    def values(self, packing: RecordPacking) -> Mapping[str, pa.Array]:
+        """Returns these columns, [W] each, by name."""
         ...
 
 

@@ -131,6 +131,7 @@ class RowRules:
       streams: Streams of a pass over a shard; see `transforms.contract.axes.Segment`.
       reuse_len: Tokens at the begin of a row that a model remembers; 0 if it is all.
       edits: How edits are stored; None without edits.
+      values: Columns that hold what rows are labelled with.
     """
 
     name: str
@@ -153,3 +154,4 @@ class RowRules:
     streams: int = 0
     reuse_len: int = 0
     edits: StoredEdits | None = None
+    values: tuple[str, ...] = ()

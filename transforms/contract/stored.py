@@ -51,6 +51,7 @@ class StoredBatch:
       backward: bool[R]; whether its tokens are in reversed order; None where there are none such.
       suffix_types: Token types of the special tokens at the end of a row of two segments.
       made_edits: The edits of each row and copy; None where rows have none.
+      values: What rows are labelled with, by column.
     """
 
     ids: Array
@@ -70,6 +71,7 @@ class StoredBatch:
     backward: Bool | None = None
     suffix_types: tuple[int, ...] = ()
     made_edits: Edits | None = None
+    values: Mapping[str, pa.Array] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -108,6 +110,7 @@ class StoredBatch:
             backward=row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
             suffix_types=rules.layout.suffix_types,
             made_edits=edits,
+            values={name: batch.column(name) for name in rules.values},
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -249,6 +252,7 @@ class StoredBatch:
             backward=self.backward,
             reuse_len=rules.reuse_len,
             annotations=self.annotations,
+            values=self.values,
         )
 
 

@@ -49,12 +49,13 @@ def enabled_checks(requested: str, encoding: str | None) -> frozenset[str]:
       encoding: The encoding that the user named, None if none.
 
     Returns:
-      "binary", and "format" and "encoding" unless the user named them.
+      "binary", and "format" (with "fields": the names of fields) and "encoding" unless the user
+      named them.
     """
     return frozenset(
         {
             "binary",
-            *(["format"] if requested == "auto" else []),
+            *(["format", "fields"] if requested == "auto" else []),
             *(["encoding"] if encoding is None else []),
         }
     )

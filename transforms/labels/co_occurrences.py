@@ -28,6 +28,7 @@ class CoOccurrences(Part):
     name: ClassVar[str] = "cooccurrences"
     of_next: ClassVar[bool] = False
     of_words: ClassVar[bool] = True
+    of_labels: ClassVar[bool] = False
 
     window: int = 15
     symmetric: bool = True

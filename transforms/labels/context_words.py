@@ -42,6 +42,7 @@ class ContextWords(Part):
     name: ClassVar[str] = "contexts"
     of_next: ClassVar[bool] = False
     of_words: ClassVar[bool] = True
+    of_labels: ClassVar[bool] = False
 
     architecture: str = CBOW
     window: int = 5

@@ -35,6 +35,7 @@ class NextTokens(Part):
     name: ClassVar[str] = "lm"
     of_next: ClassVar[bool] = True
     of_words: ClassVar[bool] = False
+    of_labels: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset({DOCUMENTS})
 
     keep_apart: bool = False

@@ -29,6 +29,7 @@ class NextWords(Part):
     name: ClassVar[str] = "lm"
     of_next: ClassVar[bool] = True
     of_words: ClassVar[bool] = True
+    of_labels: ClassVar[bool] = False
     keep_apart: ClassVar[bool] = False
 
     # Forward, </s> <s> the as 0 1 7: [7 1 7] becomes [7 0 7]. A reversed row has 0 for 1.

@@ -29,6 +29,7 @@ from transforms.objectives.ernie_gen import ERNIE_GEN
 from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.gpt import GPT
 from transforms.objectives.infoword import INFOWORD
+from transforms.objectives.labelled import CLASSIFY, REGRESS
 from transforms.objectives.mass import MASS, PROPHETNET
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
@@ -97,6 +98,12 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ELMO,
     ANNOTATED,
 )
+
+TASKS: Mapping[str, Recipe] = by_name(CLASSIFY, REGRESS)
+"""What is built of labelled records, to fine-tune a model; no objective has such a name."""
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({**OBJECTIVES, **TASKS})
+"""Everything that is built of one input."""
 
 MIXTURES: Mapping[str, Mixture] = by_name(ERNIE2)
 """The mixtures that have a name of their own; no recipe has the same."""

@@ -51,6 +51,7 @@ class Recipe(RecipeFields):
             streams=self.segment.streams,
             reuse_len=self.segment.reused(self.capacity),
             edits=None if self.denoise is None else self.denoise.rules,
+            values=tuple(each.name for each in self.labelled.columns()) if self.labelled else (),
         )
 
     @functools.cached_property
@@ -160,6 +161,8 @@ class Recipe(RecipeFields):
             found.extend(corruption.columns(id_type))
         if self.denoise is not None:
             found.extend(self.denoise.columns(id_type))
+        if self.labelled is not None:
+            found.extend(self.labelled.columns())
         if self.objective_column:
             found.append(columns.OBJECTIVE)
         return tuple(found)

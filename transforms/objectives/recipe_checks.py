@@ -32,6 +32,7 @@ def check_recipe(recipe: RecipeFields) -> None:
             raise ValueError(f"{name} must be in [1, {most}], got {getattr(recipe, name)}")
     _check_segment(recipe)
     _check_words(recipe)
+    _check_records(recipe)
     _check_order(recipe)
     for name in recipe.store:
         if name not in columns.OF_TEXT:
@@ -87,6 +88,25 @@ def _check_segment(recipe: RecipeFields) -> None:
             f"reuse_len must be at most {recipe.capacity - 2} for {recipe.name} with a "
             f"max_seq_length of {recipe.max_seq_length}, which has {recipe.layout.overhead(2)} "
             f"special tokens and a token of each segment besides; got {reused}"
+        )
+
+
+def _check_records(recipe: RecipeFields) -> None:
+    """Refuses labels of records where rows are made of other text, and the reverse."""
+    of_labels = recipe.predict is not None and recipe.predict.of_labels
+    if of_labels != recipe.segment.of_records:
+        kinds = {True: "labelled records", False: "text without labels"}
+        predicts = type(recipe.predict).__name__ if recipe.predict else "what is masked"
+        raise MismatchError(
+            f"{recipe.name}: {type(recipe.segment).__name__} makes rows of "
+            f"{kinds[recipe.segment.of_records]}, and {predicts} is of {kinds[of_labels]}",
+            "segment",
+            lambda segment: segment.of_records == of_labels,
+        )
+    if of_labels and recipe.passes != 1:
+        raise ValueError(
+            f"passes must be 1 for {recipe.name}, whose rows are the same in every pass, got "
+            f"{recipe.passes}; train for more epochs"
         )
 
 

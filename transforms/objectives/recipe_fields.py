@@ -11,6 +11,7 @@ from transforms.contract.axes import (
     STRUCTURED,
     Pair,
     Predict,
+    PredictLabels,
     PredictNext,
     Segment,
 )
@@ -106,6 +107,12 @@ class RecipeFields:
     def of_words(self) -> bool:
         """Whether its tokens are whole words of a list, with counts."""
         return self.segment.of_words
+
+    @property
+    def labelled(self) -> PredictLabels | None:
+        """What says what records are labelled with; None where rows are of other text."""
+        found = self.predict
+        return cast(PredictLabels, found) if found is not None and found.of_labels else None
 
     @property
     def token_types(self) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 from schemas.numbers import LARGEST, finite, whole
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.denoise.random_spans import RandomTokens
-from transforms.objectives import OBJECTIVES
+from transforms.objectives import RECIPES
 from transforms.objectives.corruption import MismatchError
 from transforms.objectives.recipe import Recipe
+from transforms.pairs.record_texts import TwoTexts
 from transforms.windows.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
@@ -33,6 +34,7 @@ _PART_FIELDS = (
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
+    "pair": (TwoTexts,),
     "units": (PhraseUnits, EntityUnits),
     "noise": (RandomTokens,),
 }
@@ -47,7 +49,7 @@ _FIXED = frozenset({"name", "summary", "source", "parity"})
 def _parts() -> Mapping[str, tuple[type, ...]]:
     """Returns the parts that can stand in each field: those of all recipes, and the unused ones."""
     found: dict[str, dict[type, None]] = {field: {} for field in _PART_FIELDS}
-    for recipe in OBJECTIVES.values():
+    for recipe in RECIPES.values():
         _collect(recipe, found)
     return {field: (*used, *_UNUSED.get(field, ())) for field, used in found.items()}
 
@@ -73,9 +75,9 @@ def find_recipe(name: str) -> Recipe:
     Raises:
       ValueError: naming the nearest and all names.
     """
-    if name not in OBJECTIVES:
-        raise ValueError(f"no recipe is called {name!r}; {nearest(name, OBJECTIVES)}")
-    return OBJECTIVES[name]
+    if name not in RECIPES:
+        raise ValueError(f"no recipe is called {name!r}; {nearest(name, RECIPES)}")
+    return RECIPES[name]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.records import Bool, Int64, Packing, Windows
+from transforms.arrays.excess import excess_tokens
 from transforms.arrays.ragged import read_only, row_numbers
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.contract.axes import PairTask
@@ -140,22 +141,6 @@ def truncate_pairs(
     """
     off_first, off_second = excess_tokens(first, second, capacity)
     return _trim(first, off_first, rng), _trim(second, off_second, rng)
-
-
-def excess_tokens(first: Int64, second: Int64, capacity: int | Int64) -> tuple[Int64, Int64]:
-    """Returns how many tokens A and B must lose, int64[W] each; see `truncate_pairs`.
-
-    Example: A has 9 tokens, B has 5, and the capacity is 7. Seven must go: four from A until both
-    have 5, then in turn two from B and one from A: [5] and [2].
-    """
-    lengths = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
-    excess = np.maximum(lengths[0] + lengths[1] - capacity, 0)
-    uneven = np.minimum(excess, np.abs(lengths[0] - lengths[1]))
-    rest = excess - uneven
-    longer_first = lengths[0] > lengths[1]
-    off_first = np.where(longer_first, uneven, 0) + rest // 2
-    off_second = np.where(longer_first, 0, uneven) + (rest + 1) // 2
-    return off_first, off_second
 
 
 def _trim(ranges: Int64, off: Int64, rng: np.random.Generator) -> Int64:

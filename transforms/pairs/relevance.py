@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.records import Int64, Packing, Tokens, Windows
+from transforms.arrays.excess import excess_tokens
 from transforms.contract.axes import PairTask
-from transforms.pairs.pair_segments import excess_tokens
 from transforms.pairs.pairing import Pairing
 from transforms.records.labelled_records import RELEVANCES
 
@@ -52,7 +52,8 @@ class QueryTitles(Pairing):
         off_first, off_second = excess_tokens(first, second, most)
         first[:, 1] -= off_first
         second[:, 1] -= off_second
-        return Windows(tokens, first, second, tokens.labels[documents].astype(np.uint8))
+        relation = tokens.labels.first(0)[documents].astype(np.uint8)
+        return Windows(tokens, first, second, relation)
 
 
 def _titles(tokens: Tokens) -> tuple[Int64, Int64]:

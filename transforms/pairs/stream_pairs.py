@@ -8,6 +8,7 @@ import numpy as np
 
 from schemas.records import Bool, Int64, StreamPacking, Windows
 from schemas.vocabulary import Vocabulary
+from transforms.arrays.excess import excess_tokens
 from transforms.arrays.randomness import random_bits, scaled_bits, threshold
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.checks.recurrent_streams import examine_following
@@ -16,7 +17,6 @@ from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.pairs.distractors import LoneDocumentError
-from transforms.pairs.pair_segments import excess_tokens
 from transforms.pairs.pairing import Pairing
 
 NEXT, RANDOM = 0, 1

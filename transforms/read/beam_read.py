@@ -11,7 +11,7 @@ from apache_beam.pvalue import PBegin
 from schemas.documents import Rejected
 from schemas.manifest import add_up
 from transforms.files.inputs import FileRange
-from transforms.read.read_documents import RangeReader, Read
+from transforms.read.read_documents import RangeReader, Read, Reader
 from transforms.read.reading_record import write_counts
 from transforms.read.reading_tasks import reading_tasks
 from transforms.read.rejected_files import with_part, write_rejected
@@ -34,7 +34,7 @@ class Reading(NamedTuple):
 
 
 class _ReadRangesFn(beam.DoFn):
-    def __init__(self, reader: RangeReader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def process(self, parts: list[FileRange]) -> Iterator[Read]:
@@ -59,7 +59,7 @@ class ReadDocuments(beam.PTransform[PBegin, Any]):
     """
 
     ranges: list[FileRange]
-    reader: RangeReader = RangeReader()
+    reader: Reader = RangeReader()
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -113,7 +113,7 @@ def collect_range(
     except ReadError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(part, error) from error
+        raise unreadable(part, error) from error
 
 
 def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> None:
@@ -136,10 +136,25 @@ def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> Non
     except ReadError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(part, error) from error
+        raise unreadable(part, error) from error
 
 
-def _unreadable(part: FileRange, error: Exception) -> ReadError:
+def open_range(file: BinaryIO, part: FileRange, text_field: str = "text") -> Any:
+    """Returns the text of a file as a stream of UTF-8, or a Parquet file as it is.
+
+    Args:
+      file: As for `read_range`.
+      part: Which bytes of it, and how they are read.
+      text_field: The field whose presence is checked, if fields are.
+
+    Raises:
+      ReadError: If it looks like something else than it is read as.
+    """
+    return _opened(file, part, codec_of(part.path), text_field)
+
+
+def unreadable(part: FileRange, error: Exception) -> ReadError:
+    """Returns the error that says that a file cannot be read."""
     reason = " ".join(str(error).split())
     return ReadError(f"{part.path} cannot be read as {part.format}: {reason}")
 
@@ -164,7 +179,7 @@ def _opened(file: BinaryIO, part: FileRange, codec: str | None, text_field: str)
         _refuse(check_decoded(head, stored, part.encoding), part)
     whole = len(head) < HEAD_BYTES
     _refuse(check_text(head, part.format, part.checks, whole=whole), part)
-    if part.format == "jsonl" and "format" in part.checks:
+    if part.format == "jsonl" and "fields" in part.checks:
         _refuse(check_fields(head, text_field), part)
     return stream
 

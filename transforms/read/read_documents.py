@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import operator
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -24,6 +24,12 @@ _GATHERED_BYTES = 1 << 20
 
 Read: TypeAlias = pa.RecordBatch | Rejected | dict[str, int]
 """What comes of a range: documents, rejected records, and what was counted."""
+
+
+class Reader(Protocol):
+    """Reads ranges of files, see `RangeReader.read`."""
+
+    def read(self, parts: Iterable[FileRange]) -> Iterator[Read]: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

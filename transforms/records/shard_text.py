@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.arrow_columns import binary, numbers
+from schemas.arrow_columns import binary, numbers, numpy_of
 from schemas.documents import DOCUMENT_SCHEMA
-from schemas.records import Array, Int64, ShardId, ShardText
+from schemas.records import Array, Int64, Labels, ShardId, ShardText
 
 SHARD_BYTES = 64 << 20
 
@@ -115,9 +115,9 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
     )
 
 
-def _labels(table: pa.Table, order: Int64) -> Array | None:
-    """Returns int8[D]: the labels of documents in this order, None if they have none."""
-    if "label" not in table.column_names:
+def _labels(table: pa.Table, order: Int64) -> Labels | None:
+    """Returns what is known of documents, in this order; None if they are no labelled records."""
+    if "labels" not in table.column_names:
         return None
-    labels: Array = table.column("label").to_numpy()[order]
-    return labels
+    lists = table.column("labels").combine_chunks()
+    return Labels(numpy_of(lists.values), numpy_of(lists.offsets)).take(order)

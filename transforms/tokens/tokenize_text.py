@@ -247,7 +247,8 @@ class TextEncoder:
         counts = np.concatenate([np.empty(0, np.int64), *(block.counts for block in blocks)])
         kept = np.flatnonzero(counts)
         next_starts = np.append(text.sentence_starts, len(text.data))[1:]
-        line = offsets_of(text.data[next_starts - 1] == _LF)[:-1][kept]
+        every_line = offsets_of(text.data[next_starts - 1] == _LF)[:-1]
+        line = every_line[kept]
         document = np.searchsorted(text.document_starts, text.sentence_starts, "right")[kept]
         borders = np.flatnonzero(np.diff(document)) + 1
         marked = [block.word_starts for block in blocks if block.word_starts is not None]
@@ -263,7 +264,8 @@ class TextEncoder:
             else np.concatenate([np.empty(0, np.bool_), *marked]),
             exact_path=path,
             annotations=self._annotations(text, blocks),
-            labels=None if text.labels is None else text.labels[np.unique(document) - 1],
+            labels=None if text.labels is None else text.labels.take(np.unique(document) - 1),
+            lines=None if text.labels is None else _lines_in_documents(text, every_line)[kept],
         )
 
     def _annotations(self, text: ShardText, blocks: list[EncodedBlock]) -> dict[str, Array]:
@@ -274,3 +276,17 @@ class TextEncoder:
             )
             for name in names
         }
+
+
+# Two documents of 2 and 1 lines, the first line of two sentences: 0 0 1 | 2 -> 0 0 1 | 0
+def _lines_in_documents(text: ShardText, lines: Int64) -> Int64:
+    """Returns int64[S]: the number of each sentence's line in its document.
+
+    Args:
+      text: With sentences.
+      lines: int64[S]; the number of the line of each sentence in the whole text.
+    """
+    first = np.searchsorted(text.sentence_starts, text.document_starts)
+    document = np.searchsorted(text.document_starts, text.sentence_starts, "right") - 1
+    found: Int64 = lines - lines[first[document]]
+    return found

@@ -1,7 +1,9 @@
 """Rows of laid-out examples: some of them, and those of several passes together."""
 
 import numpy as np
+import pyarrow as pa
 
+from schemas.arrow_columns import numbers
 from schemas.records import Examples, Int64, TokenColumns
 from transforms.arrays.ragged import offsets_of, range_indices
 
@@ -22,6 +24,7 @@ def take_rows(examples: Examples, rows: Int64) -> Examples:
         reuse_len=examples.reuse_len,
         left_out=examples.left_out + len(examples) - len(rows),
         drawn=examples.drawn,
+        values={name: each.take(numbers(rows)) for name, each in examples.values.items()},
     )
 
 
@@ -45,4 +48,8 @@ def join_examples(parts: list[Examples]) -> Examples:
         reuse_len=parts[0].reuse_len,
         left_out=sum(part.left_out for part in parts),
         drawn=add_up(part.drawn for part in parts),
+        values={
+            name: pa.concat_arrays([part.values[name] for part in parts])
+            for name in parts[0].values
+        },
     )

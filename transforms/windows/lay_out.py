@@ -92,6 +92,7 @@ def lay_out(windows: Windows, layout: RowLayout, vocabulary: Vocabulary) -> Exam
         backward=windows.backward,
         reuse_len=windows.reuse_len,
         drawn=windows.drawn,
+        values=windows.values,
     )
 
 

@@ -16,6 +16,7 @@ class Packer(Part):
     dialogue: ClassVar[bool] = False
     of_streams: ClassVar[bool] = False
     of_words: ClassVar[bool] = False
+    of_records: ClassVar[bool] = False
 
     @property
     def streams(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from schemas.arrow_columns import numbers
 from schemas.columns import NO_SECOND
 from schemas.records import Bool, Int64, Tokens, Windows
 from schemas.token_kinds import TokenKinds
@@ -44,6 +45,7 @@ def take_windows(windows: Windows, rows: Int64) -> Windows:
         relation=None if relation is None else relation[rows],
         stream=None if stream is None else stream[rows],
         backward=None if windows.backward is None else windows.backward[rows],
+        values={name: each.take(numbers(rows)) for name, each in windows.values.items()},
     )
 
 

@@ -1,0 +1,5 @@
+"""What the labels of records can be."""
+
+CLASS, NUMBER = "class", "number"
+KINDS = (CLASS, NUMBER)
+"""The name of a class; a number."""

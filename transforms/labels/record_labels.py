@@ -1,0 +1,98 @@
+"""What is predicted of labelled records: a class, or a number."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.arrow_columns import numbers, numpy_of
+from schemas.columns import Column
+from schemas.label_kinds import CLASS, NUMBER
+from schemas.records import RecordPacking
+from schemas.vocabulary import Vocabulary
+from transforms.contract.axes import BIDIRECTIONAL
+from transforms.contract.oracle import Findings, breach
+from transforms.contract.part import Part
+from transforms.contract.rules import RowRules
+from transforms.contract.stored import StoredBatch
+
+UNLABELLED = -1
+"""Stands for the class of a row without a label; a number that is missing is not a number."""
+
+
+class RecordLabels(Part, abc.ABC):
+    """Labels of records; see `transforms.contract.axes.PredictLabels`."""
+
+    attention: ClassVar[str] = BIDIRECTIONAL
+    of_next: ClassVar[bool] = False
+    of_words: ClassVar[bool] = False
+    of_labels: ClassVar[bool] = True
+
+    names: tuple[str, ...] = ()
+
+    @abc.abstractmethod
+    def columns(self) -> tuple[Column, ...]:
+        """Returns the columns that hold the labels of rows."""
+
+    @abc.abstractmethod
+    def values(self, packing: RecordPacking) -> Mapping[str, pa.Array]:
+        """Returns these columns, [W] each, by name."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassLabel(RecordLabels):
+    """One class of several, for each record.
+
+    Attributes:
+      names: Of the classes, by number. `shardmill build` finds them in the records.
+    """
+
+    name: ClassVar[str] = "classify"
+    kind: ClassVar[str] = CLASS
+
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"names must differ from one another, got {', '.join(self.names)}")
+
+    def columns(self) -> tuple[Column, ...]:
+        meaning = "Number of the row's class, in the order of `predict.names`; -1 without a label."
+        return (Column("label", pa.int32(), meaning),)
+
+    def values(self, packing: RecordPacking) -> Mapping[str, pa.Array]:
+        found = packing.labels.first(UNLABELLED)[packing.record]
+        return {"label": numbers(found.astype(np.int32))}
+
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        labels = numpy_of(batch.values["label"])
+        wrong = (labels < UNLABELLED) | (labels >= max(len(self.names), 1))
+        found = breach("a label is no class of the recipe", wrong)
+        counts = np.bincount(labels[labels >= 0], minlength=len(self.names))
+        named = {f"label.{number:04d}": int(count) for number, count in enumerate(counts)}
+        return found + Findings({**named, "label.none": int(np.count_nonzero(labels < 0))})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NumberLabel(RecordLabels):
+    """A number for each record, such as how alike two texts are."""
+
+    name: ClassVar[str] = "regress"
+    kind: ClassVar[str] = NUMBER
+
+    def columns(self) -> tuple[Column, ...]:
+        return (Column("label", pa.float32(), "The number of the row; NaN without a label."),)
+
+    def values(self, packing: RecordPacking) -> Mapping[str, pa.Array]:
+        found = packing.labels.first(np.nan)[packing.record]
+        return {"label": numbers(found.astype(np.float32))}
+
+    def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        labels = numpy_of(batch.values["label"])
+        missing = np.isnan(labels)
+        found = breach("a label is not finite", np.isinf(labels))
+        counts = {"label.numbers": int(np.count_nonzero(~missing))}
+        return found + Findings({**counts, "label.none": int(np.count_nonzero(missing))})
