@@ -15,11 +15,14 @@ import torch
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
 from trainer.checkpoint_files import (
+    FOLDER,
+    LATEST,
     MODEL,
     STATE,
     UNFINISHED,
     Meta,
     check_files,
+    found_checkpoints,
     only_ours,
     read_meta,
     seal,
@@ -29,7 +32,6 @@ from trainer.checkpoint_files import (
 )
 from transforms.files.atomic_files import sync_folder
 
-FOLDER, LATEST = "checkpoints", "latest"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
 
@@ -238,8 +240,7 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         """Returns everything that has the name of a checkpoint, by the step in it."""
-        steps = {path: step_of(path.name) or 0 for path in _children(self._folder)}
-        return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
+        return found_checkpoints(self._run)
 
 
 def _children(folder: Path) -> list[Path]:

@@ -41,6 +41,7 @@ ROOMS = (
     "trainer.models",
     "trainer.vectors",
     "trainer",
+    "pipelines.comparing",
 )
 """From the bottom up; a room imports from itself and from those before it."""
 
