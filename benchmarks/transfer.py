@@ -177,9 +177,7 @@ def given_data(given: argparse.Namespace) -> str:
 
 
 def split_conll(path: Path, folder: Path, sentences: int) -> tuple[Path, Path]:
-    """Writes the first sentences of a file in CoNLL's format as one file, and a fourth as many
-    after them as another.
-    """
+    """Writes the first and the last sentences of a file in CoNLL's format as files of their own."""
     blocks = [block for block in path.read_text("utf-8").split("\n\n") if block.strip()]
     held_out = min(sentences // 4, len(blocks) // 5)
     parts = blocks[: min(sentences, len(blocks) - held_out)], blocks[-held_out:]
