@@ -15,8 +15,7 @@ import torch
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
 from trainer.checkpoint_files import (
-    FOLDER,
-    LATEST,
+    CHECKPOINTS,
     MODEL,
     STATE,
     UNFINISHED,
@@ -32,6 +31,7 @@ from trainer.checkpoint_files import (
 )
 from transforms.files.atomic_files import sync_folder
 
+FOLDER, LATEST = CHECKPOINTS, "latest"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas.software import software_versions
 from schemas.wording import counted
-from trainer.checkpoint import Checkpoints
-from trainer.checkpoint_files import LATEST, MODEL
+from trainer.checkpoint import LATEST, Checkpoints
+from trainer.checkpoint_files import MODEL
 from trainer.evaluate import evaluate
 from trainer.feed import Feed, Taken
 from trainer.log import JsonLines, Lines, Log, TensorBoard

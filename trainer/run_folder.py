@@ -17,8 +17,8 @@ from schemas.checked_json import DamagedError, read_json_file
 from schemas.errors import RunError, UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
-from trainer.checkpoint import is_latest
-from trainer.checkpoint_files import FOLDER, LATEST, RunId, json_text
+from trainer.checkpoint import FOLDER, LATEST, is_latest
+from trainer.checkpoint_files import RunId, json_text
 from trainer.log import LOG, TENSORBOARD
 from trainer.processes import Processes
 from transforms.files.atomic_files import sync_folder

@@ -13,8 +13,8 @@ from schemas.errors import UsageError
 from schemas.lock import WORK_FOLDER
 from schemas.manifest import MANIFEST, MixtureManifest
 from schemas.stream import WINDOWS, number_name
-from schemas.wording import counted
-from trainer.checkpoint_files import FOLDER, META, Meta, found_checkpoints, read_meta
+from schemas.wording import counted, short_names
+from trainer.checkpoint_files import CHECKPOINTS, META, Meta, found_checkpoints, read_meta
 from trainer.log import LOG
 from trainer.vectors.run_folder import VECTORS
 
@@ -80,20 +80,6 @@ def open_runs(paths: Sequence[str]) -> list[ComparedRun]:
         ]
         found.append(_open_run(path, name, chr(ord("A") + number), also))
     return found
-
-
-def short_names(paths: Sequence[str]) -> list[str]:
-    """Returns the last parts of each path, as few as make all names different.
-
-    >>> short_names(["/runs/bert", "/runs/albert"]), short_names(["/a/run", "/b/run"])
-    (['bert', 'albert'], ['a/run', 'b/run'])
-    """
-    parts = [[part for part in path.split(os.sep) if part] or [path] for path in paths]
-    for count in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(each[-count:]) for each in parts]
-        if len({*names}) == len(names):
-            return names
-    return [*paths]
 
 
 def differing_options(runs: Sequence[ComparedRun]) -> dict[str, list[str | None]]:
@@ -170,7 +156,7 @@ def _newest_meta(run: Path, notes: list[str]) -> Meta | None:
     except DamagedError as error:
         notes.append(f"its options are not known: {error}")
     except OSError as error:
-        notes.append(f"its options are not known: {run / FOLDER}: {error.strerror}")
+        notes.append(f"its options are not known: {run / CHECKPOINTS}: {error.strerror}")
     return None
 
 
@@ -207,8 +193,7 @@ def _objective(meta: Meta) -> str:
     options = meta.options
     if options.objective is not None:
         return options.objective
-    data: Any = options.data
-    folders = [data] if isinstance(data, str) else [*data]
+    folders = [options.data]
     checksum = None if len(folders) > 1 or options.follow else meta.identity.get("data")
     names = [_recipe_of(each, checksum, stream=options.follow) for each in folders]
     return ", ".join(dict.fromkeys(names)) if all(names) else ""
