@@ -200,6 +200,7 @@ _FORMATS: Mapping[str, str] = {
     "replaced_found": "replaced found {:.1%}",
     "originals_kept": "originals kept {:.1%}",
     "accuracy_*": "{1} accuracy {0:.1%}",
+    "probe/*": "probe {1} {0:.3f}",
     "tokens_per_second": "{:,.0f} tok/s",
     "lr": "lr {:.2e}",
     "gradient_norm": "|g| {:.2f}",

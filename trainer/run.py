@@ -18,6 +18,7 @@ from trainer.loop import Loop, State
 from trainer.memory import State as LaneState
 from trainer.meter import derived
 from trainer.options import TrainOptions
+from trainer.probes.probe import Probes
 from trainer.processes import Processes
 from trainer.run_folder import begin_run
 from trainer.stopping import StopSignal
@@ -42,6 +43,7 @@ class Run:
       name: The id of the run that the folder holds; None if it holds none yet.
       identity: What a checkpoint must share to be resumed.
       notices: Notes for the user, logged at the beginning.
+      probes: Of the model; None without.
     """
 
     options: TrainOptions
@@ -55,6 +57,7 @@ class Run:
     name: str | None
     identity: Mapping[str, Any]
     notices: list[str]
+    probes: Probes | None = None
 
     def train(self, stop: StopSignal) -> int:
         """Takes the remaining steps; returns the exit status."""
@@ -141,8 +144,21 @@ class Run:
             found = evaluate(loop.model, loop.plain, batches, self.processes, loop.autocast())
             whose = f"{member}/" if member else ""
             figures |= {f"{whose}{name}": value for name, value in found.items()}
+        figures |= self._probe()
         if figures:
             _write(logs, {"event": "eval", "step": step, **about, **figures})
+
+    def _probe(self) -> dict[str, float]:
+        """Returns the figures of the probes, in the first process alone; others wait for it."""
+        figures: dict[str, float] = {}
+        if self.probes is not None:
+            loop, probes = self.loop, self.probes
+            self.processes.first_does(
+                lambda: figures.update(
+                    probes.figures(loop.plain, loop.autocast(), self.processes.device)
+                )
+            )
+        return figures
 
     def _save(self, logs: list[Log], step: int, state: State, lanes: LaneState) -> None:
         """Saves a checkpoint; the logs are on the disk before it."""

@@ -39,6 +39,7 @@ ROOMS = (
     "trainer.tasks",
     "trainer.loader",
     "trainer.models",
+    "trainer.probes",
     "trainer.vectors",
     "trainer",
     "pipelines.comparing",

@@ -2,6 +2,6 @@
 
 The model is not changed, and nothing of its training is.
 
-May import: models, loader, tasks, rows, metrics, transforms, schemas.
+May import: models, loader, tasks, rows, transforms, schemas.
 Nothing of transforms that imports Beam.
 """

@@ -1,7 +1,7 @@
 """The probes of a run: opened and checked before it begins, and measured at its evaluations."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -109,7 +109,7 @@ def open_probes(
       UsageError: if a task or the model cannot be probed, or they do not go together.
       DamagedError: if a build is damaged.
     """
-    if not callable(getattr(model, METHOD, None)):
+    if not callable(getattr(model, METHOD, None)) or model.layout != "packed":
         raise UsageError(
             f"--probe {folders[0]}: --model {model_name} has no hidden states that can be probed; "
             "leave --probe out, or train an encoder, electra or gpt2"
@@ -123,7 +123,7 @@ def open_probes(
     family = None if config is None else FAMILIES.get(config.model_type)
     positions = family.positions(config) if family else None
     if family and positions is not None:
-        positions -= family.first_position(config) if hasattr(family, "first_position") else 0
+        positions -= family.first_position(config)
     probes = []
     for folder, name in zip(folders, short_names(folders), strict=True):
         corpus = _opened(folder, trained_on, checksums=checksums)

@@ -9,15 +9,15 @@ import pyarrow as pa
 
 from schemas.arrow_columns import numpy_of
 from schemas.errors import UsageError
-from schemas.label_kinds import CLASS, KINDS, NUMBER
+from schemas.label_kinds import CLASS, NUMBER, TAGS
 from schemas.records import Array, Bool, Int64
 from schemas.shards import map_file
 from trainer.rows.shard_rows import MappedShards, Rows
-from transforms.arrays.ragged import Ragged
+from transforms.arrays.ragged import Ragged, range_indices
 from transforms.arrays.randomness import rng_for, shuffled
 from transforms.build.corpus import Corpus
 
-PROBED = tuple(kind for kind in KINDS if kind in {CLASS, NUMBER, "tags"})
+PROBED = (CLASS, NUMBER, TAGS)
 """Kinds of labels that a probe learns: of rows, and of tokens."""
 
 
@@ -51,9 +51,15 @@ class TaskRows:
         """
         for begin, end in padded_batches(self.shards.lengths[self.numbers], tokens):
             numbers = self.numbers[begin:end]
-            labels = self.labels
-            own = labels.take(numbers) if isinstance(labels, Ragged) else labels[numbers]
-            yield self.shards.rows(numbers), own
+            yield self.shards.rows(numbers), self._labels_of(numbers)
+
+    def _labels_of(self, numbers: Int64) -> Array | Ragged:
+        labels = self.labels
+        if not isinstance(labels, Ragged):
+            return labels[numbers]
+        lengths = labels.lengths[numbers]
+        at = range_indices(labels.offsets[numbers], lengths)
+        return Ragged.from_lengths(labels.values[at], lengths)
 
 
 # Lengths 2 2 3 5 and 6 tokens: two rows of 2 are 4, with the 3 there would be 9 -> 0 2, 2 3, 3 4.
