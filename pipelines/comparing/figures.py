@@ -26,7 +26,7 @@ _NOT_COMPARED = re.compile(
         [
             *["tokens", "count_.*", "seconds_left", "padding", "data_wait", "memory_gib"],
             *["step_ms_.*", "mfu", "matmul_share", "skipped", "epoch", "window", "windows"],
-            *["replay", "stage"],
+            *["first_window", "last_window", "replay", "stage"],
         ]
     )
 )
