@@ -6,9 +6,11 @@
     digests.py       sha256 of files, not computed again for files that were not touched
     reads.py         the files that a step reads, and those by which its output is known
     records.py       what was made: a record for each step
+    changes.py       what differs between a step and its record
     states.py        what is to do, and why
     show_steps.py    the plan as people and programs read it
-    run_step.py      one step as a process, and the signals that it gets
+    child.py         one of our commands as a process, and the signals that it gets
+    run_step.py      one step, from making room to noting what it made
 
 May import: report, folder, planning, transforms, schemas.
 """

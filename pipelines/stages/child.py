@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from schemas.errors import RunError, Stopped
 
@@ -41,12 +41,24 @@ def run_command(arguments: Sequence[str], folder: str) -> Ended:
       RunError: if no process can be started.
     """
     with _PassedOn() as signals:
-        try:
-            child = subprocess.Popen([sys.executable, "-c", _CODE, _ROOT, *arguments], cwd=folder)
-        except OSError as error:
-            raise RunError(f"no process can be started: {error.strerror}") from error
+        child = _start(arguments, folder)
         signals.begin(child)
         return Ended(child.wait(), signals.number)
+
+
+class Child(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    def wait(self) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+
+def _start(arguments: Sequence[str], folder: str) -> Child:
+    try:
+        return subprocess.Popen([sys.executable, "-c", _CODE, _ROOT, *arguments], cwd=folder)
+    except OSError as error:
+        raise RunError(f"no process can be started: {error.strerror}") from error
 
 
 def stop_by(number: int) -> None:
@@ -67,7 +79,7 @@ class _PassedOn:
 
     def __init__(self) -> None:
         self.number = 0
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "_PassedOn":
@@ -81,7 +93,7 @@ class _PassedOn:
         for each, handler in self._before.items():
             signal.signal(each, handler)
 
-    def begin(self, child: "subprocess.Popen[bytes]") -> None:
+    def begin(self, child: Child) -> None:
         self._child = child
         if self.number:
             child.send_signal(self.number)

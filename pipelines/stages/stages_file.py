@@ -127,7 +127,7 @@ def read_stages(path: str) -> Stages:
     content = read_file(path, "FILE")
     try:
         found = tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise UsageError(f"{path} is not TOML: {reason}") from error
     _check_keys(path, found, _OF_FILE)

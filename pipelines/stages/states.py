@@ -2,18 +2,20 @@
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
 
 from pipelines.folder.owned import find, listed, lost_files
-from pipelines.stages.commands import COMMANDS, FREE
+from pipelines.stages.changes import changes_of
+from pipelines.stages.commands import COMMANDS
 from pipelines.stages.digests import Digests
-from pipelines.stages.reads import files_read, proof_of, step_of_input
-from pipelines.stages.records import StepRecord, read_record
+from pipelines.stages.reads import files_read, proof_of
+from pipelines.stages.records import read_record
 from pipelines.stages.stages_file import Stages, Step
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 
+_GONE = "its output is gone"
 Kind: TypeAlias = Literal["done", "to do", "to resume", "to do again", "in the way"]
 
 
@@ -88,19 +90,22 @@ def state_of(
     if record is None:
         return State(kind="in the way" if there else "to do")
     awaited = [name for name in step.needs if name in unsettled]
-    # Whether these really change is known when they are done.
-    waits = (f"input changed ({listed(awaited)})",) if awaited else ()
-    if reasons := tuple(_changes(step, record, inputs, unsettled)):
-        return State(kind="to do again", reasons=(*reasons, *waits), replaces=there)
+    changes = changes_of(step, record, inputs, awaited)
+    # Whether what is awaited really changes is known when it is done.
+    reasons = changes.told(awaited)
+    if changes.told():
+        return State(kind="to do again", reasons=reasons, replaces=there)
     if record.output is None and not there:
         return State(kind="to do")
-    if record.output is None:
-        return State(kind="to do again" if awaited else "to resume", reasons=waits)
-    if not there:
-        return State(kind="to do again", reasons=("its output is gone",))
-    if problem := _problem(step.command, place, record.output, digests):
-        return State(kind="to do again", reasons=(problem,), replaces=True)
-    return State(kind="to do again", reasons=waits) if awaited else State(kind="done")
+    problem = ""
+    if record.output is not None:
+        problem = _problem(step.command, place, record.output, digests) if there else _GONE
+    if problem or reasons:
+        replaces = there and bool(problem)
+        return State(
+            kind="to do again", reasons=(*filter(None, [problem]), *reasons), replaces=replaces
+        )
+    return State(kind="to resume" if record.output is None else "done")
 
 
 def is_there(place: str) -> bool:
@@ -122,44 +127,3 @@ def _problem(command: str, place: str, made: Mapping[str, object], digests: Dige
         return str(error)
     lost = [] if found is None else [os.path.relpath(path, place) for path in lost_files(found)]
     return f"files of its output are missing or cut ({listed(lost)})" if lost else ""
-
-
-def _changes(
-    step: Step, record: StepRecord, inputs: Mapping[str, object], unsettled: Collection[str]
-) -> Iterator[str]:
-    """Yields what differs between a step and what it was begun with, a clause each."""
-    if record.command != step.command:
-        yield f"command changed ({record.command} -> {step.command})"
-        return
-    if record.arguments != step.arguments:
-        before, now = " ".join(record.arguments), " ".join(step.arguments)
-        yield f"arguments changed ({before or 'none'} -> {now or 'none'})"
-    names = [name for name in {**record.options, **step.options} if name not in FREE]
-    if differ := [
-        f"{name}: {_shown(record.options.get(name))} -> {_shown(step.options.get(name))}"
-        for name in names
-        if record.options.get(name) != step.options.get(name)
-    ]:
-        yield f"options changed ({listed(differ)})"
-    left_out = {f"{{{name}}}" for name in unsettled}
-    before_inputs = {
-        name: entry
-        for name, entry in record.inputs.items()
-        if name.partition("/")[0] not in left_out
-    }
-    if changed := _differ(before_inputs, inputs):
-        yield f"input changed ({listed(list(dict.fromkeys(map(step_of_input, changed))))})"
-    software = COMMANDS[step.command].software
-    if newer := _differ(record.software, software):
-        shown = [f"{name}: {record.software.get(name)} -> {software.get(name)}" for name in newer]
-        yield f"software changed ({listed(shown)})"
-
-
-def _differ(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
-
-
-def _shown(values: Sequence[str] | None) -> str:
-    if values is None:
-        return "not given"
-    return ", ".join(values) or "given"
