@@ -94,7 +94,7 @@ def _run(stages: Stages, chosen: Sequence[str], *, overwrite: bool) -> None:
         sys.stdout.flush()
         if state.kind != "done":
             _refuse(stages, [Planned(step, state)], overwrite=overwrite)
-            run_step(stages, step, state, digests)
+            run_step(stages, step, state, digests, overwrite=overwrite)
         digests.save()
     what = "all steps are" if len(chosen) == len(stages.steps) else f"{', '.join(chosen)}:"
     sys.stdout.write(f"{stages.output}: {what} done\n")

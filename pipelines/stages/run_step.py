@@ -19,14 +19,17 @@ from schemas.errors import RunError, UsageError
 from schemas.manifest_parts import FileEntry
 
 
-def run_step(stages: Stages, step: Step, state: State, digests: Digests) -> None:
-    """Does a step, or what is left of it. What has to make room may make it.
+def run_step(
+    stages: Stages, step: Step, state: State, digests: Digests, *, overwrite: bool = False
+) -> None:
+    """Does a step, or what is left of it. What `state.replaces` says makes room.
 
     Args:
       stages: The pipeline, whose folder of outputs is held.
       step: To do.
       state: What is to do of it.
       digests: Of files.
+      overwrite: Whether a command that resumes may replace what it cannot resume.
 
     Raises:
       UsageError: if the command refuses what it is asked.
@@ -35,7 +38,7 @@ def run_step(stages: Stages, step: Step, state: State, digests: Digests) -> None
       KeyboardInterrupt: if Ctrl-C did.
     """
     command, place = COMMANDS[step.command], stages.place_of(step.name)
-    overwrite = _make_room(stages, step, state)
+    overwrite = _make_room(stages, step, state, overwrite=overwrite)
     record = StepRecord(
         command=step.command,
         arguments=step.arguments,
@@ -56,17 +59,17 @@ def run_step(stages: Stages, step: Step, state: State, digests: Digests) -> None
         _fail(step, ended)
 
 
-def _make_room(stages: Stages, step: Step, state: State) -> bool:
+def _make_room(stages: Stages, step: Step, state: State, *, overwrite: bool) -> bool:
     """Makes room for an output; returns whether the command shall do that itself."""
     command, place = COMMANDS[step.command], stages.place_of(step.name)
     if not is_there(place):
         return False
     before = read_record(stages.place, step.name)
-    same = before is not None and before.command == step.command
+    replaceable = before is not None and before.command == step.command and command.overwrites
     if state.kind == "to resume" and command.proof:
-        # What it was to replace may not be gone yet.
-        return before is not None and before.overwrite
-    if same and command.overwrites:
+        # What it was to replace may not be gone yet. Told so, a build that is the same is resumed.
+        return replaceable and (overwrite or (before is not None and before.overwrite))
+    if replaceable:
         return True
     if os.path.isdir(place):
         refuse_while_written(place)
@@ -98,7 +101,8 @@ def _finish(
         name for name in {**record.inputs, **now} if record.inputs.get(name) != now.get(name)
     ]:
         raise RunError(
-            f"{changed[0]} changed while step {step.name} read it; run the same command again"
+            f"{changed[0]} changed while step {step.name} read it; do the step again, with "
+            "--overwrite"
         )
     write_record(stages.place, step.name, dataclasses.replace(record, output=made))
 

@@ -205,6 +205,8 @@ def _step(given: Mapping[str, Any], earlier: list[str], later: list[str]) -> Ste
         raise UsageError(f"options must be a table, got {kind_of_value(options)}")
     parser = parser_of(command)
     texts = tuple(argument_text("each of arguments", each) for each in arguments)
+    if named := [text for text in texts if text.startswith("-")]:
+        raise UsageError(f"arguments has {named[0]}; what has a name belongs to options")
     values = read_options(command, options, parser)
     given_values = [*texts, *itertools.chain.from_iterable(values.values())]
     needs = [name for text in given_values for name in _references(text, earlier, later)]

@@ -1,6 +1,8 @@
 """`shardmill pipeline`, with commands that take no time: what is run, skipped and refused."""
 
+import itertools
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -359,7 +361,12 @@ def test_an_input_that_changes_meanwhile(
 ) -> None:
     commands.meanwhile = lambda: (stages.parent / "corpus" / "a.txt").write_text("c", "utf-8")
     told = refused(capsys, stages, status=1)
-    assert told == ("corpus/a.txt changed while step words.txt read it; run the same command again")
+    assert told == (
+        "corpus/a.txt changed while step words.txt read it; do the step again, with --overwrite"
+    )
+    commands.meanwhile = lambda: None
+    assert main([str(stages), "--overwrite"]) == 0
+    assert set(states(stages, capsys).values()) == {"done"}
 
 
 def test_a_command_that_makes_nothing(
@@ -367,6 +374,78 @@ def test_a_command_that_makes_nothing(
 ) -> None:
     monkeypatch.setattr(run_step, "run_command", lambda *_: Ended(0, 0))
     assert "step words.txt ended well and has made nothing" in refused(capsys, stages, status=1)
+
+
+def stopped_at(instant: int, stages: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
+    """Runs a pipeline that is stopped when it gives a file or folder its name for the nth time."""
+    really, left = os.rename, itertools.count(1)
+
+    def rename(source: str, target: str) -> None:
+        if next(left) == instant:
+            raise KeyboardInterrupt
+        really(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", rename)
+        return main([str(stages), *options])
+
+
+def test_stopped_anywhere_it_goes_on(
+    tmp_path: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """What was trained before is kept whole, wherever it was stopped while it made room."""
+    ends = []
+    for instant in range(1, 12):
+        folder = tmp_path / str(instant)
+        folder.mkdir()
+        stages = write_stages(folder)
+        ends.append(stopped_at(instant, stages, monkeypatch))
+        assert main([str(stages)]) == 0
+        runs = folder / "runs"
+        first = files_of(runs / "general")
+        change(stages, "lr = 1e-4", "lr = 3e-4")
+        ends.append(stopped_at(instant, stages, monkeypatch, "--overwrite"))
+        assert main([str(stages), "--overwrite"]) == 0
+        assert set(states(stages, capsys).values()) == {"done"}
+        kept = files_of(runs / "general.before-1")
+        assert [*kept.values()] == [*first.values()]
+        assert [*files_of(runs / "general").values()] != [*first.values()]
+        assert not (runs / "general.before-2").exists()
+        assert not list(folder.rglob("*.tmp"))
+    # So many names are given: two records and what is known of files for each step; then the first
+    # step has but the last of these, and each of the others the name of what is kept besides.
+    assert ends.count(130) == 3 * 3 + (1 + 2 * 4)
+    assert ends[-2:] == [0, 0]
+
+
+BUILD = """
+output = "runs"
+[[step]]
+name = "rows"
+command = "build"
+arguments = ["bert"]
+options = { input = "corpus/*.txt", tokenizer = "tokenizer.json", workers = 1 }
+"""
+
+
+def test_a_build_that_cannot_be_resumed_may_be_replaced(
+    tmp_path: Path, commands: Commands, capsys: Captured
+) -> None:
+    """A build is another one if only the time of its input differs; ours is not."""
+    stages = write_stages(tmp_path, BUILD)
+    (tmp_path / "tokenizer.json").write_text("{}", "utf-8")
+    rows = tmp_path / "runs" / "rows"
+
+    def half() -> None:
+        (rows / ".shardmill").mkdir(parents=True, exist_ok=True)
+        (rows / ".shardmill" / "record.json").write_text("{}", "utf-8")
+
+    commands.meanwhile, commands.status = half, Ended(2, 0)
+    for options in ((), (), ("--overwrite",), ()):
+        refused(capsys, stages, *options)
+    # Once it was allowed, what was to be replaced may still be there.
+    asked = [arguments[-1] == "--overwrite" for arguments in commands.ran]
+    assert asked == [False, False, True, True]
 
 
 def test_one_step_alone(done: Path, commands: Commands, capsys: Captured) -> None:

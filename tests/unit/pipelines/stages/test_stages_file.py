@@ -121,6 +121,9 @@ WRONG = {
     "step one: each of arguments must be a string or a number, got true": (
         f'output = "r"\n{STEP}arguments = [true]'
     ),
+    "step one: arguments has --dry-run; what has a name belongs to options": (
+        f'output = "r"\n{STEP}arguments = ["--dry-run"]'
+    ),
     "step one: options must be a table, got a list": f'output = "r"\n{STEP}options = []',
     "step one: shardmill train has no option 'stepz'; did you mean steps": (
         f'output = "r"\n{STEP}options = {{ stepz = 3 }}'
