@@ -3,12 +3,16 @@
 import argparse
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
+from pipelines.planning.members import chosen_mixture, resolve_recipe
+from pipelines.planning.options import BuildOptions
+from schemas.errors import about
 from schemas.exported import EXPORT
 from schemas.manifest import DATA_VERSION, MANIFEST
 from schemas.software import software_versions
+from transforms.objectives.settings import find_recipe
 
 Reads: TypeAlias = Literal["pattern", "path", "name"]
 """What a value names: files by a pattern; a file or folder; or one of these unless it is the name
@@ -48,6 +52,9 @@ class StepCommand:
         gets another name instead.
       takes_beam: Whether it passes options that are not its own to Beam.
       by_software: Whether what comes out depends on the versions of `schemas.software`.
+      check: Refuses parsed options that no input could make right.
+      models: The module with `PRESETS`, the names that its --model may be besides files and
+        module:callable; "" if nobody knows them all.
     """
 
     options: str
@@ -55,12 +62,29 @@ class StepCommand:
     overwrites: bool = False
     takes_beam: bool = False
     by_software: bool = False
+    check: Callable[[Any], object] = lambda _: None
+    models: str = ""
 
     @property
     def software(self) -> dict[str, str]:
         """The versions that decide what comes out."""
         versions = software_versions() if self.by_software else {}
         return {"data": str(DATA_VERSION), **versions}
+
+
+def _check_recipe(options: BuildOptions) -> None:
+    """Refuses a recipe that is none, and fields that it has not."""
+    # What files say is known when they are read.
+    plain = dataclasses.replace(options, markers=None)
+    if chosen_mixture(plain) is None:
+        resolve_recipe(plain)
+
+
+def _check_objective(options: Any) -> None:
+    """Refuses an --objective that is none."""
+    if options.objective is not None:
+        with about("--objective"):
+            find_recipe(options.objective)
 
 
 _BUILT: Mapping[str, Any] = {"overwrites": True, "takes_beam": True, "by_software": True}
@@ -70,8 +94,18 @@ COMMANDS: Mapping[str, StepCommand] = {
     "annotate": StepCommand(
         options="pipelines.planning.annotate_arguments", proof=MANIFEST, **_BUILT
     ),
-    "build": StepCommand(options="pipelines.planning.build_arguments", proof=MANIFEST, **_BUILT),
-    "train": StepCommand(options="trainer.options", proof="latest/hf/**/*"),
+    "build": StepCommand(
+        options="pipelines.planning.build_arguments",
+        proof=MANIFEST,
+        check=_check_recipe,
+        **_BUILT,
+    ),
+    "train": StepCommand(
+        options="trainer.options",
+        proof="latest/hf/**/*",
+        check=_check_objective,
+        models="trainer.models.presets",
+    ),
     "vectors": StepCommand(options="trainer.vectors.options", proof="vectors.json"),
     "export": StepCommand(options="pipelines.export", proof=f"**/{EXPORT}"),
 }
@@ -88,12 +122,20 @@ def check_arguments(command: str, arguments: Sequence[str]) -> None:
     """Parses a command line as the command itself does.
 
     Raises:
-      UsageError: if the command would refuse it.
+      ValueError: if the command would refuse it, whatever lies in its inputs.
     """
     module = importlib.import_module(COMMANDS[command].options)
     parse: Callable[[Sequence[str]], object] | None
     parse = getattr(module, f"parse_{command}_options", None)
-    (parse or parser_of(command).parse_args)(arguments)
+    COMMANDS[command].check((parse or parser_of(command).parse_args)(arguments))
+
+
+def models_of(command: str) -> Collection[str] | None:
+    """Returns the names of models that a command knows, None if any name may be one."""
+    module = COMMANDS[command].models
+    presets: Collection[str] | None
+    presets = importlib.import_module(module).PRESETS if module else None
+    return presets
 
 
 def reads_of(action: argparse.Action | None) -> Reads | None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from pipelines.stages.commands import COMMANDS
+from pipelines.stages.commands import COMMANDS, models_of
 from pipelines.stages.digests import Digests, remote_entry
 from pipelines.stages.records import read_record
 from pipelines.stages.stages_file import Read, Stages, Step
@@ -14,6 +14,7 @@ from schemas.manifest_parts import FileEntry
 from transforms.files.paths import PathError, list_folder
 from transforms.files.patterns import match
 from transforms.files.storage import is_local
+from transforms.objectives.settings import nearest
 
 
 def files_read(
@@ -85,6 +86,8 @@ def _named_files(
     stages: Stages, step: Step, read: Read, digests: Digests
 ) -> Mapping[str, FileEntry]:
     try:
+        if read.kind == "name" and _is_name(stages, step, read.value):
+            return {}
         return dict(_entries(stages, read, digests))
     except (PathError, UsageError) as error:
         where = f"{stages.path}: step {step.name}: {read.option}"
@@ -112,8 +115,6 @@ def _entries(stages: Stages, read: Read, digests: Digests) -> Iterator[tuple[str
         paths = list(_files_of(whole))
     elif os.path.isfile(whole):
         paths = [whole]
-    elif read.kind == "name" and not _is_path(read.value):
-        return
     else:
         raise UsageError(f"there is no {read.value}; paths begin at {stages.folder}")
     for path in paths:
@@ -121,9 +122,21 @@ def _entries(stages: Stages, read: Read, digests: Digests) -> Iterator[tuple[str
         yield os.path.relpath(path, stages.folder), digests.entry(path)
 
 
-def _is_path(value: str) -> bool:
-    """Returns whether a value that may be the name of something else looks like a path."""
-    return "/" in value or value.endswith(".json")
+def _is_name(stages: Stages, step: Step, value: str) -> bool:
+    """Returns whether a value is the name of something else than a file or folder.
+
+    Raises:
+      UsageError: if it may be a name, and is not one that the command knows.
+    """
+    whole = os.path.join(stages.folder, value)
+    if os.path.lexists(whole) or "/" in value or value.endswith(".json"):
+        return False
+    known = models_of(step.command)
+    if known is not None and value not in known and ":" not in value:
+        raise UsageError(
+            f"{value!r} is neither in {stages.folder} nor module:callable; {nearest(value, known)}"
+        )
+    return True
 
 
 def _files_of(folder: str) -> Iterator[str]:

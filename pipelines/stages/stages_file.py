@@ -161,7 +161,7 @@ def _named(where: str) -> Iterator[None]:
     """Puts in front of what is wrong where in the file it is."""
     try:
         yield
-    except UsageError as error:
+    except ValueError as error:
         raise UsageError(f"{where}: {error}") from error
 
 

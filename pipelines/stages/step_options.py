@@ -28,10 +28,13 @@ def read_options(
       UsageError: if the command has no such option, or a value is of the wrong kind.
     """
     known = actions_of(parser)
+    unnamed = {action.dest for action in positional_actions(parser)}
     found: dict[str, tuple[str, ...]] = {}
     for name, value in given.items():
         if name in REFUSED:
             raise UsageError(f"leave out {name}: {REFUSED[name]}")
+        if name in unnamed:
+            raise UsageError(f"{name} has no name on the command line; put it into arguments")
         action = known.get(name)
         if action is None and not COMMANDS[command].takes_beam:
             raise UsageError(

@@ -485,6 +485,12 @@ def test_a_step_that_is_none(option: str, stages: Path, capsys: Captured) -> Non
             "step words.txt: --input: no file matches corpus/*.jsonl; paths begin at {folder}",
         ),
         ('"data"', '"date"', "step general: --data: there is no date; paths begin at {folder}"),
+        (
+            '"bert-tiny"',
+            '"bert-tinny"',
+            "step general: --model: 'bert-tinny' is neither in {folder} nor module:callable; did "
+            "you mean bert-tiny",
+        ),
         ('"bert-tiny"', '"config.json"', "step general: --model: there is no config.json; paths"),
         (
             "{general}/latest/hf",
@@ -499,6 +505,11 @@ def test_a_missing_input_is_told_before_anything_runs(
     change(stages, before, after)
     assert told.format(folder=stages.parent) in refused(capsys, stages)
     assert not commands.ran
+
+
+def test_a_model_of_your_own_is_no_file(stages: Path, capsys: Captured) -> None:
+    change(stages, '"bert-tiny"', '"models:tiny"')
+    assert states(stages, capsys)["general"] == "to do"
 
 
 def test_what_a_step_makes_is_named_by_the_step(done: Path, capsys: Captured) -> None:

@@ -150,6 +150,9 @@ WRONG = {
         f'output = "r"\n{STEP}options = {{ data = "data", model = "m", schedule = "constant", '
         "decay-tokens = 5 }"
     ),
+    "step one: --objective: no recipe is called 'bertt'": (
+        f'output = "r"\n{STEP}options = {{ data = "data", model = "m", objective = "bertt" }}'
+    ),
     "step one: steps takes one value, got a list of 2": (
         f'output = "r"\n{STEP}options = {{ data = "data", model = "m", steps = [1, 2] }}'
     ),
@@ -184,6 +187,39 @@ def test_options_that_neither_we_nor_beam_have(tmp_path: Path) -> None:
     text = VOCAB.replace('model = "words"', 'model = "words", min-coumt = 3')
     with pytest.raises(UsageError, match="step words: neither Shardmill nor Beam has an option"):
         stages_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "told"),
+    [
+        ("bertt", "", "step rows: no recipe is called 'bertt'; did you mean bert or albert"),
+        ("bert", 'set = "pasess=3"', "step rows: --set: "),
+        ("bert", "copies = 0", "step rows: --copies: copies must be in [1, 1000], got 0"),
+        ("mixture", "", "step rows: mixture needs --members, such as bert-wwm,albert=2"),
+        ("mixture", 'members = "bert,alberta"', "step rows: --members: no recipe is called"),
+        ("bert", 'markers = "markers.txt"', ""),
+    ],
+)
+def test_recipes_are_checked_before_anything_runs(
+    recipe: str, options: str, told: str, tmp_path: Path
+) -> None:
+    text = f"""
+output = "runs"
+[[step]]
+name = "rows"
+command = "build"
+arguments = ["{recipe}"]
+[step.options]
+input = "corpus/*.txt"
+tokenizer = "tokenizer.json"
+{options}
+"""
+    if not told:
+        assert len(stages_of(tmp_path, text).steps) == 1
+        return
+    with pytest.raises(UsageError) as error:
+        stages_of(tmp_path, text)
+    assert told in str(error.value)
 
 
 def test_options_of_beam_are_passed_on(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_values(command: str, given: dict[str, Any], arguments: list[str]) -> No
         ("train", {"set": [["a"]]}, "each of set must be a string or a number, got a list"),
         ("vocab", {"no-lowercase": True}, "write lowercase = true or lowercase = false"),
         ("vocab", {"lowercase": "no"}, "write lowercase = true or lowercase = false"),
+        ("build", {"recipe": "bert"}, "recipe has no name on the command line; put it into arg"),
         ("build", {"dry-run": True}, "leave out dry-run: a step with it would make nothing"),
         ("train", {"resume": "none"}, "leave out resume: the pipeline resumes what was begun"),
     ],
