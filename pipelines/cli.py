@@ -20,6 +20,7 @@ COMMANDS = {
     "generate": "restore texts with gaps, by a trained encoder-decoder",
     "vectors": "train vectors of words on finished shards of words",
     "neighbours": "print the words with the nearest vectors",
+    "pipeline": "several commands as one: only what is not done yet is run",
 }
 _MODULES = {
     "report": "pipelines.make_report",

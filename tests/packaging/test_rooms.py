@@ -34,6 +34,7 @@ ROOMS = (
     "pipelines.planning",
     "pipelines.stream",
     "pipelines.report",
+    "pipelines.stages",
     "pipelines",
     "trainer.rows",
     "trainer.tasks",

@@ -208,6 +208,15 @@ def make_folder(folder: Path) -> None:
     for command, given in (("vocab", arguments), ("build", build)):
         outcome = run(command, flat(given), seconds=120)
         assert outcome.status == 0, outcome
+    stages = """
+        output = "stages"
+        [[step]]
+        name = "rows"
+        command = "build"
+        arguments = ["bert"]
+        options = { input = "text.txt", tokenizer = "tokenizer.json" }
+    """
+    (folder / "stages.toml").write_text(stages, "utf-8")
     (folder / "here").mkdir(exist_ok=True)
     (folder / "here" / "file").touch()
     os.chdir(folder / "here")
@@ -225,7 +234,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
 
     Args:
       command: To run.
-      folder: Has text.txt, tokenizer.json and a build, `build`.
+      folder: Has text.txt, tokenizer.json, stages.toml and a build, `build`.
       recipe: For build.
     """
     text, tokenizer, build = (
@@ -265,6 +274,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "generate": {"": [], "--model": [out]},
         "vectors": {"": [], "--data": [build], "--output": [out]},
         "neighbours": {"": [out, "word"]},
+        "pipeline": {"": [str(folder / "stages.toml")], "--dry-run": []},
     }
     return found[command]
 
