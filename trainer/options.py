@@ -153,7 +153,8 @@ def _parser() -> Parser:
         "--batch-rows",
         type=whole(1, MAX_BATCH_TOKENS),
         metavar="N",
-        help="rows of a packed batch at most (labelled records: 32; others: as many as fit)",
+        help="rows of a packed batch at most, of rank records (labelled records: 32; others: as "
+        "many as fit)",
     )
     add(
         "--batches-per-step",
