@@ -36,6 +36,7 @@ ROOMS = (
     "pipelines.report",
     "pipelines.stages",
     "pipelines",
+    "trainer.metrics",
     "trainer.rows",
     "trainer.tasks",
     "trainer.loader",

@@ -66,7 +66,9 @@ def _check_segment(recipe: RecipeFields) -> None:
             f"{recipe.name}: {type(recipe.segment).__name__} does not go with "
             f"{type(recipe.pair).__name__}, which makes a recipe {pairs} pairs",
             "segment",
-            lambda segment: _fit(segment, recipe.pair),
+            lambda segment: (
+                _fit(segment, recipe.pair) and segment.of_records == recipe.segment.of_records
+            ),
         )
     if recipe.pair.of_streams != recipe.segment.of_streams:
         streams = recipe.segment.of_streams
@@ -111,11 +113,27 @@ def _check_records(recipe: RecipeFields) -> None:
             "segment",
             lambda segment: segment.of_records == of_labels,
         )
-    if of_labels and recipe.passes != 1:
-        raise ValueError(
-            f"passes must be 1 for {recipe.name}, whose rows are the same in every pass, got "
-            f"{recipe.passes}; train for more epochs"
+    if recipe.pair.of_records != of_labels:
+        raise MismatchError(
+            f"{recipe.name}: {type(recipe.pair).__name__} is for rows of "
+            f"{'labelled records' if recipe.pair.of_records else 'text without labels'}",
+            "pair",
+            lambda pair: pair.of_records == of_labels,
         )
+    if recipe.labelled is not None and (
+        recipe.labelled.kind not in recipe.segment.label_kinds
+        or recipe.pair.segments not in recipe.segment.texts
+    ):
+        raise ValueError(
+            f"{recipe.name}: {type(recipe.segment).__name__} does not go with "
+            f"{type(recipe.pair).__name__} and {type(recipe.predict).__name__}"
+        )
+    for name in ("passes", "copies") if of_labels else ():
+        if getattr(recipe, name) != 1:
+            raise ValueError(
+                f"{name} must be 1 for {recipe.name}, whose rows are always the same, got "
+                f"{getattr(recipe, name)}; train for more epochs"
+            )
 
 
 def _check_words(recipe: RecipeFields) -> None:
