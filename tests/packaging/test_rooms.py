@@ -41,8 +41,10 @@ ROOMS = (
     "trainer.tasks",
     "trainer.loader",
     "trainer.models",
+    "trainer.probes",
     "trainer.vectors",
     "trainer",
+    "pipelines.comparing",
 )
 """From the bottom up; a room imports from itself and from those before it."""
 

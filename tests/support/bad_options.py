@@ -164,13 +164,20 @@ def _parse_neighbours(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+@one_sentence
+def _parse_compare(argv: Sequence[str] | None = None) -> int:
+    parser_of("compare").parse_args(argv)
+    return 0
+
+
 _PARSED = {
     "train": _parse_train,
+    "compare": _parse_compare,
     "generate": _parse_generate,
     "vectors": _parse_vectors,
     "neighbours": _parse_neighbours,
 }
-"""Commands whose options are only read, for want of a model or of rows of words."""
+"""Commands whose options are only read, for want of a model, a run, or rows of words."""
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
@@ -271,6 +278,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
+        "compare": {"": [out], "--html": [f"{out}.html"]},
         "generate": {"": [], "--model": [out]},
         "vectors": {"": [], "--data": [build], "--output": [out]},
         "neighbours": {"": [out, "word"]},
