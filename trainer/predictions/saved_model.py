@@ -1,0 +1,132 @@
+"""Opens a fine-tuned model, with its exits if they are asked for."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from schemas.errors import UsageError
+from schemas.label_kinds import CLASS, NUMBER
+from schemas.records import Int64
+from trainer.exits.leaving import Left, PackedRows, leave
+from trainer.exits.saved import load_exits
+from trainer.exits.stack import BUILT, Stack
+from trainer.exits.student import Student
+from trainer.models.encoder import layer_flops
+from trainer.models.family import model_errors
+
+_CLASSIFIER = "ForSequenceClassification"
+_ADVICE = "give RUN/best/hf of a model that shardmill train has fine-tuned"
+
+
+class SavedModel:
+    """A fine-tuned model in use.
+
+    Attributes:
+      kind: What it predicts, one of `schemas.label_kinds`.
+      names: Of the classes, by number; none for a number.
+      layers: How many it has.
+      longest: Tokens of the longest row that it can be given.
+    """
+
+    def __init__(self, folder: str, *, speed: float | None, device: torch.device) -> None:
+        """Loads it.
+
+        Args:
+          folder: That `from_pretrained` loads.
+          speed: At which rows leave; None if they do not.
+          device: To compute on.
+
+        Raises:
+          UsageError: if there is no such model, or it has no exits and needs them.
+        """
+        config = _config(folder)
+        hf, self.kind = _loaded(folder, config)
+        self.names: Sequence[str] = ()
+        if self.kind == CLASS:
+            self.names = [config.id2label[number] for number in range(config.num_labels)]
+        self._speed = speed
+        self._students: Sequence[Student] = ()
+        if speed is not None:
+            if self.kind != CLASS:
+                raise UsageError(
+                    f"--speed is for classes, and --model {folder} predicts a {self.kind}; leave "
+                    "it out"
+                )
+            students = load_exits(folder, config)
+            self._students = [*students.to(device)]  # type: ignore[list-item]
+        self._stack = Stack(hf.to(device).eval())
+        self._config, self.layers = config, len(self._stack.layers)
+        self.longest = self._stack.positions
+
+    @property
+    def outputs(self) -> int:
+        """Logits of a row."""
+        return int(self._config.num_labels)
+
+    @property
+    def has_exits(self) -> bool:
+        """Whether rows may leave before the last layer."""
+        return bool(self._students)
+
+    def predict(self, rows: PackedRows) -> Left:
+        """Returns the logits of rows, and how many layers each was given."""
+        with torch.no_grad():
+            return leave(self._stack, self._students, rows, self._speed or 0.0)
+
+    def flops(self, lengths: Int64, layers: Int64 | None = None) -> float:
+        """Returns the operations of rows of so many tokens that leave after so many layers.
+
+        Without layers it returns those of the model without exits.
+
+        These are the layers and the students; embeddings and the last classifier, which are small,
+        are left out.
+        """
+        none, one = (layer_flops(self._config, context) for context in (0, 1))
+        sizes = lengths.astype(np.float64)
+        given = self.layers if layers is None else layers
+        spent = 2 * sizes * (none + (one - none) * sizes) * given
+        if self._students and layers is not None:
+            empty, single = (self._students[0].flops(length) for length in (0, 1))
+            exits = np.minimum(layers, len(self._students))
+            spent += (empty + (single - empty) * sizes) * exits
+        return float(spent.sum())
+
+
+def _config(folder: str) -> Any:
+    if not os.path.isdir(folder):
+        raise UsageError(f"--model {folder} is no folder; {_ADVICE}")
+    if not os.path.exists(os.path.join(folder, "config.json")):
+        inside = sorted(path.parent.name for path in Path(folder).glob("*/config.json"))
+        several = f", but several, such as {Path(folder, inside[0])}" if inside else ""
+        raise UsageError(f"--model {folder} holds no model{several}; {_ADVICE}")
+    with model_errors(folder):
+        return transformers.AutoConfig.from_pretrained(folder)
+
+
+def _loaded(folder: str, config: Any) -> tuple[Any, str]:
+    """Loads the model; returns it and what it predicts."""
+    names = [str(name) for name in config.architectures or ()]
+    if config.model_type not in BUILT or not any(name.endswith(_CLASSIFIER) for name in names):
+        raise UsageError(
+            f"--model {folder} is {' or '.join(names) or config.model_type}, and predictions are "
+            f"made by fine-tuned classifiers of type {', '.join(BUILT)}; {_ADVICE}"
+        )
+    problem = config.problem_type or ("regression" if config.num_labels == 1 else "")
+    if problem == "multi_label_classification" or (
+        problem == "regression" and config.num_labels > 1
+    ):
+        raise UsageError(
+            f"--model {folder} predicts several labels at once ({problem}); {_ADVICE}"
+        )
+    # As in training: a sequence is not cut into chunks.
+    config.chunk_size_feed_forward = 0
+    with model_errors(folder):
+        hf = transformers.AutoModelForSequenceClassification.from_pretrained(
+            folder, config=config, dtype=torch.float32
+        )
+    return hf, NUMBER if problem == "regression" else CLASS
