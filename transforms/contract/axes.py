@@ -181,9 +181,11 @@ class Pair(Protocol):
         without one are not made.
       needs_others: It may take text from another document, so a shard needs two.
       of_streams: It pairs what a `Segment` of streams makes, and nothing else.
+      of_records: It takes what a `Segment` of records makes, and nothing else.
     """
 
     of_streams: ClassVar[bool]
+    of_records: ClassVar[bool]
     segments: ClassVar[int]
     task: ClassVar[PairTask | None]
     records: ClassVar[bool]

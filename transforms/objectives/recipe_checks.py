@@ -77,6 +77,14 @@ def _check_segment(recipe: RecipeFields) -> None:
             "pair",
             lambda pair: _fit(recipe.segment, pair),
         )
+    if recipe.pair.of_records != recipe.segment.of_records:
+        raise MismatchError(
+            f"{recipe.name}: {type(recipe.segment).__name__} makes "
+            f"{'rows of records' if recipe.segment.of_records else 'windows of text'}, and "
+            f"{type(recipe.pair).__name__} does not take them",
+            "pair",
+            lambda pair: _fit(recipe.segment, pair),
+        )
     if recipe.capacity < 2:
         raise ValueError(
             f"max_seq_length of {recipe.max_seq_length} is too short for {recipe.name}: a row "
@@ -234,4 +242,8 @@ def _check_modes(recipe: RecipeFields) -> None:
 
 def _fit(segment: Segment, pair: Pair) -> bool:
     """Returns whether a pairing takes the windows of a segment."""
-    return segment.for_pairs == bool(pair.relations) and segment.of_streams == pair.of_streams
+    return (
+        segment.for_pairs == bool(pair.relations)
+        and segment.of_streams == pair.of_streams
+        and segment.of_records == pair.of_records
+    )

@@ -14,6 +14,8 @@ from transforms.pairs.pair_segments import SingleSegment
 class OneText(SingleSegment):
     """Records of one text: a row has one segment."""
 
+    of_records: ClassVar[bool] = True
+
     def pair(self, packing: Any, capacity: int, rng: np.random.Generator) -> Windows:
         return Windows(packing.tokens, packing.first, drawn=packing.drawn)
 
@@ -22,6 +24,7 @@ class OneText(SingleSegment):
 class TwoTexts(SingleSegment):
     """Records of two texts: a row has two segments, and needs both."""
 
+    of_records: ClassVar[bool] = True
     segments: ClassVar[int] = 2
     relations: ClassVar[Sequence[str]] = ()
 
