@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "write the page of a stream, with all its windows, or of a build again",
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
+    "predict": "say what a fine-tuned model says of records",
     "generate": "restore texts with gaps, by a trained encoder-decoder",
     "vectors": "train vectors of words on finished shards of words",
     "neighbours": "print the words with the nearest vectors",
@@ -24,6 +25,7 @@ COMMANDS = {
 _MODULES = {
     "report": "pipelines.make_report",
     "train": "trainer.train",
+    "predict": "trainer.predict",
     "generate": "trainer.generate",
     "vectors": "trainer.vectors.command",
     "neighbours": "trainer.vectors.neighbours",

@@ -39,6 +39,8 @@ ROOMS = (
     "trainer.tasks",
     "trainer.loader",
     "trainer.models",
+    "trainer.exits",
+    "trainer.predictions",
     "trainer.vectors",
     "trainer",
 )

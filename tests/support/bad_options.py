@@ -20,6 +20,7 @@ from typing import NoReturn
 from pipelines.cli import COMMANDS, module_of
 from schemas.errors import one_sentence
 from trainer.options import parse_train_options
+from trainer.predictions.options import parse_predict_options
 from trainer.vectors.options import parse_vectors_options
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import settings_of
@@ -153,6 +154,12 @@ def _parse_vectors(argv: Sequence[str] | None = None) -> int:
 
 
 @one_sentence
+def _parse_predict(argv: Sequence[str] | None = None) -> int:
+    parse_predict_options(argv)
+    return 0
+
+
+@one_sentence
 def _parse_generate(argv: Sequence[str] | None = None) -> int:
     parser_of("generate").parse_args(argv)
     return 0
@@ -166,6 +173,7 @@ def _parse_neighbours(argv: Sequence[str] | None = None) -> int:
 
 _PARSED = {
     "train": _parse_train,
+    "predict": _parse_predict,
     "generate": _parse_generate,
     "vectors": _parse_vectors,
     "neighbours": _parse_neighbours,
@@ -175,7 +183,11 @@ _PARSED = {
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
-    elsewhere = {"train": "trainer.options", "vectors": "trainer.vectors.options"}
+    elsewhere = {
+        "train": "trainer.options",
+        "predict": "trainer.predictions.options",
+        "vectors": "trainer.vectors.options",
+    }
     planned = ("build", "follow", "annotate", "vocab")
     elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in planned}
     module = elsewhere.get(command)
@@ -262,6 +274,13 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
+        "predict": {
+            "": [],
+            "--model": [out],
+            "--input": [text],
+            "--fields": ["text"],
+            "--output": [f"{out}.jsonl"],
+        },
         "generate": {"": [], "--model": [out]},
         "vectors": {"": [], "--data": [build], "--output": [out]},
         "neighbours": {"": [out, "word"]},

@@ -66,9 +66,7 @@ class Distilled(torch.nn.Module):
             teacher = self._stack.classify(states[-1], borders).float().log_softmax(-1)
         return {
             _name(number): divergence(student(state[0], borders, self._longest), teacher, real)
-            for number, (student, state) in enumerate(
-                zip(self.students, states[:-1], strict=True)
-            )
+            for number, (student, state) in enumerate(zip(self.students, states[:-1], strict=True))
         }
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

@@ -78,9 +78,7 @@ def exits_of(name: str, config: Any, width: int) -> Exits:
     )
 
 
-def save_exits(
-    folder: str | os.PathLike[str], exits: Exits, students: torch.nn.ModuleList
-) -> None:
+def save_exits(folder: str | os.PathLike[str], exits: Exits, students: torch.nn.ModuleList) -> None:
     """Writes exits beside a model."""
     text = json.dumps(dataclasses.asdict(exits), indent=2) + "\n"
     Path(folder, RECORD).write_text(text, "utf-8")

@@ -33,17 +33,17 @@ def _layers_albert(backbone: Any) -> Sequence[Any]:
 
 
 def _pooled(hf: Any, first: Tensor) -> Tensor:
-    return hf.classifier(hf.dropout(hf.base_model.pooler(first[:, None])))  # type: ignore[no-any-return]
+    return hf.classifier(hf.dropout(hf.base_model.pooler(first[:, None])))
 
 
 def _pooled_albert(hf: Any, first: Tensor) -> Tensor:
     backbone = hf.base_model
     pooled = backbone.pooler_activation(backbone.pooler(first))
-    return hf.classifier(hf.dropout(pooled))  # type: ignore[no-any-return]
+    return hf.classifier(hf.dropout(pooled))
 
 
 def _own_pooling(hf: Any, first: Tensor) -> Tensor:
-    return hf.classifier(first[:, None])  # type: ignore[no-any-return]
+    return hf.classifier(first[:, None])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,8 @@ class Student(torch.nn.Module):
         heads = HEADS, narrow.shape[-1] // HEADS
         query = self.query(gather_rows(narrow, cells[:, 0])).unflatten(-1, heads)
         key, value = (
-            gather_rows(layer(narrow), cells).unflatten(-1, heads) for layer in (self.key, self.value)
+            gather_rows(layer(narrow), cells).unflatten(-1, heads)
+            for layer in (self.key, self.value)
         )
         scores = torch.einsum("shd,slhd->shl", query, key) / heads[1] ** 0.5
         weights = scores.float().masked_fill(~inside[:, None], -torch.inf).softmax(-1)

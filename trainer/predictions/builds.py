@@ -1,18 +1,22 @@
 """Rows of a build, in their order, as chunks."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
+from schemas.label_kinds import CLASS
 from schemas.records import Array
 from schemas.shards import map_file
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
 from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk, RowArrays
+from trainer.predictions.saved_model import SavedModel
 from trainer.rows.shard_rows import MappedShards
 
 CHUNK = 4096
@@ -30,7 +34,8 @@ class BuildChunks:
         """
         folder = str(options.data)
         self.corpus = open_local_corpus(folder)
-        if self.corpus.recipe.labelled is None:
+        self._task: Any = self.corpus.recipe.labelled
+        if self._task is None:
             raise UsageError(
                 f"--data {folder} is a build of {self.corpus.recipe.name}, which is no task; give "
                 "one of labelled records, or --input"
@@ -43,6 +48,31 @@ class BuildChunks:
         self._labels = _labels(paths)
         self._split = options.split
 
+    def check(self, model: SavedModel) -> None:
+        """Refuses a model of other labels, or of other tokens.
+
+        Raises:
+          UsageError: saying what differs.
+        """
+        labelled, folder = self._task, self.corpus.folder
+        if labelled.kind != model.kind:
+            raise UsageError(
+                f"--model {model.folder} predicts a {model.kind}, and --data {folder} is labelled "
+                f"with a {labelled.kind}; give a build of the model's task"
+            )
+        if labelled.names and list(labelled.names) != list(model.names):
+            raise UsageError(
+                f"--model {model.folder} has the classes {', '.join(model.names)}, and --data "
+                f"{folder} {', '.join(labelled.names)}; build it with --labels "
+                f"{','.join(model.names)}"
+            )
+        longest = int(self._rows.lengths.max(initial=0))
+        if longest > model.longest:
+            raise UsageError(
+                f"--model {model.folder} has positions for {model.longest} tokens, the longest row "
+                f"of {folder} has {longest}; build it with a smaller --max-seq-length"
+            )
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -50,9 +80,20 @@ class BuildChunks:
         for begin in range(0, len(self), CHUNK):
             numbers = np.arange(begin, min(begin + CHUNK, len(self)))
             rows = self._rows.rows(numbers)
-            records = [{"split": self._split, "row": number} for number in numbers.tolist()]
+            records = [
+                {"split": self._split, "row": number, "label": self._label(label)}
+                for number, label in zip(
+                    numbers.tolist(), self._labels[numbers].tolist(), strict=True
+                )
+            ]
             arrays = RowArrays(rows.tokens, rows.token_types)
             yield Chunk(records, arrays, numbers - begin, self._labels[numbers])
+
+    def _label(self, label: float) -> str | float | None:
+        """Returns the label of a row as records have it; None if it has none."""
+        if self._task.kind == CLASS:
+            return None if label < 0 else self._task.names[int(label)]
+        return None if math.isnan(label) else label
 
 
 def _labels(paths: list[Path]) -> Array:

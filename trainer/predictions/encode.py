@@ -10,6 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from schemas.errors import UsageError
 from trainer.predictions.rows import RowArrays
+from transforms.arrays.excess import excess_tokens
 from transforms.arrays.ragged import Ragged
 from transforms.text.normalize import normalize_texts
 
@@ -35,7 +36,7 @@ class TextRows:
         self._longest = longest
         path = Path(folder, TOKENIZER)
         try:
-            self._whole, self._cut = (Tokenizer.from_str(path.read_text("utf-8")) for _ in "ab")
+            self._tokenizer = Tokenizer.from_str(path.read_text("utf-8"))
         except FileNotFoundError as error:
             raise UsageError(
                 f"--model {folder} has no {TOKENIZER} beside it; give a folder that shardmill "
@@ -44,32 +45,40 @@ class TextRows:
         except Exception as error:
             # The library raises `Exception` itself.
             raise UsageError(f"{path} is no tokenizer: {error}") from error
-        for tokenizer in (self._whole, self._cut):
-            tokenizer.no_padding()
-            tokenizer.encode_special_tokens = True
-        self._whole.no_truncation()
-        special = max(self._cut.num_special_tokens_to_add(pair) for pair in (False, True))
-        if longest <= special:
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._tokenizer.encode_special_tokens = True
+        self._special = [self._tokenizer.num_special_tokens_to_add(pair) for pair in (False, True)]
+        if longest <= max(self._special):
             raise UsageError(
-                f"--max-seq-length {longest} has no room for text beside {special} special tokens"
+                f"--max-seq-length {longest} has no room for text beside {max(self._special)} "
+                "special tokens"
             )
-        # Tokens of the longer text go first: `transforms.arrays.excess` says the same.
-        self._cut.enable_truncation(longest, strategy="longest_first")
 
     def rows(self, texts: Sequence[Sequence[str]]) -> RowArrays:
         """Returns a row for each record of one text, or of two; no text may be empty."""
         given = _given(texts)
-        found = self._whole.encode_batch_fast(given)
+        found = self._tokenizer.encode_batch_fast(given)
         long = [number for number, each in enumerate(found) if len(each) > self._longest]
-        for number, each in zip(
-            long, self._cut.encode_batch_fast([given[number] for number in long]), strict=True
-        ):
-            found[number] = each
+        for number in long:
+            found[number] = self._cut(given[number])
         return RowArrays(
             Ragged.from_lengths(_flat([each.ids for each in found]), _lengths(found)),
             _flat([each.type_ids for each in found]),
             len(long),
+            self._longest,
         )
+
+    def _cut(self, given: Any) -> Encoding:
+        """Returns a row of texts that are too long, of which the heads are kept."""
+        texts = [given] if isinstance(given, str) else given
+        parts = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
+        ranges = [np.array([[0, len(part)]]) for part in parts]
+        capacity = self._longest - self._special[len(parts) - 1]
+        excess = excess_tokens(ranges[0], (*ranges, np.zeros((1, 2), np.int64))[1], capacity)
+        for part, lost in zip(parts, excess, strict=False):
+            part.truncate(len(part) - int(lost[0]))
+        return self._tokenizer.post_process(parts[0], parts[1] if len(parts) > 1 else None)
 
 
 def _given(texts: Sequence[Sequence[str]]) -> list[Any]:

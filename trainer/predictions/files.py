@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from schemas.errors import RunError, UsageError, about
+from schemas.errors import UsageError, about
 from trainer.predictions.encode import TextRows
 from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk
 from transforms.files.inputs import FileRange, InputFile, plan_ranges
-from transforms.files.planned_file import FormatError
 from transforms.read.input_files import match_inputs
 from transforms.read.read_records import records_of
 from transforms.records.json_fields import field_of
@@ -47,14 +46,11 @@ class FileChunks:
     def _records(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields records, each with its place for messages."""
         for part in plan_ranges(self._files, _WHOLE):
-            try:
-                for offset, _, record, reason in records_of(part, MAX_RECORD_BYTES):
-                    place = _place(part, offset)
-                    if reason:
-                        raise UsageError(f"{place}: the record cannot be read ({reason})")
-                    yield place, record
-            except FormatError as error:
-                raise RunError(str(error)) from error
+            for offset, _, record, reason in records_of(part, MAX_RECORD_BYTES):
+                place = _place(part, offset)
+                if reason:
+                    raise UsageError(f"{place}: the record cannot be read ({reason})")
+                yield place, record
 
     def _text(self, place: str, record: Mapping[str, Any]) -> list[str]:
         """Returns the texts of a record, "" for one that has nothing to see."""

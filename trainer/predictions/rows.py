@@ -19,12 +19,14 @@ class RowArrays:
     Attributes:
       ids: Token ids.
       types: int[T]; token types.
-      cut: int; rows that lost tokens.
+      cut: How many of them lost tokens.
+      limit: Tokens that a row may have.
     """
 
     ids: Ragged
     types: Array
     cut: int = 0
+    limit: int = 0
 
     def __len__(self) -> int:
         return len(self.ids.lengths)

@@ -27,6 +27,7 @@ class SavedModel:
     """A fine-tuned model in use.
 
     Attributes:
+      folder: Where it lies.
       kind: What it predicts, one of `schemas.label_kinds`.
       names: Of the classes, by number; none for a number.
       layers: How many it has.
@@ -44,7 +45,7 @@ class SavedModel:
         Raises:
           UsageError: if there is no such model, or it has no exits and needs them.
         """
-        config = _config(folder)
+        self.folder, config = folder, _config(folder)
         hf, self.kind = _loaded(folder, config)
         self.names: Sequence[str] = ()
         if self.kind == CLASS:
@@ -58,7 +59,7 @@ class SavedModel:
                     "it out"
                 )
             students = load_exits(folder, config)
-            self._students = [*students.to(device)]  # type: ignore[list-item]
+            self._students = [*students.to(device)]
         self._stack = Stack(hf.to(device).eval())
         self._config, self.layers = config, len(self._stack.layers)
         self.longest = self._stack.positions
@@ -120,9 +121,7 @@ def _loaded(folder: str, config: Any) -> tuple[Any, str]:
     if problem == "multi_label_classification" or (
         problem == "regression" and config.num_labels > 1
     ):
-        raise UsageError(
-            f"--model {folder} predicts several labels at once ({problem}); {_ADVICE}"
-        )
+        raise UsageError(f"--model {folder} predicts several labels at once ({problem}); {_ADVICE}")
     # As in training: a sequence is not cut into chunks.
     config.chunk_size_feed_forward = 0
     with model_errors(folder):

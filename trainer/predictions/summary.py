@@ -23,7 +23,7 @@ class Summary:
 
     def __init__(self, model: SavedModel) -> None:
         self._model = model
-        self.records = self.rows = self.cut = 0
+        self.records = self.rows = self.cut = self._limit = 0
         self.seconds = self._spent = self._full = 0.0
         self.by_layer: Int64 = np.zeros(model.layers, np.int64)
         self._labels: list[Array] = []
@@ -35,6 +35,7 @@ class Summary:
         self.records += len(chunk.records)
         self.rows += len(lengths)
         self.cut += chunk.rows.cut
+        self._limit = chunk.rows.limit
         self.seconds += seconds
         self._spent += self._model.flops(lengths, found.layers)
         self._full += self._model.flops(lengths)
@@ -76,7 +77,7 @@ class Summary:
         empty = self.records - self.rows
         first = [f"{counted(self.records, 'record')}, {self.rows_per_second:,.0f} rows/s"]
         if self.cut:
-            first.append(f"{counted(self.cut, 'text')} cut to {self._model.longest} tokens")
+            first.append(f"{counted(self.cut, 'text')} cut to {self._limit} tokens")
         if empty:
             first.append(f"{empty:,} without text, which have no prediction")
         found = [", ".join(first)]
