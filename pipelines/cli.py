@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "write the page of a stream, with all its windows, or of a build again",
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
+    "distil": "put exits into a fine-tuned classifier, for predictions that cost less",
     "predict": "say what a fine-tuned model says of records",
     "generate": "restore texts with gaps, by a trained encoder-decoder",
     "vectors": "train vectors of words on finished shards of words",
@@ -25,6 +26,7 @@ COMMANDS = {
 _MODULES = {
     "report": "pipelines.make_report",
     "train": "trainer.train",
+    "distil": "trainer.distil",
     "predict": "trainer.predict",
     "generate": "trainer.generate",
     "vectors": "trainer.vectors.command",

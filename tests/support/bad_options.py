@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from pipelines.cli import COMMANDS, module_of
 from schemas.errors import one_sentence
+from trainer.distil_options import parse_distil_options
 from trainer.options import parse_train_options
 from trainer.predictions.options import parse_predict_options
 from trainer.vectors.options import parse_vectors_options
@@ -154,6 +155,12 @@ def _parse_vectors(argv: Sequence[str] | None = None) -> int:
 
 
 @one_sentence
+def _parse_distil(argv: Sequence[str] | None = None) -> int:
+    parse_distil_options(argv)
+    return 0
+
+
+@one_sentence
 def _parse_predict(argv: Sequence[str] | None = None) -> int:
     parse_predict_options(argv)
     return 0
@@ -173,6 +180,7 @@ def _parse_neighbours(argv: Sequence[str] | None = None) -> int:
 
 _PARSED = {
     "train": _parse_train,
+    "distil": _parse_distil,
     "predict": _parse_predict,
     "generate": _parse_generate,
     "vectors": _parse_vectors,
@@ -185,6 +193,7 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
     elsewhere = {
         "train": "trainer.options",
+        "distil": "trainer.distil_options",
         "predict": "trainer.predictions.options",
         "vectors": "trainer.vectors.options",
     }
@@ -274,6 +283,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
+        "distil": {"": [], "--data": [out], "--model": [out], "--output": [out]},
         "predict": {
             "": [],
             "--model": [out],

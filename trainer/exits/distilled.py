@@ -1,6 +1,8 @@
 """A fine-tuned classifier that teaches students on its layers."""
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from trainer.exits.saved import Exits, save_exits
 from trainer.exits.stack import Stack
 from trainer.models.encoder import layer_flops
 from trainer.rows.layouts import Batch
-from trainer.tasks.losses import LossTerm
+from trainer.tasks.losses import LossTerm, Rate
 
 
 class Distilled(torch.nn.Module):
@@ -20,7 +22,7 @@ class Distilled(torch.nn.Module):
     It is a `trainer.models.trainable.TrainableModel`. There is a term of the loss for every
     student, "exit_1" and so on: the divergence of the student's classes from the teacher's, KL
     (teacher || student). Its accuracy is the share of rows in which both name the same class.
-    Labels are not looked at.
+    Labels are not looked at. "agreement" is the mean share over all students.
 
     Source: autoliuweijie/FastBERT run_fastbert.py:113-128 (KLDivLoss with the teacher as target,
       "batchmean", summed over students); Liu et al. 2020, FastBERT, 3.2.
@@ -33,6 +35,7 @@ class Distilled(torch.nn.Module):
 
     layout, stateful, notice = "packed", False, ""
     loaded_by = "from_pretrained, and shardmill predict --speed"
+    main_figures: Mapping[str, str] = MappingProxyType({"": "agreement"})
 
     def __init__(self, hf: Any, exits: Exits, longest: int) -> None:
         """Wraps a teacher, and draws students from torch's generator.
@@ -46,6 +49,11 @@ class Distilled(torch.nn.Module):
         self.hf = hf.requires_grad_(requires_grad=False).eval()
         self.students = exits.made()
         self._stack, self._exits, self._longest = Stack(hf), exits, longest
+
+    @property
+    def positions(self) -> int:
+        """Tokens of the longest row that it can be given."""
+        return self._stack.positions
 
     def train(self, mode: bool = True) -> "Distilled":
         """Sets the students to training, or to evaluation; the teacher stays in evaluation."""
@@ -93,7 +101,8 @@ def divergence(logits: Tensor, teacher: Tensor, real: Tensor) -> LossTerm:
     student = logits.float().log_softmax(-1)
     each = kl_div(student, teacher, reduction="none", log_target=True).sum(-1)
     same = (student.detach().argmax(-1) == teacher.argmax(-1)) & real
-    return LossTerm(each.where(real, 0.0).sum(), same.sum())
+    agreement = Rate("agreement", same.sum(), real.sum())
+    return LossTerm(each.where(real, 0.0).sum(), same.sum(), rates=(agreement,))
 
 
 def _name(number: int) -> str:

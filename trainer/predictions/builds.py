@@ -60,7 +60,7 @@ class BuildChunks:
                 f"--model {model.folder} predicts a {model.kind}, and --data {folder} is labelled "
                 f"with a {labelled.kind}; give a build of the model's task"
             )
-        if labelled.names and list(labelled.names) != list(model.names):
+        if labelled.names and tuple(labelled.names) != model.names:
             raise UsageError(
                 f"--model {model.folder} has the classes {', '.join(model.names)}, and --data "
                 f"{folder} {', '.join(labelled.names)}; build it with --labels "

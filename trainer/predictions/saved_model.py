@@ -1,26 +1,19 @@
 """Opens a fine-tuned model, with its exits if they are asked for."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import transformers
 
 from schemas.errors import UsageError
-from schemas.label_kinds import CLASS, NUMBER
+from schemas.label_kinds import CLASS
 from schemas.records import Int64
+from trainer.exits.fine_tuned import open_fine_tuned
 from trainer.exits.leaving import Left, PackedRows, leave
 from trainer.exits.saved import load_exits
-from trainer.exits.stack import BUILT, Stack
+from trainer.exits.stack import Stack
 from trainer.exits.student import Student
 from trainer.models.encoder import layer_flops
-from trainer.models.family import model_errors
-
-_CLASSIFIER = "ForSequenceClassification"
-_ADVICE = "give RUN/best/hf of a model that shardmill train has fine-tuned"
 
 
 class SavedModel:
@@ -45,11 +38,9 @@ class SavedModel:
         Raises:
           UsageError: if there is no such model, or it has no exits and needs them.
         """
-        self.folder, config = folder, _config(folder)
-        hf, self.kind = _loaded(folder, config)
-        self.names: Sequence[str] = ()
-        if self.kind == CLASS:
-            self.names = [config.id2label[number] for number in range(config.num_labels)]
+        found = open_fine_tuned(folder)
+        config = found.hf.config
+        self.folder, self.kind, self.names = folder, found.kind, found.names
         self._speed = speed
         self._students: Sequence[Student] = ()
         if speed is not None:
@@ -60,7 +51,7 @@ class SavedModel:
                 )
             students = load_exits(folder, config)
             self._students = [*students.to(device)]
-        self._stack = Stack(hf.to(device).eval())
+        self._stack = Stack(found.hf.to(device))
         self._config, self.layers = config, len(self._stack.layers)
         self.longest = self._stack.positions
 
@@ -96,36 +87,3 @@ class SavedModel:
             exits = np.minimum(layers, len(self._students))
             spent += (empty + (single - empty) * sizes) * exits
         return float(spent.sum())
-
-
-def _config(folder: str) -> Any:
-    if not os.path.isdir(folder):
-        raise UsageError(f"--model {folder} is no folder; {_ADVICE}")
-    if not os.path.exists(os.path.join(folder, "config.json")):
-        inside = sorted(path.parent.name for path in Path(folder).glob("*/config.json"))
-        several = f", but several, such as {Path(folder, inside[0])}" if inside else ""
-        raise UsageError(f"--model {folder} holds no model{several}; {_ADVICE}")
-    with model_errors(folder):
-        return transformers.AutoConfig.from_pretrained(folder)
-
-
-def _loaded(folder: str, config: Any) -> tuple[Any, str]:
-    """Loads the model; returns it and what it predicts."""
-    names = [str(name) for name in config.architectures or ()]
-    if config.model_type not in BUILT or not any(name.endswith(_CLASSIFIER) for name in names):
-        raise UsageError(
-            f"--model {folder} is {' or '.join(names) or config.model_type}, and predictions are "
-            f"made by fine-tuned classifiers of type {', '.join(BUILT)}; {_ADVICE}"
-        )
-    problem = config.problem_type or ("regression" if config.num_labels == 1 else "")
-    if problem == "multi_label_classification" or (
-        problem == "regression" and config.num_labels > 1
-    ):
-        raise UsageError(f"--model {folder} predicts several labels at once ({problem}); {_ADVICE}")
-    # As in training: a sequence is not cut into chunks.
-    config.chunk_size_feed_forward = 0
-    with model_errors(folder):
-        hf = transformers.AutoModelForSequenceClassification.from_pretrained(
-            folder, config=config, dtype=torch.float32
-        )
-    return hf, NUMBER if problem == "regression" else CLASS
