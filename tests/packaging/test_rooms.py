@@ -35,6 +35,7 @@ ROOMS = (
     "pipelines.stream",
     "pipelines.report",
     "pipelines",
+    "trainer.metrics",
     "trainer.rows",
     "trainer.tasks",
     "trainer.loader",

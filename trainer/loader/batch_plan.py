@@ -1,7 +1,8 @@
 """Which rows make a batch: a pure function of the rows' lengths and a generator."""
 
 import dataclasses
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,10 +20,12 @@ class EpochPlan:
     Attributes:
       order: [R]; all rows, in the order in which they are taken.
       starts: int64[M + 1]; batch m takes order[starts[m]:starts[m + 1]].
+      fits: Returns the layout of a batch, given that of all and its rows; None if it is the same.
     """
 
     order: Array
     starts: Int64
+    fits: Callable[[Any, Int64], Any] | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -31,8 +34,8 @@ class EpochPlan:
         """Returns None: no row goes on where another one ended."""
 
     def shaped(self, layout: Layout, batch: int) -> Layout:
-        """Returns the layout: all batches have the same shapes."""
-        return layout
+        """Returns the layout: all batches have the same shapes, unless `fits` says others."""
+        return layout if self.fits is None else self.fits(layout, self.rows(batch))
 
     def rows(self, batch: int) -> Int64:
         """Returns the rows of a batch, ascending; none for a batch after the last."""

@@ -4,9 +4,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from schemas.columns import ENTITY_IDS
 from schemas.errors import UsageError
-from schemas.records import Array
+from schemas.records import Array, Int64
 from trainer.rows.lane_rows import Lanes
 from trainer.rows.layouts import BatchLayout, Packed, Padded
 from trainer.rows.pair_layout import Pairs
@@ -119,12 +121,14 @@ def choose_layout(
     lanes: int | None = None,
     *,
     steady: bool = False,
+    batch_rows: int | None = None,
 ) -> BatchLayout | Pairs:
     """Chooses shapes for batches of at most `batch_tokens`, for rows as they are, with some room.
 
     Batches of the layout "lanes" have so many of them. Shapes that are `steady` are the same for
     other rows of about the same kind, as those of another window of a stream: a compiled model
-    need not be compiled again.
+    need not be compiled again. With `batch_rows` a packed batch has so many rows at most, and room
+    for the longest ones.
 
     Raises:
       UsageError: if there is no such layout, or a row does not fit into a batch.
@@ -161,9 +165,9 @@ def choose_layout(
         rows = max(min(batch_tokens // longest, count), 1)
         return Padded(rows=rows, longest=longest, pad=pad, pair_label=label)
     # A batch needs no room for more than all rows.
-    whole = max(_rounded(int(bounds.lengths.sum())), longest)
+    whole = max(_rounded(int(np.sort(bounds.lengths)[-(batch_rows or 0) :].sum())), longest)
     tokens = batch_tokens if steady else min(batch_tokens, whole)
-    rows = rounded(1.25 * (tokens * len(bounds.lengths) / bounds.total) + 1)
+    rows = batch_rows or rounded(1.25 * (tokens * len(bounds.lengths) / bounds.total) + 1)
     most = int(bounds.targets.max(initial=1))
     return Packed(
         tokens=tokens,
@@ -179,6 +183,12 @@ def choose_layout(
         },
         **_aligned(bounds, tokens, rounded),
     )
+
+
+def fitted(lengths: Array, layout: Packed, rows: Int64) -> Packed:
+    """Returns a layout with room for the tokens of some rows, which have few sizes."""
+    tokens = min(_coarse(int(lengths[rows].sum())), layout.tokens)
+    return dataclasses.replace(layout, tokens=tokens, targets=min(layout.targets, tokens))
 
 
 # Rows of 10 and 20 tokens with at most 2 and 3 targets have at most 0.2 a token: 100 tokens hold at

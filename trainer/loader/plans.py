@@ -1,6 +1,7 @@
 """The batches of an epoch, by the layout: packed or padded rows, pairs, or rows dealt to lanes."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from schemas.records import Array, Bool, Int64
 from trainer.loader.batch_plan import pack_batches
-from trainer.loader.batch_shapes import RowBounds
+from trainer.loader.batch_shapes import RowBounds, fitted
 from trainer.loader.lanes import deal
 from trainer.loader.pair_plan import pair_batches
 from trainer.rows.shard_rows import MappedShards
@@ -47,6 +48,7 @@ class Planned:
       lanes: Of all batches of a step; None with another layout than "lanes".
       in_order: Lanes take the rows of streams in their order, and not each row for itself.
       rows: Those that are taken; None for all. Lanes take all.
+      few_rows: Batches are as long as their rows need, since so many rows are few tokens.
     """
 
     shards: MappedShards
@@ -58,6 +60,7 @@ class Planned:
     lanes: int | None
     in_order: bool
     rows: Array | None = None
+    few_rows: bool = False
 
 
 Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
@@ -67,7 +70,10 @@ Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
 def _packed(of: Planned, _epoch: int, rng: np.random.Generator | None) -> Plan:
     bounds = of.bounds
     rest = bounds.aligned, bounds.sequences
-    return pack_batches(_order(of, rng), bounds.lengths, bounds.targets, of.layout.limits, *rest)
+    plan = pack_batches(_order(of, rng), bounds.lengths, bounds.targets, of.layout.limits, *rest)
+    if not of.few_rows:
+        return plan
+    return dataclasses.replace(plan, fits=functools.partial(fitted, bounds.lengths))
 
 
 def _paired(of: Planned, epoch: int, rng: np.random.Generator | None) -> Plan:
