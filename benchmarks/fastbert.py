@@ -1,14 +1,12 @@
 """Measures exits: accuracy and speed at several speeds, beside the same model without exits.
 
-    python -m benchmarks.fastbert --bio D/ner/zh_peoples_daily.bio --tokenizer T/zh_wordpiece.json \\
-        --folder WORK
+    python -m benchmarks.fastbert --bio zh_peoples_daily.bio --tokenizer TOKENIZER --folder W
 
 The task is of real text: which is the first of person, organisation and place that a sentence of a
 labelled file names, or none of them. Short of names that it has seen, a small model has to know
 what stands around a name, so that some sentences are easier than others. It is trained from
 nothing, distilled, and asked about every sixth sentence, which it has not seen; all speeds and the
-full model in turn, several times, of which the medians count. What lies in WORK already is used
-again.
+full model in turn, several times, of which the medians count. What lies in W already is used again.
 """
 
 import argparse

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
-from trainer.exits.student import HEADS
+from trainer.exits.sizes import HEADS
 from trainer.options import MAX_BATCH_TOKENS, MAX_EPOCHS, MAX_RATE, MAX_STEPS, TrainOptions
 
 WIDTH, EPOCHS, RATE = 128, 10, 3e-4

@@ -41,7 +41,7 @@ class Distilled(torch.nn.Module):
         """Wraps a teacher, and draws students from torch's generator.
 
         Args:
-          hf: The teacher, of a type in `trainer.exits.stack.BUILT`.
+          hf: The teacher, of a type in `trainer.models.task_families.TASK_FAMILIES`.
           exits: That it gets.
           longest: Maximum tokens of a row.
         """

@@ -10,8 +10,8 @@ import transformers
 
 from schemas.errors import UsageError
 from schemas.label_kinds import CLASS, NUMBER
-from trainer.exits.stack import BUILT
 from trainer.models.family import model_errors
+from trainer.models.task_families import TASK_FAMILIES
 
 _CLASSIFIER = "ForSequenceClassification"
 _ADVICE = "give RUN/best/hf of a model that shardmill train has fine-tuned"
@@ -70,10 +70,12 @@ def _config(folder: str) -> Any:
 def _kind(folder: str, config: Any) -> str:
     """Returns what a model predicts."""
     names = [str(name) for name in config.architectures or ()]
-    if config.model_type not in BUILT or not any(name.endswith(_CLASSIFIER) for name in names):
+    if config.model_type not in TASK_FAMILIES or not any(
+        name.endswith(_CLASSIFIER) for name in names
+    ):
         raise UsageError(
             f"--model {folder} is {' or '.join(names) or config.model_type}, and predictions are "
-            f"made by fine-tuned classifiers of type {', '.join(BUILT)}; {_ADVICE}"
+            f"made by fine-tuned classifiers of type {', '.join(TASK_FAMILIES)}; {_ADVICE}"
         )
     problem = config.problem_type or ("regression" if config.num_labels == 1 else "")
     several = problem == "regression" and config.num_labels > 1

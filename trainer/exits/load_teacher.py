@@ -1,5 +1,7 @@
 """Makes the model that `shardmill distil` trains, and checks it against the data."""
 
+from collections.abc import Sequence
+
 from schemas.errors import UsageError
 from schemas.label_kinds import CLASS
 from trainer.exits.distilled import Distilled
@@ -9,19 +11,25 @@ from trainer.models.same_tokenizer import check_tokenizer
 from transforms.build.corpus import Corpus
 
 
-def load_teacher(name: str, corpus: Corpus, longest: int, width: int) -> Distilled:
+def load_teacher(name: str, corpora: Sequence[Corpus], longest: int, width: int) -> Distilled:
     """Opens a fine-tuned classifier, and draws students for it from torch's generator.
 
     Args:
       name: Its folder.
-      corpus: What students learn from; its labels are not looked at.
+      corpora: What students learn from: one build, whose labels are not looked at.
       longest: Maximum tokens of a row.
       width: Of the students.
 
     Raises:
       UsageError: if there is no such model, or it does not fit the data.
     """
+    corpus, *others = corpora
     recipe = corpus.recipe
+    if others:
+        raise UsageError(
+            f"--data holds {', '.join(each.folder for each in corpora)}, and exits learn from one "
+            "build; name it"
+        )
     if recipe.labelled is None or recipe.labelled.kind != CLASS:
         raise UsageError(
             f"--data {corpus.folder} is a build of {recipe.name}, and exits learn from rows of "

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from schemas.checked_json import DamagedError, PositiveCount, not_negative, read_json_file
 from schemas.errors import UsageError
-from trainer.exits.student import HEADS, Student
+from trainer.exits.sizes import HEADS
+from trainer.exits.student import Student
 
 RECORD, WEIGHTS = "exits.json", "exits.safetensors"
 

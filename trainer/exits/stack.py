@@ -1,12 +1,12 @@
 """The layers of a fine-tuned encoder of `transformers`, computed one by one on packed rows."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from trainer.models.attention import use_packed_attention
+from trainer.models.task_families import TASK_FAMILIES
 from trainer.tasks.gather import gather_rows
 
 
@@ -32,48 +32,12 @@ def _layers_albert(backbone: Any) -> Sequence[Any]:
     return [groups[int(number / (count / len(groups)))] for number in range(count)]
 
 
-def _pooled(hf: Any, first: Tensor) -> Tensor:
-    return hf.classifier(hf.dropout(hf.base_model.pooler(first[:, None])))
-
-
-def _pooled_albert(hf: Any, first: Tensor) -> Tensor:
-    backbone = hf.base_model
-    pooled = backbone.pooler_activation(backbone.pooler(first))
-    return hf.classifier(hf.dropout(pooled))
-
-
-def _own_pooling(hf: Any, first: Tensor) -> Tensor:
-    return hf.classifier(first[:, None])
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Built:
-    """How the classifiers of one `model_type` are put together.
-
-    Attributes:
-      classify: Given the model and the last hidden states of first tokens, float[S, d], returns
-        the logits, float[S, N].
-      embed: Given the encoder, and `input_ids`, `token_type_ids` and `position_ids`, returns what
-        its first layer is given.
-      layers: Returns the layers of the encoder in the order in which they are computed.
-      after_padding: Positions begin after the padding token's id, and not at 0.
-    """
-
-    classify: Callable[[Any, Tensor], Tensor]
-    embed: Callable[..., Tensor] = _embedded
-    layers: Callable[[Any], Sequence[Any]] = _layers
-    after_padding: bool = False
-
-
-BUILT: Mapping[str, Built] = {
-    "bert": Built(classify=_pooled),
-    "ernie": Built(classify=_pooled),
-    "albert": Built(classify=_pooled_albert, embed=_embedded_albert, layers=_layers_albert),
-    "electra": Built(classify=_own_pooling),
-    "roberta": Built(classify=_own_pooling, after_padding=True),
-    "xlm-roberta": Built(classify=_own_pooling, after_padding=True),
-}
-"""By the `model_type` of the configuration."""
+_EMBED: Mapping[str, Callable[..., Tensor]] = {"albert": _embedded_albert}
+"""By the `model_type` of the configuration, where it is not `_embedded`: given the encoder, and
+`input_ids`, `token_type_ids` and `position_ids`, returns what its first layer is given."""
+_LAYERS: Mapping[str, Callable[[Any], Sequence[Any]]] = {"albert": _layers_albert}
+"""The same of `_layers`: returns the layers of an encoder in the order in which they are
+computed."""
 
 
 class Stack:
@@ -85,11 +49,13 @@ class Stack:
     """
 
     def __init__(self, hf: Any) -> None:
-        """Takes a model apart, of a type in `BUILT`."""
+        """Takes a model apart, of a type in `trainer.models.task_families.TASK_FAMILIES`."""
         use_packed_attention(hf)
-        self.hf, self._built = hf, BUILT[hf.config.model_type]
-        self.layers = self._built.layers(hf.base_model)
-        self._first = int(hf.config.pad_token_id) + 1 if self._built.after_padding else 0
+        kind = hf.config.model_type
+        self.hf, self._family = hf, TASK_FAMILIES[kind]
+        self._embed = _EMBED.get(kind, _embedded)
+        self.layers = _LAYERS.get(kind, _layers)(hf.base_model)
+        self._first = self._family.first_position(hf.config)
 
     @property
     def positions(self) -> int:
@@ -104,7 +70,7 @@ class Stack:
           types: int64[1, T]; token types.
           positions: int64[1, T]; from 0 in each row.
         """
-        return self._built.embed(
+        return self._embed(
             self.hf.base_model,
             input_ids=ids,
             token_type_ids=types,
@@ -131,7 +97,7 @@ class Stack:
 
     def classify(self, hidden: Tensor, cu_seqlens: Tensor) -> Tensor:
         """Returns float[S, N]: the logits of rows, from float[1, T, d] of the last layer."""
-        return self._built.classify(self.hf, first_tokens(hidden[0], cu_seqlens))
+        return self._family.classifiers.rows(self.hf, first_tokens(hidden[0], cu_seqlens))
 
 
 def first_tokens(hidden: Tensor, cu_seqlens: Tensor) -> Tensor:

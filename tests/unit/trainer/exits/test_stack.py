@@ -3,12 +3,13 @@ import torch
 
 from tests.support.classifiers import classifier
 from trainer.exits.leaving import PackedRows, borders_of
-from trainer.exits.stack import BUILT, Stack
+from trainer.exits.stack import Stack
+from trainer.models.task_families import TASK_FAMILIES
 
 LENGTHS = (7, 1, 12, 3)
 
 
-@pytest.mark.parametrize("model_type", BUILT)
+@pytest.mark.parametrize("model_type", TASK_FAMILIES)
 def test_layer_by_layer_packed_rows_are_what_the_model_makes_of_each(model_type: str) -> None:
     hf = classifier(model_type, num_labels=3)
     torch.manual_seed(6)
