@@ -199,6 +199,7 @@ _FORMATS: Mapping[str, str] = {
     "accuracy_sop": "order {:.1%}",
     "replaced_found": "replaced found {:.1%}",
     "originals_kept": "originals kept {:.1%}",
+    "agreement": "agreement {:.1%}",
     "accuracy_*": "{1} accuracy {0:.1%}",
     "accuracy": "accuracy {:.1%}",
     "f1": "F1 {:.3f}",

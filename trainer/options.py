@@ -29,8 +29,9 @@ MAX_PROBE_ROWS = 1_000_000
 class TrainOptions:
     """What the user asked for; every field is an option of the same name.
 
-    `data` is the first folder of --data, and `more_data` are the others. None stands for a default
-    that depends on the data or the device. The limits are those of a
+    `data` is the first folder of --data, and `more_data` are the others; `exit_width` is of
+    `shardmill distil`: the width of the students that are trained in place of the model. None
+    stands for a default that depends on the data or the device. The limits are those of a
     checkpoint, which holds the options too; the parser has them again.
     """
 
@@ -39,6 +40,7 @@ class TrainOptions:
     output: str
     more_data: tuple[str, ...] = ()
     entity_embeddings: str | None = None
+    exit_width: PositiveCount | None = None
     batch_tokens: PositiveCount | None = None
     batch_rows: PositiveCount | None = None
     batches_per_step: PositiveCount | None = None

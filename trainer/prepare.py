@@ -10,6 +10,7 @@ from schemas.errors import UsageError
 from schemas.wording import counted
 from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.course import Course
+from trainer.exits.load_teacher import load_teacher
 from trainer.feed import Feed, FixedFeed
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
@@ -79,8 +80,7 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         tasks_of(corpus.recipe)
     longest = _longest(options, data) if stream is None else longest_of(options, data.first)
     seed_torch(options.seed, "weights")
-    names = [name for name in data.corpora if name] if data.labelled else []
-    plain = load_model(options.model, corpora, longest, options.entity_embeddings, names)
+    plain = _model(options, data, longest)
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
     options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
@@ -148,6 +148,15 @@ def _probes(
     )
 
 
+def _model(options: TrainOptions, data: TrainingData, longest: int) -> Any:
+    """Returns the model to train: one that is asked for, or one that teaches its exits."""
+    corpora = list(data.corpora.values())
+    if options.exit_width is not None:
+        return load_teacher(options.model, corpora, longest, options.exit_width)
+    names = [name for name in data.corpora if name] if data.labelled else []
+    return load_model(options.model, corpora, longest, options.entity_embeddings, names)
+
+
 def _opened(options: TrainOptions) -> TrainingData:
     """Opens finished builds."""
     if options.more_data:
@@ -210,7 +219,7 @@ def _of_build(
         batches=batches,
         steps=steps,
         note=sizes(options, members, identity["model"], processes),
-        notice=task_notice(data, evaluated),
+        notice=task_notice(options, data, evaluated),
         feed=lambda loop: feed(loop=loop),
     )
 
@@ -277,7 +286,7 @@ def _settled(
         "precision": "bf16" if cuda else "fp32",
         "mix": None if not mixed or (data is not None and data.labelled) else "proportional",
     }
-    of_data = task_defaults(data)
+    of_data = task_defaults(options, data)
     if checkpoint is not None:
         before = dataclasses.asdict(checkpoint.meta.options)
         defaults = {name: before[name] for name in _INHERITED}

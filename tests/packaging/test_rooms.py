@@ -42,6 +42,8 @@ ROOMS = (
     "trainer.loader",
     "trainer.models",
     "trainer.probes",
+    "trainer.exits",
+    "trainer.predictions",
     "trainer.vectors",
     "trainer",
     "pipelines.comparing",
