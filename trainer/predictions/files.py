@@ -12,8 +12,9 @@ from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk
 from transforms.files.inputs import FileRange, InputFile, plan_ranges
 from transforms.read.input_files import match_inputs
-from transforms.read.read_records import records_of
+from transforms.read.read_records import RecordReader
 from transforms.records.json_fields import field_of
+from transforms.records.record_fields import ClassFields
 from transforms.text.normalize import WHITE
 
 CHUNK = 4096
@@ -33,7 +34,7 @@ class FileChunks:
         """
         self._texts, self._field, self._rows = options.texts, options.field, rows
         with about("--input"):
-            self._files: Sequence[InputFile] = match_inputs(options.input)
+            self._files: Sequence[InputFile] = match_inputs(options.input, records=True)
 
     def __iter__(self) -> Iterator[Chunk]:
         records = self._records()
@@ -45,8 +46,13 @@ class FileChunks:
 
     def _records(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields records, each with its place for messages."""
+        reader = RecordReader(
+            fields=ClassFields(texts=tuple(self._texts), label=None),
+            held_out=None,
+            max_document_bytes=MAX_RECORD_BYTES,
+        )
         for part in plan_ranges(self._files, _WHOLE):
-            for offset, _, record, reason in records_of(part, MAX_RECORD_BYTES):
+            for offset, _, record, reason in reader.records(part):
                 place = _place(part, offset)
                 if reason:
                     raise UsageError(f"{place}: the record cannot be read ({reason})")
