@@ -31,9 +31,9 @@ from trainer.checkpoint_files import (
 )
 from transforms.files.atomic_files import sync_folder
 
-FOLDER, LATEST = CHECKPOINTS, "latest"
+FOLDER, LATEST, BEST = CHECKPOINTS, "latest", "best"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
-_LINK = re.compile(rf"\.{LATEST}\.[0-9a-f]{{12}}\.tmp")
+_LINK = re.compile(rf"\.({LATEST}|{BEST})\.[0-9a-f]{{12}}\.tmp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Checkpoints:
         Raises:
           RunError: if it cannot be written; the ones that are there stay as they are.
         """
-        final = self._folder / step_name(meta["step"])
+        final, best = self._folder / step_name(meta["step"]), meta.get("best")
         if os.path.lexists(final):
             with contextlib.suppress(DamagedError):
                 if read_meta(final).run == meta["run"]:
@@ -166,12 +166,14 @@ class Checkpoints:
             temporary.rename(final)
             sync_folder(str(self._folder))
             self._point_to(final)
+            if best is not None and best["step"] == meta["step"]:
+                self._point_to(final, BEST)
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
             kept = self._all()
             rest = f"the one before, {kept[-1]}, is complete" if kept else "there is none before it"
             raise RunError(f"cannot save {final}: {_cause(error)}; {rest}") from error
-        self._prune(meta["run"])
+        self._prune(meta["run"], None if best is None else best["step"])
         return final
 
     def clear(self) -> None:
@@ -180,14 +182,31 @@ class Checkpoints:
             if _HIDDEN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
                 _delete(path)
         for path in _children(self._run):
-            if _LINK.fullmatch(path.name) and is_latest(path):
+            if _LINK.fullmatch(path.name) and is_link(path):
                 path.unlink()
 
     def fix_latest(self) -> None:
         """Points RUN/latest to the newest one, if a process was killed before it did."""
-        link, found = self._run / LATEST, self._all()
-        if found and not (link.is_symlink() and os.readlink(link) == f"{FOLDER}/{found[-1].name}"):
-            self._point_to(found[-1])
+        if found := self._all():
+            self._fix(LATEST, found[-1])
+
+    def fix_best(self, step: int | None) -> bool:
+        """Does the same for RUN/best; returns whether the checkpoint of this step is there.
+
+        Without it, a link to another one is removed: what it points to is of steps to come.
+        """
+        path = self._folder / step_name(step or 0)
+        if step is not None and path.is_dir():
+            self._fix(BEST, path)
+            return True
+        if is_link(self._run / BEST):
+            (self._run / BEST).unlink()
+        return False
+
+    def _fix(self, name: str, path: Path) -> None:
+        link = self._run / name
+        if not (link.is_symlink() and os.readlink(link) == f"{FOLDER}/{path.name}"):
+            self._point_to(path, name)
 
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
@@ -217,20 +236,23 @@ class Checkpoints:
         (folder / UNFINISHED).unlink()
         sync_folder(str(folder))
 
-    def _point_to(self, final: Path) -> None:
-        link = self._run / LATEST
-        if os.path.lexists(link) and not is_latest(link):
+    def _point_to(self, final: Path, name: str = LATEST) -> None:
+        link = self._run / name
+        if os.path.lexists(link) and not is_link(link):
             raise OSError(f"{link} is not the link that a run of `shardmill train` makes")
-        temporary = link.with_name(f".{LATEST}.{secrets.token_hex(6)}.tmp")
+        temporary = link.with_name(f".{name}.{secrets.token_hex(6)}.tmp")
         temporary.symlink_to(f"{FOLDER}/{final.name}")
         temporary.replace(link)
         sync_folder(str(self._run))
 
-    def _prune(self, run: str) -> None:
-        """Deletes the oldest checkpoints of a run; each is first renamed to a hidden name."""
+    def _prune(self, run: str, best: int | None) -> None:
+        """Deletes the oldest checkpoints of a run but the best one.
+
+        Each is first renamed to a hidden name.
+        """
         own = [(path, meta) for path in self._all() if (meta := _meta_of(path, run)) is not None]
         for path, meta in own[: -self._keep]:
-            if only_ours(path, meta):
+            if meta.step != best and only_ours(path, meta):
                 hidden = self._hidden(path)
                 path.rename(hidden)
                 _delete(hidden)
@@ -255,7 +277,7 @@ def _cause(error: BaseException) -> BaseException:
     return found or error
 
 
-def is_latest(path: Path) -> bool:
+def is_link(path: Path) -> bool:
     """Returns whether something is a link to a checkpoint, as a run makes it."""
     if not path.is_symlink():
         return False

@@ -40,6 +40,21 @@ RunId = Annotated[str, hexadecimal]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best evaluation of a run.
+
+    Attributes:
+      step: Steps that were done.
+      score: The mean of the figures.
+      figures: The main one of each task.
+    """
+
+    step: PositiveCount
+    score: float
+    figures: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Meta:
     """Content of checkpoint.json.
 
@@ -52,6 +67,7 @@ class Meta:
       software: Versions by name.
       files: All other files of the folder, by path.
       sha256: Of checkpoint.json without this field.
+      best: The best evaluation so far; None if nothing was to be compared.
     """
 
     run: RunId
@@ -62,6 +78,7 @@ class Meta:
     software: Mapping[str, str]
     files: Mapping[RelativePath, FileEntry]
     sha256: Sha256
+    best: Best | None = None
 
 
 def step_name(step: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from trainer.kept import Kept
 from trainer.loader.batches import ArrowBatches
 from trainer.memory import Memory
 from trainer.meter import Sums, derived
@@ -18,6 +19,7 @@ def evaluate(
     batches: ArrowBatches,
     processes: Processes,
     precision: AbstractContextManager[Any],
+    member: str = "",
 ) -> dict[str, float]:
     """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
 
@@ -30,10 +32,11 @@ def evaluate(
       batches: The split, not shuffled, at the beginning of its first epoch; it is left there.
       processes: All that evaluate; each takes its share of the batches.
       precision: The autocast context.
+      member: Of a mixture or of several tasks, whose split it is.
     """
     begin = batches.state_dict()
     sums, groups = Sums(), batches.batches_per_step // processes.size
-    memory = Memory(plain, groups)
+    memory, kept = Memory(plain, groups), Kept()
     model.eval()
     with torch.no_grad(), precision:
         for number, batch in enumerate(batches):
@@ -41,9 +44,13 @@ def evaluate(
             seed_torch(begin["seed"], "evaluate", number * processes.size + processes.rank)
             sums.tokens += int(batch["num_tokens"])
             moved = {name: tensor.to(processes.device) for name, tensor in batch.items()}
-            sums.add(memory.terms(model, moved, number % groups), plain.counts(moved))
+            terms = memory.terms(model, moved, number % groups)
+            sums.add(terms, plain.counts(moved))
+            kept.add(terms)
     model.train()
     batches.load_state_dict(begin)
     found, predictions, tokens = sums.means(processes)
     found |= derived(found, {"": batches.tokens_per_byte}, masked=True)
+    if (whole := kept.gathered(processes)) and predictions:
+        found |= plain.judge(member, whole)
     return {**found, "tokens": tokens, **{f"count_{name}": n for name, n in predictions.items()}}

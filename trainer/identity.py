@@ -35,7 +35,11 @@ def identity_of(
     digest = hashlib.blake2b(repr(shapes).encode(), digest_size=4).hexdigest()
     count = sum(parameter.numel() for parameter in model.parameters())
     weights = ", ".join(f"{name}={weight:g}" for name, weight in data.weights.items())
-    mixture = {"members": weights, "mix": options.mix} if data.mixed else {}
+    mixture: dict[str, Any] = {"members": weights, "mix": options.mix} if data.mixed else {}
+    if options.batch_rows is not None:
+        mixture["batch_rows"] = options.batch_rows
+    if options.extra_task_ratio is not None:
+        mixture["extra_task_ratio"] = options.extra_task_ratio
     given = options.entity_embeddings
     embeddings = {"entity_embeddings": file_sha256(given)[:16]} if given else {}
     # Masks that are drawn in training follow from what the data version says of draws.

@@ -20,8 +20,8 @@ from trainer.options import TrainOptions
 from trainer.processes import Processes
 
 
-def with_warmup(options: TrainOptions, steps: int | None) -> TrainOptions:
-    """Fills in the total steps and those of the warm-up.
+def with_warmup(options: TrainOptions, steps: int | None, part: int = 20) -> TrainOptions:
+    """Fills in the total steps and those of the warm-up, by default this part of all.
 
     Raises:
       UsageError: if the rate falls up to an end that is not known.
@@ -32,14 +32,14 @@ def with_warmup(options: TrainOptions, steps: int | None) -> TrainOptions:
                 f"--warmup-tokens counts in tokens, and --schedule {options.schedule} falls; add "
                 "--decay-tokens, or --schedule constant"
             )
-        return dataclasses.replace(options, steps=steps, warmup=None)
+        return dataclasses.replace(options, steps=steps, epochs=None, warmup=None)
     if steps is None and options.schedule != "constant":
         raise UsageError(
             f"a stream has no last step, at which --schedule {options.schedule} would have "
             "fallen; add --schedule constant, --decay-tokens or --steps"
         )
-    warmup = (steps or 0) // 20 if options.warmup is None else options.warmup
-    return dataclasses.replace(options, steps=steps, warmup=warmup)
+    warmup = (steps or 0) // part if options.warmup is None else options.warmup
+    return dataclasses.replace(options, steps=steps, epochs=None, warmup=warmup)
 
 
 def make_loop(
@@ -51,7 +51,7 @@ def make_loop(
     if plain.flops_per_token is not None:
         flops = float(plain.flops_per_token(batches.context, batches.target_share))
     groups = parameter_groups(plain, options.weight_decay)
-    if options.compile and plain.layout == "pairs":
+    if options.compile and (plain.layout == "pairs" or options.batch_rows is not None):
         # Each shape of batches is compiled; by default only the first eight are.
         torch._dynamo.config.recompile_limit = STEPS**2
     model: Any = torch.compile(plain, dynamic=False) if options.compile else plain
@@ -65,7 +65,7 @@ def make_loop(
     return Loop(
         model=model,
         plain=plain,
-        optimizer=OPTIMIZERS[options.optimizer](groups, options.lr),
+        optimizer=OPTIMIZERS[options.optimizer](groups, peak_of(options)),
         rate=_rate(options),
         batches=batches,
         processes=processes,
@@ -81,9 +81,15 @@ def make_loop(
     )
 
 
+def peak_of(options: TrainOptions) -> float:
+    """Returns the peak of the learning rate, which is filled in by now."""
+    assert options.lr is not None
+    return options.lr
+
+
 def _rate(options: TrainOptions) -> Callable[[int, int], float]:
     """Returns the learning rate of a step, given its number and the tokens trained with it."""
-    peak, decay = options.lr, DECAYS[options.schedule]
+    peak, decay = peak_of(options), DECAYS[options.schedule]
     if options.in_tokens:
         warmup, span = options.warmup_tokens or 0, options.decay_tokens or 0
         return lambda _, tokens: token_rate(

@@ -30,6 +30,7 @@ class Sums:
         self._sums: dict[_Key, Tensor] = {}
         self._rates: dict[_Key, Tensor] = {}
         self._weights: dict[_Key, float] = {}
+        self._unjudged: set[_Key] = set()
         self._batches: dict[str, int] = {}
         self.tokens = self.slots = 0
 
@@ -48,7 +49,10 @@ class Sums:
         for name, term in terms.items():
             key = whose, name
             self._weights[key] = term.weight
-            _add(self._sums, key, [term.loss.detach(), term.correct, counts[name]])
+            correct = term.loss.detach() * 0 if term.correct is None else term.correct
+            if term.correct is None:
+                self._unjudged.add(key)
+            _add(self._sums, key, [term.loss.detach(), correct, counts[name]])
             for rate in term.rates:
                 numbers = [rate.hits, rate.trials, torch.zeros_like(rate.hits)]
                 _add(self._rates, (whose, rate.name), numbers)
@@ -71,7 +75,8 @@ class Sums:
             (whose, name), mean = key, loss / max(count, 1)
             predictions[f"{whose}{name}"] = int(count)
             found[f"{whose}loss_{name}"] = mean
-            found[f"{whose}accuracy_{name}"] = correct / max(count, 1)
+            if key not in self._unjudged:
+                found[f"{whose}accuracy_{name}"] = correct / max(count, 1)
             losses[whose] += self._weights[key] * mean
         for (whose, name), (hits, trials, _) in zip(self._rates, table[len(names) :], strict=True):
             found[f"{whose}{name}"] = hits / max(trials, 1)

@@ -101,6 +101,7 @@ def open_loaders(
             checksums=False,
             member=number if data.mixed else None,
             mode=mode,
+            batch_rows=options.batch_rows,
         )
         for number, (name, corpus) in enumerate(data.corpora.items())
         if has_rows(corpus, split)

@@ -8,6 +8,7 @@ from typing import Annotated
 from schemas.checked_json import Count, PositiveCount, PositiveFloat, not_negative
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
+from trainer.loader.task_schedule import ORDERS
 from trainer.models.presets import PRESETS
 from transforms.objectives.schedule import SCHEDULES
 
@@ -19,6 +20,7 @@ MAX_RATE = 100.0
 MAX_MIXED = 1000
 """Each of the windows that are mixed is mapped."""
 MAX_TOKENS = 10**18
+MAX_EPOCHS = 10_000
 MAX_PROBE_ROWS = 1_000_000
 """What is seen of them is held in memory."""
 
@@ -27,21 +29,27 @@ MAX_PROBE_ROWS = 1_000_000
 class TrainOptions:
     """What the user asked for; every field is an option of the same name.
 
-    None stands for a default that depends on the data or the device. The limits are those of a
+    `data` is the first folder of --data, and `more_data` are the others; `exit_width` is of
+    `shardmill distil`: the width of the students that are trained in place of the model. None
+    stands for a default that depends on the data or the device. The limits are those of a
     checkpoint, which holds the options too; the parser has them again.
     """
 
     data: str
     model: str
     output: str
+    more_data: tuple[str, ...] = ()
     entity_embeddings: str | None = None
+    exit_width: PositiveCount | None = None
     batch_tokens: PositiveCount | None = None
+    batch_rows: PositiveCount | None = None
     batches_per_step: PositiveCount | None = None
     lanes: PositiveCount | None = None
     copies: str = "cycle"
     objective: str | None = None
     settings: tuple[str, ...] = ()
     mix: str | None = None
+    extra_task_ratio: PositiveFloat | None = None
     weights: str | None = None
     follow: bool = False
     mix_windows: PositiveCount | None = None
@@ -49,8 +57,9 @@ class TrainOptions:
     until_window: Count | None = None
     checksums: bool = True
     steps: PositiveCount | None = None
+    epochs: PositiveCount | None = None
     optimizer: str = "adamw"
-    lr: PositiveFloat = 1e-4
+    lr: PositiveFloat | None = None
     schedule: str = "linear"
     warmup: Count | None = None
     warmup_tokens: Count | None = None
@@ -64,8 +73,8 @@ class TrainOptions:
     compile: bool = False
     probe: tuple[str, ...] = ()
     probe_rows: PositiveCount | None = None
-    eval_every: PositiveCount = 1000
-    save_every: PositiveCount = 1000
+    eval_every: PositiveCount | None = None
+    save_every: PositiveCount | None = None
     keep: PositiveCount = 3
     log_every: PositiveCount = 10
     tensorboard: bool = False
@@ -78,6 +87,9 @@ class TrainOptions:
         if self.probe_rows is not None and not self.probe:
             raise UsageError(f"--probe-rows {self.probe_rows} is for a --probe; name one")
         self._check_stream()
+        if self.epochs is not None and (self.steps is not None or self.follow):
+            other = "--steps" if self.steps is not None else "--follow"
+            raise UsageError(f"--epochs and {other} both say how long to train; leave out one")
         if self.warmup and self.in_tokens:
             raise UsageError(
                 "--warmup counts in steps, and --warmup-tokens and --decay-tokens in tokens; give "
@@ -88,6 +100,11 @@ class TrainOptions:
                 "--schedule constant does not decay, and --decay-tokens says when it has; leave "
                 "one of them out"
             )
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """All folders of --data."""
+        return self.data, *self.more_data
 
     @property
     def in_tokens(self) -> bool:
@@ -103,6 +120,8 @@ class TrainOptions:
         ):
             if given and not self.follow:
                 raise UsageError(f"{option} is for a stream; add --follow, or leave it out")
+        if self.follow and self.more_data:
+            raise UsageError(f"--data {self.more_data[0]}: --follow trains on one stream; name one")
         for option, value in (("--objective", self.objective), ("--mix", self.mix)):
             if value is not None and self.follow:
                 raise UsageError(
@@ -124,12 +143,26 @@ def _parser() -> Parser:
     parser.argument_default = argparse.SUPPRESS
     steps = whole(1, MAX_STEPS)
     add = parser.add_argument_group("data").add_argument
-    add("--data", required=True, metavar="DIR", help="output folder of shardmill build")
+    add(
+        "--data",
+        required=True,
+        action="append",
+        metavar="DIR",
+        help="output folder of shardmill build; of labelled records several may be given, each "
+        "after a --data, for one model of several tasks",
+    )
     add(
         "--batch-tokens",
         type=whole(1, MAX_BATCH_TOKENS),
         metavar="N",
         help="tokens of a packed batch, computed at once by a device (GPU: 65536, CPU: 8192)",
+    )
+    add(
+        "--batch-rows",
+        type=whole(1, MAX_BATCH_TOKENS),
+        metavar="N",
+        help="rows of a packed batch at most, of rank records (labelled records: 32; others: as "
+        "many as fit)",
     )
     add(
         "--batches-per-step",
@@ -164,9 +197,18 @@ def _parser() -> Parser:
     )
     add(
         "--mix",
-        choices=list(SCHEDULES),
+        choices=[*SCHEDULES, *ORDERS],
         help="of a mixture: steps of all members by weight (proportional), or in stages that each "
-        "add a member (continual, as ERNIE 2.0); `shardmill recipes NAME --plan` shows it",
+        "add a member (continual, as ERNIE 2.0); `shardmill recipes NAME --plan` shows it; of "
+        "several tasks: the batches of an epoch in random order (shuffled), or those of the first "
+        "--data last (extra-first)",
+    )
+    add(
+        "--extra-task-ratio",
+        type=finite(0, MAX_RATE, above=True),
+        metavar="X",
+        help="of several tasks: an epoch has all batches of the first --data, and at most X times "
+        "as many of the others (all)",
     )
     add("--weights", metavar="MEMBER=W,...", help="of a mixture: weights instead of those stored")
     add(
@@ -214,14 +256,25 @@ def _parser() -> Parser:
     )
     add = parser.add_argument_group("optimizer").add_argument
     add("--steps", type=steps, metavar="N", help="total steps (every copy of the data once)")
+    add(
+        "--epochs",
+        type=whole(1, MAX_EPOCHS),
+        metavar="N",
+        help="times through the data, instead of --steps (labelled records: 3)",
+    )
     add("--optimizer", choices=["adamw", "adagrad", "lamb"], help="(adamw)")
-    add("--lr", type=finite(0, MAX_RATE, above=True), metavar="X", help="peak (1e-4)")
+    add(
+        "--lr",
+        type=finite(0, MAX_RATE, above=True),
+        metavar="X",
+        help="peak (1e-4; labelled records: 3e-5)",
+    )
     add("--schedule", choices=["linear", "cosine", "constant"], help="(linear)")
     add(
         "--warmup",
         type=whole(0, MAX_STEPS),
         metavar="N",
-        help="warm-up steps (a twentieth of all steps)",
+        help="warm-up steps (a twentieth of all steps; labelled records: a tenth)",
     )
     for name, what in (
         ("warmup-tokens", "warm-up in tokens, over all processes, instead of steps"),
@@ -274,9 +327,9 @@ def _parser() -> Parser:
         "the path of a checkpoint (auto)",
     )
     for name, what in (
-        ("eval-every", "steps between evaluations (1000)"),
-        ("save-every", "steps between checkpoints (1000)"),
-        ("keep", "checkpoints to keep (3)"),
+        ("eval-every", "steps between evaluations (1000; labelled records: an epoch)"),
+        ("save-every", "steps between checkpoints (1000; labelled records: an epoch)"),
+        ("keep", "checkpoints to keep (3), besides the best one of labelled records"),
         ("log-every", "steps between log lines (10)"),
     ):
         add(f"--{name}", type=whole(1), metavar="N", help=what)
@@ -291,5 +344,6 @@ def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
       UsageError: if an option is unknown or its value is not allowed.
     """
     given = vars(_parser().parse_args(argv))
+    first, *more = given["data"]
     repeated = {name: tuple(given.get(name, ())) for name in ("settings", "probe")}
-    return TrainOptions(**{**given, **repeated})
+    return TrainOptions(**{**given, "data": first, "more_data": tuple(more), **repeated})

@@ -10,12 +10,14 @@ from schemas.errors import UsageError
 from schemas.wording import counted
 from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.course import Course
+from trainer.exits.load_teacher import load_teacher
 from trainer.feed import Feed, FixedFeed
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
 from trainer.loader.stream_folder import StreamFolder
+from trainer.loader.task_data import open_tasks
 from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
 from trainer.make_loop import make_loop, with_warmup
@@ -33,12 +35,22 @@ from trainer.seeding import seed_torch
 from trainer.stopping import StopSignal
 from trainer.stream_feed import StreamFeed
 from trainer.stream_start import first_slot, first_window, longest_of, stream_note
+from trainer.task_runs import (
+    WARMUP_PART,
+    check_task_options,
+    task_batches,
+    task_defaults,
+    task_notice,
+)
 from trainer.tasks.next_tokens import set_penalties
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.vocabulary_loss import Penalties
 from transforms.build.saved_tokenizer import tokenizer_files
 
-_INHERITED = ("batch_tokens", "batches_per_step", "lanes", "steps", "warmup", "precision", "mix")
+_INHERITED = (
+    *("batch_tokens", "batch_rows", "batches_per_step", "lanes", "steps", "warmup", "precision"),
+    *("mix", "extra_task_ratio"),
+)
 """Options that a resumed run takes from its checkpoint if they are not given."""
 
 
@@ -50,7 +62,8 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
       Stopped: if a signal came while it waited.
     """
     run = Path(options.output)
-    check_place(run, Path(options.data), growing=options.follow)
+    for folder in options.folders:
+        check_place(run, Path(folder), growing=options.follow)
     name, checkpoints = find_run(run), Checkpoints(run, options.keep)
     checkpoint = _find_checkpoint(options, checkpoints, processes)
     stream = StreamFolder(options.data) if options.follow else None
@@ -60,16 +73,14 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         with_warmup(options, options.steps)
         data = first_window(stream, processes, stop)
     else:
-        data = open_data(
-            options.data, options.weights, options.objective, read_settings(options.settings)
-        )
-        options = _settled(options, checkpoint, processes, mixed=data.mixed)
+        data = _opened(options)
+        options = _settled(options, checkpoint, processes, data)
     corpora = list(data.corpora.values())
     for corpus in corpora:
         tasks_of(corpus.recipe)
     longest = _longest(options, data) if stream is None else longest_of(options, data.first)
     seed_torch(options.seed, "weights")
-    plain = load_model(options.model, corpora, longest, options.entity_embeddings)
+    plain = _model(options, data, longest)
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
     options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
@@ -81,7 +92,7 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
     else:
         source = _of_build(data, options, processes, plain.layout, identity)
-    options = with_warmup(options, source.steps)
+    options = with_warmup(options, source.steps, WARMUP_PART if data.labelled else 20)
     loop = make_loop(options, processes, plain, source.batches)
     feed = source.feed(loop)
     if checkpoint is not None:
@@ -90,6 +101,7 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         loop.memory.restore(checkpoint.load(plain, loop.optimizer), processes)
     notices = [
         source.note,
+        source.notice,
         not_learned(data.first),
         plain.notice,
         changes(options, checkpoint),
@@ -110,6 +122,7 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         name=name,
         identity=identity,
         notices=[*filter(None, notices)],
+        best=checkpoint.meta.best if checkpoint else None,
         probes=probes,
     )
 
@@ -135,6 +148,26 @@ def _probes(
     )
 
 
+def _model(options: TrainOptions, data: TrainingData, longest: int) -> Any:
+    """Returns the model to train: one that is asked for, or one that teaches its exits."""
+    corpora = list(data.corpora.values())
+    if options.exit_width is not None:
+        return load_teacher(options.model, corpora, longest, options.exit_width)
+    names = [name for name in data.corpora if name] if data.labelled else []
+    return load_model(options.model, corpora, longest, options.entity_embeddings, names)
+
+
+def _opened(options: TrainOptions) -> TrainingData:
+    """Opens finished builds."""
+    if options.more_data:
+        for option, value in (("--objective", options.objective), ("--weights", options.weights)):
+            if value is not None:
+                raise UsageError(f"{option} {value} is not for several --data; leave it out")
+        return open_tasks(options.folders)
+    settings = read_settings(options.settings)
+    return open_data(options.data, options.weights, options.objective, settings)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Source:
     """Where batches come from.
@@ -143,6 +176,7 @@ class _Source:
       batches: Of training, or of a stream the first ones.
       steps: Total steps; None if there is no end.
       note: On the sizes of all.
+      notice: What else the user should know of it.
       feed: Makes what takes the steps.
     """
 
@@ -150,6 +184,7 @@ class _Source:
     steps: int | None
     note: str
     feed: Callable[[Loop], Feed]
+    notice: str = ""
 
 
 def _of_build(
@@ -162,20 +197,31 @@ def _of_build(
     """Opens a finished build, or the members of a mixture."""
     check_shards(data, options, processes)
     members = open_loaders("train", data, options, processes, layout)
-    epochs = (each.corpus.recipe.copies * each.steps(0) for each in members.values())
-    steps = options.steps or sum(epochs)
-    options = dataclasses.replace(options, steps=steps)
-    batches = scheduled(data, members, options, processes)
+    batches: ArrowBatches | MixedBatches
+    if data.labelled:
+        batches, steps = task_batches(data, members, options, processes)
+    else:
+        steps = options.steps or sum(
+            (options.epochs or each.corpus.recipe.copies) * each.steps(0)
+            for each in members.values()
+        )
+        batches = scheduled(data, members, dataclasses.replace(options, steps=steps), processes)
+    evaluated = open_loaders("eval", data, options, processes, layout)
     feed = functools.partial(
         FixedFeed,
         processes=processes,
         last=steps,
         batches=batches,
-        evaluated=open_loaders("eval", data, options, processes, layout),
+        evaluated=evaluated,
         tokens_per_byte={name: each.tokens_per_byte for name, each in members.items()},
     )
-    note = sizes(options, members, identity["model"], processes)
-    return _Source(batches=batches, steps=steps, note=note, feed=lambda loop: feed(loop=loop))
+    return _Source(
+        batches=batches,
+        steps=steps,
+        note=sizes(options, members, identity["model"], processes),
+        notice=task_notice(options, data, evaluated),
+        feed=lambda loop: feed(loop=loop),
+    )
 
 
 def _of_stream(loaders: SlotLoaders, identity: Mapping[str, Any], stop: StopSignal) -> _Source:
@@ -225,10 +271,12 @@ def _settled(
     options: TrainOptions,
     checkpoint: Checkpoint | None,
     processes: Processes,
-    *,
-    mixed: bool = False,
+    data: TrainingData | None = None,
 ) -> TrainOptions:
-    """Fills in what was not given: from the checkpoint, or with defaults for the device."""
+    """Fills in what was not given: from the checkpoint, or with defaults for data and device."""
+    mixed = data is not None and data.mixed
+    if data is not None:
+        check_task_options(options, data)
     if options.mix is not None and not mixed:
         raise UsageError(f"--mix is for mixtures, and {options.data} is none")
     cuda = processes.device.type == "cuda"
@@ -236,12 +284,19 @@ def _settled(
         "batch_tokens": 65536 if cuda else 8192,
         "batches_per_step": processes.size,
         "precision": "bf16" if cuda else "fp32",
-        "mix": "proportional" if mixed else None,
+        "mix": None if not mixed or (data is not None and data.labelled) else "proportional",
     }
+    of_data = task_defaults(options, data)
     if checkpoint is not None:
-        defaults = dataclasses.asdict(checkpoint.meta.options)
-    missing = [name for name in _INHERITED if getattr(options, name) is None]
-    found: dict[str, Any] = {name: defaults.get(name) for name in missing}
+        before = dataclasses.asdict(checkpoint.meta.options)
+        defaults = {name: before[name] for name in _INHERITED}
+        if options.epochs is not None:
+            del defaults["steps"]
+    found: dict[str, Any] = {
+        name: value
+        for name, value in {**of_data, **defaults}.items()
+        if getattr(options, name) is None
+    }
     return dataclasses.replace(options, **found)
 
 

@@ -64,6 +64,14 @@ class Processes:
         dist.gather(sent, found, group=self.control)
         return [each.view(tensor.dtype).view(tensor.shape) for each in found or []]
 
+    def collect(self, value: _T) -> list[_T]:
+        """Returns a value of each process, in their order, to all of them."""
+        found: list[Any] = [value]
+        if self.size > 1:
+            found = [None] * self.size
+            dist.all_gather_object(found, value, group=self.control)
+        return found
+
     def agree(self, problem: Exception | None) -> None:
         """Ends all processes if one has a problem.
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas.software import software_versions
 from schemas.wording import counted
-from trainer.checkpoint import LATEST, Checkpoints
-from trainer.checkpoint_files import MODEL
+from trainer.checkpoint import BEST, LATEST, Checkpoints
+from trainer.checkpoint_files import MODEL, Best
 from trainer.evaluate import evaluate
 from trainer.feed import Feed, Taken
 from trainer.log import JsonLines, Lines, Log, TensorBoard
@@ -43,6 +43,7 @@ class Run:
       name: The id of the run that the folder holds; None if it holds none yet.
       identity: What a checkpoint must share to be resumed.
       notices: Notes for the user, logged at the beginning.
+      best: The best evaluation so far, by the main figures of the model; None if there is none.
       probes: Of the model; None without.
     """
 
@@ -57,10 +58,14 @@ class Run:
     name: str | None
     identity: Mapping[str, Any]
     notices: list[str]
+    best: Best | None = None
     probes: Probes | None = None
 
     def train(self, stop: StopSignal) -> int:
         """Takes the remaining steps; returns the exit status."""
+        best = None if self.best is None else self.best.step
+        if not self.processes.from_first(lambda: self.checkpoints.fix_best(best)):
+            self.best = None
         logs = self._open_logs()
         note = functools.partial(_note, logs)
         done = self.begin
@@ -88,9 +93,10 @@ class Run:
         if self.loop.meter.pending and (ends or step % options.log_every == 0):
             _write(logs, self._figures(taken))
         with self.loop.meter.paused():
-            if taken.last or (taken.new and step % options.eval_every == 0):
-                self._evaluate(logs, step)
-            if step and (ends or step % options.save_every == 0):
+            better = False
+            if taken.last or (taken.new and _is_time(options.eval_every, taken)):
+                better = self._evaluate(logs, step)
+            if step and (ends or better or _is_time(options.save_every, taken)):
                 lanes = self.loop.memory.gathered(self.processes)
                 save = functools.partial(self._save, logs, step, taken.state, lanes)
                 self.processes.first_does(save)
@@ -104,6 +110,11 @@ class Run:
         use = f", for {loaded_by}" if loaded_by else ""
         for folder in _model_folders(place / MODEL):
             sys.stdout.write(f"{folder}: the model after {counted(done, 'step')}{use}\n")
+        if self.best is not None:
+            figures = ", ".join(f"{name} {x:.4f}" for name, x in self.best.figures.items())
+            where = Path(self.options.output, BEST, MODEL)
+            after = counted(self.best.step, "step")
+            sys.stdout.write(f"{where}: the best evaluation, {figures} after {after}\n")
 
     def _open_logs(self) -> list[Log]:
         if not self.processes.first:
@@ -137,16 +148,29 @@ class Run:
             **left,
         }
 
-    def _evaluate(self, logs: list[Log], step: int) -> None:
+    def _evaluate(self, logs: list[Log], step: int) -> bool:
+        """Evaluates the model; returns whether it is better than any before."""
         loop, figures = self.loop, dict[str, Any]()
         held_out, about = self.feed.held_out()
         for member, batches in held_out.items():
-            found = evaluate(loop.model, loop.plain, batches, self.processes, loop.autocast())
+            autocast = loop.autocast()
+            found = evaluate(loop.model, loop.plain, batches, self.processes, autocast, member)
             whose = f"{member}/" if member else ""
             figures |= {f"{whose}{name}": value for name, value in found.items()}
+        main = {
+            name: figures[name]
+            for member, figure in self.loop.plain.main_figures.items()
+            if (name := f"{member}/{figure}".removeprefix("/")) in figures
+        }
+        if main:
+            figures["score"] = sum(main.values()) / len(main)
         figures |= self._probe()
         if figures:
             _write(logs, {"event": "eval", "step": step, **about, **figures})
+        if not step or not main or (self.best and figures["score"] <= self.best.score):
+            return False
+        self.best = Best(step=step, score=figures["score"], figures=main)
+        return True
 
     def _probe(self) -> dict[str, float]:
         """Returns the figures of the probes, in the first process alone; others wait for it."""
@@ -172,6 +196,7 @@ class Run:
                 **software_versions("torch", "transformers", "shardmill"),
                 "python": sys.version.split()[0],
             },
+            **({} if self.best is None else {"best": dataclasses.asdict(self.best)}),
         }
         tensors = {
             "model": self.loop.plain.state_dict(),
@@ -188,6 +213,14 @@ class Run:
         for place in _model_folders(folder):
             for name, content in self.tokenizer.items():
                 (place / name).write_text(content, "utf-8")
+
+
+def _is_time(every: int | None, taken: Taken) -> bool:
+    """Returns whether a step is one of every so many, or of None the last one of an epoch."""
+    if every is not None:
+        return taken.step % every == 0
+    state = taken.state
+    return bool(state.get("epoch_over", state.get("batch") == 0))
 
 
 def _model_folders(folder: Path) -> list[Path]:

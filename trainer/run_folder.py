@@ -17,7 +17,7 @@ from schemas.checked_json import DamagedError, read_json_file
 from schemas.errors import RunError, UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
-from trainer.checkpoint import FOLDER, LATEST, is_latest
+from trainer.checkpoint import BEST, FOLDER, LATEST, is_link
 from trainer.checkpoint_files import RunId, json_text
 from trainer.log import LOG, TENSORBOARD
 from trainer.processes import Processes
@@ -146,7 +146,8 @@ def _check_names(run: Path) -> None:
         (FOLDER, "a folder", Path.is_dir),
         (TENSORBOARD, "a folder", Path.is_dir),
         (LOG, "a file", lambda path: path.is_file() and not path.is_symlink()),
-        (LATEST, f"a link into {FOLDER}", is_latest),
+        (LATEST, f"a link into {FOLDER}", is_link),
+        (BEST, f"a link into {FOLDER}", is_link),
     ):
         path = run / name
         if os.path.lexists(path) and not is_ours(path):

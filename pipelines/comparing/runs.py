@@ -193,7 +193,7 @@ def _objective(meta: Meta) -> str:
     options = meta.options
     if options.objective is not None:
         return options.objective
-    folders = [options.data]
+    folders = options.folders
     checksum = None if len(folders) > 1 or options.follow else meta.identity.get("data")
     names = [_recipe_of(each, checksum, stream=options.follow) for each in folders]
     return ", ".join(dict.fromkeys(names)) if all(names) else ""

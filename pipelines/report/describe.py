@@ -115,7 +115,11 @@ def _choices(recipe: Recipe, path: str) -> list[str]:
         target = recipe.denoise.target.kind
         kinds = tuple(kind for kind in kinds if target in getattr(kind, "kinds", ()))
     if name in _OF_RECORDS:
-        kinds = tuple(kind for kind in kinds if kind.of_records == recipe.segment.of_records)
+        kinds = tuple(
+            kind
+            for kind in kinds
+            if getattr(kind, "of_records", False) == recipe.segment.of_records
+        )
     return [kind.__name__ for kind in kinds]
 
 

@@ -21,6 +21,7 @@ from trainer.rows.layouts import Batch
 from trainer.rows.modes import drawn_mode, mode_context, mode_named
 from trainer.rows.row_source import choose_source
 from trainer.rows.shard_rows import MappedShards
+from trainer.tasks.labelled import LabelTask
 from trainer.tasks.members import batch_marks
 from trainer.tasks.of_recipes import tasks_of
 from transforms.arrays.randomness import rng_for
@@ -77,6 +78,7 @@ class ArrowBatches(IterableDataset[Batch]):
         mode: str | None = None,
         rows: Array | None = None,
         steady: bool = False,
+        batch_rows: int | None = None,
     ) -> None:
         """Opens the shards.
 
@@ -102,6 +104,8 @@ class ArrowBatches(IterableDataset[Batch]):
           mode: Show all rows in this mode of attention; by default it is drawn.
           rows: Numbers of the rows to take; by default all. Not for lanes.
           steady: Choose shapes that do not change with the rows if other ones are of their kind.
+          batch_rows: Rows of a packed batch at most, or records, where each is several candidates.
+            Batches then have few shapes, and not one.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -122,7 +126,11 @@ class ArrowBatches(IterableDataset[Batch]):
         self.lanes = self._lanes(layout, lanes, batch_tokens)
         each = None if self.lanes is None else self.lanes // self._ranks.step
         shapes = layout, batch_tokens, self._bounds, self.corpus, split, each
-        self.layout = choose_layout(*shapes, steady=steady)
+        if batch_rows is not None and layout != "packed":
+            raise UsageError(
+                f"batch_rows are for the layout packed, got {batch_rows} with {layout!r}"
+            )
+        self.layout = choose_layout(*shapes, steady=steady, batch_rows=batch_rows)
         self._identity = {
             "data": self.corpus.checksum,
             "split": split,
@@ -134,6 +142,7 @@ class ArrowBatches(IterableDataset[Batch]):
             "seed": seed,
             "shuffle": shuffle,
             "lanes": self.lanes,
+            **({} if batch_rows is None else {"batch_rows": batch_rows}),
         }
         planned = Planned(
             shards=self._shards,
@@ -145,6 +154,7 @@ class ArrowBatches(IterableDataset[Batch]):
             lanes=self.lanes,
             in_order=self.corpus.recipe.order == "lanes",
             rows=rows,
+            batch_rows=batch_rows,
         )
         self._made_plan = functools.partial(PLANNERS[layout], planned)
         self._epoch = self._batch = 0
@@ -191,6 +201,12 @@ class ArrowBatches(IterableDataset[Batch]):
     def lengths(self) -> Array:
         """int32[R]; tokens of every row."""
         return self._shards.lengths
+
+    @property
+    def labelled_rows(self) -> int:
+        """How many rows have a label; 0 where rows have none."""
+        task = self.tasks[0]
+        return task.labelled(self._shards) if isinstance(task, LabelTask) else 0
 
     @property
     def context(self) -> float:

@@ -1,7 +1,7 @@
 """Batches of a mixture: all batches of a step are of one member, which the schedule draws."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:
       seed: Of the draws.
 
     Returns:
-      uint8[steps] members and uint8[steps] stages, from 0.
+      uint8[steps] members and uint8[steps] stages, from 0; uint32 if there are more stages.
 
     Source: StephAO/olfmlm pretrain_bert.py:228-293 (draws by the rest of the budgets).
     """
@@ -37,7 +37,8 @@ def drawn_steps(stages: Stages, seed: int) -> tuple[Array, Array]:
         for number, steps in enumerate(members)
     ]
     drawn = [steps[order] for steps, order in zip(members, orders, strict=True)]
-    numbers = np.repeat(np.arange(len(stages), dtype=np.uint8), list(map(len, members)))
+    kind = np.uint8 if len(stages) <= 1 << 8 else np.uint32
+    numbers = np.repeat(np.arange(len(stages), dtype=kind), list(map(len, members)))
     return np.concatenate(drawn), numbers
 
 
@@ -50,9 +51,24 @@ class MixedBatches:
     """
 
     def __init__(
-        self, members: Mapping[str, ArrowBatches], stages: Stages, *, seed: int, accumulation: int
+        self,
+        members: Mapping[str, ArrowBatches],
+        stages: Stages,
+        *,
+        seed: int,
+        accumulation: int,
+        ends: Collection[int] = (),
     ) -> None:
-        """Draws the schedule; `accumulation` batches of a step are taken on this rank."""
+        """Draws the schedule.
+
+        Args:
+          members: Their loaders.
+          stages: Steps of each in each stage.
+          seed: Of the schedule.
+          accumulation: Batches of a step that are taken on this rank.
+          ends: The steps after which an epoch of all members is over.
+        """
+        self._ends = frozenset(ends)
         self.members, self.stages = members, stages
         self._names, self._accumulation = list(members), accumulation
         self._drawn, self._stage = drawn_steps(stages, seed)
@@ -101,6 +117,7 @@ class MixedBatches:
             "objective": name,
             "stage": int(self._stage[step]) + 1,
             "epoch": members[name]["epoch"],
+            **({"epoch_over": self._step in self._ends} if self._ends else {}),
             **{key: members[name][key] for key in ("mode",) if key in members[name]},
             "members": members,
         }

@@ -1,14 +1,15 @@
 """The batches of an epoch, by the layout: packed or padded rows, pairs, or rows dealt to lanes."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from trainer.loader.batch_plan import pack_batches
-from trainer.loader.batch_shapes import RowBounds
+from trainer.loader.batch_plan import pack_batches, pack_records
+from trainer.loader.batch_shapes import RowBounds, fitted
 from trainer.loader.lanes import deal
 from trainer.loader.pair_plan import pair_batches
 from trainer.rows.shard_rows import MappedShards
@@ -47,6 +48,8 @@ class Planned:
       lanes: Of all batches of a step; None with another layout than "lanes".
       in_order: Lanes take the rows of streams in their order, and not each row for itself.
       rows: Those that are taken; None for all. Lanes take all.
+      batch_rows: Rows of a batch at most, or records whose rows must be together; then batches
+        are as long as their rows need. None for as many as fit.
     """
 
     shards: MappedShards
@@ -58,6 +61,7 @@ class Planned:
     lanes: int | None
     in_order: bool
     rows: Array | None = None
+    batch_rows: int | None = None
 
 
 Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
@@ -65,9 +69,17 @@ Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
 
 
 def _packed(of: Planned, _epoch: int, rng: np.random.Generator | None) -> Plan:
-    bounds = of.bounds
+    bounds, limits = of.bounds, of.layout.limits
     rest = bounds.aligned, bounds.sequences
-    return pack_batches(_order(of, rng), bounds.lengths, bounds.targets, of.layout.limits, *rest)
+    if bounds.records is None:
+        plan = pack_batches(_order(of, rng), bounds.lengths, bounds.targets, limits, *rest)
+    else:
+        records = len(bounds.records) - 1
+        order = np.arange(records) if rng is None else shuffled(records, rng)
+        plan = pack_records(order, bounds.records, bounds.lengths, limits, of.batch_rows)
+    if of.batch_rows is None:
+        return plan
+    return dataclasses.replace(plan, fits=functools.partial(fitted, bounds.lengths))
 
 
 def _paired(of: Planned, epoch: int, rng: np.random.Generator | None) -> Plan:

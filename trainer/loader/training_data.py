@@ -39,6 +39,11 @@ class TrainingData:
         return "" not in self.corpora
 
     @property
+    def labelled(self) -> bool:
+        """Whether it is labelled records, for fine-tuning."""
+        return self.first.recipe.labelled is not None
+
+    @property
     def first(self) -> Corpus:
         """The build, or the first member."""
         return next(iter(self.corpora.values()))
@@ -89,6 +94,11 @@ def open_data(
             raise UsageError(f"--weights is for mixtures, and {folder} is none")
         corpus = open_local_corpus(folder)
         _refuse_vectors(corpus)
+        if objective is not None and corpus.recipe.labelled is not None:
+            raise UsageError(
+                f"--objective {objective} masks, and {corpus.folder} is labelled records "
+                f"({corpus.recipe.name}), whose labels are predicted; leave it out"
+            )
         if objective is not None:
             corpus = with_objective(corpus, objective, settings)
         return TrainingData(os.fspath(folder), corpus.checksum, {"": corpus}, {"": 1.0})

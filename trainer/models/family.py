@@ -39,6 +39,7 @@ class Wanted:
       corpora: What it is trained on; members of a mixture share a vocabulary.
       longest: Maximum tokens of a row.
       entity_embeddings: File of embeddings for the entities of the data; None to learn them.
+      names: Of the tasks that it is fine-tuned for, one for each build; () for a build alone.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Wanted:
     corpora: Sequence[Corpus]
     longest: int
     entity_embeddings: str | None = None
+    names: Sequence[str] = ()
 
     @property
     def saved(self) -> str | None:
@@ -189,8 +191,12 @@ def refuse_apart(name: str, corpus: Corpus) -> None:
 
 def configurations(model: torch.nn.Module) -> dict[str, Any]:
     """Returns the configurations of the models of `transformers` in a model, by their names."""
+    parts = dict(model.named_children())
+    for name, part in model.named_children():
+        if isinstance(part, torch.nn.ModuleDict):
+            parts |= {f"{name}.{key}": each for key, each in part.items()}
     return {
         name: part.config
-        for name, part in model.named_children()
+        for name, part in parts.items()
         if isinstance(part, transformers.PreTrainedModel)
     }

@@ -16,7 +16,9 @@ from trainer.models.elmo_family import ElmoFamily
 from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, Wanted, configurations
 from trainer.models.presets import PRESETS
+from trainer.models.same_tokenizer import check_tokenizer
 from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
+from trainer.models.task_families import TASK_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
 from trainer.models.xlnet_family import XLNetFamily
 from transforms.build.corpus import Corpus
@@ -35,7 +37,11 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def load_model(
-    name: str, corpora: Sequence[Corpus], longest: int, entity_embeddings: str | None = None
+    name: str,
+    corpora: Sequence[Corpus],
+    longest: int,
+    entity_embeddings: str | None = None,
+    tasks: Sequence[str] = (),
 ) -> Any:
     """Makes the model to train, with weights drawn from torch's generator unless it has some.
 
@@ -48,6 +54,7 @@ def load_model(
       longest: Maximum tokens of a row.
       entity_embeddings: File of embeddings for the entities of the data, see
         `trainer.models.entity_embeddings.read_embeddings`; without it they are learned.
+      tasks: Names of several builds of labelled records, for which it is fine-tuned.
 
     Raises:
       UsageError: if there is no such model, or it does not fit the data.
@@ -59,20 +66,11 @@ def load_model(
             "entities; leave it out, or build a recipe that needs them"
         )
     if ":" in name and not os.path.exists(name):
-        if entity_embeddings is not None:
-            raise UsageError(
-                f"--entity-embeddings {entity_embeddings} is not for your own --model {name}, "
-                "which has to read them itself"
-            )
+        _check_own(name, corpus, entity_embeddings)
         return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
     _check_tokens(corpora)
     config = _config(name, corpora)
-    family = FAMILIES.get(config.model_type)
-    if family is None:
-        raise UsageError(
-            f"--model {name} is of type {config.model_type!r}, which is not trained here; known: "
-            f"{', '.join(FAMILIES)}, or your own as module:callable"
-        )
+    family = _family_of(name, config, corpora)
     for each in corpora:
         _check_attention(name, family, each)
         _check_padding(name, config, each)
@@ -87,6 +85,7 @@ def load_model(
         corpora=corpora,
         longest=longest,
         entity_embeddings=entity_embeddings,
+        names=tasks,
     )
     model: Any = family.make(wanted)
     dropout = own.get(family.attention_dropout, 0.0)
@@ -97,7 +96,39 @@ def load_model(
     for each in (config, *configurations(model).values()):
         for field, value in own.items():
             setattr(each, field, value)
-    return model
+    return with_defaults(model)
+
+
+def _family_of(name: str, config: Any, corpora: Sequence[Corpus]) -> Family:
+    """Returns the family of a configuration: of models to fine-tune, if rows are labelled."""
+    if corpora[0].recipe.labelled is None:
+        families: Mapping[str, Family] = FAMILIES
+        what, own = "trained here", ", or your own as module:callable"
+    else:
+        families, what, own = TASK_FAMILIES, "fine-tuned", ""
+    family = families.get(config.model_type)
+    if family is None:
+        raise UsageError(
+            f"--model {name} is of type {config.model_type!r}, which is not {what}; known: "
+            f"{', '.join(families)}{own}"
+        )
+    if families is TASK_FAMILIES:
+        check_tokenizer(name, family.subfolder, corpora)
+    return family
+
+
+def _check_own(name: str, corpus: Corpus, entity_embeddings: str | None) -> None:
+    """Refuses what a model of the user's own cannot be given."""
+    if entity_embeddings is not None:
+        raise UsageError(
+            f"--entity-embeddings {entity_embeddings} is not for your own --model {name}, "
+            "which has to read them itself"
+        )
+    if corpus.recipe.labelled is not None:
+        raise UsageError(
+            f"--model {name} is your own, and labels are predicted by models of type "
+            f"{', '.join(TASK_FAMILIES)}; name a folder or a configuration of one"
+        )
 
 
 def _config(name: str, corpora: Sequence[Corpus]) -> Any:
@@ -175,7 +206,8 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
     # A source has so many tokens at most.
     given = recipe.max_seq_length if recipe.attention == ENCODER_DECODER else longest
     # The last token of a row is predicted, but not seen, if every token is predicted.
-    needed = given - (recipe.predict is not None) + family.first_position(config)
+    hidden = recipe.predict is not None and recipe.labelled is None
+    needed = given - hidden + family.first_position(config)
     positions = family.positions(config)
     if positions is not None and positions < needed:
         raise UsageError(

@@ -1,11 +1,12 @@
 """What the loop asks of a model."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from schemas.records import Array
 from trainer.rows.layouts import Batch
 from trainer.tasks.losses import LossTerm
 
@@ -77,14 +78,35 @@ class TrainableModel(Protocol):
         ...
 
 
+class JudgedModel(TrainableModel, Protocol):
+    """A model whose predictions on a whole split are compared with what is right.
+
+    In evaluations the terms of its loss keep what that needs, see `trainer.tasks.losses.LossTerm`.
+    """
+
+    @property
+    def main_figures(self) -> Mapping[str, str]:
+        """The figure that the best model has most of, by member; "" for a build alone."""
+
+    def judge(self, member: str, kept: Mapping[str, Mapping[str, Array]]) -> Mapping[str, float]:
+        """Returns figures of a whole split; called if the terms of its batches kept something.
+
+        Args:
+          member: Of a mixture or of several tasks, whose split it is; "" for a build alone.
+          kept: What they kept, by term and name; see `trainer.tasks.losses.LossTerm`.
+        """
+        ...
+
+
 METHODS = ("counts", "forward", "save_pretrained")
 """What a model must have."""
-_DEFAULTS = {
+_DEFAULTS: Mapping[str, Any] = {
     "layout": "packed",
     "stateful": False,
     "notice": "",
     "loaded_by": "",
     "flops_per_token": None,
+    "main_figures": {},
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from schemas.records import Array, Int64
 from trainer.rows.flow_rows import FlowRows, flow_tokens
+from trainer.rows.labelled_rows import LabelledRows
 from trainer.rows.masked_rows import FreshMasks, StoredMasks
 from trainer.rows.next_token_rows import NextTokenRows
 from trainer.rows.next_word_rows import NextWordRows
@@ -33,7 +34,7 @@ class Source(Protocol):
 def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) -> Source:
     """Returns the stored copies of a build if there are any and they are wanted, else fresh ones.
 
-    Where nothing is corrupted it returns next tokens, or next words.
+    Where nothing is corrupted it returns labelled rows, next tokens, or next words.
 
     Args:
       shards: Of the build.
@@ -46,6 +47,8 @@ def choose_source(shards: MappedShards, corpus: Corpus, copies: str, seed: int) 
     if recipe.denoise is not None:
         pairs = StoredPairs(*fields) if cycle else FreshPairs(*fields)
         return FlowRows(pairs) if recipe.denoise.target.flows else pairs
+    if recipe.labelled is not None:
+        return LabelledRows(*fields)
     if recipe.attention == RECURRENT:
         return NextWordRows(*fields)
     if recipe.predict is not None:
@@ -59,4 +62,4 @@ def given_tokens(recipe: Recipe, length: int) -> int:
     """Returns how many tokens a model is given of a row of so many, at most."""
     if recipe.denoise is not None and recipe.denoise.target.flows:
         return flow_tokens(recipe, length)
-    return length - (recipe.predict is not None)
+    return length - (recipe.predict is not None and recipe.labelled is None)

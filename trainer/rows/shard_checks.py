@@ -42,6 +42,7 @@ def record_batches(
                 _check_place(path, file, batch)
                 _check_indices(path, batch, recipe)
                 _check_relations(path, batch, recipe)
+                _check_labels(path, batch, recipe)
                 yield batch
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())
@@ -85,6 +86,16 @@ def _check_indices(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
             one, other = (_list_lengths(batch.column(each)) for each in pair)
             if not np.array_equal(one, other):
                 raise DamagedError(f"{path} has a row whose {' and '.join(pair)} differ in number")
+
+
+def _check_labels(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
+    """Makes sure that labels of tokens are as many as the tokens."""
+    lengths = _list_lengths(batch.column("input_ids"))
+    for column in () if recipe.labelled is None else recipe.labelled.columns():
+        if pa.types.is_list(column.type) and not np.array_equal(
+            _list_lengths(batch.column(column.name)), lengths
+        ):
+            raise DamagedError(f"{path} has a row with more or fewer {column.name} than tokens")
 
 
 def _list_lengths(column: pa.ListArray) -> Array:

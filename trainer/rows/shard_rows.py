@@ -35,6 +35,7 @@ class Rows:
         `transforms.labels.token_labels`.
       turn_end: The separator after the turns of a dialogue; None where rows are no dialogues.
       suffix_types: Token types of the special tokens at the end of a row of two segments.
+      values: What rows are labelled with, by column: a value for each row, or a list for each.
     """
 
     tokens: Ragged
@@ -43,6 +44,7 @@ class Rows:
     token_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     turn_end: int | None = None
     suffix_types: tuple[int, ...] = ()
+    values: Mapping[str, Array | Ragged] = dataclasses.field(default_factory=dict)
 
     @property
     def token_types(self) -> Array:
@@ -133,6 +135,8 @@ class MappedShards:
                 ids,
                 marked=recipe.denoise.target.marked,
             )
+        columns = () if recipe.labelled is None else recipe.labelled.columns()
+        self._labelled = {each.name: _label_column(mapped, each) for each in columns}
         self._relation = None
         if recipe.pair.relations:
             codes = str(schema.field("pair_relation").type.index_type)
@@ -160,7 +164,17 @@ class MappedShards:
         tokens = self._tokens.take(*place)
         second = self._second.take(*place).astype(np.int64)
         labels = self._token_labels(rows, tokens, second)
-        return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types)
+        values = {
+            name: column.take(*place) if isinstance(column, MappedLists) else column[rows]
+            for name, column in self._labelled.items()
+        }
+        return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types, values)
+
+    def values(self, name: str) -> Array:
+        """Returns [R]: a column of what rows are labelled with, of one value for each row."""
+        found = self._labelled[name]
+        assert isinstance(found, np.ndarray)
+        return found
 
     def second_starts(self) -> Int64:
         """Returns int64[R]: where the second segment of every row begins, or the row ends."""
@@ -244,6 +258,16 @@ class MappedShards:
             starts[borders[borders < len(self)]] = True
         return self._ranges(np.flatnonzero(starts))
 
+    # Shards of 3 and 2 rows, records 0 0 1 | 1 1: offsets 0 2 3 5
+    def records(self) -> Int64:
+        """Returns int64[G + 1]: where the rows of each labelled record begin, and all end."""
+        record = self.values("record")
+        starts = np.ones(len(self), np.bool_)
+        starts[1:] = record[1:] != record[:-1]
+        borders = self._shards[:-1]
+        starts[borders[borders < len(self)]] = True
+        return np.append(np.flatnonzero(starts), len(self))
+
     def single_rows(self) -> Streams:
         """Returns every row as a stream of its own."""
         return self._ranges(np.arange(len(self)))
@@ -259,6 +283,13 @@ class MappedShards:
         """Returns the record batch of each row, and its number in it."""
         batch = np.searchsorted(self._first, rows, "right") - 1
         return batch, rows - self._first[batch]
+
+
+def _label_column(mapped: MappedBatches, column: Column) -> Array | MappedLists:
+    """Returns a column of labels: its values, or its lists."""
+    if pa.types.is_list(column.type):
+        return mapped.lists(column.name, str(column.type.value_type))
+    return mapped.column(column.name)
 
 
 def _nested(mapped: MappedBatches, column: Column) -> MappedLists:

@@ -1,6 +1,7 @@
 """The terms of a loss: summed over batches first, divided by their predictions in the end."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -29,15 +30,18 @@ class LossTerm(NamedTuple):
 
     Attributes:
       loss: float[]; sum of the losses of all predictions.
-      correct: int64[]; correct predictions.
+      correct: int64[]; correct predictions; None where predictions are not right or wrong.
       weight: Factor of the term's mean in the total loss.
       rates: Other figures to log.
+      kept: Tensors by name that figures of a whole split are computed of; only in evaluations.
+        All have the same first dimension; places where `rows` is negative do not count.
     """
 
     loss: Tensor
-    correct: Tensor
+    correct: Tensor | None
     weight: float = 1.0
     rates: tuple[Rate, ...] = ()
+    kept: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def cross_entropy_term(logits: Tensor, labels: Tensor) -> LossTerm:

@@ -14,6 +14,11 @@ MEMBER = "member"
 """Batches of a mixture hold the number of their member under this key."""
 
 
+def member_key(number: int) -> str:
+    """Returns the key of labelled records of the member of this number."""
+    return f"of_{number}"
+
+
 def task_key(task: str) -> str:
     """Returns the key of a task, in batches that may not have all tasks of a model."""
     return f"has_{task}"
@@ -35,7 +40,13 @@ def batch_marks(
         return {}
     learned = [task for task in tasks if mode is None or mode.pairs or not task.of_pairs]
     marks = {task_key(task.name): torch.ones((), dtype=torch.int64) for task in learned}
-    return marks if member is None else {**marks, MEMBER: torch.tensor(member)}
+    if member is None:
+        return marks
+    number = torch.tensor(member)
+    if any(task.of_records for task in tasks):
+        # Heads are those of members, which the keys of a batch say without its values.
+        marks[member_key(member)] = number
+    return {**marks, MEMBER: number}
 
 
 def task_embedding(hf: Any) -> torch.nn.Embedding | None:

@@ -73,6 +73,11 @@ class Task:
         return False
 
     @property
+    def of_records(self) -> bool:
+        """Whether it is the labels of records; then each member of several learns its own."""
+        return False
+
+    @property
     def uses_pair_head(self) -> bool:
         """Whether it is learned by the classifier of pairs that the model has itself."""
         return False

@@ -202,7 +202,7 @@ class Pair(Protocol):
         without one are not made.
       needs_others: It may take text from another document, so a shard needs two.
       of_streams: It pairs what a `Segment` of streams makes, and nothing else.
-      of_records: It pairs what a `Segment` of records makes, and nothing else.
+      of_records: It takes what a `Segment` of records makes, and nothing else.
     """
 
     of_streams: ClassVar[bool]

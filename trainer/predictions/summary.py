@@ -1,0 +1,96 @@
+"""What is said of predictions in the end."""
+
+import numpy as np
+
+from schemas.label_kinds import CLASS
+from schemas.records import Array, Int64
+from schemas.wording import counted
+from trainer.predictions.answers import Predicted
+from trainer.predictions.rows import Chunk
+from trainer.predictions.saved_model import SavedModel
+
+
+class Summary:
+    """Counts what was predicted.
+
+    Attributes:
+      records: So far, those without any text included.
+      rows: That were computed.
+      cut: Rows whose text was too long.
+      seconds: Spent on rows, reading and writing left out.
+      by_layer: int64[L]; rows that left after layer 1, 2 and so on.
+    """
+
+    def __init__(self, model: SavedModel) -> None:
+        self._model = model
+        self.records = self.rows = self.cut = self._limit = 0
+        self.seconds = self._spent = self._full = 0.0
+        self.by_layer: Int64 = np.zeros(model.layers, np.int64)
+        self._labels: list[Array] = []
+        self._logits: list[Array] = []
+
+    def add(self, chunk: Chunk, found: Predicted, seconds: float) -> None:
+        """Adds a chunk, whose rows took so many seconds."""
+        lengths = chunk.rows.ids.lengths
+        self.records += len(chunk.records)
+        self.rows += len(lengths)
+        self.cut += chunk.rows.cut
+        self._limit = chunk.rows.limit
+        self.seconds += seconds
+        self._spent += self._model.flops(lengths, found.layers)
+        self._full += self._model.flops(lengths)
+        self.by_layer += np.bincount(found.layers - 1, minlength=len(self.by_layer))
+        if chunk.labels is not None:
+            self._labels.append(chunk.labels)
+            self._logits.append(found.logits)
+
+    @property
+    def mean_layers(self) -> float:
+        """Layers that a row was given, on average."""
+        layers = np.arange(1, len(self.by_layer) + 1)
+        return float((layers * self.by_layer).sum()) / max(self.rows, 1)
+
+    @property
+    def saved(self) -> float:
+        """Share of the operations of the model without exits that was saved."""
+        return 1 - self._spent / self._full if self._full else 0.0
+
+    @property
+    def rows_per_second(self) -> float:
+        return self.rows / max(self.seconds, 1e-9)
+
+    def figures(self) -> dict[str, float]:
+        """Returns how well the labels of rows were predicted; nothing if there are none."""
+        if not self._labels:
+            return {}
+        labels, logits = np.concatenate(self._labels), np.concatenate(self._logits)
+        known = labels >= 0 if self._model.kind == CLASS else ~np.isnan(labels)
+        labels, logits = labels[known], logits[known]
+        if not len(labels):
+            return {}
+        if self._model.kind == CLASS:
+            return {"accuracy": float(np.mean(labels == logits.argmax(axis=1)))}
+        return {"mse": float(np.mean((labels - logits[:, 0]) ** 2))}
+
+    def lines(self) -> list[str]:
+        """Returns all of it, for people."""
+        empty = self.records - self.rows
+        first = [f"{counted(self.records, 'record')}, {self.rows_per_second:,.0f} rows/s"]
+        if self.cut:
+            first.append(f"{counted(self.cut, 'text')} cut to {self._limit} tokens")
+        if empty:
+            first.append(f"{empty:,} without text, which have no prediction")
+        found = [", ".join(first)]
+        if figures := self.figures():
+            found.append(", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        if self._model.has_exits:
+            share = 100 / max(self.rows, 1)
+            found += [
+                f"layer {layer:3}  {count:10,} rows  {count * share:5.1f}%"
+                for layer, count in enumerate(self.by_layer.tolist(), 1)
+            ]
+            found.append(
+                f"{self.mean_layers:.2f} of {self._model.layers} layers on average, "
+                f"{self.saved:.1%} of the FLOPs saved"
+            )
+        return found
