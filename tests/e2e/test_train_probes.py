@@ -105,3 +105,13 @@ def test_one_of_several_processes_probes_for_all(
     train_in_ranks(corpus("bert-wwm"), probed.parent / "config.json", tmp_path / "run", *options)
     [found] = evaluations(tmp_path / "run")
     assert found.keys() == FIGURES
+
+
+def test_a_model_that_is_fine_tuned_is_probed_for_another_task(
+    probes: list[str], tmp_path: Path
+) -> None:
+    model = tiny_config(tmp_path, hidden_size=16, num_hidden_layers=1)
+    options = ("--batch-tokens", "512", "--steps", "2", "--eval-every", "1", *probes)
+    assert train(labelled("classify"), model, tmp_path / "run", *options) == 0
+    found = evaluations(tmp_path / "run")
+    assert [each.keys() for each in found] == [FIGURES, FIGURES]

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+import transformers
 
 from schemas.errors import UsageError
 from schemas.label_kinds import NUMBER
 from schemas.wording import short_names
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
-from trainer.models.family import configurations
 from trainer.models.load import FAMILIES
 from trainer.probes.features import features_of
 from trainer.probes.linear import measured
@@ -176,8 +176,8 @@ def _opened(folder: str, trained_on: Corpus, *, checksums: bool) -> Corpus:
 
 def _configuration(model: Any) -> Any:
     """Returns the configuration of the model of `transformers` that is probed; None of others."""
-    found = configurations(model)
-    return found.get("discriminator", next(iter(found.values()), None))
+    probed = getattr(model, "hf", getattr(model, "discriminator", None))
+    return probed.config if isinstance(probed, transformers.PreTrainedModel) else None
 
 
 def _check_sklearn() -> None:
