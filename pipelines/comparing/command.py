@@ -55,16 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_files(options.html, options.png)
     runs = open_runs(options.runs)
     panels = panels_of(runs, axis)
-    if options.json:
-        write_json(comparison_json(runs, panels, axis), indent=2)
-    else:
-        show_comparison(runs, panels, Console(highlight=False))
     said = sys.stderr if options.json else sys.stdout
     if options.png is not None:
         _write_picture(options.png, render_picture(runs, panels, axis))
         said.write(f"{options.png}: written\n")
     if options.html is not None:
         write_page(options.html, render_comparison(runs, panels, axis), "--html", said)
+    # After the files, which are written although nobody may read to the end of this.
+    if options.json:
+        write_json(comparison_json(runs, panels, axis), indent=2)
+    else:
+        show_comparison(runs, panels, Console(highlight=False))
     return 0
 
 

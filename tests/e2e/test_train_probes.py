@@ -101,10 +101,10 @@ def test_the_discriminator_of_electra_is_probed(probes: list[str], tmp_path: Pat
 def test_one_of_several_processes_probes_for_all(
     probed: Path, probes: list[str], tmp_path: Path
 ) -> None:
-    options = (*OPTIONS, "--steps", "2", "--batches-per-step", "2", *probes)
+    options = (*OPTIONS, "--steps", "1", "--batches-per-step", "2", *probes[:2])
     train_in_ranks(corpus("bert-wwm"), probed.parent / "config.json", tmp_path / "run", *options)
     [found] = evaluations(tmp_path / "run")
-    assert found.keys() == FIGURES
+    assert found.keys() == {"probe/classify/accuracy", "probe/classify/macro_f1"}
 
 
 def test_a_model_that_is_fine_tuned_is_probed_for_another_task(
