@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.documents import Rejected, excerpt_of, labelled_batch, record_key
 from transforms.files.inputs import FileRange
 from transforms.files.planned_file import Peeked, ReadError
-from transforms.read.formats import open_range, unreadable
+from transforms.read.formats import JSON_LINE_FACTOR, open_range, unreadable
 from transforms.read.input_files import open_input
 from transforms.read.read_documents import Read
 from transforms.records.json_fields import json_object
@@ -86,7 +86,9 @@ class RecordReader:
         part = dataclasses.replace(part, checks=part.checks - {"fields"})
         with open_input(part.path) as file:
             try:
-                yield from self._records(file, part)
+                for offset, raw, record, reason in self._records(file, part):
+                    for each in (record,) if reason else self.fields.expand(record):
+                        yield offset, raw, each, reason
             except ReadError:
                 raise
             except (OSError, pa.ArrowException) as error:
@@ -102,7 +104,7 @@ class RecordReader:
             return conll_records(stream, self.columns, limit)
         if part.format != "jsonl":
             return table_records(stream, part.path, part.format, self.columns, limit)
-        return _json_records(stream, part, end, limit)
+        return _json_records(stream, part, end, JSON_LINE_FACTOR * limit)
 
 
 class _Batch:
