@@ -17,14 +17,17 @@ COMMANDS = {
     "report": "write the page of a stream, with all its windows, or of a build again",
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
+    "compare": "draw the curves of training runs side by side",
     "distil": "put exits into a fine-tuned classifier, for predictions that cost less",
     "predict": "say what a fine-tuned model says of records",
     "generate": "restore texts with gaps, by a trained encoder-decoder",
     "vectors": "train vectors of words on finished shards of words",
     "neighbours": "print the words with the nearest vectors",
+    "pipeline": "several commands as one: only what is not done yet is run",
 }
 _MODULES = {
     "report": "pipelines.make_report",
+    "compare": "pipelines.comparing.command",
     "train": "trainer.train",
     "distil": "trainer.distil",
     "predict": "trainer.predict",

@@ -1,5 +1,5 @@
 """What the labels of records can be."""
 
-CLASS, NUMBER = "class", "number"
-KINDS = (CLASS, NUMBER)
-"""The name of a class; a number."""
+CLASS, NUMBER, TAGS, SPAN, CHOICE = KINDS = ("class", "number", "tags", "span", "choice")
+"""The name of a class; a number; a class for each word; a part of the second text, or none; one of
+several texts."""

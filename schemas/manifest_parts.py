@@ -106,11 +106,13 @@ class RecordsRecord:
       fields: Of the texts and of the label, as they were named; without labels those of the texts.
       labelled: Whether the last field is the label.
       held_out: The files whose records are the evaluation split; empty if keys decide that.
+      columns: Names that were given to the columns of tables; empty if their first lines have them.
     """
 
     fields: Sequence[str]
     labelled: bool
     held_out: Sequence[str] = ()
+    columns: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,11 @@ class ByteSpans:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class TokenSpans(ByteSpans):
+    """Spans of every token that has a byte of theirs; others are of whole words."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class CodedSpans(ByteSpans):
     """Spans of several kinds.
 

@@ -208,6 +208,7 @@ _FORMATS: Mapping[str, str] = {
     "spearman": "Spearman {:.3f}",
     "exact_match": "exact {:.1%}",
     "score": "score {:.4f}",
+    "probe/*": "probe {1} {0:.3f}",
     "tokens_per_second": "{:,.0f} tok/s",
     "lr": "lr {:.2e}",
     "gradient_norm": "|g| {:.2f}",

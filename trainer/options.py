@@ -21,6 +21,8 @@ MAX_MIXED = 1000
 """Each of the windows that are mixed is mapped."""
 MAX_TOKENS = 10**18
 MAX_EPOCHS = 10_000
+MAX_PROBE_ROWS = 1_000_000
+"""What is seen of them is held in memory."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,8 @@ class TrainOptions:
     device: str = "auto"
     precision: str | None = None
     compile: bool = False
+    probe: tuple[str, ...] = ()
+    probe_rows: PositiveCount | None = None
     eval_every: PositiveCount | None = None
     save_every: PositiveCount | None = None
     keep: PositiveCount = 3
@@ -80,6 +84,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.settings and self.objective is None:
             raise UsageError(f"--set {self.settings[0]} changes an --objective; name one")
+        if self.probe_rows is not None and not self.probe:
+            raise UsageError(f"--probe-rows {self.probe_rows} is for a --probe; name one")
         self._check_stream()
         if self.epochs is not None and (self.steps is not None or self.follow):
             other = "--steps" if self.steps is not None else "--follow"
@@ -155,7 +161,8 @@ def _parser() -> Parser:
         "--batch-rows",
         type=whole(1, MAX_BATCH_TOKENS),
         metavar="N",
-        help="rows of a packed batch at most (labelled records: 32; others: as many as fit)",
+        help="rows of a packed batch at most, of rank records (labelled records: 32; others: as "
+        "many as fit)",
     )
     add(
         "--batches-per-step",
@@ -297,6 +304,20 @@ def _parser() -> Parser:
     add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)")
     add("--precision", choices=["bf16", "fp32"], help="of the computation (GPU: bf16, CPU: fp32)")
     add("--compile", action="store_true", help="compile the model, once")
+    add = parser.add_argument_group("probes").add_argument
+    add(
+        "--probe",
+        action="append",
+        metavar="TASK",
+        help="at every evaluation, log how well a linear model learns this build of labelled "
+        "records from the hidden states; may be repeated",
+    )
+    add(
+        "--probe-rows",
+        type=whole(1, MAX_PROBE_ROWS),
+        metavar="N",
+        help="rows that the linear model is fitted on at most (2000)",
+    )
     add = parser.add_argument_group("run").add_argument
     add("--output", required=True, metavar="RUN", help="folder for checkpoints and logs")
     add(
@@ -324,5 +345,5 @@ def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
     """
     given = vars(_parser().parse_args(argv))
     first, *more = given["data"]
-    settings = tuple(given.get("settings", ()))
-    return TrainOptions(**{**given, "data": first, "more_data": tuple(more), "settings": settings})
+    repeated = {name: tuple(given.get(name, ())) for name in ("settings", "probe")}
+    return TrainOptions(**{**given, "data": first, "more_data": tuple(more), **repeated})

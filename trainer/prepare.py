@@ -26,6 +26,7 @@ from trainer.notices import changes, sizes
 from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
 from trainer.open_slots import SlotLoaders
 from trainer.options import TrainOptions
+from trainer.probes.probe import ROWS, Probes, open_probes
 from trainer.processes import Processes
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
@@ -83,6 +84,7 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
     options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
+    probes = _probes(options, data, plain, processes)
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
@@ -121,6 +123,28 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         identity=identity,
         notices=[*filter(None, notices)],
         best=checkpoint.meta.best if checkpoint else None,
+        probes=probes,
+    )
+
+
+def _probes(
+    options: TrainOptions, data: TrainingData, model: Any, processes: Processes
+) -> Probes | None:
+    """Opens the probes of a run, in all processes; None if there are none."""
+    if not options.probe:
+        return None
+    for folder in options.probe:
+        check_place(Path(options.output), Path(folder), option="--probe")
+    return processes.all_do(
+        lambda: open_probes(
+            options.probe,
+            data.first,
+            model,
+            model_name=options.model,
+            rows=options.probe_rows or ROWS,
+            tokens=options.batch_tokens or 0,
+            checksums=options.checksums,
+        )
     )
 
 

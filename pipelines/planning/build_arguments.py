@@ -20,6 +20,7 @@ from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
 from transforms.objectives.settings import Scalar, nearest
+from transforms.windows.record_rows import KEEP_CHOICES
 
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
     "full-sentences": {"segment": "FullSentences"},
@@ -43,7 +44,7 @@ def _parser() -> Parser:
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
         epilog=EPILOG,
     )
-    add_recipe_options(parser, add_text_options(parser))
+    add_recipe_options(parser, add_text_options(parser, records=True))
     out = add_output_options(parser, shards="training shards", run="build")
     add_eval_option(out, "0.005; of few documents as many as a recipe needs")
     add_run_options(parser)
@@ -151,7 +152,8 @@ def add_record_options(parser: Parser) -> None:
     records.add_argument(
         "--fields",
         metavar="NAMES",
-        help="fields of the text and the label, as in text,label or text_a,text_b,label",
+        help="fields of the texts and the label: text,label or text_a,text_b,label; of tag "
+        "words,tags; of span question,context,answers; of rank query,candidates,label",
     )
     records.add_argument(
         "--labels",
@@ -160,6 +162,16 @@ def add_record_options(parser: Parser) -> None:
     )
     records.add_argument(
         "--unlabelled", action="store_true", help="records have no label: --fields names texts"
+    )
+    records.add_argument(
+        "--columns",
+        metavar="NAMES",
+        help="names of the columns of TSV, CSV or CoNLL files (in the first line of TSV and CSV)",
+    )
+    records.add_argument(
+        "--keep",
+        choices=[each.replace("_", "-") for each in KEEP_CHOICES],
+        help="what is kept of texts that are too long (head)",
     )
     records.add_argument(
         "--eval-input",
@@ -202,6 +214,7 @@ def recipe_values(given: argparse.Namespace) -> dict[str, Any]:
         "annotations": given.annotations,
         "fields": given.fields,
         "labels": given.labels,
+        "columns": given.columns,
         "unlabelled": given.unlabelled,
         "eval_input": tuple(given.eval_input),
     }
@@ -211,6 +224,7 @@ def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
     """Collects the recipe's fields that were given, by path."""
     settings: dict[str, Scalar] = {}
     given_by_set: set[str] = set()
+    own: set[str] = set()
     if given.packing is not None:
         if given.packing not in PACKINGS:
             raise UsageError(f"--packing {given.packing!r}: {nearest(given.packing, PACKINGS)}")
@@ -218,13 +232,14 @@ def _settings(given: argparse.Namespace) -> dict[str, Scalar]:
     for path, option in OWN_OPTIONS.items():
         value = getattr(given, option.removeprefix("--").replace("-", "_"))
         if value is not None:
-            settings[path] = value
+            settings[path] = value.replace("-", "_") if option == "--keep" else value
+            own.add(path)
     for assignment in given.set:
         path, equals, value = assignment.partition("=")
         path = path.strip()
         if not equals or not path:
             raise UsageError(f"--set takes PATH=VALUE, got {assignment!r}")
-        if path in OWN_OPTIONS and settings.get(path, value) != value and path not in given_by_set:
+        if path in own and settings[path] != value and path not in given_by_set:
             raise UsageError(
                 f"--set {assignment} and {OWN_OPTIONS[path]} {settings[path]} name the same field: "
                 "leave one out"

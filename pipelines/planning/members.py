@@ -8,7 +8,7 @@ from pipelines.planning.files import read_file
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
 from schemas.errors import UsageError, about
 from schemas.numbers import finite
-from transforms.objectives import MIXTURES, RECIPES
+from transforms.objectives import MIXTURES, RECIPES, TASKS
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import (
@@ -65,6 +65,10 @@ def _ad_hoc(members: str | None) -> Mixture:
 def _member(text: str) -> Member:
     name, equals, weight = text.partition("=")
     recipe = find_recipe(name.strip())
+    if recipe.name in TASKS:
+        raise ValueError(
+            f"{recipe.name} is built of labelled records, and a mixture of text; build it alone"
+        )
     try:
         return Member(recipe, finite(0, above=True)(weight) if equals else 1.0)
     except (argparse.ArgumentTypeError, ValueError) as error:

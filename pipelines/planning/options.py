@@ -10,6 +10,7 @@ OWN_OPTIONS: Mapping[str, str] = {
     "copies": "--copies",
     "passes": "--passes",
     "corrupt.0.select.stages": "--stages",
+    "segment.keep": "--keep",
 }
 """The options that are short for a field of a recipe, by its path."""
 
@@ -94,6 +95,7 @@ class BuildOptions(RunOptions):
     annotations: str | None
     fields: str | None
     labels: str | None
+    columns: str | None
     unlabelled: bool
     eval_input: tuple[str, ...]
 

@@ -222,11 +222,12 @@ def make_plan(
                     source.announcement if source else "",
                     missing,
                     held_out,
+                    *(records.notes if records else ()),
                     idle_workers(options, shards),
                 ],
             )
         ),
-        notes=(held_out,) if held_out else (),
+        notes=(*([held_out] if held_out else []), *(records.notes if records else ())),
         of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,

@@ -1,30 +1,28 @@
 """How labelled records are read: which fields, which classes, which split; before the work."""
 
-import collections
 import dataclasses
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.planning.options import BuildOptions
+from pipelines.planning.record_look import Look, look_at
 from schemas.errors import UsageError, about
-from schemas.label_kinds import CLASS
+from schemas.wording import counted
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.files.inputs import FileRange, InputFile, estimated_text_bytes, plan_ranges
-from transforms.files.planned_file import FormatError
+from transforms.files.inputs import TABLES, InputFile, estimated_text_bytes
+from transforms.files.planned_file import ReadError
 from transforms.objectives import TASKS
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import changed
 from transforms.read.input_files import check_heads, match_inputs
-from transforms.read.read_records import RecordReader, records_of
-from transforms.records.json_fields import field_of
-from transforms.records.record_fields import LABELS, RecordFields, class_name
+from transforms.read.read_records import RecordReader
+from transforms.records.record_fields import RecordFields
+from transforms.records.task_fields import FIELDS_OF
 
 HELD_OUT = 0.1
 """Share of records that are held out by default."""
-MOST_CLASSES = 10_000
-_SHOWN = 8
+_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,33 +31,26 @@ class Records:
 
     Attributes:
       files: Those that are held out included.
-      fields: How they are read.
+      reader: Reads them.
       held_out: Paths of the files that are the evaluation split; empty if keys decide.
       text_bytes: Estimated size of the text.
-      max_bytes: Of a record.
+      notes: What users should know, a sentence each.
     """
 
     files: Sequence[InputFile]
-    fields: RecordFields
+    reader: RecordReader
     held_out: tuple[str, ...]
     text_bytes: int
-    max_bytes: int
-
-    @property
-    def reader(self) -> RecordReader:
-        return RecordReader(
-            fields=self.fields,
-            held_out=frozenset(self.held_out) if self.held_out else None,
-            max_document_bytes=self.max_bytes,
-        )
+    notes: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Returns what the manifest says of how they were read."""
-        label = () if self.fields.label is None else (self.fields.label,)
+        fields = self.reader.fields
         return {
-            "fields": [*self.fields.texts, *label],
-            "labelled": self.fields.label is not None,
+            "fields": list(fields.given),
+            "labelled": fields.label is not None,
             "held_out": list(self.held_out),
+            "columns": list(self.reader.columns),
         }
 
 
@@ -68,8 +59,10 @@ def refuse_records(options: BuildOptions) -> None:
     given = {
         "--fields": options.fields is not None,
         "--labels": options.labels is not None,
+        "--columns": options.columns is not None,
         "--unlabelled": options.unlabelled,
         "--eval-input": bool(options.eval_input),
+        f"--format {options.format}": options.format in TABLES,
     }
     if names := [name for name, value in given.items() if value]:
         raise UsageError(
@@ -88,50 +81,98 @@ def find_records(options: BuildOptions, recipe: Recipe) -> tuple[Records, Recipe
       ValueError: if something is missing, or does not fit together.
     """
     fields = _fields(options, recipe)
+    given = _labels(options, fields)
     train, evaluated = _files(options)
     files = [*train, *evaluated]
-    text_bytes = estimated_text_bytes(files)
     if not estimated_text_bytes(train):
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
+    reader = RecordReader(
+        fields=fields,
+        held_out=frozenset(file.path for file in evaluated) if evaluated else None,
+        max_document_bytes=options.max_document_mib << 20,
+        columns=_columns(options, files),
+    )
     try:
-        check_heads(files, enabled_checks(options.format, options.encoding) - {"fields"})
-    except FormatError as error:
+        check_heads(files, enabled_checks(options.format, options.encoding) - {"fields"}, "")
+        look = look_at(reader, train, evaluated, every=fields.has_classes and not given)
+    except ReadError as error:
         raise ValueError(str(error)) from error
-    max_bytes = options.max_document_mib << 20
-    names = _names(options, fields, train, max_bytes)
-    settings = {"pair": "TwoTexts" if len(fields.texts) == 2 else "OneText"}
-    settings |= {"predict.names": ",".join(names)} if names else {}
+    names = given or look.names
+    if not given:
+        _check_classes(look, fields, options)
     records = Records(
         files=files,
-        fields=dataclasses.replace(fields, names=names),
+        reader=dataclasses.replace(reader, fields=dataclasses.replace(fields, names=names)),
         held_out=tuple(file.path for file in evaluated),
-        text_bytes=text_bytes,
-        max_bytes=max_bytes,
+        text_bytes=estimated_text_bytes(files),
+        notes=_notes(look),
     )
+    settings = {**fields.settings, **({"predict.names": ",".join(names)} if names else {})}
     return records, changed(recipe, settings)
 
 
 def _fields(options: BuildOptions, recipe: Recipe) -> RecordFields:
     """Reads --fields."""
     assert recipe.labelled is not None
-    example = "text" if options.unlabelled else "text,label"
-    pair = "text_a,text_b" if options.unlabelled else "text_a,text_b,label"
+    if options.text_field != "text":
+        raise ValueError(
+            f"--text-field {options.text_field}: {recipe.name} is built of labelled records, whose "
+            "fields --fields names; leave it out"
+        )
+    kind = FIELDS_OF[recipe.labelled.kind]
+    example = kind.example
+    if options.unlabelled:
+        example = f"{example}, without the label"
     if options.fields is None:
-        raise ValueError(f"{recipe.name} needs --fields, as in --fields {example} or {pair}")
-    names = [name.strip() for name in options.fields.split(",")]
-    texts, label = (names, None) if options.unlabelled else (names[:-1], names[-1])
-    if not all(names) or not 1 <= len(texts) <= 2:
-        raise ValueError(f"--fields takes names as in {example} or {pair}, got {options.fields!r}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"--fields {options.fields}: the names must differ")
-    return RecordFields(kind=recipe.labelled.kind, texts=tuple(texts), label=label)
+        raise ValueError(f"{recipe.name} needs --fields, as in --fields {example}")
+    names = _names(options.fields, "--fields")
+    try:
+        found = kind.of(names, labelled=not options.unlabelled)
+        if all(found.needed):
+            return found
+    except ValueError:
+        pass
+    raise ValueError(f"--fields of {recipe.name} takes {example}, got {options.fields!r}")
+
+
+def _names(text: str, option: str) -> list[str]:
+    """Reads different names with commas between them."""
+    names = [" ".join(name.split()) for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError(f"{option} takes different names with commas between them, got {text!r}")
+    return names
+
+
+def _labels(options: BuildOptions, fields: RecordFields) -> tuple[str, ...]:
+    """Reads --labels; nothing if it was not given."""
+    if options.labels is None:
+        return ()
+    if not fields.has_classes or fields.label is None:
+        raise ValueError("--labels names classes, and there are none here; leave it out")
+    names = _names(options.labels, "--labels")
+    if len(names) < 2:
+        raise ValueError(f"--labels takes two classes or more, got {options.labels!r}")
+    return tuple(names)
+
+
+def _columns(options: BuildOptions, files: Iterable[InputFile]) -> tuple[str, ...]:
+    """Reads --columns; nothing if it was not given."""
+    if options.columns is None:
+        return ()
+    names = _names(options.columns, "--columns")
+    if other := [file.path for file in files if file.format not in TABLES]:
+        raise ValueError(
+            f"--columns names the columns of TSV, CSV and CoNLL files, and {other[0]} is none; "
+            "leave it out"
+        )
+    return tuple(names)
 
 
 def _files(options: BuildOptions) -> tuple[list[InputFile], list[InputFile]]:
     """Returns the files of training, and those that are held out."""
     encoding = check_encoding(options.encoding or "utf-8")
     with about("--input"):
-        train = match_inputs(options.input, options.format, encoding)
+        train = match_inputs(options.input, options.format, encoding, records=True)
     if not options.eval_input:
         return train, []
     if options.eval_fraction is not None:
@@ -140,74 +181,42 @@ def _files(options: BuildOptions) -> tuple[list[InputFile], list[InputFile]]:
             "out"
         )
     with about("--eval-input"):
-        evaluated = match_inputs(options.eval_input, options.format, encoding)
+        evaluated = match_inputs(options.eval_input, options.format, encoding, records=True)
     paths = {file.path for file in evaluated}
-    return [file for file in train if file.path not in paths], evaluated
+    left = [file for file in train if file.path not in paths]
+    if not left:
+        raise ValueError(
+            f"--eval-input {', '.join(options.eval_input)} names every file of --input; nothing is "
+            "left for training"
+        )
+    return left, evaluated
 
 
-def _names(
-    options: BuildOptions, fields: RecordFields, files: Sequence[InputFile], max_bytes: int
-) -> tuple[str, ...]:
-    """Returns the names of the classes: those that were given, or those in the records."""
-    if fields.label is None or fields.kind != CLASS:
-        if options.labels is not None:
-            raise ValueError("--labels names classes, and there are none here; leave it out")
-        if fields.label is not None:
-            _check_labels(fields, _values(files, fields.label, max_bytes))
-        return ()
-    if options.labels is not None:
-        names = tuple(" ".join(name.split()) for name in options.labels.split(","))
-        if len(set(names)) < len(names) or not all(names):
-            raise ValueError(f"--labels takes different names, got {options.labels!r}")
-        return names
-    counts: collections.Counter[str] = collections.Counter()
-    for value in _values(files, fields.label, max_bytes):
-        counts[_class_name(value, fields.label)] += 1
-        if len(counts) > MOST_CLASSES:
-            raise ValueError(
-                f"--fields: {fields.label} has more than {MOST_CLASSES:,} classes; is it the text?"
-            )
-    if not counts:
-        raise ValueError(f"--fields: no record has a field {fields.label!r}")
-    if named := [name for name in counts if "," in name]:
+def _check_classes(look: Look, fields: RecordFields, options: BuildOptions) -> None:
+    """Refuses classes of which a model cannot learn one, or that cannot be stored."""
+    if not fields.has_classes or fields.label is None:
+        return
+    if len(look.names) < 2:
+        found = f"one class, {look.names[0]!r}," if look.names else "no class"
+        raise ValueError(
+            f"--fields: {fields.label} has {found} in all records, and two are needed to learn to "
+            "tell them apart"
+        )
+    if named := [name for name in look.names if "," in name]:
         raise ValueError(f"the name of a class has a comma, which none may have: {named[0]!r}")
-    return tuple(sorted(counts, key=_order))
-
-
-def _order(name: str) -> tuple[bool, int, bytes]:
-    """Sorts whole numbers by value, and before other names."""
-    whole = name.lstrip("-").isascii() and name.lstrip("-").isdigit()
-    return not whole, int(name) if whole else 0, name.encode()
-
-
-def _class_name(value: Any, field: str) -> str:
-    name = class_name(value)
-    if name is None:
+    if sum(look.unknown.values()) > options.max_rejected:
+        listed = ", ".join(map(repr, sorted(look.unknown)[:_SHOWN]))
         raise ValueError(
-            f"--fields: {field} is {value!r} in a record, and a class is a text or a whole number; "
-            "for other numbers build regress"
-        )
-    return name
-
-
-def _check_labels(fields: RecordFields, values: Iterable[Any]) -> None:
-    """Refuses a field that does not hold what labels are; single wrong records are rejected."""
-    first = [*itertools.islice(values, _SHOWN)]
-    wrong = [value for value in first if LABELS[fields.kind](value, ())[1]]
-    if wrong and len(wrong) == len(first):
-        raise ValueError(
-            f"--fields: {fields.label} is {wrong[0]!r} in a record, and no {fields.kind}"
+            f"--eval-input: {fields.label} is {listed} in "
+            f"{counted(sum(look.unknown.values()), 'label')}, and no record of --input has that; "
+            f"known: {', '.join(look.names[:20])}"
         )
 
 
-def _values(files: Sequence[InputFile], field: str, max_bytes: int) -> Iterator[Any]:
-    """Yields the values of a field that records have."""
-    for part in _whole(files):
-        for _, _, record, reason in records_of(part, max_bytes):
-            value = None if reason else field_of(record, field)
-            if value is not None:
-                yield value
-
-
-def _whole(files: Sequence[InputFile]) -> list[FileRange]:
-    return plan_ranges(files, 1 << 62)
+def _notes(look: Look) -> tuple[str, ...]:
+    if not look.shared:
+        return ()
+    return (
+        f"{counted(look.shared, 'record')} for training {'has' if look.shared == 1 else 'have'} "
+        "the text of one that is held out, so evaluation is too good by what is known by heart",
+    )

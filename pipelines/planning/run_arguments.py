@@ -11,7 +11,7 @@ from pipelines.planning.recipe_needs import recipes_where, takes_records
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
-from transforms.files.inputs import FORMATS
+from transforms.files.inputs import FORMATS, TABLES
 
 MAX_WORKERS = 1024
 """More processes than that one machine does not start."""
@@ -36,10 +36,22 @@ def shards_option(text: str) -> int | None:
 
 
 def add_input_options(
-    parser: argparse.ArgumentParser, name: str = "--input", files: str = "files"
+    parser: argparse.ArgumentParser,
+    name: str = "--input",
+    files: str = "files",
+    *,
+    records: bool = False,
 ) -> argparse._ArgumentGroup:
-    """Adds which files are read, and as what; returns the group of these options."""
+    """Adds which files are read, and as what; returns the group of these options.
+
+    Args:
+      parser: Of a command.
+      name: Of the option.
+      files: What it names.
+      records: Labelled records can be read, too.
+    """
     source = parser.add_argument_group("text")
+    records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
     source.add_argument(
         name,
         dest="input",
@@ -51,10 +63,10 @@ def add_input_options(
     source.add_argument(
         "--format",
         default="auto",
-        choices=FORMATS,
+        choices=(*FORMATS, *(TABLES if records else ())),
         metavar="F",
         help="auto (by file name), text (blank line between documents), lines (one a line), "
-        "jsonl or parquet",
+        f"jsonl or parquet{records_too}",
     )
     source.add_argument(
         "--encoding",
@@ -65,10 +77,14 @@ def add_input_options(
 
 
 def add_text_options(
-    parser: argparse.ArgumentParser, name: str = "--input", files: str = "files"
+    parser: argparse.ArgumentParser,
+    name: str = "--input",
+    files: str = "files",
+    *,
+    records: bool = False,
 ) -> argparse._ArgumentGroup:
-    """Adds what is read; returns the group of these options."""
-    source = add_input_options(parser, name, files)
+    """Adds what is read; returns the group of these options, see `add_input_options`."""
+    source = add_input_options(parser, name, files, records=records)
     source.add_argument(
         "--text-field",
         default="text",

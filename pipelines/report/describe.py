@@ -9,6 +9,8 @@ from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import PARTS, settings_of
 
 _SECTION = re.compile(r"^([A-Z][a-z]+):(.*)$")
+_OF_RECORDS = frozenset({"segment", "pair", "predict"})
+"""Fields whose parts are for labelled records, or for text."""
 _ATTRIBUTE = re.compile(r"^  (\w+): (.*)$")
 
 
@@ -112,6 +114,12 @@ def _choices(recipe: Recipe, path: str) -> list[str]:
     if name == "noise" and recipe.denoise is not None:
         target = recipe.denoise.target.kind
         kinds = tuple(kind for kind in kinds if target in getattr(kind, "kinds", ()))
+    if name in _OF_RECORDS:
+        kinds = tuple(
+            kind
+            for kind in kinds
+            if getattr(kind, "of_records", False) == recipe.segment.of_records
+        )
     return [kind.__name__ for kind in kinds]
 
 

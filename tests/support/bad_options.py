@@ -178,15 +178,22 @@ def _parse_neighbours(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+@one_sentence
+def _parse_compare(argv: Sequence[str] | None = None) -> int:
+    parser_of("compare").parse_args(argv)
+    return 0
+
+
 _PARSED = {
     "train": _parse_train,
+    "compare": _parse_compare,
     "distil": _parse_distil,
     "predict": _parse_predict,
     "generate": _parse_generate,
     "vectors": _parse_vectors,
     "neighbours": _parse_neighbours,
 }
-"""Commands whose options are only read, for want of a model or of rows of words."""
+"""Commands whose options are only read, for want of a model, a run, or rows of words."""
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
@@ -229,6 +236,15 @@ def make_folder(folder: Path) -> None:
     for command, given in (("vocab", arguments), ("build", build)):
         outcome = run(command, flat(given), seconds=120)
         assert outcome.status == 0, outcome
+    stages = """
+        output = "stages"
+        [[step]]
+        name = "rows"
+        command = "build"
+        arguments = ["bert"]
+        options = { input = "text.txt", tokenizer = "tokenizer.json" }
+    """
+    (folder / "stages.toml").write_text(stages, "utf-8")
     (folder / "here").mkdir(exist_ok=True)
     (folder / "here" / "file").touch()
     os.chdir(folder / "here")
@@ -246,7 +262,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
 
     Args:
       command: To run.
-      folder: Has text.txt, tokenizer.json and a build, `build`.
+      folder: Has text.txt, tokenizer.json, stages.toml and a build, `build`.
       recipe: For build.
     """
     text, tokenizer, build = (
@@ -283,6 +299,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
+        "compare": {"": [out], "--html": [f"{out}.html"]},
         "distil": {"": [], "--data": [out], "--model": [out], "--output": [out]},
         "predict": {
             "": [],
@@ -294,6 +311,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "generate": {"": [], "--model": [out]},
         "vectors": {"": [], "--data": [build], "--output": [out]},
         "neighbours": {"": [out, "word"]},
+        "pipeline": {"": [str(folder / "stages.toml")], "--dry-run": []},
     }
     return found[command]
 

@@ -103,9 +103,10 @@ def labelled(kind: str, train: int = 96, evaluated: int = 32) -> Path:
 
     def make(folder: Path) -> None:
         folder.mkdir()
+        records = records_of(kind, train + evaluated)
         files = {
-            "train": write_jsonl(folder / "train.jsonl", records_of(kind, train)),
-            "eval": write_jsonl(folder / "eval.jsonl", records_of(kind, evaluated, seed=2)),
+            "train": write_jsonl(folder / "train.jsonl", records[:train]),
+            "eval": write_jsonl(folder / "eval.jsonl", records[train:]),
         }
         options = ["--fields", FIELDS[kind], "--eval-input", str(files["eval"]), "--shards", "2"]
         options += ["--max-seq-length", "48"]
@@ -158,7 +159,7 @@ def _tag(rng: np.random.Generator) -> Record:
 
 def _span(rng: np.random.Generator) -> Record:
     place = _pick(rng, _PLACES)
-    before, after = _pick(rng, _FILLER), _pick(rng, _FILLER)
+    before, after = _around(rng, "and"), _around(rng, "but")
     context = f"{before}. He lived in {place} then. {after}."
     return {
         "question": "where did he live then?",

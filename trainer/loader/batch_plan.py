@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.records import Array, Int64
 from trainer.rows.layouts import Limits
-from transforms.arrays.ragged import offsets_of
+from transforms.arrays.ragged import offsets_of, range_indices
 
 Layout = TypeVar("Layout")
 
@@ -82,3 +82,30 @@ def pack_batches(
         )
         starts.append(min(begin + limits.rows, *ends))
     return EpochPlan(order, np.array(starts, np.int64))
+
+
+# Records of rows 0-1, 2, 3-5 in the order 2 0 1: rows 3 4 5 0 1 2.
+def pack_records(
+    order: Array, records: Int64, tokens: Array, limits: Limits, most: int | None
+) -> EpochPlan:
+    """Fills batches with records, all of whose rows are in one batch.
+
+    Args:
+      order: [G]; the records in the order in which they are taken.
+      records: int64[G + 1]; where the rows of each begin.
+      tokens: [R]; tokens of each row; no record has more than `limits.tokens`.
+      limits: What fits into a batch.
+      most: Records of a batch at most; None for as many as fit.
+
+    Returns:
+      Every row exactly once.
+    """
+    sizes = np.diff(records)
+    sums = np.diff(offsets_of(tokens)[records])
+    of_records = Limits(
+        rows=most or limits.rows, tokens=limits.tokens, targets=limits.targets, aligned=limits.rows
+    )
+    plan = pack_batches(order, sums, np.zeros(len(sizes), np.int64), of_records, aligned=sizes)
+    taken = sizes[order]
+    rows = range_indices(records[:-1][order], taken)
+    return EpochPlan(rows, offsets_of(taken)[plan.starts])

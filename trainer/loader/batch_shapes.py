@@ -14,6 +14,7 @@ from trainer.rows.layouts import BatchLayout, Packed, Padded
 from trainer.rows.pair_layout import Pairs
 from trainer.rows.row_source import Source, given_tokens
 from trainer.rows.shard_rows import MappedShards
+from trainer.tasks.label_kinds import labelled_task
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import (
     BIDIRECTIONAL,
@@ -53,6 +54,8 @@ class RowBounds:
       more: The same of the others, by name.
       aligned: int32[R]; tokens that are aligned with entities; None if the rows are not.
       sequences: int[R]; sequences that it makes; None if every row is one.
+      records: int64[G + 1]; where those begin that must be together in a batch; None if each row
+        stands for itself.
     """
 
     lengths: Array
@@ -60,11 +63,21 @@ class RowBounds:
     more: Mapping[str, Array]
     aligned: Array | None
     sequences: Array | None = None
+    records: Int64 | None = None
 
     @property
     def total(self) -> float:
         """All tokens; 1 if there are no rows."""
         return max(float(self.lengths.sum()), 1.0)
+
+    def most(self, records: int | None) -> tuple[int, int]:
+        """Returns the most rows and tokens of so many rows, or records; of all by default."""
+        sizes, tokens = np.ones(len(self.lengths), np.int64), self.lengths
+        if self.records is not None:
+            sizes = np.diff(self.records)
+            tokens = np.add.reduceat(tokens, self.records[:-1]) if len(sizes) else tokens
+        rows, found = (int(np.sort(each)[-(records or 0) :].sum()) for each in (sizes, tokens))
+        return rows, found
 
     @property
     def longest(self) -> int:
@@ -87,12 +100,14 @@ class RowBounds:
 def row_bounds(shards: MappedShards, corpus: Corpus, source: Source) -> RowBounds:
     """Returns the bounds of all rows of a split."""
     targets, *others = source.most_targets()
+    task = labelled_task(corpus.recipe)
     return RowBounds(
         source.lengths,
         targets,
         dict(zip(source.target_names[1:], others, strict=True)),
         shards.marked(ENTITY_IDS) if ENTITY_IDS in corpus.recipe.annotations else None,
         source.sequences,
+        shards.records() if task is not None and task.whole_records else None,
     )
 
 
@@ -165,9 +180,18 @@ def choose_layout(
         rows = max(min(batch_tokens // longest, count), 1)
         return Padded(rows=rows, longest=longest, pad=pad, pair_label=label)
     # A batch needs no room for more than all rows.
-    whole = max(_rounded(int(np.sort(bounds.lengths)[-(batch_rows or 0) :].sum())), longest)
-    tokens = batch_tokens if steady else min(batch_tokens, whole)
-    rows = batch_rows or rounded(1.25 * (tokens * len(bounds.lengths) / bounds.total) + 1)
+    most_rows, most_tokens = bounds.most(batch_rows)
+    tokens = batch_tokens if steady else min(batch_tokens, max(_rounded(most_tokens), longest))
+    if bounds.records is not None and bounds.most(1)[1] > batch_tokens:
+        raise UsageError(
+            f"batch_tokens must be at least {bounds.most(1)[1]}, the candidates of a record of "
+            f"{corpus.folder}/{split}, got {batch_tokens}"
+        )
+    rows = (
+        most_rows
+        if batch_rows
+        else rounded(1.25 * (tokens * len(bounds.lengths) / bounds.total) + 1)
+    )
     most = int(bounds.targets.max(initial=1))
     return Packed(
         tokens=tokens,

@@ -104,7 +104,8 @@ class ArrowBatches(IterableDataset[Batch]):
           mode: Show all rows in this mode of attention; by default it is drawn.
           rows: Numbers of the rows to take; by default all. Not for lanes.
           steady: Choose shapes that do not change with the rows if other ones are of their kind.
-          batch_rows: Rows of a packed batch at most. Its batches then have few shapes, and not one.
+          batch_rows: Rows of a packed batch at most, or records, where each is several candidates.
+            Batches then have few shapes, and not one.
 
         Raises:
           UsageError: if the shards are not what their manifest says, or an argument does not fit.
@@ -153,7 +154,7 @@ class ArrowBatches(IterableDataset[Batch]):
             lanes=self.lanes,
             in_order=self.corpus.recipe.order == "lanes",
             rows=rows,
-            few_rows=batch_rows is not None,
+            batch_rows=batch_rows,
         )
         self._made_plan = functools.partial(PLANNERS[layout], planned)
         self._epoch = self._batch = 0

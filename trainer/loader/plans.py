@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from schemas.records import Array, Bool, Int64
-from trainer.loader.batch_plan import pack_batches
+from trainer.loader.batch_plan import pack_batches, pack_records
 from trainer.loader.batch_shapes import RowBounds, fitted
 from trainer.loader.lanes import deal
 from trainer.loader.pair_plan import pair_batches
@@ -48,7 +48,8 @@ class Planned:
       lanes: Of all batches of a step; None with another layout than "lanes".
       in_order: Lanes take the rows of streams in their order, and not each row for itself.
       rows: Those that are taken; None for all. Lanes take all.
-      few_rows: Batches are as long as their rows need, since so many rows are few tokens.
+      batch_rows: Rows of a batch at most, or records whose rows must be together; then batches
+        are as long as their rows need. None for as many as fit.
     """
 
     shards: MappedShards
@@ -60,7 +61,7 @@ class Planned:
     lanes: int | None
     in_order: bool
     rows: Array | None = None
-    few_rows: bool = False
+    batch_rows: int | None = None
 
 
 Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
@@ -68,10 +69,15 @@ Planner = Callable[[Planned, int, np.random.Generator | None], Plan]
 
 
 def _packed(of: Planned, _epoch: int, rng: np.random.Generator | None) -> Plan:
-    bounds = of.bounds
+    bounds, limits = of.bounds, of.layout.limits
     rest = bounds.aligned, bounds.sequences
-    plan = pack_batches(_order(of, rng), bounds.lengths, bounds.targets, of.layout.limits, *rest)
-    if not of.few_rows:
+    if bounds.records is None:
+        plan = pack_batches(_order(of, rng), bounds.lengths, bounds.targets, limits, *rest)
+    else:
+        records = len(bounds.records) - 1
+        order = np.arange(records) if rng is None else shuffled(records, rng)
+        plan = pack_records(order, bounds.records, bounds.lengths, limits, of.batch_rows)
+    if of.batch_rows is None:
         return plan
     return dataclasses.replace(plan, fits=functools.partial(fitted, bounds.lengths))
 

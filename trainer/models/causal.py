@@ -45,10 +45,13 @@ class CausalModel(torch.nn.Module):
         return {self._task: self._head.counts(batch)}
 
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
-        hidden = self._hidden(batch).flatten(0, 1)
+        hidden = self._hidden(batch, self._longest).flatten(0, 1)
         return {self._task: self._head(self.hf, hidden, batch)}
 
-    def _hidden(self, batch: Batch) -> Tensor:
+    def hidden(self, batch: Batch, longest: int) -> Tensor:
+        return self._hidden(batch, longest)[0]
+
+    def _hidden(self, batch: Batch, longest: int) -> Tensor:
         """Returns float[1, T, d] or float[B, L, d]: the hidden states of the last layer."""
         backbone = self.hf.base_model
         if self.layout == "padded":
@@ -60,7 +63,7 @@ class CausalModel(torch.nn.Module):
             position_ids=batch["position_ids"],
             use_cache=False,
             cu_seqlens=batch["cu_seqlens"],
-            max_seqlen=self._longest,
+            max_seqlen=longest,
         ).last_hidden_state
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

@@ -13,7 +13,8 @@ import transformers
 from schemas.errors import UsageError
 from trainer.models.family import BidirectionalFamily, Wanted, model_errors
 from trainer.models.task_encoder import TaskEncoder
-from trainer.tasks.labelled import Classifiers, LabelTask, labelled_task
+from trainer.tasks.label_kinds import labelled_task
+from trainer.tasks.labelled import Classifiers, LabelTask
 from transforms.build.corpus import Corpus
 
 _SHOWN = 4
@@ -95,8 +96,9 @@ class TaskFamily(BidirectionalFamily):
 
 
 def _task_of(corpus: Corpus) -> LabelTask:
-    assert corpus.recipe.labelled is not None
-    return labelled_task(corpus.recipe.labelled)
+    found = labelled_task(corpus.recipe)
+    assert found is not None
+    return found
 
 
 def _config_of(config: Any, task: LabelTask) -> Any:

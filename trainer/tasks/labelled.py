@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from schemas.columns import IGNORED
-from schemas.label_kinds import CLASS, NUMBER
 from schemas.records import Array
 from trainer.metrics.classes import class_figures, number_figures
 from trainer.rows.layouts import Batch, Packed, filled
@@ -22,7 +21,7 @@ from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, Task
-from transforms.contract.axes import PredictLabels
+from transforms.arrays.ragged import Ragged
 
 ROW_LABELS = "row_labels"
 """The labels of rows in a batch, [S]."""
@@ -51,6 +50,7 @@ class LabelTask(Task):
       model: Which class of `transformers` predicts them: what its name ends with.
       problem: What its configuration calls the problem; None if it has no name.
       main: The figure that the best model has most of.
+      whole_records: All rows of a record must be in one batch.
     """
 
     names: tuple[str, ...] = ()
@@ -58,6 +58,7 @@ class LabelTask(Task):
     model: ClassVar[str]
     problem: ClassVar[str | None] = None
     main: ClassVar[str]
+    whole_records: ClassVar[bool] = False
 
     @property
     def of_records(self) -> bool:
@@ -231,10 +232,7 @@ def column_of(masked: MaskedRows, name: str) -> Array:
     return found
 
 
-LABELLED: Mapping[str, type[LabelTask]] = {CLASS: ClassTask, NUMBER: NumberTask}
-"""By the kind of labels."""
-
-
-def labelled_task(labels: PredictLabels) -> LabelTask:
-    """Returns what is learned of records that are labelled so."""
-    return LABELLED[labels.kind](labels.names)
+def lists_of(found: Array | Ragged) -> Ragged:
+    """Returns a column of labels, of a list for each row."""
+    assert isinstance(found, Ragged)
+    return found

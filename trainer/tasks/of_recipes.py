@@ -9,7 +9,7 @@ from schemas.errors import UsageError
 from trainer.tasks.boundary import BoundaryTask
 from trainer.tasks.contrast import ContrastTask
 from trainer.tasks.entities import EntityTask
-from trainer.tasks.labelled import labelled_task
+from trainer.tasks.label_kinds import labelled_task
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.next_words import NextWordTask
@@ -69,8 +69,9 @@ def tasks_of(recipe: Recipe) -> tuple[Task, ...]:
     Raises:
       UsageError: if there is none, or the trainer has no loss for something in them.
     """
-    if recipe.labelled is not None:
-        return (labelled_task(recipe.labelled),)
+    labelled = labelled_task(recipe)
+    if labelled is not None:
+        return (labelled,)
     found: list[Task] = (
         [] if recipe.predict is None else [_NEXT.get(recipe.attention, NextTokenTask())]
     )

@@ -119,6 +119,8 @@ def tokenize_shard(
     openings = {name: texts for recipe in recipes for name, texts in recipe.openings.items()}
     found = {name: find_openings(text.data, starts, texts) for name, texts in openings.items()}
     text = dataclasses.replace(text, spans={**text.spans, **found})
+    if settings.recipe.labelled is not None:
+        text = settings.recipe.labelled.mark_text(text)
     encoder = load_encoder(
         settings.tokenizer_json,
         bool(needs - {columns.SENTENCES, columns.DOCUMENTS}),
@@ -146,23 +148,31 @@ def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
 def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) -> Examples:
     """Packs, pairs and lays out the examples of all passes."""
     recipe, stream = settings.recipe, settings.stream(shard)
+    labelled = recipe.labelled
+    if labelled is not None:
+        tokens = labelled.mark_tokens(tokens)
     parts = []
     for number in range(recipe.passes):
         packing: Any = recipe.segment.pack(
             tokens, recipe.capacity, settings.vocabulary, stream("pack", number)
         )
         windows = recipe.pair.pair(packing, recipe.capacity, stream("pair", number))
-        if recipe.labelled is not None:
-            windows = dataclasses.replace(windows, values=recipe.labelled.values(packing))
+        if labelled is not None:
+            windows = dataclasses.replace(windows, values=labelled.values(packing))
         windows = cut_lone(windows, recipe.layout, recipe.max_seq_length)
         without_text = 0
         if not recipe.segment.of_streams:
             windows, without_text = keep_text(windows, recipe.pair, settings.vocabulary)
+        if labelled is not None:
+            count, windows = len(windows.first), labelled.whole(windows)
+            without_text += count - len(windows.first)
         for labels in recipe.labels:
             windows = labels.prepare(windows)
         examples = lay_out(windows, recipe.layout, settings.vocabulary)
         for labels in recipe.labels:
             examples = labels.finish(examples)
+        if labelled is not None:
+            examples = labelled.finish(examples)
         left_out = windows.left_out + without_text + examples.left_out
         examples = _in_streams(examples, recipe.segment, number)
         parts.append(dataclasses.replace(examples, left_out=left_out))

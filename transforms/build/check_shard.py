@@ -77,7 +77,7 @@ def check_shard(
         begin += batch.num_rows
         last = batch.slice(batch.num_rows - 1)
     findings = gather(found)
-    if recipe.segment.streams > 1 and not findings.breaches:
+    if (recipe.segment.streams > 1 or recipe.labelled) and not findings.breaches:
         rows = [StoredBatch.of(batch, recipe.rules, vocabulary) for batch in filter(len, batches)]
         shard = (
             part.examine_shard(rows, entry.drawn, recipe.rules) for part in recipe.shared_parts

@@ -62,7 +62,7 @@ def corrupt(
             rows = np.arange(first_row + begin, first_row + begin + len(batch))
             edits = draw_edits(batch, rows, recipe, vocabulary, noise)
             arrays.extend(recipe.denoise.arrays(edits, recipe.copies))
-        arrays.extend(batch.values.values())
+        arrays.extend(batch.values[name] for name in recipe.rules.values)
         if recipe.objective_column:
             codes = numbers(np.zeros(len(batch), np.int8))
             arrays.append(pa.DictionaryArray.from_arrays(codes, texts([recipe.name])))

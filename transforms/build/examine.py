@@ -46,7 +46,7 @@ def examine_neighbours(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabu
     """Counts what consecutive rows must hold against one another: where batches meet."""
     rules = recipe.rules
     rows = StoredBatch.of(batch, rules, vocabulary)
-    parts = recipe.shared_parts if rules.streams else ()
+    parts = recipe.shared_parts if rules.streams or rules.values else ()
     return gather(part.examine_neighbours(rows, rules, vocabulary) for part in parts)
 
 

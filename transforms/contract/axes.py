@@ -23,6 +23,7 @@ from schemas.records import (
     Int64,
     Packing,
     RecordPacking,
+    ShardText,
     StreamPacking,
     Tokens,
     Windows,
@@ -45,6 +46,8 @@ class Segment(Protocol):
         no such order, 2 if every other one is reversed.
       of_words: Tokens are whole words of a list, and not those of a tokenizer.
       of_records: Documents are labelled records, and `pack` returns a `RecordPacking`.
+      label_kinds: Of records: the kinds of labels that its rows can have.
+      texts: Of records: how many segments its rows can have.
       predicted_only: Tokens at the end of a row that are predicted and never an input.
     """
 
@@ -53,6 +56,8 @@ class Segment(Protocol):
     of_streams: ClassVar[bool]
     of_words: ClassVar[bool]
     of_records: ClassVar[bool]
+    label_kinds: ClassVar[frozenset[str]]
+    texts: ClassVar[frozenset[int]]
 
     @property
     def streams(self) -> int: ...
@@ -125,8 +130,24 @@ class PredictLabels(Predict, Protocol):
         """Returns the columns that hold the labels of rows."""
         ...
 
+    def mark_text(self, text: ShardText) -> ShardText:
+        """Returns the text of a shard with the spans that labels are of."""
+        ...
+
+    def mark_tokens(self, tokens: Tokens) -> Tokens:
+        """Returns tokens with what labels say of them, as annotations of its own."""
+        ...
+
     def values(self, packing: RecordPacking) -> Mapping[str, pa.Array]:
-        """Returns these columns, [W] each, by name."""
+        """Returns values of windows, [W] each, by column."""
+        ...
+
+    def whole(self, windows: Windows) -> Windows:
+        """Returns the windows of records that need all of theirs and have them."""
+        ...
+
+    def finish(self, examples: Examples) -> Examples:
+        """Returns laid-out rows with the values of all its columns."""
         ...
 
 

@@ -16,9 +16,11 @@ class Part:
     Attributes:
       follows_counts: What it draws follows the counts of a vocabulary that has some.
       needs_others: It may take text from another document, so a shard needs two.
+      of_records: It is for labelled records, and others are not.
     """
 
     follows_counts: ClassVar[bool] = False
+    of_records: ClassVar[bool] = False
 
     @property
     def needs(self) -> frozenset[str]:

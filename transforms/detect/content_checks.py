@@ -13,7 +13,7 @@ from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, js
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
 from transforms.detect.markup import WEB_ARCHIVE, markup_kind
 from transforms.detect.tables import table_kind
-from transforms.files.inputs import CODEC_OF_SUFFIX
+from transforms.files.inputs import CODEC_OF_SUFFIX, TABLES
 from transforms.records.json_fields import field_of
 from transforms.records.labelled_records import record_fields
 
@@ -170,6 +170,8 @@ def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -
         return _not_json(text, whole=whole)
     if "format" not in checks:
         return None
+    if kind in TABLES:
+        return _json_as_table(text, whole=whole)
     return _json_as_text(text, whole=whole) or _markup(text) or _table_as_text(text, whole=whole)
 
 
@@ -278,6 +280,11 @@ def _json_as_text(text: str, *, whole: bool) -> Mismatch | None:
         )
     advice = "give --format jsonl, or --format text to read it as prose"
     return Mismatch(f"looks like {found}", advice) if found else None
+
+
+def _json_as_table(text: str, *, whole: bool) -> Mismatch | None:
+    found = json_kind(text, whole=whole)
+    return Mismatch(f"looks like {found}", "give --format jsonl") if found else None
 
 
 def _table_as_text(text: str, *, whole: bool) -> Mismatch | None:

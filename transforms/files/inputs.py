@@ -5,6 +5,10 @@ from collections.abc import Collection, Iterable
 
 FORMATS = ("auto", "text", "lines", "jsonl", "parquet")
 """What `--format` may say: `text` has a blank line between documents, `lines` a document a line."""
+TABLES = ("tsv", "csv", "conll")
+"""What it may say besides where labelled records are read."""
+RECORD_FORMATS = ("auto", "jsonl", "parquet", *TABLES)
+"""All of which labelled records are read."""
 
 RANGE_BYTES = 16 << 20
 
@@ -14,6 +18,12 @@ _FORMAT_OF_SUFFIX = {
     ".json": "jsonl",
     ".parquet": "parquet",
     ".lines": "lines",
+}
+_RECORDS_OF_SUFFIX = {
+    **{suffix: kind for suffix, kind in _FORMAT_OF_SUFFIX.items() if kind in RECORD_FORMATS},
+    ".tsv": "tsv",
+    ".csv": "csv",
+    **dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bmes"), "conll"),
 }
 # The names are pyarrow's.
 CODEC_OF_SUFFIX = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -36,7 +46,7 @@ class InputFile:
       path: Its name, with the scheme of its file system.
       size: Its bytes as they are stored.
       modified: When it was last written, in seconds since 1970; 0 where that is not known.
-      format: "text", "lines", "jsonl" or "parquet".
+      format: "text", "lines", "jsonl", "parquet", or one of `TABLES`.
       compressed: Whether its bytes are compressed.
       encoding: What its text is stored in, by Python's name of the codec.
     """
@@ -51,7 +61,7 @@ class InputFile:
     @property
     def whole(self) -> bool:
         """Whether it must be read from its beginning to its end."""
-        return self.compressed or self.encoding != "utf-8"
+        return self.compressed or self.encoding != "utf-8" or self.format in TABLES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,31 +96,40 @@ def codec_of(path: str) -> str | None:
     return CODEC_OF_SUFFIX.get(_suffix(path))
 
 
-def detect_format(path: str, requested: str = "auto") -> str:
+def detect_format(path: str, requested: str = "auto", *, records: bool = False) -> str:
     """Returns the format of a file.
 
     Args:
       path: Its name. A compression suffix (.gz, .bz2, .zst) is removed first.
       requested: One of `FORMATS`; "auto" goes by the name, and every name that is not known is
         text. Names of tables and markup are refused unless a format is asked for.
+      records: It is of labelled records: "auto" and `requested` are of `RECORD_FORMATS`, and a name
+        that is not known is refused.
 
     Raises:
       ValueError: If `requested` is none of `FORMATS`, or the file cannot be read in this way.
     """
-    if requested not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {requested!r}")
+    known = RECORD_FORMATS if records else FORMATS
+    if requested not in known:
+        raise ValueError(f"format must be one of {', '.join(known)}, got {requested!r}")
     codec = codec_of(path)
     suffix = _suffix(path[: -len(_suffix(path))] if codec else path)
     if suffix in _UNREADABLE:
         raise ValueError(
             f"{path}: {suffix} files cannot be read; plain files and .gz, .bz2, .zst can"
         )
-    if requested == "auto" and suffix in _NO_PROSE:
+    if records and requested == "auto" and suffix not in _RECORDS_OF_SUFFIX:
+        raise ValueError(
+            f"{path}: its name does not say what kind of records it holds ("
+            f"{', '.join(_RECORDS_OF_SUFFIX)}); name its --format: {', '.join(known[1:])}"
+        )
+    if not records and requested == "auto" and suffix in _NO_PROSE:
         raise ValueError(
             f"{path} is named as {_NO_PROSE[suffix]}, or give --format lines or text to read its "
             "lines as prose"
         )
-    found = _FORMAT_OF_SUFFIX.get(suffix, "text") if requested == "auto" else requested
+    suffixes = _RECORDS_OF_SUFFIX if records else _FORMAT_OF_SUFFIX
+    found = suffixes.get(suffix, "text") if requested == "auto" else requested
     if found == "parquet" and codec:
         raise ValueError(f"{path}: Parquet is read at many places, so decompress the file first")
     return found
@@ -122,9 +141,11 @@ def input_file(
     requested: str = "auto",
     modified: float = 0.0,
     encoding: str = "utf-8",
+    *,
+    records: bool = False,
 ) -> InputFile:
     """Describes a file that was found; see `detect_format` for `requested` and what is raised."""
-    found = detect_format(path, requested)
+    found = detect_format(path, requested, records=records)
     if found == "parquet" and encoding != "utf-8":
         raise ValueError(
             f"{path}: Parquet holds UTF-8, and --encoding {encoding} is for text and JSON; leave "

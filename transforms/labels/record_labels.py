@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers, numpy_of
 from schemas.columns import Column
 from schemas.label_kinds import CLASS, NUMBER
-from schemas.records import RecordPacking
+from schemas.records import Array, Examples, RecordPacking, ShardText, Tokens, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.contract.axes import BIDIRECTIONAL
 from transforms.contract.oracle import Findings, breach
@@ -30,6 +30,7 @@ class RecordLabels(Part, abc.ABC):
     of_next: ClassVar[bool] = False
     of_words: ClassVar[bool] = False
     of_labels: ClassVar[bool] = True
+    of_records: ClassVar[bool] = True
 
     names: tuple[str, ...] = ()
 
@@ -37,9 +38,43 @@ class RecordLabels(Part, abc.ABC):
     def columns(self) -> tuple[Column, ...]:
         """Returns the columns that hold the labels of rows."""
 
-    @abc.abstractmethod
+    def mark_text(self, text: ShardText) -> ShardText:
+        """Returns the text of a shard with the spans that labels are of: none."""
+        return text
+
+    def mark_tokens(self, tokens: Tokens) -> Tokens:
+        """Returns tokens with what labels say of them: nothing."""
+        return tokens
+
     def values(self, packing: RecordPacking) -> Mapping[str, pa.Array]:
-        """Returns these columns, [W] each, by name."""
+        """Returns values of windows, [W] each, by column."""
+        return {}
+
+    def whole(self, windows: Windows) -> Windows:
+        """Returns the windows of records that need all of theirs and have them: all windows."""
+        return windows
+
+    def finish(self, examples: Examples) -> Examples:
+        """Returns laid-out rows with the values of all its columns."""
+        return examples
+
+
+def check_names(names: tuple[str, ...]) -> None:
+    """Raises ValueError if two classes have the same name."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"names must differ from one another, got {', '.join(names)}")
+
+
+def class_counts(labels: Array, classes: int) -> Findings:
+    """Counts classes, "label.0000" and on, and what has none, "label.none".
+
+    Args:
+      labels: Integers; less than 0 for no class.
+      classes: How many there are.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=classes)
+    named = {f"label.{number:04d}": int(count) for number, count in enumerate(counts)}
+    return Findings({**named, "label.none": int(np.count_nonzero(labels < 0))})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,8 +91,7 @@ class ClassLabel(RecordLabels):
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(set(self.names)) < len(self.names):
-            raise ValueError(f"names must differ from one another, got {', '.join(self.names)}")
+        check_names(self.names)
 
     def columns(self) -> tuple[Column, ...]:
         meaning = "Number of the row's class, in the order of `predict.names`; -1 without a label."
@@ -71,9 +105,7 @@ class ClassLabel(RecordLabels):
         labels = numpy_of(batch.values["label"])
         wrong = (labels < UNLABELLED) | (labels >= max(len(self.names), 1))
         found = breach("a label is no class of the recipe", wrong)
-        counts = np.bincount(labels[labels >= 0], minlength=len(self.names))
-        named = {f"label.{number:04d}": int(count) for number, count in enumerate(counts)}
-        return found + Findings({**named, "label.none": int(np.count_nonzero(labels < 0))})
+        return found + class_counts(labels, len(self.names))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

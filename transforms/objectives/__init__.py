@@ -29,7 +29,7 @@ from transforms.objectives.ernie_gen import ERNIE_GEN
 from transforms.objectives.ernie_thu import ERNIE_THU
 from transforms.objectives.gpt import GPT
 from transforms.objectives.infoword import INFOWORD
-from transforms.objectives.labelled import CLASSIFY, REGRESS
+from transforms.objectives.labelled import CLASSIFY, RANK, REGRESS, SPAN, TAG
 from transforms.objectives.mass import MASS, PROPHETNET
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
@@ -99,7 +99,7 @@ OBJECTIVES: Mapping[str, Recipe] = by_name(
     ANNOTATED,
 )
 
-TASKS: Mapping[str, Recipe] = by_name(CLASSIFY, REGRESS)
+TASKS: Mapping[str, Recipe] = by_name(CLASSIFY, REGRESS, RANK, SPAN, TAG)
 """What is built of labelled records, to fine-tune a model; no objective has such a name."""
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType({**OBJECTIVES, **TASKS})

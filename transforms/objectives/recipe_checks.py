@@ -111,11 +111,20 @@ def _check_records(recipe: RecipeFields) -> None:
             "segment",
             lambda segment: segment.of_records == of_labels,
         )
-    if of_labels and recipe.passes != 1:
+    if recipe.labelled is not None and (
+        recipe.labelled.kind not in recipe.segment.label_kinds
+        or recipe.pair.segments not in recipe.segment.texts
+    ):
         raise ValueError(
-            f"passes must be 1 for {recipe.name}, whose rows are the same in every pass, got "
-            f"{recipe.passes}; train for more epochs"
+            f"{recipe.name}: {type(recipe.segment).__name__} does not go with "
+            f"{type(recipe.pair).__name__} and {type(recipe.predict).__name__}"
         )
+    for name in ("passes", "copies") if of_labels else ():
+        if getattr(recipe, name) != 1:
+            raise ValueError(
+                f"{name} must be 1 for {recipe.name}, whose rows are always the same, got "
+                f"{getattr(recipe, name)}; train for more epochs"
+            )
 
 
 def _check_words(recipe: RecipeFields) -> None:

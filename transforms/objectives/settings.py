@@ -12,7 +12,6 @@ from transforms.denoise.random_spans import RandomTokens
 from transforms.objectives import RECIPES
 from transforms.objectives.corruption import MismatchError
 from transforms.objectives.recipe import Recipe
-from transforms.pairs.record_texts import TwoTexts
 from transforms.windows.pack_windows import WholeDocuments
 
 Scalar = str | int | float | bool | None
@@ -34,7 +33,6 @@ _PART_FIELDS = (
 )
 _UNUSED: Mapping[str, tuple[type, ...]] = {
     "segment": (WholeDocuments,),
-    "pair": (TwoTexts,),
     "units": (PhraseUnits, EntityUnits),
     "noise": (RandomTokens,),
 }

@@ -122,7 +122,7 @@ def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> Non
     Args:
       file: As for `read_range`.
       part: All of it.
-      text_field: As for `read_range`.
+      text_field: As for `read_range`; "" if others check columns of Parquet.
 
     Raises:
       ReadError: If it looks like something else, see `transforms.detect.content_checks`, or is
@@ -131,7 +131,7 @@ def check_head(file: BinaryIO, part: FileRange, text_field: str = "text") -> Non
     codec = codec_of(part.path)
     try:
         stream = _opened(file, part, codec, text_field)
-        if part.format == "parquet":
+        if part.format == "parquet" and text_field:
             open_parquet(stream, part.path, text_field)
     except ReadError:
         raise

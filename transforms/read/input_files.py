@@ -20,7 +20,11 @@ _MOST_HEADS = 500
 
 
 def match_inputs(
-    patterns: Sequence[str], requested: str = "auto", encoding: str = "utf-8"
+    patterns: Sequence[str],
+    requested: str = "auto",
+    encoding: str = "utf-8",
+    *,
+    records: bool = False,
 ) -> list[InputFile]:
     """Finds the files to read.
 
@@ -28,6 +32,7 @@ def match_inputs(
       patterns: Names or patterns, see `transforms.files.patterns`; local or with a scheme such as gs://.
       requested: The format, see `transforms.files.inputs.detect_format`.
       encoding: What text is stored in.
+      records: They hold labelled records.
 
     Returns:
       Each file once, ordered by path: of several names of one file, by links or another way to
@@ -44,6 +49,7 @@ def match_inputs(
             requested,
             file.modified,
             encoding,
+            records=records,
         )
         for file in distinct_files(found)
     ]

@@ -18,7 +18,7 @@ from transforms.text.normalize import LINE_ENDS, WHITE, normalize_texts
 
 ANCHOR = "ANCHOR"
 """Label of entities that come from a record."""
-_MARKERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
+MARKERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
 """Unicode noncharacters: not for use in text interchange, and kept by normalisation."""
 _Anchor = tuple[int, int, str]
 
@@ -70,7 +70,7 @@ def read_anchors(text: str, found: object) -> RawAnchors | None:
     if any(start < end for (start, _, _), end in zip(anchors, ends, strict=False)):
         raise AnchorError("anchors_overlap")
     anchors = [_trimmed(text, anchor) for anchor in anchors]
-    marker = next((each for each in _MARKERS if each not in text), None)
+    marker = next((each for each in MARKERS if each not in text), None)
     if marker is None:
         raise AnchorError("broken_anchors")
     borders = [0, *(place for start, end, _ in anchors for place in (start, end)), len(text)]

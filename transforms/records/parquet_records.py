@@ -1,6 +1,6 @@
 """Reads rows of Parquet files: a row group belongs to the range that contains its middle byte."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -68,6 +68,45 @@ def read_parquet(
                         _add_dialogue(row, text, records)
                     row += 1
                 yield
+        first_row += group.num_rows
+
+
+def parquet_rows(
+    file: BinaryIO, path: str, begin: int, end: int, names: Sequence[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the rows of the row groups of a range, each with its number.
+
+    Args:
+      file: It must be seekable.
+      path: The name of the file.
+      begin: The first byte of the range.
+      end: The byte behind its last.
+      names: Of the columns to read; paths into structs read the whole column.
+
+    Raises:
+      FormatError: If a column is missing.
+      pyarrow.ArrowException: If this is not a Parquet file.
+    """
+    import pyarrow.parquet as pq
+
+    parquet = pq.ParquetFile(file, buffer_size=1 << 20)
+    schema = parquet.schema_arrow
+    for name in names:
+        if _kind_of(schema, name) is None:
+            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+            raise FormatError(f"{path} has no column {name!r}; its columns are {found}")
+    tops = dict.fromkeys(
+        name if schema.get_field_index(name) >= 0 else name.partition(".")[0] for name in names
+    )
+    first_row = 0
+    for index in range(parquet.num_row_groups):
+        group = parquet.metadata.row_group(index)
+        if begin <= _middle(group) < end:
+            rows = group.num_rows * _ROWS_BYTES // max(group.total_byte_size, 1)
+            batches = parquet.iter_batches(
+                min(max(rows, 1), _MAX_ROWS), row_groups=[index], columns=list(tops)
+            )
+            yield from enumerate((row for batch in batches for row in batch.to_pylist()), first_row)
         first_row += group.num_rows
 
 

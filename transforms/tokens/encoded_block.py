@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from schemas.records import Array, Bool, ByteSpans, CodedSpans, EntitySpans, Int64
+from schemas.records import Array, Bool, ByteSpans, CodedSpans, EntitySpans, Int64, TokenSpans
 from transforms.annotate.annotations import project_codes, project_entities, project_spans
 from transforms.arrays.ragged import offsets_of, range_indices
 
@@ -63,7 +63,8 @@ def project_onto_tokens(
 ) -> dict[str, Array]:
     """Projects spans of bytes onto tokens.
 
-    Openings of sentences end at a token; other spans contain whole groups of tokens.
+    Openings of sentences end at a token, and `TokenSpans` are of single tokens; other spans contain
+    whole groups of tokens.
 
     Args:
       spans: Spans by name, in the text that was tokenized.
@@ -84,6 +85,8 @@ def project_onto_tokens(
             found[name] = project_codes(each, begins, ends, offsets)
         elif isinstance(each, EntitySpans):
             found[name] = project_entities(each, *groups)
+        elif isinstance(each, TokenSpans):
+            found[name] = project_spans(each, begins, ends, offsets)
         else:
             found[name] = project_spans(each, *groups, offsets)
     return found

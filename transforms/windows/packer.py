@@ -16,7 +16,8 @@ class Packer(Part):
     dialogue: ClassVar[bool] = False
     of_streams: ClassVar[bool] = False
     of_words: ClassVar[bool] = False
-    of_records: ClassVar[bool] = False
+    label_kinds: ClassVar[frozenset[str]] = frozenset()
+    texts: ClassVar[frozenset[int]] = frozenset()
 
     @property
     def streams(self) -> int:

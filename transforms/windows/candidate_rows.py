@@ -1,0 +1,58 @@
+"""A row for each of the candidates of a record, together with its query."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from schemas.label_kinds import CHOICE
+from schemas.records import RecordPacking, Tokens
+from schemas.vocabulary import Vocabulary
+from transforms.arrays.ragged import offsets_of, positions_in_row, row_numbers
+from transforms.windows.packer import Packer
+from transforms.windows.record_rows import HEAD, check_keep, cut_texts, labels_of, line_ranges
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CandidateRows(Packer):
+    """A row for each candidate: the query, and the candidate. Those of a record stand together.
+
+    A query and a candidate that do not fit lose tokens from the longer of them first.
+
+    Attributes:
+      keep: What is kept of a text that is too long: its "head", its "tail", or "head_tail": a
+        fourth of the room for its head, and the rest for its tail.
+
+    Source: huggingface/transformers run_swag.py; Zellers et al. 2018, SWAG.
+    """
+
+    of_records: ClassVar[bool] = True
+    label_kinds: ClassVar[frozenset[str]] = frozenset({CHOICE})
+    texts: ClassVar[frozenset[int]] = frozenset({2})
+
+    keep: str = HEAD
+
+    def __post_init__(self) -> None:
+        check_keep(self.keep)
+
+    # Of a record with a query and two candidates: lines [q a b], and texts [q a] [q b].
+    def pack(
+        self, tokens: Tokens, capacity: int, vocabulary: Vocabulary, rng: np.random.Generator
+    ) -> RecordPacking:
+        labels = labels_of(tokens)
+        # The first number of a record is how many candidates it has.
+        candidates = labels.first(0).astype(np.int64)
+        lines = line_ranges(tokens, candidates + 1)
+        record = row_numbers(candidates)
+        query = offsets_of(candidates + 1)[:-1][record]
+        texts = np.stack([lines[query], lines[query + 1 + positions_in_row(candidates)]], axis=1)
+        chosen, first, second, cut = cut_texts(tokens, texts, capacity, self.keep)
+        return RecordPacking(
+            chosen,
+            first,
+            second,
+            record,
+            labels,
+            cut,
+            drawn={"records.cut": len(np.unique(record[cut]))},
+        )
