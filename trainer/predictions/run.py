@@ -78,7 +78,8 @@ def write_predictions(
         found = predictor.predict(chunk.rows)
         summary.add(chunk, found, time.perf_counter() - began)
         for record, said in zip(chunk.records, answers(model, chunk, found), strict=True):
-            line = json.dumps({**record, name: said}, ensure_ascii=False)
+            # Tables have dates and the like, too.
+            line = json.dumps({**record, name: said}, ensure_ascii=False, default=str)
             # A text that is no Unicode can only be written as escapes.
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")
         progress.show(summary)

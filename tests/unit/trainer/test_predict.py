@@ -181,6 +181,25 @@ def test_fields_may_be_nested_and_files_compressed_and_several(model: Path, tmp_
     assert all(each["said"]["label"] in {"negative", "positive"} for each in found)
 
 
+def test_tables_are_read_and_all_their_columns_kept(model: Path, tmp_path: Path) -> None:
+    import datetime
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    day = datetime.date(2020, 1, 2)
+    table = pa.table({"id": [3, 1], "text": ["it was good", "so cold"], "day": [day, None]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "b.tsv").write_text('id\ttext\n7\ta "good" day\n', "utf-8")
+    options = ["--model", model, "--fields", "text", "--input", tmp_path / "a.parquet"]
+    found = predict(tmp_path / "out", *options, "--input", tmp_path / "b.tsv")
+    assert [{**each, "prediction": None} for each in found] == [
+        {"id": 3, "text": "it was good", "day": "2020-01-02", "prediction": None},
+        {"id": 1, "text": "so cold", "day": None, "prediction": None},
+        {"id": "7", "text": 'a "good" day', "prediction": None},
+    ]
+
+
 BAD_RECORDS = {
     "no field": ('{"other": 1}', "has no field 'text', which --fields names; it has other"),
     "a number": ('{"text": 1}', "has no text in its field 'text'"),
