@@ -53,7 +53,7 @@ class Stack:
         use_packed_attention(hf)
         kind = hf.config.model_type
         self.hf, self._family = hf, TASK_FAMILIES[kind]
-        self._embed = _EMBED.get(kind, _embedded)
+        self._embed: Callable[..., Tensor] = _EMBED.get(kind, _embedded)
         self.layers = _LAYERS.get(kind, _layers)(hf.base_model)
         self._first = self._family.first_position(hf.config)
 

@@ -67,7 +67,7 @@ class Probes:
           precision: The autocast context.
           device: Of the model.
         """
-        found = {}
+        found: dict[str, float] = {}
         was_training = model.training
         model.eval()
         with torch.no_grad(), precision:
