@@ -37,12 +37,14 @@ class RecordReader:
       held_out: Files whose records are of the evaluation split; None if keys decide that.
       max_document_bytes: Longer records are rejected.
       columns: Names of the columns of tables; those of their first lines if there are none.
+      whole: Whether records have all fields that their file has, and not only those that are read.
     """
 
     fields: RecordFields
     held_out: frozenset[str] | None
     max_document_bytes: int
     columns: tuple[str, ...] = ()
+    whole: bool = False
 
     def read(self, parts: Iterable[FileRange]) -> Iterator[Read]:
         """Reads ranges to their ends.
@@ -98,7 +100,8 @@ class RecordReader:
         stream, limit = open_range(file, part), self.max_document_bytes
         end = sys.maxsize if part.end is None else part.end
         if part.format == "parquet":
-            rows = parquet_rows(stream, part.path, part.begin, end, self.fields.needed)
+            names, whole = self.fields.needed, self.whole
+            rows = parquet_rows(stream, part.path, part.begin, end, names, whole=whole)
             return ((number, b"", row, "") for number, row in rows)
         if part.format == "conll":
             return conll_records(stream, self.columns, limit)
