@@ -1,6 +1,7 @@
 """Texts as rows: with the tokenizer beside a model, which lays them out as its rows were."""
 
 import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from schemas.errors import UsageError
 from trainer.predictions.rows import RowArrays
 from transforms.arrays.excess import excess_tokens
 from transforms.arrays.ragged import Ragged
+from transforms.build.saved_tokenizer import CONFIG, TOKENIZER
+from transforms.objectives.recipe_checks import MAX_LENGTH
 from transforms.text.normalize import normalize_texts
-
-TOKENIZER = "tokenizer.json"
 
 
 class TextRows:
@@ -79,6 +80,23 @@ class TextRows:
         for part, lost in zip(parts, excess, strict=False):
             part.truncate(len(part) - int(lost[0]))
         return self._tokenizer.post_process(parts[0], parts[1] if len(parts) > 1 else None)
+
+
+def row_length(folder: str) -> int | None:
+    """Returns the tokens of the longest row that a model was trained on; None if it is not known.
+
+    Raises:
+      UsageError: if the configuration of its tokenizer cannot be read.
+    """
+    path = Path(folder, CONFIG)
+    try:
+        found = json.loads(path.read_text("utf-8"))["model_max_length"]
+    except (FileNotFoundError, KeyError):
+        return None
+    except (OSError, TypeError, ValueError) as error:
+        raise UsageError(f"{path} is no configuration of a tokenizer: {error}") from error
+    # Where there is no limit, `transformers` writes a very large number.
+    return found if isinstance(found, int) and 0 < found < MAX_LENGTH else None
 
 
 def _given(texts: Sequence[Sequence[str]]) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import UsageError, about
+from schemas.label_kinds import CLASS
 from trainer.predictions.encode import TextRows
 from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk
@@ -14,7 +15,7 @@ from transforms.files.inputs import FileRange, InputFile, plan_ranges
 from transforms.read.input_files import match_inputs
 from transforms.read.read_records import RecordReader
 from transforms.records.json_fields import field_of
-from transforms.records.record_fields import ClassFields
+from transforms.records.task_fields import FIELDS_OF
 from transforms.text.normalize import WHITE
 
 CHUNK = 4096
@@ -35,6 +36,12 @@ class FileChunks:
         self._texts, self._field, self._rows = options.texts, options.field, rows
         with about("--input"):
             self._files: Sequence[InputFile] = match_inputs(options.input, records=True)
+        self._reader = RecordReader(
+            fields=FIELDS_OF[CLASS].of(options.texts, labelled=False),
+            held_out=None,
+            max_document_bytes=MAX_RECORD_BYTES,
+            whole=True,
+        )
 
     def __iter__(self) -> Iterator[Chunk]:
         records = self._records()
@@ -46,13 +53,8 @@ class FileChunks:
 
     def _records(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields records, each with its place for messages."""
-        reader = RecordReader(
-            fields=ClassFields(texts=tuple(self._texts), label=None),
-            held_out=None,
-            max_document_bytes=MAX_RECORD_BYTES,
-        )
         for part in plan_ranges(self._files, _WHOLE):
-            for offset, _, record, reason in reader.records(part):
+            for offset, _, record, reason in self._reader.records(part):
                 place = _place(part, offset)
                 if reason:
                     raise UsageError(f"{place}: the record cannot be read ({reason})")
@@ -79,4 +81,4 @@ class FileChunks:
 
 
 def _place(part: FileRange, offset: int) -> str:
-    return f"{part.path}, byte {offset}"
+    return f"{part.path}, {'row' if part.format == 'parquet' else 'byte'} {offset}"

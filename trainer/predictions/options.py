@@ -17,7 +17,7 @@ class PredictOptions:
     Attributes:
       texts: Names of the fields with text; none for a build.
       speed: At which rows leave the model; None to give every row all of it.
-      max_seq_length: Tokens of the longest row; None for as many as the model has positions.
+      max_seq_length: Tokens of the longest row; None for as many as in training.
       batch_tokens: None for a default that depends on the device.
       field: Under which a prediction stands in its record.
     """
@@ -72,7 +72,7 @@ def _parser() -> Parser:
         "--max-seq-length",
         type=whole(8, 1 << 16),
         metavar="N",
-        help="most tokens of a row; the head of a longer text is kept (all that the model takes)",
+        help="most tokens of a row; the head of a longer text is kept (as many as in training)",
     )
     add("--data", metavar="DIR", help="output of shardmill build, instead of files")
     add("--split", choices=["train", "eval"], help="of the build (eval)")

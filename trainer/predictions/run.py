@@ -9,10 +9,11 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
+from schemas.errors import UsageError
 from schemas.wording import counted
 from trainer.predictions.answers import Predicted, answers
 from trainer.predictions.builds import BuildChunks
-from trainer.predictions.encode import TextRows
+from trainer.predictions.encode import TextRows, row_length
 from trainer.predictions.files import FileChunks
 from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk, RowArrays
@@ -55,8 +56,13 @@ def open_chunks(options: PredictOptions, model: SavedModel) -> Iterable[Chunk]:
         chunks = BuildChunks(options)
         chunks.check(model)
         return chunks
-    longest = min(model.longest, options.max_seq_length or model.longest)
-    return FileChunks(options, TextRows(options.model, longest))
+    longest = options.max_seq_length or row_length(options.model) or model.longest
+    if longest > model.longest and options.max_seq_length:
+        raise UsageError(
+            f"--max-seq-length {longest}: --model {options.model} has positions for "
+            f"{model.longest} tokens; ask for at most so many"
+        )
+    return FileChunks(options, TextRows(options.model, min(longest, model.longest)))
 
 
 def write_predictions(
@@ -72,7 +78,8 @@ def write_predictions(
         found = predictor.predict(chunk.rows)
         summary.add(chunk, found, time.perf_counter() - began)
         for record, said in zip(chunk.records, answers(model, chunk, found), strict=True):
-            line = json.dumps({**record, name: said}, ensure_ascii=False)
+            # Tables have dates and the like, too.
+            line = json.dumps({**record, name: said}, ensure_ascii=False, default=str)
             # A text that is no Unicode can only be written as escapes.
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")
         progress.show(summary)

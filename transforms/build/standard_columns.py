@@ -100,6 +100,8 @@ def _token_columns(recipe: Recipe) -> Sequence[Column]:
         return WORD_COLUMNS
     if recipe.attention == RECURRENT:
         return NEXT_WORD_COLUMNS
+    if recipe.labelled is not None:
+        return (*COLUMNS, *recipe.labelled.standard())
     if recipe.predict is not None:
         found = recipe.next_tokens
         return (*CAUSAL_COLUMNS, *([POSITIONS] if found and found.keep_apart else []))
@@ -138,6 +140,8 @@ def _one_sequence(
     found: Sequence[Array]
     if recipe.attention == CONTEXTS:
         found = [batch.ids.astype(np.int32)]
+    elif recipe.labelled is not None:
+        found = _masked(views, copy, labelled=False)
     elif recipe.predict is not None:
         found = _causal(batch, recipe, vocabulary)
     elif recipe.attention == TWO_STREAM:
@@ -145,6 +149,8 @@ def _one_sequence(
     else:
         found = _masked(views, copy, labelled=bool(recipe.stored))
     arrays: list[pa.Array] = [arrow_list(batch.offsets, numbers(values)) for values in found]
+    if recipe.labelled is not None:
+        arrays += recipe.labelled.standard_arrays(batch)
     if recipe.attention == RECURRENT:
         assert batch.stream is not None
         assert batch.backward is not None

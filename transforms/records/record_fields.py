@@ -90,6 +90,10 @@ class RecordFields(abc.ABC):
     def parse(self, record: Mapping[str, Any]) -> Parsed:
         """Returns what a record says."""
 
+    def expand(self, record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Returns the records that a record of a file holds: itself."""
+        return (record,)
+
     def finish(self, text: bytes, parsed: Parsed) -> tuple[bytes, Sequence[float]]:
         """Returns the text of the document, of its normalised lines, and what is known of it."""
         return text, parsed.numbers

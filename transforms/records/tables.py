@@ -39,7 +39,7 @@ def table_records(
       limit: The longest line, in bytes.
 
     Raises:
-      FormatError: if two columns have the same name, or one has none.
+      FormatError: if two columns have the same name.
     """
     rows = (_csv_rows if kind == "csv" else _tsv_rows)(stream, limit)
     names = list(columns)
@@ -54,12 +54,11 @@ def table_records(
 
 
 def _check_names(names: Sequence[str], path: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
-    if twice:
-        what = f"two columns called {twice[-1]!r}" if twice[-1] else "a column without a name"
+    # A table of pandas has a column of numbers without a name.
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise FormatError(
-            f"{path} has {what} in its first line; give their names with --columns if that line "
-            "is a record"
+            f"{path} has two columns called {twice[0]!r} in its first line; give their names with "
+            "--columns if that line is a record"
         )
 
 

@@ -160,10 +160,12 @@ def test_long_texts_are_cut_and_those_of_white_space_have_no_prediction(
     assert found[0]["prediction"] == found[3]["prediction"]
     said = capsys.readouterr().out
     assert "4 records" in said
-    assert "2 texts cut to 64 tokens" in said
+    assert "2 texts cut to 48 tokens" in said
     assert "1 without text" in said
     predict(tmp_path / "short.jsonl", *options, "--max-seq-length", "8")
     assert "2 texts cut to 8 tokens" in capsys.readouterr().out
+    predict(tmp_path / "long.jsonl", *options, "--max-seq-length", "64")
+    assert "2 texts cut to 64 tokens" in capsys.readouterr().out
 
 
 def test_fields_may_be_nested_and_files_compressed_and_several(model: Path, tmp_path: Path) -> None:
@@ -177,6 +179,25 @@ def test_fields_may_be_nested_and_files_compressed_and_several(model: Path, tmp_
     found = predict(tmp_path / "out", *options, "--as", "said")
     assert [each["data"]["text"] for each in found] == ["first", "second"]
     assert all(each["said"]["label"] in {"negative", "positive"} for each in found)
+
+
+def test_tables_are_read_and_all_their_columns_kept(model: Path, tmp_path: Path) -> None:
+    import datetime
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    day = datetime.date(2020, 1, 2)
+    table = pa.table({"id": [3, 1], "text": ["it was good", "so cold"], "day": [day, None]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "b.tsv").write_text('id\ttext\n7\ta "good" day\n', "utf-8")
+    options = ["--model", model, "--fields", "text", "--input", tmp_path / "a.parquet"]
+    found = predict(tmp_path / "out", *options, "--input", tmp_path / "b.tsv")
+    assert [{**each, "prediction": None} for each in found] == [
+        {"id": 3, "text": "it was good", "day": "2020-01-02", "prediction": None},
+        {"id": 1, "text": "so cold", "day": None, "prediction": None},
+        {"id": "7", "text": 'a "good" day', "prediction": None},
+    ]
 
 
 BAD_RECORDS = {
@@ -235,6 +256,7 @@ def test_what_does_not_fit_together_is_refused(
         (["--model", model, "--input", file, *out], "--input needs --fields"),
         (["--model", model, "--input", file, "--fields", "a,b,c", *out], "one name or two"),
         (["--model", model, "--input", file, "--fields", "a,,", *out], "one name or two"),
+        (["--model", model, *records, *out, "--max-seq-length", "65"], "positions for 64 tokens"),
         (["--model", model, *records, "--split", "eval", *out], "--split is for --data"),
         (["--model", model, "--data", "x", "--fields", "a", *out], "--fields is for --input"),
         (["--model", model, "--input", tmp_path / "none*", "--fields", "a", *out], "--input"),
