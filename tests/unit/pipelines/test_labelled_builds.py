@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.build import main as build
+from pipelines.export import main as export
 from pipelines.inspect import main as inspect
 from pipelines.verify import main as verify
 from tests.support.labelled_builds import (
@@ -222,6 +223,42 @@ def test_a_long_record_is_rejected(tmp_path: Path) -> None:
     options = ["--fields", "text,label", "--eval-fraction", "0", "--max-document-mib", "1"]
     folder = build_records(tmp_path / "out", "classify", [file], *options, "--max-rejected", "1")
     assert manifest(folder)["documents"]["rejected"] == {"record_too_long": 1}
+
+
+def exported(kind: str, folder: Path) -> Any:
+    """Returns the training rows of an export as `datasets` reads them."""
+    datasets = pytest.importorskip("datasets")
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert (
+            export([str(labelled(kind)), "--to", "parquet", "--output", str(folder / "out")]) == 0
+        )
+    files = sorted(str(path) for path in (folder / "out" / "train").glob("*.parquet"))
+    return datasets.load_dataset(
+        "parquet", data_files=files, split="train", cache_dir=str(folder / "cache")
+    )
+
+
+@pytest.mark.parametrize("kind", ["classify", "tag", "span", "rank", "regress"])
+def test_exports_have_the_columns_of_models(kind: str, tmp_path: Path) -> None:
+    data = exported(kind, tmp_path)
+    stored = [row for path in shard_paths(labelled(kind)) for row in stored_rows(path)]
+    assert len(data) == len(stored)
+    for row, own in zip(data, stored, strict=True):
+        assert row["input_ids"] == own["input_ids"]
+        second = len(row["input_ids"]) - own["second_segment_start"]
+        assert sum(row["token_type_ids"]) == second
+        if kind == "span":
+            last = own["answer_end"] - bool(own["answer_end"])
+            assert (row["start_positions"], row["end_positions"]) == (own["answer_start"], last)
+        elif kind == "tag":
+            assert row["labels"] == [-100 if label < 0 else label for label in own["labels"]]
+        else:
+            assert row["labels"] == own["label"]
+    if kind == "classify":
+        assert data.features["labels"].names == ["negative", "positive"]
+    if kind == "tag":
+        names = data.features["labels"].feature.names
+        assert names == ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
 
 
 SHOWN = {

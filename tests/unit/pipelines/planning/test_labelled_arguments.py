@@ -83,7 +83,9 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
         ((*OF_CLASSES, "--stages", "basic"), "there is no corrupt.0"),
         ((*OF_CLASSES, "--annotations", "DIR"), "leave out --annotations"),
         ((*OF_CLASSES, "--keep", "head", "--set", "segment.keep=tail"), "name the same field"),
-        ((*OF_CLASSES, "--set", "pair=SingleSegment"), "is for rows of text without"),
+        ((*OF_CLASSES, "--set", "segment=FullSentences"), "makes rows of text without"),
+        ((*OF_CLASSES, "--set", "pair=TwoTexts"), "it follows from the records and --fields"),
+        ((*OF_CLASSES, "--set", "predict.names=a,b"), "it follows from the records and --labels"),
         ((*OF_CLASSES, "--set", "segment=WordRows"), "WordRows does not go with"),
         (("regress", *TRAIN, "--fields", "text,label", "--labels", "a,b"), "names classes"),
         (("classify", "--input", "twice.tsv", "--fields", "text,label"), "columns called 'text'"),
@@ -102,6 +104,14 @@ def test_one_sentence_says_what_is_wrong(
     folder: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     assert message in told(folder, *arguments)
+
+
+def test_the_plan_names_the_classes(folder: Path) -> None:
+    out = io.StringIO()
+    options = ["--tokenizer", str(tokenizer_file("wordpiece")), "--output", str(folder / "out")]
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out):
+        assert build([*OF_CLASSES, *options, "--dry-run"]) == 0
+    assert "\nclasses  2: no, yes\n" in out.getvalue()
 
 
 def test_a_task_is_not_followed(folder: Path) -> None:

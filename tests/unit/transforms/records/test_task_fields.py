@@ -39,6 +39,7 @@ def finished(found: RecordFields, record: Mapping[str, Any]) -> tuple[str, list[
         ("class", "a,y", {"a": "x", "y": None}, "missing_label"),
         ("class", "a,y", {"a": "x", "y": 0.5}, "wrong_label"),
         ("class", "a,y", {"a": "x", "y": ["no"]}, "wrong_label"),
+        ("class", "a,y", {"a": "x", "y": "\ud800"}, "wrong_label"),
         ("class", "a,y", {"a": "x", "y": "maybe"}, "unknown_label"),
         ("class", "a,b,y", {"a": "x", "b": "", "y": "no"}, "empty_text"),
         ("number", "a,y", {"a": "x", "y": "NaN"}, "wrong_label"),
