@@ -2,7 +2,7 @@
 
 A new objective is a file here and a line in `trainer.tasks.of_recipes`.
 
-May import: rows, transforms, schemas.
+May import: metrics, rows, transforms, schemas.
 Nothing of transforms that imports Beam. Heads are given a model and its `Architecture`; nothing
 here knows which models there are.
 """
