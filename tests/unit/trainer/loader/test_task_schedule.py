@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.support.task_runs import loader, opened
+from tests.support.task_runs import loader
 from trainer.loader.batch_plan import pack_records
 from trainer.loader.mixed_batches import MixedBatches, drawn_steps
 from trainer.loader.task_data import task_names
@@ -131,7 +131,3 @@ def test_records_are_packed_whole() -> None:
 
 def test_names_of_tasks_differ() -> None:
     assert task_names(["a/sst", "rte/", "b/sst", "sst-2"]) == ["sst", "rte", "sst-2", "sst-2-2"]
-
-
-def test_opened_builds_are_labelled() -> None:
-    assert opened("tag").recipe.labelled is not None
