@@ -87,9 +87,6 @@ class TrainOptions:
         if self.probe_rows is not None and not self.probe:
             raise UsageError(f"--probe-rows {self.probe_rows} is for a --probe; name one")
         self._check_stream()
-        if self.epochs is not None and (self.steps is not None or self.follow):
-            other = "--steps" if self.steps is not None else "--follow"
-            raise UsageError(f"--epochs and {other} both say how long to train; leave out one")
         if self.warmup and self.in_tokens:
             raise UsageError(
                 "--warmup counts in steps, and --warmup-tokens and --decay-tokens in tokens; give "
@@ -120,6 +117,10 @@ class TrainOptions:
         ):
             if given and not self.follow:
                 raise UsageError(f"{option} is for a stream; add --follow, or leave it out")
+        if self.epochs is not None and self.follow:
+            raise UsageError(
+                f"--epochs {self.epochs} is for finished builds; use --until-window or --steps"
+            )
         if self.follow and self.more_data:
             raise UsageError(f"--data {self.more_data[0]}: --follow trains on one stream; name one")
         for option, value in (("--objective", self.objective), ("--mix", self.mix)):
@@ -344,6 +345,8 @@ def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
       UsageError: if an option is unknown or its value is not allowed.
     """
     given = vars(_parser().parse_args(argv))
+    if "epochs" in given and "steps" in given:
+        raise UsageError("--epochs and --steps both say how long to train; leave out one")
     first, *more = given["data"]
     repeated = {name: tuple(given.get(name, ())) for name in ("settings", "probe")}
     return TrainOptions(**{**given, "data": first, "more_data": tuple(more), **repeated})

@@ -305,6 +305,7 @@ def _longest(options: TrainOptions, data: TrainingData) -> int:
     for corpus in data.corpora.values():
         if not has_rows(corpus, "train"):
             advice = "; build the mixture without it" if data.mixed else ""
+            advice = "; leave it out" if data.mixed and data.labelled else advice
             raise UsageError(f"{corpus.folder} has no rows to train on{advice}")
     given = max(
         given_tokens(corpus.recipe, shard.max_length)

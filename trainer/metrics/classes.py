@@ -4,6 +4,7 @@ scikit-learn and SciPy take a second to import, so they are imported where they 
 """
 
 import math
+import warnings
 
 import numpy as np
 
@@ -25,11 +26,14 @@ def class_figures(labels: Array, predicted: Array, classes: int) -> dict[str, fl
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
     average = "binary" if classes == 2 else "macro"
-    return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "f1": float(f1_score(labels, predicted, average=average, zero_division=0.0)),
-        "matthews": float(matthews_corrcoef(labels, predicted)),
-    }
+    with warnings.catch_warnings():
+        # That a split has a single class is no fault of the user's.
+        warnings.simplefilter("ignore", UserWarning)
+        return {
+            "accuracy": float(accuracy_score(labels, predicted)),
+            "f1": float(f1_score(labels, predicted, average=average, zero_division=0.0)),
+            "matthews": float(matthews_corrcoef(labels, predicted)),
+        }
 
 
 def number_figures(labels: Array, predicted: Array) -> dict[str, float]:
