@@ -2,16 +2,23 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
+from schemas.label_kinds import CHOICE, CLASS, NUMBER, TAGS
 from tests.support.labelled_builds import labelled
 from tests.support.made_once import made_once
 from trainer.exits.saved import Exits, exits_of, save_exits
 from trainer.loader.open_corpus import open_local_corpus
+
+_MODELS: Mapping[str, Any] = {
+    TAGS: transformers.AutoModelForTokenClassification,
+    CHOICE: transformers.AutoModelForMultipleChoice,
+}
 
 
 def config_of(model_type: str = "bert", **changes: Any) -> Any:
@@ -32,14 +39,18 @@ def config_of(model_type: str = "bert", **changes: Any) -> Any:
     return transformers.AutoConfig.for_model(model_type, **{**fields, **changes})
 
 
-def classifier(model_type: str = "bert", *, seed: int = 1, **changes: Any) -> Any:
+def classifier(
+    model_type: str = "bert", *, kind: str = CLASS, seed: int = 1, **changes: Any
+) -> Any:
     """Returns a classifier of `transformers`, in evaluation."""
     torch.manual_seed(seed)
     config = config_of(model_type, **changes)
-    hf = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    made: Any = _MODELS.get(kind, transformers.AutoModelForSequenceClassification)
+    hf = made.from_config(config).eval()
     last = getattr(hf.classifier, "out_proj", hf.classifier)
+    ids = _ids()[None] if kind == CHOICE else _ids()
     with torch.no_grad():
-        _spread(last, hf(input_ids=_ids()).logits)
+        _spread(last, hf(input_ids=ids).logits.reshape(-1, last.out_features))
     return hf
 
 
@@ -90,20 +101,22 @@ def sure_students(exits: Exits, hf: Any, seed: int = 2) -> torch.nn.ModuleList:
 def saved_classifier(kind: str = "classify", model_type: str = "bert") -> Path:
     """Returns the folder of a classifier with exits for made-up records; only read it.
 
-    For the kind "regress" it predicts numbers, and has no exits.
+    Those of other kinds than "classify" and "pair" have no exits.
     """
 
     def make(folder: Path) -> None:
         data = labelled(kind)
         corpus = open_local_corpus(data)
         assert corpus.recipe.labelled is not None
-        names = corpus.recipe.labelled.names
-        changes: dict[str, Any] = {"num_labels": 1, "problem_type": "regression"}
-        if names:
-            changes = {"id2label": dict(enumerate(names))}
-            changes |= {"label2id": {name: number for number, name in enumerate(names)}}
-        hf = classifier(model_type, **changes)
-        save_classifier(folder, data, hf, 16 if names else None)
+        task = corpus.recipe.labelled
+        changes: dict[str, Any] = {}
+        if task.kind == NUMBER:
+            changes = {"num_labels": 1, "problem_type": "regression"}
+        if task.names:
+            changes = {"id2label": dict(enumerate(task.names))}
+            changes |= {"label2id": {name: number for number, name in enumerate(task.names)}}
+        hf = classifier(model_type, kind=task.kind, **changes)
+        save_classifier(folder, data, hf, 16 if task.kind == CLASS else None)
 
     return made_once(f"classifier-{kind}-{model_type}", make)
 

@@ -95,6 +95,15 @@ class Stack:
             hidden = self.layer(number, hidden, cu_seqlens, longest)
             yield hidden
 
+    def choose(self, hidden: Tensor, cu_seqlens: Tensor) -> Tensor:
+        """Returns float[S, 1]: the scores of rows, of a model for multiple choice."""
+        return self._family.classifiers.choices(self.hf, first_tokens(hidden[0], cu_seqlens))
+
+    def tag(self, hidden: Tensor) -> Tensor:
+        """Returns float[T, N]: the logits of tokens, of a model for token classification."""
+        found: Tensor = self.hf.classifier(self.hf.dropout(hidden[0]))
+        return found
+
     def classify(self, hidden: Tensor, cu_seqlens: Tensor) -> Tensor:
         """Returns float[S, N]: the logits of rows, from float[1, T, d] of the last layer."""
         return self._family.classifiers.rows(self.hf, first_tokens(hidden[0], cu_seqlens))

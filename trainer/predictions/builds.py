@@ -1,23 +1,25 @@
 """Rows of a build, in their order, as chunks."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.label_kinds import CLASS
-from schemas.records import Array
-from schemas.shards import map_file
+from schemas.label_kinds import CHOICE, NUMBER, TAGS
+from schemas.records import Array, Int64
+from trainer.exits.fine_tuned import a_label
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
+from trainer.models.same_tokenizer import check_tokenizer
 from trainer.predictions.options import PredictOptions
-from trainer.predictions.rows import Chunk, RowArrays
+from trainer.predictions.rows import Chunk, RowArrays, Words
 from trainer.predictions.saved_model import SavedModel
-from trainer.rows.shard_rows import MappedShards
+from trainer.predictions.texts import words_of_labels
+from trainer.rows.shard_rows import MappedShards, Rows
+from trainer.tasks.choices import record_begins
+from transforms.arrays.ragged import Ragged
 
 CHUNK = 4096
 
@@ -45,7 +47,6 @@ class BuildChunks:
             raise DamagedError(problem)
         paths = [Path(folder, each.path) for each in shards]
         self._rows = MappedShards(paths, self.corpus.recipe, self.corpus.vocabulary)
-        self._labels = _labels(paths)
         self._split = options.split
 
     def check(self, model: SavedModel) -> None:
@@ -54,18 +55,23 @@ class BuildChunks:
         Raises:
           UsageError: saying what differs.
         """
-        labelled, folder = self._task, self.corpus.folder
-        if labelled.kind != model.kind:
+        task, folder = self._task, self.corpus.folder
+        if task.kind != model.kind:
             raise UsageError(
-                f"--model {model.folder} predicts a {model.kind}, and --data {folder} is labelled "
-                f"with a {labelled.kind}; give a build of the model's task"
+                f"--model {model.folder} predicts {a_label(model.kind)}, and --data {folder} is "
+                f"labelled with {a_label(task.kind)}; give a build of the model's task"
             )
-        if labelled.names and tuple(labelled.names) != model.names:
+        if task.names and tuple(task.names) != model.names:
             raise UsageError(
                 f"--model {model.folder} has the classes {', '.join(model.names)}, and --data "
-                f"{folder} {', '.join(labelled.names)}; build it with --labels "
-                f"{','.join(model.names)}"
+                f"{folder} {', '.join(task.names)}; build it with --labels {','.join(model.names)}"
             )
+        if task.kind == TAGS and not task.names:
+            raise UsageError(
+                f"--data {folder} has no tags, which say where its words begin; give the records "
+                "themselves with --input"
+            )
+        check_tokenizer(model.folder, "", [self.corpus])
         longest = int(self._rows.lengths.max(initial=0))
         if longest > model.longest:
             raise UsageError(
@@ -73,34 +79,55 @@ class BuildChunks:
                 f"of {folder} has {longest}; build it with a smaller --max-seq-length"
             )
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def __iter__(self) -> Iterator[Chunk]:
-        for begin in range(0, len(self), CHUNK):
-            numbers = np.arange(begin, min(begin + CHUNK, len(self)))
+        borders = np.append(self._begins(), len(self._rows))
+        for first in range(0, len(borders) - 1, CHUNK):
+            part = borders[first : first + CHUNK + 1]
+            numbers = np.arange(part[0], part[-1])
             rows = self._rows.rows(numbers)
-            records = [
-                {"split": self._split, "row": number, "label": self._label(label)}
-                for number, label in zip(
-                    numbers.tolist(), self._labels[numbers].tolist(), strict=True
-                )
-            ]
             arrays = RowArrays(rows.tokens, rows.token_types)
-            yield Chunk(records, arrays, numbers - begin, self._labels[numbers])
+            record = np.repeat(np.arange(len(part) - 1), np.diff(part))
+            words = None
+            if self._task.kind == TAGS:
+                tags = rows.values["labels"]
+                assert isinstance(tags, Ragged)
+                words = words_of_labels(tags.values, tags.offsets)
+            labels = self._labels(rows, record, words)
+            records = [
+                {"split": self._split, "row": row, "label": label}
+                for row, label in zip(part[:-1].tolist(), self._said(labels, words), strict=True)
+            ]
+            yield Chunk(records, arrays, record, labels, words)
 
-    def _label(self, label: float) -> str | float | None:
-        """Returns the label of a row as records have it; None if it has none."""
-        if self._task.kind == CLASS:
-            return None if label < 0 else self._task.names[int(label)]
-        return None if math.isnan(label) else label
+    def _begins(self) -> Int64:
+        """Returns the first row of each record whose rows are predicted together."""
+        if self._task.kind == CHOICE:
+            columns = (self._rows.values(name) for name in ("record", "candidates"))
+            return record_begins(*(each.astype(np.int64) for each in columns))
+        return np.arange(len(self._rows))
 
+    def _labels(self, rows: Rows, record: Int64, words: Words | None) -> Array:
+        """Returns what is right of each row, of each word, or of each record of candidates."""
+        if words is not None:
+            tags = rows.values["labels"]
+            assert isinstance(tags, Ragged)
+            return tags.values[words.token]
+        found = rows.values["label"]
+        assert isinstance(found, np.ndarray)
+        if self._task.kind != CHOICE:
+            return found
+        right = np.flatnonzero(found == 1)
+        labels = np.full(int(record[-1]) + 1 if len(record) else 0, -1, np.int64)
+        labels[record[right]] = right - np.searchsorted(record, record[right])
+        return labels
 
-def _labels(paths: list[Path]) -> Array:
-    """Returns [R]: the labels of all rows."""
-    found = []
-    for path in paths:
-        with map_file(path) as file:
-            table = pa.ipc.open_file(file).read_all()
-        found.append(table.column("label").to_numpy())
-    return np.concatenate(found) if found else np.empty(0)
+    def _said(self, labels: Array, words: Words | None) -> list[Any]:
+        """Returns the labels of records as their files have them; None where there is none."""
+        names = self._task.names
+        if words is not None:
+            tags = [names[number] for number in labels.tolist()]
+            ends = np.cumsum(words.counts).tolist()
+            return [tags[end - count : end] for end, count in zip(ends, words.counts, strict=True)]
+        known = ~np.isnan(labels) if self._task.kind == NUMBER else labels >= 0
+        said = [names[label] for label in labels.tolist()] if names else labels.tolist()
+        return [label if good else None for label, good in zip(said, known.tolist(), strict=True)]

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ class TextRows:
     """Makes rows of texts, as `shardmill build` does: normalised, and cut where they are too long.
 
     Names of special tokens in the text are text.
+
+    Attributes:
+      longest: Tokens of the longest row.
     """
 
     def __init__(self, folder: str, longest: int) -> None:
@@ -34,7 +37,7 @@ class TextRows:
         Raises:
           UsageError: if there is none.
         """
-        self._longest = longest
+        self.longest = longest
         path = Path(folder, TOKENIZER)
         try:
             self._tokenizer = Tokenizer.from_str(path.read_text("utf-8"))
@@ -58,24 +61,52 @@ class TextRows:
 
     def rows(self, texts: Sequence[Sequence[str]]) -> RowArrays:
         """Returns a row for each record of one text, or of two; no text may be empty."""
-        given = _given(texts)
+        lines = iter(self.normalized(itertools.chain.from_iterable(texts)))
+        records = [tuple(itertools.islice(lines, len(record))) for record in texts]
+        given: list[Any] = [each if len(each) > 1 else each[0] for each in records]
         found = self._tokenizer.encode_batch_fast(given)
-        long = [number for number, each in enumerate(found) if len(each) > self._longest]
+        long = [number for number, each in enumerate(found) if len(each) > self.longest]
         for number in long:
             found[number] = self._cut(given[number])
         return RowArrays(
             Ragged.from_lengths(_flat([each.ids for each in found]), _lengths(found)),
             _flat([each.type_ids for each in found]),
             len(long),
-            self._longest,
+            self.longest,
         )
+
+    @staticmethod
+    def normalized(texts: Iterable[str]) -> list[str]:
+        """Returns texts as builds normalise them, each on a line."""
+        found = normalize_texts([text.encode() for text in texts])
+        return [text.replace(b"\n", b" ").decode() for text in found]
+
+    def pieces(self, texts: Sequence[str]) -> Ragged:
+        """Returns the ids of each text, without special tokens."""
+        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return Ragged.from_lengths(_flat([each.ids for each in found]), _lengths(found))
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of one text that a row has room for."""
+        return self.longest - self._special[0]
+
+    @property
+    def edges(self) -> tuple[list[int], list[int]]:
+        """The special tokens before one text, and those behind it."""
+        whole, bare = (
+            self._tokenizer.encode("a", add_special_tokens=each).ids for each in (True, False)
+        )
+        size = len(bare)
+        begin = next(at for at in range(len(whole)) if whole[at : at + size] == bare)
+        return whole[:begin], whole[begin + size :]
 
     def _cut(self, given: Any) -> Encoding:
         """Returns a row of texts that are too long, of which the heads are kept."""
         texts = [given] if isinstance(given, str) else given
         parts = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
         ranges = [np.array([[0, len(part)]]) for part in parts]
-        capacity = self._longest - self._special[len(parts) - 1]
+        capacity = self.longest - self._special[len(parts) - 1]
         excess = excess_tokens(ranges[0], (*ranges, np.zeros((1, 2), np.int64))[1], capacity)
         for part, lost in zip(parts, excess, strict=False):
             part.truncate(len(part) - int(lost[0]))
@@ -97,14 +128,6 @@ def row_length(folder: str) -> int | None:
         raise UsageError(f"{path} is no configuration of a tokenizer: {error}") from error
     # Where there is no limit, `transformers` writes a very large number.
     return found if isinstance(found, int) and 0 < found < MAX_LENGTH else None
-
-
-def _given(texts: Sequence[Sequence[str]]) -> list[Any]:
-    """Returns normalised texts as `tokenizers` takes them: a text, or a pair of them."""
-    flat = normalize_texts([text.encode() for record in texts for text in record])
-    lines = iter([text.replace(b"\n", b" ").decode() for text in flat])
-    records = [tuple(itertools.islice(lines, len(record))) for record in texts]
-    return [record if len(record) > 1 else record[0] for record in records]
 
 
 def _lengths(found: Sequence[Encoding]) -> Any:

@@ -1,22 +1,24 @@
 """Records of files, in their order, as chunks of rows."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from schemas.errors import UsageError, about
-from schemas.label_kinds import CLASS
+from schemas.label_kinds import TAGS
+from trainer.exits.fine_tuned import a_label
 from trainer.predictions.encode import TextRows
 from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk
+from trainer.predictions.texts import ROWS
 from transforms.files.inputs import FileRange, InputFile, plan_ranges
 from transforms.read.input_files import match_inputs
 from transforms.read.read_records import RecordReader
 from transforms.records.json_fields import field_of
+from transforms.records.record_fields import EMPTY_TEXT, RecordFields
 from transforms.records.task_fields import FIELDS_OF
-from transforms.text.normalize import WHITE
+from transforms.records.word_fields import list_of_texts
 
 CHUNK = 4096
 """Records that are read, computed and written at once."""
@@ -27,17 +29,23 @@ _WHOLE = 1 << 62
 class FileChunks:
     """Records of files. All of them are kept, those without any text too, which have no row."""
 
-    def __init__(self, options: PredictOptions, rows: TextRows) -> None:
+    def __init__(self, options: PredictOptions, kind: str, rows: TextRows) -> None:
         """Finds the files.
 
+        Args:
+          options: Of the user.
+          kind: What is predicted of a record.
+          rows: Makes rows of its texts.
+
         Raises:
-          UsageError: if there are none, or one is no file of records.
+          UsageError: if there are no files, or fields are named that the kind has not.
         """
-        self._texts, self._field, self._rows = options.texts, options.field, rows
+        self._field, self._rows, self._kind = options.field, rows, kind
+        self._fields = _fields(options.fields, kind)
         with about("--input"):
             self._files: Sequence[InputFile] = match_inputs(options.input, records=True)
         self._reader = RecordReader(
-            fields=FIELDS_OF[CLASS].of(options.texts, labelled=False),
+            fields=self._fields,
             held_out=None,
             max_document_bytes=MAX_RECORD_BYTES,
             whole=True,
@@ -46,10 +54,8 @@ class FileChunks:
     def __iter__(self) -> Iterator[Chunk]:
         records = self._records()
         while chunk := list(itertools.islice(records, CHUNK)):
-            texts = [self._text(*each) for each in chunk]
-            record = np.flatnonzero([all(each) for each in texts])
-            rows = self._rows.rows([texts[number] for number in record.tolist()])
-            yield Chunk([each for _, each in chunk], rows, record)
+            lines = [self._lines(*each) for each in chunk]
+            yield ROWS[self._kind]([each for _, each in chunk], lines, self._rows)
 
     def _records(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields records, each with its place for messages."""
@@ -60,24 +66,43 @@ class FileChunks:
                     raise UsageError(f"{place}: the record cannot be read ({reason})")
                 yield place, record
 
-    def _text(self, place: str, record: Mapping[str, Any]) -> list[str]:
-        """Returns the texts of a record, "" for one that has nothing to see."""
+    def _lines(self, place: str, record: Mapping[str, Any]) -> Sequence[str]:
+        """Returns the texts of a record; none of one that has nothing to see."""
         if self._field in record:
             raise UsageError(
                 f"{place}: the record has a field {self._field!r}, where its prediction would be; "
                 "name another one with --as"
             )
-        found = [field_of(record, name) for name in self._texts]
-        for name, value in zip(self._texts, found, strict=True):
-            if not isinstance(value, str):
-                what = "no field" if value is None else "no text in its field"
-                raise UsageError(
-                    f"{place}: the record has {what} {name!r}, which --fields names; it has "
-                    f"{', '.join(map(str, record))}"
-                )
-            if any("\ud800" <= letter <= "\udfff" for letter in value):
-                raise UsageError(f"{place}: the field {name!r} is no Unicode text; correct it")
-        return [text if text.strip(WHITE) else "" for text in found]
+        found = self._fields.parse(record)
+        if found.reason == EMPTY_TEXT and self._kind != TAGS:
+            return ()
+        if found.reason not in {"", EMPTY_TEXT}:
+            lacking = [name for name in self._fields.needed if field_of(record, name) is None]
+            what = f"no field {lacking[0]!r}" if lacking else f"no text there ({found.reason})"
+            raise UsageError(
+                f"{place}: the record has {what}, and --fields names "
+                f"{', '.join(self._fields.given)}; it has {', '.join(map(str, record))}"
+            )
+        lines = found.lines
+        if self._kind == TAGS:
+            # All words, so that each has its tag; those of white space are left out of the row.
+            lines = list_of_texts(field_of(record, self._fields.texts[0])) or ()
+        if any("\ud800" <= letter <= "\udfff" for line in lines for letter in line):
+            raise UsageError(f"{place}: the text of the record is no Unicode; correct it")
+        return lines
+
+
+def _fields(names: Sequence[str], kind: str) -> RecordFields:
+    """Returns what `--fields` names of records."""
+    fields = FIELDS_OF[kind]
+    with contextlib.suppress(ValueError):
+        found = fields.of(names, labelled=False)
+        if all(found.needed):
+            return found
+    raise UsageError(
+        f"--fields {','.join(names)}: the model predicts {a_label(kind)}, and takes "
+        f"{fields.example}, without the label"
+    )
 
 
 def _place(part: FileRange, offset: int) -> str:

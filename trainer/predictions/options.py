@@ -7,7 +7,6 @@ from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 
 MAX_BATCH_TOKENS = 1 << 24
-MAX_TEXTS = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,7 +14,7 @@ class PredictOptions:
     """What the user asked for; every field is an option of the same name.
 
     Attributes:
-      texts: Names of the fields with text; none for a build.
+      fields: Names of the fields with text; none for a build.
       speed: At which rows leave the model; None to give every row all of it.
       max_seq_length: Tokens of the longest row; None for as many as in training.
       batch_tokens: None for a default that depends on the device.
@@ -25,7 +24,7 @@ class PredictOptions:
     model: str
     output: str
     input: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     data: str | None = None
     split: str = "eval"
     speed: float | None = None
@@ -39,9 +38,9 @@ class PredictOptions:
 def _parser() -> Parser:
     parser = Parser(
         "predict",
-        description="Predict classes or numbers with a fine-tuned model, for records of files or "
-        "rows of a build; with the exits that shardmill distil has made, leave the model where it "
-        "is sure.",
+        description="Predict classes, numbers, tags or choices with a fine-tuned model, for "
+        "records of files or rows of a build; with the exits that shardmill distil has made, leave "
+        "the model where it is sure.",
         epilog="Examples: shardmill predict --model RUN/best/hf --input 'new/*.jsonl' --fields text"
         " --output predictions.jsonl; shardmill predict --model RUN/latest/hf --speed 0.3 --data "
         "BUILD --output predictions.jsonl",
@@ -66,7 +65,8 @@ def _parser() -> Parser:
     add(
         "--fields",
         metavar="NAMES",
-        help="fields of the text, as in text or text_a,text_b; labels are not read",
+        help="fields of the text, as for shardmill build, without the label: text or "
+        "text_a,text_b for classes and numbers, words for tags, query,candidates for choices",
     )
     add(
         "--max-seq-length",
@@ -119,20 +119,19 @@ def parse_predict_options(argv: Sequence[str] | None) -> PredictOptions:
     elif given.split is not None:
         raise UsageError("--split is for --data, and records of files have none; leave it out")
     options = vars(given)
-    fields = options.pop("fields")
-    texts = () if given.data is not None else _texts(fields)
-    split = options.pop("split") or "eval"
-    return PredictOptions(**{**options, "input": tuple(given.input)}, texts=texts, split=split)
+    options["fields"] = () if given.data is not None else _names(given.fields)
+    options["split"] = given.split or "eval"
+    return PredictOptions(**{**options, "input": tuple(given.input)})
 
 
-def _texts(fields: str | None) -> tuple[str, ...]:
-    """Reads --fields."""
+def _names(fields: str | None) -> tuple[str, ...]:
+    """Reads --fields; how many names there are depends on the model."""
     if fields is None:
         raise UsageError("--input needs --fields, as in --fields text or --fields text_a,text_b")
     names = tuple(name.strip() for name in fields.split(","))
-    if not all(names) or len(names) > MAX_TEXTS or len(set(names)) < len(names):
+    if not all(names) or len(set(names)) < len(names):
         raise UsageError(
-            f"--fields takes one name or two that differ, as in text or text_a,text_b, and no "
-            f"label, got {fields!r}"
+            f"--fields takes different names with commas between them, as in text or "
+            f"text_a,text_b, and no label, got {fields!r}"
         )
     return names

@@ -11,12 +11,12 @@ import torch
 
 from schemas.errors import UsageError
 from schemas.wording import counted
-from trainer.predictions.answers import Predicted, answers
+from trainer.predictions.answers import KINDS
 from trainer.predictions.builds import BuildChunks
 from trainer.predictions.encode import TextRows, row_length
 from trainer.predictions.files import FileChunks
 from trainer.predictions.options import PredictOptions
-from trainer.predictions.rows import Chunk, RowArrays
+from trainer.predictions.rows import Chunk, Predicted, RowArrays
 from trainer.predictions.saved_model import SavedModel
 from trainer.predictions.summary import Summary
 
@@ -35,13 +35,15 @@ class Predictor:
 
     def predict(self, rows: RowArrays) -> Predicted:
         """Returns what the model says of rows, in their order."""
-        logits = np.empty((len(rows), self._model.outputs), np.float32)
+        of_tokens = self._model.of_tokens
+        count = len(rows.types) if of_tokens else len(rows)
+        logits = np.empty((count, self._model.outputs), np.float32)
         layers = np.zeros(len(rows), np.int64)
         for numbers in rows.batches(self._tokens):
             packed = rows.take(numbers, self._device)
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
                 left = self._model.predict(packed)
-            logits[numbers] = left.logits.cpu().numpy()
+            logits[rows.tokens(numbers) if of_tokens else numbers] = left.logits.cpu().numpy()
             layers[numbers] = left.layers.cpu().numpy()
         return Predicted(logits, layers)
 
@@ -62,7 +64,7 @@ def open_chunks(options: PredictOptions, model: SavedModel) -> Iterable[Chunk]:
             f"--max-seq-length {longest}: --model {options.model} has positions for "
             f"{model.longest} tokens; ask for at most so many"
         )
-    return FileChunks(options, TextRows(options.model, min(longest, model.longest)))
+    return FileChunks(options, model.kind, TextRows(options.model, min(longest, model.longest)))
 
 
 def write_predictions(
@@ -77,7 +79,8 @@ def write_predictions(
         began = time.perf_counter()
         found = predictor.predict(chunk.rows)
         summary.add(chunk, found, time.perf_counter() - began)
-        for record, said in zip(chunk.records, answers(model, chunk, found), strict=True):
+        answers = KINDS[model.kind].answers(model.names, chunk, found)
+        for record, said in zip(chunk.records, answers, strict=True):
             # Tables have dates and the like, too.
             line = json.dumps({**record, name: said}, ensure_ascii=False, default=str)
             # A text that is no Unicode can only be written as escapes.

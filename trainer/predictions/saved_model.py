@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from schemas.errors import UsageError
-from schemas.label_kinds import CLASS
+from schemas.label_kinds import CHOICE, CLASS, NUMBER, TAGS
 from schemas.records import Int64
-from trainer.exits.fine_tuned import open_fine_tuned
-from trainer.exits.leaving import Left, PackedRows, leave
+from trainer.exits.fine_tuned import a_label, open_fine_tuned
+from trainer.exits.leaving import Left, PackedRows, borders_of, leave
 from trainer.exits.saved import load_exits
 from trainer.exits.stack import Stack
 from trainer.exits.student import Student
@@ -46,8 +46,8 @@ class SavedModel:
         if speed is not None:
             if self.kind != CLASS:
                 raise UsageError(
-                    f"--speed is for classes, and --model {folder} predicts a {self.kind}; leave "
-                    "it out"
+                    f"--speed is for classes, and --model {folder} predicts {a_label(self.kind)}; "
+                    "leave it out"
                 )
             students = load_exits(folder, config)
             self._students = [*students.to(device)]
@@ -57,8 +57,13 @@ class SavedModel:
 
     @property
     def outputs(self) -> int:
-        """Logits of a row."""
-        return int(self._config.num_labels)
+        """Logits of a row, or of a token."""
+        return 1 if self.kind == CHOICE else int(self._config.num_labels)
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether tokens are predicted, and not rows."""
+        return self.kind == TAGS
 
     @property
     def has_exits(self) -> bool:
@@ -66,9 +71,16 @@ class SavedModel:
         return bool(self._students)
 
     def predict(self, rows: PackedRows) -> Left:
-        """Returns the logits of rows, and how many layers each was given."""
+        """Returns the logits of rows or tokens, and how many layers each row was given."""
         with torch.no_grad():
-            return leave(self._stack, self._students, rows, self._speed or 0.0)
+            if self.kind in {CLASS, NUMBER}:
+                return leave(self._stack, self._students, rows, self._speed or 0.0)
+            borders, longest = borders_of(rows.lengths), int(rows.lengths.max())
+            hidden = self._stack.embed(rows.ids[None], rows.types[None], rows.positions[None])
+            *_, hidden = self._stack.states(hidden, borders, longest)
+            of_rows = self.kind == CHOICE
+            found = self._stack.choose(hidden, borders) if of_rows else self._stack.tag(hidden)
+            return Left(found.float(), torch.full_like(rows.lengths, self.layers))
 
     def flops(self, lengths: Int64, layers: Int64 | None = None) -> float:
         """Returns the operations of rows of so many tokens that leave after so many layers.

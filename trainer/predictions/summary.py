@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from schemas.label_kinds import CLASS
-from schemas.records import Array, Int64
+from schemas.records import Int64
 from schemas.wording import counted
-from trainer.predictions.answers import Predicted
-from trainer.predictions.rows import Chunk
+from trainer.predictions.answers import KINDS, Judged
+from trainer.predictions.rows import Chunk, Predicted
 from trainer.predictions.saved_model import SavedModel
 
 
@@ -15,6 +14,7 @@ class Summary:
 
     Attributes:
       records: So far, those without any text included.
+      empty: Records without any text.
       rows: That were computed.
       cut: Rows whose text was too long.
       seconds: Spent on rows, reading and writing left out.
@@ -23,16 +23,16 @@ class Summary:
 
     def __init__(self, model: SavedModel) -> None:
         self._model = model
-        self.records = self.rows = self.cut = self._limit = 0
+        self.records = self.empty = self.rows = self.cut = self._limit = 0
         self.seconds = self._spent = self._full = 0.0
         self.by_layer: Int64 = np.zeros(model.layers, np.int64)
-        self._labels: list[Array] = []
-        self._logits: list[Array] = []
+        self._judged: list[Judged] = []
 
     def add(self, chunk: Chunk, found: Predicted, seconds: float) -> None:
         """Adds a chunk, whose rows took so many seconds."""
         lengths = chunk.rows.ids.lengths
         self.records += len(chunk.records)
+        self.empty += len(chunk.records) - len(chunk.begins)
         self.rows += len(lengths)
         self.cut += chunk.rows.cut
         self._limit = chunk.rows.limit
@@ -41,8 +41,10 @@ class Summary:
         self._full += self._model.flops(lengths)
         self.by_layer += np.bincount(found.layers - 1, minlength=len(self.by_layer))
         if chunk.labels is not None:
-            self._labels.append(chunk.labels)
-            self._logits.append(found.logits)
+            kind = KINDS[self._model.kind]
+            judged = kind.judged(chunk.labels, chunk, found)
+            # Rows of different chunks are different ones.
+            self._judged.append(judged._replace(rows=judged.rows + self.records))
 
     @property
     def mean_layers(self) -> float:
@@ -61,25 +63,18 @@ class Summary:
 
     def figures(self) -> dict[str, float]:
         """Returns how well the labels of rows were predicted; nothing if there are none."""
-        if not self._labels:
+        parts = [np.concatenate(each) for each in zip(*self._judged, strict=True)]
+        if not parts or not len(parts[0]):
             return {}
-        labels, logits = np.concatenate(self._labels), np.concatenate(self._logits)
-        known = labels >= 0 if self._model.kind == CLASS else ~np.isnan(labels)
-        labels, logits = labels[known], logits[known]
-        if not len(labels):
-            return {}
-        if self._model.kind == CLASS:
-            return {"accuracy": float(np.mean(labels == logits.argmax(axis=1)))}
-        return {"mse": float(np.mean((labels - logits[:, 0]) ** 2))}
+        return KINDS[self._model.kind].figures(Judged(*parts), self._model.names)
 
     def lines(self) -> list[str]:
         """Returns all of it, for people."""
-        empty = self.records - self.rows
         first = [f"{counted(self.records, 'record')}, {self.rows_per_second:,.0f} rows/s"]
         if self.cut:
             first.append(f"{counted(self.cut, 'text')} cut to {self._limit} tokens")
-        if empty:
-            first.append(f"{empty:,} without text, which have no prediction")
+        if self.empty:
+            first.append(f"{self.empty:,} without text, which have no prediction")
         found = [", ".join(first)]
         if figures := self.figures():
             found.append(", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

@@ -201,11 +201,11 @@ def test_tables_are_read_and_all_their_columns_kept(model: Path, tmp_path: Path)
 
 
 BAD_RECORDS = {
-    "no field": ('{"other": 1}', "has no field 'text', which --fields names; it has other"),
-    "a number": ('{"text": 1}', "has no text in its field 'text'"),
+    "no field": ('{"other": 1}', "has no field 'text', and --fields names text; it has other"),
+    "a number": ('{"text": 1}', "has no text there (missing_field), and --fields names text"),
     "broken": ('{"text": ', "cannot be read (broken_json)"),
     "taken": ('{"text": "a", "prediction": 1}', "name another one with --as"),
-    "surrogate": ('{"text": "\\ud800"}', "is no Unicode text"),
+    "surrogate": ('{"text": "\\ud800"}', "is no Unicode"),
 }
 
 
@@ -254,8 +254,8 @@ def test_what_does_not_fit_together_is_refused(
         (["--model", model, *out], "give --input with --fields, or --data"),
         (["--model", model, *records, "--data", "x", *out], "and not both"),
         (["--model", model, "--input", file, *out], "--input needs --fields"),
-        (["--model", model, "--input", file, "--fields", "a,b,c", *out], "one name or two"),
-        (["--model", model, "--input", file, "--fields", "a,,", *out], "one name or two"),
+        (["--model", model, "--input", file, "--fields", "a,b,c", *out], "takes text,label or"),
+        (["--model", model, "--input", file, "--fields", "a,,", *out], "takes different names"),
         (["--model", model, *records, *out, "--max-seq-length", "65"], "positions for 64 tokens"),
         (["--model", model, *records, "--split", "eval", *out], "--split is for --data"),
         (["--model", model, "--data", "x", "--fields", "a", *out], "--fields is for --input"),
