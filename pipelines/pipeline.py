@@ -39,7 +39,8 @@ def _parser() -> Parser:
         "--overwrite",
         action="store_true",
         help="do changed steps again where their outputs are there: builds, annotations and "
-        "vocabularies are replaced; what was trained or exported is kept as NAME.before-1",
+        "vocabularies are replaced; what was trained, predicted or exported is kept as "
+        "NAME.before-1",
     )
     return parser
 

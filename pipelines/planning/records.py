@@ -71,6 +71,23 @@ def refuse_records(options: BuildOptions) -> None:
         )
 
 
+def check_record_options(options: BuildOptions, recipe: Recipe | None) -> None:
+    """Refuses options of labelled records that no file could make right.
+
+    Args:
+      options: Of a build.
+      recipe: That it builds; None for a mixture.
+
+    Raises:
+      ValueError: if something is missing, or does not fit together.
+    """
+    if recipe is None or recipe.labelled is None:
+        refuse_records(options)
+        return
+    _labels(options, _fields(options, recipe))
+    _refuse_two_splits(options)
+
+
 def find_records(options: BuildOptions, recipe: Recipe) -> tuple[Records, Recipe]:
     """Finds the files, and learns the classes of the records.
 
@@ -186,11 +203,7 @@ def _files(options: BuildOptions) -> tuple[list[InputFile], list[InputFile]]:
         train = match_inputs(options.input, options.format, encoding, records=True)
     if not options.eval_input:
         return train, []
-    if options.eval_fraction is not None:
-        raise ValueError(
-            "--eval-input names what is held out, and --eval-fraction draws it; leave one of them "
-            "out"
-        )
+    _refuse_two_splits(options)
     with about("--eval-input"):
         evaluated = match_inputs(options.eval_input, options.format, encoding, records=True)
     paths = {file.path for file in evaluated}
@@ -201,6 +214,14 @@ def _files(options: BuildOptions) -> tuple[list[InputFile], list[InputFile]]:
             "left for training"
         )
     return left, evaluated
+
+
+def _refuse_two_splits(options: BuildOptions) -> None:
+    if options.eval_input and options.eval_fraction is not None:
+        raise ValueError(
+            "--eval-input names what is held out, and --eval-fraction draws it; leave one of them "
+            "out"
+        )
 
 
 def _check_classes(look: Look, fields: RecordFields, options: BuildOptions) -> None:

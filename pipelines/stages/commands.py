@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.options import BuildOptions
+from pipelines.planning.records import check_record_options
 from schemas.errors import about
 from schemas.exported import EXPORT
 from schemas.manifest import DATA_VERSION, MANIFEST
@@ -18,7 +19,13 @@ Reads: TypeAlias = Literal["pattern", "path", "name"]
 """What a value names: files by a pattern; a file or folder; or one of these unless it is the name
 of something else."""
 
-_READS: Mapping[str, Reads] = {"GLOB": "pattern", "FILE": "path", "DIR": "path", "M": "name"}
+_READS: Mapping[str, Reads] = {
+    "GLOB": "pattern",
+    "FILE": "path",
+    "DIR": "path",
+    "TASK": "path",
+    "M": "name",
+}
 """By the metavar of an option, which all commands use alike."""
 
 FREE = frozenset(
@@ -46,8 +53,8 @@ class StepCommand:
 
     Attributes:
       options: The module with its `_parser` and, if there is one, `parse_NAME_options`.
-      proof: Which files of its output say what was made, as a pattern of `pathlib` relative to the
-        folder; "" if its output is a single file.
+      proof: Which files of its output say what was made, as patterns of `pathlib` relative to the
+        folder; none if its output is a single file.
       overwrites: Whether its --overwrite replaces what it made before. What other commands made
         gets another name instead.
       takes_beam: Whether it passes options that are not its own to Beam.
@@ -58,7 +65,7 @@ class StepCommand:
     """
 
     options: str
-    proof: str
+    proof: tuple[str, ...]
     overwrites: bool = False
     takes_beam: bool = False
     by_software: bool = False
@@ -73,11 +80,11 @@ class StepCommand:
 
 
 def _check_recipe(options: BuildOptions) -> None:
-    """Refuses a recipe that is none, and fields that it has not."""
+    """Refuses a recipe that is none, fields that it has not, and records that it cannot read."""
     # What files say is known when they are read.
     plain = dataclasses.replace(options, markers=None)
-    if chosen_mixture(plain) is None:
-        resolve_recipe(plain)
+    mixture = chosen_mixture(plain)
+    check_record_options(plain, resolve_recipe(plain) if mixture is None else None)
 
 
 def _check_objective(options: Any) -> None:
@@ -87,27 +94,31 @@ def _check_objective(options: Any) -> None:
             find_recipe(options.objective)
 
 
+_TRAINED = ("latest/hf/**/*", "best/hf/**/*")
+"""The models that a run has saved; there is a best one if rows with labels are evaluated."""
 _BUILT: Mapping[str, Any] = {"overwrites": True, "takes_beam": True, "by_software": True}
 
 COMMANDS: Mapping[str, StepCommand] = {
-    "vocab": StepCommand(options="pipelines.planning.vocab_arguments", proof="", **_BUILT),
+    "vocab": StepCommand(options="pipelines.planning.vocab_arguments", proof=(), **_BUILT),
     "annotate": StepCommand(
-        options="pipelines.planning.annotate_arguments", proof=MANIFEST, **_BUILT
+        options="pipelines.planning.annotate_arguments", proof=(MANIFEST,), **_BUILT
     ),
     "build": StepCommand(
         options="pipelines.planning.build_arguments",
-        proof=MANIFEST,
+        proof=(MANIFEST,),
         check=_check_recipe,
         **_BUILT,
     ),
     "train": StepCommand(
         options="trainer.options",
-        proof="latest/hf/**/*",
+        proof=_TRAINED,
         check=_check_objective,
         models="trainer.models.presets",
     ),
-    "vectors": StepCommand(options="trainer.vectors.options", proof="vectors.json"),
-    "export": StepCommand(options="pipelines.export", proof=f"**/{EXPORT}"),
+    "distil": StepCommand(options="trainer.distil_options", proof=_TRAINED),
+    "predict": StepCommand(options="trainer.predictions.options", proof=()),
+    "vectors": StepCommand(options="trainer.vectors.options", proof=("vectors.json",)),
+    "export": StepCommand(options="pipelines.export", proof=(f"**/{EXPORT}",)),
 }
 """By name."""
 

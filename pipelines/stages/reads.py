@@ -1,13 +1,14 @@
 """The files that a step reads, and those by which the output of a step is known."""
 
+import itertools
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.stages.commands import COMMANDS, models_of
 from pipelines.stages.digests import Digests, remote_entry
 from pipelines.stages.records import read_record
-from pipelines.stages.stages_file import Read, Stages, Step
+from pipelines.stages.stages_file import REFERENCE, Read, Stages, Step
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 from schemas.manifest_parts import FileEntry
@@ -70,7 +71,7 @@ def step_of_input(name: str) -> str:
 
 
 def _made(stages: Stages, step: Step, name: str, digests: Digests) -> Mapping[str, FileEntry]:
-    """Returns the files that say what a finished step made."""
+    """Returns the files that say what a finished step made, as far as another one names them."""
     record = read_record(stages.place, name)
     found: Mapping[str, FileEntry] = {}
     if record is not None and record.output is not None and record.command in COMMANDS:
@@ -79,7 +80,36 @@ def _made(stages: Stages, step: Step, name: str, digests: Digests) -> Mapping[st
         raise UsageError(
             f"step {step.name} needs what step {name} makes, and that is not finished; do it first"
         )
+    return _inside(found, _parts(step, name))
+
+
+def _inside(made: Mapping[str, FileEntry], parts: Iterable[str]) -> Mapping[str, FileEntry]:
+    """Returns the files in some parts of an output, all where a part has none of them.
+
+    `{"latest/hf/a": ..., "best/hf/a": ...}, {"best/hf"}  ->  {"best/hf/a": ...}`
+    """
+    found: dict[str, FileEntry] = {}
+    for part in parts:
+        inside = {
+            path: entry
+            for path, entry in made.items()
+            if path == part or path.startswith(f"{part}/")
+        }
+        if not inside:
+            return made
+        found |= inside
     return found
+
+
+def _parts(step: Step, name: str) -> Iterator[str]:
+    """Yields which parts of what another step made the values of a step name, "" if all of it.
+
+    `model = "{general}/latest/hf"  ->  "latest/hf"`
+    """
+    for text in [*step.arguments, *itertools.chain.from_iterable(step.options.values())]:
+        for found in REFERENCE.finditer(text):
+            if found[1] == name:
+                yield text[found.end() :].strip("/")
 
 
 def _named_files(
@@ -94,11 +124,10 @@ def _named_files(
         raise UsageError(f"{where}: {error}") from error
 
 
-def _proof_paths(proof: str, place: str) -> list[str]:
+def _proof_paths(proof: Sequence[str], place: str) -> list[str]:
     folder = Path(place)
-    return sorted(
-        path.relative_to(folder).as_posix() for path in folder.glob(proof) if path.is_file()
-    )
+    found = {path for pattern in proof for path in folder.glob(pattern) if path.is_file()}
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _entries(stages: Stages, read: Read, digests: Digests) -> Iterator[tuple[str, FileEntry]]:

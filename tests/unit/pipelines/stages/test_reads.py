@@ -9,6 +9,7 @@ import pytest
 from pipelines.stages import reads
 from pipelines.stages.digests import Digests, remote_entry
 from pipelines.stages.reads import files_read, proof_of, step_of_input
+from pipelines.stages.records import StepRecord, write_record
 from pipelines.stages.stages_file import read_stages
 from schemas.errors import UsageError
 from tests.support.stage_files import write_stages
@@ -87,6 +88,11 @@ def test_an_empty_folder_says_nothing(tmp_path: Path) -> None:
             ["latest/hf/encoder/model"],
         ),
         ("train", [".shardmill/run.json"], []),
+        (
+            "distil",
+            ["checkpoints/step-00000002/hf/model", "checkpoints/step-00000001/hf/model"],
+            ["best/hf/model", "latest/hf/model"],
+        ),
     ],
 )
 def test_what_says_what_was_made(
@@ -97,14 +103,56 @@ def test_what_says_what_was_made(
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(name, "utf-8")
     (place / "latest").symlink_to("checkpoints/step-00000002")
+    if command == "distil":
+        (place / "best").symlink_to("checkpoints/step-00000001")
     assert list(proof_of(command, str(place), Digests(str(tmp_path)))) == proof
+
+
+TWO_RUNS = """
+output = "runs"
+[[step]]
+name = "tuned"
+command = "train"
+options = {{ data = "data", model = "bert-tiny" }}
+[[step]]
+name = "exits"
+command = "distil"
+options = {{ data = "data", model = "{model}" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("{tuned}/best/hf", ["best/hf/model"]),
+        ("{tuned}/best/", ["best/hf/model"]),
+        ("{tuned}", ["best/hf/model", "latest/hf/model"]),
+        # Of what says nothing of itself all that does may be read.
+        ("{tuned}/checkpoints", ["best/hf/model", "latest/hf/model"]),
+    ],
+)
+def test_a_step_reads_the_part_that_it_names(model: str, names: list[str], tmp_path: Path) -> None:
+    stages = read_stages(str(write_stages(tmp_path, TWO_RUNS.format(model=model))))
+    for folder in ("latest", "best"):
+        path = tmp_path / "runs" / "tuned" / folder / "hf" / "model"
+        path.parent.mkdir(parents=True)
+        path.write_text(folder, "utf-8")
+    digests = Digests(stages.place)
+    made = proof_of("train", stages.place_of("tuned"), digests)
+    record = StepRecord(
+        command="train", arguments=(), options={}, inputs={}, software={}, output=made
+    )
+    write_record(stages.place, "tuned", record)
+    found = files_read(stages, stages.steps[1], digests)
+    assert list(found) == ["data/rows", *(f"{{tuned}}/{name}" for name in names)]
 
 
 def test_a_single_file_is_known_by_itself(tmp_path: Path) -> None:
     digests = Digests(str(tmp_path))
     assert proof_of("vocab", str(tmp_path / "words.txt"), digests) == {}
     (tmp_path / "words.txt").write_text("a", "utf-8")
-    assert proof_of("vocab", str(tmp_path / "words.txt"), digests)[""].bytes == 1
+    for command in ("vocab", "predict"):
+        assert proof_of(command, str(tmp_path / "words.txt"), digests)[""].bytes == 1
 
 
 def test_whose_input_it_is() -> None:

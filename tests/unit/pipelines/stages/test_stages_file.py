@@ -198,6 +198,21 @@ def test_options_that_neither_we_nor_beam_have(tmp_path: Path) -> None:
         ("mixture", "", "step rows: mixture needs --members, such as bert-wwm,albert=2"),
         ("mixture", 'members = "bert,alberta"', "step rows: --members: no recipe is called"),
         ("bert", 'markers = "markers.txt"', ""),
+        ("classify", 'fields = "text,label"\neval-input = "dev.jsonl"', ""),
+        ("tag", "", "step rows: tag needs --fields, as in --fields words,tags"),
+        (
+            "regress",
+            'fields = "text"',
+            "step rows: --fields of regress takes text,label or text_a,",
+        ),
+        ("regress", 'fields = "text,label"\nlabels = "a,b"', "--labels names classes, and there"),
+        ("rank", 'fields = "query,candidates,label"\ncopies = 2', "step rows: --copies: "),
+        ("bert", 'eval-input = "dev.jsonl"', "step rows: --eval-input is for labelled records"),
+        (
+            "classify",
+            'fields = "text,label"\neval-input = "dev.jsonl"\neval-fraction = 0.2',
+            "step rows: --eval-input names what is held out, and --eval-fraction draws it",
+        ),
     ],
 )
 def test_recipes_are_checked_before_anything_runs(
@@ -219,6 +234,77 @@ tokenizer = "tokenizer.json"
         return
     with pytest.raises(UsageError) as error:
         stages_of(tmp_path, text)
+    assert told in str(error.value)
+
+
+TUNED = """
+output = "runs"
+[[step]]
+name = "reviews"
+command = "build"
+arguments = ["classify"]
+[step.options]
+input = "train.jsonl"
+eval-input = ["dev/*.jsonl"]
+fields = "text,label"
+tokenizer = "tokenizer.json"
+
+[[step]]
+name = "tuned"
+command = "train"
+options = { data = ["{reviews}", "ratings"], model = "bert-tiny", probe = ["{reviews}", "names"] }
+
+[[step]]
+name = "exits"
+command = "distil"
+options = { data = "texts", model = "{tuned}/best/hf", exit-width = 16 }
+
+[[step]]
+name = "predictions.jsonl"
+command = "predict"
+options = { model = "{exits}/best/hf", speed = 0.5, input = "new/*.jsonl", fields = "text" }
+"""
+
+
+def test_fine_tuning_and_what_comes_behind_it(tmp_path: Path) -> None:
+    stages = stages_of(tmp_path, TUNED)
+    assert [
+        [(read.option, read.value, read.kind) for read in each.reads] for each in stages.steps
+    ] == [
+        [
+            ("--input", "train.jsonl", "pattern"),
+            ("--eval-input", "dev/*.jsonl", "pattern"),
+            ("--tokenizer", "tokenizer.json", "path"),
+        ],
+        [
+            ("--data", "ratings", "path"),
+            ("--model", "bert-tiny", "name"),
+            ("--probe", "names", "path"),
+        ],
+        [("--data", "texts", "path")],
+        [("--input", "new/*.jsonl", "pattern")],
+    ]
+    assert [each.needs for each in stages.steps] == [(), ("reviews",), ("tuned",), ("exits",)]
+    assert stages.arguments_of(stages.steps[1]) == [
+        *("--data=runs/reviews", "--data=ratings", "--model=bert-tiny"),
+        *("--probe=runs/reviews", "--probe=names", "--output=runs/tuned"),
+    ]
+    assert stages.arguments_of(stages.steps[3])[-1] == "--output=runs/predictions.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("exit-width = 16", "exit-width = 15", "step exits: argument --exit-width: must be a mult"),
+        (', input = "new/*.jsonl"', "", "step predictions.jsonl: predictions are of records or"),
+        ('fields = "text" }', 'fields = "text", split = "eval" }', "--split is for --data, and"),
+    ],
+)
+def test_exits_and_predictions_are_checked(
+    before: str, after: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as error:
+        stages_of(tmp_path, TUNED.replace(before, after))
     assert told in str(error.value)
 
 
