@@ -225,6 +225,26 @@ def test_a_long_record_is_rejected(tmp_path: Path) -> None:
     assert manifest(folder)["documents"]["rejected"] == {"record_too_long": 1}
 
 
+@pytest.mark.parametrize(
+    ("kind", "category", "shown"),
+    [
+        ("pair", "text-classification", ["Classes, from 0 on: maybe, no, yes.", ">label maybe<"]),
+        ("regress", "text-classification", ["Labels, rounded", ">label 3.0<"]),
+        ("tag", "token-classification", ["<sub>B-PER</sub>", "in several rows", "B-LOC <b>"]),
+        ("span", "question-answering", ['<mark class="answer" title="answer">', "inside <b>"]),
+        ("rank", "multiple-choice", ["the right candidate of 4", "a wrong candidate of 4"]),
+    ],
+)
+def test_pages_tell_of_labels(kind: str, category: str, shown: Sequence[str]) -> None:
+    folder = labelled(kind)
+    page = (folder / "report.html").read_text("utf-8")
+    for each in (*shown, *(f"<code>{name}</code>" for name in FIELDS[kind].split(","))):
+        assert each in page
+    card = (folder / "README.md").read_text("utf-8")
+    assert f"task_categories:\n- {category}\n" in card
+    assert "- fine-tuning\n" in card
+
+
 def exported(kind: str, folder: Path) -> Any:
     """Returns the training rows of an export as `datasets` reads them."""
     datasets = pytest.importorskip("datasets")

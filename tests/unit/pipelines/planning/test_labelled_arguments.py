@@ -106,6 +106,13 @@ def test_one_sentence_says_what_is_wrong(
     assert message in told(folder, *arguments)
 
 
+def test_a_text_is_no_class(folder: Path) -> None:
+    lines = (json.dumps({"text": "a", "label": f"class {n}"}) + "\n" for n in range(10_001))
+    (folder / "many.jsonl").write_text("".join(lines))
+    message = told(folder, "classify", "--input", "many.jsonl", "--fields", "text,label")
+    assert "label has more than 10,000 classes; is it the text?" in message
+
+
 def test_the_plan_names_the_classes(folder: Path) -> None:
     out = io.StringIO()
     options = ["--tokenizer", str(tokenizer_file("wordpiece")), "--output", str(folder / "out")]
