@@ -26,6 +26,7 @@ from tests.support.labelled_builds import (
     write_jsonl,
 )
 from tests.support.sample_builds import manifest_of, shard_paths, stored_rows, tokenizer_file
+from transforms.records.parquet_records import class_names
 
 Record = dict[str, Any]
 
@@ -122,6 +123,22 @@ def test_formats_give_the_same_bytes(kind: str, tmp_path: Path) -> None:
         file = write(tmp_path / "records", records)
         found = build_records(tmp_path / write.__name__, task, [file], *options)
         assert shards(found) == expected, write.__name__
+
+
+def test_names_of_classes_in_parquet_are_taken(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    tags = datasets.ClassLabel(names=["O", "B-PER"])
+    features = datasets.Features(
+        {"words": datasets.Sequence(datasets.Value("string")), "tags": datasets.Sequence(tags)}
+    )
+    records = {"words": [["Ada", "wrote"], ["Bob"]], "tags": [[1, 0], [1]]}
+    file = tmp_path / "records.parquet"
+    datasets.Dataset.from_dict(records, features=features).to_parquet(file)
+    options = ["--fields", "words,tags", "--eval-fraction", "0", "--shards", "1"]
+    folder = build_records(tmp_path / "out", "tag", [file], *options)
+    assert manifest(folder)["recipe"]["settings"]["predict.names"] == "B-PER,O"
+    assert sorted(max(row["labels"]) for row in rows(folder)) == [0, 1]
+    assert class_names(pq.read_schema(file)) == {"tags": ["O", "B-PER"]}
 
 
 def test_other_encodings_are_read(tmp_path: Path) -> None:
