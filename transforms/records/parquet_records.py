@@ -110,8 +110,8 @@ def parquet_rows(
             batches = parquet.iter_batches(
                 min(max(rows, 1), _MAX_ROWS), row_groups=[index], columns=list(tops)
             )
-            found = (_with_names(row, classes) for batch in batches for row in batch.to_pylist())
-            yield from enumerate(found, first_row)
+            named = (_with_names(row, classes) for batch in batches for row in batch.to_pylist())
+            yield from enumerate(named, first_row)
         first_row += group.num_rows
 
 
