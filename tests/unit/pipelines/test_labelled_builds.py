@@ -234,6 +234,19 @@ def test_a_candidate_without_a_token_leaves_its_record_out(tmp_path: Path) -> No
     assert verify([str(folder)]) == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_shards_may_be_empty(kind: str, tmp_path: Path) -> None:
+    records = records_of(kind, 3)
+    file = write_jsonl(tmp_path / "records.jsonl", records)
+    labels = (
+        [] if kind not in ("classify", "pair") else ["--labels", "yes,no,maybe,positive,negative"]
+    )
+    options = ["--fields", FIELDS[kind], "--shards", "6", *labels]
+    folder = build_records(tmp_path / "out", TASK_OF[kind], [file], *options)
+    assert len(rows(folder)) == (12 if kind == "rank" else 3)
+    assert verify([str(folder)]) == 0
+
+
 def test_a_long_record_is_rejected(tmp_path: Path) -> None:
     records = [{"text": "word " * 300_000, "label": "x"}, {"text": "a", "label": "y"}]
     file = write_jsonl(tmp_path / "records.jsonl", records)
