@@ -1,4 +1,4 @@
-"""Programs: build, annotate, recipes, vocab, verify, inspect and export.
+"""Programs: build, annotate, recipes, vocab, verify, inspect, export and pipeline.
 
 The module of a command reads its options; `run_build` and `run_annotate` do the work of the two
 that need Beam.

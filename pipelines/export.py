@@ -108,7 +108,8 @@ def _parser() -> Parser:
         "special_tokens_mask besides, of which a collator makes perm_mask and target_mapping "
         "(docs/format.md). glove: input_ids, and the pairs of words as text in "
         "cooccurrences. Recipes of a source and a target, such as t5 and bart: input_ids is the "
-        "source and labels the target.",
+        "source and labels the target. Labelled records: input_ids, token_type_ids, attention_mask "
+        "and labels, of span start_positions and end_positions (its last token).",
         epilog="A file holds all rows with their first copy, then all with their second, and so "
         "on. Of a stream every window is an export of its own, OUT/windows/W. Run the same command "
         "again to resume an export that was stopped, or to add the new windows of a stream.",

@@ -12,7 +12,7 @@ from pipelines.report.describe import describe, summarize
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.numbers import whole
 from schemas.terminal import write_json
-from transforms.objectives import MIXTURES, OBJECTIVES
+from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.schedule import STEPS_OF_A_MEMBER
@@ -24,7 +24,8 @@ MAX_STEPS = 1_000_000_000
 def _parser() -> Parser:
     parser = Parser(
         "recipes",
-        description="List the objectives, or explain one: fields, columns, sources.",
+        description="List the objectives, and the tasks of labelled records, or explain one: "
+        "fields, columns, sources.",
         epilog="Example: shardmill recipes bert-wwm",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="explain this recipe")
@@ -75,8 +76,12 @@ def _list(width: int) -> str:
         f"{mixture.name}: {mixture.summary} ({', '.join(mixture.names)})"
         for mixture in MIXTURES.values()
     ]
+    tasks = [f"{task.name}: {task.summary}" for task in TASKS.values()]
     how = "shardmill recipes NAME explains one, with every field that can be set."
-    return "\n\n".join([table, *(textwrap.fill(text, width) for text in mixtures), how]) + "\n"
+    return (
+        "\n\n".join([table, *(textwrap.fill(text, width) for text in [*mixtures, *tasks]), how])
+        + "\n"
+    )
 
 
 def _explain(recipe: Recipe | None, mixture: Mixture | None, options: argparse.Namespace) -> None:

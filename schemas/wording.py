@@ -1,4 +1,7 @@
-"""Numbers of things in messages."""
+"""Numbers of things, and names of folders, in messages."""
+
+import os
+from collections.abc import Sequence
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -13,3 +16,17 @@ def counted(count: int, noun: str, plural: str = "") -> str:
       plural: What several are called; by default the noun with an s.
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Returns the last parts of each path, as few as make all names different.
+
+    >>> short_names(["/runs/bert", "/runs/albert"]), short_names(["/a/run", "/b/run"])
+    (['bert', 'albert'], ['a/run', 'b/run'])
+    """
+    parts = [[part for part in path.split(os.sep) if part] or [path] for path in paths]
+    for count in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-count:]) for each in parts]
+        if len({*names}) == len(names):
+            return names
+    return [*paths]

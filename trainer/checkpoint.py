@@ -15,11 +15,13 @@ import torch
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError, UsageError
 from trainer.checkpoint_files import (
+    CHECKPOINTS,
     MODEL,
     STATE,
     UNFINISHED,
     Meta,
     check_files,
+    found_checkpoints,
     only_ours,
     read_meta,
     seal,
@@ -29,7 +31,7 @@ from trainer.checkpoint_files import (
 )
 from transforms.files.atomic_files import sync_folder
 
-FOLDER, LATEST, BEST = "checkpoints", "latest", "best"
+FOLDER, LATEST, BEST = CHECKPOINTS, "latest", "best"
 _HIDDEN = re.compile(r"\.(step-[0-9]{8,18})\.[0-9a-f]{12}\.tmp")
 _LINK = re.compile(rf"\.({LATEST}|{BEST})\.[0-9a-f]{{12}}\.tmp")
 
@@ -260,8 +262,7 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         """Returns everything that has the name of a checkpoint, by the step in it."""
-        steps = {path: step_of(path.name) or 0 for path in _children(self._folder)}
-        return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
+        return found_checkpoints(self._run)
 
 
 def _children(folder: Path) -> list[Path]:

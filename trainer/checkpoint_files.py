@@ -21,6 +21,8 @@ from trainer.options import TrainOptions
 from transforms.files.atomic_files import sync_folder
 from transforms.files.checked_files import file_sha256
 
+CHECKPOINTS = "checkpoints"
+"""Their folder in that of a run."""
 META, STATE, MODEL = "checkpoint.json", "state.pt", "hf"
 UNFINISHED = ".unfinished"
 """The file that marks the folder of a checkpoint that is being written or deleted: all in it is
@@ -89,6 +91,14 @@ def step_of(name: str) -> int | None:
     digits = re.fullmatch("step-([0-9]{8,18})", name)
     step = int(digits[1]) if digits else 0
     return step if step and step_name(step) == name else None
+
+
+def found_checkpoints(run: Path) -> list[Path]:
+    """Returns everything in the folder of a run that has the name of a checkpoint, by its step."""
+    folder = run / CHECKPOINTS
+    children = folder.iterdir() if folder.is_dir() else ()
+    steps = {path: step_of(path.name) or 0 for path in children}
+    return sorted((path for path, step in steps.items() if step), key=steps.__getitem__)
 
 
 def seal(folder: Path, fields: Mapping[str, Any]) -> None:

@@ -32,14 +32,14 @@ def with_warmup(options: TrainOptions, steps: int | None, part: int = 20) -> Tra
                 f"--warmup-tokens counts in tokens, and --schedule {options.schedule} falls; add "
                 "--decay-tokens, or --schedule constant"
             )
-        return dataclasses.replace(options, steps=steps, warmup=None)
+        return dataclasses.replace(options, steps=steps, epochs=None, warmup=None)
     if steps is None and options.schedule != "constant":
         raise UsageError(
             f"a stream has no last step, at which --schedule {options.schedule} would have "
             "fallen; add --schedule constant, --decay-tokens or --steps"
         )
     warmup = (steps or 0) // part if options.warmup is None else options.warmup
-    return dataclasses.replace(options, steps=steps, warmup=warmup)
+    return dataclasses.replace(options, steps=steps, epochs=None, warmup=warmup)
 
 
 def make_loop(

@@ -21,14 +21,17 @@ MAX_MIXED = 1000
 """Each of the windows that are mixed is mapped."""
 MAX_TOKENS = 10**18
 MAX_EPOCHS = 10_000
+MAX_PROBE_ROWS = 1_000_000
+"""What is seen of them is held in memory."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """What the user asked for; every field is an option of the same name.
 
-    `data` is the first folder of --data, and `more_data` are the others. None stands for a default
-    that depends on the data or the device. The limits are those of a
+    `data` is the first folder of --data, and `more_data` are the others; `exit_width` is of
+    `shardmill distil`: the width of the students that are trained in place of the model. None
+    stands for a default that depends on the data or the device. The limits are those of a
     checkpoint, which holds the options too; the parser has them again.
     """
 
@@ -37,6 +40,7 @@ class TrainOptions:
     output: str
     more_data: tuple[str, ...] = ()
     entity_embeddings: str | None = None
+    exit_width: PositiveCount | None = None
     batch_tokens: PositiveCount | None = None
     batch_rows: PositiveCount | None = None
     batches_per_step: PositiveCount | None = None
@@ -67,6 +71,8 @@ class TrainOptions:
     device: str = "auto"
     precision: str | None = None
     compile: bool = False
+    probe: tuple[str, ...] = ()
+    probe_rows: PositiveCount | None = None
     eval_every: PositiveCount | None = None
     save_every: PositiveCount | None = None
     keep: PositiveCount = 3
@@ -78,6 +84,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.settings and self.objective is None:
             raise UsageError(f"--set {self.settings[0]} changes an --objective; name one")
+        if self.probe_rows is not None and not self.probe:
+            raise UsageError(f"--probe-rows {self.probe_rows} is for a --probe; name one")
         self._check_stream()
         if self.warmup and self.in_tokens:
             raise UsageError(
@@ -297,6 +305,20 @@ def _parser() -> Parser:
     add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)")
     add("--precision", choices=["bf16", "fp32"], help="of the computation (GPU: bf16, CPU: fp32)")
     add("--compile", action="store_true", help="compile the model, once")
+    add = parser.add_argument_group("probes").add_argument
+    add(
+        "--probe",
+        action="append",
+        metavar="TASK",
+        help="at every evaluation, log how well a linear model learns this build of labelled "
+        "records from the hidden states; may be repeated",
+    )
+    add(
+        "--probe-rows",
+        type=whole(1, MAX_PROBE_ROWS),
+        metavar="N",
+        help="rows that the linear model is fitted on at most (2000)",
+    )
     add = parser.add_argument_group("run").add_argument
     add("--output", required=True, metavar="RUN", help="folder for checkpoints and logs")
     add(
@@ -326,5 +348,5 @@ def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
     if "epochs" in given and "steps" in given:
         raise UsageError("--epochs and --steps both say how long to train; leave out one")
     first, *more = given["data"]
-    settings = tuple(given.get("settings", ()))
-    return TrainOptions(**{**given, "data": first, "more_data": tuple(more), "settings": settings})
+    repeated = {name: tuple(given.get(name, ())) for name in ("settings", "probe")}
+    return TrainOptions(**{**given, "data": first, "more_data": tuple(more), **repeated})

@@ -10,6 +10,7 @@ from schemas.errors import UsageError
 from schemas.wording import counted
 from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.course import Course
+from trainer.exits.load_teacher import load_teacher
 from trainer.feed import Feed, FixedFeed
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
@@ -25,6 +26,7 @@ from trainer.notices import changes, sizes
 from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
 from trainer.open_slots import SlotLoaders
 from trainer.options import TrainOptions
+from trainer.probes.probe import ROWS, Probes, open_probes
 from trainer.processes import Processes
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
@@ -78,11 +80,11 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         tasks_of(corpus.recipe)
     longest = _longest(options, data) if stream is None else longest_of(options, data.first)
     seed_torch(options.seed, "weights")
-    names = [name for name in data.corpora if name] if data.labelled else []
-    plain = load_model(options.model, corpora, longest, options.entity_embeddings, names)
+    plain = _model(options, data, longest)
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
     options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
+    probes = _probes(options, data, plain, processes)
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
         check_identity(checkpoint, identity)
@@ -121,7 +123,38 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         identity=identity,
         notices=[*filter(None, notices)],
         best=checkpoint.meta.best if checkpoint else None,
+        probes=probes,
     )
+
+
+def _probes(
+    options: TrainOptions, data: TrainingData, model: Any, processes: Processes
+) -> Probes | None:
+    """Opens the probes of a run, in all processes; None if there are none."""
+    if not options.probe:
+        return None
+    for folder in options.probe:
+        check_place(Path(options.output), Path(folder), option="--probe")
+    return processes.all_do(
+        lambda: open_probes(
+            options.probe,
+            data.first,
+            model,
+            model_name=options.model,
+            rows=options.probe_rows or ROWS,
+            tokens=options.batch_tokens or 0,
+            checksums=options.checksums,
+        )
+    )
+
+
+def _model(options: TrainOptions, data: TrainingData, longest: int) -> Any:
+    """Returns the model to train: one that is asked for, or one that teaches its exits."""
+    corpora = list(data.corpora.values())
+    if options.exit_width is not None:
+        return load_teacher(options.model, corpora, longest, options.exit_width)
+    names = [name for name in data.corpora if name] if data.labelled else []
+    return load_model(options.model, corpora, longest, options.entity_embeddings, names)
 
 
 def _opened(options: TrainOptions) -> TrainingData:
@@ -186,7 +219,7 @@ def _of_build(
         batches=batches,
         steps=steps,
         note=sizes(options, members, identity["model"], processes),
-        notice=task_notice(data, evaluated),
+        notice=task_notice(options, data, evaluated),
         feed=lambda loop: feed(loop=loop),
     )
 
@@ -253,7 +286,7 @@ def _settled(
         "precision": "bf16" if cuda else "fp32",
         "mix": None if not mixed or (data is not None and data.labelled) else "proportional",
     }
-    of_data = task_defaults(data)
+    of_data = task_defaults(options, data)
     if checkpoint is not None:
         before = dataclasses.asdict(checkpoint.meta.options)
         defaults = {name: before[name] for name in _INHERITED}

@@ -18,6 +18,7 @@ from trainer.loop import Loop, State
 from trainer.memory import State as LaneState
 from trainer.meter import derived
 from trainer.options import TrainOptions
+from trainer.probes.probe import Probes
 from trainer.processes import Processes
 from trainer.run_folder import begin_run
 from trainer.stopping import StopSignal
@@ -43,6 +44,7 @@ class Run:
       identity: What a checkpoint must share to be resumed.
       notices: Notes for the user, logged at the beginning.
       best: The best evaluation so far, by the main figures of the model; None if there is none.
+      probes: Of the model; None without.
     """
 
     options: TrainOptions
@@ -57,6 +59,7 @@ class Run:
     identity: Mapping[str, Any]
     notices: list[str]
     best: Best | None = None
+    probes: Probes | None = None
 
     def train(self, stop: StopSignal) -> int:
         """Takes the remaining steps; returns the exit status."""
@@ -161,12 +164,25 @@ class Run:
         }
         if main:
             figures["score"] = sum(main.values()) / len(main)
+        figures |= self._probe()
         if figures:
             _write(logs, {"event": "eval", "step": step, **about, **figures})
         if not step or not main or (self.best and figures["score"] <= self.best.score):
             return False
         self.best = Best(step=step, score=figures["score"], figures=main)
         return True
+
+    def _probe(self) -> dict[str, float]:
+        """Returns the figures of the probes, in the first process alone; others wait for it."""
+        figures: dict[str, float] = {}
+        if self.probes is not None:
+            loop, probes = self.loop, self.probes
+            self.processes.first_does(
+                lambda: figures.update(
+                    probes.figures(loop.plain, loop.autocast(), self.processes.device)
+                )
+            )
+        return figures
 
     def _save(self, logs: list[Log], step: int, state: State, lanes: LaneState) -> None:
         """Saves a checkpoint; the logs are on the disk before it."""

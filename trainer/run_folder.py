@@ -56,10 +56,10 @@ def held(run: Path, processes: Processes) -> Iterator[None]:
         yield
 
 
-def check_place(run: Path, data: Path, *, growing: bool = False) -> None:
+def check_place(run: Path, data: Path, *, growing: bool = False, option: str = "--data") -> None:
     """Refuses a run in the folder that it trains on, and data that are being written.
 
-    A stream is `growing`: it is trained on while it is written.
+    A stream is `growing`: it is trained on while it is written. The data are those of an `option`.
 
     Raises:
       UsageError: saying who writes the data since when, or to name another folder.
@@ -68,12 +68,12 @@ def check_place(run: Path, data: Path, *, growing: bool = False) -> None:
     place, source = Path(os.path.realpath(run)), Path(os.path.realpath(data))
     if source in (place, *place.parents):
         raise UsageError(
-            f"--output {run} is in the folder of --data {data}, where only the command "
+            f"--output {run} is in the folder of {option} {data}, where only the command "
             "that made it writes; name another folder"
         )
     if not growing and (writer := holder(data)) is not None:
         raise UsageError(
-            f"--data {data} is being written by {writer}; wait until it has ended, and run this "
+            f"{option} {data} is being written by {writer}; wait until it has ended, and run this "
             "command again"
         )
 

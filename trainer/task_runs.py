@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import UsageError
+from trainer.distil_options import EPOCHS as EXIT_EPOCHS
+from trainer.distil_options import RATE as EXIT_RATE
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.task_schedule import ORDERS, SHUFFLED, epoch_stages
@@ -54,13 +56,14 @@ def check_task_options(options: TrainOptions, data: TrainingData) -> None:
         )
 
 
-def task_defaults(data: TrainingData | None) -> Mapping[str, Any]:
-    """Returns options by name that are the same for every device; a stream is None."""
+def task_defaults(options: TrainOptions, data: TrainingData | None) -> Mapping[str, Any]:
+    """Returns options by name that are the same for every device; the data of a stream are None."""
     if data is None or not data.labelled:
         return {"lr": 1e-4, "eval_every": 1000, "save_every": 1000}
     mix = SHUFFLED if data.mixed else None
     # None for evaluations and checkpoints: they come at the end of each epoch.
-    return {"lr": RATE, "batch_rows": BATCH_ROWS, "mix": mix}
+    rate = RATE if options.exit_width is None else EXIT_RATE
+    return {"lr": rate, "batch_rows": BATCH_ROWS, "mix": mix}
 
 
 def task_batches(
@@ -74,11 +77,11 @@ def task_batches(
     Raises:
       UsageError: if no row of a task has a label.
     """
-    for batches in members.values():
+    for batches in members.values() if options.exit_width is None else ():
         _check_labels(batches)
     if not data.mixed:
         [batches] = members.values()
-        epochs = options.epochs or EPOCHS
+        epochs = options.epochs or (EPOCHS if options.exit_width is None else EXIT_EPOCHS)
         return batches, options.steps or sum(batches.steps(epoch) for epoch in range(epochs))
     stages = _stages(members, options)
     ends = list(itertools.accumulate(sum(map(sum, each)) for each in stages))
@@ -118,18 +121,21 @@ def _check_labels(batches: ArrowBatches) -> None:
         )
 
 
-def task_notice(data: TrainingData, evaluated: Mapping[str, ArrowBatches]) -> str:
+def task_notice(
+    options: TrainOptions, data: TrainingData, evaluated: Mapping[str, ArrowBatches]
+) -> str:
     """Returns what the user should know of the evaluation; "" if all is there."""
     if not data.labelled:
         return ""
+    exits = options.exit_width is not None
     lacking = [
         data.corpora[name].folder
         for name in data.corpora
-        if name not in evaluated or not evaluated[name].labelled_rows
+        if name not in evaluated or not (exits or evaluated[name].labelled_rows)
     ]
     if not lacking:
         return ""
-    what = f"no labelled rows to evaluate in {', '.join(lacking)}"
+    what = f"no {'' if exits else 'labelled '}rows to evaluate in {', '.join(lacking)}"
     if len(lacking) < len(data.corpora):
         return f"{what}: the best checkpoint is chosen by the other tasks"
     return f"{what}: there will be no best checkpoint; build with --eval-input"

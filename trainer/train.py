@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import RunError, one_sentence
-from trainer.options import parse_train_options
+from trainer.options import TrainOptions, parse_train_options
 
 
 @one_sentence
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status: 128 and a signal's number if one stopped it."""
-    options = parse_train_options(argv)
+    return run(parse_train_options(argv))
+
+
+def run(options: TrainOptions) -> int:
+    """Trains as options say; returns the exit status, as `main` does."""
     # Options are read, and help is shown, without the seconds that these take to import.
     try:
         import transformers

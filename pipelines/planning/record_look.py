@@ -86,6 +86,7 @@ def _check_first(reader: RecordReader, file: InputFile) -> None:
     fields, records = reader.fields, _records(reader, [file])
     first = list(itertools.islice(records, _FIRST))
     if not first:
+        _refuse_unreadable(reader, file)
         return
     for name in fields.needed:
         if all(field_of(record, name) is None for record in first):
@@ -104,6 +105,16 @@ def _check_first(reader: RecordReader, file: InputFile) -> None:
         raise ValueError(
             f"--fields: {file.path} has no record that can be read{_of_first(len(first))}: "
             f"{reason.replace('_', ' ')}, as in {_shown(value)}; they are to be {fields.example}"
+        )
+
+
+def _refuse_unreadable(reader: RecordReader, file: InputFile) -> None:
+    """Refuses a file that has something in it, and no record that can be read."""
+    [part] = plan_ranges([file], 1 << 62)
+    for offset, _, _, reason in reader.records(part):
+        raise ValueError(
+            f"{file.path} has no record that can be read: {reason.replace('_', ' ')} at byte "
+            f"{offset}, and no better one after it"
         )
 
 

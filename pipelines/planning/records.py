@@ -81,6 +81,7 @@ def find_records(options: BuildOptions, recipe: Recipe) -> tuple[Records, Recipe
       ValueError: if something is missing, or does not fit together.
     """
     fields = _fields(options, recipe)
+    _refuse_found(options, fields)
     given = _labels(options, fields)
     train, evaluated = _files(options)
     files = [*train, *evaluated]
@@ -109,6 +110,16 @@ def find_records(options: BuildOptions, recipe: Recipe) -> tuple[Records, Recipe
     )
     settings = {**fields.settings, **({"predict.names": ",".join(names)} if names else {})}
     return records, changed(recipe, settings)
+
+
+def _refuse_found(options: BuildOptions, fields: RecordFields) -> None:
+    """Refuses settings that follow from the records."""
+    found = {**dict.fromkeys(fields.settings, "--fields"), "predict.names": "--labels"}
+    for path, option in found.items():
+        if path in options.settings:
+            raise ValueError(
+                f"--set {path}: it follows from the records and {option}; leave it out"
+            )
 
 
 def _fields(options: BuildOptions, recipe: Recipe) -> RecordFields:

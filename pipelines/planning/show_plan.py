@@ -11,6 +11,8 @@ from transforms.objectives.recipe import Recipe
 _BYTES_PER_TOKEN = 4.0
 # Less of a large text, in which pairs recur, and of a short list of words; more of a small one.
 _PAIRS_OF_TEXT = 10
+_CLASSES = 20
+"""So many names of classes are shown."""
 
 
 def show_plan(plan: BuildPlan, spills: str) -> None:
@@ -41,10 +43,11 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
 def _shown_recipe(recipe: Recipe) -> list[str]:
     copies = counted(recipe.copies, "copy", "copies") if recipe.stores_copies else "no copies"
     passes = counted(recipe.passes, "pass", "passes")
-    return [
-        f"recipe   {recipe.name}: {recipe.summary}",
-        f"         {copies}, {passes}, up to {recipe.max_seq_length} tokens",
-    ]
+    how = f"{copies}, {passes}, up to {recipe.max_seq_length} tokens"
+    lines = [f"recipe   {recipe.name}: {recipe.summary}", f"         {how}"]
+    names = recipe.labelled.names if recipe.labelled else ()
+    shown = ", ".join([*names[:_CLASSES], *(["..."] if len(names) > _CLASSES else [])])
+    return [*lines, *([f"classes  {len(names)}: {shown}"] if names else [])]
 
 
 def _shown_pairs(counter: PairCounter, text_bytes: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.report.labelled import answer_positions, tags_at_ends
 from pipelines.report.permuted import rank_classes
 from pipelines.report.row import shown_parts
 
@@ -22,13 +23,13 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
 
     Returns:
       Dictionaries of kind ("text", "special", "word" for a border between words, "segment",
-      "input" for what is not predicted, "target", a kind of selected token, "sentence", or "edit"),
-      text, seen (what the model sees there instead, the rank, or what an edit takes away), and
-      classes for style rules.
+      "input" for what is not predicted, "answer", "tag" for the end of a word with a class,
+      "target", a kind of selected token, "sentence", or "edit"), text, seen (what the model sees
+      there instead, the rank, the class, or what an edit takes away), and classes for style rules.
     """
     if row.get("edited"):
         return _joined([_edited(cell) for cell in row["edited"][0]["cells"][:shown]])
-    selected = {each["position"]: each for each in row["selected"]}
+    marked = _marked(row)
     places = {each["position"]: each for each in row.get("order") or ()}
     predicted = row.get("predicted")
     inputs = set() if predicted is None else set(range(len(row["ids"]))) - set(predicted)
@@ -47,9 +48,8 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
             cells.append(_plain("word", ""))
         if position in places:
             cells.append(_ordered(bare, places[position], bits))
-        elif position in selected:
-            seen = selected[position]["seen_text"]
-            cells.append({**_plain(selected[position]["kind"], bare or _SPACE), "seen": seen})
+        elif position in marked:
+            cells.append({**marked[position], "text": bare or _SPACE})
         elif position in inputs:
             cells.append(_plain("input", bare or _SPACE, half))
         else:
@@ -57,6 +57,21 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
         if bare != piece and backward:
             cells.append(_plain("text", " ", half))
     return _joined(cells)
+
+
+def _marked(row: Mapping[str, Any]) -> dict[int, Cell]:
+    """Returns the cells of selected tokens and of those that labels are of, without their text."""
+    labelled = row.get("labelled")
+    tags = tags_at_ends(labelled, row["special"], len(row["ids"]))
+    return {
+        **{each["position"]: _of(each["kind"], each["seen_text"]) for each in row["selected"]},
+        **{position: _of("answer") for position in answer_positions(labelled)},
+        **{position: _of("tag", tag) for position, tag in tags.items()},
+    }
+
+
+def _of(kind: str, seen: str = "") -> Cell:
+    return {**_plain(kind, ""), "seen": seen}
 
 
 def _edited(cell: Mapping[str, Any]) -> Cell:

@@ -12,9 +12,12 @@ _MANY = 12
 """With more parts of a whole than these, the greatest come first, and empty ones are left out."""
 _NUMBERED = re.compile(r"^(.+)_(\d+)$")
 
+LABELS = "label"
+"""The group of classes, whose names may end in a number."""
 PARTITIONS: Mapping[str, tuple[str, Sequence[str]]] = {
     "mask": ("What the model sees at selected tokens", ("masked", "random", "kept")),
     "pair": ("How segment B relates to A", ()),
+    LABELS: ("Labels", ()),
 }
 """Groups whose counts are shares of a whole: title, and names; no names are all of the group."""
 
@@ -33,6 +36,7 @@ TITLES: Mapping[str, str] = {
     "entity.selected_of": "Stage entity: length of selected units (last bar: this or more)",
     "mask.random_ids": "Random replacement tokens by id, in sixteenths of the vocabulary",
     "mask.expected_ids_millionths": "Expected random replacement tokens, in millionths",
+    "number.rounded": "Labels, rounded",
     "mask.replaced_ids": "Replaced tokens by id, in sixteenths of the vocabulary",
 }
 """Titles of known histograms; others are called by their names."""
@@ -97,10 +101,10 @@ def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
     """
     series: dict[str, dict[int, int]] = {}
     for name, count in statistics.items():
-        if numbered := _NUMBERED.match(name):
+        if numbered := _numbered(name):
             series.setdefault(numbered[1], {})[int(numbered[2])] = count
     series = {stem: counts for stem, counts in series.items() if len(counts) > 1}
-    drawn = {name for name in statistics if (m := _NUMBERED.match(name)) and m[1] in series}
+    drawn = {name for name in statistics if (m := _numbered(name)) and m[1] in series}
     shares = []
     for group, (title, parts) in PARTITIONS.items():
         names = [f"{group}.{part}" for part in parts] or [
@@ -125,6 +129,11 @@ def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
     ]
     rest = [(name, count) for name, count in sorted(statistics.items()) if name not in drawn]
     return Charts(shares, histograms, rest)
+
+
+def _numbered(name: str) -> re.Match[str] | None:
+    """Returns the stem and the number of a name that is one of a series."""
+    return None if name.startswith(f"{LABELS}.") else _NUMBERED.match(name)
 
 
 def _chart(title: str, labels: Sequence[str], counts: Sequence[int]) -> Chart:

@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.report.cells import SHOWN_TOKENS, cells_of
-from pipelines.report.charts import charts_of
+from pipelines.report.charts import LABELS, charts_of
 from pipelines.report.describe import type_name
+from pipelines.report.labelled import label_line
 from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
+from pipelines.report.record_facts import record_facts
 from pipelines.report.row import SHUFFLED
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
+from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
@@ -22,6 +25,14 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
+_CATEGORIES = {
+    CLASS: "text-classification",
+    NUMBER: "text-classification",
+    TAGS: "token-classification",
+    SPAN: "question-answering",
+    CHOICE: "multiple-choice",
+}
+"""What the hub calls tasks, by the kind of their label."""
 _LARGEST = "n>1B"
 
 
@@ -49,6 +60,7 @@ def render_report(
             ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
             "words": word_facts(content, manifest.statistics.get(split, {})),
+            "records": record_facts(content),
         }
         for split, content in manifest.splits.items()
     }
@@ -59,6 +71,7 @@ def render_report(
             "cells": cells_of(row, SHOWN_TOKENS, bits),
             "shown": SHOWN_TOKENS,
             "targets": targets_of_halves(row),
+            "label_line": label_line(row["labelled"]) if row.get("labelled") else "",
         }
         for row in rows
     ]
@@ -84,10 +97,18 @@ def _charted(statistics: Mapping[str, int], recipe: Recipe) -> dict[str, int]:
     """Returns the statistics of a split; without lengths, where all rows have the same one."""
     same = recipe.segment.streams > 0
     return {
-        name: count
+        _with_class(name, recipe): count
         for name, count in statistics.items()
         if not (same and name.startswith("length.eighth_"))
     }
+
+
+def _with_class(name: str, recipe: Recipe) -> str:
+    """Returns the name of a statistic with the name of the class that it counts."""
+    group, _, number = name.partition(".")
+    if group == LABELS and recipe.labelled and number.isdigit():
+        return f"{LABELS}.{recipe.labelled.names[int(number)]}"
+    return name
 
 
 def render_card(manifest: Manifest) -> str:
@@ -102,6 +123,7 @@ def render_card(manifest: Manifest) -> str:
         manifest=manifest,
         recipe=recipe,
         columns=columns,
+        category=_CATEGORIES.get(recipe.labelled.kind) if recipe.labelled else None,
         changed=changed_settings(recipe),
         exported=standard_schema(recipe).names,
         masked=any(column["name"] == "mlm_positions" for column in columns),

@@ -127,6 +127,8 @@ class Row:
         there is no such order.
       edited: The copies that were asked for, as an encoder and a decoder have them; None where
         nothing changes the length of a row.
+      labelled: What its label is, see `transforms.contract.axes.PredictLabels.shown`; None if it is
+        of no labelled record.
     """
 
     shard: str
@@ -153,6 +155,7 @@ class Row:
     reuse_len: int = 0
     order: list[Ordered] | None = None
     edited: list[Edited] | None = None
+    labelled: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -102,6 +102,7 @@ class RowDecoder:
             reuse_len=self._recipe.rules.reuse_len,
             order=self._order(views, copies),
             edited=self._edited(stored, copies, tokens),
+            labelled=None if self._recipe.labelled is None else self._recipe.labelled.shown(stored),
         )
 
     def _pieces(self, tokens: Sequence[str], stored: StoredBatch) -> list[str]:

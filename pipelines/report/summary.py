@@ -5,6 +5,7 @@ import sys
 from pipelines.folder.output import read_manifest
 from pipelines.planning.plan import BuildPlan
 from pipelines.report.pair_facts import pairs_line
+from pipelines.report.record_facts import cut_line
 from schemas.manifest import Manifest
 from schemas.manifest_parts import Documents, Split
 from schemas.wording import counted
@@ -22,6 +23,7 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
                 f"{whose}{split}: {counted(content.rows, 'row')}, "
                 f"{counted(content.tokens, 'token')} in {counted(len(content.shards), 'shard')}"
                 + _left_out(content)
+                + cut_line(content)
             )
     if isinstance(manifest, Manifest) and manifest.cooccurrences:
         lines.append(pairs_line(manifest.cooccurrences))

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.report.labelled import OUTSIDE, answer_positions, label_line, tags_at_ends
 from pipelines.report.permuted import visible
 from pipelines.report.row import (
     KEPT,
@@ -112,6 +113,8 @@ def _predicted(row: Row) -> str:
             f" · copy {each.copy} of 0-{row.copies - 1} · {counted(each.edits, 'edit')}{turned} "
             f"· source {len(each.source)}, target {counted(len(each.target), 'token')}"
         )
+    if row.labelled is not None:
+        return f" · {label_line(row.labelled)}"
     if not row.copies:
         return " · no masks are stored"
     kinds = collections.Counter(each.kind for each in row.selected)
@@ -135,6 +138,12 @@ def _looks(row: Row) -> dict[int, Text]:
     if row.predicted is not None:
         for position in sorted({*range(len(row.ids))} - {*row.predicted}):
             found[position] = Text(f"⟨{_bare(row, position)}⟩", "dim")
+    answer = answer_positions(row.labelled)
+    for position in answer:
+        signs = ("‹" if position == answer[0] else "", "›" if position == answer[-1] else "")
+        found[position] = Text(_bare(row, position).join(signs), _TARGET)
+    for position, tag in tags_at_ends(row.labelled, row.special, len(row.ids)).items():
+        found[position] = Text.assemble(_bare(row, position), (f"/{tag}", _TARGET))
     for place in row.order or ():
         text = _bare(row, place.position) + str(place.rank).translate(_SUPERSCRIPT)
         found[place.position] = Text(f"‹{text}›", _TARGET) if place.target else Text(text, "dim")
@@ -205,6 +214,10 @@ def _legend(rows: Sequence[Row], target: int | None) -> Text | None:
         if any(row.copies and row.order is None and row.edited is None for row in rows)
         and (kind != SHUFFLED or kind in kinds)
     ]
+    if any(answer_positions(row.labelled) for row in rows):
+        entries.append((("‹x›", _TARGET), (" the answer   ", "dim")))
+    if any((row.labelled or {}).get("tags") for row in rows):
+        entries.append((("x/CLASS", _TARGET), (f" a word of a class other than {OUTSIDE}", "dim")))
     if any(row.predicted is not None for row in rows):
         entries.append((("⟨x⟩ is an input alone, all other tokens are predicted   ", "dim"),))
     if any(row.order is not None for row in rows):

@@ -1,6 +1,7 @@
 """Writes report pages where users ask for them."""
 
 import sys
+from typing import TextIO
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.output import read_manifest
@@ -33,13 +34,14 @@ def build_page(folder: str) -> str:
     return render_report(manifest, rows, pairs_shown(corpus))
 
 
-def write_page(path: str, page: str, option: str) -> None:
+def write_page(path: str, page: str, option: str, said: TextIO | None = None) -> None:
     """Writes a page, and says where.
 
     Args:
       path: Of the file; a report page that is there is replaced.
       page: The HTML.
       option: That named the file, for messages.
+      said: Where to say it; standard output by default.
 
     Raises:
       UsageError: if something else has this name, or it cannot be written.
@@ -49,7 +51,7 @@ def write_page(path: str, page: str, option: str) -> None:
         write_atomically(path, page.encode())
     except Exception as error:
         raise UsageError(f"{option} {path}: cannot be written: {error}") from error
-    sys.stdout.write(f"{path}: written\n")
+    (said or sys.stdout).write(f"{path}: written\n")
 
 
 def refuse_foreign_page(path: str, option: str) -> None:

@@ -34,14 +34,19 @@ ROOMS = (
     "pipelines.planning",
     "pipelines.stream",
     "pipelines.report",
+    "pipelines.stages",
     "pipelines",
     "trainer.metrics",
     "trainer.rows",
     "trainer.tasks",
     "trainer.loader",
     "trainer.models",
+    "trainer.probes",
+    "trainer.exits",
+    "trainer.predictions",
     "trainer.vectors",
     "trainer",
+    "pipelines.comparing",
 )
 """From the bottom up; a room imports from itself and from those before it."""
 

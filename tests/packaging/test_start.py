@@ -64,7 +64,7 @@ def test_the_list_of_recipes_needs_no_more_than_the_recipes() -> None:
 
 def test_help_and_recipes_import_nothing_heavy() -> None:
     commands = ["recipes", "inspect", "verify", "train", "vocab", "export", "build", "annotate"]
-    commands.append("generate")
+    commands += ["generate", "pipeline", "compare"]
     helped = [[command, "--help"] for command in commands]
     check([*helped, ["recipes", "bert-wwm"]], HEAVY)
     # Its row is built.

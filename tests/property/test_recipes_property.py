@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.columns import ANNOTATIONS, DOCUMENTS, NO_SECOND, NOISE_SEED, SENTENCES
-from schemas.records import Array, Examples, ShardId, Tokens
+from schemas.records import Array, Examples, Labels, ShardId, Tokens
 from tests.oracles.edits import wanted_sequences
 from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans
@@ -43,11 +43,12 @@ RUNNING_ON = [
 
 def build(recipe: Recipe, tokens: Tokens, seed: int) -> tuple[Examples, pa.Table]:
     settings = BuildSettings(recipe=recipe, seed=seed, tokenizer_json="", vocabulary=VOCABULARY)
-    labels = rng_for(0, "labels").integers(0, 3, len(tokens.document_offsets) - 1)
+    documents = len(tokens.document_offsets) - 1
+    labels = rng_for(0, "labels").integers(0, 3, documents).astype(np.float64)
     tokens = dataclasses.replace(
         tokens,
         annotations=marks_for(recipe, tokens),
-        labels=labels.astype(np.int8) if recipe.pair.records else None,
+        labels=Labels(labels, np.arange(documents + 1)) if recipe.pair.records else None,
     )
     if SENTENCES in recipe.needs:
         tokens = mark_sentences(tokens)

@@ -19,7 +19,9 @@ from typing import NoReturn
 
 from pipelines.cli import COMMANDS, module_of
 from schemas.errors import one_sentence
+from trainer.distil_options import parse_distil_options
 from trainer.options import parse_train_options
+from trainer.predictions.options import parse_predict_options
 from trainer.vectors.options import parse_vectors_options
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import settings_of
@@ -153,6 +155,18 @@ def _parse_vectors(argv: Sequence[str] | None = None) -> int:
 
 
 @one_sentence
+def _parse_distil(argv: Sequence[str] | None = None) -> int:
+    parse_distil_options(argv)
+    return 0
+
+
+@one_sentence
+def _parse_predict(argv: Sequence[str] | None = None) -> int:
+    parse_predict_options(argv)
+    return 0
+
+
+@one_sentence
 def _parse_generate(argv: Sequence[str] | None = None) -> int:
     parser_of("generate").parse_args(argv)
     return 0
@@ -164,18 +178,32 @@ def _parse_neighbours(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+@one_sentence
+def _parse_compare(argv: Sequence[str] | None = None) -> int:
+    parser_of("compare").parse_args(argv)
+    return 0
+
+
 _PARSED = {
     "train": _parse_train,
+    "compare": _parse_compare,
+    "distil": _parse_distil,
+    "predict": _parse_predict,
     "generate": _parse_generate,
     "vectors": _parse_vectors,
     "neighbours": _parse_neighbours,
 }
-"""Commands whose options are only read, for want of a model or of rows of words."""
+"""Commands whose options are only read, for want of a model, a run, or rows of words."""
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     """Returns the parser of a command."""
-    elsewhere = {"train": "trainer.options", "vectors": "trainer.vectors.options"}
+    elsewhere = {
+        "train": "trainer.options",
+        "distil": "trainer.distil_options",
+        "predict": "trainer.predictions.options",
+        "vectors": "trainer.vectors.options",
+    }
     planned = ("build", "follow", "annotate", "vocab")
     elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in planned}
     module = elsewhere.get(command)
@@ -208,6 +236,15 @@ def make_folder(folder: Path) -> None:
     for command, given in (("vocab", arguments), ("build", build)):
         outcome = run(command, flat(given), seconds=120)
         assert outcome.status == 0, outcome
+    stages = """
+        output = "stages"
+        [[step]]
+        name = "rows"
+        command = "build"
+        arguments = ["bert"]
+        options = { input = "text.txt", tokenizer = "tokenizer.json" }
+    """
+    (folder / "stages.toml").write_text(stages, "utf-8")
     (folder / "here").mkdir(exist_ok=True)
     (folder / "here" / "file").touch()
     os.chdir(folder / "here")
@@ -225,7 +262,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
 
     Args:
       command: To run.
-      folder: Has text.txt, tokenizer.json and a build, `build`.
+      folder: Has text.txt, tokenizer.json, stages.toml and a build, `build`.
       recipe: For build.
     """
     text, tokenizer, build = (
@@ -262,9 +299,19 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "report": {"": [build], "--output": [f"{out}.html"]},
         "recipes": {"": []},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
+        "compare": {"": [out], "--html": [f"{out}.html"]},
+        "distil": {"": [], "--data": [out], "--model": [out], "--output": [out]},
+        "predict": {
+            "": [],
+            "--model": [out],
+            "--input": [text],
+            "--fields": ["text"],
+            "--output": [f"{out}.jsonl"],
+        },
         "generate": {"": [], "--model": [out]},
         "vectors": {"": [], "--data": [build], "--output": [out]},
         "neighbours": {"": [out, "word"]},
+        "pipeline": {"": [str(folder / "stages.toml")], "--dry-run": []},
     }
     return found[command]
 

@@ -48,8 +48,14 @@ class CausalModel(torch.nn.Module):
         hidden = self._hidden(batch).flatten(0, 1)
         return {self._task: self._head(self.hf, hidden, batch)}
 
-    def _hidden(self, batch: Batch) -> Tensor:
-        """Returns float[1, T, d] or float[B, L, d]: the hidden states of the last layer."""
+    def hidden(self, batch: Batch, longest: int) -> Tensor:
+        return self._hidden(batch, longest)[0]
+
+    def _hidden(self, batch: Batch, longest: int | None = None) -> Tensor:
+        """Returns float[1, T, d] or float[B, L, d]: the hidden states of the last layer.
+
+        Packed sequences have so many tokens at most, by default those of the model.
+        """
         backbone = self.hf.base_model
         if self.layout == "padded":
             ids, attended = batch["input_ids"], batch["attention_mask"]
@@ -60,7 +66,7 @@ class CausalModel(torch.nn.Module):
             position_ids=batch["position_ids"],
             use_cache=False,
             cu_seqlens=batch["cu_seqlens"],
-            max_seqlen=self._longest,
+            max_seqlen=self._longest if longest is None else longest,
         ).last_hidden_state
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

@@ -66,7 +66,7 @@ class Electra(torch.nn.Module):
         return {"mlm": (batch["labels"] != IGNORED).sum(), "rtd": batch["num_tokens"]}
 
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
-        hidden = self._hidden(self.generator, batch, batch["input_ids"])
+        hidden = self._hidden(self.generator, batch, batch["input_ids"], self._longest)
         generator = self.generator
         predicted = generator.generator_lm_head(
             generator.generator_predictions(gather_rows(hidden, batch["target_positions"]))
@@ -75,21 +75,25 @@ class Electra(torch.nn.Module):
         original = with_targets(seen, batch, batch["labels"])
         corrupted = with_targets(original, batch, drawn(predicted))
         logits = self.discriminator.discriminator_predictions(
-            self._hidden(self.discriminator, batch, corrupted[None])
+            self._hidden(self.discriminator, batch, corrupted[None], self._longest)
         )
         return {
             "mlm": cross_entropy_term(predicted, batch["labels"])._replace(weight=GENERATOR_WEIGHT),
             "rtd": detection_term(logits, corrupted != original, batch["num_tokens"]),
         }
 
-    def _hidden(self, model: Any, batch: Batch, ids: Tensor) -> Tensor:
+    def hidden(self, batch: Batch, longest: int) -> Tensor:
+        """Returns those of the discriminator, see `trainer.models.trainable.TrainableModel`."""
+        return self._hidden(self.discriminator, batch, batch["input_ids"], longest)
+
+    def _hidden(self, model: Any, batch: Batch, ids: Tensor, longest: int) -> Tensor:
         """Returns float[T, d]: the hidden states of one of the encoders for tokens [1, T]."""
         return model.electra(
             input_ids=ids,
             token_type_ids=batch["token_type_ids"],
             position_ids=batch["position_ids"],
             cu_seqlens=batch["cu_seqlens"],
-            max_seqlen=self._longest,
+            max_seqlen=longest,
         ).last_hidden_state[0]
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

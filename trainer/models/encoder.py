@@ -70,19 +70,28 @@ class Encoder(torch.nn.Module):
         return {name: self._head(name).counts(batch) for name in self._trained(batch)}
 
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
-        backbone, trained = getattr(self.hf, self._backbone), self._trained(batch)
+        trained = self._trained(batch)
         for name in self.heads:
             self._head(name).begin(batch if name in trained else None)
-        hidden = backbone(
+        hidden = self._last_layer(batch, self._longest)
+        return {name: self._head(name)(self.hf, hidden, batch) for name in trained}
+
+    def hidden(self, batch: Batch, longest: int) -> Tensor:
+        for name in self.heads:
+            self._head(name).begin(None)
+        return self._last_layer(batch, longest)
+
+    def _last_layer(self, batch: Batch, longest: int) -> Tensor:
+        """Returns float[T, d]: the hidden states of the last layer."""
+        return getattr(self.hf, self._backbone)(
             input_ids=batch["input_ids"],
             token_type_ids=batch["token_type_ids"],
             position_ids=batch["position_ids"] + self._first_position,
             cu_seqlens=batch["cu_seqlens"],
-            max_seqlen=self._longest,
-            **sight_of(batch, self._longest),
+            max_seqlen=longest,
+            **sight_of(batch, longest),
             **task_types(self.hf, batch, batch["input_ids"]),
         ).last_hidden_state[0]
-        return {name: self._head(name)(self.hf, hidden, batch) for name in trained}
 
     def _trained(self, batch: Batch) -> list[str]:
         """Returns the tasks of a batch: those that it names, or all if it names none."""

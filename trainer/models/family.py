@@ -29,6 +29,17 @@ def model_errors(name: str) -> Iterator[None]:
         raise UsageError(f"--model {name} cannot be made: {what[:600]}") from error
 
 
+@contextlib.contextmanager
+def without_reports() -> Iterator[None]:
+    """Silences what `transformers` prints of weights that are new; notices say it in one line."""
+    before = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers.utils.logging.set_verbosity(before)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wanted:
     """The model that is to be made.
@@ -77,7 +88,8 @@ class Wanted:
         with model_errors(self.name):
             if self.saved is None:
                 return kind(self.config)
-            return kind.from_pretrained(self.saved, config=self.config, dtype=torch.float32)
+            with without_reports():
+                return kind.from_pretrained(self.saved, config=self.config, dtype=torch.float32)
 
 
 class Family(Protocol):

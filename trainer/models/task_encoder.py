@@ -95,9 +95,16 @@ class TaskEncoder(torch.nn.Module):
         number = self._task(batch)
         return self._head(number).logits(self.models[str(number)], self.hidden(batch), batch)
 
-    def hidden(self, batch: Batch) -> Tensor:
-        """Returns float[T, d]: the hidden states of the last layer."""
-        found: Tensor = self.encoder(**self.inputs(batch)).last_hidden_state[0]
+    def hidden(self, batch: Batch, longest: int | None = None) -> Tensor:
+        """Returns float[T, d]: the hidden states of the last layer.
+
+        Args:
+          batch: Packed.
+          longest: No row of it has more tokens; None for those of the model.
+        """
+        given = self.inputs(batch)
+        given["max_seqlen"] = longest or self._longest
+        found: Tensor = self.encoder(**given).last_hidden_state[0]
         return found
 
     def inputs(self, batch: Batch) -> dict[str, Any]:

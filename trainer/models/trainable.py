@@ -14,7 +14,11 @@ from trainer.tasks.losses import LossTerm
 class TrainableModel(Protocol):
     """What an `nn.Module` must have to be trained; `--model module:callable` may return any.
 
-    It need not have the attributes: `with_defaults` fills them in.
+    It need not have the attributes: `with_defaults` fills them in. One that has the method
+    `hidden(batch, longest)` as well can be probed, see `trainer.probes`. Given a packed batch whose
+    longest sequence has so many tokens, it returns float[T, d], the hidden states of its last
+    layer. The batch has nothing but input_ids, token_type_ids, position_ids, cu_seqlens and
+    num_tokens.
     """
 
     @property

@@ -1,5 +1,6 @@
 """Turns stored rows into the columns that Hugging Face's models and collators take."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -73,6 +74,9 @@ PERMUTED_COLUMNS = (
 )
 
 
+_LABELS = "labels"
+
+
 def token_label_column(name: str) -> str:
     """Returns what the column of a token's labels is called, and the tensor of a batch."""
     return f"{name}_labels"
@@ -89,7 +93,24 @@ def standard_schema(recipe: Recipe) -> pa.Schema:
         Column(token_label_column(each.name), list_of(each.label_type), each.meaning)
         for each in recipe.labels
     )
-    return schema_of(found)
+    schema = schema_of(found)
+    names = recipe.labelled.names if recipe.labelled is not None else ()
+    return _with_classes(schema, names) if names else schema
+
+
+def _with_classes(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """Returns a schema that tells `datasets` the names of the classes in the column of labels.
+
+    That column has the type that a `ClassLabel` has there, which may be null.
+    """
+    at = schema.get_field_index(_LABELS)
+    lists = pa.types.is_list(schema.field(at).type)
+    classes = {"names": list(names), "_type": "ClassLabel"}
+    # Versions of `datasets` from 4 on say List, and read this too.
+    feature = {"feature": classes, "_type": "Sequence"} if lists else classes
+    kind = pa.list_(pa.int64()) if lists else pa.int64()
+    told = json.dumps({"info": {"features": {_LABELS: feature}}})
+    return schema.set(at, pa.field(_LABELS, kind)).with_metadata({"huggingface": told})
 
 
 def _token_columns(recipe: Recipe) -> Sequence[Column]:
@@ -100,6 +121,8 @@ def _token_columns(recipe: Recipe) -> Sequence[Column]:
         return WORD_COLUMNS
     if recipe.attention == RECURRENT:
         return NEXT_WORD_COLUMNS
+    if recipe.labelled is not None:
+        return (*COLUMNS, *recipe.labelled.standard())
     if recipe.predict is not None:
         found = recipe.next_tokens
         return (*CAUSAL_COLUMNS, *([POSITIONS] if found and found.keep_apart else []))
@@ -138,6 +161,8 @@ def _one_sequence(
     found: Sequence[Array]
     if recipe.attention == CONTEXTS:
         found = [batch.ids.astype(np.int32)]
+    elif recipe.labelled is not None:
+        found = _masked(views, copy, labelled=False)
     elif recipe.predict is not None:
         found = _causal(batch, recipe, vocabulary)
     elif recipe.attention == TWO_STREAM:
@@ -145,6 +170,10 @@ def _one_sequence(
     else:
         found = _masked(views, copy, labelled=bool(recipe.stored))
     arrays: list[pa.Array] = [arrow_list(batch.offsets, numbers(values)) for values in found]
+    if recipe.labelled is not None:
+        kinds = [field.type for field in standard_schema(recipe)][len(arrays) :]
+        own = recipe.labelled.standard_arrays(batch)
+        arrays += [each.cast(kind) for each, kind in zip(own, kinds, strict=True)]
     if recipe.attention == RECURRENT:
         assert batch.stream is not None
         assert batch.backward is not None

@@ -150,6 +150,18 @@ class PredictLabels(Predict, Protocol):
         """Returns laid-out rows with the values of all its columns."""
         ...
 
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        """Returns what people and programs are told of the label of the first of some rows."""
+        ...
+
+    def standard(self) -> tuple[Column, ...]:
+        """Returns the columns of labels that models of Hugging Face take."""
+        ...
+
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        """Returns these columns of some rows."""
+        ...
+
 
 BIDIRECTIONAL, CAUSAL, TWO_STREAM, STRUCTURED, ENCODER_DECODER, MULTI_FLOW, CONTEXTS, RECURRENT = (
     ATTENTIONS
@@ -202,7 +214,7 @@ class Pair(Protocol):
         without one are not made.
       needs_others: It may take text from another document, so a shard needs two.
       of_streams: It pairs what a `Segment` of streams makes, and nothing else.
-      of_records: It pairs what a `Segment` of records makes, and nothing else.
+      of_records: It takes what a `Segment` of records makes, and nothing else.
     """
 
     of_streams: ClassVar[bool]

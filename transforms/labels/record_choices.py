@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers, numpy_of
-from schemas.columns import Column
+from schemas.columns import IGNORED, Column
 from schemas.label_kinds import CHOICE
 from schemas.records import Int64, RecordPacking, Windows
 from schemas.vocabulary import Vocabulary
@@ -64,6 +64,23 @@ class ChoiceLabels(RecordLabels):
         there = np.bincount(record)[record] if len(record) else record
         complete = there == numpy_of(windows.values["candidates"])
         return windows if complete.all() else take_windows(windows, np.flatnonzero(complete))
+
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        record, candidates, label = (
+            int(numpy_of(batch.values[column.name])[0]) for column in self.columns()
+        )
+        right = None if label == UNLABELLED else label == 1
+        return {"record": record, "candidates": candidates, "right": right}
+
+    def standard(self) -> tuple[Column, ...]:
+        *rest, _ = self.columns()
+        meaning = "1 at the right candidate, 0 at others; -100 without a label."
+        return (*rest, Column("labels", pa.int32(), meaning))
+
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        label = numpy_of(batch.values["label"])
+        labels = np.where(label < 0, IGNORED, label).astype(np.int32)
+        return [batch.values["record"], batch.values["candidates"], numbers(labels)]
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         label = numpy_of(batch.values["label"])

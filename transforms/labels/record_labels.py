@@ -2,14 +2,15 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers, numpy_of
-from schemas.columns import Column
+from schemas.columns import IGNORED, Column
 from schemas.label_kinds import CLASS, NUMBER
 from schemas.records import Array, Examples, RecordPacking, ShardText, Tokens, Windows
 from schemas.vocabulary import Vocabulary
@@ -19,6 +20,8 @@ from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 
+_MOST_BARS = 20
+"""Numbers from 0 to below this are counted by what they round to."""
 UNLABELLED = -1
 """Stands for the class of a row without a label; a number that is missing is not a number."""
 
@@ -58,6 +61,18 @@ class RecordLabels(Part, abc.ABC):
         """Returns laid-out rows with the values of all its columns."""
         return examples
 
+    @abc.abstractmethod
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        """Returns what people and programs are told of the label of the first of some rows."""
+
+    @abc.abstractmethod
+    def standard(self) -> tuple[Column, ...]:
+        """Returns the columns of labels that models of Hugging Face take."""
+
+    @abc.abstractmethod
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        """Returns these columns of some rows."""
+
 
 def check_names(names: tuple[str, ...]) -> None:
     """Raises ValueError if two classes have the same name."""
@@ -75,6 +90,13 @@ def class_counts(labels: Array, classes: int) -> Findings:
     counts = np.bincount(labels[labels >= 0], minlength=classes)
     named = {f"label.{number:04d}": int(count) for number, count in enumerate(counts)}
     return Findings({**named, "label.none": int(np.count_nonzero(labels < 0))})
+
+
+def named(names: tuple[str, ...], number: int) -> str | None:
+    """Returns the name of a class, its number if it has none; None for no class."""
+    if number < 0:
+        return None
+    return names[number] if number < len(names) else str(number)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,6 +123,16 @@ class ClassLabel(RecordLabels):
         found = packing.labels.first(UNLABELLED)[packing.record]
         return {"label": numbers(found.astype(np.int32))}
 
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        return {"label": named(self.names, int(numpy_of(batch.values["label"])[0]))}
+
+    def standard(self) -> tuple[Column, ...]:
+        return (Column("labels", pa.int32(), "Number of the class; -100 without a label."),)
+
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        labels = numpy_of(batch.values["label"])
+        return [numbers(np.where(labels < 0, np.int32(IGNORED), labels))]
+
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         labels = numpy_of(batch.values["label"])
         wrong = (labels < UNLABELLED) | (labels >= max(len(self.names), 1))
@@ -122,9 +154,23 @@ class NumberLabel(RecordLabels):
         found = packing.labels.first(np.nan)[packing.record]
         return {"label": numbers(found.astype(np.float32))}
 
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        number = float(numpy_of(batch.values["label"])[0])
+        return {"label": None if math.isnan(number) else number}
+
+    def standard(self) -> tuple[Column, ...]:
+        return (Column("labels", pa.float32(), "The number of the row; NaN without a label."),)
+
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        return [batch.values["label"]]
+
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         labels = numpy_of(batch.values["label"])
         missing = np.isnan(labels)
         found = breach("a label is not finite", np.isinf(labels))
-        counts = {"label.numbers": int(np.count_nonzero(~missing))}
-        return found + Findings({**counts, "label.none": int(np.count_nonzero(missing))})
+        counts = {"label.none": int(np.count_nonzero(missing))}
+        whole = np.clip(np.round(labels[~missing & ~np.isinf(labels)]), -1, _MOST_BARS)
+        bars = np.bincount(whole.astype(np.int64) + 1, minlength=_MOST_BARS + 2).tolist()
+        counts |= {"number.below": bars[0], "number.above": bars[-1]}
+        rounded = {f"number.rounded_{n}": count for n, count in enumerate(bars[1:-1]) if count}
+        return found + Findings({**counts, **rounded})

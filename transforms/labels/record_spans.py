@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers, numpy_of
-from schemas.columns import Column
+from schemas.columns import IGNORED, Column
 from schemas.label_kinds import SPAN
 from schemas.records import Array, Bool, Examples, Int64, RecordPacking, ShardText, TokenSpans
 from schemas.vocabulary import Vocabulary
@@ -98,6 +98,27 @@ class SpanLabels(RecordLabels):
         rest = {name: each for name, each in examples.annotations.items() if name != ANSWERS}
         placed = {"answer_start": numbers(start + shift), "answer_end": numbers(end + shift)}
         return dataclasses.replace(examples, values={**examples.values, **placed}, annotations=rest)
+
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        record, begin, start, end = (
+            int(numpy_of(batch.values[column.name])[0]) for column in self.columns()
+        )
+        answer = None if start == UNLABELLED else [start, end] if end else []
+        return {"record": record, "context_start": begin, "answer": answer}
+
+    def standard(self) -> tuple[Column, ...]:
+        where = "0 if the row does not hold it, -100 without a label."
+        return (
+            *self.columns()[:2],
+            Column("start_positions", pa.int32(), f"The first token of the answer; {where}"),
+            Column("end_positions", pa.int32(), f"The last token of the answer; {where}"),
+        )
+
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        start, end = (numpy_of(batch.values[name]) for name in ("answer_start", "answer_end"))
+        last = np.where(end > 0, end - 1, end)
+        places = (np.where(each < 0, IGNORED, each).astype(np.int32) for each in (start, last))
+        return [batch.values["record"], batch.values["context_start"], *map(numbers, places)]
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         start, end = (

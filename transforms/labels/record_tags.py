@@ -1,13 +1,13 @@
 """What is predicted of records of words: a class for each word."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers
-from schemas.columns import Column, list_of
+from schemas.columns import IGNORED, Column, list_of
 from schemas.label_kinds import TAGS
 from schemas.records import Bool, Examples, Tokens
 from schemas.vocabulary import Vocabulary
@@ -17,7 +17,7 @@ from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.contract.stored_columns import ragged
-from transforms.labels.record_labels import RecordLabels, check_names, class_counts
+from transforms.labels.record_labels import RecordLabels, check_names, class_counts, named
 
 _MARK = "tags"
 
@@ -67,6 +67,21 @@ class TagLabels(RecordLabels):
         rest = {name: each for name, each in examples.annotations.items() if name != _MARK}
         return dataclasses.replace(examples, values={"labels": column}, annotations=rest)
 
+    def shown(self, batch: StoredBatch) -> dict[str, Any]:
+        labels = ragged(batch.values["labels"]).row(0)
+        at = np.flatnonzero(labels >= 0)
+        names = [named(self.names, number) for number in labels[at].tolist()]
+        return {"tags": [list(pair) for pair in zip(at.tolist(), names, strict=True)]}
+
+    def standard(self) -> tuple[Column, ...]:
+        meaning = "Number of the class at the first token of each word, else -100."
+        return (Column("labels", list_of(pa.int32()), meaning),)
+
+    def standard_arrays(self, batch: StoredBatch) -> list[pa.Array]:
+        labels = ragged(batch.values["labels"])
+        found = np.where(labels.values < 0, IGNORED, labels.values).astype(np.int32)
+        return [arrow_list(labels.offsets, numbers(found))]
+
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         stored = ragged(batch.values["labels"])
         wrong_size = stored.lengths != batch.lengths
@@ -76,7 +91,9 @@ class TagLabels(RecordLabels):
         special = batch.special & (stored.values != -1)
         found = _rows_with("a label is no class of the recipe", wrong, batch)
         found += _rows_with("a special token has a label", special, batch)
-        return found + class_counts(stored.values[~batch.special], len(self.names))
+        there = stored.values[stored.values >= 0]
+        none = int(np.count_nonzero(~batch.special)) - len(there)
+        return found + class_counts(there, len(self.names)) + Findings({"tokens.unlabelled": none})
 
 
 def _rows_with(name: str, wrong: Bool, batch: StoredBatch) -> Findings:

@@ -66,15 +66,21 @@ def _check_segment(recipe: RecipeFields) -> None:
             f"{recipe.name}: {type(recipe.segment).__name__} does not go with "
             f"{type(recipe.pair).__name__}, which makes a recipe {pairs} pairs",
             "segment",
-            lambda segment: (
-                _fit(segment, recipe.pair) and segment.of_records == recipe.segment.of_records
-            ),
+            lambda segment: _fit(segment, recipe.pair),
         )
     if recipe.pair.of_streams != recipe.segment.of_streams:
         streams = recipe.segment.of_streams
         raise MismatchError(
             f"{recipe.name}: {type(recipe.segment).__name__} makes "
             f"{'streams' if streams else 'windows of sentences'}, and "
+            f"{type(recipe.pair).__name__} does not take them",
+            "pair",
+            lambda pair: _fit(recipe.segment, pair),
+        )
+    if recipe.pair.of_records != recipe.segment.of_records:
+        raise MismatchError(
+            f"{recipe.name}: {type(recipe.segment).__name__} makes "
+            f"{'rows of records' if recipe.segment.of_records else 'windows of text'}, and "
             f"{type(recipe.pair).__name__} does not take them",
             "pair",
             lambda pair: _fit(recipe.segment, pair),
@@ -104,13 +110,6 @@ def _check_records(recipe: RecipeFields) -> None:
             f"{kinds[recipe.segment.of_records]}, and {predicts} is of {kinds[of_labels]}",
             "segment",
             lambda segment: segment.of_records == of_labels,
-        )
-    if recipe.pair.of_records != of_labels:
-        raise MismatchError(
-            f"{recipe.name}: {type(recipe.pair).__name__} is for rows of "
-            f"{'labelled records' if recipe.pair.of_records else 'text without labels'}",
-            "pair",
-            lambda pair: pair.of_records == of_labels,
         )
     if recipe.labelled is not None and (
         recipe.labelled.kind not in recipe.segment.label_kinds
@@ -252,4 +251,8 @@ def _check_modes(recipe: RecipeFields) -> None:
 
 def _fit(segment: Segment, pair: Pair) -> bool:
     """Returns whether a pairing takes the windows of a segment."""
-    return segment.for_pairs == bool(pair.relations) and segment.of_streams == pair.of_streams
+    return (
+        segment.for_pairs == bool(pair.relations)
+        and segment.of_streams == pair.of_streams
+        and segment.of_records == pair.of_records
+    )

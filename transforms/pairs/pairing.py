@@ -20,6 +20,7 @@ class Pairing(Part, abc.ABC):
     """A way of pairing that draws relations; see `transforms.contract.axes.Pair`."""
 
     of_streams: ClassVar[bool] = False
+    of_records: ClassVar[bool] = False
     segments: ClassVar[int] = 2
     task: ClassVar[PairTask | None] = None
     records: ClassVar[bool] = False

@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.documents import Rejected, excerpt_of, labelled_batch, record_key
 from transforms.files.inputs import FileRange
 from transforms.files.planned_file import Peeked, ReadError
-from transforms.read.formats import open_range, unreadable
+from transforms.read.formats import JSON_LINE_FACTOR, open_range, unreadable
 from transforms.read.input_files import open_input
 from transforms.read.read_documents import Read
 from transforms.records.json_fields import json_object
@@ -37,12 +37,14 @@ class RecordReader:
       held_out: Files whose records are of the evaluation split; None if keys decide that.
       max_document_bytes: Longer records are rejected.
       columns: Names of the columns of tables; those of their first lines if there are none.
+      whole: Whether records have all fields that their file has, and not only those that are read.
     """
 
     fields: RecordFields
     held_out: frozenset[str] | None
     max_document_bytes: int
     columns: tuple[str, ...] = ()
+    whole: bool = False
 
     def read(self, parts: Iterable[FileRange]) -> Iterator[Read]:
         """Reads ranges to their ends.
@@ -86,7 +88,9 @@ class RecordReader:
         part = dataclasses.replace(part, checks=part.checks - {"fields"})
         with open_input(part.path) as file:
             try:
-                yield from self._records(file, part)
+                for offset, raw, record, reason in self._records(file, part):
+                    for each in (record,) if reason else self.fields.expand(record):
+                        yield offset, raw, each, reason
             except ReadError:
                 raise
             except (OSError, pa.ArrowException) as error:
@@ -96,13 +100,14 @@ class RecordReader:
         stream, limit = open_range(file, part), self.max_document_bytes
         end = sys.maxsize if part.end is None else part.end
         if part.format == "parquet":
-            rows = parquet_rows(stream, part.path, part.begin, end, self.fields.needed)
+            names, whole = self.fields.needed, self.whole
+            rows = parquet_rows(stream, part.path, part.begin, end, names, whole=whole)
             return ((number, b"", row, "") for number, row in rows)
         if part.format == "conll":
             return conll_records(stream, self.columns, limit)
         if part.format != "jsonl":
             return table_records(stream, part.path, part.format, self.columns, limit)
-        return _json_records(stream, part, end, limit)
+        return _json_records(stream, part, end, JSON_LINE_FACTOR * limit)
 
 
 class _Batch:

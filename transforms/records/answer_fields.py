@@ -2,7 +2,7 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from schemas.label_kinds import SPAN
@@ -53,6 +53,12 @@ class AnswerFields(RecordFields):
     def given(self) -> tuple[str, ...]:
         return (*super().given, *((self.start,) if self.start else ()))
 
+    def expand(self, record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Returns the questions of a file of SQuAD or CMRC: of data, paragraphs and qas."""
+        if not isinstance(record.get("data"), list):
+            return (record,)
+        return list(_questions(record["data"]))
+
     def parse(self, record: Mapping[str, Any]) -> Parsed:
         lines, reason = texts_of(record, self.texts)
         if reason or self.label is None:
@@ -77,6 +83,19 @@ class AnswerFields(RecordFields):
         before, answer, after = context.split(marker)
         found = [float(len(before)), float(len(before) + len(answer))]
         return b"\n".join([question, before + answer + after]), found
+
+
+def _questions(articles: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yields the questions of articles with their contexts; nothing of what is none."""
+    for article in articles:
+        for paragraph in _objects(article, "paragraphs"):
+            for asked in _objects(paragraph, "qas"):
+                yield {**asked, "context": paragraph.get("context")}
+
+
+def _objects(value: Any, name: str) -> list[Mapping[str, Any]]:
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _answer(value: Any, start: Any) -> tuple[str, int] | None:

@@ -72,7 +72,7 @@ def read_parquet(
 
 
 def parquet_rows(
-    file: BinaryIO, path: str, begin: int, end: int, names: Sequence[str]
+    file: BinaryIO, path: str, begin: int, end: int, names: Sequence[str], *, whole: bool = False
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the rows of the row groups of a range, each with its number.
 
@@ -82,6 +82,7 @@ def parquet_rows(
       begin: The first byte of the range.
       end: The byte behind its last.
       names: Of the columns to read; paths into structs read the whole column.
+      whole: Read all other columns, too.
 
     Raises:
       FormatError: If a column is missing.
@@ -104,7 +105,9 @@ def parquet_rows(
         if begin <= _middle(group) < end:
             rows = group.num_rows * _ROWS_BYTES // max(group.total_byte_size, 1)
             batches = parquet.iter_batches(
-                min(max(rows, 1), _MAX_ROWS), row_groups=[index], columns=list(tops)
+                min(max(rows, 1), _MAX_ROWS),
+                row_groups=[index],
+                columns=None if whole else list(tops),
             )
             yield from enumerate((row for batch in batches for row in batch.to_pylist()), first_row)
         first_row += group.num_rows

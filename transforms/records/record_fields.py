@@ -17,6 +17,8 @@ from transforms.text.normalize import LINE_ENDS, WHITE
 
 MISSING_FIELD, EMPTY_TEXT = "missing_field", "empty_text"
 MISSING_LABEL, WRONG_LABEL, UNKNOWN_LABEL = "missing_label", "wrong_label", "unknown_label"
+# Half a character, which no file of text can hold.
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE_ENDS = re.compile(f"[{re.escape(LINE_ENDS)}]+")
 
 
@@ -90,6 +92,10 @@ class RecordFields(abc.ABC):
     def parse(self, record: Mapping[str, Any]) -> Parsed:
         """Returns what a record says."""
 
+    def expand(self, record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Returns the records that a record of a file holds: itself."""
+        return (record,)
+
     def finish(self, text: bytes, parsed: Parsed) -> tuple[bytes, Sequence[float]]:
         """Returns the text of the document, of its normalised lines, and what is known of it."""
         return text, parsed.numbers
@@ -124,7 +130,9 @@ def class_name(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    return " ".join(value.split()) or None if isinstance(value, str) else None
+    if not isinstance(value, str) or _SURROGATES.search(value):
+        return None
+    return " ".join(value.split()) or None
 
 
 def class_number(value: Any, names: tuple[str, ...]) -> tuple[float, str]:

@@ -6,6 +6,7 @@ whoever reads them. CoNLL has a word a line, then its columns, and blank lines b
 """
 
 import csv
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ Found = tuple[int, bytes, Mapping[str, Any], str]
 WORD_COLUMNS = ("words", "tags")
 """What the first and the last column of CoNLL are called, if they have no other names."""
 WRONG_COLUMNS, BROKEN_CSV, TOO_LONG = "wrong_number_of_columns", "broken_csv", "line_too_long"
+_SPACES = re.compile(" +")
 _BOUNDARY = "-DOCSTART-"
 _Line = tuple[int, bytes, bool]
 
@@ -39,7 +41,7 @@ def table_records(
       limit: The longest line, in bytes.
 
     Raises:
-      FormatError: if two columns have the same name, or one has none.
+      FormatError: if two columns have the same name.
     """
     rows = (_csv_rows if kind == "csv" else _tsv_rows)(stream, limit)
     names = list(columns)
@@ -54,12 +56,11 @@ def table_records(
 
 
 def _check_names(names: Sequence[str], path: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
-    if twice:
-        what = f"two columns called {twice[-1]!r}" if twice[-1] else "a column without a name"
+    # A table of pandas has a column of numbers without a name.
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise FormatError(
-            f"{path} has {what} in its first line; give their names with --columns if that line "
-            "is a record"
+            f"{path} has two columns called {twice[0]!r} in its first line; give their names with "
+            "--columns if that line is a record"
         )
 
 
@@ -152,7 +153,8 @@ def _sentence(lines: Sequence[_Line], columns: Sequence[str]) -> Found:
 
 def _cells(line: str) -> list[str]:
     line = line.rstrip("\r")
-    return line.split("\t") if "\t" in line else line.strip(" ").split()
+    # Other white space may be a word: Chinese has a space of its own.
+    return line.split("\t") if "\t" in line else _SPACES.split(line.strip(" "))
 
 
 def _lines(stream: Any, limit: int) -> Iterator[_Line]:

@@ -132,7 +132,8 @@ def _write_held(stream: str, window: int, shard: str, documents: Sequence[pa.Rec
 def _in_order(documents: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Returns documents as one batch, in an order that does not depend on how they were read."""
     table = pa.Table.from_batches(documents)
-    columns = [(name, "ascending") for name in table.column_names if name != "text"]
+    # The key is of the text, and of labels where there are some; anchors it does not know.
+    columns = [(name, "ascending") for name in table.column_names if name in ("key", "anchors")]
     ordered = table.take(pc.sort_indices(table, sort_keys=columns)).combine_chunks()
     return ordered.to_batches()[0]
 

@@ -123,7 +123,7 @@ def test_right_guesses_are_counted(kind: str, tmp_path: Path) -> None:
 
 def logits_of(model: CausalModel, batch: Batch) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model.hf.lm_head(model._hidden(batch)[0])
+        found: Tensor = model.hf.lm_head(model._hidden(batch, model._longest)[0])
     return found
 
 

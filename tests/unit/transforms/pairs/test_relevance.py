@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from pipelines.cli import main as shardmill
 from schemas.documents import document_batch, document_key, labelled_key
-from schemas.records import Bytes, Int64, Packing, Tokens
+from schemas.records import Bytes, Int64, Labels, Packing, Tokens
 from tests.oracles.streams import tokens_of
 from tests.support.sample_builds import (
     RECORDS,
@@ -36,7 +36,8 @@ Captured = pytest.CaptureFixture[str]
 def records_of(documents: list[list[int]], labels: list[int], ends_line: list[int]) -> Tokens:
     """Returns documents of sentences of these lengths; of each sentence whether it ends a line."""
     tokens = tokens_of(documents, ends_line=ends_line)
-    return dataclasses.replace(tokens, labels=np.array(labels, np.int8))
+    found = Labels(np.array(labels, np.float64), np.arange(len(labels) + 1))
+    return dataclasses.replace(tokens, labels=found)
 
 
 def pairs_of(
@@ -89,9 +90,9 @@ def test_labels_follow_documents_that_lose_their_tokens() -> None:
     assert text.labels is not None
     assert tokens.labels is not None
     # Documents come in the order of their keys.
-    order = [label for label in text.labels.tolist() if label]
+    order = [label for label in text.labels.values.tolist() if label]
     assert sorted(order) == [1, 2]
-    assert tokens.labels.tolist() == order
+    assert tokens.labels.values.tolist() == order
     assert {pair[2] for pair in pairs_of(tokens)} == {1, 2}
 
 
@@ -105,7 +106,7 @@ def test_the_same_text_with_another_label_is_another_document() -> None:
     text = join_documents([batch], deduplicate=True)
     assert (len(text.document_starts), text.duplicates) == (2, 1)
     assert text.labels is not None
-    assert sorted(text.labels.tolist()) == [0, 1]
+    assert sorted(text.labels.values.tolist()) == [0, 1]
     keys = {labelled_key(b"a\nb", label) for label in (0, 1)}
     assert {key.tobytes() for key in text.keys} == keys
     # The key of data version 2, in which the label stood in front of the title.

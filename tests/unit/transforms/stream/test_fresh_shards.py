@@ -140,8 +140,8 @@ def test_labels_wait_with_their_documents(tmp_path: Path, built: Built) -> None:
     window(tmp_path, 0, document_batch([b"a\nb"], [1]), documents=3)
     window(tmp_path, 1, document_batch([b"a\nb", b"a\nb"], [1, 0]), documents=3)
     [batch] = read_held(str(tmp_path), 1, SHARD)
-    found = zip(batch.column("text").to_pylist(), batch.column("label").to_pylist(), strict=True)
-    assert sorted(found) == [(b"a\nb", 0), (b"a\nb", 1)]
+    found = zip(batch.column("text").to_pylist(), batch.column("labels").to_pylist(), strict=True)
+    assert sorted(found) == [(b"a\nb", [0]), (b"a\nb", [1])]
     window(tmp_path, 2, document_batch([b"c\nd"], [0]), documents=3)
     assert len(built.entered[2]) == 6
     assert built.dropped == [0, 1, 0]

@@ -1,0 +1,59 @@
+"""`shardmill predict`: what a fine-tuned model says of records, or of the rows of a build."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from schemas.errors import RunError, UsageError, one_sentence
+from schemas.lock import hold_file
+from trainer.predictions.options import parse_predict_options
+from transforms.files.atomic_files import atomic_file
+from transforms.files.storage import is_local
+
+
+@one_sentence
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    options = parse_predict_options(argv)
+    _check_output(options.output)
+    # Options are read, and help is shown, without the seconds that these take to import.
+    try:
+        import transformers
+
+        from trainer.predictions.run import Predictor, open_chunks, write_predictions
+        from trainer.predictions.saved_model import SavedModel
+        from trainer.processes import choose_device
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "transformers"}:
+            raise
+        raise RunError(
+            f"predicting needs {error.name}, which is not installed: pip install "
+            "'shardmill[trainer]'"
+        ) from error
+    transformers.utils.logging.disable_progress_bar()
+    device = choose_device(options.device, 0)
+    model = SavedModel(options.model, speed=options.speed, device=device)
+    chunks = open_chunks(options, model)
+    predictor = Predictor(model, options, device)
+    with hold_file(Path(options.output), "predict"):
+        _check_output(options.output)
+        with atomic_file(options.output) as file:
+            summary = write_predictions(file, chunks, predictor, model, options.field)
+    first, *rest = summary.lines()
+    sys.stdout.write("\n".join([f"{options.output}: {first}", *rest, ""]))
+    return 0
+
+
+def _check_output(path: str) -> None:
+    """Refuses a file that is there, before anything is computed."""
+    if not is_local(path):
+        raise UsageError(f"--output {path} is not on a local disk; write there, and copy the file")
+    if not os.path.basename(path) or os.path.isdir(path):
+        raise UsageError(f"--output {path} is a folder; name the file to write")
+    if os.path.lexists(path):
+        raise UsageError(f"--output {path} is there already; name another file, or delete it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
