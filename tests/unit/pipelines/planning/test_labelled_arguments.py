@@ -59,6 +59,7 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
         (("span", *TRAIN, "--fields", "a,b"), "--fields of span takes question,context,answers"),
         (("rank", *TRAIN, "--fields", "a+,b,c,d,e"), "--fields of rank takes query,candidates"),
         (("classify", *TRAIN, "--fields", "text,text"), "takes different names"),
+        (("rank", *TRAIN, "--fields", "text,a+a,label"), "--fields of rank takes query,candidates"),
         (("classify", *TRAIN, "--fields", "txt,label"), "no field 'txt' in its first 12 records; "
          "did you mean text? known: label, other, text"),
         (("classify", *TRAIN, "--fields", "text,lable"), "did you mean label?"),
