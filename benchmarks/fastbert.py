@@ -26,7 +26,7 @@ from trainer.predictions.run import Predictor
 from trainer.predictions.saved_model import SavedModel
 from trainer.predictions.summary import Summary
 
-SPEEDS = (None, 0.0, 0.1, 0.3, 0.5, 0.8)
+SPEEDS = (None, 0.3, 0.5, 0.65, 0.8)
 """None is the full model."""
 _CLASSES = ("PER", "ORG", "LOC")
 _HELD_OUT = 6
@@ -84,7 +84,8 @@ def make_model(options: argparse.Namespace, build: Path) -> Path:
     )
     _run(
         *["distil", "--data", build, "--model", folder / "tuned" / "best" / "hf", *device],
-        *["--output", folder / "distilled", "--epochs", options.epochs, "--lr", "1e-3"],
+        *["--output", folder / "distilled", "--epochs", options.epochs // 2, "--lr", "1e-3"],
+        *["--exit-width", options.width // 4],
     )
     return folder / "distilled" / "latest" / "hf"
 
@@ -139,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args(argv)
     build = make_task(options)
