@@ -12,7 +12,7 @@ import transformers
 
 from schemas.checked_json import from_json_value
 from tests.support.labelled_builds import labelled, records_of, write_jsonl
-from tests.support.task_runs import MODELS, config_of
+from tests.support.task_runs import MODELS, config_of, loader, opened, rows_of
 from tests.support.training_runs import (
     assert_same,
     records,
@@ -21,6 +21,7 @@ from tests.support.training_runs import (
     train,
     train_in_ranks,
 )
+from trainer.models.load import load_model
 from trainer.options import TrainOptions
 
 Captured = pytest.CaptureFixture[str]
@@ -79,6 +80,19 @@ def test_a_pipeline_predicts_what_the_evaluation_found(classified: Path) -> None
     best = max(each["accuracy"] for each in records(classified, "eval"))
     assert sum(right) / len(right) == best
     assert set(answers) == {"negative", "positive"}
+    found = predictions(classified / "best" / "hf")
+    ids = pipeline.tokenizer([row["text"] for row in rows]).input_ids
+    assert answers == [found[tuple(each)] for each in ids]
+
+
+def predictions(folder: Path) -> dict[tuple[int, ...], str]:
+    """Returns the class that a saved model predicts here for each row, by its ids."""
+    model = load_model(str(folder), [opened("classify")], 48).eval()
+    [batch] = loader("classify", rows=64)
+    classes = model.logits(batch).argmax(-1).tolist()
+    names = model.hf.config.id2label
+    rows = [tuple(row["input_ids"][0].tolist()) for row in rows_of(batch)]
+    return {row: names[each] for row, each in zip(rows, classes, strict=False)}
 
 
 @pytest.fixture(scope="module")
