@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from schemas.errors import Parser
+from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from trainer.exits.sizes import HEADS
 from trainer.options import MAX_BATCH_TOKENS, MAX_EPOCHS, MAX_RATE, MAX_STEPS, TrainOptions
@@ -115,4 +115,7 @@ def parse_distil_options(argv: Sequence[str] | None) -> TrainOptions:
     Raises:
       UsageError: if an option is unknown or its value is not allowed.
     """
-    return TrainOptions(**vars(_parser().parse_args(argv)))
+    given = vars(_parser().parse_args(argv))
+    if "epochs" in given and "steps" in given:
+        raise UsageError("--epochs and --steps both say how long to train; leave out one")
+    return TrainOptions(**given)

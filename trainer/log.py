@@ -177,9 +177,13 @@ def describe(record: LogRecord, steps: int | None) -> str:
     if record["event"] == "eval":
         members = (name.removesuffix("/loss") for name in record if name.endswith("/loss"))
         shown += [f"{member} {record[f'{member}/loss']:.3f}" for member in members]
+        main = (name for name in record if name.partition("/")[2] in _MAIN)
+        shown += [f"{name} {record[name]:.3f}" for name in main]
     return " · ".join(shown)
 
 
+_MAIN = frozenset({"accuracy", "f1", "pearson"})
+"""Figures of each of several tasks that people are shown."""
 _FORMATS: Mapping[str, str] = {
     "objective": "{}",
     "stage": "stage {}",

@@ -87,6 +87,7 @@ class SlotLoaders:
                 checksums=False,
                 mode=mode,
                 steady=True,
+                batch_rows=options.batch_rows,
                 rows=None if slot is None else self.slots.rows(self.stream, slot),
             )
         )

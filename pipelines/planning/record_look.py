@@ -62,14 +62,15 @@ def look_at(
     for file in (*train, *evaluated):
         _check_first(reader, file)
     fields = reader.fields
+    bare = dataclasses.replace(fields, label=None)
     held, of_evaluation = set[bytes](), collections.Counter[str]()
     of_training, shared = collections.Counter[str](), 0
     for record in _records(reader, evaluated):
-        held.add(_digest(fields, record))
+        held.add(_digest(bare, record))
         _count(of_evaluation, fields, record)
     if every or held:
         for record in _records(reader, train):
-            shared += bool(held) and _digest(fields, record) in held
+            shared += bool(held) and _digest(bare, record) in held
             _count(of_training, fields, record)
             if len(of_training) > MOST_CLASSES:
                 raise ValueError(
@@ -144,8 +145,13 @@ def _count(
 
 
 def _digest(fields: RecordFields, record: Mapping[str, Any]) -> bytes:
-    """Returns a digest of the texts of a record, without differences of white space."""
-    lines = dataclasses.replace(fields, label=None).parse(record).lines
+    """Returns a digest of the texts of a record, without differences of white space.
+
+    Args:
+      fields: Without a label.
+      record: Any.
+    """
+    lines = fields.parse(record).lines
     text = "\n".join(" ".join(line.split()) for line in lines)
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 

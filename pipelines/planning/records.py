@@ -156,7 +156,7 @@ def _fields(options: BuildOptions, recipe: Recipe) -> RecordFields:
     names = _names(options.fields, "--fields")
     try:
         found = kind.of(names, labelled=not options.unlabelled)
-        if all(found.needed):
+        if all(found.needed) and len(set(found.needed)) == len(found.needed):
             return found
     except ValueError:
         pass
@@ -229,10 +229,11 @@ def _check_classes(look: Look, fields: RecordFields, options: BuildOptions) -> N
     if not fields.has_classes or fields.label is None:
         return
     if len(look.names) < 2:
-        found = f"one class, {look.names[0]!r}," if look.names else "no class"
+        if not look.names:
+            raise ValueError(f"{', '.join(options.input)}: no record has a class in {fields.label}")
         raise ValueError(
-            f"--fields: {fields.label} has {found} in all records, and two are needed to learn to "
-            "tell them apart"
+            f"--fields: {fields.label} has one class, {look.names[0]!r}, in all records, and two "
+            "are needed to learn to tell them apart"
         )
     if named := [name for name in look.names if "," in name]:
         raise ValueError(f"the name of a class has a comma, which none may have: {named[0]!r}")

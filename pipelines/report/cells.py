@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.report.labelled import answer_positions, tags_at_ends
+from pipelines.report.labelled import answer_positions, tagged_tokens
 from pipelines.report.permuted import rank_classes
 from pipelines.report.row import shown_parts
 
@@ -23,7 +23,7 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
 
     Returns:
       Dictionaries of kind ("text", "special", "word" for a border between words, "segment",
-      "input" for what is not predicted, "answer", "tag" for the end of a word with a class,
+      "input" for what is not predicted, "answer", "tag" for a word with a class,
       "target", a kind of selected token, "sentence", or "edit"), text, seen (what the model sees
       there instead, the rank, the class, or what an edit takes away), and classes for style rules.
     """
@@ -62,7 +62,7 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
 def _marked(row: Mapping[str, Any]) -> dict[int, Cell]:
     """Returns the cells of selected tokens and of those that labels are of, without their text."""
     labelled = row.get("labelled")
-    tags = tags_at_ends(labelled, row["special"], len(row["ids"]))
+    tags = tagged_tokens(labelled, row["special"], len(row["ids"]))
     return {
         **{each["position"]: _of(each["kind"], each["seen_text"]) for each in row["selected"]},
         **{position: _of("answer") for position in answer_positions(labelled)},
@@ -100,9 +100,11 @@ def _ordered(text: str, place: Mapping[str, Any], bits: int) -> Cell:
 def _joined(cells: Sequence[Cell]) -> list[Cell]:
     joined: list[Cell] = []
     for cell in cells:
-        same = joined and cell["kind"] == joined[-1]["kind"] == "text"
-        if same and cell["classes"] == joined[-1]["classes"]:
-            joined[-1] = {**cell, "text": joined[-1]["text"] + cell["text"]}
+        last = joined[-1] if joined else _plain("", "")
+        # The class of a word stands behind its last token.
+        open_ended = cell["kind"] == "text" or (cell["kind"] == "tag" and not last["seen"])
+        if open_ended and all(cell[name] == last[name] for name in ("kind", "classes")):
+            joined[-1] = {**cell, "text": last["text"] + cell["text"]}
         else:
             joined.append(cell)
     return joined

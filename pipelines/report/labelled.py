@@ -41,13 +41,15 @@ def answer_positions(labelled: Mapping[str, Any] | None) -> range:
     return range(*(labelled or {}).get("answer") or (0, 0))
 
 
-def tags_at_ends(
+def tagged_tokens(
     labelled: Mapping[str, Any] | None, special: Sequence[int], size: int
 ) -> dict[int, str]:
-    """Returns the classes of words by the position of their last token, `OUTSIDE` left out.
+    """Returns the tokens of words with a class other than `OUTSIDE`, by position.
 
-    >>> tags_at_ends({"tags": [[1, "B-PER"], [3, "O"]]}, [0, 4], 5)
-    {2: 'B-PER'}
+    The class stands at the last token of the word, and "" at those before it.
+
+    >>> tagged_tokens({"tags": [[1, "B-PER"], [3, "O"]]}, [0, 4], 5)
+    {1: '', 2: 'B-PER'}
 
     Args:
       labelled: See `label_line`.
@@ -57,4 +59,9 @@ def tags_at_ends(
     tags = (labelled or {}).get("tags") or ()
     borders = sorted({*(at for at, _ in tags), *special, size})
     behind = dict(itertools.pairwise(borders))
-    return {behind[at] - 1: tag for at, tag in tags if tag != OUTSIDE}
+    named = [(at, behind[at], tag) for at, tag in tags if tag != OUTSIDE]
+    return {
+        position: tag if position == end - 1 else ""
+        for begin, end, tag in named
+        for position in range(begin, end)
+    }

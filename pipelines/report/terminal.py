@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.report.labelled import OUTSIDE, answer_positions, label_line, tags_at_ends
+from pipelines.report.labelled import OUTSIDE, answer_positions, label_line, tagged_tokens
 from pipelines.report.permuted import visible
 from pipelines.report.row import (
     KEPT,
@@ -142,8 +142,8 @@ def _looks(row: Row) -> dict[int, Text]:
     for position in answer:
         signs = ("‹" if position == answer[0] else "", "›" if position == answer[-1] else "")
         found[position] = Text(_bare(row, position).join(signs), _TARGET)
-    for position, tag in tags_at_ends(row.labelled, row.special, len(row.ids)).items():
-        found[position] = Text.assemble(_bare(row, position), (f"/{tag}", _TARGET))
+    for position, tag in tagged_tokens(row.labelled, row.special, len(row.ids)).items():
+        found[position] = Text(_bare(row, position) + f"/{tag}" * bool(tag), _TARGET)
     for place in row.order or ():
         text = _bare(row, place.position) + str(place.rank).translate(_SUPERSCRIPT)
         found[place.position] = Text(f"‹{text}›", _TARGET) if place.target else Text(text, "dim")

@@ -10,8 +10,9 @@ import pytest
 import torch
 import transformers
 
+from schemas.checked_json import from_json_value
 from tests.support.labelled_builds import labelled, records_of, write_jsonl
-from tests.support.task_runs import MODELS, config_of
+from tests.support.task_runs import MODELS, config_of, loader, opened, rows_of
 from tests.support.training_runs import (
     assert_same,
     records,
@@ -20,6 +21,8 @@ from tests.support.training_runs import (
     train,
     train_in_ranks,
 )
+from trainer.models.load import load_model
+from trainer.options import TrainOptions
 
 Captured = pytest.CaptureFixture[str]
 RATE = ("--lr", "1e-2", "--batch-rows", "16")
@@ -77,6 +80,19 @@ def test_a_pipeline_predicts_what_the_evaluation_found(classified: Path) -> None
     best = max(each["accuracy"] for each in records(classified, "eval"))
     assert sum(right) / len(right) == best
     assert set(answers) == {"negative", "positive"}
+    found = predictions(classified / "best" / "hf")
+    ids = pipeline.tokenizer([row["text"] for row in rows]).input_ids
+    assert answers == [found[tuple(each)] for each in ids]
+
+
+def predictions(folder: Path) -> dict[tuple[int, ...], str]:
+    """Returns the class that a saved model predicts here for each row, by its ids."""
+    model = load_model(str(folder), [opened("classify")], 48).eval()
+    [batch] = loader("classify", rows=64)
+    classes = model.logits(batch).argmax(-1).tolist()
+    names = model.hf.config.id2label
+    rows = [tuple(row["input_ids"][0].tolist()) for row in rows_of(batch)]
+    return {row: names[each] for row, each in zip(rows, classes, strict=False)}
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +175,29 @@ def test_a_stopped_run_still_knows_its_best(tmp_path: Path, capsys: Captured) ->
     assert os.readlink(tmp_path / "cut" / "best") == os.readlink(tmp_path / "whole" / "best")
     assert_same(saved(tmp_path / "whole"), saved(tmp_path / "cut"))
     assert "the best evaluation, accuracy " in capsys.readouterr().out
+    # More epochs may be asked for; without a word of them it is as many steps as before.
+    assert train(labelled("classify"), model, tmp_path / "cut", *RATE) == 0
+    assert steps_saved(tmp_path / "cut")[-1] == "step-00000018"
+    assert train(labelled("classify"), model, tmp_path / "cut", *RATE, "--epochs", "4") == 0
+    assert steps_saved(tmp_path / "cut")[-1] == "step-00000024"
+
+
+def test_what_stands_in_the_place_of_the_best_is_refused(
+    classified: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    shutil.copytree(classified, tmp_path / "run", symlinks=True)
+    (tmp_path / "run" / "best").unlink()
+    (tmp_path / "run" / "best").write_text("mine", "utf-8")
+    told = refused(capsys, labelled("classify"), learner(tmp_path), tmp_path / "run", *RATE)
+    assert "best is not a link into checkpoints as a run makes it; move it away" in told
+    assert (tmp_path / "run" / "best").read_text("utf-8") == "mine"
+
+
+def test_options_of_checkpoints_of_before_are_read() -> None:
+    fields = {"data": "d", "model": "m", "output": "o", "lr": 1e-4, "eval_every": 1000}
+    found = from_json_value(fields, TrainOptions, "checkpoint.json")
+    assert found.folders == ("d",)
+    assert (found.batch_rows, found.epochs, found.lr) == (None, None, 1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +254,19 @@ def test_several_tasks_go_on_exactly(several: Path, tmp_path: Path) -> None:
     assert_same(saved(tmp_path / "whole"), saved(tmp_path / "again"))
     whose = [each["objective"] for each in records(tmp_path / "whole")]
     assert whose[:9] == ["tag"] * 3 + ["classify"] * 6
+
+
+def test_one_of_several_saved_models_must_be_named(
+    several: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    saved_models = several / "run" / "latest" / "hf"
+    told = refused(capsys, labelled("classify"), saved_models, tmp_path / "run")
+    assert (
+        f"holds the models of several tasks; name the folder of one, such as {saved_models}" in told
+    )
+    one = (saved_models / "classify", tmp_path / "run", "--epochs", "1")
+    assert train(labelled("classify"), *one) == 0
+    assert "new weights" not in capsys.readouterr().err
 
 
 @pytest.mark.slow

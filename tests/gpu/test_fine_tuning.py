@@ -16,6 +16,11 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU he
 LEARN = ("--lr", "1e-2", "--batch-rows", "16", "--epochs", "6", "--log-every", "1")
 
 
+def learner(folder: Path) -> Path:
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "initializer_range": 0.05}
+    return config_of(folder, hidden_dropout_prob=0.0, **sizes)
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_losses_are_those_of_the_cpu(kind: str, tmp_path: Path) -> None:
     model = made(tmp_path, kind).eval()
@@ -29,8 +34,7 @@ def test_losses_are_those_of_the_cpu(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compiled", [(), ("--compile",)])
 def test_a_task_is_learned(compiled: tuple[str, ...], tmp_path: Path) -> None:
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "initializer_range": 0.05}
-    model = config_of(tmp_path, hidden_dropout_prob=0.0, **sizes)
+    model = learner(tmp_path)
     given = ["--data", str(labelled("classify")), "--model", str(model)]
     given += ["--output", str(tmp_path / "run"), "--device", "cuda", *LEARN, *compiled]
     assert main(given) == 0
@@ -39,8 +43,7 @@ def test_a_task_is_learned(compiled: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_several_tasks_are_learned(tmp_path: Path) -> None:
     given = ["--data", str(labelled("tag")), "--data", str(labelled("span"))]
-    given += ["--data", str(labelled("rank")), "--model", str(config_of(tmp_path))]
+    given += ["--data", str(labelled("rank")), "--model", str(learner(tmp_path))]
     given += ["--output", str(tmp_path / "run"), "--device", "cuda", *LEARN]
     assert main(given) == 0
-    first, *_, last = records(tmp_path / "run", "eval")
-    assert last["score"] > first["score"]
+    assert records(tmp_path / "run", "eval")[-1]["score"] > 0.7

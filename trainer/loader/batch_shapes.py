@@ -15,6 +15,7 @@ from trainer.rows.pair_layout import Pairs
 from trainer.rows.row_source import Source, given_tokens
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.label_kinds import labelled_task
+from transforms.arrays.ragged import offsets_of
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import (
     BIDIRECTIONAL,
@@ -72,10 +73,11 @@ class RowBounds:
 
     def most(self, records: int | None) -> tuple[int, int]:
         """Returns the most rows and tokens of so many rows, or records; of all by default."""
-        sizes, tokens = np.ones(len(self.lengths), np.int64), self.lengths
-        if self.records is not None:
-            sizes = np.diff(self.records)
-            tokens = np.add.reduceat(tokens, self.records[:-1]) if len(sizes) else tokens
+        if self.records is None:
+            longest = np.sort(self.lengths)[-(records or 0) :]
+            return records or len(self.lengths), int(longest.sum())
+        sizes = np.diff(self.records)
+        tokens = np.diff(offsets_of(self.lengths)[self.records])
         rows, found = (int(np.sort(each)[-(records or 0) :].sum()) for each in (sizes, tokens))
         return rows, found
 

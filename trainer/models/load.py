@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -157,6 +158,11 @@ def _config(name: str, corpora: Sequence[Corpus]) -> Any:
     try:
         return transformers.AutoConfig.from_pretrained(next(filter(os.path.isdir, inside), name))
     except Exception as error:
+        if several := sorted(Path(name).glob("*/config.json")):
+            raise UsageError(
+                f"--model {name} holds the models of several tasks; name the folder of one, such "
+                f"as {several[0].parent}"
+            ) from error
         raise UsageError(f"--model {name} is no configuration of a model: {error}") from error
 
 

@@ -59,7 +59,16 @@ def _class_answers(names: Sequence[str], chunk: Chunk, found: Predicted) -> list
 
 
 def _number_answers(_names: Sequence[str], chunk: Chunk, found: Predicted) -> list[Answer]:
-    return _placed(chunk, [{"value": value} for value in found.logits[:, 0].tolist()])
+    """Says the number of each row; None of what is none, which JSON does not have."""
+    numbers = found.logits[:, 0]
+    finite = np.isfinite(numbers).tolist()
+    return _placed(
+        chunk,
+        [
+            {"value": value if good else None}
+            for value, good in zip(numbers.tolist(), finite, strict=True)
+        ],
+    )
 
 
 # Scores of 2 and 3 candidates: 0.1 0.7 | 0.3 0.2 0.9 -> 1 and 2

@@ -59,7 +59,11 @@ class SpanLabels(RecordLabels):
 
     def mark_text(self, text: ShardText) -> ShardText:
         """Returns the text with the bytes of answers; numbers of records count them in line two."""
-        assert text.labels is not None
+        if text.labels is None:
+            # A shard without records.
+            nothing = np.empty(0, np.int64)
+            spans = {**text.spans, ANSWERS: TokenSpans(nothing, nothing)}
+            return dataclasses.replace(text, spans=spans)
         numbered = text.labels.counts == 2
         at = text.labels.offsets[:-1][numbered]
         ends = np.flatnonzero(text.data == _LF)

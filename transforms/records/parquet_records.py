@@ -1,6 +1,7 @@
 """Reads rows of Parquet files: a row group belongs to the range that contains its middle byte."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -76,6 +77,8 @@ def parquet_rows(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the rows of the row groups of a range, each with its number.
 
+    Numbers of classes that the file names, as those of the hub do, become their names.
+
     Args:
       file: It must be seekable.
       path: The name of the file.
@@ -96,6 +99,7 @@ def parquet_rows(
         if _kind_of(schema, name) is None:
             found = ", ".join(f"{field.name}: {field.type}" for field in schema)
             raise FormatError(f"{path} has no column {name!r}; its columns are {found}")
+    classes = class_names(schema)
     tops = dict.fromkeys(
         name if schema.get_field_index(name) >= 0 else name.partition(".")[0] for name in names
     )
@@ -109,8 +113,42 @@ def parquet_rows(
                 row_groups=[index],
                 columns=None if whole else list(tops),
             )
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), first_row)
+            named = (_with_names(row, classes) for batch in batches for row in batch.to_pylist())
+            yield from enumerate(named, first_row)
         first_row += group.num_rows
+
+
+def class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Returns the names of classes by column, as `datasets` writes them into a file."""
+    told = (schema.metadata or {}).get(b"huggingface", b"")
+    try:
+        features = json.loads(told)["info"]["features"].items()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
+    found = {}
+    for column, feature in features:
+        # The feature of a list is inside another, or inside a list.
+        inner = feature[0] if isinstance(feature, list) and feature else feature
+        inner = inner.get("feature", inner) if isinstance(inner, dict) else {}
+        names = inner.get("names") if isinstance(inner, dict) else None
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            found[column] = names
+    return found
+
+
+def _with_names(row: dict[str, Any], classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    return {
+        name: _named(value, classes[name]) if name in classes else value
+        for name, value in row.items()
+    }
+
+
+def _named(value: Any, names: Sequence[str]) -> Any:
+    """Returns the name of a class, or those of a list; None for a number that has none."""
+    if isinstance(value, list):
+        return [_named(each, names) for each in value]
+    known = isinstance(value, int) and 0 <= value < len(names)
+    return names[value] if known else None
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> list[Any]:

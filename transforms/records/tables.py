@@ -6,6 +6,7 @@ whoever reads them. CoNLL has a word a line, then its columns, and blank lines b
 """
 
 import csv
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ Found = tuple[int, bytes, Mapping[str, Any], str]
 WORD_COLUMNS = ("words", "tags")
 """What the first and the last column of CoNLL are called, if they have no other names."""
 WRONG_COLUMNS, BROKEN_CSV, TOO_LONG = "wrong_number_of_columns", "broken_csv", "line_too_long"
+_SPACES = re.compile(" +")
 _BOUNDARY = "-DOCSTART-"
 _Line = tuple[int, bytes, bool]
 
@@ -151,7 +153,8 @@ def _sentence(lines: Sequence[_Line], columns: Sequence[str]) -> Found:
 
 def _cells(line: str) -> list[str]:
     line = line.rstrip("\r")
-    return line.split("\t") if "\t" in line else line.strip(" ").split()
+    # Other white space may be a word: Chinese has a space of its own.
+    return line.split("\t") if "\t" in line else _SPACES.split(line.strip(" "))
 
 
 def _lines(stream: Any, limit: int) -> Iterator[_Line]:

@@ -26,6 +26,7 @@ from tests.support.labelled_builds import (
     write_jsonl,
 )
 from tests.support.sample_builds import manifest_of, shard_paths, stored_rows, tokenizer_file
+from transforms.records.parquet_records import class_names
 
 Record = dict[str, Any]
 
@@ -124,6 +125,22 @@ def test_formats_give_the_same_bytes(kind: str, tmp_path: Path) -> None:
         assert shards(found) == expected, write.__name__
 
 
+def test_names_of_classes_in_parquet_are_taken(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    tags = datasets.ClassLabel(names=["O", "B-PER"])
+    features = datasets.Features(
+        {"words": datasets.Sequence(datasets.Value("string")), "tags": datasets.Sequence(tags)}
+    )
+    records = {"words": [["Ada", "wrote"], ["Bob"]], "tags": [[1, 0], [1]]}
+    file = tmp_path / "records.parquet"
+    datasets.Dataset.from_dict(records, features=features).to_parquet(file)
+    options = ["--fields", "words,tags", "--eval-fraction", "0", "--shards", "1"]
+    folder = build_records(tmp_path / "out", "tag", [file], *options)
+    assert manifest(folder)["recipe"]["settings"]["predict.names"] == "B-PER,O"
+    assert sorted(max(row["labels"]) for row in rows(folder)) == [0, 1]
+    assert class_names(pq.read_schema(file)) == {"tags": ["O", "B-PER"]}
+
+
 def test_other_encodings_are_read(tmp_path: Path) -> None:
     text = "text\tlabel\n深度学习\t好\n改变世界\t坏\n"
     (tmp_path / "a.tsv").write_text(text, "utf-8")
@@ -217,12 +234,45 @@ def test_a_candidate_without_a_token_leaves_its_record_out(tmp_path: Path) -> No
     assert verify([str(folder)]) == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_shards_may_be_empty(kind: str, tmp_path: Path) -> None:
+    records = records_of(kind, 3)
+    file = write_jsonl(tmp_path / "records.jsonl", records)
+    labels = (
+        [] if kind not in ("classify", "pair") else ["--labels", "yes,no,maybe,positive,negative"]
+    )
+    options = ["--fields", FIELDS[kind], "--shards", "6", *labels]
+    folder = build_records(tmp_path / "out", TASK_OF[kind], [file], *options)
+    assert len(rows(folder)) == (12 if kind == "rank" else 3)
+    assert verify([str(folder)]) == 0
+
+
 def test_a_long_record_is_rejected(tmp_path: Path) -> None:
     records = [{"text": "word " * 300_000, "label": "x"}, {"text": "a", "label": "y"}]
     file = write_jsonl(tmp_path / "records.jsonl", records)
     options = ["--fields", "text,label", "--eval-fraction", "0", "--max-document-mib", "1"]
     folder = build_records(tmp_path / "out", "classify", [file], *options, "--max-rejected", "1")
     assert manifest(folder)["documents"]["rejected"] == {"record_too_long": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "shown"),
+    [
+        ("pair", "text-classification", ["Classes, from 0 on: maybe, no, yes.", ">label maybe<"]),
+        ("regress", "text-classification", ["Labels, rounded", ">label 3.0<"]),
+        ("tag", "token-classification", ["<sub>B-PER</sub>", "in several rows", "B-LOC <b>"]),
+        ("span", "question-answering", ['<mark class="answer" title="answer">', "inside <b>"]),
+        ("rank", "multiple-choice", ["the right candidate of 4", "a wrong candidate of 4"]),
+    ],
+)
+def test_pages_tell_of_labels(kind: str, category: str, shown: Sequence[str]) -> None:
+    folder = labelled(kind)
+    page = (folder / "report.html").read_text("utf-8")
+    for each in (*shown, *(f"<code>{name}</code>" for name in FIELDS[kind].split(","))):
+        assert each in page
+    card = (folder / "README.md").read_text("utf-8")
+    assert f"task_categories:\n- {category}\n" in card
+    assert "- fine-tuning\n" in card
 
 
 def exported(kind: str, folder: Path) -> Any:

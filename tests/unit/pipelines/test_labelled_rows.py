@@ -142,7 +142,7 @@ def build(
 @pytest.mark.parametrize("model", ["wordpiece", "bpe", "unigram"])
 def test_rows_are_those_of_the_loops(kind: str, model: str, tmp_path: Path) -> None:
     rng = rng_for(3, "records", kind)
-    records = [MAKE[kind](rng) for _ in range(60)]
+    records = [MAKE[kind](rng) for _ in range(30)]
     tokenizer = tokenizer_file(model)
     classes = ("no", "yes") if kind in ("classify", "pair") else ("B", "O")
     rows = Rows(tokenizer.read_text("utf-8"), LENGTH, classes)
@@ -154,7 +154,7 @@ def test_rows_are_those_of_the_loops(kind: str, model: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("keep", ["tail", "head-tail"])
 def test_other_parts_of_long_texts_are_kept(keep: str, tmp_path: Path) -> None:
     rng = rng_for(4, "records", keep)
-    records = [pair(rng) for _ in range(40)]
+    records = [pair(rng) for _ in range(20)]
     tokenizer = tokenizer_file("wordpiece")
     rows = Rows(tokenizer.read_text("utf-8"), LENGTH, ("no", "yes"))
     expected = made("pair", records, rows, keep.replace("-", "_"))

@@ -130,3 +130,9 @@ def test_a_log_has_a_line_a_record(capsys: Captured) -> None:
         "train step 1/10",
         "train step 2/10",
     ]
+
+
+def test_an_evaluation_of_several_tasks_shows_a_figure_of_each() -> None:
+    figures = {"sst/loss": 0.5, "sst/accuracy": 0.9, "sst/matthews": 0.8, "ner/f1": 0.25}
+    line = describe({"event": "eval", "step": 6, "score": 0.575, **figures}, 12)
+    assert line == "eval step 6/12 · score 0.5750 · sst 0.500 · sst/accuracy 0.900 · ner/f1 0.250"

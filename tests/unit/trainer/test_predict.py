@@ -232,6 +232,9 @@ def test_what_does_not_fit_together_is_refused(
     config = classifier().config
     config.architectures = ["BertForMaskedLM"]
     config.save_pretrained(pretrained)
+    answers = tmp_path / "answers"
+    config.architectures = ["BertForQuestionAnswering"]
+    config.save_pretrained(answers)
     several = tmp_path / "several"
     (several / "a").mkdir(parents=True)
     (several / "a" / "config.json").write_text("{}", "utf-8")
@@ -247,6 +250,7 @@ def test_what_does_not_fit_together_is_refused(
         (["--model", tmp_path, *records, *out], "holds no model"),
         (["--model", several, *records, *out], f"but several, such as {several / 'a'}"),
         (["--model", pretrained, *records, *out], "is BertForMaskedLM, and predictions are made"),
+        (["--model", answers, *records, *out], "is BertForQuestionAnswering, and predictions"),
         (["--model", model, *records], "--output"),
         (["--model", model, *records, "--output", there], "is there already"),
         (["--model", model, *records, "--output", tmp_path], "is a folder"),

@@ -59,6 +59,7 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
         (("span", *TRAIN, "--fields", "a,b"), "--fields of span takes question,context,answers"),
         (("rank", *TRAIN, "--fields", "a+,b,c,d,e"), "--fields of rank takes query,candidates"),
         (("classify", *TRAIN, "--fields", "text,text"), "takes different names"),
+        (("rank", *TRAIN, "--fields", "text,a+a,label"), "--fields of rank takes query,candidates"),
         (("classify", *TRAIN, "--fields", "txt,label"), "no field 'txt' in its first 12 records; "
          "did you mean text? known: label, other, text"),
         (("classify", *TRAIN, "--fields", "text,lable"), "did you mean label?"),
@@ -104,6 +105,13 @@ def test_one_sentence_says_what_is_wrong(
     folder: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     assert message in told(folder, *arguments)
+
+
+def test_a_text_is_no_class(folder: Path) -> None:
+    lines = (json.dumps({"text": "a", "label": f"class {n}"}) + "\n" for n in range(10_001))
+    (folder / "many.jsonl").write_text("".join(lines))
+    message = told(folder, "classify", "--input", "many.jsonl", "--fields", "text,label")
+    assert "label has more than 10,000 classes; is it the text?" in message
 
 
 def test_the_plan_names_the_classes(folder: Path) -> None:

@@ -79,6 +79,11 @@ def test_columns_of_conll_may_be_named() -> None:
     assert found[3] == "wrong_number_of_columns"
 
 
+def test_other_white_space_is_a_word() -> None:
+    [found] = conll_records(io.BytesIO("\u3000 O\n中  O \n".encode()), (), 99)
+    assert found[2] == {"words": ["\u3000", "中"], "tags": ["O", "O"]}
+
+
 def test_words_without_a_class_have_one_column() -> None:
     [found] = conll_records(io.BytesIO(b"EU\nrejects\n"), (), 99)
     assert found[2] == {"words": ["EU", "rejects"]}
