@@ -17,7 +17,7 @@ import numpy as np
 
 from schemas.records import Array
 
-TOPICS, COMMON, WORDS = 8, 300, {"general": 250, "domain": 150}
+TOPICS, COMMON, WORDS = 8, 100, {"general": 100, "domain": 80}
 NOISE = 0.1
 BAYES = 1 - NOISE
 SCALE = 0.5

@@ -84,7 +84,7 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
         ((*OF_CLASSES, "--stages", "basic"), "there is no corrupt.0"),
         ((*OF_CLASSES, "--annotations", "DIR"), "leave out --annotations"),
         ((*OF_CLASSES, "--keep", "head", "--set", "segment.keep=tail"), "name the same field"),
-        ((*OF_CLASSES, "--set", "segment=FullSentences"), "makes rows of text without"),
+        ((*OF_CLASSES, "--set", "segment=FullSentences"), "makes windows of text"),
         ((*OF_CLASSES, "--set", "pair=TwoTexts"), "it follows from the records and --fields"),
         ((*OF_CLASSES, "--set", "predict.names=a,b"), "it follows from the records and --labels"),
         ((*OF_CLASSES, "--set", "segment=WordRows"), "WordRows does not go with"),
@@ -97,7 +97,7 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
          "classify is built of labelled records, and a mixture of text"),
         (("bert", "--input", "text.txt", "--format", "tsv"), "tsv is for labelled records"),
         (("bert", "--input", "text.txt", "--columns", "a"), "--columns is for labelled records"),
-        (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"), "is for rows of labelled"),
+        (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"), "TwoTexts does not take them"),
         (("bert", "--input", "text.txt", "--keep", "head"), "--keep: there is no setting"),
     ],
 )  # fmt: skip
