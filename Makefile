@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
+# Processes that tests start need not compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types docs pictures clean
 
@@ -17,7 +19,7 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.tested
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers $(PYTEST_WORKERS)
 
 pictures: $(VENV)/.tested
 	$(BIN)/python docs/pictures/report.py

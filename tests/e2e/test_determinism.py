@@ -230,10 +230,3 @@ def test_seed_matters(
     found = digests(tmp_path / "out")
     assert found.keys() == reference.keys()
     assert not set(found.values()) & set(reference.values())
-
-
-def test_recipe_without_pairs(build: Build, digests: Digests, tmp_path: Path) -> None:
-    assert build(tmp_path / "one", recipe="roberta") == 0
-    assert build(tmp_path / "two", "--workers", "2", recipe="roberta") == 0
-    assert digests(tmp_path / "one") == digests(tmp_path / "two")
-    assert len(digests(tmp_path / "one")) == 5

@@ -297,7 +297,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "inspect": {"": [build]},
         "export": {"": [build], "--to": ["parquet"], "--output": [f"{out}-export"]},
         "report": {"": [build], "--output": [f"{out}.html"]},
-        "recipes": {"": []},
+        "recipes": {"": ["bert"]},
         "train": {"": [], "--data": [out], "--model": ["bert-tiny"], "--output": [out]},
         "compare": {"": [out], "--html": [f"{out}.html"]},
         "distil": {"": [], "--data": [out], "--model": [out], "--output": [out]},

@@ -1,7 +1,8 @@
 """Programs in processes of their own, without the seconds that it takes to import torch and Beam.
 
-One process a test run imports them, and every program is forked from it. What a process inherits
-from its parent when Python is started anew is for the few tests that start a command as users do.
+One process imports them, see `tests.support.begun`, and every program is forked from it. What a
+process inherits from its parent when Python is started anew is for the few tests that start a
+command as users do.
 """
 
 import functools
@@ -15,12 +16,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Protocol
 
-_IMPORTED = (
-    "trainer.train",
-    "pipelines.run_build",
-    "transformers.models.bert.modeling_bert",
-    "transformers.models.electra.modeling_electra",
-)
+_BEGUN = "tests.support.begun"
 
 
 class Main(Protocol):
@@ -84,7 +80,7 @@ class Forked:
 @functools.cache
 def _server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_IMPORTED))
+    context.set_forkserver_preload([_BEGUN])
     return context
 
 
