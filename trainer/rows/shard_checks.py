@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_columns import numpy_of
 from schemas.checked_json import DamagedError
 from schemas.columns import ANNOTATION_VALUES, ANNOTATIONS
 from schemas.errors import UsageError
@@ -99,7 +100,8 @@ def _check_labels(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
 
 
 def _list_lengths(column: pa.ListArray) -> Array:
-    return np.diff(column.offsets.to_numpy())
+    # Arrow's own conversion of offsets imports pandas.
+    return np.diff(numpy_of(column.offsets))
 
 
 def _check_relations(path: Path, batch: pa.RecordBatch, recipe: Recipe) -> None:
