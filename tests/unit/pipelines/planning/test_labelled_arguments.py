@@ -97,7 +97,7 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
          "classify is built of labelled records, and a mixture of text"),
         (("bert", "--input", "text.txt", "--format", "tsv"), "tsv is for labelled records"),
         (("bert", "--input", "text.txt", "--columns", "a"), "--columns is for labelled records"),
-        (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"), "TwoTexts does not take them"),
+        (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"), "does not take them"),
         (("bert", "--input", "text.txt", "--keep", "head"), "--keep: there is no setting"),
     ],
 )  # fmt: skip
