@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Literal
 
 import numpy as np
@@ -94,7 +94,8 @@ def figures_of(runs: Iterable[ComparedRun]) -> list[Figure]:
         for key in run.log.curves
         if not _NOT_COMPARED.fullmatch(key[1].rpartition("/")[2]) and not _is_whole(key, runs)
     }
-    found = [_figure(event, name) for event, name in names]
+    shared = {run.shared for run in runs} - {""}
+    found = [_figure(event, name, shared) for event, name in names]
     # The loss comes first, and in logs it follows its parts.
     found.sort(key=lambda figure: (SECTIONS.index(figure.section), figure.name != "loss"))
     return found
@@ -134,7 +135,8 @@ def _same(
     )
 
 
-def _figure(event: Event, name: str) -> Figure:
+def _figure(event: Event, name: str, shared: Set[str]) -> Figure:
+    """Returns a figure; those of tasks that runs share are not hidden among all tasks."""
     member, _, term = name.rpartition("/")
     probed = event == EVAL and name.startswith(PROBE)
     if probed:
@@ -142,7 +144,7 @@ def _figure(event: Event, name: str) -> Figure:
         member = member.removeprefix(PROBE)
     elif event == TRAIN and term in _SPEED:
         section = SPEED
-    elif member:
+    elif member and member not in shared:
         section = MEMBERS
     else:
         section = EVALUATION if event == EVAL else TRAINING

@@ -7,7 +7,7 @@ from pipelines.comparing.figures import SECTIONS
 from pipelines.comparing.looks import DARK, DASHES, LIGHT, look_of
 from pipelines.comparing.panels import Panel
 from pipelines.comparing.run_log import AXES
-from pipelines.comparing.runs import ComparedRun, differing_options, notes_of
+from pipelines.comparing.runs import MOST_DIFFERENCES, ComparedRun, differing_options, notes_of
 from pipelines.report.page import template_of
 
 
@@ -34,7 +34,8 @@ def render_comparison(runs: Sequence[ComparedRun], panels: Sequence[Panel], axis
         ],
         axis=AXES[axis],
         notes=notes_of(runs),
-        differences=differing_options(runs),
+        differences=[*differing_options(runs).items()],
+        most_differences=MOST_DIFFERENCES,
         sections=_sections(panels, axis),
         losses_differ=len({run.objective for run in runs}) > 1,
         light=LIGHT,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.comparing.run_log import RunLog, read_log
+from pipelines.comparing.tasks import Task, one_configuration, renamed, same_task, tasks_of
 from pipelines.folder.output import read_manifest
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
@@ -15,16 +16,21 @@ from schemas.manifest import MANIFEST, MixtureManifest
 from schemas.stream import WINDOWS, number_name
 from schemas.wording import counted, short_names
 from trainer.checkpoint_files import CHECKPOINTS, META, Meta, found_checkpoints, read_meta
+from trainer.loader.task_data import task_names
 from trainer.log import LOG
 from trainer.vectors.run_folder import VECTORS
 
 MAX_RUNS = 25
 """More curves cannot be told apart by colour, dashes and marks."""
+MOST_DIFFERENCES = 20
+"""Differences that are shown; those after them are folded, or counted."""
 _ABOUT_THE_FOLDER = frozenset(
     {*["output", "resume", "keep", "tensorboard", "save_every", "log_every", "checksums"]}
 )
 """Options that change nothing of what is learned, or of when it is measured."""
 
+_TOLD_WITH_OTHERS = "more_data"
+"""Folders after the first one of --data."""
 _NAMES = {"settings": "--set"}
 """Options whose names are others than those of their values."""
 
@@ -41,6 +47,8 @@ class ComparedRun:
       log: What its log says.
       options: By name, as texts; None if no checkpoint says them.
       notes: What is not as it should be.
+      tasks: Its tasks by their names in the log, "" for one alone; none if they are not known.
+      shared: What runs on several tasks call its one task; its figures have that name, too.
     """
 
     key: str
@@ -50,6 +58,8 @@ class ComparedRun:
     log: RunLog
     options: Mapping[str, str] | None
     notes: Sequence[str]
+    tasks: Mapping[str, Task] = dataclasses.field(default_factory=dict)
+    shared: str = ""
 
 
 def open_runs(paths: Sequence[str]) -> list[ComparedRun]:
@@ -79,7 +89,7 @@ def open_runs(paths: Sequence[str]) -> list[ComparedRun]:
             f"{one} is the same run, drawn once" for one, other in repeated.items() if other == path
         ]
         found.append(_open_run(path, name, chr(ord("A") + number), also))
-    return found
+    return [_with_shared_task(run, found) for run in found]
 
 
 def differing_options(runs: Sequence[ComparedRun]) -> dict[str, list[str | None]]:
@@ -127,6 +137,27 @@ def _open_run(path: str, name: str, key: str, notes: Sequence[str]) -> ComparedR
         log=log,
         options=dict(_options(meta, objective)),
         notes=found,
+        tasks=tasks_of(meta),
+    )
+
+
+def _with_shared_task(run: ComparedRun, runs: Sequence[ComparedRun]) -> ComparedRun:
+    """Returns a run on one task with the names that its figures have in runs on several."""
+    if "" not in run.tasks:
+        return run
+    several = [each for each in runs if each.tasks and "" not in each.tasks]
+    task, sure = same_task(run.tasks[""], [each.tasks for each in several])
+    if not task:
+        return run
+    curves = renamed(run.log.curves, task, [each.log.curves for each in several])
+    if curves.keys() == run.log.curves.keys():
+        return run
+    unsure = f"its data are taken for {task} by the name of their folder, since builds have changed"
+    return dataclasses.replace(
+        run,
+        log=dataclasses.replace(run.log, curves=curves),
+        notes=[*run.notes, *([] if sure else [unsure])],
+        shared=task,
     )
 
 
@@ -165,14 +196,16 @@ def _options(meta: Meta, objective: str) -> Iterator[tuple[str, str]]:
     if objective:
         yield "recipe", objective
     for name, value in dataclasses.asdict(meta.options).items():
-        if name not in _ABOUT_THE_FOLDER:
+        if name == "data":
+            yield "--data", _text(meta.options.folders)
+        elif name not in _ABOUT_THE_FOLDER | {_TOLD_WITH_OTHERS}:
             yield _NAMES.get(name, f"--{name.replace('_', '-')}"), _text(value)
     for name, what in (("data", "checksum of the data"), ("model", "size of the model")):
         if name in meta.identity:
             yield what, _text(meta.identity[name])
     configuration = meta.identity.get("configuration")
     if isinstance(configuration, Mapping):
-        for name, value in configuration.items():
+        for name, value in one_configuration(configuration, task_names(meta.options.folders)):
             yield f"model {name}", _text(value)
     for name, version in meta.software.items():
         yield f"version of {name}", version

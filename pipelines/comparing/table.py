@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipelines.comparing.figures import Figure, shown
 from pipelines.comparing.panels import Line, Panel
-from pipelines.comparing.runs import ComparedRun, differing_options, notes_of
+from pipelines.comparing.runs import MOST_DIFFERENCES, ComparedRun, differing_options, notes_of
 
 _COLUMN = 12
 """Characters of a run's column, at least."""
@@ -29,11 +29,14 @@ def show_comparison(runs: Sequence[ComparedRun], panels: Sequence[Panel], consol
         keys = [runs[number].key for number in few]
         if differences:
             table = Table("differs", *keys, box=None, title_justify="left")
-            for name, values in differences.items():
+            for name, values in [*differences.items()][:MOST_DIFFERENCES]:
                 cells = [values[number] for number in few]
                 table.add_row(Text(name), *(Text("not known" if c is None else c) for c in cells))
             console.print()
             console.print(table)
+            if len(differences) > MOST_DIFFERENCES:
+                more = len(differences) - MOST_DIFFERENCES
+                console.print(f" ... and {more} more, see --html or --json")
         console.print()
         console.print(_last_values(panels, few, keys))
 

@@ -84,6 +84,11 @@ def _kind(folder: str, config: Any) -> tuple[str, str]:
     """Returns what the name of a model's class ends with, and what it predicts."""
     names = [str(name) for name in config.architectures or ()]
     ending = next((each for each in _KINDS for name in names if name.endswith(each)), None)
+    if any(name.endswith("ForQuestionAnswering") for name in names):
+        raise UsageError(
+            f"answers are not predicted yet, and --model {folder} is {' or '.join(names)}; give a "
+            "model of classes, numbers, tags or choices"
+        )
     if config.model_type not in TASK_FAMILIES or ending is None:
         raise UsageError(
             f"--model {folder} is {' or '.join(names) or config.model_type}, and predictions are "

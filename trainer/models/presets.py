@@ -15,9 +15,26 @@ def _bert(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
     }
 
 
-def _electra(hidden: int, embedding: int, generator_size: float) -> Mapping[str, Any]:
+def _albert(layers: int, hidden: int) -> Mapping[str, Any]:
     return _bert(
-        12,
+        layers,
+        hidden,
+        model_type="albert",
+        embedding_size=128,
+        hidden_act="gelu_new",
+        hidden_dropout_prob=0.0,
+    )
+
+
+def _roberta(layers: int, hidden: int) -> Mapping[str, Any]:
+    return _bert(layers, hidden, model_type="roberta", type_vocab_size=1, layer_norm_eps=1e-5)
+
+
+def _electra(
+    hidden: int, embedding: int, generator_size: float, layers: int = 12
+) -> Mapping[str, Any]:
+    return _bert(
+        layers,
         hidden,
         model_type="electra",
         embedding_size=embedding,
@@ -106,19 +123,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "bert-large": _bert(24, 1024),
     "bert-small": _bert(4, 512),
     "bert-tiny": _bert(2, 128),
-    "albert-base": _bert(
-        12,
-        768,
-        model_type="albert",
-        embedding_size=128,
-        hidden_act="gelu_new",
-        hidden_dropout_prob=0.0,
-    ),
-    "roberta-base": _bert(12, 768, model_type="roberta", type_vocab_size=1, layer_norm_eps=1e-5),
+    "albert-base": _albert(12, 768),
+    "albert-tiny": _albert(2, 128),
+    "roberta-base": _roberta(12, 768),
+    "roberta-tiny": _roberta(2, 128),
     "ernie-base": _ernie(12, 768),
     "ernie-tiny": _ernie(2, 128),
     "electra-base": _electra(768, 768, 1 / 3),
     "electra-small": _electra(256, 128, 1 / 4),
+    "electra-tiny": _electra(128, 128, 1 / 2, layers=2),
     "gpt1": _gpt(12, 768, model_type="openai-gpt", n_positions=512),
     "gpt2": _gpt(12, 768),
     "gpt2-medium": _gpt(24, 1024),
@@ -143,7 +156,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Devlin et al. 2019, Turc et al. 2019 (small, tiny), Liu et al. 2019, Lan et al. 2020 without
 dropout, as its second version, Sun et al. 2020 (ERNIE 2.0), with room for 16 tasks, and Clark et
-al. 2020, table 6, where `generator_size` is the width of the generator.
+al. 2020, table 6, where `generator_size` is the width of the generator. The tiny ones but BERT's
+are no published sizes.
 
 Radford et al. 2018, 4.1 (gpt1), Radford et al. 2019, table 2, with the heads of openai/gpt-2 (gpt2,
 gpt2-medium), Yang et al. 2019, A.4.1, as published (xlnet-base), and

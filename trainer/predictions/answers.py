@@ -45,12 +45,16 @@ class Kind(NamedTuple):
 
 
 def _class_answers(names: Sequence[str], chunk: Chunk, found: Predicted) -> list[Answer]:
-    """Says the class of each row, its probability, and the layer at which the row left."""
+    """Says the class of each row, its probability, and with exits the layer at which it left."""
     best, share = found.logits.argmax(axis=1), _shares(found.logits).max(axis=1)
     return _placed(
         chunk,
         [
-            {"label": names[number], "probability": round(each, _DIGITS), "exit_layer": layer}
+            {
+                "label": names[number],
+                "probability": round(each, _DIGITS),
+                **({"exit_layer": layer} if found.exits else {}),
+            }
             for number, each, layer in zip(
                 best.tolist(), share.tolist(), found.layers.tolist(), strict=True
             )

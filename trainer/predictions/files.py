@@ -18,7 +18,7 @@ from transforms.read.read_records import RecordReader
 from transforms.records.json_fields import field_of
 from transforms.records.record_fields import EMPTY_TEXT, RecordFields
 from transforms.records.task_fields import FIELDS_OF
-from transforms.records.word_fields import list_of_texts
+from transforms.records.word_fields import NOT_SPLIT, list_of_texts
 
 CHUNK = 4096
 """Records that are read, computed and written at once."""
@@ -76,6 +76,11 @@ class FileChunks:
         found = self._fields.parse(record)
         if found.reason == EMPTY_TEXT and self._kind != TAGS:
             return ()
+        if found.reason == NOT_SPLIT:
+            raise UsageError(
+                f"{place}: {self._fields.texts[0]!r} is a text without spaces between its words, "
+                "and each word gets a tag; give a list of words, or of characters, as in training"
+            )
         if found.reason not in {"", EMPTY_TEXT}:
             lacking = [name for name in self._fields.needed if field_of(record, name) is None]
             what = f"no field {lacking[0]!r}" if lacking else f"no text there ({found.reason})"

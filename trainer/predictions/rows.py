@@ -110,7 +110,9 @@ class Predicted:
     Attributes:
       logits: float32[R, N], or of tags [T, N].
       layers: int64[R]; how many layers each row was given.
+      exits: Whether rows may have been given fewer than the model has.
     """
 
     logits: Array
     layers: Int64
+    exits: bool

@@ -45,7 +45,7 @@ class Predictor:
                 left = self._model.predict(packed)
             logits[rows.tokens(numbers) if of_tokens else numbers] = left.logits.cpu().numpy()
             layers[numbers] = left.layers.cpu().numpy()
-        return Predicted(logits, layers)
+        return Predicted(logits, layers, self._model.has_exits)
 
 
 def open_chunks(options: PredictOptions, model: SavedModel) -> Iterable[Chunk]:

@@ -21,10 +21,13 @@ from transforms.records.record_fields import (
 from transforms.text.normalize import WHITE
 
 OTHER_LENGTH = "other_length"
+NOT_SPLIT = "text_not_split_into_words"
 # Chinese and Japanese are written without spaces.
 _EAST_ASIAN = re.compile(
     "[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0002fa1f]"
 )
+_SIDE_BY_SIDE = re.compile(f"{_EAST_ASIAN.pattern}{{2}}")
+_SPACED = re.compile(rf"{_EAST_ASIAN.pattern} {_EAST_ASIAN.pattern}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,9 @@ class WordFields(RecordFields):
 
     A word becomes a line. Lines after the first begin with a space where text has one, so that
     tokens are those of running text: between two words neither of which is Chinese or Japanese
-    there. Words of white space are left out, with their class.
+    there. Words of white space are left out, with their class. Without classes, which would be as
+    many, a text with Chinese or Japanese characters side by side, and nowhere a space between two
+    of them, is no words.
     """
 
     kind: ClassVar[str] = TAGS
@@ -45,6 +50,8 @@ class WordFields(RecordFields):
         words = list_of_texts(field_of(record, self.texts[0]))
         if words is None:
             return Parsed(reason=MISSING_FIELD)
+        if self.label is None and _is_running_text(field_of(record, self.texts[0])):
+            return Parsed(reason=NOT_SPLIT)
         kept = [number for number, word in enumerate(words) if word.strip(WHITE)]
         if not kept:
             return Parsed(reason=EMPTY_TEXT)
@@ -85,6 +92,14 @@ def spaced(text: str) -> str:
     return "\n".join(
         [words[0], *(space + word for space, word in zip(spaces, words[1:], strict=True))]
     )
+
+
+def _is_running_text(value: Any) -> bool:
+    """Returns whether a value is a Chinese or Japanese text whose words nobody has told apart."""
+    if not isinstance(value, str):
+        return False
+    words = value.split()
+    return any(map(_SIDE_BY_SIDE.search, words)) and not _SPACED.search(" ".join(words))
 
 
 def list_of_texts(value: Any) -> list[str] | None:

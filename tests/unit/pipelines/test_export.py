@@ -289,6 +289,17 @@ def test_transformers_finds_the_tokenizer(recipe: str, tmp_path: Path) -> None:
     assert words[-1] == tokenizer.sep_token_id
 
 
+def test_what_datasets_calls_the_splits_of_an_export_is_told(tmp_path: Path) -> None:
+    """By the names of the folders, unless files are given."""
+    data_files = pytest.importorskip("datasets.data_files")
+    for split in ("train", "eval"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "00000.parquet").touch()
+    assert {*map(str, data_files.get_data_patterns(str(tmp_path)))} == {"train", "test"}
+    page = Path(__file__).resolve().parents[3] / "docs" / "format.md"
+    assert '`load_dataset("HF")` would call `eval` `test`' in page.read_text("utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["bert", "roberta"])
 def test_the_trainer_of_transformers_trains_on_it(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bad_options import parser_of
 from tests.support.labelled_builds import labelled, records_of, write_jsonl
 from tests.support.sample_builds import tokenizer_file
 from tests.support.task_runs import config_of
@@ -42,6 +43,11 @@ def test_the_commands_work_one_after_the_other(
     given = ["TUNED/latest/hf" if each == "RUN/latest/hf" else each for each in several]
     assert main([*given[:-1], "SEVERAL", *few]) == 0
     assert Path("SEVERAL/best/hf/RTE/config.json").exists()
+
+
+def test_the_help_of_train_says_what_labelled_records_are_for() -> None:
+    told = " ".join(parser_of("train").format_help().split())
+    assert "Labelled records (shardmill build classify, tag, ...) are fine-tuned on" in told
 
 
 def test_the_table_has_every_kind() -> None:

@@ -98,6 +98,21 @@ def test_long_records_have_several_rows_and_words_of_white_space_no_tag(tmp_path
     assert others[1] == [None]
 
 
+def test_a_chinese_text_is_not_taken_for_one_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_jsonl(tmp_path / "in.jsonl", [{"text": "我爱北京天安门"}])
+    given = ["--model", saved_classifier("tag"), "--input", file, "--fields", "text"]
+    options = [*given, "--output", tmp_path / "out", "--device", "cpu"]
+    assert main(["predict", *map(str, options)]) == 2
+    [told] = capsys.readouterr().err.splitlines()
+    assert told == (
+        f"shardmill: {file}, byte 0: 'text' is a text without spaces between its words, and each "
+        "word gets a tag; give a list of words, or of characters, as in training"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_candidate_with_the_greatest_score_is_chosen(tmp_path: Path) -> None:
     model, file = saved_classifier("rank"), labelled("rank").parent / "eval.jsonl"
     found = predict(tmp_path / "out", model, "--input", file, "--fields", "query,candidates")

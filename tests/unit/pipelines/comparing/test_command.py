@@ -117,6 +117,43 @@ def test_many_runs_do_not_become_narrow(
     assert max(map(len, told.splitlines())) <= 60
 
 
+@pytest.fixture
+def far_apart(runs: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two runs that differ in 25 options."""
+    many = {f"--option-{number}": ["1", "a" * 90] for number in range(25)}
+    for name in ("table", "page"):
+        monkeypatch.setattr(f"pipelines.comparing.{name}.differing_options", lambda _: many)
+    return runs
+
+
+def test_many_differences_are_folded(
+    far_apart: list[str], tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "page.html"
+    assert main([*far_apart, "--html", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert told.count("--option-") == 20
+    assert " ... and 5 more, see --html or --json" in told
+    content = path.read_text("utf-8")
+    assert Page(content).open == []
+    before, behind = content.split("<summary>5 more</summary>")
+    assert (before.count("--option-"), behind.count("--option-")) == (20, 5)
+
+
+def test_differences_of_a_narrow_page_stand_below_one_another(
+    far_apart: list[str], tmp_path: Path
+) -> None:
+    """Each value says whose it is, since the head of the table is left out."""
+    path = tmp_path / "page.html"
+    assert main([*far_apart, "--html", str(path)]) == 0
+    content = path.read_text("utf-8")
+    narrow = content[content.index("@media (max-width: 40rem)", content.index(".differences")) :]
+    assert ".differences td { display: block; }" in narrow
+    assert ".differences thead { display: none; }" in narrow
+    assert "content: attr(data-run)" in narrow
+    assert '<td class="value" data-run="A">1</td><td class="value" data-run="B">aaa' in content
+
+
 def test_json(runs: list[str], capsys: Captured, tmp_path: Path) -> None:
     assert main([*runs, "--json", "--x", "tokens", "--html", str(tmp_path / "p.html")]) == 0
     captured = capsys.readouterr()

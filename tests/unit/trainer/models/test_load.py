@@ -38,6 +38,10 @@ GEOMETRY = {
     "bert-large": (24, 1024, 16, 4096, 512, 335_141_888),
     "roberta-base": (12, 768, 12, 3072, 514, 124_055_040),
     "albert-base": (12, 768, 12, 3072, 512, 11_683_584),
+    # These are no published sizes.
+    "roberta-tiny": (2, 128, 2, 512, 514, 6_896_640),
+    "albert-tiny": (2, 128, 2, 512, 512, 4_137_344),
+    "electra-tiny": (2, 128, 2, 512, 512, 4_369_408),
     # With 16 tasks, which is no published size.
     "ernie-base": (12, 768, 12, 3072, 512, 109_482_240 + 16 * 768),
     "ernie-tiny": (2, 128, 2, 512, 512, 4_385_920 + 16 * 128),

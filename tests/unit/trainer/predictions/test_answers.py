@@ -16,8 +16,8 @@ def chunk(records: int, record: list[int], lengths: list[int], **more: Any) -> C
     return Chunk([{}] * records, rows, np.array(record, np.int64), **more)
 
 
-def predicted(logits: list[list[float]], layers: list[int]) -> Predicted:
-    return Predicted(np.array(logits, np.float32), np.array(layers))
+def predicted(logits: list[list[float]], layers: list[int], *, exits: bool = True) -> Predicted:
+    return Predicted(np.array(logits, np.float32), np.array(layers), exits)
 
 
 def test_a_class_has_its_probability_and_the_layer_at_which_its_row_left() -> None:
@@ -27,6 +27,12 @@ def test_a_class_has_its_probability_and_the_layer_at_which_its_row_left() -> No
         None,
         {"label": "no", "probability": 0.5, "exit_layer": 4},
     ]
+
+
+def test_a_model_without_exits_says_no_layer() -> None:
+    found = predicted([[math.log(3), 0.0]], [4], exits=False)
+    said = KINDS[CLASS].answers(("no", "yes"), chunk(1, [0], [2]), found)
+    assert said == [{"label": "no", "probability": 0.75}]
 
 
 def test_a_number_is_said_and_what_is_none_is_not() -> None:

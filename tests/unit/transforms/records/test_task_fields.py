@@ -96,6 +96,27 @@ def test_records_are_read(
     assert (parsed.reason, list(parsed.lines), list(parsed.numbers)) == ("", lines, numbers)
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("我爱北京", "text_not_split_into_words"),
+        ("in 北京 today", "text_not_split_into_words"),
+        ("東京に行く。 Tokyo", "text_not_split_into_words"),
+        ("我 爱 北京", ""),
+        ("天　気", ""),
+        ("in 京 today", ""),
+        ("john came", ""),
+        (["我爱北京"], ""),
+    ],
+)
+def test_words_of_a_text_without_tags_have_spaces_between_them(words: Any, reason: str) -> None:
+    """A list says itself what its words are, and with tags there are as many."""
+    assert FIELDS_OF["tags"].of(["w"], labelled=False).parse({"w": words}).reason == reason
+    if isinstance(words, str):
+        tagged = {"w": words, "t": ["no"] * len(words.split())}
+        assert fields("tags", "w", "t").parse(tagged).reason == ""
+
+
 def test_true_and_numbers_are_classes() -> None:
     found = fields("class", "a", "y", classes=("true", "7", "99999999999999999999"))
     values = (True, 7, 99999999999999999999, "7")
