@@ -220,7 +220,8 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"--model {name} has {positions} positions, the rows of {corpus.folder} need {needed}; "
             "build them with a smaller --max-seq-length"
         )
-    segments = family.segments(config)
+    # A model that is fine-tuned is given type 0 if it has no other, see `token_types.known_types`.
+    segments = None if recipe.labelled is not None else family.segments(config)
     one_segment = segments is not None and segments < recipe.segments == 2
     if pair.task is not None and (one_segment or not family.has_pairs):
         raise UsageError(
