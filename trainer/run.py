@@ -124,7 +124,10 @@ class Run:
             self.name = begin_run(run)
         self.checkpoints.clear()
         self.checkpoints.fix_latest()
-        logs: list[Log] = [Lines(self.steps), JsonLines(run, self.begin)]
+        logs: list[Log] = [
+            Lines(self.steps, self.loop.plain.main_figures),
+            JsonLines(run, self.begin),
+        ]
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))
         return logs

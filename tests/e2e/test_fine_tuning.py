@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,7 @@ def test_several_tasks_are_learned_by_one_encoder(several: Path) -> None:
             ("classify", "tag", "regress"), 6
         )
     assert whose[:18] != whose[18:36]
+    assert [each["epoch"] for each in records(run)] == [step // 18 for step in range(72)]
 
 
 def test_each_task_has_a_folder_that_is_loaded(several: Path) -> None:
@@ -366,8 +368,11 @@ def test_records_without_labels_teach_nothing(tmp_path: Path, capsys: Captured) 
     file = write_jsonl(tmp_path / "file.jsonl", [{"text": f"text {n}"} for n in range(20)])
     options = ("--fields", "text", "--unlabelled")
     data = build_records(tmp_path / "data", "classify", [file], *options)
-    told = refused(capsys, data, config_of(tmp_path), tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = refused(capsys, data, config_of(tmp_path), tmp_path / "run")
     assert "has no labels in its training split" in told
+    assert told.count("\n") == 1
 
 
 def test_without_an_evaluation_split_there_is_no_best(tmp_path: Path, capsys: Captured) -> None:
