@@ -360,6 +360,7 @@ def test_what_labelled_records_do_not_have_is_refused(
     told = refused(capsys, data, config_of(tmp_path), tmp_path / "run", *given)
     assert message in told
     assert told.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_records_without_labels_teach_nothing(tmp_path: Path, capsys: Captured) -> None:
@@ -372,6 +373,7 @@ def test_records_without_labels_teach_nothing(tmp_path: Path, capsys: Captured) 
         warnings.simplefilter("error")
         told = refused(capsys, data, config_of(tmp_path), tmp_path / "run")
     assert "has no labels in its training split" in told
+    assert not (tmp_path / "run").exists()
     assert told.count("\n") == 1
 
 

@@ -18,6 +18,7 @@ from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, Wanted, configurations
 from trainer.models.presets import PRESETS
 from trainer.models.same_tokenizer import check_tokenizer
+from trainer.models.saved_folder import check_folder
 from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
 from trainer.models.task_families import TASK_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
@@ -70,6 +71,7 @@ def load_model(
         _check_own(name, corpus, entity_embeddings)
         return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
     _check_tokens(corpora)
+    check_folder(name)
     config = _config(name, corpora)
     family = _family_of(name, config, corpora)
     for each in corpora:
