@@ -105,6 +105,21 @@ def _is_cut(line: bytes) -> bool:
     return _BEGINS.startswith(begin)
 
 
+def summary_writer() -> Any:
+    """Returns the class that writes for TensorBoard; torch gives it no types.
+
+    Raises:
+      UsageError: if TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            "--tensorboard needs a package that is not installed: pip install tensorboard"
+        ) from error
+    return SummaryWriter
+
+
 class TensorBoard(Log):
     """RUN/tensorboard: a curve for every number."""
 
@@ -114,15 +129,7 @@ class TensorBoard(Log):
         Raises:
           UsageError: if TensorBoard is not installed.
         """
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UsageError(
-                "--tensorboard needs a package that is not installed: pip install tensorboard"
-            ) from error
-        # torch gives this class no types.
-        writer: Any = SummaryWriter
-        self._writer = writer(str(run / TENSORBOARD), purge_step=step + 1)
+        self._writer = summary_writer()(str(run / TENSORBOARD), purge_step=step + 1)
 
     def write(self, record: LogRecord) -> None:
         for name, value in record.items():
