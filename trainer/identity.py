@@ -42,6 +42,7 @@ def identity_of(
         mixture["extra_task_ratio"] = options.extra_task_ratio
     given = options.entity_embeddings
     embeddings = {"entity_embeddings": file_sha256(given)[:16]} if given else {}
+    teacher = {"teacher": _teacher(model)} if options.exit_width is not None else {}
     # Masks that are drawn in training follow from what the data version says of draws.
     fresh = options.copies == "dynamic" or data.draws_masks
     stream = {"mix_windows": options.mix_windows or 1} if options.follow else {}
@@ -49,6 +50,7 @@ def identity_of(
         **mixture,
         **stream,
         **embeddings,
+        **teacher,
         **({"draws": DATA_VERSION} if fresh else {}),
         "data": data.checksum[:16],
         "model": f"{count:,} parameters, shapes {digest}",
@@ -61,6 +63,15 @@ def identity_of(
         "objective": data.first.objective,
         "optimizer": options.optimizer,
     }
+
+
+def _teacher(model: Any) -> str:
+    """Returns a digest of the weights that students learn from, which a run does not change."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in model.hf.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _configuration(model: torch.nn.Module) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import json
+import math
 import os
 import shutil
 import sys
@@ -104,6 +105,21 @@ def _is_cut(line: bytes) -> bool:
     return _BEGINS.startswith(begin)
 
 
+def summary_writer() -> Any:
+    """Returns the class that writes for TensorBoard; torch gives it no types.
+
+    Raises:
+      UsageError: if TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            "--tensorboard needs a package that is not installed: pip install tensorboard"
+        ) from error
+    return SummaryWriter
+
+
 class TensorBoard(Log):
     """RUN/tensorboard: a curve for every number."""
 
@@ -113,15 +129,7 @@ class TensorBoard(Log):
         Raises:
           UsageError: if TensorBoard is not installed.
         """
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UsageError(
-                "--tensorboard needs a package that is not installed: pip install tensorboard"
-            ) from error
-        # torch gives this class no types.
-        writer: Any = SummaryWriter
-        self._writer = writer(str(run / TENSORBOARD), purge_step=step + 1)
+        self._writer = summary_writer()(str(run / TENSORBOARD), purge_step=step + 1)
 
     def write(self, record: LogRecord) -> None:
         for name, value in record.items():
@@ -139,12 +147,13 @@ class Lines(Log):
     A run continues when its terminal is gone.
     """
 
-    def __init__(self, steps: int | None) -> None:
-        self._steps = steps
+    def __init__(self, steps: int | None, main: Mapping[str, str] | None = None) -> None:
+        """Writes lines as `describe` makes them, given the same."""
+        self._steps, self._main = steps, main or {}
         self._terminal = sys.stderr.isatty()
 
     def write(self, record: LogRecord) -> None:
-        line = describe(record, self._steps)
+        line = describe(record, self._steps, self._main)
         if record["event"] == "train" and self._terminal:
             width = shutil.get_terminal_size().columns - 1
             self._show(f"{_CLEAR}{line[:width]}")
@@ -161,8 +170,15 @@ class Lines(Log):
             sys.stderr.flush()
 
 
-def describe(record: LogRecord, steps: int | None) -> str:
-    """Returns a record as a line for people; `steps` are all, None if there is no end."""
+def describe(record: LogRecord, steps: int | None, main: Mapping[str, str] | None = None) -> str:
+    """Returns a record as a line for people.
+
+    Args:
+      record: Of the log.
+      steps: All of them; None if there is no end.
+      main: The figure of each of several tasks that is shown, by the task's name.
+    """
+    repeated = _repeated(record)
     of = "" if steps is None else f"/{steps:,}"
     shown = [f"{record['event']} step {record['step']:,}{of}"]
     if "seconds_left" in record:
@@ -170,20 +186,33 @@ def describe(record: LogRecord, steps: int | None) -> str:
     for pattern, text in _FORMATS.items():
         kind, star, _ = pattern.partition("*")
         others = (name for name in record if name.startswith(kind) and name not in _FORMATS)
-        for name in others if star else [pattern]:
+        if pattern == "stage" and "objective" in record and pattern not in record:
+            # Of several tasks, which learn in epochs and not in stages.
+            shown += [f"epoch {record['epoch'] + 1}"] if "epoch" in record else []
+        for name in (each for each in others if each not in repeated) if star else [pattern]:
             value = record.get(name)
             if value is not None and (name, value) != ("skipped", 0):
                 shown.append(text.format(value, name.removeprefix(kind)))
     if record["event"] == "eval":
+        for task, figure in (main or {}).items():
+            if (name := f"{task}/{figure}") in record:
+                text = _FORMATS.get(figure, f"{figure} {{:.3f}}")
+                shown.append(f"{task} {text.format(record[name])}")
         members = (name.removesuffix("/loss") for name in record if name.endswith("/loss"))
         shown += [f"{member} {record[f'{member}/loss']:.3f}" for member in members]
-        main = (name for name in record if name.partition("/")[2] in _MAIN)
-        shown += [f"{name} {record[name]:.3f}" for name in main]
     return " · ".join(shown)
 
 
-_MAIN = frozenset({"accuracy", "f1", "pearson"})
-"""Figures of each of several tasks that people are shown."""
+def _repeated(record: LogRecord) -> frozenset[str]:
+    """Returns the names of figures of a task alone that the record has under another name, too."""
+    found = set[str]()
+    for whole in ("loss", "accuracy"):
+        parts = [name for name in record if name.startswith(f"{whole}_")]
+        if len(parts) == 1 and math.isclose(record[parts[0]], record.get(whole, math.nan)):
+            found.update(parts)
+    return frozenset(found)
+
+
 _FORMATS: Mapping[str, str] = {
     "objective": "{}",
     "stage": "stage {}",

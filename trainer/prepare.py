@@ -22,6 +22,7 @@ from trainer.loader.training_data import TrainingData, has_rows, open_data
 from trainer.loop import Loop
 from trainer.make_loop import make_loop, with_warmup
 from trainer.models.load import load_model
+from trainer.models.token_types import has_one_type
 from trainer.notices import changes, sizes
 from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
 from trainer.open_slots import SlotLoaders
@@ -91,7 +92,7 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     if stream is not None:
         source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
     else:
-        source = _of_build(data, options, processes, plain.layout, identity)
+        source = _of_build(data, options, processes, plain.layout, identity, checkpoint)
     options = with_warmup(options, source.steps, WARMUP_PART if data.labelled else 20)
     loop = make_loop(options, processes, plain, source.batches)
     feed = source.feed(loop)
@@ -113,6 +114,8 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
             [each.recipe for each in corpora],
             data.first.tokenizer_json,
             data.first.vocabulary,
+            # Fine-tuned models are of `transformers`.
+            one_type=data.labelled and has_one_type(plain.hf.config),
         ),
         processes=processes,
         loop=loop,
@@ -193,6 +196,7 @@ def _of_build(
     processes: Processes,
     layout: str,
     identity: Mapping[str, Any],
+    checkpoint: Checkpoint | None,
 ) -> _Source:
     """Opens a finished build, or the members of a mixture."""
     check_shards(data, options, processes)
@@ -206,6 +210,7 @@ def _of_build(
             for each in members.values()
         )
         batches = scheduled(data, members, dataclasses.replace(options, steps=steps), processes)
+    _check_steps(options, steps, checkpoint)
     evaluated = open_loaders("eval", data, options, processes, layout)
     feed = functools.partial(
         FixedFeed,
@@ -222,6 +227,15 @@ def _of_build(
         notice=task_notice(options, data, evaluated),
         feed=lambda loop: feed(loop=loop),
     )
+
+
+def _check_steps(options: TrainOptions, steps: int, checkpoint: Checkpoint | None) -> None:
+    """Refuses epochs that have fewer steps than were taken; `_find_checkpoint` does for steps."""
+    if checkpoint is not None and steps < checkpoint.step:
+        raise UsageError(
+            f"{checkpoint.path} has {counted(checkpoint.step, 'step')} already, and --epochs "
+            f"{options.epochs} is {steps}; ask for more, or name another --output to start over"
+        )
 
 
 def _of_stream(loaders: SlotLoaders, identity: Mapping[str, Any], stop: StopSignal) -> _Source:

@@ -13,7 +13,7 @@ from trainer.checkpoint import BEST, LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL, Best
 from trainer.evaluate import evaluate
 from trainer.feed import Feed, Taken
-from trainer.log import JsonLines, Lines, Log, TensorBoard
+from trainer.log import JsonLines, Lines, Log, TensorBoard, summary_writer
 from trainer.loop import Loop, State
 from trainer.memory import State as LaneState
 from trainer.meter import derived
@@ -120,11 +120,17 @@ class Run:
         if not self.processes.first:
             return []
         run = Path(self.options.output)
+        if self.options.tensorboard:
+            # What is not installed is told before there is a folder.
+            summary_writer()
         if self.name is None:
             self.name = begin_run(run)
         self.checkpoints.clear()
         self.checkpoints.fix_latest()
-        logs: list[Log] = [Lines(self.steps), JsonLines(run, self.begin)]
+        logs: list[Log] = [
+            Lines(self.steps, self.loop.plain.main_figures),
+            JsonLines(run, self.begin),
+        ]
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))
         return logs

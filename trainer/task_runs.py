@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.label_kinds import CLASS, TAGS
 from trainer.distil_options import EPOCHS as EXIT_EPOCHS
 from trainer.distil_options import RATE as EXIT_RATE
 from trainer.loader.batches import ArrowBatches
@@ -13,6 +14,7 @@ from trainer.loader.task_schedule import ORDERS, SHUFFLED, epoch_stages
 from trainer.loader.training_data import TrainingData
 from trainer.options import TrainOptions
 from trainer.processes import Processes
+from transforms.build.corpus import Corpus
 from transforms.objectives.schedule import SCHEDULES, Stages
 
 EPOCHS, BATCH_ROWS, RATE = 3, 32, 3e-5
@@ -39,6 +41,11 @@ def check_task_options(options: TrainOptions, data: TrainingData) -> None:
                 f"is none; use {' or '.join(SCHEDULES)} for a mixture"
             )
         return
+    for corpus in data.corpora.values() if options.exit_width is None else ():
+        # No model can be made for classes that are not known.
+        task = corpus.recipe.labelled
+        if task is not None and task.kind in {CLASS, TAGS} and not task.names:
+            raise _no_labels(corpus)
     if options.copies == "dynamic":
         raise UsageError(
             f"--copies dynamic draws masks, and {data.folder} is labelled records without any; "
@@ -115,10 +122,14 @@ def _stages(members: Mapping[str, ArrowBatches], options: TrainOptions) -> list[
 
 def _check_labels(batches: ArrowBatches) -> None:
     if not batches.labelled_rows:
-        raise UsageError(
-            f"{batches.corpus.folder} has no labels in its training split, and nothing can be "
-            "learned from it; build it with a label in --fields"
-        )
+        raise _no_labels(batches.corpus)
+
+
+def _no_labels(corpus: Corpus) -> UsageError:
+    return UsageError(
+        f"{corpus.folder} has no labels in its training split, and nothing can be learned from it; "
+        "build it with a label in --fields"
+    )
 
 
 def task_notice(

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 import transformers
 
+from pipelines.cli import main
 from schemas.checked_json import from_json_value
 from tests.support.labelled_builds import labelled, records_of, write_jsonl
 from tests.support.task_runs import MODELS, config_of, loader, opened, rows_of
@@ -117,6 +119,44 @@ def test_every_kind_is_loaded_by_its_own_class(kind: str, tuned: dict[str, Path]
     assert min(losses[-3:]) < losses[0]
 
 
+def test_two_texts_are_learned_predicted_and_distilled_with_one_type_of_tokens(
+    tmp_path: Path,
+) -> None:
+    """RoBERTa has no other; what is saved is what the pipeline of `transformers` is given."""
+    model = config_of(tmp_path, "roberta", type_vocab_size=1, num_hidden_layers=2)
+    assert train(labelled("pair"), model, tmp_path / "run", *RATE, "--epochs", "1") == 0
+    folder = tmp_path / "run" / "best" / "hf"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.model_input_names == ["input_ids", "attention_mask"]
+    pairs = [(row["text_a"], row["text_b"]) for row in texts_of("pair")]
+    given = tokenizer(pairs[:4], padding=True, return_token_type_ids=True, return_tensors="pt")
+    assert int(given["token_type_ids"].max()) == 0
+    hf = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        theirs = [hf(**tokenizer(*pair, return_tensors="pt")).logits[0] for pair in pairs]
+    [batch] = loader("pair", rows=64)
+    found = load_model(str(folder), [opened("pair")], 48).eval().logits(batch)
+    ours = {
+        tuple(row["input_ids"][0].tolist()): logits
+        for row, logits in zip(rows_of(batch), found, strict=False)
+    }
+    for pair, logits in zip(pairs, theirs, strict=True):
+        own = ours[tuple(tokenizer(*pair).input_ids)]
+        torch.testing.assert_close(own, logits, rtol=1e-4, atol=1e-5)
+    data = ["--data", str(labelled("pair")), "--device", "cpu"]
+    output = tmp_path / "said.jsonl"
+    said = ["predict", "--model", str(folder), "--output", str(output), "--device", "cpu"]
+    file = write_jsonl(tmp_path / "in.jsonl", texts_of("pair"))
+    assert main([*said, "--input", str(file), "--fields", "text_a,text_b"]) == 0
+    lines = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    best = [max(logits.softmax(-1).tolist()) for logits in theirs]
+    assert [each["prediction"]["probability"] for each in lines] == pytest.approx(best, abs=1e-4)
+    options = ["--output", str(tmp_path / "exits"), "--exit-width", "16", "--steps", "1"]
+    assert main(["distil", *data, "--model", str(folder), *options]) == 0
+    again = transformers.AutoTokenizer.from_pretrained(tmp_path / "exits" / "latest" / "hf")
+    assert again.model_input_names == tokenizer.model_input_names
+
+
 def test_pipelines_answer_and_tag(tuned: dict[str, Path]) -> None:
     tags = transformers.pipeline("token-classification", str(tuned["tag"] / "best" / "hf"))
     assert {each["entity"] for each in tags("the man in london street")} <= {
@@ -182,6 +222,13 @@ def test_a_stopped_run_still_knows_its_best(tmp_path: Path, capsys: Captured) ->
     assert steps_saved(tmp_path / "cut")[-1] == "step-00000024"
 
 
+def test_fewer_epochs_than_were_trained_are_refused(classified: Path, capsys: Captured) -> None:
+    given = (labelled("classify"), learner(classified.parent), classified, *RATE)
+    told = refused(capsys, *given, "--epochs", "5").splitlines()[-1]
+    assert "step-00000036 has 36 steps already, and --epochs 5 is 30; ask for more" in told
+    assert train(*given, "--epochs", "6") == 0
+
+
 def test_what_stands_in_the_place_of_the_best_is_refused(
     classified: Path, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -228,6 +275,7 @@ def test_several_tasks_are_learned_by_one_encoder(several: Path) -> None:
             ("classify", "tag", "regress"), 6
         )
     assert whose[:18] != whose[18:36]
+    assert [each["epoch"] for each in records(run)] == [step // 18 for step in range(72)]
 
 
 def test_each_task_has_a_folder_that_is_loaded(several: Path) -> None:
@@ -312,6 +360,7 @@ def test_what_labelled_records_do_not_have_is_refused(
     told = refused(capsys, data, config_of(tmp_path), tmp_path / "run", *given)
     assert message in told
     assert told.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_records_without_labels_teach_nothing(tmp_path: Path, capsys: Captured) -> None:
@@ -320,8 +369,12 @@ def test_records_without_labels_teach_nothing(tmp_path: Path, capsys: Captured) 
     file = write_jsonl(tmp_path / "file.jsonl", [{"text": f"text {n}"} for n in range(20)])
     options = ("--fields", "text", "--unlabelled")
     data = build_records(tmp_path / "data", "classify", [file], *options)
-    told = refused(capsys, data, config_of(tmp_path), tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = refused(capsys, data, config_of(tmp_path), tmp_path / "run")
     assert "has no labels in its training split" in told
+    assert not (tmp_path / "run").exists()
+    assert told.count("\n") == 1
 
 
 def test_without_an_evaluation_split_there_is_no_best(tmp_path: Path, capsys: Captured) -> None:

@@ -238,6 +238,7 @@ def test_tensorboard_that_is_not_installed_is_told(
     options = (*SMALL, "--tensorboard")
     assert train(corpus("bert-wwm"), tiny_config(tmp_path), tmp_path / "run", *options) == 2
     assert "pip install tensorboard" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_transformers_that_is_not_installed_is_told(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.errors import UsageError
 from schemas.label_kinds import CLASS
 from trainer.exits.distilled import Distilled
-from trainer.exits.fine_tuned import open_fine_tuned
+from trainer.exits.fine_tuned import a_label, open_fine_tuned
 from trainer.exits.saved import exits_of
 from trainer.models.same_tokenizer import check_tokenizer
 from transforms.build.corpus import Corpus
@@ -36,6 +36,11 @@ def load_teacher(name: str, corpora: Sequence[Corpus], longest: int, width: int)
             "classify, with labels or without"
         )
     teacher = open_fine_tuned(name)
+    if teacher.kind != CLASS:
+        raise UsageError(
+            f"--model {name} predicts {a_label(teacher.kind)} and has no classes to be sure of: "
+            "exits are for shardmill train on rows of classify with two classes or more"
+        )
     exits = exits_of(name, teacher.hf.config, width)
     check_tokenizer(name, "", [corpus])
     found = Distilled(teacher.hf, exits, longest)
@@ -43,10 +48,5 @@ def load_teacher(name: str, corpora: Sequence[Corpus], longest: int, width: int)
         raise UsageError(
             f"--model {name} has positions for {found.positions} tokens, the longest row of "
             f"{corpus.folder} has {longest}; build it with a smaller --max-seq-length"
-        )
-    if recipe.segments > teacher.hf.config.type_vocab_size:
-        raise UsageError(
-            f"--model {name} has no second segment, which the rows of {corpus.folder} have; build "
-            "it of one text"
         )
     return found

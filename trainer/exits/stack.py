@@ -7,6 +7,7 @@ from torch import Tensor
 
 from trainer.models.attention import use_packed_attention
 from trainer.models.task_families import TASK_FAMILIES
+from trainer.models.token_types import known_types
 from trainer.tasks.gather import gather_rows
 
 
@@ -67,13 +68,13 @@ class Stack:
 
         Args:
           ids: int64[1, T].
-          types: int64[1, T]; token types.
+          types: int64[1, T]; token types, taken as 0 by a model with one type.
           positions: int64[1, T]; from 0 in each row.
         """
         return self._embed(
             self.hf.base_model,
             input_ids=ids,
-            token_type_ids=types,
+            token_type_ids=known_types(self.hf.config, types),
             position_ids=positions + self._first,
         )
 

@@ -115,12 +115,17 @@ class MixedBatches:
         return {
             "step": self._step,
             "objective": name,
-            "stage": int(self._stage[step]) + 1,
-            "epoch": members[name]["epoch"],
-            **({"epoch_over": self._step in self._ends} if self._ends else {}),
+            **self._place(step, members[name]["epoch"]),
             **{key: members[name][key] for key in ("mode",) if key in members[name]},
             "members": members,
         }
+
+    def _place(self, step: int, epoch: int) -> dict[str, Any]:
+        """Returns the stage of a step and the epoch of its member, or the epoch of all members."""
+        if not self._ends:
+            return {"stage": int(self._stage[step]) + 1, "epoch": epoch}
+        before = sum(end <= step for end in self._ends)
+        return {"epoch": before, "epoch_over": self._step in self._ends}
 
     @property
     def tasks_vary(self) -> bool:

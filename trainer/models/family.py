@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from schemas.errors import UsageError
+from trainer.models.saved_folder import damaged_weights
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import BIDIRECTIONAL
@@ -26,6 +27,8 @@ def model_errors(name: str) -> Iterator[None]:
     except Exception as error:
         # Configurations and files of weights are the user's; each library has errors of its own.
         what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        if path := damaged_weights(name):
+            what = f"{path} is damaged or cut off ({what}); copy it again, or give another model"
         raise UsageError(f"--model {name} cannot be made: {what[:600]}") from error
 
 

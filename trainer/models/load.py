@@ -18,6 +18,7 @@ from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, Wanted, configurations
 from trainer.models.presets import PRESETS
 from trainer.models.same_tokenizer import check_tokenizer
+from trainer.models.saved_folder import check_folder
 from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
 from trainer.models.task_families import TASK_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
@@ -70,6 +71,7 @@ def load_model(
         _check_own(name, corpus, entity_embeddings)
         return _own_model(name, [*corpora] if len(corpora) > 1 else corpus)
     _check_tokens(corpora)
+    check_folder(name)
     config = _config(name, corpora)
     family = _family_of(name, config, corpora)
     for each in corpora:
@@ -220,7 +222,8 @@ def _check_fit(name: str, config: Any, family: Family, corpus: Corpus, longest: 
             f"--model {name} has {positions} positions, the rows of {corpus.folder} need {needed}; "
             "build them with a smaller --max-seq-length"
         )
-    segments = family.segments(config)
+    # A model that is fine-tuned is given type 0 if it has no other, see `token_types.known_types`.
+    segments = None if recipe.labelled is not None else family.segments(config)
     one_segment = segments is not None and segments < recipe.segments == 2
     if pair.task is not None and (one_segment or not family.has_pairs):
         raise UsageError(

@@ -14,6 +14,7 @@ from torch import Tensor
 from schemas.records import Array
 from trainer.models.attention import use_packed_attention
 from trainer.models.encoder import layer_flops
+from trainer.models.token_types import known_types
 from trainer.rows.layouts import Batch
 from trainer.tasks.labelled import LabelledHead
 from trainer.tasks.losses import LossTerm
@@ -111,7 +112,7 @@ class TaskEncoder(torch.nn.Module):
         """Returns what the encoder is called with."""
         return {
             "input_ids": batch["input_ids"],
-            "token_type_ids": batch["token_type_ids"],
+            "token_type_ids": known_types(self.encoder.config, batch["token_type_ids"]),
             "position_ids": batch["position_ids"] + self._first_position,
             "cu_seqlens": batch["cu_seqlens"],
             "max_seqlen": self._longest,

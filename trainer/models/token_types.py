@@ -1,11 +1,29 @@
-"""Gives a model that was saved without them the token types of modes of attention."""
+"""Types of tokens: which ones a model is given, and those of modes of attention that it lacks."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from transforms.contract.modes import Mode
+
+
+def has_one_type(config: Any) -> bool:
+    """Returns whether a configuration has one type of tokens, as RoBERTa's do."""
+    return int(config.type_vocab_size) < 2
+
+
+def known_types(config: Any, types: Tensor) -> Tensor:
+    """Returns the types of tokens that a fine-tuned model is given: 0 if it has no other.
+
+    Args:
+      config: Of the model.
+      types: int64, of any shape; 1 where tokens are of a second text.
+
+    Source: Liu et al. 2019, RoBERTa: two texts are told apart by the separators alone.
+    """
+    return torch.zeros_like(types) if has_one_type(config) else types
 
 
 def add_token_types(hf: Any, modes: Sequence[Mode]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from schemas.errors import UsageError
+from schemas.label_kinds import NUMBER
 from schemas.wording import counted
 from trainer.predictions.answers import KINDS
 from trainer.predictions.builds import BuildChunks
@@ -78,6 +79,7 @@ def write_predictions(
     for chunk in chunks:
         began = time.perf_counter()
         found = predictor.predict(chunk.rows)
+        _check_logits(model, found)
         summary.add(chunk, found, time.perf_counter() - began)
         answers = KINDS[model.kind].answers(model.names, chunk, found)
         for record, said in zip(chunk.records, answers, strict=True):
@@ -88,6 +90,16 @@ def write_predictions(
         progress.show(summary)
     progress.close()
     return summary
+
+
+def _check_logits(model: SavedModel, found: Predicted) -> None:
+    """Refuses scores that are no numbers, of which no class is the greatest."""
+    if model.kind != NUMBER and not np.isfinite(found.logits).all():
+        raise UsageError(
+            f"--model {model.folder} gives scores that are no finite numbers (NaN or infinite), so "
+            "nothing can be predicted; its weights are damaged, or its training diverged: give "
+            "another checkpoint"
+        )
 
 
 class _Progress:

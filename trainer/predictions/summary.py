@@ -86,6 +86,11 @@ class Summary:
             ]
             found.append(
                 f"{self.mean_layers:.2f} of {self._model.layers} layers on average, "
-                f"{self.saved:.1%} of the FLOPs saved"
+                + _saving(self.saved)
             )
         return found
+
+
+def _saving(share: float) -> str:
+    """Says which share of the operations was saved; rows that stay to the end cost the exits."""
+    return f"{share:.1%} of the FLOPs saved" if share >= 0 else f"{-share:.1%} more FLOPs"

@@ -33,7 +33,11 @@ Json = Mapping[str, Any]
 
 
 def tokenizer_files(
-    recipes: Sequence[Recipe], tokenizer_json: str, vocabulary: Vocabulary
+    recipes: Sequence[Recipe],
+    tokenizer_json: str,
+    vocabulary: Vocabulary,
+    *,
+    one_type: bool = False,
 ) -> dict[str, str]:
     """Returns files by name, as `transformers.AutoTokenizer.from_pretrained` finds them.
 
@@ -46,10 +50,11 @@ def tokenizer_files(
       recipes: Of the rows that a model is trained on; several if they are a mixture.
       tokenizer_json: Content of the tokenizer file of the build.
       vocabulary: Of the same tokenizer.
+      one_type: The model has one type of tokens: all are of type 0, and it is not given them.
     """
     tokenizer = json.loads(tokenizer_json)
     kept = list(_offset_processors(tokenizer.get("post_processor")))
-    template = _template(recipes, vocabulary)
+    template = _template(recipes, vocabulary, one_type=one_type)
     tokenizer["post_processor"] = (
         {"type": "Sequence", "processors": [*kept, template]} if kept else template
     )
@@ -58,7 +63,7 @@ def tokenizer_files(
     names = vocabulary.names
     causal = all(recipe.attention in _BARE for recipe in recipes)
     permuted = all(recipe.attention == TWO_STREAM for recipe in recipes)
-    typed = not causal and any(recipe.denoise is None for recipe in recipes)
+    typed = not (causal or one_type) and any(recipe.denoise is None for recipe in recipes)
     types = ["token_type_ids"] if typed else []
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -102,7 +107,7 @@ def _offset_processors(found: Json | None) -> Sequence[Json]:
     return []
 
 
-def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
+def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary, *, one_type: bool) -> Json:
     """Returns the post-processor that lays one text, or two, out as rows are.
 
     Where rows of a mixture have one segment or two, two texts are laid out as those with two.
@@ -119,7 +124,7 @@ def _template(recipes: Sequence[Recipe], vocabulary: Vocabulary) -> Json:
     if paired.denoise is not None:
         between, suffix = (), (*suffix, *paired.denoise.target.end)
     # Rows of one segment have token type 0 everywhere, so the model knows no other.
-    second = 1 if paired.segments > 1 else 0
+    second = 1 if paired.segments > 1 and not one_type else 0
     types = layout.suffix_types if second and layout.suffix else [second] * len(suffix)
 
     def special(roles: Sequence[str], kinds: Sequence[int]) -> list[Json]:

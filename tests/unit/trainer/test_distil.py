@@ -129,7 +129,6 @@ def test_what_cannot_be_distilled_is_refused(
 
     shallow = with_model("shallow", classifier(num_hidden_layers=1))
     short = with_model("short", classifier(max_position_embeddings=12))
-    single = with_model("single", classifier(type_vocab_size=1))
     other = with_model("other", classifier())
     path = other / "tokenizer.json"
     path.write_text(path.read_text("utf-8").replace('"the":', '"teh":', 1), "utf-8")
@@ -137,9 +136,10 @@ def test_what_cannot_be_distilled_is_refused(
     for data, teacher, options, message in (
         (unlabelled, shallow, [], "has one layer, and exits are on all layers but the last"),
         (unlabelled, short, [], "has positions for 12 tokens, the longest row"),
-        (labelled("pair"), single, [], "has no second segment"),
         (unlabelled, other, [], "is of another vocabulary than"),
         (unlabelled, saved_classifier("regress"), [], "has no classes to be sure of"),
+        (unlabelled, saved_classifier("tag"), [], "predicts tags and has no classes to be sure of"),
+        (unlabelled, saved_classifier("rank"), [], "has no classes to be sure of"),
         (labelled("regress"), model, [], "exits learn from rows of classify"),
         (corpus("bert"), model, [], "exits learn from rows of classify"),
         (unlabelled, tmp_path / "none", [], "is no folder"),
@@ -152,4 +152,18 @@ def test_what_cannot_be_distilled_is_refused(
             line for line in capsys.readouterr().err.splitlines() if line.startswith("shardmill: ")
         ]
         assert message in line
-    assert not (tmp_path / "run" / "checkpoints").exists()
+        assert not (tmp_path / "run").exists()
+
+
+def test_another_teacher_of_the_same_shapes_is_another_run(
+    run: Path, unlabelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = save_classifier(tmp_path / "other", labelled("classify"), classifier(seed=9))
+    config = json.loads((saved_classifier() / "config.json").read_text("utf-8"))
+    (other / "config.json").write_text(json.dumps(config), "utf-8")
+    options = ["--steps", "9", "--batch-rows", "16", "--resume", str(run / "latest")]
+    assert distil(unlabelled, other, tmp_path / "run", *options) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "is of another run (teacher " in told
+    assert "name another --output" in told
+    assert not (tmp_path / "run").exists()

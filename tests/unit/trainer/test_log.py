@@ -134,5 +134,21 @@ def test_a_log_has_a_line_a_record(capsys: Captured) -> None:
 
 def test_an_evaluation_of_several_tasks_shows_a_figure_of_each() -> None:
     figures = {"sst/loss": 0.5, "sst/accuracy": 0.9, "sst/matthews": 0.8, "ner/f1": 0.25}
-    line = describe({"event": "eval", "step": 6, "score": 0.575, **figures}, 12)
-    assert line == "eval step 6/12 · score 0.5750 · sst 0.500 · sst/accuracy 0.900 · ner/f1 0.250"
+    main = {"sst": "accuracy", "ner": "f1"}
+    line = describe({"event": "eval", "step": 6, "score": 0.575, **figures}, 12, main)
+    assert line == "eval step 6/12 · score 0.5750 · sst accuracy 90.0% · ner F1 0.250 · sst 0.500"
+    line = describe({"event": "train", "step": 1, "objective": "sst", "epoch": 0, "loss": 0.5}, 12)
+    assert line == "train step 1/12 · sst · epoch 1 · loss 0.500"
+
+
+def test_a_task_alone_has_each_figure_once() -> None:
+    figures = {"loss": 0.6961, "loss_classify": 0.6961, "accuracy_classify": 0.5}
+    line = describe({"event": "train", "step": 1, **figures}, 2)
+    assert line == "train step 1/2 · loss 0.696 · classify accuracy 50.0%"
+    line = describe({"event": "eval", "step": 1, **figures, "accuracy": 0.5}, 2)
+    assert line == "eval step 1/2 · loss 0.696 · accuracy 50.0%"
+    # A weighted loss, and an accuracy of something else, are said.
+    line = describe({"event": "eval", "step": 1, **figures, "loss": 1.0, "accuracy": 0.25}, 2)
+    assert line == (
+        "eval step 1/2 · loss 1.000 · classify 0.696 · classify accuracy 50.0% · accuracy 25.0%"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import transformers
 
 from pipelines.cli import main
@@ -93,12 +94,25 @@ def test_exits_are_earlier_the_faster_it_is(
         for layer in range(1, 5):
             assert f"layer {layer:3}  {counts[layer]:10,} rows" in said
         assert f"{layers[speed].mean():.2f} of 4 layers on average" in said
-        saved = float(said.split(" on average, ")[1].partition("%")[0])
-        assert (saved > 0) == (layers[speed].mean() < 3.5)
+        share, _, what = said.split(" on average, ")[1].partition("%")
+        assert float(share) >= 0
+        assert what == (" of the FLOPs saved\n" if layers[speed].mean() < 3.5 else " more FLOPs\n")
     assert set(layers["0"]) == {4}
     assert set(layers["1"]) == {1}
     for slower, faster in zip(layers, list(layers)[1:], strict=False):
         assert (layers[faster] <= layers[slower]).all()
+
+
+def test_scores_that_are_no_numbers_are_refused(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hf = classifier()
+    torch.nn.init.constant_(hf.classifier.weight, torch.nan)
+    folder = save_classifier(tmp_path / "diverged", labelled("classify"), hf)
+    options = ["--input", file, "--fields", "text", "--output", tmp_path / "out", "--device", "cpu"]
+    told = refused(capsys, "--model", folder, *options)
+    assert f"--model {folder} gives scores that are no finite numbers" in told
+    assert not (tmp_path / "out").exists()
 
 
 def test_rows_of_a_build_are_predicted_with_their_accuracy(

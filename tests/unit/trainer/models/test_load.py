@@ -468,9 +468,28 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     Path(config_of(tmp_path)).rename(folder / "config.json")
-    assert refusal(str(folder)).startswith(f"--model {folder} cannot be made: ")
+    assert refusal(str(folder)) == (
+        f"--model {folder} cannot be made: the folder has a config.json and no weights; give "
+        f"{folder}/config.json itself for a model with new weights"
+    )
     (folder / "pytorch_model.bin").write_bytes(b"junk")
     assert refusal(str(folder)).startswith(f"--model {folder} cannot be made: ")
+
+
+def test_the_folder_of_a_run_is_refused_with_that_of_its_model(tmp_path: Path) -> None:
+    load(config_of(tmp_path)).save_pretrained(tmp_path / "run" / "latest" / "hf")
+    for folder in (tmp_path / "run", tmp_path / "run" / "latest"):
+        assert refusal(str(folder)) == (
+            f"--model {folder} is a folder of a run, not of a model; give {tmp_path}/run/latest/hf"
+        )
+
+
+def test_weights_that_are_cut_off_are_named(tmp_path: Path) -> None:
+    load(config_of(tmp_path)).save_pretrained(tmp_path / "saved")
+    path = tmp_path / "saved" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    said = refusal(str(tmp_path / "saved"))
+    assert said.startswith(f"--model {tmp_path}/saved cannot be made: {path} is damaged or cut off")
 
 
 def test_damaged_heads_beside_a_model_are_told(tmp_path: Path) -> None:

@@ -98,6 +98,19 @@ def test_the_loss_is_that_of_transformers_for_the_same_rows(
     assert found.item() == pytest.approx(expected.item(), rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["pair", "span", "rank"])
+def test_a_model_with_one_type_of_tokens_sees_two_texts_as_transformers_does(
+    kind: str, tmp_path: Path
+) -> None:
+    model = made(tmp_path, kind, "roberta", type_vocab_size=1).eval()
+    batch = next(iter(loader(kind)))
+    assert int(batch["token_type_ids"].max()) == 1
+    found = loss_of(model, batch)
+    rows = [{"input_ids": row["input_ids"]} for row in rows_of(batch)]
+    expected = EXPECTED[kind](unpacked(model.hf), batch, rows)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5, abs=1e-5)
+
+
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_gradients_are_those_of_transformers(kind: str, tmp_path: Path) -> None:
     model = made(tmp_path, kind).eval()
