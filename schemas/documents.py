@@ -92,18 +92,24 @@ def document_batch(texts: Sequence[bytes], labels: Sequence[int] = ()) -> pa.Rec
     return labelled_batch(texts, [[label] for label in labels], keys)
 
 
-def record_key(text: bytes, labels: Sequence[float], *, held_out: bool | None = None) -> bytes:
-    """Returns the content key of a record: its text and its labels, of 128 bits.
+def record_key(
+    text: bytes, labels: Sequence[float], group: bytes, *, held_out: bool | None = None
+) -> bytes:
+    """Returns the content key of a record, of 128 bits.
 
-    The highest bit of its upper half says whether it is held out, where that is known: so
-    `transforms.records.shard_text.ShardPlan` finds records of other files in other splits.
+    The lower half is that of its text and its labels. The upper half, which decides the split, is
+    that of its group, so that records of a group are never in both splits; white space makes no
+    other group. The highest bit of the upper half says whether it is held out, where that is known:
+    so `transforms.records.shard_text.ShardPlan` finds records of other files in other splits.
 
     Args:
       text: Normalised.
       labels: Numbers.
+      group: What it shares with records that belong together, normalised.
       held_out: Whether it is of the evaluation split; None if the key decides that.
     """
-    key = document_key(text + b"\x1f" + np.array(labels, "<f8").tobytes())
+    whole = document_key(text + b"\x1f" + np.array(labels, "<f8").tobytes())
+    key = whole[: KEY_BYTES // 2] + document_key(b" ".join(group.split()))[KEY_BYTES // 2 :]
     if held_out is None:
         return key
     return key[:-1] + bytes([key[-1] & 0x7F | (not held_out) << 7])

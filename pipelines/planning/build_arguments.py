@@ -46,7 +46,9 @@ def _parser() -> Parser:
     )
     add_recipe_options(parser, add_text_options(parser, records=True))
     out = add_output_options(parser, shards="training shards", run="build")
-    add_eval_option(out, "0.005; of few documents as many as a recipe needs")
+    add_eval_option(
+        out, "0.005; of few documents as many as a recipe needs; of labelled records 0.1"
+    )
     add_run_options(parser)
     return parser
 

@@ -13,6 +13,7 @@ from pipelines.planning.memory import check_pairs, wave_shards
 from pipelines.planning.options import BuildOptions, RunOptions, TextOptions
 from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
+from pipelines.planning.record_split import hold_out_records
 from pipelines.planning.records import HELD_OUT, Records, find_records, refuse_records
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
@@ -183,9 +184,15 @@ def make_plan(
         raise UsageError(str(error)) from error
     ranges = ranges_of(files, text_bytes, options)
     missing = words_missing(settings[0], ranges, options)
-    held_out = ""
+    notes: tuple[str, ...] = ()
     if window is None and records is None:
         shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
+        notes = (held_out,) if held_out else ()
+    elif records is not None and not records.held_out and fraction:
+        shards, notes = hold_out_records(
+            shards, records.reader, ranges, fraction, deduplicate=options.dedup
+        )
+    notes = (*notes, *(records.notes if records else ()))
     words = any(recipe.segments_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
     software = software_versions(*libraries, *(source.software if source else ()))
@@ -221,13 +228,12 @@ def make_plan(
                 [
                     source.announcement if source else "",
                     missing,
-                    held_out,
-                    *(records.notes if records else ()),
+                    *notes,
                     idle_workers(options, shards),
                 ],
             )
         ),
-        notes=(*([held_out] if held_out else []), *(records.notes if records else ())),
+        notes=notes,
         of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,

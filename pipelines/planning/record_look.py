@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from schemas.label_kinds import CLASS
 from schemas.wording import counted
 from transforms.files.inputs import InputFile, plan_ranges
 from transforms.objectives.settings import nearest
@@ -31,12 +32,14 @@ class Look:
 
     Attributes:
       names: Of the classes of training, in their order.
-      unknown: Classes of evaluation that training has not, and how often they are there.
+      unknown: Classes of evaluation that training has not.
+      with_unknown: Records of evaluation that have one of them.
       shared: Records of training whose texts are those of one for evaluation.
     """
 
     names: tuple[str, ...] = ()
-    unknown: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+    with_unknown: int = 0
     shared: int = 0
 
 
@@ -63,23 +66,26 @@ def look_at(
         _check_first(reader, file)
     fields = reader.fields
     bare = dataclasses.replace(fields, label=None)
-    held, of_evaluation = set[bytes](), collections.Counter[str]()
-    of_training, shared = collections.Counter[str](), 0
+    held, of_evaluation = set[bytes](), collections.Counter[frozenset[str]]()
+    of_training, shared = set[str](), 0
     for record in _records(reader, evaluated):
         held.add(_digest(bare, record))
-        _count(of_evaluation, fields, record)
+        of_evaluation[_classes(fields, record)] += 1
     if every or held:
         for record in _records(reader, train):
             shared += bool(held) and _digest(bare, record) in held
-            _count(of_training, fields, record)
+            of_training |= _classes(fields, record)
             if len(of_training) > MOST_CLASSES:
                 raise ValueError(
                     f"--fields: {fields.label} has more than {MOST_CLASSES:,} classes; is it the "
                     "text?"
                 )
-    unknown = {name: n for name, n in of_evaluation.items() if name not in of_training}
-    names = tuple(sorted(of_training, key=_order)) if fields.has_classes else ()
-    return Look(names=names, unknown=unknown, shared=shared)
+    return Look(
+        names=tuple(sorted(of_training, key=_order)),
+        unknown=frozenset[str]().union(*of_evaluation) - of_training,
+        with_unknown=sum(n for names, n in of_evaluation.items() if names - of_training),
+        shared=shared,
+    )
 
 
 def _check_first(reader: RecordReader, file: InputFile) -> None:
@@ -105,8 +111,23 @@ def _check_first(reader: RecordReader, file: InputFile) -> None:
             value = field_of(first[reasons.index(reason)], fields.texts[0])
         raise ValueError(
             f"--fields: {file.path} has no record that can be read{_of_first(len(first))}: "
-            f"{reason.replace('_', ' ')}, as in {_shown(value)}; they are to be {fields.example}"
+            f"{reason.replace('_', ' ')}, as in {_shown(value)}; "
+            + (_no_class(fields, value) or f"they are to be {fields.example}")
         )
+
+
+def _no_class(fields: RecordFields, value: Any) -> str:
+    """Returns what to do with a label that is no class, where that is known; else ""."""
+    if fields.kind != CLASS:
+        return ""
+    if isinstance(value, float):
+        return "a class is a text or a whole number; `shardmill build regress` is for numbers"
+    if isinstance(value, list):
+        return (
+            "a record has one class, and no list of them; name a field with a single one (tag "
+            "takes a list of classes, one for each of a list of words)"
+        )
+    return ""
 
 
 def _refuse_unreadable(reader: RecordReader, file: InputFile) -> None:
@@ -136,12 +157,11 @@ def _records(reader: RecordReader, files: Sequence[InputFile]) -> Iterator[Mappi
                 yield record
 
 
-def _count(
-    counts: collections.Counter[str], fields: RecordFields, record: Mapping[str, Any]
-) -> None:
-    """Counts the classes of a record; what can be none is rejected where it is read."""
-    if fields.has_classes:
-        counts.update(name for name in map(class_name, fields.labels(record)) if name is not None)
+def _classes(fields: RecordFields, record: Mapping[str, Any]) -> frozenset[str]:
+    """Returns the classes of a record; what can be none is rejected where it is read."""
+    if not fields.has_classes:
+        return frozenset()
+    return frozenset(filter(None, map(class_name, fields.labels(record))))
 
 
 def _digest(fields: RecordFields, record: Mapping[str, Any]) -> bytes:

@@ -236,12 +236,15 @@ def _check_classes(look: Look, fields: RecordFields, options: BuildOptions) -> N
             "are needed to learn to tell them apart"
         )
     if named := [name for name in look.names if "," in name]:
-        raise ValueError(f"the name of a class has a comma, which none may have: {named[0]!r}")
-    if sum(look.unknown.values()) > options.max_rejected:
+        raise ValueError(
+            f"--fields: {fields.label} of {', '.join(options.input)} has the class {named[0]!r}, "
+            "and no name of a class may have a comma; write another sign for it in the files"
+        )
+    if look.with_unknown > options.max_rejected:
         listed = ", ".join(map(repr, sorted(look.unknown)[:_SHOWN]))
         raise ValueError(
             f"--eval-input: {fields.label} is {listed} in "
-            f"{counted(sum(look.unknown.values()), 'label')}, and no record of --input has that; "
+            f"{counted(look.with_unknown, 'record')}, and no record of --input has that; "
             f"known: {', '.join(look.names[:20])}"
         )
 

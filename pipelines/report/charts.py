@@ -5,11 +5,14 @@ groups in `PARTITIONS` are shares of a whole, and all the rest goes into a table
 """
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
 _MANY = 12
 """With more parts of a whole than these, the greatest come first, and empty ones are left out."""
+SIGNS = 15
+"""So many parts of a whole can be told apart: five colours, plain and with two patterns."""
 _NUMBERED = re.compile(r"^(.+)_(\d+)$")
 
 LABELS = "label"
@@ -37,6 +40,7 @@ TITLES: Mapping[str, str] = {
     "mask.random_ids": "Random replacement tokens by id, in sixteenths of the vocabulary",
     "mask.expected_ids_millionths": "Expected random replacement tokens, in millionths",
     "number.rounded": "Labels, rounded",
+    "right.at": "Place of the right candidate, from 0 (from 19 on together)",
     "mask.replaced_ids": "Replaced tokens by id, in sixteenths of the vocabulary",
 }
 """Titles of known histograms; others are called by their names."""
@@ -116,8 +120,14 @@ def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
             if len(counts) > _MANY:
                 most = sorted(counts, key=lambda name: -counts[name])
                 counts = {name: counts[name] for name in most if counts[name]}
-            labels = [name.partition(".")[2] for name in counts]
-            shares.append(_chart(title, labels, list(counts.values())))
+            bars = {name.partition(".")[2]: count for name, count in counts.items()}
+            if len(bars) > SIGNS:
+                # Each of them is in the table.
+                others = [*counts][SIGNS - 1 :]
+                drawn -= set(others)
+                bars = dict(itertools.islice(bars.items(), SIGNS - 1))
+                bars[f"{len(others)} others"] = sum(counts[name] for name in others)
+            shares.append(_chart(title, list(bars), list(bars.values())))
     histograms = [
         _chart(
             TITLES.get(stem, _in_words(stem)),

@@ -9,13 +9,19 @@ from pipelines.report.charts import LABELS, charts_of
 from pipelines.report.describe import type_name
 from pipelines.report.labelled import label_line
 from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
-from pipelines.report.record_facts import record_facts
+from pipelines.report.record_facts import (
+    held_out_line,
+    label_charts,
+    record_facts,
+    unknown_line,
+)
 from pipelines.report.row import SHUFFLED
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
 from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
+from schemas.manifest_parts import Split
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
 from transforms.objectives.recipe import Recipe
@@ -56,11 +62,13 @@ def render_report(
             "shards": content.shards,
             "bytes": sum(shard.bytes for shard in content.shards),
             "charts": charts_of(
-                _charted(manifest.statistics.get(split, {}), recipe), recipe.rules.max_seq_length
+                _charted(manifest.statistics.get(split, {}), content, recipe),
+                recipe.rules.max_seq_length,
             ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
             "words": word_facts(content, manifest.statistics.get(split, {})),
             "records": record_facts(content),
+            "unknown": unknown_line(manifest.statistics.get(split, {})),
         }
         for split, content in manifest.splits.items()
     }
@@ -83,6 +91,7 @@ def render_report(
         splits=splits,
         selected=_selected_share(manifest, recipe),
         sequences=_mean_lengths(manifest, recipe),
+        held_out=held_out_line(manifest) if manifest.records else "",
         shuffled=any(each["kind"] == SHUFFLED for row in rows for each in row["selected"]),
         edited={
             cell["kind"] for row in rows for each in row["edited"] or () for cell in each["cells"]
@@ -93,8 +102,9 @@ def render_report(
     )
 
 
-def _charted(statistics: Mapping[str, int], recipe: Recipe) -> dict[str, int]:
+def _charted(statistics: Mapping[str, int], split: Split, recipe: Recipe) -> dict[str, int]:
     """Returns the statistics of a split; without lengths, where all rows have the same one."""
+    statistics = label_charts(statistics, split) if recipe.labelled else statistics
     same = recipe.segment.streams > 0
     return {
         _with_class(name, recipe): count

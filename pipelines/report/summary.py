@@ -5,7 +5,7 @@ import sys
 from pipelines.folder.output import read_manifest
 from pipelines.planning.plan import BuildPlan
 from pipelines.report.pair_facts import pairs_line
-from pipelines.report.record_facts import cut_line
+from pipelines.report.record_facts import cut_line, unknown_line
 from schemas.manifest import Manifest
 from schemas.manifest_parts import Documents, Split
 from schemas.wording import counted
@@ -14,16 +14,21 @@ from schemas.wording import counted
 def show_summary(plan: BuildPlan, seconds: float) -> None:
     """Prints what a finished build holds."""
     manifest = read_manifest(plan.output)
-    lines = [documents_line(manifest.documents)]
+    labelled = isinstance(manifest, Manifest) and manifest.records is not None
+    lines = [documents_line(manifest.documents, "record" if labelled else "document")]
     for builder in plan.builders:
         whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
         own = read_manifest(builder.output) if plan.mixture else manifest
-        for split, content in own.splits.items() if isinstance(own, Manifest) else ():
+        if not isinstance(own, Manifest):
+            continue
+        for split, content in own.splits.items():
+            unknown = unknown_line(own.statistics.get(split, {}))
             lines.append(
                 f"{whose}{split}: {counted(content.rows, 'row')}, "
                 f"{counted(content.tokens, 'token')} in {counted(len(content.shards), 'shard')}"
                 + _left_out(content)
                 + cut_line(content)
+                + (f", {unknown}" if unknown else "")
             )
     if isinstance(manifest, Manifest) and manifest.cooccurrences:
         lines.append(pairs_line(manifest.cooccurrences))
@@ -31,10 +36,10 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def documents_line(documents: Documents) -> str:
-    """Returns what a summary says of the documents of a manifest."""
+def documents_line(documents: Documents, name: str = "document") -> str:
+    """Returns what a summary says of the documents of a manifest, and what it calls one."""
     return (
-        f"{counted(documents.read, 'document')}, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{counted(documents.read, name)}, {documents.bytes / 1e6:,.1f} MB of text, "
         f"{counted(documents.duplicates, 'duplicate')} dropped, "
         f"{sum(documents.rejected.values()):,} rejected"
     )

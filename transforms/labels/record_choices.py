@@ -16,7 +16,7 @@ from transforms.arrays.ragged import positions_in_row
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
-from transforms.labels.record_labels import UNLABELLED, RecordLabels
+from transforms.labels.record_labels import UNLABELLED, RecordLabels, unknown_tokens
 from transforms.windows.text_rows import take_windows
 
 RECORD = Column(
@@ -87,6 +87,7 @@ class ChoiceLabels(RecordLabels):
         found = breach("a label of a candidate is none of -1, 0, 1", (label < -1) | (label > 1))
         found += breach("a record has no candidates", numpy_of(batch.values["candidates"]) == 0)
         names = {"label.none": label == UNLABELLED, "label.right": label == 1}
+        found += unknown_tokens(batch, vocabulary)
         return found + Findings({name: int(np.count_nonzero(at)) for name, at in names.items()})
 
     def examine_shard(

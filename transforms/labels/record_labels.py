@@ -92,6 +92,13 @@ def class_counts(labels: Array, classes: int) -> Findings:
     return Findings({**named, "label.none": int(np.count_nonzero(labels < 0))})
 
 
+def unknown_tokens(batch: StoredBatch, vocabulary: Vocabulary) -> Findings:
+    """Counts tokens of text, and those of them that stand for what the tokenizer does not know."""
+    text = batch.ids[~batch.special]
+    unknown = np.count_nonzero(text == vocabulary.roles["unk"]) if "unk" in vocabulary.roles else 0
+    return Findings({"tokens.of_text": len(text), "tokens.unknown": int(unknown)})
+
+
 def named(names: tuple[str, ...], number: int) -> str | None:
     """Returns the name of a class, its number if it has none; None for no class."""
     if number < 0:
@@ -137,6 +144,7 @@ class ClassLabel(RecordLabels):
         labels = numpy_of(batch.values["label"])
         wrong = (labels < UNLABELLED) | (labels >= max(len(self.names), 1))
         found = breach("a label is no class of the recipe", wrong)
+        found += unknown_tokens(batch, vocabulary)
         return found + class_counts(labels, len(self.names))
 
 
@@ -173,4 +181,4 @@ class NumberLabel(RecordLabels):
         bars = np.bincount(whole.astype(np.int64) + 1, minlength=_MOST_BARS + 2).tolist()
         counts |= {"number.below": bars[0], "number.above": bars[-1]}
         rounded = {f"number.rounded_{n}": count for n, count in enumerate(bars[1:-1]) if count}
-        return found + Findings({**counts, **rounded})
+        return found + unknown_tokens(batch, vocabulary) + Findings({**counts, **rounded})

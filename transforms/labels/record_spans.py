@@ -17,7 +17,7 @@ from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.labels.record_choices import RECORD, begins_of
-from transforms.labels.record_labels import UNLABELLED, RecordLabels
+from transforms.labels.record_labels import UNLABELLED, RecordLabels, unknown_tokens
 
 ANSWERS = "answers"
 """The annotation of tokens of answers; it is not stored."""
@@ -134,6 +134,7 @@ class SpanLabels(RecordLabels):
         found = breach("an answer does not lie in segment B", ~inside & ~nowhere)
         counts = {"label.inside": inside, "label.outside": start == 0}
         counts["label.none"] = start == UNLABELLED
+        found += unknown_tokens(batch, vocabulary)
         return found + Findings({name: int(np.count_nonzero(at)) for name, at in counts.items()})
 
     # Windows [a b c] at 0 and [c d] at 2 of a context: the last token of the one is the first of

@@ -17,7 +17,13 @@ from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.contract.stored_columns import ragged
-from transforms.labels.record_labels import RecordLabels, check_names, class_counts, named
+from transforms.labels.record_labels import (
+    RecordLabels,
+    check_names,
+    class_counts,
+    named,
+    unknown_tokens,
+)
 
 _MARK = "tags"
 
@@ -93,6 +99,7 @@ class TagLabels(RecordLabels):
         found += _rows_with("a special token has a label", special, batch)
         there = stored.values[stored.values >= 0]
         none = int(np.count_nonzero(~batch.special)) - len(there)
+        found += unknown_tokens(batch, vocabulary)
         return found + class_counts(there, len(self.names)) + Findings({"tokens.unlabelled": none})
 
 

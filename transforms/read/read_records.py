@@ -151,12 +151,23 @@ class _Batch:
         ]
         texts: Sequence[bytes] = [text for text, _ in finished]
         numbers = [found for _, found in finished]
-        keys = [record_key(*each, held_out=self._held_out) for each in finished]
+        keys = [
+            record_key(text, found, group, held_out=self._held_out)
+            for (text, found), group in zip(finished, self._groups(texts), strict=True)
+        ]
         batch = labelled_batch(texts, numbers, keys)
         tally["documents"] += len(texts)
         tally["bytes"] += sum(map(len, texts))
         self._texts, self._parsed, self._bytes = [], [], 0
         return batch
+
+    def _groups(self, texts: Sequence[bytes]) -> list[bytes]:
+        """Returns what each record shares with those that belong together."""
+        named = iter(normalize_texts([one.group.encode() for one in self._parsed if one.group]))
+        return [
+            next(named) if one.group else text
+            for text, one in zip(texts, self._parsed, strict=True)
+        ]
 
 
 def _json_records(stream: Any, part: FileRange, end: int, limit: int) -> Iterator[Found]:

@@ -61,8 +61,13 @@ class AnswerFields(RecordFields):
 
     def parse(self, record: Mapping[str, Any]) -> Parsed:
         lines, reason = texts_of(record, self.texts)
-        if reason or self.label is None:
+        if reason:
             return Parsed(reason=reason, lines=lines)
+        return dataclasses.replace(self._answered(record, lines), group=lines[1])
+
+    def _answered(self, record: Mapping[str, Any], lines: list[str]) -> Parsed:
+        if self.label is None:
+            return Parsed(lines=lines)
         value = field_of(record, self.label)
         if value is None:
             return Parsed(reason=MISSING_LABEL)

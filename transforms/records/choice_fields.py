@@ -75,7 +75,8 @@ class ChoiceFields(RecordFields):
             if right is None:
                 return Parsed(reason=MISSING_LABEL if value is None else WRONG_LABEL)
             numbers.append(float(right))
-        return Parsed(reason=reason, lines=[" ".join(query), *lines], numbers=numbers)
+        whole = [" ".join(query), *lines]
+        return Parsed(reason=reason, lines=whole, numbers=numbers, group=query[0])
 
     def _candidates(self, record: Mapping[str, Any]) -> list[str] | None:
         found = [field_of(record, name) for name in self.candidates]

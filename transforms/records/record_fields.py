@@ -31,12 +31,14 @@ class Parsed:
       lines: Its texts, each without a line end.
       numbers: What is known of its label.
       marker: A character that stands at the borders of what the label is of; "" if none does.
+      group: The text that it shares with records that belong together; "" for its whole text.
     """
 
     reason: str = ""
     lines: Sequence[str] = ()
     numbers: Sequence[float] = ()
     marker: str = ""
+    group: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.label_kinds import CHOICE
-from schemas.records import RecordPacking, Tokens
+from schemas.records import Int64, Labels, RecordPacking, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.windows.packer import Packer
 from transforms.windows.record_rows import HEAD, check_keep, cut_texts, labels_of, line_ranges
+
+_MOST_PLACES = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,5 +56,19 @@ class CandidateRows(Packer):
             record,
             labels,
             cut,
-            drawn={"records.cut": len(np.unique(record[cut]))},
+            drawn={"records.cut": len(np.unique(record[cut])), **_right(labels, candidates)},
         )
+
+
+def _right(labels: Labels, candidates: Int64) -> dict[str, int]:
+    """Counts the places of right candidates, "right.at_0" and on; the last count is of all behind.
+
+    Args:
+      labels: Two numbers of records with a label, of which the second is the place.
+      candidates: int64[D], of each record.
+    """
+    labelled = labels.counts > 1
+    places = labels.values[labels.offsets[:-1][labelled] + 1].astype(np.int64)
+    most = min(int(candidates[labelled].max(initial=0)), _MOST_PLACES)
+    counts = np.bincount(np.minimum(places, _MOST_PLACES - 1), minlength=most)
+    return {f"right.at_{place}": int(count) for place, count in enumerate(counts)}

@@ -51,15 +51,20 @@ class ContextWindows(Packer):
         begins = contexts[record, 0] + positions_in_row(counts) * step[record]
         ends = np.minimum(begins + room[record], contexts[record, 1])
         first = np.stack([questions[:, 0], questions[:, 0] + kept], axis=1)[record]
+        labels = labels_of(tokens)
+        # Where a record has no answer, its numbers are below 0.
+        unanswered = labels.first(0) < 0
         return RecordPacking(
             tokens,
             first,
             np.stack([begins, ends], axis=1),
             record,
-            labels_of(tokens),
+            labels,
             (kept < asked)[record],
             drawn={
                 "records.cut": int(np.count_nonzero(kept < asked)),
                 "records.split": int(np.count_nonzero(counts > 1)),
+                "records.unanswered": int(np.count_nonzero(unanswered)),
+                "label.unanswered": int(np.count_nonzero(unanswered[record])),
             },
         )

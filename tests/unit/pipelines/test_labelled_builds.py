@@ -261,7 +261,11 @@ def test_a_long_record_is_rejected(tmp_path: Path) -> None:
         ("pair", "text-classification", ["Classes, from 0 on: maybe, no, yes.", ">label maybe<"]),
         ("regress", "text-classification", ["Labels, rounded", ">label 3.0<"]),
         ("tag", "token-classification", ["<sub>B-PER</sub>", "in several rows", "B-LOC <b>"]),
-        ("span", "question-answering", ['<mark class="answer" title="answer">', "inside <b>"]),
+        (
+            "span",
+            "question-answering",
+            ['<mark class="answer" title="answer">', "window with the answer <b>"],
+        ),
         ("rank", "multiple-choice", ["the right candidate of 4", "a wrong candidate of 4"]),
     ],
 )

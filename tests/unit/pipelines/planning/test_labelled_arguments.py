@@ -27,6 +27,9 @@ def folder(tmp_path: Path) -> Path:
         '{"text": "a", "label": "x,y"}\n{"text": "b", "label": "x"}\n'
     )
     (tmp_path / "half.jsonl").write_text('{"text": "a", "label": 0.5}\n')
+    (tmp_path / "listed.jsonl").write_text('{"text": "a", "label": ["x", "y"]}\n')
+    (tmp_path / "tags.jsonl").write_text('{"words": ["a", "b"], "tags": ["x", "y"]}\n')
+    (tmp_path / "new.jsonl").write_text('{"words": ["a", "b", "c"], "tags": ["v", "w", "v"]}\n')
     (tmp_path / "twice.tsv").write_text("text\ttext\na\tb\n")
     (tmp_path / "json.tsv").write_text(lines)
     (tmp_path / "records.txt").write_text(lines)
@@ -65,13 +68,20 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
         (("classify", *TRAIN, "--fields", "text,lable"), "did you mean label?"),
         (("regress", *TRAIN, "--fields", "text,label"), "wrong label, as in 'no'"),
         (("tag", *TRAIN, "--fields", "text,label"), "other length, as in 'no'"),
-        (("classify", "--input", "half.jsonl", "--fields", "text,label"), "wrong label, as in 0.5"),
+        (("classify", "--input", "half.jsonl", "--fields", "text,label"), "wrong label, as in 0.5; "
+         "a class is a text or a whole number; `shardmill build regress` is for numbers"),
+        (("classify", "--input", "listed.jsonl", "--fields", "text,label"), "wrong label, as in "
+         "['x', 'y']; a record has one class, and no list of them; name a field with a single one"),
         (("classify", "--input", "one.jsonl", "--fields", "text,label"),
          "label has one class, 'x', in all records"),
-        (("classify", "--input", "comma.jsonl", "--fields", "text,label"), "has a comma"),
+        (("classify", "--input", "comma.jsonl", "--fields", "text,label"),
+         "--fields: label of comma.jsonl has the class 'x,y', and no name of a class may have a "
+         "comma; write another sign for it in the files"),
+        (("tag", "--input", "tags.jsonl", "--eval-input", "new.jsonl", "--fields", "words,tags"),
+         "tags is 'v', 'w' in 1 record, and no"),
         ((*OF_CLASSES, "--eval-input", "dev.jsonl"),
-         "--eval-input: label is 'maybe' in 1 label, and no record of --input has that; known: no, "
-         "yes"),
+         "--eval-input: label is 'maybe' in 1 record, and no record of --input has that; "
+         "known: no, yes"),
         ((*OF_CLASSES, "--eval-input", "train.jsonl"), "names every file of --input"),
         ((*OF_CLASSES, "--eval-input", "one.jsonl", "--eval-fraction", "0.1"), "leave one of them"),
         ((*OF_CLASSES, "--labels", "yes"), "--labels takes two classes or more"),
@@ -97,7 +107,8 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
          "classify is built of labelled records, and a mixture of text"),
         (("bert", "--input", "text.txt", "--format", "tsv"), "tsv is for labelled records"),
         (("bert", "--input", "text.txt", "--columns", "a"), "--columns is for labelled records"),
-        (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"), "does not take them"),
+        (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"),
+         "TwoTexts does not take them"),
         (("bert", "--input", "text.txt", "--keep", "head"), "--keep: there is no setting"),
     ],
 )  # fmt: skip
@@ -105,6 +116,14 @@ def test_one_sentence_says_what_is_wrong(
     folder: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     assert message in told(folder, *arguments)
+
+
+def test_help_says_how_many_records_are_held_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "share of the documents held out (0.005; of few documents as many" in text
+    assert "needs; of labelled records 0.1)" in text
 
 
 def test_a_text_is_no_class(folder: Path) -> None:

@@ -63,7 +63,12 @@ def test_contexts_have_overlapping_windows() -> None:
     assert found.second is not None
     assert found.second.tolist() == [[3, 8], [6, 11], [9, 12], [13, 17]]
     assert found.record.tolist() == [0, 0, 0, 1]
-    assert found.drawn == {"records.cut": 1, "records.split": 1}
+    assert found.drawn == {
+        "records.cut": 1,
+        "records.split": 1,
+        "records.unanswered": 0,
+        "label.unanswered": 0,
+    }
 
 
 def test_a_question_leaves_room_for_a_context() -> None:
@@ -89,7 +94,7 @@ def test_candidates_stand_beside_their_query() -> None:
         [[6, 7, 8], [13, 14]],
     ]
     assert found.record.tolist() == [0, 0, 1, 1, 1]
-    assert found.drawn == {"records.cut": 1}
+    assert found.drawn == {"records.cut": 1, "right.at_0": 1, "right.at_1": 1, "right.at_2": 0}
 
 
 @pytest.mark.parametrize(
