@@ -3,7 +3,7 @@
 Words are made of syllables. Each topic has words of its own in two dialects; common words belong to
 none. A document has one topic, so that whoever reads enough of them learns which words go together.
 A label is a function of the topic that is replaced by another one with probability `NOISE`: nobody
-can be right more often than `BAYES`, if the words tell the topic, which ten of them nearly always
+can be right more often than `BAYES`, if the words tell the topic, which five of them nearly always
 do.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from schemas.records import Array
 
-TOPICS, COMMON, WORDS = 8, 100, {"general": 100, "domain": 80}
+TOPICS, COMMON, WORDS = 8, 60, {"general": 50, "domain": 40}
 NOISE = 0.1
 BAYES = 1 - NOISE
 SCALE = 0.5
@@ -62,18 +62,21 @@ class Language:
             found[at] = rng.choice(self._words[name][topic], int(at.sum()))
         return " ".join(found)
 
-    def documents(self, count: int, domain: float, seed: int, lines: int = 4) -> Iterator[str]:
-        """Yields documents of some lines, each of one topic."""
+    def documents(self, count: int, domain: float, seed: int) -> Iterator[str]:
+        """Yields documents of one topic each: so short that few of their words occur twice.
+
+        Of long ones a model would learn to copy, and not which words go together.
+        """
         rng = np.random.default_rng([seed, 1])
         for topic in rng.integers(0, TOPICS, count):
-            yield "\n".join(self.sentence(topic, domain, rng, 16) for _ in range(lines))
+            yield self.sentence(topic, domain, rng, 12)
 
     def records(self, count: int, domain: float, seed: int) -> list[Record]:
         """Returns labelled records: a text, its half, quarter and number, see `labels_of`."""
         rng = np.random.default_rng([seed, 2])
         topics = rng.integers(0, TOPICS, count)
         labels = labels_of(topics, rng)
-        texts = [self.sentence(topic, domain, rng, 20) for topic in topics]
+        texts = [self.sentence(topic, domain, rng, 10) for topic in topics]
         return [
             {"text": text, **{name: each[number].item() for name, each in labels.items()}}
             for number, text in enumerate(texts)

@@ -79,7 +79,7 @@ def _their_losses(job: Job, loop: Loop, model: Any, rows: list[torch.Tensor]) ->
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.exported)
     collate = transformers.DataCollatorForTokenClassification(tokenizer)
     dataset = exported_rows(job.exported)
-    usual = TrainOptions(data="", model="", output="")
+    usual = TrainOptions(data="", model="", output="", lr=1e-4)
     optimizer = adamw(parameter_groups(model, usual.weight_decay), usual.lr)
     model.train()
     for step, chosen in enumerate(rows):

@@ -167,7 +167,7 @@ def load_padded(folder: Path, attention: str | None) -> Any:
 
 def _arguments(job: Job, side: Side, count: int, rows: TrainRows) -> Mapping[str, Any]:
     """Returns the arguments of the Trainer: first those that match our side, then others."""
-    ours = TrainOptions(data="", model="", output="")
+    ours = TrainOptions(data="", model="", output="", lr=1e-4)
     found: dict[str, Any] = {
         "output_dir": str(job.work / "peer"),
         "per_device_train_batch_size": count,

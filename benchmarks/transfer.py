@@ -29,7 +29,7 @@ from pipelines.cli import main as shardmill
 
 Figures = Mapping[str, float]
 _QUIET = ["--no-checksums", "--log-every", "1000", "--save-every", "1000000", "--keep", "1"]
-DOMAIN = 0.5
+DOMAIN = 0.25
 """Share of the topics' words in the task's text that general text does not have."""
 _TASKS = {"half": "accuracy", "quarter": "accuracy", "number": "pearson"}
 
@@ -72,17 +72,14 @@ class Study:
         self.config.write_text(json.dumps(config), "utf-8")
 
     def pretrain(self, name: str, text: Path, steps: int, model: Path | None = None) -> Path:
-        """Builds a text and trains the model on it, from new weights or from others.
-
-        Next-sentence pairs give the first token, which classifiers read, something to say.
-        """
+        """Builds a text and trains the model on it, from new weights or from others."""
         data = self.folder / f"{name}-data"
-        _run("build", "bert", "--input", str(text), "--tokenizer", str(self.tokenizer),
-             "--output", str(data), "--max-seq-length", "128", "--copies", "4",
-             "--eval-fraction", "0.02", *self.given.build)  # fmt: skip
+        _run("build", "roberta", "--input", str(text), "--tokenizer", str(self.tokenizer),
+             "--output", str(data), "--max-seq-length", "128", "--copies", "4", "--packing",
+             "doc-sentences", "--eval-fraction", "0.02", *self.given.build)  # fmt: skip
         run = self.folder / f"{name}-run"
         _run("train", "--data", str(data), "--model", str(model or self.config), "--output",
-             str(run), "--steps", str(steps), "--lr", "2e-3", "--batch-tokens", "4096",
+             str(run), "--steps", str(steps), "--lr", "2e-3", "--batch-tokens", "2048",
              "--eval-every", "1000000", *_QUIET)  # fmt: skip
         return run / "latest" / "hf"
 
@@ -103,7 +100,8 @@ class Study:
             run = Path(folder, "run")
             data = [part for task in tasks for part in ("--data", str(task))]
             _run("train", *data, "--model", str(model), "--output", str(run), "--seed", str(seed),
-                 "--lr", rate, "--epochs", str(self.given.epochs), *_QUIET)  # fmt: skip
+                 "--lr", rate, "--epochs", str(self.given.epochs), "--batch-rows", "8",
+                 *_QUIET)  # fmt: skip
             lines = (run / "log.jsonl").read_text("utf-8").splitlines()
         found: list[Any] = [json.loads(line) for line in lines]
         return [record for record in found if record["event"] == "eval"][-1]
@@ -241,12 +239,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="of ner: the folder of real text")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--documents", type=int, default=8000)
-    parser.add_argument("--records", type=int, default=120)
+    parser.add_argument("--documents", type=int, default=40_000)
+    parser.add_argument("--records", type=int, default=80)
     parser.add_argument("--sentences", type=int, default=2000)
-    parser.add_argument("--steps", type=int, default=800, help="of the general pretraining")
+    parser.add_argument("--steps", type=int, default=1500, help="of the general pretraining")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rates", nargs="+", default=["5e-4", "1e-3", "2e-3", "4e-3"])
+    parser.add_argument("--rates", nargs="+", default=["3e-4", "1e-3", "3e-3"])
     parser.add_argument("--build", nargs="*", default=[], help="more options of every build")
     given = parser.parse_args(argv)
     given.work.mkdir(parents=True, exist_ok=True)
