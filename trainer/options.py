@@ -138,9 +138,9 @@ def _parser() -> Parser:
         description="Train a model on the output of shardmill build. The objective is that of the "
         "data, or another one with --objective.",
         epilog="On several GPUs: torchrun --nproc-per-node N -m trainer.train OPTION ... "
-        "SIGTERM and Ctrl-C save a checkpoint and stop; the same command resumes from it. Labelled "
-        "records (shardmill build classify, tag, ...) are fine-tuned on; several --data are as many "
-        "tasks of one encoder.",
+        "SIGTERM and Ctrl-C save a checkpoint and stop; the same command resumes from it. "
+        "Labelled records (shardmill build classify, tag, ...) are fine-tuned on; several --data "
+        "are as many tasks of one encoder.",
     )
     # What is not given has the default of `TrainOptions`.
     parser.argument_default = argparse.SUPPRESS
