@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from trainer.exits.sizes import HEADS
-from trainer.options import MAX_BATCH_TOKENS, MAX_EPOCHS, MAX_RATE, MAX_STEPS, TrainOptions
+from trainer.options import (
+    MAX_BATCH_TOKENS,
+    MAX_EPOCHS,
+    MAX_RATE,
+    MAX_STEPS,
+    TrainOptions,
+    add_device_options,
+    add_run_options,
+)
 
 WIDTH, EPOCHS, RATE = 128, 10, 3e-4
 """Source: autoliuweijie/FastBERT run_fastbert.py:43, 237, 615 (ten times the rate of fine-tuning,
@@ -86,26 +94,8 @@ def _parser() -> Parser:
         "--clip", type=finite(0, above=True), metavar="X", help="maximum norm of the gradient (1.0)"
     )
     add("--seed", type=whole(), metavar="S", help="(12345)")
-    add = parser.add_argument_group("device").add_argument
-    add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)")
-    add("--precision", choices=["bf16", "fp32"], help="of the computation (GPU: bf16, CPU: fp32)")
-    add("--compile", action="store_true", help="compile the model, once")
-    add = parser.add_argument_group("run").add_argument
-    add("--output", required=True, metavar="RUN", help="folder for checkpoints and logs")
-    add(
-        "--resume",
-        metavar="R",
-        help="auto: resume from the latest checkpoint in RUN, if any; none: RUN must hold none; or "
-        "the path of a checkpoint (auto)",
-    )
-    for name, what in (
-        ("eval-every", "steps between evaluations (an epoch)"),
-        ("save-every", "steps between checkpoints (an epoch)"),
-        ("keep", "checkpoints to keep (3), besides the best one"),
-        ("log-every", "steps between log lines (10)"),
-    ):
-        add(f"--{name}", type=whole(1), metavar="N", help=what)
-    add("--tensorboard", action="store_true", help="also write RUN/tensorboard")
+    add_device_options(parser)
+    add_run_options(parser, times="an epoch", best="the best one")
     return parser
 
 

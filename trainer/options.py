@@ -303,10 +303,7 @@ def _parser() -> Parser:
         "1e-4)",
     )
     add("--seed", type=whole(), metavar="S", help="(12345)")
-    add = parser.add_argument_group("device").add_argument
-    add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)")
-    add("--precision", choices=["bf16", "fp32"], help="of the computation (GPU: bf16, CPU: fp32)")
-    add("--compile", action="store_true", help="compile the model, once")
+    add_device_options(parser)
     add = parser.add_argument_group("probes").add_argument
     add(
         "--probe",
@@ -321,6 +318,28 @@ def _parser() -> Parser:
         metavar="N",
         help="rows that the linear model is fitted on at most (2000)",
     )
+    add_run_options(
+        parser, times="1000; labelled records: an epoch", best="the best one of labelled records"
+    )
+    return parser
+
+
+def add_device_options(parser: Parser) -> None:
+    """Adds where a run computes, and how."""
+    add = parser.add_argument_group("device").add_argument
+    add("--device", choices=["auto", "cpu", "cuda"], help="(a GPU if there is one)")
+    add("--precision", choices=["bf16", "fp32"], help="of the computation (GPU: bf16, CPU: fp32)")
+    add("--compile", action="store_true", help="compile the model, once")
+
+
+def add_run_options(parser: Parser, *, times: str, best: str) -> None:
+    """Adds where a run writes, and when.
+
+    Args:
+      parser: Of a command that trains.
+      times: When it evaluates and saves by default, in words.
+      best: What it keeps besides the newest checkpoints, in words.
+    """
     add = parser.add_argument_group("run").add_argument
     add("--output", required=True, metavar="RUN", help="folder for checkpoints and logs")
     add(
@@ -330,14 +349,13 @@ def _parser() -> Parser:
         "the path of a checkpoint (auto)",
     )
     for name, what in (
-        ("eval-every", "steps between evaluations (1000; labelled records: an epoch)"),
-        ("save-every", "steps between checkpoints (1000; labelled records: an epoch)"),
-        ("keep", "checkpoints to keep (3), besides the best one of labelled records"),
+        ("eval-every", f"steps between evaluations ({times})"),
+        ("save-every", f"steps between checkpoints ({times})"),
+        ("keep", f"checkpoints to keep (3), besides {best}"),
         ("log-every", "steps between log lines (10)"),
     ):
         add(f"--{name}", type=whole(1), metavar="N", help=what)
     add("--tensorboard", action="store_true", help="also write RUN/tensorboard")
-    return parser
 
 
 def parse_train_options(argv: Sequence[str] | None) -> TrainOptions:
