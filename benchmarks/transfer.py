@@ -167,7 +167,8 @@ def named_entities(study: Study) -> list[str]:
         "en": ("en_books.txt.gz", "en_wnut17.conll"),
         "zh": ("zh_docs.txt.gz", "zh_peoples_daily.bio"),
     }
-    for language, (text, labelled) in texts.items():
+    for language in given.languages:
+        text, labelled = texts[language]
         part = Study(study.folder / language, given)
         part.folder.mkdir(parents=True, exist_ok=True)
         prose = part.folder / "prose.txt"
@@ -237,6 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("study", choices=["made", "ner"])
     parser.add_argument("--work", type=Path, required=True, help="an empty folder")
     parser.add_argument("--data", type=Path, help="of ner: the folder of real text")
+    parser.add_argument("--languages", nargs="+", default=["en", "zh"], choices=["en", "zh"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--documents", type=int, default=40_000)
