@@ -23,6 +23,7 @@ from trainer.loop import Loop
 from trainer.optim import adamw, parameter_groups
 from trainer.options import TrainOptions
 from trainer.processes import joined
+from trainer.task_runs import PRETRAINING_RATE
 
 STEPS = 5
 LIMITS: Mapping[str, float] = {"bf16": 1e-3, "fp32": 1e-5}
@@ -79,7 +80,7 @@ def _their_losses(job: Job, loop: Loop, model: Any, rows: list[torch.Tensor]) ->
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.exported)
     collate = transformers.DataCollatorForTokenClassification(tokenizer)
     dataset = exported_rows(job.exported)
-    usual = TrainOptions(data="", model="", output="", lr=1e-4)
+    usual = TrainOptions(data="", model="", output="", lr=PRETRAINING_RATE)
     optimizer = adamw(parameter_groups(model, usual.weight_decay), usual.lr)
     model.train()
     for step, chosen in enumerate(rows):

@@ -16,6 +16,7 @@ from trainer.hardware import peak_memory_gib
 from trainer.loader.batches import ArrowBatches
 from trainer.optim import BETAS, EPS
 from trainer.options import TrainOptions
+from trainer.task_runs import PRETRAINING_RATE
 
 _NEARLY_FULL = 0.95
 _WORKERS = 8
@@ -167,7 +168,7 @@ def load_padded(folder: Path, attention: str | None) -> Any:
 
 def _arguments(job: Job, side: Side, count: int, rows: TrainRows) -> Mapping[str, Any]:
     """Returns the arguments of the Trainer: first those that match our side, then others."""
-    ours = TrainOptions(data="", model="", output="", lr=1e-4)
+    ours = TrainOptions(data="", model="", output="", lr=PRETRAINING_RATE)
     found: dict[str, Any] = {
         "output_dir": str(job.work / "peer"),
         "per_device_train_batch_size": count,

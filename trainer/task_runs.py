@@ -19,6 +19,8 @@ from transforms.objectives.schedule import SCHEDULES, Stages
 
 EPOCHS, BATCH_ROWS, RATE = 3, 32, 3e-5
 """Source: Devlin et al. 2019, A.3: 2 to 4 epochs, batches of 16 or 32, rates of 2e-5 to 5e-5."""
+PRETRAINING_RATE = 1e-4
+"""Of runs on other rows."""
 WARMUP_PART = 10
 """The warm-up is this part of all steps: BERT's warmup_proportion 0.1."""
 
@@ -66,7 +68,7 @@ def check_task_options(options: TrainOptions, data: TrainingData) -> None:
 def task_defaults(options: TrainOptions, data: TrainingData | None) -> Mapping[str, Any]:
     """Returns options by name that are the same for every device; the data of a stream are None."""
     if data is None or not data.labelled:
-        return {"lr": 1e-4, "eval_every": 1000, "save_every": 1000}
+        return {"lr": PRETRAINING_RATE, "eval_every": 1000, "save_every": 1000}
     mix = SHUFFLED if data.mixed else None
     # None for evaluations and checkpoints: they come at the end of each epoch.
     rate = RATE if options.exit_width is None else EXIT_RATE

@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from schemas.arrow_columns import numpy_of
 from schemas.errors import UsageError
 from schemas.label_kinds import CLASS, NUMBER, TAGS
 from schemas.records import Array, Bool, Int64
-from schemas.shards import map_file
 from trainer.rows.shard_rows import MappedShards, Rows
-from transforms.arrays.ragged import Ragged, range_indices
+from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for, shuffled
 from transforms.build.corpus import Corpus
 
@@ -28,12 +25,12 @@ class TaskRows:
     Attributes:
       shards: That hold them.
       numbers: int64[N]; their numbers, shorter rows first.
-      labels: Of all rows of the split: [R], or a list for each row with a label for every token.
+      column: That holds the labels: one for each row, or a list with one for every token.
     """
 
     shards: MappedShards
     numbers: Int64
-    labels: Array | Ragged
+    column: str
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -50,16 +47,8 @@ class TaskRows:
           tokens: Of a batch; a longer row is a batch of its own.
         """
         for begin, end in padded_batches(self.shards.lengths[self.numbers], tokens):
-            numbers = self.numbers[begin:end]
-            yield self.shards.rows(numbers), self._labels_of(numbers)
-
-    def _labels_of(self, numbers: Int64) -> Array | Ragged:
-        labels = self.labels
-        if not isinstance(labels, Ragged):
-            return labels[numbers]
-        lengths = labels.lengths[numbers]
-        at = range_indices(labels.offsets[numbers], lengths)
-        return Ragged.from_lengths(labels.values[at], lengths)
+            found = self.shards.rows(self.numbers[begin:end])
+            yield found, found.values[self.column]
 
 
 # Lengths 2 2 3 5 and 6 tokens: two rows of 2 are 4, with the 3 there would be 9 -> 0 2, 2 3, 3 4.
@@ -98,8 +87,8 @@ def open_rows(corpus: Corpus, split: str, most: int | None) -> TaskRows:
     ]
     shards = MappedShards(paths, corpus.stored_as, corpus.vocabulary)
     [column] = corpus.recipe.labelled.columns()
-    labels = _labels(paths, column.name)
-    numbers = np.flatnonzero(_is_labelled(labels))
+    every = shards.labels_of(np.arange(len(shards)), column.name)
+    numbers = np.flatnonzero(_is_labelled(every))
     if not len(numbers):
         raise UsageError(
             f"--probe {corpus.folder} has no labelled rows in its split {split}; build it with "
@@ -109,23 +98,7 @@ def open_rows(corpus: Corpus, split: str, most: int | None) -> TaskRows:
         # Not of the run's seed: all runs are measured with the same rows.
         numbers = numbers[shuffled(len(numbers), rng_for(0, "probe", most))[:most]]
     order = np.lexsort((numbers, shards.lengths[numbers]))
-    return TaskRows(shards, numbers[order], labels)
-
-
-def _labels(paths: list[Path], name: str) -> Array | Ragged:
-    """Reads a column of labels."""
-    columns = []
-    for path in paths:
-        with map_file(path) as file, pa.ipc.open_file(file) as reader:
-            columns += reader.read_all().column(name).chunks
-    if not columns:
-        return np.zeros(0, np.int32)
-    whole = pa.concat_arrays(columns)
-    if isinstance(whole, pa.ListArray):
-        return Ragged.from_lengths(
-            numpy_of(whole.flatten()), np.diff(numpy_of(whole.offsets)).astype(np.int64)
-        )
-    return numpy_of(whole)
+    return TaskRows(shards, numbers[order], column.name)
 
 
 def is_label(values: Array) -> Bool:

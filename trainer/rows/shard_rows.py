@@ -164,11 +164,16 @@ class MappedShards:
         tokens = self._tokens.take(*place)
         second = self._second.take(*place).astype(np.int64)
         labels = self._token_labels(rows, tokens, second)
-        values = {
-            name: column.take(*place) if isinstance(column, MappedLists) else column[rows]
-            for name, column in self._labelled.items()
-        }
+        values = {name: self.labels_of(rows, name) for name in self._labelled}
         return Rows(tokens, second, label, labels, self._turn_end, self._suffix_types, values)
+
+    def labels_of(self, rows: Int64, name: str) -> Array | Ragged:
+        """Returns a column of what rows are labelled with: a value for each, or a list."""
+        column = self._labelled[name]
+        if isinstance(column, MappedLists):
+            return column.take(*self._find(rows))
+        found: Array = column[rows]
+        return found
 
     def values(self, name: str) -> Array:
         """Returns [R]: a column of what rows are labelled with, of one value for each row."""

@@ -78,15 +78,16 @@ def test_features_are_the_hidden_states_of_the_last_layer(
     with torch.no_grad():
         found, labels = features_of(model, rows, tokens=256, segments=segments, device=CPU)
     states = alone(kind, plain, rows, segments)
-    if isinstance(rows.labels, Ragged):
-        own = [rows.labels.row(number) for number in rows.numbers]
+    stored = rows.shards.labels_of(np.arange(len(rows.shards)), rows.column)
+    if isinstance(stored, Ragged):
+        own = [stored.row(number) for number in rows.numbers]
         expected = np.concatenate(
             [each[label >= 0] for each, label in zip(states, own, strict=True)]
         )
         expected_labels = np.concatenate([label[label >= 0] for label in own])
     else:
         expected = np.array([each.mean(axis=0) for each in states])
-        expected_labels = rows.labels[rows.numbers]
+        expected_labels = stored[rows.numbers]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(labels, expected_labels)
     assert len(found) >= 32
