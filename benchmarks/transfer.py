@@ -6,9 +6,10 @@
 `made` is of a made-up language whose Bayes rate is known: a model from scratch, one that was
 pretrained on general text (two stages), and one that was pretrained on the task's own text besides
 (three stages); then three tasks learned alone, and together. `ner` labels the words of real text,
-English and Chinese, by a model from scratch and by one that was pretrained. Each model has the rate
-of several that is best on records for validation, by a seed of its own. All figures are those of
-the last epoch on other records, so that nothing is chosen by them. Prints Markdown.
+English and Chinese, by a model from scratch and by one that was pretrained on prose and on the
+words of sentences whose labels it does not see. Each model has the schedule (epochs and rate) of
+several that is best on records for validation, by a seed of its own. All figures are those of the
+last epoch on other records, so that nothing is chosen by them. Prints Markdown.
 """
 
 import argparse
@@ -40,6 +41,14 @@ class Task:
 
     chosen_by: Path
     measured: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long a model is fine-tuned, and at which rate; both as they are written on a command."""
+
+    epochs: str
+    rate: str
 
 
 class Study:
@@ -94,26 +103,27 @@ class Study:
                  "--dedup", "off", *self.given.build)  # fmt: skip
         return Task(*found)
 
-    def fine_tune(self, tasks: Sequence[Path], model: Path, seed: int, rate: str) -> Figures:
+    def fine_tune(self, tasks: Sequence[Path], model: Path, seed: int, by: Schedule) -> Figures:
         """Trains on tasks; returns the figures of the last epoch."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             run = Path(folder, "run")
             data = [part for task in tasks for part in ("--data", str(task))]
             _run("train", *data, "--model", str(model), "--output", str(run), "--seed", str(seed),
-                 "--lr", rate, "--epochs", str(self.given.epochs), "--batch-rows", "8",
+                 "--lr", by.rate, "--epochs", by.epochs, "--batch-rows", "8",
                  *_QUIET)  # fmt: skip
             lines = (run / "log.jsonl").read_text("utf-8").splitlines()
         found: list[Any] = [json.loads(line) for line in lines]
         return [record for record in found if record["event"] == "eval"][-1]
 
     def seeds(self, tasks: Sequence[Task], model: Path) -> list[Figures]:
-        """Returns the figures of each seed, at the rate that is best for these tasks and model."""
+        """Returns the figures of each seed, by the schedule that is best for these tasks."""
         known, measured = [each.chosen_by for each in tasks], [each.measured for each in tasks]
-        scores = {r: self.fine_tune(known, model, 0, r)["score"] for r in self.given.rates}
-        rate = max(scores, key=scores.__getitem__)
-        sys.stderr.write(f"rates: {scores}\n")
+        among = [Schedule(e, r) for e in self.given.epochs for r in self.given.rates]
+        scores = {each: self.fine_tune(known, model, 0, each)["score"] for each in among}
+        best = max(scores, key=scores.__getitem__)
+        sys.stderr.write("".join(f"{each}: {score:.4f}\n" for each, score in scores.items()))
         numbers = range(1, self.given.seeds + 1)
-        return [self.fine_tune(measured, model, seed, rate) for seed in numbers]
+        return [self.fine_tune(measured, model, seed, best) for seed in numbers]
 
 
 def made(study: Study) -> list[str]:
@@ -138,13 +148,16 @@ def made(study: Study) -> list[str]:
     rows = [
         f"| `quarter`, {name} | {_mean(values)} | {BAYES:.3f} |" for name, values in found.items()
     ]
-    rows += [
-        _difference(
-            "two stages less fine-tuning alone", found["two stages"], found["fine-tuning alone"]
-        ),
-        _difference("three stages less two", found["three stages"], found["two stages"]),
+    return [*rows, *_stages("", found), *_together(study, tasks, three)]
+
+
+def _stages(of: str, found: Mapping[str, np.ndarray]) -> list[str]:
+    """Returns rows that say what each stage adds."""
+    alone, two, three = found.values()
+    return [
+        _difference(f"{of}two stages less fine-tuning alone", two, alone),
+        _difference(f"{of}three stages less two", three, two),
     ]
-    return [*rows, *_together(study, tasks, three)]
 
 
 def _together(study: Study, tasks: Mapping[str, Task], model: Path) -> list[str]:
@@ -163,28 +176,28 @@ def _together(study: Study, tasks: Mapping[str, Task], model: Path) -> list[str]
 def named_entities(study: Study) -> list[str]:
     """Measures the labelling of words in two languages."""
     data, given, rows = Path(given_data(study.given)), study.given, []
-    texts = {
-        "en": ("en_books.txt.gz", "en_wnut17.conll"),
-        "zh": ("zh_docs.txt.gz", "zh_peoples_daily.bio"),
+    corpora = {
+        "en": ("en_books.txt.gz", "en_wnut17.conll", " "),
+        "zh": ("zh_docs.txt.gz", "zh_peoples_daily.bio", ""),
     }
     for language in given.languages:
-        text, labelled = texts[language]
+        prose, labelled, between = corpora[language]
         part = Study(study.folder / language, given)
         part.folder.mkdir(parents=True, exist_ok=True)
-        prose = part.folder / "prose.txt"
-        with gzip.open(data / text) as file:
-            prose.write_bytes(file.read())
-        files = split_conll(data / "ner" / labelled, part.folder, given.sentences)
-        part.vocabulary([prose], 8000)
+        with gzip.open(data / prose, "rt", encoding="utf-8") as file:
+            text = file.read()
+        files, words = split_conll(data / "ner" / labelled, part.folder, given.sentences, between)
+        general, own = part.folder / "general.txt", part.folder / "own.txt"
+        general.write_text(text, "utf-8")
+        own.write_text(words, "utf-8")
+        part.vocabulary([general, own], 8000)
         task = part.task("tag", "entities", files, "words,tags")
-        pretrained = part.pretrain("prose", prose, given.steps)
-        alone = _values(part.seeds([task], part.config), "f1")
-        both = _values(part.seeds([task], pretrained), "f1")
-        rows += [
-            f"| {language}, from scratch | {_mean(alone)} | |",
-            f"| {language}, pretrained | {_mean(both)} | |",
-            _difference(f"{language}: pretrained less from scratch", both, alone),
-        ]
+        two = part.pretrain("general", general, given.steps)
+        three = part.pretrain("adapted", own, given.steps // 2, two)
+        models = {"fine-tuning alone": part.config, "two stages": two, "three stages": three}
+        found = {name: _values(part.seeds([task], each), "f1") for name, each in models.items()}
+        rows += [f"| {language}, {name} | {_mean(values)} | |" for name, values in found.items()]
+        rows += _stages(f"{language}: ", found)
     return rows
 
 
@@ -195,8 +208,12 @@ def given_data(given: argparse.Namespace) -> str:
     return str(given.data)
 
 
-def split_conll(path: Path, folder: Path, sentences: int) -> list[Path]:
-    """Writes the first sentences of a file in CoNLL's format, and twice a fourth as many after."""
+def split_conll(path: Path, folder: Path, sentences: int, between: str) -> tuple[list[Path], str]:
+    """Writes labelled sentences in CoNLL's format; returns files, and the words of others as text.
+
+    The first sentences are for training, the last sixths for validation and to measure; the text
+    has the words of all but the last sixth, twenty sentences a document.
+    """
     blocks = [block for block in path.read_text("utf-8").split("\n\n") if block.strip()]
     held_out = min(sentences // 4, len(blocks) // 6)
     parts = {
@@ -206,7 +223,12 @@ def split_conll(path: Path, folder: Path, sentences: int) -> list[Path]:
     }
     for name, part in parts.items():
         (folder / name).write_text("\n\n".join(part) + "\n", "utf-8")
-    return [folder / name for name in parts]
+    lines = [
+        between.join(line.split()[0] for line in block.splitlines() if line.strip())
+        for block in blocks[:-held_out]
+    ]
+    documents = ["\n".join(lines[start : start + 20]) for start in range(0, len(lines), 20)]
+    return [folder / name for name in parts], "\n\n".join(documents)
 
 
 def _run(*arguments: str) -> None:
@@ -245,8 +267,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--records", type=int, default=80)
     parser.add_argument("--sentences", type=int, default=2000)
     parser.add_argument("--steps", type=int, default=1500, help="of the general pretraining")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rates", nargs="+", default=["3e-4", "1e-3", "3e-3"])
+    parser.add_argument("--epochs", nargs="+", default=["20", "40"])
+    parser.add_argument("--rates", nargs="+", default=["3e-4", "5e-4", "1e-3", "3e-3"])
     parser.add_argument("--build", nargs="*", default=[], help="more options of every build")
     given = parser.parse_args(argv)
     given.work.mkdir(parents=True, exist_ok=True)
