@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from schemas.errors import UsageError, one_sentence
+from schemas.version import VERSION
+from schemas.wording import nearest
 
 COMMANDS = {
     "build": "raw text to finished, verified shards",
@@ -42,16 +44,31 @@ _MODULES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the subcommand that the first argument names."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in {"-h", "--help"}:
-        sys.stdout.write(_help())
-        return 0 if arguments else 2
-    command, *rest = arguments
-    if command not in COMMANDS:
-        # Help needs no recipes, which take longer to import than all the rest.
-        from transforms.objectives.settings import nearest
+    match arguments:
+        case [] | ["-h" | "--help" | "help"]:
+            sys.stdout.write(_help())
+            return 0
+        case ["-V" | "--version"]:
+            sys.stdout.write(f"shardmill {VERSION}\n")
+            return 0
+        case ["-h" | "--help" | "-V" | "--version" as option, extra, *_]:
+            raise UsageError(f"{option} stands alone, got {extra!r} after it")
+        case ["help", command]:
+            return _run(command, ["--help"])
+        case ["help", _, extra, *_]:
+            raise UsageError(f"help explains one command, got {extra!r} after it")
+        case [command, *rest]:
+            return _run(command, rest)
+        case _:
+            raise AssertionError(arguments)
 
-        raise UsageError(f"no command is called {command!r}; {nearest(command, COMMANDS)}")
-    return int(importlib.import_module(module_of(command)).main(rest))
+
+def _run(command: str, arguments: Sequence[str]) -> int:
+    """Runs a subcommand."""
+    if command not in COMMANDS:
+        known = [*COMMANDS, "help"]
+        raise UsageError(f"no command is called {command!r}; {nearest(command, known)}")
+    return int(importlib.import_module(module_of(command)).main(arguments))
 
 
 def module_of(command: str) -> str:
@@ -67,10 +84,12 @@ def _help() -> str:
             "Shardmill turns raw text into sharded Arrow examples for pretraining.",
             "",
             "usage: shardmill COMMAND [OPTION ...]",
+            "       shardmill help COMMAND",
+            "       shardmill --version",
             "",
             *lines,
             "",
-            "shardmill COMMAND --help explains one.",
+            "shardmill help COMMAND, or shardmill COMMAND --help, explains one.",
             "",
         ]
     )

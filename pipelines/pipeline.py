@@ -14,7 +14,7 @@ from pipelines.stages.states import Planned, make_plan, state_of
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.lock import hold_file
 from schemas.terminal import write_json
-from transforms.objectives.settings import nearest
+from schemas.wording import nearest
 
 
 def _parser() -> Parser:

@@ -18,8 +18,9 @@ from pipelines.planning.run_arguments import (
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
+from schemas.wording import nearest
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
-from transforms.objectives.settings import Scalar, nearest
+from transforms.objectives.settings import Scalar
 from transforms.windows.record_rows import KEEP_CHOICES
 
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {

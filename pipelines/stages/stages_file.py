@@ -30,8 +30,8 @@ from pipelines.stages.step_options import (
     read_options,
 )
 from schemas.errors import UsageError
+from schemas.wording import nearest
 from transforms.files.storage import is_local
-from transforms.objectives.settings import nearest
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.stages.commands import COMMANDS, REFUSED
 from schemas.errors import UsageError
-from transforms.objectives.settings import nearest
+from schemas.wording import nearest
 
 Options = Mapping[str, tuple[str, ...]]
 """Values by the name of an option without its dashes; none for an option that takes none."""
