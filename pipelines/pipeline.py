@@ -20,6 +20,7 @@ from schemas.wording import nearest
 def _parser() -> Parser:
     parser = Parser(
         "pipeline",
+        shows_progress=True,
         description="Run several commands as one: pretraining, pretraining on the text of a task, "
         "fine-tuning. FILE lists the steps; a step whose output is there and whose inputs and "
         "options are unchanged is skipped.",

@@ -9,10 +9,17 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _NAME = "shardmill-readable"
+_UNLIMITED = 1_000_000
+"""Characters of a line that nobody sees as one."""
 _READABLE = {
     "‹": "<",
     "›": ">",
@@ -56,6 +63,59 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
             stream.reconfigure(errors=_NAME)
+
+
+_QUIET = "SHARDMILL_QUIET"
+"""Set to anything, this environment variable does what --quiet does. Processes that are started
+have it too."""
+
+
+def is_quiet() -> bool:
+    """Returns whether only errors and what was asked for are printed."""
+    return bool(os.environ.get(_QUIET))
+
+
+def be_quiet() -> None:
+    """Leaves out progress and notes from now on, until the program ends, see `quiet_ends`."""
+    os.environ[_QUIET] = "1"
+
+
+@contextlib.contextmanager
+def quiet_ends() -> Iterator[None]:
+    """Makes what a program says of --quiet hold for itself, and for what it calls, alone."""
+    before = os.environ.get(_QUIET)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_QUIET, None)
+        else:
+            os.environ[_QUIET] = before
+
+
+def say(message: str) -> None:
+    """Prints a note on the work, one line or several, to standard error, unless it is quiet."""
+    if not is_quiet():
+        complain(message)
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Returns a console of rich's for results, or on standard error for progress.
+
+    What is no terminal has no width: nothing is wrapped there, and no name is cut. Progress is not
+    shown at all if it is quiet.
+    """
+    # It takes longer to load than all else here.
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _UNLIMITED
+    return Console(stderr=stderr, highlight=False, width=width, quiet=stderr and is_quiet())
+
+
+def columns() -> int:
+    """Returns the width of the terminal that standard output is, without a limit elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
 
 
 def flush() -> str:

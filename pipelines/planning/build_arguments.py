@@ -42,6 +42,7 @@ EPILOG = (
 def _parser() -> Parser:
     parser = Parser(
         "build",
+        shows_progress=True,
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
         epilog=EPILOG,
     )

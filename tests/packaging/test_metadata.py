@@ -17,7 +17,7 @@ else:
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = re.compile(r"""(?:shardmill|['" ]\.)\[([a-z0-9]+(?:,[a-z0-9]+)*)\]""")
-"""Of an installation, such as `pip install 'shardmill[trainer]'` or `pip install -e '.[dev,gcp]'`."""
+"""Of an installation, such as `pip install 'shardmill[trainer]'` or `pip install '.[dev,gcp]'`."""
 
 
 def texts() -> Iterator[tuple[str, str]]:

@@ -52,6 +52,7 @@ SHARED = frozenset(
 def _parser() -> Parser:
     parser = Parser(
         "vectors",
+        shows_progress=True,
         description="Train vectors of words on the output of shardmill build with cbow, "
         "skipgram, fasttext or glove. RUN gets vectors.txt and vectors.bin in the formats of "
         "word2vec, vectors.npy with words.txt, and vectors.json.",

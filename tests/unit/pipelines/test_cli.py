@@ -35,7 +35,7 @@ def test_help_of_a_command_is_what_the_command_says(capsys: Capture) -> None:
     ("arguments", "message"),
     [
         (["biuld"], "no command is called 'biuld'; did you mean build? known: "),
-        (["help", "inspct"], "no command is called 'inspct'; did you mean inspect? known: "),
+        (["help", "inspct"], "no command is called 'inspct'; did you mean inspect"),
         (["--version", "build"], "--version stands alone, got 'build' after it"),
         (["help", "build", "bert"], "help explains one command, got 'bert' after it"),
     ],
