@@ -2,9 +2,10 @@
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
-from schemas.errors import UsageError, one_sentence
+from schemas.errors import Parser, UsageError, one_sentence
 from schemas.version import VERSION
 from schemas.wording import nearest
 
@@ -26,6 +27,7 @@ COMMANDS = {
     "vectors": "train vectors of words on finished shards of words",
     "neighbours": "print the words with the nearest vectors",
     "pipeline": "several commands as one: only what is not done yet is run",
+    "completion": "print a script that makes a shell complete commands and options",
 }
 _MODULES = {
     "report": "pipelines.make_report",
@@ -38,6 +40,17 @@ _MODULES = {
     "neighbours": "trainer.vectors.neighbours",
 }
 """Where a command is whose module has another name."""
+_OPTIONS = {
+    "build": "pipelines.planning.build_arguments",
+    "follow": "pipelines.planning.follow_arguments",
+    "annotate": "pipelines.planning.annotate_arguments",
+    "vocab": "pipelines.planning.vocab_arguments",
+    "train": "trainer.options",
+    "distil": "trainer.distil_options",
+    "predict": "trainer.predictions.options",
+    "vectors": "trainer.vectors.options",
+}
+"""Where the options of a command are that has them in a module of their own."""
 
 
 @one_sentence
@@ -74,6 +87,12 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 def module_of(command: str) -> str:
     """Returns the name of the module that has a command's `main`."""
     return _MODULES.get(command, f"pipelines.{command}")
+
+
+def parser_of(command: str) -> Parser:
+    """Returns the parser of a command; nothing heavy is imported."""
+    module = importlib.import_module(_OPTIONS.get(command, module_of(command)))
+    return cast(Callable[[], Parser], module._parser)()
 
 
 def _help() -> str:

@@ -182,7 +182,8 @@ class Parser(argparse.ArgumentParser):
         try:
             for action in self._actions:
                 action.default = argparse.SUPPRESS
-                action.required = action.required and action.dest not in in_file
+                if action.dest in in_file or action.nargs in ("*", "?"):
+                    action.required = False
             return {*vars(super().parse_known_args(arguments)[0])}
         finally:
             self._defaults = defaults

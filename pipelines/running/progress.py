@@ -47,8 +47,13 @@ def track_shards(
 
 @contextlib.contextmanager
 def working(doing: str) -> Iterator[None]:
-    """Shows for how long some work has gone on whose end is not known."""
+    """Says that some work begins, and in a log for how long it has gone on: its end is not known.
+
+    On a terminal it shows itself how far it is.
+    """
     began, stop = time.monotonic(), threading.Event()
+    if console(stderr=True).is_terminal:
+        stop.set()
 
     def tell() -> None:
         while not stop.wait(_LINE_SECONDS):
