@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 _NAME = "shardmill-readable"
 _UNLIMITED = 1_000_000
@@ -111,6 +112,25 @@ def console(*, stderr: bool = False) -> "Console":
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _UNLIMITED
     return Console(stderr=stderr, highlight=False, width=width, quiet=stderr and is_quiet())
+
+
+def print_table(table: "Table", screen: "Console") -> None:
+    """Prints a table of rich's in whole words: where they do not fit, lines are longer than others.
+
+    Args:
+      table: Its cells are wrapped between words.
+      screen: Where to.
+    """
+    unlimited = screen.options.update(width=_UNLIMITED)
+    for column in table.columns:
+        cells = [column.header, *column.cells]
+        texts = [screen.render_str(each) if isinstance(each, str) else each for each in cells]
+        # Of a text it is its longest word.
+        column.min_width = max(screen.measure(each, options=unlimited).minimum for each in texts)
+    least = screen.measure(table, options=unlimited).minimum
+    if least > screen.width:
+        table.width = least
+    screen.print(table, crop=False)
 
 
 def columns() -> int:

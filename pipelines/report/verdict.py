@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from schemas.terminal import console
+from schemas.terminal import console, print_table
 from transforms.build.check_shard import Problem
 from transforms.contract.oracle import Oracle
 
@@ -77,9 +77,9 @@ def show(
     """Prints if wanted a table of the checks, if wanted the oracles, then what is wrong."""
     screen = console()
     if table:
-        screen.print(_check_table(verdict, checks))
+        print_table(_check_table(verdict, checks), screen)
     for split, judged in verdict.oracles.items() if oracles else ():
-        screen.print(_oracle_table(split, judged))
+        print_table(_oracle_table(split, judged), screen)
     for problem in verdict.problems:
         screen.print(f"[red]{problem.check}:[/red] ", end="")
         screen.print(problem.sentence, markup=False, soft_wrap=True)
