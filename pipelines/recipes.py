@@ -80,7 +80,7 @@ def _list(width: int) -> str:
     tasks = [f"{task.name}: {task.summary}" for task in TASKS.values()]
     how = "shardmill recipes NAME explains one, with every field that can be set."
     return (
-        "\n\n".join([table, *(textwrap.fill(text, width) for text in [*mixtures, *tasks]), how])
+        "\n\n".join([table, *(textwrap.fill(text, width) for text in [*mixtures, *tasks, how])])
         + "\n"
     )
 
