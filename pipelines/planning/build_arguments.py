@@ -87,7 +87,7 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
     words.add_argument(
         "--tokenizer",
         required=True,
-        metavar="PATH",
+        metavar="FILE",
         help="a tokenizers JSON file, BERT's vocab.txt, a SentencePiece model, a tiktoken file, a "
         "folder of one of them, or a name on the Hugging Face hub; "
         "for recipes of whole words a list of words, as shardmill vocab --model words makes it",

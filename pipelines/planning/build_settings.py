@@ -40,6 +40,7 @@ def build_settings(
         )
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
+    file.require(options, needed, counted.roles)
     plain = dataclasses.replace(counted, counts=None)
     for recipe in recipes:
         recipe.check_vocabulary(plain)

@@ -1,7 +1,7 @@
 """Reads what --tokenizer names: a tokenizer of any format, or a list of words with counts."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pipelines.planning.files import read_file
 from pipelines.planning.options import BuildOptions
@@ -12,6 +12,7 @@ from pipelines.tokenizers.given import Given
 from pipelines.tokenizers.kinds import convert
 from pipelines.tokenizers.tiktoken_file import find_ranks
 from schemas.errors import UsageError
+from schemas.vocabulary import ROLES
 from schemas.word_list import WordListError, is_word_list, read_word_list
 from transforms.objectives.recipe import Recipe
 
@@ -32,6 +33,25 @@ class VocabularyFile:
     tokenizer_json: str
     counts: str | None = None
     converted: Converted | None = None
+
+    def require(self, options: BuildOptions, needed: Collection[str], has: Collection[str]) -> None:
+        """Says how a tokenizer gets special tokens that its file lacks, and that may be appended.
+
+        Args:
+          options: What the user asked for.
+          needed: Roles that the recipes need.
+          has: Roles that the tokenizer has.
+
+        Raises:
+          UsageError: if it lacks one.
+        """
+        lacking = [role for role in ROLES if role in needed and role not in has]
+        if lacking and self.converted is not None and self.converted.appends:
+            given = " ".join(f"--{role}-token {ROLES[role][1]!r}" for role in lacking)
+            raise UsageError(
+                f"--tokenizer {options.tokenizer}: it has no token for {', '.join(lacking)}, which "
+                f"this recipe needs; append what it lacks with {given}"
+            )
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -32,6 +32,8 @@ class Converted:
       original: What its ids are compared with; None if nothing was converted, or the library is
         not installed.
       unchecked: Why there is no original although something was converted, or "".
+      appends: A token that an option names for a role is appended if the file has none; files of
+        other formats have all special tokens themselves.
       names: Role to token, of the roles that the configuration names; see `role_names`.
     """
 
@@ -39,6 +41,7 @@ class Converted:
     what: str = ""
     original: Original | None = None
     unchecked: str = ""
+    appends: bool = False
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 

@@ -105,7 +105,8 @@ def convert_model(given: Given, name: str) -> Converted:
         ) from error
     _refuse_unknown_kinds(given, name, proto)
     known = {piece.piece for piece in proto.pieces}
-    model = _Model(proto, [token for token in given.added.values() if token not in known])
+    added = dict.fromkeys(given.added.values())
+    model = _Model(proto, [token for token in added if token not in known])
     kind, build = _MODELS[proto.trainer_spec.model_type]
     tokenizer = build(model)
     _add_pipeline(tokenizer, model, compose=_composes(processor))
@@ -116,6 +117,7 @@ def convert_model(given: Given, name: str) -> Converted:
         tokenizer_json=tokenizer.to_str(),
         what=f"SentencePiece model {name} ({kind}, {len(proto.pieces):,} pieces{more})",
         original=Original(versioned("sentencepiece"), processor.encode, _score(model)),
+        appends=True,
         names=role_names(named, tokens),
     )
 
@@ -137,9 +139,9 @@ def _refuse_unknown_kinds(given: Given, name: str, proto: Any) -> None:
 
 
 def _appended(tokens: Sequence[str], first: int) -> str:
-    """Returns what is said of appended tokens: ", and <mask> appended with the id 8000"."""
-    each = [f"{token} appended with the id {first + n}" for n, token in enumerate(tokens)]
-    return f", and {' and '.join(each)}" if each else ""
+    """Returns what is said of appended tokens: "; appended <mask> 8000"."""
+    each = [f"{token} {first + n}" for n, token in enumerate(tokens)]
+    return f"; appended {', '.join(each)}" if each else ""
 
 
 def _unigram(model: _Model) -> Any:
@@ -224,10 +226,11 @@ _MODELS = {_UNIGRAM: ("unigram", _unigram), _BPE: ("bpe", _bpe)}
 
 
 def _composes(processor: Any) -> bool:
-    """Whether the model composes the letters of Korean syllables.
+    """Whether the model composes characters.
 
-    `tokenizers` applies the model's table to a cluster of letters of up to five bytes, and these
-    have nine; who composes them also composes all else that NFC does.
+    `tokenizers` looks a character with its marks up in the model's table if they have five bytes
+    at most, and else each by itself: the letters of a Korean syllable have nine. So NFC composes
+    them, before and behind the table, if the model does.
     """
     return "\ud55c" in str(processor.normalize("\u1112\u1161\u11ab"))
 
@@ -241,9 +244,10 @@ def _add_pipeline(tokenizer: Any, model: _Model, *, compose: bool) -> None:
     from tokenizers import Regex, decoders, normalizers, pre_tokenizers
 
     spec = model.proto.normalizer_spec
-    steps: list[Any] = [normalizers.NFC()] if compose else []
+    steps: list[Any] = []
     if spec.precompiled_charsmap:
-        steps.append(normalizers.Precompiled(spec.precompiled_charsmap))
+        composed = [normalizers.NFC()] if compose else []
+        steps += [*composed, normalizers.Precompiled(spec.precompiled_charsmap), *composed]
     if spec.remove_extra_whitespaces:
         steps += [
             normalizers.Replace(Regex(r" +\z"), ""),

@@ -13,6 +13,8 @@ from pipelines.tokenizers.libraries import library, versioned
 
 _LINE = re.compile(rb"([A-Za-z0-9+/]+={0,2}) (\d{1,9})")
 _LOOKED_AT = 64
+# Behind the last rank of an encoding of tiktoken comes its first special token, or one before it.
+_GAP = 2
 _END = "<|endoftext|>"
 
 
@@ -99,12 +101,9 @@ def convert_ranks(given: Given, name: str) -> Converted:
     tiktoken = library(given, "tiktoken", "a tiktoken file")
     ranks = _ranks(given, name)
     pattern, chosen = _pattern(given, name)
-    special = {t: n for t, n in pattern.special.items() if n >= len(ranks) or n not in _ids(ranks)}
-    if any(number < max(ranks.values()) for number in special.values()):
-        # A vocabulary of another size, cut in the same way.
-        special = {_END: max(ranks.values()) + 1}
-    added = [token for token in given.added.values() if token not in special]
+    special = _special(pattern, ranks)
     first = max([*ranks.values(), *special.values()]) + 1
+    added = [token for token in dict.fromkeys(given.added.values()) if token not in special]
     special |= {token: first + number for number, token in enumerate(added)}
     try:
         encoding = tiktoken.Encoding(
@@ -121,6 +120,7 @@ def convert_ranks(given: Given, name: str) -> Converted:
         tokenizer_json=tokenizer.to_str(),
         what=f"tiktoken file {name} ({len(ranks):,} tokens, {chosen}; special tokens {listed})",
         original=Original(versioned("tiktoken"), encoding.encode_ordinary),
+        appends=True,
     )
 
 
@@ -158,6 +158,16 @@ def byte_level(ranks: Mapping[bytes, int], cut: Any, special: Mapping[str, int])
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in special])
     return tokenizer
+
+
+def _special(pattern: Pattern, ranks: Mapping[bytes, int]) -> dict[str, int]:
+    """Returns the special tokens of an encoding: its own, or one of a vocabulary of another size.
+
+    The file has none of them. Those that tiktoken has itself follow the ranks, or lie in a gap.
+    """
+    own, last = dict(pattern.special), max(ranks.values())
+    fits = own and not _ids(ranks) & {*own.values()} and min(own.values()) <= last + _GAP
+    return own if fits else {_END: last + 1}
 
 
 def _pattern(given: Given, name: str) -> tuple[Pattern, str]:
