@@ -47,11 +47,12 @@ def parse_model(content: bytes) -> Any:
     Raises:
       google.protobuf.message.DecodeError: if the bytes are none.
     """
-    return _model_class().FromString(content)
+    return model_class().FromString(content)
 
 
 @functools.cache
-def _model_class() -> Any:
+def model_class() -> Any:
+    """Returns the class of the messages that `parse_model` returns."""
     file = descriptor_pb2.FileDescriptorProto(
         name="shardmill/sentencepiece.proto", package="shardmill.sentencepiece", syntax="proto2"
     )

@@ -147,8 +147,8 @@ def _appended(tokens: Sequence[str], first: int) -> str:
 def _unigram(model: _Model) -> Any:
     """Returns the model of a unigram model.
 
-    SentencePiece never finds control symbols in text, and finds symbols of the user before all
-    else. `tokenizers` knows scores alone, so these get one that does the same.
+    SentencePiece never finds control symbols in text, and gives symbols of the user a score by
+    their length. `tokenizers` knows scores alone, so these get one that does the same.
     """
     from tokenizers import Tokenizer, models
 
