@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.tokenizers.converted import Converted, role_names
-from pipelines.tokenizers.given import Given
+from pipelines.tokenizers.given import CONFIGS, Given
 
 _NAME = "tokenizer.json"
 _ROLES = ("cls", "sep", "mask", "pad", "unk")
@@ -34,7 +34,7 @@ def read_json(given: Given, name: str) -> Converted:
     except ValueError:
         # What is wrong with it is said by whoever reads the vocabulary.
         return Converted(tokenizer_json=content)
-    if isinstance(found, Mapping) and "model" not in found and (kind := _other(found)):
+    if isinstance(found, Mapping) and "model" not in found and (kind := _other(name, found)):
         raise given.problem(f"{kind}; name tokenizer.json or the folder that has the files")
     if not given.configs:
         return Converted(tokenizer_json=content)
@@ -42,9 +42,9 @@ def read_json(given: Given, name: str) -> Converted:
     return Converted(tokenizer_json=content, names=names)
 
 
-def _other(found: Mapping[str, Any]) -> str:
+def _other(name: str, found: Mapping[str, Any]) -> str:
     """Returns what a JSON object without a model is, "" if that is not known."""
-    if "tokenizer_class" in found or "mask_token" in found or "unk_token" in found:
+    if name in CONFIGS or "tokenizer_class" in found or "unk_token" in found:
         return "the configuration of a tokenizer, without its vocabulary"
     if "model_type" in found or "architectures" in found or "hidden_size" in found:
         return "the configuration of a model, and no tokenizer"

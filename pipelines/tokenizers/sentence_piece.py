@@ -160,7 +160,7 @@ def _unigram(model: _Model) -> Any:
         if kind == _NORMAL:
             return own
         if kind == _USER_DEFINED:
-            return len(text) * most - _USER_DEFINED_PENALTY
+            return _user_defined(text, most)
         return (len(text) + 1) * least
 
     pieces = [(text, score(text, own, kind)) for text, own, kind in model.pieces]
@@ -169,6 +169,11 @@ def _unigram(model: _Model) -> Any:
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=unknown, byte_fallback=model.byte_fallback))
     _add_special(tokenizer, model)
     return tokenizer
+
+
+def _user_defined(text: str, most: float) -> float:
+    """Returns the score of a symbol of the user, by the best score of a piece."""
+    return len(text) * most - _USER_DEFINED_PENALTY
 
 
 def _bpe(model: _Model) -> Any:
@@ -196,9 +201,18 @@ def _score(model: _Model) -> Callable[[Sequence[int]], float] | None:
     """Returns what adds up the scores of pieces; BPE has no such sum."""
     if model.proto.trainer_spec.model_type != _UNIGRAM:
         return None
-    unknown = min(model.of_text.values(), default=0.0) - _UNKNOWN_PENALTY
-    scores = [score if kind == _NORMAL else unknown for _, score, kind in model.pieces]
-    scores += [unknown] * len(model.added)
+    known = model.of_text.values()
+    unknown = min(known, default=0.0) - _UNKNOWN_PENALTY
+    most = max(known, default=0.0)
+    never = -math.inf
+    by_kind = {_UNKNOWN: unknown, _BYTE: unknown}
+
+    def score(text: str, own: float, kind: int) -> float:
+        if kind == _NORMAL:
+            return own
+        return _user_defined(text, most) if kind == _USER_DEFINED else by_kind.get(kind, never)
+
+    scores = [*(score(*piece) for piece in model.pieces), *(never for _ in model.added)]
     return lambda ids: math.fsum(map(scores.__getitem__, ids))
 
 
