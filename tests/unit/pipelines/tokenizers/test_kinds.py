@@ -1,15 +1,27 @@
 import builtins
+import dataclasses
+import importlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
 
 from pipelines.tokenizers import kinds
+from pipelines.tokenizers.check import compare
 from pipelines.tokenizers.converted import role_names
 from pipelines.tokenizers.given import Given
 from schemas.errors import UsageError
-from tests.support.tokenizer_files import SPECIAL, given_file, model_of, tiktoken_of
+from tests.support.tokenizer_files import (
+    SPECIAL,
+    given_file,
+    lines_of_sample,
+    model_of,
+    tiktoken_of,
+    trained_model,
+)
 
 MODEL = model_of([*SPECIAL, ("▁", -1.0), ("a", -1.0)])
 VOCABULARY = b"[PAD]\n[UNK]\na\n"
@@ -88,8 +100,6 @@ def test_a_missing_library_is_named(
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes a package look as if it were not installed."""
-    import importlib
-
     real = importlib.import_module
 
     def hide(package: str) -> None:
@@ -116,3 +126,37 @@ def test_a_vocabulary_needs_no_library(without: Callable[[str], None]) -> None:
     found = kinds.convert(given_file("vocab.txt", VOCABULARY))
     assert found.original is None
     assert found.unchecked == "not compared with transformers, which is not installed"
+
+
+def folder_of_class(name: str, path: Path) -> Given:
+    content, config = trained_model("unigram"), {"tokenizer_class": name}
+    (path / "spiece.model").write_bytes(content)
+    (path / "tokenizer_config.json").write_text(json.dumps(config))
+    return dataclasses.replace(folder(config, spiece__model=content), folder=str(path))
+
+
+def test_a_class_of_transformers_converts_its_folder_itself(tmp_path: Path) -> None:
+    """T5's tokenizer has a hundred sentinels that its SentencePiece model lacks."""
+    given = folder_of_class("T5Tokenizer", tmp_path)
+    found = kinds.convert(given)
+    assert found.original is not None
+    compared = compare(found, found.original, lines_of_sample()[:50])
+    assert (compared.lines, compared.different) == (50, 0)
+    tokenizer = Tokenizer.from_str(found.tokenizer_json)
+    assert tokenizer.token_to_id("<extra_id_99>") is not None
+    assert found.what.startswith("T5Tokenizer of folder (")
+    assert found.tokenizer_json == kinds.convert(given).tokenizer_json
+    assert str(tmp_path) not in found.tokenizer_json
+
+
+def test_a_class_of_transformers_needs_transformers(
+    tmp_path: Path, without: Callable[[str], None]
+) -> None:
+    given = folder_of_class("T5Tokenizer", tmp_path)
+    with pytest.raises(UsageError, match="names T5Tokenizer, which transformers reads, from loc"):
+        kinds.convert(dataclasses.replace(given, folder=None))
+    with pytest.raises(UsageError, match="transformers cannot load the NoTokenizer that tokeniz"):
+        kinds.convert(folder_of_class("NoTokenizer", tmp_path))
+    without("transformers")
+    with pytest.raises(UsageError, match=r"transformers, which is not .*\[trainer\]"):
+        kinds.convert(given)

@@ -12,7 +12,8 @@ from pipelines.tokenizers.converted import Converted
 from pipelines.tokenizers.kinds import convert
 from pipelines.tokenizers.sentence_piece import find_model
 from schemas.errors import UsageError
-from tests.support.awkward_text import TEXTS
+from tests.oracles.encoding import encode_slowly, shard_of
+from tests.support.awkward_text import SHARDS, TEXTS
 from tests.support.tokenizer_files import (
     BPE,
     BYTE,
@@ -26,7 +27,9 @@ from tests.support.tokenizer_files import (
     model_of,
     trained_model,
 )
+from transforms.arrays.randomness import rng_for
 from transforms.tokens.splitting import find_splitting
+from transforms.tokens.tokenize_text import TextEncoder
 
 WORDS = (("▁", -3.0), ("a", -2.0), ("b", -2.5), ("ab", -4.0), ("▁a", -3.5), ("c", -9.0))
 # A table of characters has no counterpart for marks on what it replaces: "…" and U+0301; and a
@@ -162,6 +165,26 @@ def test_awkward_text_has_the_same_ids(kind: str, text: str) -> None:
     assert found.original is not None
     compared = compare(found, found.original, text.replace("\r", "\n").split("\n"))
     assert not compared.different, compared.example
+
+
+@functools.cache
+def encoder(kind: str) -> tuple[Tokenizer, TextEncoder]:
+    made = conversion(kind).tokenizer_json
+    return Tokenizer.from_str(made), TextEncoder(made)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@settings(max_examples=30)
+@drawn(documents=SHARDS)
+def test_words_encoded_by_themselves_have_the_same_ids(kind: str, documents: list[str]) -> None:
+    """As builds encode text, with spaces at the ends of words that only the table makes."""
+    tokenizer, through_table = encoder(kind)
+    tokenizer.encode_special_tokens = True
+    shard = shard_of(*documents)
+    tokens = through_table.encode(shard, rng_for(0, "check"))
+    assert tokens.exact_path == "word_table"
+    expected = encode_slowly(shard, tokenizer)
+    assert tokens.ids.tolist() == [number for ids, _ in expected for number in ids]
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
