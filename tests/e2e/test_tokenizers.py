@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.build import main as build
+from pipelines.follow import main as follow
 from pipelines.planning import tokenizer_files
 from pipelines.verify import main as verify
 from tests.support.hub_stub import COMMIT, hub_of
@@ -234,3 +235,31 @@ def test_without_a_network_a_name_is_refused_in_a_sentence(
         "shardmill: --tokenizer bert-base-none: there is no such file or folder, and the Hugging "
         "Face hub cannot be reached to download one of this name"
     )
+
+
+def test_a_stream_compares_every_window(
+    text: Path, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watched = tmp_path / "in"
+    watched.mkdir()
+    options = ["--watch", f"{watched}/*", "--tokenizer", str(files / "spm.model"), *MARKS]
+    options += ["--output", str(tmp_path / "out"), "--shards", "1", "--eval-fraction", "0"]
+    parts = text.read_text("utf-8").split("\n\n")
+    for name, part in (("a.txt", parts[:20]), ("b.txt", parts[20:])):
+        (watched / name).write_text("\n\n".join(part), "utf-8")
+        assert follow(["roberta", *options, "--once", "--settle", "0"]) == 0
+        told = capsys.readouterr().err
+        count = 4 * len(part)
+        assert f"{count} of {count} sampled lines have the same ids in sentencepiece " in told
+    assert verify([str(tmp_path / "out")]) == 0
+
+
+def test_labelled_records_are_compared_too(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = tmp_path / "records.jsonl"
+    rows = [{"text": line, "label": n % 2} for n, line in enumerate(lines_of_sample()[:20])]
+    records.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = ["--fields", "text,label", "--dry-run"]
+    assert run(records, files / "bert", tmp_path / "out", *more, recipe="classify") == 0
+    assert "20 of 20 sampled lines have the same ids in BertTokenizer" in capsys.readouterr().out
