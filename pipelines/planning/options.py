@@ -86,6 +86,8 @@ class BuildOptions(RunOptions):
     recipe: str
     members: str | None
     tokenizer: str
+    tiktoken_pattern: str | None = None
+    tokenizer_differences: int = 0
     sentences: str
     dedup: bool
     segmenter: str
