@@ -9,10 +9,19 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, read_only
 from transforms.checks.rewriting import BUCKETS, Shares, by_buckets, mask_in_text, sixteenths
 from transforms.contract.axes import RandomIds
-from transforms.contract.oracle import Findings, Oracle, between, breach, gather, uniformity
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    between,
+    breach,
+    gather,
+    percent,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch
 
 _MILLION = 1_000_000
+_WHOLE = "a run is treated as a whole, so the shares of its tokens may be others"
 _ACTIONS = ("masked", "random", "kept")
 _PARTIAL_TEXT = 0.02
 """How much the frequencies of tokens may differ where the text looked at is a part of that drawn
@@ -96,8 +105,24 @@ def run_rewriting_oracles(
     slack = _PARTIAL_TEXT if partial else 0.0
     low = max(shares.random - same - to_mask, 0.0)
     return [
-        between("runs become mask tokens", masked, runs, shares.mask, shares.mask + to_mask),
-        between("runs become random tokens", random, runs, low, shares.random),
-        between("runs are kept", kept, runs, keep, keep + same),
-        uniformity("random tokens are as frequent as those drawn from", ids, expected, slack),
+        between(
+            "runs become mask tokens", masked, runs, shares.mask, shares.mask + to_mask
+        ).explained(
+            f"{percent(shares.mask)} of the runs are drawn for it; {_WHOLE}", "mask.masked_runs"
+        ),
+        between("runs become random tokens", random, runs, low, shares.random).explained(
+            f"{percent(shares.random)} are drawn for it, and a draw may give what stood there; {_WHOLE}",
+            "mask.random_runs",
+        ),
+        between("runs are kept", kept, runs, keep, keep + same).explained(
+            f"{percent(max(keep, 0))} are drawn for it, and a random draw may give what stood there; "
+            f"{_WHOLE}",
+            "mask.kept_runs",
+        ),
+        uniformity(
+            "random tokens are as frequent as those drawn from", ids, expected, slack
+        ).explained(
+            "random tokens follow the frequencies of the text, not the vocabulary evenly",
+            "mask.random_ids",
+        ),
     ]
