@@ -103,25 +103,24 @@ def run_rewriting_oracles(
     expected = [totals.get(f"mask.expected_ids_millionths_{n}", 0) for n in numbers]
     partial = random_ids.follows_counts and vocabulary.counts is None
     slack = _PARTIAL_TEXT if partial else 0.0
-    low = max(shares.random - same - to_mask, 0.0)
+    low, most = max(shares.random - same - to_mask, 0.0), shares.mask + to_mask
+    judged = {
+        "masked": between("runs become mask tokens", masked, runs, shares.mask, most),
+        "random": between("runs become random tokens", random, runs, low, shares.random),
+        "kept": between("runs are kept", kept, runs, keep, keep + same),
+    }
+    chances = {"masked": shares.mask, "random": shares.random, "kept": max(keep, 0)}
+    again = "a random draw may give what stood there"
+    even = uniformity("random tokens are as frequent as those drawn from", ids, expected, slack)
     return [
-        between(
-            "runs become mask tokens", masked, runs, shares.mask, shares.mask + to_mask
-        ).explained(
-            f"{percent(shares.mask)} of the runs are drawn for it; {_WHOLE}", "mask.masked_runs"
+        *(
+            oracle.explained(
+                f"{percent(chances[name])} are drawn for it, {again}, and {_WHOLE}",
+                f"mask.{name}_runs",
+            )
+            for name, oracle in judged.items()
         ),
-        between("runs become random tokens", random, runs, low, shares.random).explained(
-            f"{percent(shares.random)} are drawn for it, and a draw may give what stood there; {_WHOLE}",
-            "mask.random_runs",
-        ),
-        between("runs are kept", kept, runs, keep, keep + same).explained(
-            f"{percent(max(keep, 0))} are drawn for it, and a random draw may give what stood there; "
-            f"{_WHOLE}",
-            "mask.kept_runs",
-        ),
-        uniformity(
-            "random tokens are as frequent as those drawn from", ids, expected, slack
-        ).explained(
+        even.explained(
             "random tokens follow the frequencies of the text, not the vocabulary evenly",
             "mask.random_ids",
         ),

@@ -193,7 +193,7 @@ def _word_lengths(totals: Mapping[str, int]) -> list[Oracle]:
         judged = Oracle(name, observed, (high + low) / 2, trials, tolerance, unit="share")
         found.append(
             judged.explained(
-                f"{percent(hits / single)} of the words of one token are selected; a longer word is "
+                f"{percent(hits / single)} of the words of one token are selected; a longer one is "
                 "passed over where too little of the budget is left",
                 f"select.selected_words_of_{length}",
             )
