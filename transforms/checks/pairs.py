@@ -134,6 +134,7 @@ def _all_cases(
         why = ", ".join(
             f"{percent(p)} of the {sizes[case]:,} pairs of {case.replace('_', ' ')}"
             for case, p in chances.items()
+            if sizes[case]
         )
         yield Oracle(
             f"pairs are {name.replace('_', ' ')} as often as their cases say",
