@@ -108,7 +108,7 @@ def drawn_oracles(
             cells = [counts[name] for name in possible]
             name = f"{pairs} have each relation as often as drawn"
             found.append(uniformity(name, cells, list(possible.values())).explained("", "pair"))
-    return [*_all_cases(totals, cases, relations), *found]
+    return [*found, *_all_cases(totals, cases, relations)]
 
 
 def _all_cases(
