@@ -8,10 +8,10 @@ from typing import Any
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
+from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
 from pipelines.report.pair_facts import pairs_records
-from pipelines.report.rows import example_rows
 from pipelines.report.top_pairs import pairs_shown
 from schemas.columns import ENTITY_IDS
 from schemas.config_file import saved_name
@@ -181,8 +181,9 @@ def _write(
         **({ENTITIES: entities_text(entities)} if aligned else {}),
         REPORT: render_report(
             manifest,
-            [row.to_json() for row in example_rows(corpus, hashed=False)],
+            page_rows(corpus, hashed=False),
             pairs_shown(corpus),
+            corpus.vocabulary,
         ),
         CARD: render_card(manifest),
     }

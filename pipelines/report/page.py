@@ -1,14 +1,16 @@
 """The report page of a build, and its dataset card."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.report.cells import SHOWN_TOKENS, cells_of
-from pipelines.report.charts import LABELS, charts_of
+from pipelines.report.chart_titles import LABELS
+from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
-from pipelines.report.labelled import label_line
-from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
+from pipelines.report.examples import shown_examples
+from pipelines.report.permuted import hiding_selectors
+from pipelines.report.proof import judged, selected_range, split_proofs
 from pipelines.report.record_facts import (
     held_out_line,
     label_charts,
@@ -29,6 +31,7 @@ from transforms.objectives.settings import recipe_from, settings_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
 _CATEGORIES = {
@@ -40,10 +43,14 @@ _CATEGORIES = {
 }
 """What the hub calls tasks, by the kind of their label."""
 _LARGEST = "n>1B"
+_BACKTICKS = re.compile(r"`([^`]+)`")
 
 
 def render_report(
-    manifest: Manifest, rows: Sequence[Mapping[str, Any]], pairs: PairsShown | None = None
+    manifest: Manifest,
+    rows: Sequence[Mapping[str, Any]],
+    pairs: PairsShown | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> str:
     """Returns a page that shows a build: one HTML file, without scripts and links to others.
 
@@ -51,10 +58,14 @@ def render_report(
 
     Args:
       manifest: Of the build.
-      rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each.
+      rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each; the
+        copies of a row follow one another.
       pairs: Of words near each other, where they are counted.
+      vocabulary: Of the build's tokenizer; without it, figures are shown without what is expected.
     """
     recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
+    oracles = judged(manifest, recipe, vocabulary) if vocabulary else {}
+    tokens = sum(split.tokens for split in manifest.splits.values())
     splits = {
         split: {
             "rows": content.rows,
@@ -64,6 +75,7 @@ def render_report(
             "charts": charts_of(
                 _charted(manifest.statistics.get(split, {}), content, recipe),
                 recipe.rules.max_seq_length,
+                oracles.get(split, ()),
             ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
             "words": word_facts(content, manifest.statistics.get(split, {})),
@@ -72,17 +84,8 @@ def render_report(
         }
         for split, content in manifest.splits.items()
     }
-    bits = bits_of(rows)
-    shown = [
-        {
-            **row,
-            "cells": cells_of(row, SHOWN_TOKENS, bits),
-            "shown": SHOWN_TOKENS,
-            "targets": targets_of_halves(row),
-            "label_line": label_line(row["labelled"]) if row.get("labelled") else "",
-        }
-        for row in rows
-    ]
+    examples = shown_examples(rows)
+    cells = [cell for copies in examples for row in copies for cell in row["cells"]]
     return template_of("report.html.j2").render(
         manifest=manifest,
         recipe=recipe,
@@ -96,9 +99,12 @@ def render_report(
         edited={
             cell["kind"] for row in rows for each in row["edited"] or () for cell in each["cells"]
         },
-        rows=shown,
+        examples=examples,
+        lines=any(cell["kind"] == "word" for cell in cells),
         pairs=pairs,
-        hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
+        proofs=split_proofs(oracles),
+        expected_selected=selected_range(oracles, tokens * recipe.copies),
+        hiding=list(hiding_selectors(cells)),
     )
 
 
@@ -156,6 +162,7 @@ def template_of(name: str) -> "Template":
     )
     environment.filters["number"] = _number
     environment.filters["size"] = _size
+    environment.filters["code"] = _code
     return environment.get_template(name)
 
 
@@ -194,6 +201,13 @@ def _mean_lengths(manifest: Manifest, recipe: Recipe) -> dict[str, float]:
     rows = sum(split.rows for split in manifest.splits.values()) * recipe.copies
     names = ("source", "target") if recipe.denoise is not None and rows else ()
     return {name: counts.get(f"denoise.{name}_tokens", 0) / rows for name in names}
+
+
+def _code(text: str) -> "Markup":
+    """Returns text as HTML, what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def _number(value: float) -> str:

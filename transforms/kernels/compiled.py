@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import functools
 import hashlib
+import mmap
 import os
 import stat
 import tempfile
@@ -25,6 +26,8 @@ from schemas.terminal import say
 
 # Workers that load machine code at the same time take turns of a few milliseconds.
 _POLL_SECONDS = 0.002
+_said = mmap.mmap(-1, 1)
+"""Whether it was said that loops are compiled: a byte that forked workers share."""
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -190,15 +193,13 @@ if hasattr(os, "register_at_fork"):
 
 @functools.cache
 def _notify_once(event: Any) -> None:
-    """Makes Numba say in one line that compiling has begun."""
-    said = False
+    """Makes Numba say in one line that compiling has begun, once for a process and its forks."""
 
     class Notice(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
-            nonlocal said
             module = event.data["dispatcher"].py_func.__module__
-            if not said and module in _modules:
-                said = True
+            if not _said[0] and module in _modules:
+                _said[0] = 1
                 folder = kernel_folder()
                 kept = f"kept in {folder}" if folder else "there is no folder to keep them in"
                 say(f"compiling inner loops, once ({kept})")
