@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import RunError, UsageError
+from trainer.curves.records import EVENTS, LOG
 
-LOG, TENSORBOARD = "log.jsonl", "tensorboard"
-EVENTS = frozenset({"train", "eval", "note"})
+TENSORBOARD = "tensorboard"
 _BEGINS = b'{"event": "'
 _CLEAR = "\r\x1b[2K"
 LogRecord = Mapping[str, Any]
@@ -34,15 +34,15 @@ class Log:
 
 
 class JsonLines(Log):
-    """RUN/log.jsonl: an object a record, the oldest first."""
+    """RUN/log.jsonl, or another file of records: an object a line, the oldest first."""
 
-    def __init__(self, run: Path, step: int) -> None:
+    def __init__(self, run: Path, step: int, name: str = LOG) -> None:
         """Opens the file, and drops what was written after the step that the run is resumed from.
 
         That is, at the end of the file, records of later steps and one that was cut off. Lines that
         are no records of ours stay, and all before them.
         """
-        path = run / LOG
+        path = run / name
         size, ends = _kept(path.read_bytes() if path.exists() else b"", step)
         # The file is written by us alone, and only its end changes.
         self._file = path.open("ab")

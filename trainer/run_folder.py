@@ -19,7 +19,8 @@ from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
 from trainer.checkpoint import BEST, FOLDER, LATEST, is_link
 from trainer.checkpoint_files import RunId, json_text
-from trainer.log import LOG, TENSORBOARD
+from trainer.curves.records import LOG
+from trainer.log import TENSORBOARD
 from trainer.processes import Processes
 from transforms.files.atomic_files import sync_folder
 

@@ -1,6 +1,5 @@
 """The report page of a build, and its dataset card."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from pipelines.report.word_facts import word_facts
 from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import Split
+from schemas.pages import template as pages
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
 from transforms.objectives.recipe import Recipe
@@ -141,22 +141,9 @@ def render_card(manifest: Manifest) -> str:
     )
 
 
-@functools.cache
 def template_of(name: str) -> "Template":
-    """Returns a template of this package, with the filters that all of them use."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipelines.report"),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["size"] = _size
-    return environment.get_template(name)
+    """Returns a template of this package, with what all pages share."""
+    return pages.template_of("pipelines.report", name)
 
 
 def _columns(manifest: Manifest, recipe: Recipe) -> list[dict[str, str]]:
@@ -194,14 +181,3 @@ def _mean_lengths(manifest: Manifest, recipe: Recipe) -> dict[str, float]:
     rows = sum(split.rows for split in manifest.splits.values()) * recipe.copies
     names = ("source", "target") if recipe.denoise is not None and rows else ()
     return {name: counts.get(f"denoise.{name}_tokens", 0) / rows for name in names}
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"
-
-
-def _size(value: int) -> str:
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if value >= 10**power:
-            return f"{value / 10**power:,.1f} {unit}"
-    return f"{value} bytes"

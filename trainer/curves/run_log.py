@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from schemas.errors import UsageError
 from schemas.regular_files import read_regular
-from trainer.log import EVENTS, LOG
+from trainer.curves.records import EVENTS, LOG
 
 STEP, TOKENS, SECONDS = "step", "tokens", "seconds"
 AXES: Mapping[str, str] = {
