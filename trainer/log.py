@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import RunError, UsageError
-from trainer.curves.records import EVENTS, LOG
+from trainer.curves.records import EVENTS, LOG, SAMPLE_EVENT, SAMPLES
 
 TENSORBOARD = "tensorboard"
 _BEGINS = b'{"event": "'
@@ -21,7 +21,13 @@ LogRecord = Mapping[str, Any]
 
 
 class Log:
-    """Somewhere to write records."""
+    """Somewhere to write records.
+
+    Attributes:
+      events: Of the records that it takes.
+    """
+
+    events = EVENTS - {SAMPLE_EVENT}
 
     def write(self, record: LogRecord) -> None:
         raise NotImplementedError
@@ -68,6 +74,15 @@ class JsonLines(Log):
         # That something could not be written was reported by then.
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+class SampleLines(JsonLines):
+    """RUN/samples.jsonl: what the model predicted of a few rows at each evaluation."""
+
+    events = frozenset({SAMPLE_EVENT})
+
+    def __init__(self, run: Path, step: int) -> None:
+        super().__init__(run, step, SAMPLES)
 
 
 def _kept(content: bytes, step: int) -> tuple[int, bool]:

@@ -12,6 +12,7 @@ from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.course import Course
 from trainer.exits.load_teacher import load_teacher
 from trainer.feed import Feed, FixedFeed
+from trainer.hardware import device_name
 from trainer.identity import check_identity, identity_of
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.mixed_batches import MixedBatches
@@ -29,6 +30,8 @@ from trainer.open_slots import SlotLoaders
 from trainer.options import TrainOptions
 from trainer.probes.probe import ROWS, Probes, open_probes
 from trainer.processes import Processes
+from trainer.report.describe_data import about_of
+from trainer.report.samples import Sampler
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
@@ -127,6 +130,8 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         notices=[*filter(None, notices)],
         best=checkpoint.meta.best if checkpoint else None,
         probes=probes,
+        about=about_of(data, device_name(processes.device), processes.size),
+        sampler=Sampler(plain, data.corpora, options.seed) if processes.first else None,
     )
 
 

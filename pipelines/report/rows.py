@@ -19,7 +19,6 @@ from pipelines.report.row import (
     Row,
     Selected,
 )
-from pipelines.report.token_text import TokenText
 from schemas.columns import DOCUMENTS, ENTITY_IDS, SENTENCES, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
@@ -28,6 +27,7 @@ from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
 from transforms.kernels.compiled import interpreted
 from transforms.objectives.corruption import Corruption
+from transforms.text.token_text import TokenText
 
 
 class RowDecoder:

@@ -31,6 +31,7 @@ def template_of(package: str, name: str) -> "Template":
     )
     environment.filters["number"] = _number
     environment.filters["size"] = _size
+    environment.filters["cell"] = _cell
     return environment.get_template(name)
 
 
@@ -43,3 +44,8 @@ def _size(value: int) -> str:
         if value >= 10**power:
             return f"{value / 10**power:,.1f} {unit}"
     return f"{value} bytes"
+
+
+def _cell(text: str) -> str:
+    """Returns a text as a cell of a Markdown table holds it, in one line."""
+    return " ".join(text.split()).replace("|", r"\|")

@@ -13,6 +13,7 @@ from trainer.rows.layouts import Batch, Packed, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, best_of
 from trainer.tasks.labelled import ROW_IDS, Classifiers, LabelTask, column_of, first_tokens
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from transforms.arrays.ragged import positions_in_row
@@ -83,6 +84,22 @@ class ChoiceTask(LabelTask):
         if not known.any():
             return {}
         return {"accuracy": float((kept["labels"] == kept["predicted"])[known].mean())}
+
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        """Candidates are named by their number in the record; a row shows its record."""
+        rows, labels = batch["choice_rows"].tolist(), batch["choice_labels"].tolist()
+        found = []
+        for row in chosen.rows:
+            group = next(number for number, members in enumerate(rows) if row in members)
+            right = "" if labels[group] == IGNORED else _candidate(labels[group])
+            count = sum(member >= 0 for member in rows[group])
+            [best] = best_of(logits[group : group + 1, :count], _candidate)
+            found.append(Guess(row, -1, right, best))
+        return found
+
+
+def _candidate(number: int) -> str:
+    return f"candidate {number + 1}"
 
 
 # Records 4 4 0 0 0 of 2, 2, 1, 2, 2 candidates: begins 0 2 3. The last two are of another shard.

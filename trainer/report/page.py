@@ -1,0 +1,61 @@
+"""The page of a run: one HTML file, without scripts and links to others."""
+
+from collections.abc import Mapping, Sequence
+
+from schemas.pages.template import template_of
+from trainer.curves.drawing import DrawnPanel, drawn
+from trainer.curves.figures import SECTIONS
+from trainer.curves.looks import DARK, DASHES, LIGHT
+from trainer.curves.panels import panels_of
+from trainer.curves.run_log import AXES, STEP, RunLog
+from trainer.curves.sides import sides_of
+from trainer.report.machine import machine_facts
+from trainer.report.samples import Sample
+from trainer.report.shown_samples import shown_samples
+from trainer.report.snapshot import Snapshot
+
+
+def render_run(name: str, run: Snapshot, samples: Sequence[Sample]) -> str:
+    """Returns the page.
+
+    Args:
+      name: Of the run.
+      run: At its newest checkpoint.
+      samples: Of its predictions.
+    """
+    data = run.about.data if run.about is not None else {}
+    return template_of("trainer.report", "run.html.j2").render(
+        name=name,
+        run=run,
+        data=data,
+        recipes=list(dict.fromkeys(each.recipe for each in data.values())),
+        figures=_figures(run),
+        machine=machine_facts(run),
+        sections=_sections(run.log) if run.log is not None else {},
+        samples=shown_samples(samples),
+        axis=AXES[STEP],
+        notes=run.log.notes if run.log is not None else (),
+        light=LIGHT,
+        dark=DARK,
+        dashes=DASHES,
+    )
+
+
+def _figures(run: Snapshot) -> dict[str, tuple[str, str]]:
+    """Returns the figures of the last evaluation and of the best one, as texts."""
+    last = run.figures()
+    best = run.figures(run.best_step) if run.best_step is not None else {}
+    names = dict.fromkeys((*last, *best))
+    return {name: (_text(last.get(name)), _text(best.get(name))) for name in names}
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _sections(log: RunLog) -> Mapping[str, Sequence[DrawnPanel]]:
+    """Returns the charts of each section that has some."""
+    found: dict[str, list[DrawnPanel]] = {section: [] for section in SECTIONS}
+    for number, panel in enumerate(panels_of(sides_of(log), STEP)):
+        found[panel.figure.section].append(drawn(panel, number, STEP))
+    return {section: charts for section, charts in found.items() if charts}

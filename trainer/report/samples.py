@@ -1,0 +1,186 @@
+"""Predictions of a few rows at each evaluation: which rows, what a model says, and the file of it.
+
+The rows are those of the first batch of an evaluation, chosen by the seed, so they are the same at
+every evaluation. Nothing is drawn, and the loader is not asked for anything.
+"""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from schemas.checked_json import Count, from_json_value
+from schemas.columns import IGNORED
+from trainer.curves.records import SAMPLE_EVENT, SAMPLES
+from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess, choose
+from transforms.arrays.randomness import rng_for, shuffled
+from transforms.build.corpus import Corpus
+from transforms.text.token_text import TokenText
+
+ROWS, TOKENS, PLACES = 3, 96, 6
+"""Rows of a member, tokens of a row, and predicted tokens of a row that are shown at most."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """See `trainer.tasks.guesses.Guess`."""
+
+    at: int
+    right: str
+    best: tuple[tuple[str, float | None], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What a model predicted of a row: a line of RUN/samples.jsonl.
+
+    Attributes:
+      step: Of the evaluation.
+      member: Of a mixture, or a task, or a mode of attention; "" for a build alone.
+      task: Term of the loss.
+      row: Number of the row among those that are shown.
+      text: Its tokens as the model sees them, each with the space before it.
+      target: Tokens that a decoder writes; () without a decoder.
+      predictions: What is right and what was predicted.
+    """
+
+    step: Count
+    member: str
+    task: str
+    row: Count
+    text: tuple[str, ...]
+    predictions: tuple[Prediction, ...]
+    target: tuple[str, ...] = ()
+
+
+class Sampler:
+    """Takes samples of the predictions of a model."""
+
+    def __init__(self, model: Any, corpora: Mapping[str, Corpus], seed: int) -> None:
+        """Takes samples of a model.
+
+        Args:
+          model: The `trainer.models.trainable.TrainableModel`; without `guesses` there are none.
+          corpora: What it learns from, by member.
+          seed: Of the choice of rows.
+        """
+        self._model, self._corpora, self._seed = model, corpora, seed
+        self._words = {name: _Words(corpus) for name, corpus in corpora.items()}
+
+    def taken(self, batch: Batch, member: str) -> list[dict[str, Any]]:
+        """Returns the samples of a batch as records without a step; for the first of a split.
+
+        It must be called as evaluations call the model, without gradients.
+        """
+        guesses = getattr(self._model, "guesses", None)
+        if guesses is None:
+            return []
+        whose = member if member in self._corpora else next(iter(self._corpora))
+        words, corpus = self._words[whose], self._corpora[whose]
+        rng = rng_for(self._seed, "samples", member)
+        rows, begins, ends = choose(batch, ROWS, TOKENS, lambda count: shuffled(count, rng))
+        pair = corpus.recipe.pair
+        names = sorted(pair.labels, key=lambda name: pair.labels[name]) if pair.task else []
+        chosen = Chosen(
+            rows=rows,
+            begins=begins,
+            ends=ends,
+            most=PLACES,
+            words=words.word,
+            text=words.text,
+            classes={pair.task.name: names} if pair.task else {},
+        )
+        found: Mapping[str, Sequence[Guess]] = guesses(batch, chosen)
+        return [
+            {
+                "member": member,
+                "task": task,
+                "row": number,
+                **self._texts(batch, chosen, number, words),
+                "predictions": own,
+            }
+            for task, each in found.items()
+            for number, row in enumerate(rows)
+            if (own := [_record(guess) for guess in each if guess.row == row])
+        ]
+
+    def _texts(
+        self, batch: Batch, chosen: Chosen, number: int, words: "_Words"
+    ) -> dict[str, list[str]]:
+        """Returns the tokens of a row, and those of its target if it has one."""
+        seen = batch["input_ids"].flatten()[chosen.begins[number] : chosen.ends[number]]
+        texts = {"text": words.pieces(seen.tolist())}
+        if "decoder_input_ids" in batch:
+            labels = batch["labels"][chosen.rows[number]].tolist()
+            last = max((at for at, label in enumerate(labels) if label != IGNORED), default=-1)
+            texts["target"] = words.pieces(labels[: min(last + 1, TOKENS)])
+        return texts
+
+
+def _record(guess: Guess) -> dict[str, Any]:
+    return {"at": guess.at, "right": guess.right, "best": guess.best}
+
+
+class _Words:
+    """Writes ids as text."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+
+    # Files of tokenizers are large, and of a run without evaluations none is needed.
+    @functools.cached_property
+    def _tokenizer(self) -> Any:
+        return tokenizers.Tokenizer.from_str(self._corpus.tokenizer_json)
+
+    @functools.cached_property
+    def _marks(self) -> TokenText:
+        return TokenText.of(self._corpus.tokenizer_json)
+
+    @functools.cached_property
+    def _special(self) -> frozenset[int]:
+        return frozenset(self._corpus.vocabulary.roles.values())
+
+    def word(self, number: int) -> str:
+        """Returns a token alone."""
+        token = self._token(number)
+        return token if number in self._special else self._marks.piece(token)
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Returns the text of tokens one after the other; of -100 nothing."""
+        known = [number for number in ids if number >= 0]
+        special = [number in self._special for number in known]
+        found = iter(self._marks.pieces([self._token(number) for number in known], special))
+        return [next(found) if number >= 0 else "" for number in ids]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Returns the text of tokens."""
+        return "".join(self.pieces(ids)).strip()
+
+    def _token(self, number: int) -> str:
+        # Vocabularies of models are larger than those of tokenizers.
+        return self._tokenizer.id_to_token(number) or f"#{number}"
+
+
+def read_samples(run: Path) -> list[Sample]:
+    """Returns the samples of a run, the oldest first; lines that are none are left out."""
+    try:
+        content = (run / SAMPLES).read_bytes()
+    except OSError:
+        return []
+    return [*_samples(content.split(b"\n"), run / SAMPLES)]
+
+
+def _samples(lines: Iterable[bytes], path: Path) -> Iterable[Sample]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict) or record.pop("event", None) != SAMPLE_EVENT:
+                continue
+            yield from_json_value(record, Sample, path)
+        except (ValueError, RecursionError):
+            continue
