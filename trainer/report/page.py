@@ -4,15 +4,26 @@ from collections.abc import Mapping, Sequence
 
 from schemas.pages.template import template_of
 from trainer.curves.drawing import DrawnPanel, drawn
-from trainer.curves.figures import SECTIONS
+from trainer.curves.figures import EVALUATION, MEMBERS, PROBES, SPEED, TRAINING
 from trainer.curves.looks import DARK, DASHES, LIGHT
 from trainer.curves.panels import panels_of
 from trainer.curves.run_log import AXES, STEP, RunLog
 from trainer.curves.sides import sides_of
 from trainer.report.machine import machine_facts
 from trainer.report.samples import Sample
-from trainer.report.shown_samples import shown_samples
+from trainer.report.shown_samples import shown_rows
 from trainer.report.snapshot import Snapshot
+
+_MOST_CHARTS = 12
+"""Sections of more are folded."""
+_SECTIONS = {
+    TRAINING: "Training and evaluation",
+    EVALUATION: "Evaluation alone",
+    PROBES: "Probes",
+    MEMBERS: "Members, modes and tasks",
+    SPEED: "Speed and schedule",
+}
+"""Sections of figures in the order of the page, and their headings."""
 
 
 def render_run(name: str, run: Snapshot, samples: Sequence[Sample]) -> str:
@@ -32,8 +43,9 @@ def render_run(name: str, run: Snapshot, samples: Sequence[Sample]) -> str:
         figures=_figures(run),
         machine=machine_facts(run),
         sections=_sections(run.log) if run.log is not None else {},
-        samples=shown_samples(samples),
+        rows=shown_rows(samples),
         axis=AXES[STEP],
+        most_charts=_MOST_CHARTS,
         notes=run.log.notes if run.log is not None else (),
         light=LIGHT,
         dark=DARK,
@@ -55,7 +67,7 @@ def _text(value: float | None) -> str:
 
 def _sections(log: RunLog) -> Mapping[str, Sequence[DrawnPanel]]:
     """Returns the charts of each section that has some."""
-    found: dict[str, list[DrawnPanel]] = {section: [] for section in SECTIONS}
+    found: dict[str, list[DrawnPanel]] = {section: [] for section in _SECTIONS}
     for number, panel in enumerate(panels_of(sides_of(log), STEP)):
         found[panel.figure.section].append(drawn(panel, number, STEP))
-    return {section: charts for section, charts in found.items() if charts}
+    return {_SECTIONS[section]: charts for section, charts in found.items() if charts}

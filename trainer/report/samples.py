@@ -154,8 +154,13 @@ class _Words:
         """Returns the text of tokens one after the other; of -100 nothing."""
         known = [number for number in ids if number >= 0]
         special = [number in self._special for number in known]
-        found = iter(self._marks.pieces([self._token(number) for number in known], special))
-        return [next(found) if number >= 0 else "" for number in ids]
+        found = self._marks.pieces([self._token(number) for number in known], special)
+        # Special tokens are text that stands apart.
+        spaced = iter(
+            f" {piece}" if alone or after else piece
+            for piece, alone, after in zip(found, special, [False, *special], strict=False)
+        )
+        return [next(spaced) if number >= 0 else "" for number in ids]
 
     def text(self, ids: Sequence[int]) -> str:
         """Returns the text of tokens."""

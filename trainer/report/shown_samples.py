@@ -1,7 +1,7 @@
 """Samples of predictions as a page shows them: a row, and what was thought of it at three times."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trainer.report.samples import Prediction, Sample
 
@@ -32,39 +32,44 @@ class ShownAnswer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShownPlace:
-    """A prediction: its number in the row (0 of the whole row), what is right, and the answers."""
+    """A prediction.
 
-    number: int
+    Attributes:
+      name: Its number in the row, or the task of a prediction of the whole row.
+      right: What is right; "" if that is not known.
+      answers: What was predicted, one for each evaluation.
+    """
+
+    name: str
     right: str
     answers: Sequence[ShownAnswer]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ShownSample:
+class ShownRow:
     """A row and its predictions.
 
     Attributes:
       member: See `Sample`.
-      task: See `Sample`.
       pieces: Tokens of the row.
-      target: Tokens of its target.
+      target: Tokens of its target; () without one.
       steps: Of the evaluations whose answers are shown.
       places: That are predicted.
     """
 
     member: str
-    task: str
     pieces: Sequence[ShownPiece]
     target: Sequence[ShownPiece]
     steps: Sequence[int]
     places: Sequence[ShownPlace]
 
 
-def shown_samples(samples: Sequence[Sample]) -> list[ShownSample]:
+def shown_rows(samples: Sequence[Sample]) -> list[ShownRow]:
     """Returns the rows of samples with what was predicted first, in the middle, and last."""
-    rows: dict[tuple[str, str, int], dict[int, Sample]] = {}
+    rows: dict[tuple[str, int], dict[int, dict[str, Sample]]] = {}
     for sample in samples:
-        rows.setdefault((sample.member, sample.task, sample.row), {})[sample.step] = sample
+        steps = rows.setdefault((sample.member, sample.row), {})
+        steps.setdefault(sample.step, {})[sample.task] = sample
     return [_shown([each[step] for step in _three(sorted(each))]) for each in rows.values()][:_MOST]
 
 
@@ -74,39 +79,55 @@ def _three(steps: Sequence[int]) -> list[int]:
     return sorted({steps[0], steps[len(steps) // 2], steps[-1]})
 
 
-def _shown(times: Sequence[Sample]) -> ShownSample:
-    last = times[-1]
+def _shown(times: Sequence[Mapping[str, Sample]]) -> ShownRow:
+    """Returns a row, given its samples at some evaluations by task."""
+    last = next(iter(times[-1].values()))
     # Rows of a stream are those of other windows later on.
-    times = [each for each in times if each.text == last.text and each.target == last.target]
-    numbers = {
-        each.at: number
-        for number, each in enumerate((p for p in last.predictions if p.at >= 0), start=1)
-    }
-    targeted = bool(last.target)
-    return ShownSample(
+    times = [each for each in times if _same_row(each, times[-1])]
+    found = [
+        (task, number)
+        for task, each in times[-1].items()
+        for number in range(len(each.predictions))
+    ]
+    asked = [(task, times[-1][task].predictions[number]) for task, number in found]
+    numbers: dict[int, int] = {}
+    for at in sorted(each.at for _, each in asked if each.at >= 0):
+        numbers.setdefault(at, len(numbers) + 1)
+    on_target = bool(last.target)
+    return ShownRow(
         member=last.member,
-        task=last.task,
-        pieces=_pieces(last.text, {} if targeted else numbers, last.predictions),
-        target=_pieces(last.target, numbers if targeted else {}, last.predictions),
-        steps=[each.step for each in times],
+        pieces=_pieces(last.text, {} if on_target else numbers, [each for _, each in asked]),
+        target=_pieces(last.target, numbers if on_target else {}, []),
+        steps=[next(iter(each.values())).step for each in times],
         places=[
             ShownPlace(
-                number=numbers.get(each.at, 0),
+                name=str(numbers[each.at]) if each.at >= 0 else task,
                 right=each.right,
-                answers=[_answer(time.predictions[number]) for time in times],
+                answers=[_answer(time[task].predictions[number]) for time in times],
             )
-            for number, each in enumerate(last.predictions)
+            for (task, number), (_, each) in zip(found, asked, strict=True)
         ],
     )
 
 
+def _same_row(one: Mapping[str, Sample], other: Mapping[str, Sample]) -> bool:
+    """Returns whether samples are of the same row, with the same places to predict."""
+    return one.keys() == other.keys() and all(
+        (one[task].text, one[task].target) == (other[task].text, other[task].target)
+        and [p.at for p in one[task].predictions] == [p.at for p in other[task].predictions]
+        for task in one
+    )
+
+
 def _pieces(
-    text: Sequence[str], numbers: dict[int, int], predictions: Sequence[Prediction]
+    text: Sequence[str], numbers: Mapping[int, int], asked: Sequence[Prediction]
 ) -> list[ShownPiece]:
     found = [ShownPiece(text=each, number=numbers.get(at, 0)) for at, each in enumerate(text)]
     # The token behind the last one is predicted, and not seen.
-    behind = [each for each in predictions if each.at == len(text) and each.at in numbers]
-    return found + [ShownPiece(text=f" {each.right}", number=numbers[each.at]) for each in behind]
+    behind = next((each for each in asked if each.at == len(text)), None)
+    if behind is None or behind.at not in numbers:
+        return found
+    return [*found, ShownPiece(text=f" {behind.right}", number=numbers[behind.at])]
 
 
 def _answer(prediction: Prediction) -> ShownAnswer:
