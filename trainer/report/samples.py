@@ -153,14 +153,21 @@ class _Words:
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Returns the text of tokens one after the other; of -100 nothing."""
         known = [number for number in ids if number >= 0]
+        tokens = [self._token(number) for number in known]
         special = [number in self._special for number in known]
-        found = self._marks.pieces([self._token(number) for number in known], special)
-        # Special tokens are text that stands apart.
+        found = self._marks.pieces(tokens, special)
+        # Special tokens stand apart, but not from the rest of a word.
         spaced = iter(
-            f" {piece}" if alone or after else piece
-            for piece, alone, after in zip(found, special, [False, *special], strict=False)
+            f" {piece}" if alone or (after and self._begins_word(token)) else piece
+            for piece, token, alone, after in zip(
+                found, tokens, special, [False, *special], strict=False
+            )
         )
         return [next(spaced) if number >= 0 else "" for number in ids]
+
+    def _begins_word(self, token: str) -> bool:
+        """Returns whether a token stands apart from a word before it."""
+        return self._marks.pieces(["a", token], [False, False])[1].startswith(" ")
 
     def text(self, ids: Sequence[int]) -> str:
         """Returns the text of tokens."""

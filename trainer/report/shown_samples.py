@@ -7,6 +7,8 @@ from trainer.report.samples import Prediction, Sample
 
 _MOST = 24
 """Rows that a page shows; a mixture has rows of each member and task."""
+_GUESSES, _LEAST = 3, 0.01
+"""Guesses that are shown at most, and the probability that those after the first have at least."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,9 @@ def _answer(prediction: Prediction) -> ShownAnswer:
     exact = bool(prediction.right) and any(share is not None for _, share in prediction.best)
     return ShownAnswer(
         best=[
-            (text, "" if share is None else f"{share:.0%}") for text, share in prediction.best[:3]
+            (text, "" if share is None else f"{share:.0%}")
+            for number, (text, share) in enumerate(prediction.best[:_GUESSES])
+            if not number or share is None or share >= _LEAST
         ],
         right=first == prediction.right if exact else None,
     )
