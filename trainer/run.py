@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from schemas.manifest_checks import REPORT
 from schemas.software import software_versions
 from schemas.wording import counted
 from trainer.checkpoint import BEST, LATEST, Checkpoints
@@ -25,7 +26,7 @@ from trainer.report.about import About
 from trainer.report.samples import Sampler
 from trainer.rows.layouts import Batch
 from trainer.run_folder import begin_run
-from trainer.run_report import REPORT, snapshot_of, write_cards, write_report
+from trainer.run_report import snapshot_of, write_cards, write_report
 from trainer.stopping import StopSignal
 
 _OF_LOADER = ("objective", "stage", "epoch", "window", "replay")

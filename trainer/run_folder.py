@@ -17,6 +17,8 @@ from schemas.checked_json import DamagedError, read_json_file
 from schemas.errors import RunError, UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
+from schemas.manifest_checks import REPORT
+from schemas.pages.template import PAGE_MARK
 from trainer.checkpoint import BEST, FOLDER, LATEST, is_link
 from trainer.checkpoint_files import RunId, json_text
 from trainer.curves.records import LOG
@@ -146,7 +148,9 @@ def _check_names(run: Path) -> None:
     for name, what, is_ours in (
         (FOLDER, "a folder", Path.is_dir),
         (TENSORBOARD, "a folder", Path.is_dir),
-        (LOG, "a file", lambda path: path.is_file() and not path.is_symlink()),
+        (LOG, "a file", _is_file),
+        (SAMPLES, "a file", _is_file),
+        (REPORT, "a page", lambda path: _is_file(path) and PAGE_MARK in path.read_bytes()),
         (LATEST, f"a link into {FOLDER}", is_link),
         (BEST, f"a link into {FOLDER}", is_link),
     ):
@@ -155,3 +159,7 @@ def _check_names(run: Path) -> None:
             raise UsageError(
                 f"{path} is not {what} as a run makes it; move it away, or name another --output"
             )
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.manifest_checks import REPORT
 from trainer.checkpoint_files import Meta, found_checkpoints, read_meta
 from trainer.curves.run_log import RunLog, read_log
 from trainer.report.about import About
 from trainer.report.card import write_card
 from trainer.report.page import render_run
-from trainer.report.samples import read_samples
+from trainer.report.sample_records import read_samples
 from trainer.report.snapshot import Snapshot
 from transforms.files.atomic_files import write_atomically
-
-REPORT = "report.html"
 
 
 def snapshot_of(run: Path, meta: Mapping[str, Any], about: About | None) -> Snapshot:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Template
 
+PAGE_MARK = b": Shardmill report</title>"
+"""What every page of ours has, so that nothing else is replaced."""
+
 
 @functools.cache
 def template_of(package: str, name: str) -> "Template":

@@ -10,7 +10,7 @@ from trainer.curves.panels import panels_of
 from trainer.curves.run_log import AXES, STEP, RunLog
 from trainer.curves.sides import sides_of
 from trainer.report.machine import machine_facts
-from trainer.report.samples import Sample
+from trainer.report.sample_records import Sample
 from trainer.report.shown_samples import shown_rows
 from trainer.report.snapshot import Snapshot
 

@@ -1,21 +1,16 @@
-"""Predictions of a few rows at each evaluation: which rows, what a model says, and the file of it.
+"""Predictions of a few rows at each evaluation: which rows, and what a model says of them.
 
 The rows are those of the first batch of an evaluation, chosen by the seed, so they are the same at
 every evaluation. Nothing is drawn, and the loader is not asked for anything.
 """
 
-import dataclasses
 import functools
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tokenizers
 
-from schemas.checked_json import Count, from_json_value
 from schemas.columns import IGNORED
-from trainer.curves.records import SAMPLE_EVENT, SAMPLES
 from trainer.rows.layouts import Batch
 from trainer.tasks.guesses import Chosen, Guess, choose
 from transforms.arrays.randomness import rng_for, shuffled
@@ -24,38 +19,6 @@ from transforms.text.token_text import TokenText
 
 ROWS, TOKENS, PLACES = 3, 96, 6
 """Rows of a member, tokens of a row, and predicted tokens of a row that are shown at most."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """See `trainer.tasks.guesses.Guess`."""
-
-    at: int
-    right: str
-    best: tuple[tuple[str, float | None], ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sample:
-    """What a model predicted of a row: a line of RUN/samples.jsonl.
-
-    Attributes:
-      step: Of the evaluation.
-      member: Of a mixture, or a task, or a mode of attention; "" for a build alone.
-      task: Term of the loss.
-      row: Number of the row among those that are shown.
-      text: Its tokens as the model sees them, each with the space before it.
-      target: Tokens that a decoder writes; () without a decoder.
-      predictions: What is right and what was predicted.
-    """
-
-    step: Count
-    member: str
-    task: str
-    row: Count
-    text: tuple[str, ...]
-    predictions: tuple[Prediction, ...]
-    target: tuple[str, ...] = ()
 
 
 class Sampler:
@@ -176,23 +139,3 @@ class _Words:
     def _token(self, number: int) -> str:
         # Vocabularies of models are larger than those of tokenizers.
         return self._tokenizer.id_to_token(number) or f"#{number}"
-
-
-def read_samples(run: Path) -> list[Sample]:
-    """Returns the samples of a run, the oldest first; lines that are none are left out."""
-    try:
-        content = (run / SAMPLES).read_bytes()
-    except OSError:
-        return []
-    return [*_samples(content.split(b"\n"), run / SAMPLES)]
-
-
-def _samples(lines: Iterable[bytes], path: Path) -> Iterable[Sample]:
-    for line in lines:
-        try:
-            record = json.loads(line)
-            if not isinstance(record, dict) or record.pop("event", None) != SAMPLE_EVENT:
-                continue
-            yield from_json_value(record, Sample, path)
-        except (ValueError, RecursionError):
-            continue

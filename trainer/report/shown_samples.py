@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from trainer.report.samples import Prediction, Sample
+from trainer.report.sample_records import Prediction, Sample
 
 _MOST = 24
 """Rows that a page shows; a mixture has rows of each member and task."""
