@@ -21,7 +21,7 @@ from schemas.manifest_checks import REPORT
 from schemas.pages.template import PAGE_MARK
 from trainer.checkpoint import BEST, FOLDER, LATEST, is_link
 from trainer.checkpoint_files import RunId, json_text
-from trainer.curves.records import LOG
+from trainer.curves.records import LOG, SAMPLES
 from trainer.log import TENSORBOARD
 from trainer.processes import Processes
 from transforms.files.atomic_files import sync_folder

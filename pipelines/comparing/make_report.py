@@ -20,8 +20,8 @@ def _parser() -> Parser:
     parser = Parser(
         "report",
         description="Write a page, one HTML file without scripts: of a stream a line for each "
-        "window and the totals, with links to the windows' own pages; of a run of shardmill train its "
-        "curves, figures and predictions; of a build or a mixture the page that lies in its "
+        "window and the totals, with links to the windows' own pages; of a run of shardmill train "
+        "its curves, figures and predictions; of a build or a mixture the page that lies in its "
         "folder.",
     )
     parser.add_argument(
