@@ -17,7 +17,7 @@ COMMANDS = {
     "vocab": "train a tokenizer on the same inputs, or count their words",
     "verify": "re-read every shard: checksums, schema, invariants, statistics",
     "inspect": "show rows with their masks and words in colour",
-    "report": "write the page of a stream, with all its windows, or of a build again",
+    "report": "write the page of a stream or a training run, or of a build again",
     "export": "write standard Hugging Face columns as Parquet",
     "train": "train a model on finished shards",
     "compare": "draw the curves of training runs side by side",
@@ -30,7 +30,7 @@ COMMANDS = {
     "completion": "print a script that makes a shell complete commands and options",
 }
 _MODULES = {
-    "report": "pipelines.make_report",
+    "report": "pipelines.comparing.make_report",
     "compare": "pipelines.comparing.command",
     "train": "trainer.train",
     "distil": "trainer.distil",

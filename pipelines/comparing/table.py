@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.comparing.figures import Figure, shown
-from pipelines.comparing.panels import Line, Panel
 from pipelines.comparing.runs import MOST_DIFFERENCES, ComparedRun, differing_options, notes_of
 from schemas.terminal import print_table
+from trainer.curves.figures import Figure, shown
+from trainer.curves.panels import Line, Panel
 
 _COLUMN = 12
 """Characters of a run's column, at least."""

@@ -28,7 +28,6 @@ from pipelines.report.row_ranges import (
     span_ranges,
     word_ranges,
 )
-from pipelines.report.token_text import TokenText
 from schemas.columns import ENTITY_IDS, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
@@ -36,6 +35,7 @@ from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
 from transforms.kernels.compiled import interpreted
 from transforms.objectives.corruption import Corruption
+from transforms.text.token_text import TokenText
 
 
 class RowDecoder:
