@@ -41,6 +41,7 @@ def add_input_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds which files are read, and as what; returns the group of these options.
 
@@ -49,6 +50,7 @@ def add_input_options(
       name: Of the option.
       files: What it names.
       records: Labelled records can be read, too.
+      required: Files cannot be named in another way.
     """
     source = parser.add_argument_group("text")
     records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
@@ -56,7 +58,7 @@ def add_input_options(
         name,
         dest="input",
         action="append",
-        required=True,
+        required=required,
         metavar="GLOB",
         help=f"{files}; may be repeated",
     )
@@ -82,9 +84,10 @@ def add_text_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds what is read; returns the group of these options, see `add_input_options`."""
-    source = add_input_options(parser, name, files, records=records)
+    source = add_input_options(parser, name, files, records=records, required=required)
     source.add_argument(
         "--text-field",
         default="text",
@@ -226,5 +229,5 @@ def parse_run_options(
 
         beam_args = read_beam_arguments(beam_args, parser)
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
-    own |= {"input": tuple(given.input), "beam_args": tuple(beam_args)}
+    own |= {"input": tuple(given.input or ()), "beam_args": tuple(beam_args)}
     return given, {**own, "spacy_model": given.spacy_model or ""}
