@@ -267,6 +267,7 @@ class Tokens(TokenColumns):
       exact_path: "word_table" or "library": how the ids were found.
       labels: What is known of each document; None if they are no labelled records, and for
         documents that were put together of parts.
+      sources: uint16[D]; the number of the source of each document; None unless there are several.
       lines: int64[S]; the number of each sentence's line in its document, from 0, lines without a
         token included; None if they are no labelled records.
       text_bytes: Bytes of the shard's text.
@@ -277,6 +278,7 @@ class Tokens(TokenColumns):
     ends_line: Bool
     exact_path: str
     labels: Labels | None = None
+    sources: Array | None = None
     lines: Int64 | None = None
     text_bytes: int = 0
 

@@ -15,7 +15,7 @@ from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.planning.record_split import hold_out_records
 from pipelines.planning.records import HELD_OUT, Records, find_records, refuse_records
-from pipelines.planning.sources import Sources
+from pipelines.planning.sources import Sources, check_source_column
 from pipelines.planning.text_files import (
     find_text,
     find_text_of_sources,
@@ -162,6 +162,7 @@ def make_plan(
         source = choose_source(options, recipes)
         settings = build_settings(options, recipes, source)
         files, text_bytes, sources = _find_files(options, records, window)
+        check_source_column(recipes, sources)
         fraction = options.eval_fraction
         fraction = default_fraction(recipes) if fraction is None else fraction
         shards = plan_shards(text_bytes, options.shards, fraction)

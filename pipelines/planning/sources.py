@@ -8,6 +8,7 @@ from typing import Any
 from schemas.errors import UsageError, about
 from transforms.files.inputs import FileRange, InputFile, estimated_text_bytes
 from transforms.files.paths import real_path
+from transforms.objectives.recipe import Recipe
 from transforms.read.read_documents import Reader
 from transforms.read.weighted_reader import WeightedReader
 from transforms.records.shard_text import ShardPlan
@@ -192,3 +193,13 @@ def _weight_of(name: str, options: Sequence[SourceOption]) -> int:
         weights = " and ".join(f"{each / UNIT:g}" for each in sorted(given))
         raise UsageError(f"--source {name} has the weights {weights}; give one of them")
     return next(iter(given), UNIT)
+
+
+def check_source_column(recipes: Sequence[Recipe], sources: Sources | None) -> None:
+    """Raises UsageError if rows shall say which source they are from, and there are none."""
+    asking = [recipe.name for recipe in recipes if recipe.stores_source]
+    if asking and sources is None:
+        raise UsageError(
+            f"--set store=source: rows of {asking[0]} can say which source they are from only if "
+            "files are given as --source NAME=GLOB"
+        )

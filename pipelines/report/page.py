@@ -16,6 +16,7 @@ from pipelines.report.record_facts import (
     unknown_line,
 )
 from pipelines.report.row import SHUFFLED
+from pipelines.report.sources import source_lines
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
@@ -24,6 +25,7 @@ from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import Split
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
+from transforms.checks.row_sources import STATISTIC as SOURCES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
@@ -98,6 +100,7 @@ def render_report(
         },
         rows=shown,
         pairs=pairs,
+        sources=source_lines(manifest),
         hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
     )
 
@@ -110,6 +113,7 @@ def _charted(statistics: Mapping[str, int], split: Split, recipe: Recipe) -> dic
         _with_class(name, recipe): count
         for name, count in statistics.items()
         if not (same and name.startswith("length.eighth_"))
+        if not name.startswith(f"{SOURCES}.")
     }
 
 

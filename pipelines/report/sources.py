@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.planning.sources import Sources
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import ShardEntry, SourceDocuments, json_of
+from transforms.checks.row_sources import STATISTIC
 from transforms.read.read_documents import source_count
 
 
@@ -67,12 +68,15 @@ class SourceLine:
       asked_share: Of all text, if every document were read as often as its weight says and there
         were no duplicates, in [0, 1].
       share: Of the text in the shards, in [0, 1].
+      rows: Rows of each split whose first token of text is of this source, and all tokens of these
+        rows; empty if rows do not say.
     """
 
     name: str
     found: SourceDocuments
     asked_share: float
     share: float
+    rows: Mapping[str, tuple[int, int]]
 
 
 def source_lines(manifest: Manifest) -> list[SourceLine]:
@@ -87,6 +91,18 @@ def source_lines(manifest: Manifest) -> list[SourceLine]:
             found=each,
             asked_share=asked[name] / all_asked,
             share=each.kept_bytes / all_kept,
+            rows=_rows_of(manifest, number),
         )
-        for name, each in found.items()
+        for number, (name, each) in enumerate(found.items())
     ]
+
+
+def _rows_of(manifest: Manifest, number: int) -> dict[str, tuple[int, int]]:
+    """Returns rows and tokens of a source, by split; nothing if rows do not say their source."""
+    if not any(name.startswith(f"{STATISTIC}.") for name in add_up(manifest.statistics.values())):
+        return {}
+    names = [f"{STATISTIC}.{number}.{what}" for what in ("rows", "tokens")]
+    return {
+        split: (counts.get(names[0], 0), counts.get(names[1], 0))
+        for split, counts in manifest.statistics.items()
+    }
