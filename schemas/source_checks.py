@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 
+from schemas.columns import NO_SOURCE, SOURCE
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import ShardEntry, SourceDocuments, json_of
 
@@ -24,6 +25,7 @@ def source_contradictions(manifest: Manifest, shards: Sequence[ShardEntry]) -> I
         return
     if names:
         yield from _totals(manifest, found)
+        yield from _rows(manifest)
         yield from _each(manifest, found, shards)
 
 
@@ -35,6 +37,15 @@ def _totals(manifest: Manifest, found: Mapping[str, SourceDocuments]) -> Iterato
     rejected = add_up(each.rejected for each in found.values())
     if rejected != dict(sorted(manifest.documents.rejected.items())):
         yield "the rejected records of the sources are not those of all"
+
+
+def _rows(manifest: Manifest) -> Iterator[str]:
+    """Looks at the numbers of sources that rows have."""
+    known = {*map(str, range(len(manifest.sources))), str(NO_SOURCE)}
+    for split, counts in manifest.statistics.items():
+        named = {name.split(".")[1] for name in counts if name.startswith(f"{SOURCE}.")}
+        if unknown := sorted(named - known):
+            yield f"{split}: rows are of the source {unknown[0]}, and there is no such number"
 
 
 def _each(

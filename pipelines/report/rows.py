@@ -9,16 +9,8 @@ from tokenizers import Tokenizer
 
 from pipelines.folder.corpus import open_shard
 from pipelines.report.edited import EditedRows
-from pipelines.report.row import (
-    KEPT,
-    MASKED,
-    RANDOM,
-    SHUFFLED,
-    Edited,
-    Ordered,
-    Row,
-    Selected,
-)
+from pipelines.report.row import KEPT, MASKED, RANDOM, SHUFFLED, Edited, Ordered, Row, Selected
+from pipelines.report.sources import source_name
 from pipelines.report.token_text import TokenText
 from schemas.columns import DOCUMENTS, ENTITY_IDS, SENTENCES, has_spans
 from schemas.manifest_parts import ShardEntry
@@ -36,6 +28,7 @@ class RowDecoder:
     def __init__(self, corpus: Corpus) -> None:
         self._recipe = corpus.recipe
         self._vocabulary, self._entities = corpus.vocabulary, corpus.entities
+        self._sources = corpus.sources
         self._tokenizer = Tokenizer.from_str(corpus.tokenizer_json)
         self._text = TokenText.of(corpus.tokenizer_json)
 
@@ -96,6 +89,7 @@ class RowDecoder:
             entities=self._named(stored),
             documents=_documents(stored),
             predicted=self._predicted(stored),
+            source=source_name(self._sources, stored),
             stream=None if stored.stream is None else int(stored.stream[0]),
             continues=_continues(batch, before),
             backward=_is_backward(stored),

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.planning.sources import Sources
+from schemas.columns import SOURCE
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import ShardEntry, SourceDocuments, json_of
 from transforms.checks.row_sources import STATISTIC
+from transforms.contract.stored import StoredBatch
 from transforms.read.read_documents import source_count
 
 
@@ -106,3 +108,16 @@ def _rows_of(manifest: Manifest, number: int) -> dict[str, tuple[int, int]]:
         split: (counts.get(names[0], 0), counts.get(names[1], 0))
         for split, counts in manifest.statistics.items()
     }
+
+
+def source_name(names: Sequence[str], row: StoredBatch) -> str | None:
+    """Returns the name of the source of one row; None if it does not say.
+
+    Args:
+      names: Of the sources, by number.
+      row: A batch of this row alone.
+    """
+    if SOURCE not in row.values:
+        return None
+    number = row.values[SOURCE][0].as_py()
+    return names[number] if number < len(names) else None

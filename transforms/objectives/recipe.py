@@ -169,11 +169,8 @@ class Recipe(RecipeFields):
             found.extend(self.denoise.columns(id_type))
         if self.labelled is not None:
             found.extend(self.labelled.columns())
-        names = {
-            columns.SOURCE_OF_ROW: self.stores_source,
-            columns.OBJECTIVE: self.objective_column,
-        }
-        return (*found, *(column for column, stored in names.items() if stored))
+        rows = {columns.SOURCE_OF_ROW: self.stores_source, columns.OBJECTIVE: self.objective_column}
+        return (*found, *(column for column, stored in rows.items() if stored))
 
     def schema(self, vocabulary: Vocabulary) -> pa.Schema:
         """Returns the Arrow schema of its shards."""
