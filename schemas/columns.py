@@ -168,6 +168,8 @@ def column_of(need: str) -> Column:
 
 def has_spans(annotation: str) -> bool:
     """Returns whether an annotation is of spans; else it is of single tokens, by position."""
+    if annotation == SOURCE:
+        return False
     spans: bool = ANNOTATIONS[annotation].type.value_type == SPAN
     return spans
 
