@@ -15,7 +15,7 @@ from pipelines.planning.run_arguments import (
     add_text_options,
     parse_run_options,
 )
-from pipelines.planning.sources import patterns_of
+from pipelines.planning.sources import SOURCE, patterns_of
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
@@ -50,7 +50,7 @@ def _parser() -> Parser:
         "--source",
         action="append",
         default=[],
-        metavar="NAME=GLOB[:WEIGHT]",
+        metavar=SOURCE,
         help="instead of --input: files of a named source, each document of which is read WEIGHT "
         "times, such as 0.5 or 2 (1); may be repeated",
     )

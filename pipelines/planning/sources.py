@@ -14,6 +14,8 @@ from transforms.read.weighted_reader import WeightedReader
 from transforms.records.shard_text import ShardPlan
 from transforms.records.source_weights import UNIT, SourceWeights
 
+SOURCE = "NAME=GLOB[:WEIGHT]"
+"""What a value of `--source` is, as its help has it."""
 MOST_SOURCES = 65_535
 """Their numbers are stored in 16 bits, and one more says that there is none."""
 MOST_WEIGHT = 1000
