@@ -14,7 +14,8 @@ from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
-from pipelines.planning.plan import Plan, find_text, idle_workers, ranges_of
+from pipelines.planning.plan import Plan, idle_workers
+from pipelines.planning.text_files import find_text, ranges_of
 from pipelines.report.finish import (
     count_documents,
     refuse_contradictions,

@@ -105,6 +105,8 @@ class BuildOptions(RunOptions):
     columns: str | None
     unlabelled: bool
     eval_input: tuple[str, ...]
+    source: tuple[str, ...] = ()
+    """Values of --source; `input` has their patterns."""
 
     @property
     def named_files(self) -> list[str]:

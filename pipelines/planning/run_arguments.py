@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
@@ -45,6 +45,7 @@ def add_input_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds which files are read, and as what; returns the group of these options.
 
@@ -53,6 +54,7 @@ def add_input_options(
       name: Of the option.
       files: What it names.
       records: Labelled records can be read, too.
+      required: Files cannot be named in another way.
     """
     source = parser.add_argument_group("text")
     records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
@@ -60,7 +62,7 @@ def add_input_options(
         name,
         dest="input",
         action="append",
-        required=True,
+        required=required,
         metavar="GLOB",
         help=f"{files}; may be repeated",
     )
@@ -86,9 +88,10 @@ def add_text_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds what is read; returns the group of these options, see `add_input_options`."""
-    source = add_input_options(parser, name, files, records=records)
+    source = add_input_options(parser, name, files, records=records, required=required)
     source.add_argument(
         "--text-field",
         default="text",
@@ -112,6 +115,28 @@ def add_text_options(
         help="bad records that may be rejected before the run counts as failed (0)",
     )
     return source
+
+
+class _Refused(argparse.Action):
+    """An option of another command; `const` says why this one does not have it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.error(str(self.const))
+
+
+def refuse_source(parser: argparse.ArgumentParser, why: str) -> None:
+    """Refuses --source in one sentence.
+
+    Args:
+      parser: Of a command that reads each document once.
+      why: What it is that does not have weights, and what to do.
+    """
+    parser.add_argument(
+        "--source",
+        action=_Refused,
+        const=f"argument --source: {why}",
+        help=argparse.SUPPRESS,
+    )
 
 
 def add_output_options(
@@ -231,7 +256,7 @@ def parse_run_options(
         beam_args = read_beam_arguments(beam_args, parser)
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
     own |= {
-        "input": tuple(given.input),
+        "input": tuple(given.input or ()),
         "beam_args": tuple(beam_args),
         "saved": config_text(parser, vars(given), _HOW),
     }

@@ -16,6 +16,7 @@ from pipelines.report.record_facts import (
     unknown_line,
 )
 from pipelines.report.row import SHUFFLED
+from pipelines.report.sources import source_lines
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
@@ -25,6 +26,7 @@ from schemas.manifest_parts import Split
 from schemas.pages import template as pages
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
+from transforms.checks.row_sources import STATISTIC as SOURCES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
@@ -101,6 +103,7 @@ def render_report(
         pairs=pairs,
         proofs=split_proofs(oracles),
         expected_selected=selected_range(oracles, tokens * recipe.copies),
+        sources=source_lines(manifest),
         hiding=list(hiding_selectors(cells)),
     )
 
@@ -113,6 +116,7 @@ def _charted(statistics: Mapping[str, int], split: Split, recipe: Recipe) -> dic
         _with_class(name, recipe): count
         for name, count in statistics.items()
         if not (same and name.startswith("length.eighth_"))
+        if not name.startswith(f"{SOURCES}.")
     }
 
 
