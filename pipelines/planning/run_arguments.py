@@ -11,7 +11,7 @@ from pipelines.planning.recipe_needs import recipes_where, takes_records
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
-from transforms.files.inputs import FORMATS, TABLES
+from transforms.files.file_formats import FORMATS, described_formats
 
 MAX_WORKERS = 1024
 """More processes than that one machine does not start."""
@@ -51,7 +51,7 @@ def add_input_options(
       records: Labelled records can be read, too.
     """
     source = parser.add_argument_group("text")
-    records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
+    records_too = "; of labelled records also conll" if records else ""
     source.add_argument(
         name,
         dest="input",
@@ -63,10 +63,9 @@ def add_input_options(
     source.add_argument(
         "--format",
         default="auto",
-        choices=(*FORMATS, *(TABLES if records else ())),
+        choices=(*FORMATS, *(["conll"] if records else [])),
         metavar="F",
-        help="auto (by file name), text (blank line between documents), lines (one a line), "
-        f"jsonl or parquet{records_too}",
+        help=f"auto (by file name), {described_formats()}{records_too}",
     )
     source.add_argument(
         "--encoding",
@@ -89,8 +88,9 @@ def add_text_options(
         "--text-field",
         default="text",
         metavar="NAME",
-        help="JSON field or Parquet column (text), or a path such as meta.text; or a list of "
-        f"a dialogue's turns; for {' or '.join(recipes_where(takes_records))} the fields "
+        help="JSON field or column of a table (text), or a path such as meta.text; several with "
+        "+ between them are joined, as title+content; may be a list of a dialogue's turns; "
+        f"for {' or '.join(recipes_where(takes_records))} the fields "
         "query,title,label",
     )
     source.add_argument(

@@ -14,9 +14,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
-import pyarrow as pa
-
-from transforms.files.inputs import codec_of
+from transforms.files.compression import codec_of, decompressed
 from transforms.files.s3_objects import S3Objects
 
 if TYPE_CHECKING:
@@ -84,12 +82,10 @@ def open_decompressed(path: str) -> BinaryIO:
       OSError: If it cannot be opened, or, when read, if it is damaged.
     """
     file = open_file(path)
-    if codec := codec_of(path):
-        # These streams can be read and closed, which is all that callers do.
-        return cast(BinaryIO, pa.CompressedInputStream(file, codec))
-    if path.lower().endswith((".xz", ".lzma")):
+    if path.lower().endswith(".lzma"):
         return cast(BinaryIO, lzma.open(file))
-    return file
+    # These streams can be read and closed, which is all that callers do.
+    return cast(BinaryIO, decompressed(file, codec_of(path)))
 
 
 def create_file(path: str) -> BinaryIO:

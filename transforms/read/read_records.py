@@ -11,10 +11,11 @@ import pyarrow as pa
 from schemas.documents import Rejected, excerpt_of, labelled_batch, record_key
 from transforms.files.inputs import FileRange
 from transforms.files.planned_file import Peeked, ReadError
-from transforms.read.formats import JSON_LINE_FACTOR, open_range, unreadable
+from transforms.read.formats import open_range, unreadable
 from transforms.read.input_files import open_input
 from transforms.read.read_documents import Read
 from transforms.records.json_fields import json_object
+from transforms.records.json_records import JSON_LINE_FACTOR
 from transforms.records.json_values import HEAD_BYTES, holds_values, read_values
 from transforms.records.line_blocks import line_blocks, lines_before, lines_of
 from transforms.records.parquet_records import parquet_rows

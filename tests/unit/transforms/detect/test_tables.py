@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from transforms.detect.content_checks import HEAD_BYTES
+from transforms.detect.stored_checks import HEAD_BYTES
 from transforms.detect.json_kinds import LINES, NO_OBJECTS, OBJECTS, json_kind
 from transforms.detect.tables import table_kind
 
