@@ -12,6 +12,7 @@ from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
+from pipelines.planning.identity import separator_identity
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan, find_text, idle_workers, ranges_of
@@ -115,6 +116,7 @@ def make_plan(options: RunOptions, *, shuffle: Shuffle) -> AnnotatePlan:
         "max_document_mib": options.max_document_mib,
         "shards": shards.train,
         "text_field": options.text_field,
+        **separator_identity(options),
         "inputs": [dataclasses.asdict(file) for file in files],
         "software": software,
     }

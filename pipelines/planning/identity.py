@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.planning.annotators import AnnotationSource
-from pipelines.planning.options import BuildOptions
+from pipelines.planning.options import BuildOptions, TextOptions
 from pipelines.planning.records import Records
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
@@ -54,8 +54,15 @@ def identity_of(
         # `dataclasses.asdict` copies every value, which takes long for many files.
         "inputs": [dict(vars(file)) for file in files],
         "software": software_versions(),
+        **separator_identity(options),
         **({} if records is None else {"records": records.identity()}),
     }
+
+
+def separator_identity(options: TextOptions) -> Identity:
+    """Returns what separates the documents of text, if that is not blank lines."""
+    separator = options.document_separator
+    return {"document_separator": separator} if separator else {}
 
 
 def _entities(source: AnnotationSource) -> dict[str, Any]:

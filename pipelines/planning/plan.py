@@ -15,6 +15,7 @@ from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.planning.record_split import hold_out_records
 from pipelines.planning.records import HELD_OUT, Records, find_records, refuse_records
+from pipelines.planning.separators import check_separator
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
 from schemas.documents import HELD_OUT_BELOW
@@ -38,7 +39,7 @@ from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
 from transforms.read.input_files import check_heads, checked_before, match_inputs
 from transforms.read.read_documents import Reader
-from transforms.records.labelled_records import record_fields
+from transforms.records.json_fields import check_text_field
 from transforms.records.shard_text import ShardPlan, plan_shards
 
 # Every range is spelt out in the job that is sent to a runner.
@@ -277,10 +278,11 @@ def find_text(options: TextOptions) -> tuple[list[InputFile], int]:
     Raises:
       ValueError: if there is none, or --text-field cannot be understood.
     """
-    record_fields(options.text_field)
+    check_text_field(options.text_field)
     encoding = check_encoding(options.encoding or "utf-8")
     with about("--input"):
         files = match_inputs(options.input, options.format, encoding)
+    check_separator(options.document_separator, files)
     text_bytes = estimated_text_bytes(files)
     if not text_bytes:
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
@@ -311,4 +313,10 @@ def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions)
     """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
     checks = enabled_checks(options.format, options.encoding)
     checked = frozenset(file.path for file in checked_before(files))
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks, checked)
+    return plan_ranges(
+        files,
+        max(RANGE_BYTES, text_bytes // _MOST_RANGES),
+        checks,
+        checked,
+        options.document_separator,
+    )

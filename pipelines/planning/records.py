@@ -148,6 +148,11 @@ def _fields(options: BuildOptions, recipe: Recipe) -> RecordFields:
             f"--text-field {options.text_field}: {recipe.name} is built of labelled records, whose "
             "fields --fields names; leave it out"
         )
+    if options.document_separator:
+        raise ValueError(
+            f"--document-separator {options.document_separator!r} stands between the documents of "
+            f"text, and {recipe.name} is built of labelled records; leave it out"
+        )
     kind = FIELDS_OF[recipe.labelled.kind]
     example = kind.example
     if options.unlabelled:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
+from pipelines.planning.separators import separator_option
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
@@ -71,6 +72,14 @@ def add_input_options(
         "--encoding",
         metavar="E",
         help="what text and JSON are stored in, such as gb18030, big5, utf-16 or cp1252 (utf-8)",
+    )
+    source.add_argument(
+        "--document-separator",
+        type=separator_option,
+        default="",
+        metavar="TEXT",
+        help=r"what ends a document of text wherever it stands, as '<|endoftext|>' or '\n---\n', "
+        r"with \n, \r, \t and \\ as escapes (blank lines)",
     )
     return source
 

@@ -14,6 +14,7 @@ from pipelines.planning.run_arguments import (
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import whole
+from transforms.records.json_fields import check_text_field
 from transforms.records.labelled_records import record_fields
 
 WORDS = "words"
@@ -40,7 +41,10 @@ def _parser() -> Parser:
     )
     source = add_input_options(parser)
     source.add_argument(
-        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="JSON field or column of a table (text), or several with + between them",
     )
     source.add_argument(
         "--max-mib",
@@ -179,6 +183,7 @@ def _refuse(given: argparse.Namespace, names: Sequence[str], why: str) -> None:
 
 def check_field(text_field: str) -> None:
     """Raises ValueError unless this names one field."""
+    check_text_field(text_field)
     if record_fields(text_field):
         raise ValueError(
             f"--text-field {text_field}: a vocabulary is learned of one field; name the title's, "

@@ -66,6 +66,12 @@ def field_of(record: Mapping[str, Any], name: str) -> Any:
     return field_of(inner, rest) if isinstance(inner, Mapping) else None
 
 
+def check_text_field(field: str) -> None:
+    """Raises ValueError if the names of fields with the text cannot be understood."""
+    if not record_fields(field):
+        joined_names(field)
+
+
 @functools.cache
 def joined_names(field: str) -> tuple[str, ...]:
     """Returns the fields whose texts are joined.

@@ -83,7 +83,10 @@ class _Documents:
             line_end = self._held.find(b"\n", start, end)
             start = line_end + 1 if line_end >= 0 else end
         self._skips = False
-        if start is not None and (document := self._held[start:end]).strip(_BLANK):
+        if start is None:
+            return
+        document = self._held[start:end].removesuffix(b"\n")
+        if document.strip(_BLANK):
             self.records.add(self.base + start, document)
 
     def _shorten(self, start: int) -> None:
@@ -92,11 +95,12 @@ class _Documents:
             line_end = self._held.find(b"\n", start, self._seen)
             self._skips = line_end < 0
             start = self._seen if self._skips else line_end + 1
-        certain = self._held[start : self._seen]
+        # A line end behind the last line is no part of a document.
+        certain = self._held[start : self._seen].removesuffix(b"\n")
         if len(certain) > self.records.limit:
             taken = self.records.add_pieces(self.base + start, certain)
             self._skips = taken > len(certain)
-            start = self._seen if self._skips else start + taken
+            start += min(taken, len(certain))
         self._start = start
         self._drop(min(start, self._seen))
 

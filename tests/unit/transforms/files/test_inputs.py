@@ -48,7 +48,9 @@ def test_refuses_unknown_format() -> None:
 
 @pytest.mark.parametrize("path", ["a.zip", "a.txt.lz4", "a.tar.gz", "a.TGZ"])
 def test_refuses_archives_that_cannot_be_read(path: str) -> None:
-    with pytest.raises(ValueError, match=r"cannot be read; plain files and \.gz, \.bz2, \.zst, \.xz can"):
+    with pytest.raises(
+        ValueError, match=r"cannot be read; plain files and \.gz, \.bz2, \.zst, \.xz can"
+    ):
         detect_format(path, "text")
 
 
