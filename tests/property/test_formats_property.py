@@ -101,8 +101,11 @@ separated_pieces = st.sampled_from(
         "中。".encode(),
         b"\xff",
         b"x" * 40 + b"\n",
+        b"\n" + b"w" * 150,
+        b"y" * 64,
+        b"\xef\xbb\xbf",
+        b"\r\n",
     ]
-    + [b"\n" + b"w" * 150, b"y" * 64, b"\xef\xbb\xbf", b"\r\n"]
 )
 
 
@@ -155,9 +158,21 @@ def slow_articles(data: bytes) -> Found:
 
 
 wiki_lines = st.sampled_from(
-    [b'<doc id="1" url="u" title="A "b"">', b'<doc id="2" revid="3" url="u" title="">\r', b"</doc>"]
-    + [b"</doc> ", b"Title", b"", b"A &amp; &lt;b", b"<doc>", "中。".encode()]
-    + [b"x" * 70, b"y" * 40, b"\xff", b" </doc>"]
+    [
+        b'<doc id="1" url="u" title="A "b"">',
+        b'<doc id="2" revid="3" url="u" title="">\r',
+        b"</doc>",
+        b"</doc> ",
+        b"Title",
+        b"",
+        b"A &amp; &lt;b",
+        b"<doc>",
+        "中。".encode(),
+        b"x" * 70,
+        b"y" * 40,
+        b"\xff",
+        b" </doc>",
+    ]
 )
 
 

@@ -42,7 +42,7 @@ def test_requested_format_wins() -> None:
 
 
 def test_refuses_unknown_format() -> None:
-    with pytest.raises(ValueError, match="auto, text, .*, wikiextractor, got 'conll'"):
+    with pytest.raises(ValueError, match=r"auto, text, .*, wikiextractor, got 'conll'"):
         detect_format("a.conll", "conll")
 
 
