@@ -6,7 +6,6 @@ metadata hold no text and are passed over.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from transforms.files.planned_file import FormatError, ReadError
 from transforms.files.tailed import Tailed
@@ -54,14 +53,16 @@ def read_web(source: RangeSource, records: RawRecords) -> Iterator[None]:
     check_web(source)
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-    adders: Mapping[Any, _Adder] = {
-        WarcRecordType.conversion: _add_text,
-        WarcRecordType.response: _add_page,
+    # These have no hash, but numbers.
+    adders: Mapping[int, _Adder] = {
+        int(WarcRecordType.conversion): _add_text,
+        int(WarcRecordType.response): _add_page,
     }
     path, longest, held, size = source.part.path, JSON_LINE_FACTOR * records.limit, 0, 1
     stream = Tailed(source.stream, len(_END))
     for record in ArchiveIterator(stream, parse_http=False, stream_detect=False):
-        size, offset, add = record.content_length, record.stream_pos, adders.get(record.record_type)
+        size, offset = record.content_length, record.stream_pos
+        add = adders.get(int(record.record_type))
         if add is None:
             read = record.reader.consume()
         elif size > longest:

@@ -29,7 +29,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 def texts(*patterns: str) -> list[str]:
     found = []
-    for each in RangeReader().read(plan_ranges(match_inputs(patterns), 1000)):
+    for each in RangeReader().read(plan_ranges(match_inputs(patterns), 20_000)):
         if isinstance(each, pa.RecordBatch):
             found += [text.decode() for text in each.column("text").to_pylist()]
     return found
