@@ -74,7 +74,7 @@ def _train(
         plan_ranges(
             files,
             checks=enabled_checks(options.format, options.encoding),
-            separator=options.document_separator,
+            separator=options.document_separator or "",
         ),
         options.text_field,
         max_mib << 20,

@@ -318,5 +318,5 @@ def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions)
         max(RANGE_BYTES, text_bytes // _MOST_RANGES),
         checks,
         checked,
-        options.document_separator,
+        options.document_separator or "",
     )

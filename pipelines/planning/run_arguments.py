@@ -76,7 +76,6 @@ def add_input_options(
     source.add_argument(
         "--document-separator",
         type=separator_option,
-        default="",
         metavar="TEXT",
         help=r"what ends a document of text wherever it stands, as '<|endoftext|>' or '\n---\n', "
         r"with \n, \r, \t and \\ as escapes (blank lines)",

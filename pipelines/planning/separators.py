@@ -34,7 +34,7 @@ def separator_option(text: str) -> str:
     return separator
 
 
-def check_separator(separator: str, files: Sequence[InputFile]) -> None:
+def check_separator(separator: str | None, files: Sequence[InputFile]) -> None:
     """Raises ValueError if a separator is given, and no file is one of text."""
     if separator and not any(file.format == "text" for file in files):
         formats = ", ".join(sorted({file.format for file in files}))

@@ -27,7 +27,11 @@ class Tailed(io.RawIOBase):
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        data: bytes = self._stream.read(-1 if size is None else size)
+        wanted = -1 if size is None else size
+        data: bytes = self._stream.read(wanted)
+        # Arrow takes fewer bytes than it asked for as the end.
+        while 0 < len(data) < wanted and (more := self._stream.read(wanted - len(data))):
+            data += more
         self._position += len(data)
         self.tail = (self.tail + data[-self._size :])[-self._size :]
         return data
