@@ -1,15 +1,16 @@
 """Reads Arrow files and Arrow streams, which `datasets` keeps in its cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from transforms.files.planned_file import FormatError, Peeked, ReadError
 from transforms.files.tailed import Tailed
+from transforms.records.class_names import class_names, with_class_names
 from transforms.records.range_source import RangeSource
 from transforms.records.raw_records import RawRecords
-from transforms.records.text_columns import add_rows, text_columns, top_columns
+from transforms.records.text_columns import add_rows, check_columns, text_columns, top_columns
 
 _FILE_MAGIC = b"ARROW1"
 _OLD_FEATHER = b"FEA1"
@@ -49,10 +50,28 @@ def read_arrow(source: RangeSource, records: RawRecords) -> Iterator[None]:
         row += len(held)
 
 
-def arrow_rows(source: RangeSource) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields the rows of a file, each with its number."""
-    _, batches = _opened(source)
-    yield from enumerate(row for batch in batches for row in batch.to_pylist())
+def arrow_rows(
+    source: RangeSource, names: Sequence[str], *, whole: bool = False
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the rows of a file, each with its number.
+
+    Numbers of classes that the file names become their names.
+
+    Args:
+      source: The file.
+      names: Of the columns to read; paths into structs read the whole column.
+      whole: Read all other columns, too.
+
+    Raises:
+      FormatError: If a column is missing.
+      pyarrow.ArrowException: If this is no Arrow file.
+    """
+    schema, batches = _opened(source)
+    check_columns(schema, source.part.path, names)
+    classes = class_names(schema)
+    read = schema.names if whole else top_columns(schema, tuple(names))
+    rows = (row for batch in batches for row in batch.select(read).to_pylist())
+    yield from enumerate(with_class_names(row, classes) for row in rows)
 
 
 def _opened(source: RangeSource) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

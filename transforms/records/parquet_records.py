@@ -1,15 +1,12 @@
 """Reads rows of Parquet files: a row group belongs to the range that contains its middle byte."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import pyarrow as pa
-
-from transforms.files.planned_file import FormatError
+from transforms.records.class_names import class_names, with_class_names
 from transforms.records.range_source import RangeSource
 from transforms.records.raw_records import RawRecords
-from transforms.records.text_columns import add_rows, kind_of, text_columns, top_columns
+from transforms.records.text_columns import add_rows, check_columns, text_columns, top_columns
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -82,10 +79,7 @@ def parquet_rows(
     """
     parquet = _opened(file)
     schema = parquet.schema_arrow
-    for name in names:
-        if kind_of(schema, name) is None:
-            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
-            raise FormatError(f"{path} has no column {name!r}; its columns are {found}")
+    check_columns(schema, path, names)
     classes = class_names(schema)
     tops = top_columns(schema, tuple(names))
     first_row = 0
@@ -98,42 +92,11 @@ def parquet_rows(
                 row_groups=[index],
                 columns=None if whole else tops,
             )
-            named = (_with_names(row, classes) for batch in batches for row in batch.to_pylist())
+            named = (
+                with_class_names(row, classes) for batch in batches for row in batch.to_pylist()
+            )
             yield from enumerate(named, first_row)
         first_row += group.num_rows
-
-
-def class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Returns the names of classes by column, as `datasets` writes them into a file."""
-    told = (schema.metadata or {}).get(b"huggingface", b"")
-    try:
-        features = json.loads(told)["info"]["features"].items()
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return {}
-    found = {}
-    for column, feature in features:
-        # The feature of a list is inside another, or inside a list.
-        inner = feature[0] if isinstance(feature, list) and feature else feature
-        inner = inner.get("feature", inner) if isinstance(inner, dict) else {}
-        names = inner.get("names") if isinstance(inner, dict) else None
-        if isinstance(names, list) and all(isinstance(name, str) for name in names):
-            found[column] = names
-    return found
-
-
-def _with_names(row: dict[str, Any], classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    return {
-        name: _named(value, classes[name]) if name in classes else value
-        for name, value in row.items()
-    }
-
-
-def _named(value: Any, names: Sequence[str]) -> Any:
-    """Returns the name of a class, or those of a list; None for a number that has none."""
-    if isinstance(value, list):
-        return [_named(each, names) for each in value]
-    known = isinstance(value, int) and 0 <= value < len(names)
-    return names[value] if known else None
 
 
 def _middle(group: "pq.RowGroupMetaData") -> int:

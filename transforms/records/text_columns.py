@@ -1,5 +1,6 @@
 """The text in the columns of Arrow tables: of Parquet files and of Arrow's own."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -33,6 +34,14 @@ def text_columns(schema: pa.Schema, path: str, text_field: str) -> tuple[str, ..
                 "with --text-field"
             )
     return names
+
+
+def check_columns(schema: pa.Schema, path: str, names: Iterable[str]) -> None:
+    """Raises FormatError if a table lacks one of some columns, of any type."""
+    for name in names:
+        if kind_of(schema, name) is None:
+            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+            raise FormatError(f"{path} has no column {name!r}; its columns are {found}")
 
 
 def add_rows(
