@@ -16,6 +16,7 @@ from pipelines.planning.identity import separator_identity
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan, find_text, idle_workers, ranges_of
+from pipelines.planning.show_plan import input_line
 from pipelines.report.finish import (
     count_documents,
     refuse_contradictions,
@@ -31,7 +32,6 @@ from schemas.errors import RunError, UsageError
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, AnnotationsManifest, add_up
 from schemas.manifest_file import manifest_text, sealed
 from schemas.software import software_versions
-from schemas.wording import counted
 from transforms.annotate.annotator import load_annotator
 from transforms.annotate.stored_annotations import open_annotations
 from transforms.build.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
@@ -153,8 +153,7 @@ def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
     [builder] = plan.builders
     lines = [
         plan.announcement,
-        f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
-        "text",
+        input_line(plan.files, plan.text_bytes),
         f"shards   {plan.shards.train} in {plan.output}",
         estimate(builder.annotator, plan.ranges, options, plan.text_bytes),
     ]

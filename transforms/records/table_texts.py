@@ -40,6 +40,7 @@ def read_table(source: RangeSource, records: RawRecords) -> Iterator[None]:
             names = names or _columns(row, source)
             text, reason = joined_text([row[name] for name in names])
         if reason:
+            reason = records.undecodable if reason == "invalid_utf8" else reason
             records.reject(offset, reason, raw)
         else:
             records.add(offset, text.encode())
