@@ -40,6 +40,7 @@ DATA_VERSION = 3
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
 RECORDS = "records"
+SEPARATOR = "document_separator"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class _Shared:
       data_version: Of the code that built them.
       max_document_mib: Longer documents were split.
       text_field: Of records.
+      document_separator: Between documents of text; None for blank lines.
       inputs: The files that were read.
       software: Versions of libraries.
     """
@@ -57,6 +59,7 @@ class _Shared:
     data_version: PositiveCount
     max_document_mib: PositiveCount
     text_field: str
+    document_separator: str | None = None
     inputs: Sequence[InputRecord]
     software: Mapping[str, str]
 
@@ -150,7 +153,10 @@ class _Sealed:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
-        return json_of(self)
+        found = json_of(self)
+        if found.get(SEPARATOR, "") is None:
+            del found[SEPARATOR]
+        return found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

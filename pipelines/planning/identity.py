@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.planning.annotators import AnnotationSource
-from pipelines.planning.options import BuildOptions
+from pipelines.planning.options import BuildOptions, TextOptions
 from pipelines.planning.records import Records
 from pipelines.planning.sources import Sources
 from schemas.columns import ENTITY_IDS
@@ -55,6 +55,7 @@ def identity_of(
         "text_field": options.text_field,
         "inputs": _inputs(files, sources),
         "software": software_versions(),
+        **separator_identity(options),
         **({} if records is None else {"records": records.identity()}),
         **({} if sources is None else {"sources": sources.weights}),
     }
@@ -64,6 +65,12 @@ def _inputs(files: Sequence[InputFile], sources: Sources | None) -> list[dict[st
     # `dataclasses.asdict` copies every value, which takes long for many files.
     inputs = [dict(vars(file)) for file in files]
     return inputs if sources is None else sources.records(inputs)
+
+
+def separator_identity(options: TextOptions) -> Identity:
+    """Returns what separates the documents of text, if that is not blank lines."""
+    separator = options.document_separator
+    return {"document_separator": separator} if separator else {}
 
 
 def _entities(source: AnnotationSource) -> dict[str, Any]:

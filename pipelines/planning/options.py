@@ -24,6 +24,7 @@ class TextOptions:
     format: str
     encoding: str | None
     text_field: str
+    document_separator: str | None
     workers: int
     memory_gib: float
     temp_dir: str | None

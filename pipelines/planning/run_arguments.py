@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
+from pipelines.planning.separators import separator_option
 from schemas.config_file import config_text
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
-from transforms.files.inputs import FORMATS, TABLES
+from transforms.files.file_formats import FORMATS, described_formats
 
 _HOW = ("output", "overwrite", "workers", "memory_gib", "temp_dir", "dry_run")
 """Where the output goes, and how it is made: what is made does not depend on it. Nor on options of
@@ -57,7 +58,7 @@ def add_input_options(
       required: Files cannot be named in another way.
     """
     source = parser.add_argument_group("text")
-    records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
+    records_too = "; of labelled records also conll" if records else ""
     source.add_argument(
         name,
         dest="input",
@@ -69,15 +70,21 @@ def add_input_options(
     source.add_argument(
         "--format",
         default="auto",
-        choices=(*FORMATS, *(TABLES if records else ())),
+        choices=(*FORMATS, *(["conll"] if records else [])),
         metavar="F",
-        help="auto (by file name), text (blank line between documents), lines (one a line), "
-        f"jsonl or parquet{records_too}",
+        help=f"auto (by file name), {described_formats()}{records_too}",
     )
     source.add_argument(
         "--encoding",
         metavar="E",
         help="what text and JSON are stored in, such as gb18030, big5, utf-16 or cp1252 (utf-8)",
+    )
+    source.add_argument(
+        "--document-separator",
+        type=separator_option,
+        metavar="TEXT",
+        help=r"what ends a document of text wherever it stands, as '<|endoftext|>' or '\n---\n', "
+        r"with \n, \r, \t and \\ as escapes (blank lines)",
     )
     return source
 
@@ -96,8 +103,9 @@ def add_text_options(
         "--text-field",
         default="text",
         metavar="NAME",
-        help="JSON field or Parquet column (text), or a path such as meta.text; or a list of "
-        f"a dialogue's turns; for {' or '.join(recipes_where(takes_records))} the fields "
+        help="JSON field or column of a table (text), or a path such as meta.text; several with "
+        "+ between them are joined, as title+content; may be a list of a dialogue's turns; "
+        f"for {' or '.join(recipes_where(takes_records))} the fields "
         "query,title,label",
     )
     source.add_argument(

@@ -1,11 +1,14 @@
 """Prints what `shardmill build --dry-run` would do."""
 
+import collections
 import sys
+from collections.abc import Sequence
 
 from pipelines.planning.plan import BuildPlan
 from pipelines.planning.sources import Sources
 from schemas.wording import counted
 from transforms.counting.pair_counter import PairCounter
+from transforms.files.inputs import InputFile
 from transforms.objectives.recipe import Recipe
 
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
@@ -29,8 +32,7 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     lines = [plan.announcement] if plan.announcement else []
     lines += [
         *(line for recipe in recipes for line in _shown_recipe(recipe)),
-        f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
-        + ("text, weights included" if plan.sources else "text"),
+        input_line(plan.files, plan.text_bytes) + (", weights included" if plan.sources else ""),
         *_shown_sources(plan.sources),
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
         + (", of each recipe" if plan.mixture else ""),
@@ -40,6 +42,14 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     lines += [f"spilled  {spills}"] if spills else []
     lines += [f"waves    {len(waves)}"] if len(waves) > 1 else []
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def input_line(files: Sequence[InputFile], text_bytes: int) -> str:
+    """Returns what is read: how many files, of which formats, and about how much text."""
+    formats = collections.Counter(file.format for file in files)
+    listed = ", ".join(f"{count:,} {name}" for name, count in sorted(formats.items()))
+    size = f"about {text_bytes / 1e6:,.1f} MB of text"
+    return f"input    {counted(len(files), 'file')}, {size} ({listed})"
 
 
 def _shown_recipe(recipe: Recipe) -> list[str]:

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 
 from pipelines.planning.options import BuildOptions, RunOptions, TextOptions
+from pipelines.planning.separators import check_separator
 from pipelines.planning.sources import Sources, find_sources
 from schemas.errors import about
 from transforms.detect.content_checks import enabled_checks
@@ -19,7 +20,7 @@ from transforms.files.paths import real_path
 from transforms.files.planned_file import FormatError
 from transforms.read.input_files import check_heads, checked_before, match_inputs
 from transforms.read.read_documents import RangeReader
-from transforms.records.labelled_records import record_fields
+from transforms.records.json_fields import check_text_field
 
 # Every range is spelt out in the job that is sent to a runner.
 _MOST_RANGES = 20_000
@@ -51,12 +52,13 @@ def find_text_of_sources(options: BuildOptions) -> tuple[Sources, int]:
 
 def match_text(options: TextOptions, patterns: Sequence[str]) -> list[InputFile]:
     """Returns the files of text that patterns name, see `match_inputs`."""
-    record_fields(options.text_field)
+    check_text_field(options.text_field)
     return match_inputs(patterns, options.format, check_encoding(options.encoding or "utf-8"))
 
 
 def check_text(files: Sequence[InputFile], options: TextOptions) -> None:
     """Raises ValueError if files are empty, or do not look like what they are read as."""
+    check_separator(options.document_separator, files)
     if not estimated_text_bytes(files):
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
     try:
@@ -86,7 +88,13 @@ def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions)
     """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
     checks = enabled_checks(options.format, options.encoding)
     checked = frozenset(file.path for file in checked_before(files))
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks, checked)
+    return plan_ranges(
+        files,
+        max(RANGE_BYTES, text_bytes // _MOST_RANGES),
+        checks,
+        checked,
+        options.document_separator or "",
+    )
 
 
 def text_reader(

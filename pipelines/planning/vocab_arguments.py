@@ -15,6 +15,7 @@ from pipelines.planning.run_arguments import (
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import whole
+from transforms.records.json_fields import check_text_field
 from transforms.records.labelled_records import record_fields
 
 WORDS = "words"
@@ -45,7 +46,10 @@ def _parser() -> Parser:
         parser, "a vocabulary is made of each document once; name the files of all with --input"
     )
     source.add_argument(
-        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="JSON field or column of a table (text), or several with + between them",
     )
     source.add_argument(
         "--max-mib",
@@ -184,6 +188,7 @@ def _refuse(given: argparse.Namespace, names: Sequence[str], why: str) -> None:
 
 def check_field(text_field: str) -> None:
     """Raises ValueError unless this names one field."""
+    check_text_field(text_field)
     if record_fields(text_field):
         raise ValueError(
             f"--text-field {text_field}: a vocabulary is learned of one field; name the title's, "

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from transforms.files.inputs import FileRange, codec_of
+from transforms.files.compression import codec_of
+from transforms.files.inputs import FileRange
 
 # What compressed text becomes, about.
 _EXPANSION = 3
