@@ -31,6 +31,7 @@ from transforms.files.work_folder import (
     failure_path,
     reading_is_whole,
 )
+from transforms.read.read_documents import Reader
 
 _Plan = TypeVar("_Plan", bound=Plan[Any])
 
@@ -184,13 +185,19 @@ def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[t
     return found
 
 
+def _reader(plan: Plan[Any], options: RunOptions) -> Reader:
+    """Returns what reads the files; weights come last, so that each document is looked at once."""
+    reader = plan.reader or text_reader(options, plan.sources, labels=plan.labels)
+    return plan.sources.weighted(reader, plan.shards) if plan.sources else reader
+
+
 def _work(
     plan: Plan[Any], options: RunOptions, wanted: Sequence[frozenset[int]], *, record: bool
 ) -> Work:
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
     return Work(
         ranges=plan.ranges,
-        reader=plan.reader or text_reader(options, labels=plan.labels),
+        reader=_reader(plan, options),
         text_bytes=plan.text_bytes,
         shards=plan.shards,
         writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),

@@ -251,7 +251,7 @@ class InputRecord:
 class SourceDocuments:
     """What became of the documents of one source.
 
-    read - sampled_out - duplicates + repeated = documents.
+    read - filtered - sampled_out - duplicates + repeated = documents.
 
     Attributes:
       weight: How often each document was asked for.
@@ -261,6 +261,7 @@ class SourceDocuments:
       empty: Records of nothing but white space.
       split: Cuts made in documents that were too long.
       rejected: Rejected records, by reason.
+      filtered: Documents that filters dropped, duplicates of others among them.
       sampled_out: Documents that a weight below 1 left out, duplicates of others among them.
       duplicates: Documents dropped because an equal one was read, here or in a source before it.
       repeated: Repetitions in the shards.
@@ -275,6 +276,7 @@ class SourceDocuments:
     empty: Count
     split: Count
     rejected: Counts
+    filtered: Count = when_used(int)
     sampled_out: Count
     duplicates: Count
     repeated: Count
@@ -303,6 +305,11 @@ class Documents:
     duplicates: Count
     rejected: Counts
     sources: Mapping[str, SourceDocuments] = when_used(dict)
+
+    @property
+    def filtered(self) -> int:
+        """Documents of sources that filters dropped."""
+        return sum(each.filtered for each in self.sources.values())
 
     @property
     def sampled_out(self) -> int:

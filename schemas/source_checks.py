@@ -57,7 +57,8 @@ def _each(
             yield f"the source {name} has two weights"
         if each.files != files[name]:
             yield f"the source {name} has {files[name]} inputs, and {each.files} are stated"
-        wanted = each.read - each.sampled_out - each.duplicates + each.repeated
+        given = each.read - each.filtered - each.sampled_out
+        wanted = given - each.duplicates + each.repeated
         if each.documents != wanted:
             yield f"the source {name} has {each.documents} documents, and {wanted} by its counts"
         kept = add_up(json_of(shard.sources[name]) for shard in shards)

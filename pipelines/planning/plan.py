@@ -21,7 +21,6 @@ from pipelines.planning.text_files import (
     find_text_of_sources,
     ranges_of,
     refuse_named,
-    text_reader,
 )
 from pipelines.planning.tokenizer_check import check_tokenizer
 from pipelines.planning.vocabulary_file import read_vocabulary_file
@@ -61,8 +60,9 @@ class Plan(Generic[_Builder]):
       labels: Documents keep the labels of records; annotations belong to the text alone.
       annotated: Shards of annotations that are read.
       named: Other files that were read to make the plan.
-      reader: Reads the files, if they are no documents of text, or not each of them once.
-      sources: That the files belong to, if they were given as sources.
+      reader: Reads the files, if they are no documents of text.
+      sources: That the files belong to, if they were given as sources; what is read goes through
+        their weights, after everything else.
     """
 
     files: Sequence[InputFile]
@@ -234,7 +234,11 @@ def make_plan(
         of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,
+<<<<<<< HEAD
         reader=reader,
+=======
+        reader=None if records is None else records.reader,
+>>>>>>> src
         sources=sources,
     )
 
@@ -256,15 +260,6 @@ def _find_files(
         files, text_bytes = find_text(options)
     refuse_named(files, options)
     return files, text_bytes, sources
-
-
-def _reader(
-    options: BuildOptions, records: Records | None, sources: Sources | None, shards: ShardPlan
-) -> Reader | None:
-    """Returns what reads the files; None for documents of text, each of which is read once."""
-    if records is not None:
-        return records.reader
-    return None if sources is None else sources.weighted(text_reader(options, sources), shards)
 
 
 def _of_records(

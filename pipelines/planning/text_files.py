@@ -100,7 +100,7 @@ def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions)
 def text_reader(
     options: RunOptions, sources: Sources | None = None, *, labels: bool = True
 ) -> RangeReader:
-    """Returns what reads documents of text."""
+    """Returns what reads documents of text, with their sources if there are some."""
     return RangeReader(
         text_field=options.text_field,
         max_document_bytes=options.max_document_mib << 20,

@@ -52,6 +52,7 @@ def _documents_of(
             for each, count in read.items()
             if each.startswith(reasons)
         },
+        filtered=read.get("documents", 0) - read.get("given", 0),
         sampled_out=read.get("sampled_out", 0),
         duplicates=kept["duplicates"],
         repeated=kept["repeated"],

@@ -98,8 +98,8 @@ class RangeReader:
 def source_count(source: int, name: str) -> str:
     """Returns the name of a count of one source.
 
-    Names are those of `transforms.records.raw_records.ReadBatch`, "rejected.REASON", and
-    "sampled_out".
+    Names are those of `transforms.records.raw_records.ReadBatch`, "rejected.REASON", and of
+    `transforms.read.weighted_reader` "given" (documents that nothing dropped) and "sampled_out".
     """
     return f"source.{source}.{name}"
 

@@ -39,7 +39,7 @@ def test_documents_of_weight_one_pass_as_they_are() -> None:
     assert weighted([batch, REJECTED, {"documents": 2}], 1.0) == [
         batch,
         REJECTED,
-        {"documents": 2},
+        {"documents": 2, "source.0.given": 2},
     ]
 
 
@@ -60,7 +60,11 @@ def test_what_is_left_out_is_counted() -> None:
     *batches, tally = weighted([batch, {"documents": 100}], 0.25)
     kept = sum(each.num_rows for each in batches if isinstance(each, pa.RecordBatch))
     assert 0 < kept < 100
-    assert tally == {"documents": 100, "source.0.sampled_out": 100 - kept}
+    assert tally == {
+        "documents": 100,
+        "source.0.given": 100,
+        "source.0.sampled_out": 100 - kept,
+    }
 
 
 def test_an_equal_document_counts_for_the_first_source() -> None:
