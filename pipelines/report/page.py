@@ -1,7 +1,5 @@
 """The report page of a build, and its dataset card."""
 
-import functools
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +16,22 @@ from pipelines.report.record_facts import (
     unknown_line,
 )
 from pipelines.report.row import SHUFFLED
+from pipelines.report.sources import source_lines
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
 from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import Split
+from schemas.pages import template as pages
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
+from transforms.checks.row_sources import STATISTIC as SOURCES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from markupsafe import Markup
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
 _CATEGORIES = {
@@ -43,7 +43,6 @@ _CATEGORIES = {
 }
 """What the hub calls tasks, by the kind of their label."""
 _LARGEST = "n>1B"
-_BACKTICKS = re.compile(r"`([^`]+)`")
 
 
 def render_report(
@@ -104,6 +103,7 @@ def render_report(
         pairs=pairs,
         proofs=split_proofs(oracles),
         expected_selected=selected_range(oracles, tokens * recipe.copies),
+        sources=source_lines(manifest),
         hiding=list(hiding_selectors(cells)),
     )
 
@@ -116,6 +116,7 @@ def _charted(statistics: Mapping[str, int], split: Split, recipe: Recipe) -> dic
         _with_class(name, recipe): count
         for name, count in statistics.items()
         if not (same and name.startswith("length.eighth_"))
+        if not name.startswith(f"{SOURCES}.")
     }
 
 
@@ -147,23 +148,9 @@ def render_card(manifest: Manifest) -> str:
     )
 
 
-@functools.cache
 def template_of(name: str) -> "Template":
-    """Returns a template of this package, with the filters that all of them use."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipelines.report"),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["size"] = _size
-    environment.filters["code"] = _code
-    return environment.get_template(name)
+    """Returns a template of this package, with what all pages share."""
+    return pages.template_of("pipelines.report", name)
 
 
 def _columns(manifest: Manifest, recipe: Recipe) -> list[dict[str, str]]:
@@ -201,21 +188,3 @@ def _mean_lengths(manifest: Manifest, recipe: Recipe) -> dict[str, float]:
     rows = sum(split.rows for split in manifest.splits.values()) * recipe.copies
     names = ("source", "target") if recipe.denoise is not None and rows else ()
     return {name: counts.get(f"denoise.{name}_tokens", 0) / rows for name in names}
-
-
-def _code(text: str) -> "Markup":
-    """Returns text as HTML, what stands between backticks as code."""
-    from markupsafe import Markup, escape
-
-    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"
-
-
-def _size(value: int) -> str:
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if value >= 10**power:
-            return f"{value / 10**power:,.1f} {unit}"
-    return f"{value} bytes"

@@ -11,12 +11,10 @@ from pipelines.report.page import render_report
 from pipelines.report.top_pairs import pairs_shown
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
+from schemas.pages.template import PAGE_MARK
 from transforms.files.atomic_files import write_atomically
 from transforms.files.paths import status
 from transforms.files.work_folder import read_bytes
-
-_TITLE = b": Shardmill report</title>"
-"""What every page of ours has, so that nothing else is replaced."""
 
 
 def build_page(folder: str) -> str:
@@ -57,7 +55,7 @@ def refuse_foreign_page(path: str, option: str) -> None:
     """Refuses to replace a file that is no report page; see `write_page`."""
     try:
         there = status(path)
-        foreign = there is not None and _TITLE not in read_bytes(path)
+        foreign = there is not None and PAGE_MARK not in read_bytes(path)
     except Exception as error:
         raise UsageError(f"{option} {path}: cannot be written: {error}") from error
     if foreign:

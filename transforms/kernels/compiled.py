@@ -14,7 +14,6 @@ import hashlib
 import mmap
 import os
 import stat
-import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
+
+from schemas.terminal import say
 
 # Workers that load machine code at the same time take turns of a few milliseconds.
 _POLL_SECONDS = 0.002
@@ -201,8 +202,7 @@ def _notify_once(event: Any) -> None:
                 _said[0] = 1
                 folder = kernel_folder()
                 kept = f"kept in {folder}" if folder else "there is no folder to keep them in"
-                sys.stderr.write(f"compiling inner loops, once ({kept})\n")
-                sys.stderr.flush()
+                say(f"compiling inner loops, once ({kept})")
 
         def on_end(self, event: Any) -> None:
             pass

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from schemas.errors import UsageError
 from schemas.regular_files import read_regular
-from trainer.log import EVENTS, LOG
+from trainer.curves.records import EVENTS, LOG, NOTE_EVENT
 
 STEP, TOKENS, SECONDS = "step", "tokens", "seconds"
 AXES: Mapping[str, str] = {
@@ -80,12 +80,14 @@ class RunLog:
       clock: Of its steps.
       steps: Steps that the last record has.
       unreadable: Lines that are no records; one that is being written is not counted.
+      notes: What was noted, each with its step.
     """
 
     curves: Mapping[Name, Curve]
     clock: Clock
     steps: int
     unreadable: int
+    notes: Sequence[tuple[int, str]] = ()
 
 
 def read_log(run: Path) -> RunLog:
@@ -120,6 +122,11 @@ def read_log(run: Path) -> RunLog:
         clock=_clock(found),
         steps=found[-1]["step"],
         unreadable=unreadable,
+        notes=[
+            (record["step"], str(record.get("message", "")))
+            for record in found
+            if record["event"] == NOTE_EVENT
+        ],
     )
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from pipelines.comparing.figures import shown
-from pipelines.comparing.looks import Look, look_of
-from pipelines.comparing.panels import Line, Panel
-from pipelines.comparing.run_log import AXES, STEP, TOKENS, Floats, Ints
-from pipelines.comparing.scales import Scale, tick_text
+from trainer.curves.figures import shown
+from trainer.curves.looks import Look, look_of
+from trainer.curves.panels import Line, Panel
+from trainer.curves.run_log import AXES, STEP, TOKENS, Floats, Ints
+from trainer.curves.scales import Scale, tick_text
 
 _MARKS = 8
 """Marks of a line with many points."""
@@ -102,7 +102,7 @@ def drawn(panel: Panel, number: int, axis: str) -> DrawnPanel:
     Args:
       panel: To draw.
       number: Of the chart on the page.
-      axis: One of `pipelines.comparing.run_log.AXES`.
+      axis: One of `trainer.curves.run_log.AXES`.
     """
     figure = panel.figure
     return DrawnPanel(

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from pipelines.comparing.run_log import Floats
+from trainer.curves.run_log import Floats
 
 _TICKS = 6
 _WIDE = 30.0

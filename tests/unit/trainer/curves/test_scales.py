@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.comparing.scales import axis_of, scale_of
+from trainer.curves.scales import axis_of, scale_of
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipelines.comparing.figures import Figure, figures_of
-from pipelines.comparing.run_log import AXES, Curve, Floats
-from pipelines.comparing.runs import ComparedRun
-from pipelines.comparing.scales import Scale, axis_of, scale_of
+from trainer.curves.charted import ChartedRun
+from trainer.curves.figures import Figure, figures_of
+from trainer.curves.run_log import AXES, Curve, Floats
+from trainer.curves.scales import Scale, axis_of, scale_of
 
 MOST_POINTS = 300
 """A line has no more points than these: a screen shows no more."""
@@ -29,7 +29,7 @@ class Line:
     """
 
     number: int
-    run: ComparedRun
+    run: ChartedRun
     curve: Curve
     places: Floats
     values: Floats
@@ -59,7 +59,7 @@ class Panel:
     lines: Sequence[Line]
 
 
-def panels_of(runs: Sequence[ComparedRun], axis: str) -> list[Panel]:
+def panels_of(runs: Sequence[ChartedRun], axis: str) -> list[Panel]:
     """Returns a chart for each figure that any of the runs has, by section.
 
     Args:
@@ -77,7 +77,7 @@ def panels_of(runs: Sequence[ComparedRun], axis: str) -> list[Panel]:
     ]
 
 
-def _lines(runs: Sequence[ComparedRun], figure: Figure, axis: str) -> Iterable[Line]:
+def _lines(runs: Sequence[ChartedRun], figure: Figure, axis: str) -> Iterable[Line]:
     for number, run in enumerate(runs):
         curve = run.log.curves.get((figure.event, figure.name))
         if curve is not None:

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.comparing.run_log import SECONDS, STEP, TOKENS, read_log
 from schemas.errors import UsageError
 from tests.support.run_logs import evaluated, train, write_log
+from trainer.curves.run_log import SECONDS, STEP, TOKENS, read_log
 
 NOTE = {"event": "note", "step": 0, "message": "begins"}
 

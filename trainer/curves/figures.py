@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.comparing.run_log import EVAL, TRAIN, Curve, Event, Name
-from pipelines.comparing.runs import ComparedRun
+from trainer.curves.charted import ChartedRun
+from trainer.curves.run_log import EVAL, TRAIN, Curve, Event, Name
 
 PROBES, EVALUATION, TRAINING, SPEED, MEMBERS = (
     "Probes",
@@ -82,7 +82,7 @@ class Figure:
         return int(np.argmin(np.where(finite, signed, np.inf)))
 
 
-def figures_of(runs: Iterable[ComparedRun]) -> list[Figure]:
+def figures_of(runs: Iterable[ChartedRun]) -> list[Figure]:
     """Returns the figures that any of the runs has, by section.
 
     A part of the loss that is the whole loss of every run that has it is left out.
@@ -112,7 +112,7 @@ def shown(figure: Figure, value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
-def _is_whole(key: Name, runs: Sequence[ComparedRun]) -> bool:
+def _is_whole(key: Name, runs: Sequence[ChartedRun]) -> bool:
     """Returns whether a figure is a part of the loss, and equal to it in all runs that have it."""
     event, name = key
     member, slash, term = name.rpartition("/")

@@ -1,8 +1,9 @@
-"""`shardmill report`: writes the page of a stream, or that of a build again."""
+"""`shardmill report`: writes the page of a stream or a run, or that of a build again."""
 
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipelines.report.stream_page import stream_page
 from pipelines.report.write_page import build_page, refuse_foreign_page, write_page
@@ -10,6 +11,8 @@ from pipelines.stream.committed import read_committed
 from pipelines.stream.log import is_stream
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.manifest_checks import REPORT
+from trainer.curves.records import LOG
+from trainer.run_report import run_page
 from transforms.files.storage import is_local, join
 
 
@@ -17,12 +20,17 @@ def _parser() -> Parser:
     parser = Parser(
         "report",
         description="Write a page, one HTML file without scripts: of a stream a line for each "
-        "window and the totals, with links to the windows' own pages; of a build or a mixture the "
-        "page that lies in its folder.",
+        "window and the totals, with links to the windows' own pages; of a run of shardmill train "
+        "its curves, figures and predictions; of a build or a mixture the page that lies in its "
+        "folder.",
     )
-    parser.add_argument("folder", metavar="DIR", help="output folder of shardmill build or follow")
     parser.add_argument(
-        "--output", metavar="FILE", help=f"the page (of a stream DIR/{REPORT}; of a build needed)"
+        "folder", metavar="DIR", help="output folder of shardmill build, follow or train"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help=f"the page (of a stream or a run DIR/{REPORT}; of a build needed)",
     )
     return parser
 
@@ -36,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         path = options.output or join(folder, REPORT)
         refuse_foreign_page(path, "--output")
         write_page(path, stream_page(read_committed(folder), _links(folder, path)), "--output")
+        return 0
+    if is_local(folder) and Path(folder, LOG).is_file():
+        path = options.output or join(folder, REPORT)
+        refuse_foreign_page(path, "--output")
+        write_page(path, run_page(Path(folder)), "--output")
         return 0
     page = build_page(folder)
     if options.output is None:
