@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.manifest_checks import REPORT
 from schemas.software import software_versions
+from schemas.terminal import is_quiet
 from schemas.wording import counted
 from trainer.checkpoint import BEST, LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL, Best
@@ -27,6 +28,7 @@ from trainer.report.samples import Sampler
 from trainer.rows.layouts import Batch
 from trainer.run_folder import begin_run
 from trainer.run_report import snapshot_of, write_cards, write_report
+from trainer.saved_options import save_options
 from trainer.stopping import StopSignal
 
 _OF_LOADER = ("objective", "stage", "epoch", "window", "replay")
@@ -137,11 +139,10 @@ class Run:
             self.name = begin_run(run)
         self.checkpoints.clear()
         self.checkpoints.fix_latest()
-        logs: list[Log] = [
-            Lines(self.steps, self.loop.plain.main_figures),
-            JsonLines(run, self.begin),
-            SampleLines(run, self.begin),
-        ]
+        save_options(run, self.options)
+        logs: list[Log] = [JsonLines(run, self.begin), SampleLines(run, self.begin)]
+        if not is_quiet():
+            logs.insert(0, Lines(self.steps, self.loop.plain.main_figures))
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))
         return logs

@@ -24,6 +24,7 @@ from trainer.checkpoint_files import RunId, json_text
 from trainer.curves.records import LOG, SAMPLES
 from trainer.log import TENSORBOARD
 from trainer.processes import Processes
+from trainer.saved_options import NAMES as SAVED
 from transforms.files.atomic_files import sync_folder
 
 RECORD = "run.json"
@@ -143,12 +144,17 @@ def _check_folder(run: Path) -> None:
         raise UsageError(f"--output {run} is not a folder; name a new one")
 
 
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _check_names(run: Path) -> None:
     """Refuses what has the name of a file or folder of ours, and is something else."""
     for name, what, is_ours in (
         (FOLDER, "a folder", Path.is_dir),
         (TENSORBOARD, "a folder", Path.is_dir),
         (LOG, "a file", _is_file),
+        *((name, "a file", _is_file) for name in SAVED),
         (SAMPLES, "a file", _is_file),
         (REPORT, "a page", lambda path: _is_file(path) and PAGE_MARK in path.read_bytes()),
         (LATEST, f"a link into {FOLDER}", is_link),

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.report.cells import SHOWN_TOKENS, cells_of
-from pipelines.report.charts import LABELS, charts_of
+from pipelines.report.chart_titles import LABELS
+from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
-from pipelines.report.labelled import label_line
-from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
+from pipelines.report.examples import shown_examples
+from pipelines.report.permuted import hiding_selectors
+from pipelines.report.proof import judged, selected_range, split_proofs
 from pipelines.report.record_facts import (
     held_out_line,
     label_charts,
@@ -43,7 +44,10 @@ _LARGEST = "n>1B"
 
 
 def render_report(
-    manifest: Manifest, rows: Sequence[Mapping[str, Any]], pairs: PairsShown | None = None
+    manifest: Manifest,
+    rows: Sequence[Mapping[str, Any]],
+    pairs: PairsShown | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> str:
     """Returns a page that shows a build: one HTML file, without scripts and links to others.
 
@@ -51,10 +55,14 @@ def render_report(
 
     Args:
       manifest: Of the build.
-      rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each.
+      rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each; the
+        copies of a row follow one another.
       pairs: Of words near each other, where they are counted.
+      vocabulary: Of the build's tokenizer; without it, figures are shown without what is expected.
     """
     recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
+    oracles = judged(manifest, recipe, vocabulary) if vocabulary else {}
+    tokens = sum(split.tokens for split in manifest.splits.values())
     splits = {
         split: {
             "rows": content.rows,
@@ -64,6 +72,7 @@ def render_report(
             "charts": charts_of(
                 _charted(manifest.statistics.get(split, {}), content, recipe),
                 recipe.rules.max_seq_length,
+                oracles.get(split, ()),
             ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
             "words": word_facts(content, manifest.statistics.get(split, {})),
@@ -72,17 +81,8 @@ def render_report(
         }
         for split, content in manifest.splits.items()
     }
-    bits = bits_of(rows)
-    shown = [
-        {
-            **row,
-            "cells": cells_of(row, SHOWN_TOKENS, bits),
-            "shown": SHOWN_TOKENS,
-            "targets": targets_of_halves(row),
-            "label_line": label_line(row["labelled"]) if row.get("labelled") else "",
-        }
-        for row in rows
-    ]
+    examples = shown_examples(rows)
+    cells = [cell for copies in examples for row in copies for cell in row["cells"]]
     return template_of("report.html.j2").render(
         manifest=manifest,
         recipe=recipe,
@@ -96,9 +96,12 @@ def render_report(
         edited={
             cell["kind"] for row in rows for each in row["edited"] or () for cell in each["cells"]
         },
-        rows=shown,
+        examples=examples,
+        lines=any(cell["kind"] == "word" for cell in cells),
         pairs=pairs,
-        hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
+        proofs=split_proofs(oracles),
+        expected_selected=selected_range(oracles, tokens * recipe.copies),
+        hiding=list(hiding_selectors(cells)),
     )
 
 

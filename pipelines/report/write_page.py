@@ -5,9 +5,9 @@ from typing import TextIO
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.output import read_manifest
+from pipelines.report.examples import page_rows
 from pipelines.report.mixture_page import render_mixture_report, stored_mixture
 from pipelines.report.page import render_report
-from pipelines.report.rows import example_rows
 from pipelines.report.top_pairs import pairs_shown
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
@@ -28,8 +28,7 @@ def build_page(folder: str) -> str:
     if isinstance(manifest, MixtureManifest):
         return render_mixture_report(manifest, stored_mixture(manifest))
     corpus = open_corpus(folder)
-    rows = [row.to_json() for row in example_rows(corpus)]
-    return render_report(manifest, rows, pairs_shown(corpus))
+    return render_report(manifest, page_rows(corpus), pairs_shown(corpus), corpus.vocabulary)
 
 
 def write_page(path: str, page: str, option: str, said: TextIO | None = None) -> None:

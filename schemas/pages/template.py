@@ -1,13 +1,16 @@
 """Templates of pages and of files like them, of a package of ours and those that all share."""
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 PAGE_MARK = b": Shardmill report</title>"
 """What every page of ours has, so that nothing else is replaced."""
+_BACKTICKS = re.compile(r"`([^`]+)`")
 
 
 @functools.cache
@@ -35,6 +38,7 @@ def template_of(package: str, name: str) -> "Template":
     environment.filters["number"] = _number
     environment.filters["size"] = _size
     environment.filters["cell"] = _cell
+    environment.filters["code"] = _code
     return environment.get_template(name)
 
 
@@ -52,3 +56,10 @@ def _size(value: int) -> str:
 def _cell(text: str) -> str:
     """Returns a text as a cell of a Markdown table holds it, in one line."""
     return " ".join(text.split()).replace("|", r"\|")
+
+
+def _code(text: str) -> "Markup":
+    """Returns text as HTML, what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))

@@ -32,6 +32,7 @@ ROOMS = (
     "transforms.stream",
     "pipelines.running",
     "pipelines.folder",
+    "pipelines.tokenizers",
     "pipelines.planning",
     "pipelines.stream",
     "pipelines.report",
