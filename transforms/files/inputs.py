@@ -73,6 +73,7 @@ class FileRange:
       checks: What the beginning of the file is checked for, see
         `transforms.detect.content_checks.enabled_checks`.
       separator: What stands between the documents of `text`; "" for blank lines.
+      source: The number of the source that the file belongs to; 0 if there is no more than one.
     """
 
     path: str
@@ -83,6 +84,7 @@ class FileRange:
     encoding: str = "utf-8"
     checks: frozenset[str] = frozenset()
     separator: str = ""
+    source: int = 0
 
 
 def detect_format(path: str, requested: str = "auto", *, records: bool = False) -> str:
