@@ -185,7 +185,7 @@ def make_plan(
             shards, records.reader, ranges, fraction, deduplicate=options.dedup
         )
     notes = (*notes, *(records.notes if records else ()))
-    reader = _reader(options, records, sources, shards)
+    reader = None if records is None else records.reader
     notes = (*check_tokenizer(vocabulary.converted, reader, ranges, options), *notes)
     words = any(recipe.segments_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
@@ -234,11 +234,7 @@ def make_plan(
         of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,
-<<<<<<< HEAD
         reader=reader,
-=======
-        reader=None if records is None else records.reader,
->>>>>>> src
         sources=sources,
     )
 

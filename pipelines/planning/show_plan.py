@@ -32,7 +32,7 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     lines = [plan.announcement] if plan.announcement else []
     lines += [
         *(line for recipe in recipes for line in _shown_recipe(recipe)),
-        input_line(plan.files, plan.text_bytes) + (", weights included" if plan.sources else ""),
+        input_line(plan.files, plan.text_bytes, weighted=plan.sources is not None),
         *_shown_sources(plan.sources),
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
         + (", of each recipe" if plan.mixture else ""),
@@ -44,11 +44,11 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def input_line(files: Sequence[InputFile], text_bytes: int) -> str:
+def input_line(files: Sequence[InputFile], text_bytes: int, *, weighted: bool = False) -> str:
     """Returns what is read: how many files, of which formats, and about how much text."""
     formats = collections.Counter(file.format for file in files)
     listed = ", ".join(f"{count:,} {name}" for name, count in sorted(formats.items()))
-    size = f"about {text_bytes / 1e6:,.1f} MB of text"
+    size = f"about {text_bytes / 1e6:,.1f} MB of text" + (", weights included" if weighted else "")
     return f"input    {counted(len(files), 'file')}, {size} ({listed})"
 
 

@@ -72,8 +72,8 @@ class FileRange:
       encoding: See `InputFile`.
       checks: What the beginning of the file is checked for, see
         `transforms.detect.content_checks.enabled_checks`.
-      source: The number of the source that the file belongs to; 0 if there is no more than one.
       separator: What stands between the documents of `text`; "" for blank lines.
+      source: The number of the source that the file belongs to; 0 if there is no more than one.
     """
 
     path: str
@@ -83,8 +83,8 @@ class FileRange:
     size: int | None = None
     encoding: str = "utf-8"
     checks: frozenset[str] = frozenset()
-    source: int = 0
     separator: str = ""
+    source: int = 0
 
 
 def detect_format(path: str, requested: str = "auto", *, records: bool = False) -> str:
