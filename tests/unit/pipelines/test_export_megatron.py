@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pipelines.export_megatron
 from pipelines.build import main as build
 from pipelines.cli import main as shardmill
-from pipelines.export import main
+from pipelines.exporting.command import main
+from pipelines.exporting.megatron import Megatron
 from pipelines.verify import main as verify
 from tests.support.sample_builds import (
     SAMPLE,
@@ -131,18 +131,18 @@ def test_an_export_goes_on_with_the_files_that_are_missing(
 ) -> None:
     folder, out = corpus("gpt"), tmp_path / "out"
     command = ["export", str(folder), "--to", "megatron", "--output", str(out)]
-    really = pipelines.export_megatron._write_index
+    really = Megatron._write_index
 
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipelines.export_megatron, "_write_index", killed)
+    monkeypatch.setattr(Megatron, "_write_index", killed)
     assert shardmill(command) == 130
     tokens = out / "train_text_document.bin"
     time = tokens.stat().st_mtime_ns
     assert not tokens.with_suffix(".idx").exists()
     assert not (out / "export.json").exists()
-    monkeypatch.setattr(pipelines.export_megatron, "_write_index", really)
+    monkeypatch.setattr(Megatron, "_write_index", really)
     assert shardmill(command) == 0
     assert "already there" in capsys.readouterr().out
     assert tokens.stat().st_mtime_ns == time
