@@ -8,6 +8,7 @@ with them, so it is refused.
 import contextlib
 import dataclasses
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ _KIND = "dataset"
 _REFUSED = {
     401: "the token is not valid; set HF_TOKEN to one that is, or run `hf auth login`",
     403: "the token may not write there; take one that may, or a repository of your own",
-    404: "there is no such user or organization",
+    404: "there is no such user, organization or repository",
 }
 
 
@@ -99,11 +100,13 @@ class Repository:
 
     def _earlier(self) -> set[str]:
         """Returns the files of the export that is on the hub; none if that cannot be told."""
-        path = self.api.hf_hub_download(self.name, EXPORT, repo_type=_KIND)
-        try:
-            export = open_sealed(read_bytes(path), Export, EXPORT)
-        except DamagedError:
-            return set()
+        # The cache of the hub would be another copy that somebody has to delete.
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.api.hf_hub_download(self.name, EXPORT, repo_type=_KIND, cache_dir=folder)
+            try:
+                export = open_sealed(read_bytes(path), Export, EXPORT)
+            except DamagedError:
+                return set()
         return {each.path for each in export.files}
 
 
@@ -139,8 +142,12 @@ def open_repository(name: str, *, private: bool) -> Repository:
 @contextlib.contextmanager
 def _in_one_sentence(name: str) -> Iterator[None]:
     """Says in one sentence what the hub, or the way to it, does not allow."""
-    import httpx
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
+    from huggingface_hub.utils import httpx
 
     try:
         yield
@@ -149,7 +156,7 @@ def _in_one_sentence(name: str) -> Iterator[None]:
         said = _REFUSED.get(status) or error.server_message or str(error).partition("\n")[0]
         sentence = f"{OPTION} {name} was refused by the hub ({status}): {said}"
         raise (UsageError if status in _REFUSED else RunError)(sentence) from error
-    except (httpx.TransportError, OfflineModeIsEnabled) as error:
+    except (httpx.TransportError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         raise RunError(
             f"{OPTION} {name}: the hub cannot be reached: {' '.join(str(error).split())}; run the "
             "same command again where it can"

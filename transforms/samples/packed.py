@@ -73,6 +73,14 @@ def value_bytes(column: pa.Array) -> Ragged:
     return Ragged(items.view(np.uint8), (offsets - offsets[0]) * items.itemsize)
 
 
+def text_bytes(column: pa.StringArray) -> Ragged:
+    """Returns the bytes of each text of a column without nulls."""
+    _, offsets, values = column.buffers()
+    places = np.frombuffer(offsets, np.int32, len(column) + 1, 4 * column.offset)
+    content = np.frombuffer(values or b"", np.uint8)[places[0] : places[-1]]
+    return Ragged(content, places.astype(np.int64) - places[0])
+
+
 def fixed_bytes(values: Array) -> Ragged:
     """Returns the bytes of rows that all have as many: of [R] numbers, or of [R, W] numbers."""
     rows = np.ascontiguousarray(values)

@@ -24,6 +24,7 @@ from transforms.samples.packed import (
     fixed_bytes,
     join_pieces,
     sample_columns,
+    text_bytes,
     value_bytes,
 )
 
@@ -145,4 +146,4 @@ def _json(stored: pa.Array) -> Ragged:
     found = stored.cast(pa.string())
     if pa.types.is_floating(stored.type):
         found = pa.compute.replace_substring(found, "nan", "NaN")
-    return value_bytes(found)
+    return text_bytes(found)

@@ -99,8 +99,9 @@ def test_documents_come_back(recipe: str, tmp_path: Path, capsys: Captured) -> N
         lost = sum(entry["drawn"]["stream.lost"] for entry in entries)
         total = sum(entry["drawn"]["stream.tokens"] for entry in entries)
         assert 0.8 * (total - lost) < sum(map(len, found)) <= total - lost
-    names = ["eval_text_document.bin", "eval_text_document.idx", "export.json", "tokenizer.json"]
-    names += ["tokenizer_config.json", "train_text_document.bin", "train_text_document.idx"]
+    names = ["README.md", "eval_text_document.bin", "eval_text_document.idx", "export.json"]
+    names += ["tokenizer.json", "tokenizer_config.json"]
+    names += ["train_text_document.bin", "train_text_document.idx"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert verify([str(out)]) == 0
     (out / names[-1]).write_bytes((out / names[-1]).read_bytes()[:-1])
