@@ -50,7 +50,9 @@ def write_export(corpus: Corpus, output: str, identity: ExportIdentity, locks: L
                 if path not in done:
                     done[path] = write_file(output, path, file, done)
                     rows += file.rows
-            listed = [ExportedFile(**dataclasses.asdict(note)) for note in [*notes, *done.values()]]
+            # In one order, whichever was written first.
+            notes += [done[path] for path in files]
+            listed = [ExportedFile(**dataclasses.asdict(note)) for note in notes]
             record = Export(format_version=EXPORT_VERSION, identity=identity, files=tuple(listed))
             write_atomically(join(output, EXPORT), sealed_json(record))
         except OSError as error:

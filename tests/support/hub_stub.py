@@ -94,7 +94,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._answer({"error": f"no such page: {path}"}, 404)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _refused(self) -> bool:
         known = self.headers.get("Authorization") == f"Bearer {TOKEN}"

@@ -140,10 +140,12 @@ def _array_head(length: int, dtype: npt.DTypeLike) -> bytes:
 def _json(stored: pa.Array) -> Ragged:
     """Returns each number as JSON.
 
-    >>> _json(pa.array([0.5, float("nan")], pa.float32())).values.tobytes()
-    b'0.5NaN'
+    >>> _json(pa.array([0.5, 3, float("nan")], pa.float32())).values.tobytes()
+    b'0.53.0NaN'
     """
     found = stored.cast(pa.string())
     if pa.types.is_floating(stored.type):
         found = pa.compute.replace_substring(found, "nan", "NaN")
+        # What has no point would be read as an integer.
+        found = pa.compute.replace_substring_regex(found, r"^(-?\d+)$", r"\1.0")
     return text_bytes(found)
