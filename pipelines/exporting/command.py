@@ -31,7 +31,7 @@ def _parser() -> Parser:
         "row of L inputs has L+1 tokens, and its last is the first of the next row. elmo: the "
         "same, and stream and reversed of each row. xlnet: perm_ranks and "
         "special_tokens_mask besides, of which a collator makes perm_mask and target_mapping "
-        "(docs/export.md). glove: input_ids, and the pairs of words as text in "
+        "(docs/format.md). glove: input_ids, and the pairs of words as text in "
         "cooccurrences. Recipes of a source and a target, such as t5 and bart: input_ids is the "
         "source and labels the target. Labelled records: input_ids, token_type_ids, attention_mask "
         "and labels, of span start_positions and end_positions (its last token).",

@@ -91,7 +91,9 @@ PARQUET = Tables(
     suffix="parquet",
     write=_write_parquet,
     summary="Parquet, a file a shard",
-    reader='import datasets\n\ndata = datasets.load_dataset(".", split="train")',
+    # It takes no ".": a folder must have a name.
+    reader="import os\n\nimport datasets\n\n"
+    'data = datasets.load_dataset(os.getcwd(), split="train")',
 )
 STREAM = Tables(
     suffix="arrow",

@@ -20,7 +20,7 @@ from pipelines.verify import main as verify
 from tests.oracles.mds import read_mds
 from tests.packaging.imports import ROOT
 from tests.support.labelled_builds import KINDS, labelled
-from tests.support.sample_builds import corpus
+from tests.support.sample_builds import corpus, manifest_of
 from transforms.samples.litdata import LitData
 from transforms.samples.mds import Mds
 from transforms.samples.webdataset import WebDataset
@@ -180,13 +180,37 @@ def test_the_code_of_the_card_reads_the_rows(
     [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     monkeypatch.chdir(tmp_path / "out")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    if datasets := sys.modules.get("datasets"):
+        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     names: dict[str, Any] = {}
     exec(code, names)
     rows = list(names["data"])
     [counted] = re.findall(r"^\| train \| ([\d,]+) \|$", card, re.MULTILINE)
     assert to == "megatron" or len(rows) == int(counted.replace(",", ""))
     assert all(len(row) for row in rows)
+
+
+@pytest.mark.parametrize("to", ["parquet", "stream", "webdataset"])
+def test_datasets_finds_the_splits_of_an_export(
+    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card says which files they are; a folder eval alone would be called test."""
+    datasets = pytest.importorskip("datasets")
+    assert export(corpus("albert"), tmp_path / "out", to, "--copies", "1") == 0
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    data = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    rows = {name: split.num_rows for name, split in data.items()}
+    manifest = manifest_of(corpus("albert"))["splits"]
+    assert rows == {name: manifest[name]["rows"] for name in ("train", "eval")}
+
+
+def test_the_pairs_of_words_are_a_configuration(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    assert export(corpus("glove"), tmp_path / "out", "parquet") == 0
+    folder, cache = str(tmp_path / "out"), str(tmp_path / "cache")
+    data = datasets.load_dataset(folder, "cooccurrences", cache_dir=cache, split="train")
+    assert data.num_rows == manifest_of(corpus("glove"))["cooccurrences"]["records"]
+    assert data.column_names == ["word", "context", "value"]
 
 
 def test_megatron_reads_the_documents(tmp_path: Path) -> None:
