@@ -30,6 +30,7 @@ MOST = 20_000
 
 
 def timed(work: Callable[[], object]) -> float:
+    """Returns the seconds that something takes."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
@@ -54,6 +55,7 @@ def samples(folder: str) -> Iterator[dict[str, Any]]:
 
 
 def with_litdata(found: list[dict[str, Any]], output: Path) -> None:
+    """Writes samples with LitData's own writer."""
     from litdata.streaming.writer import BinaryWriter
 
     writer = BinaryWriter(str(output), chunk_bytes=1 << 26)
@@ -63,6 +65,7 @@ def with_litdata(found: list[dict[str, Any]], output: Path) -> None:
 
 
 def with_webdataset(found: list[dict[str, Any]], output: Path) -> None:
+    """Writes samples with WebDataset's own writer."""
     import webdataset
 
     with webdataset.TarWriter(f"{output}.tar", mtime=0) as writer:
