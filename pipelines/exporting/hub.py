@@ -147,7 +147,9 @@ def _in_one_sentence(name: str) -> Iterator[None]:
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
     )
-    from huggingface_hub.utils import httpx
+
+    # What it is imported from for users of any version: httpx, or httpx2.
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     try:
         yield
