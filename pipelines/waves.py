@@ -12,6 +12,7 @@ from pipelines.folder.output import read_text
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan
+from pipelines.planning.text_files import text_reader
 from pipelines.report.finish import NothingMadeError
 from pipelines.running.progress import ShardProgress
 from pipelines.running.spill_folder import remove_abandoned
@@ -30,7 +31,6 @@ from transforms.files.work_folder import (
     failure_path,
     reading_is_whole,
 )
-from transforms.read.read_documents import RangeReader
 
 _Plan = TypeVar("_Plan", bound=Plan[Any])
 
@@ -190,13 +190,7 @@ def _work(
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
     return Work(
         ranges=plan.ranges,
-        reader=plan.reader
-        or RangeReader(
-            text_field=options.text_field,
-            max_document_bytes=options.max_document_mib << 20,
-            anchors_field=options.anchors or "",
-            labels=plan.labels,
-        ),
+        reader=plan.reader or text_reader(options, labels=plan.labels),
         text_bytes=plan.text_bytes,
         shards=plan.shards,
         writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),

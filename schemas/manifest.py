@@ -11,6 +11,7 @@ from schemas.checked_json import (
     PositiveFloat,
     RelativePath,
     Sha256,
+    when_used,
 )
 from schemas.co_occurrences import PAIRS, PairsEntry, PairsRecord
 from schemas.manifest_parts import (
@@ -89,6 +90,7 @@ class _Dealt(_Shared):
       sentences: Name of the sentence rule.
       deduplicate: Whether equal documents were dropped.
       shards: How documents were dealt out.
+      sources: The weight of each source, by name; empty if the files were given by --input.
     """
 
     seed: int
@@ -96,6 +98,7 @@ class _Dealt(_Shared):
     sentences: str
     deduplicate: bool
     shards: ShardCounts
+    sources: Mapping[str, PositiveFloat] = when_used(dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

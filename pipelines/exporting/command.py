@@ -21,6 +21,7 @@ from transforms.files.storage import is_local, join
 def _parser() -> Parser:
     parser = Parser(
         "export",
+        shows_progress=True,
         description="Write rows for other loaders, with the tokenizer and a dataset card. "
         "All formats but megatron hold standard Hugging Face columns: input_ids, token_type_ids, "
         "attention_mask, labels (-100: ignored; only where masks are stored) and, for pairs, "

@@ -9,6 +9,7 @@ from pipelines.planning.run_arguments import (
     add_run_options,
     add_text_options,
     parse_run_options,
+    refuse_source,
 )
 from schemas.errors import Parser
 
@@ -16,12 +17,14 @@ from schemas.errors import Parser
 def _parser() -> Parser:
     parser = Parser(
         "annotate",
+        shows_progress=True,
         description="Find entities and phrases, and store them by document. Builds of any recipe "
         "and tokenizer use them with --annotations.",
         epilog="Example: shardmill annotate --input 'TEXT/*.txt' --spacy-model en_core_web_sm "
         "--output ANNOTATIONS --workers 8. Every Beam option is passed on.",
     )
     add_text_options(parser)
+    refuse_source(parser, "what is annotated has no weights; name the files of all with --input")
     add_annotator_options(parser).add_argument(
         "--anchors",
         nargs="?",

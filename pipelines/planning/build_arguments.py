@@ -15,11 +15,14 @@ from pipelines.planning.run_arguments import (
     add_text_options,
     parse_run_options,
 )
+from pipelines.planning.sources import SOURCE, patterns_of
+from pipelines.tokenizers.tiktoken_file import PATTERNS
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
+from schemas.wording import nearest
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
-from transforms.objectives.settings import Scalar, nearest
+from transforms.objectives.settings import Scalar
 from transforms.windows.record_rows import KEEP_CHOICES
 
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
@@ -41,10 +44,20 @@ EPILOG = (
 def _parser() -> Parser:
     parser = Parser(
         "build",
+        shows_progress=True,
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
         epilog=EPILOG,
     )
-    add_recipe_options(parser, add_text_options(parser, records=True))
+    source = add_text_options(parser, records=True, required=False)
+    source.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar=SOURCE,
+        help="instead of --input: files of a named source, each document of which is read WEIGHT "
+        "times, such as 0.5 or 2 (1); may be repeated",
+    )
+    add_recipe_options(parser, source)
     out = add_output_options(parser, shards="training shards", run="build")
     add_eval_option(
         out, "0.005; of few documents as many as a recipe needs; of labelled records 0.1"
@@ -87,8 +100,23 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
         "--tokenizer",
         required=True,
         metavar="FILE",
-        help="a tokenizers JSON file; "
+        help="a tokenizers JSON file, BERT's vocab.txt, a SentencePiece model, a tiktoken file, a "
+        "folder of one of them, or a name on the Hugging Face hub; "
         "for recipes of whole words a list of words, as shardmill vocab --model words makes it",
+    )
+    words.add_argument(
+        "--tiktoken-pattern",
+        metavar="P",
+        help=f"how text is cut before the tokens of a tiktoken file are found: "
+        f"{', '.join(PATTERNS)}, or a regular expression (by the file's name)",
+    )
+    words.add_argument(
+        "--tokenizer-differences",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="sampled lines of the text that a converted tokenizer may give other ids than the "
+        "library it was made for (0)",
     )
     for role in ROLES:
         words.add_argument(
@@ -190,8 +218,17 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
     Raises:
       UsageError: if an option is unknown or its value cannot be read.
     """
-    given, run = parse_run_options(_parser(), argv)
-    return BuildOptions(**run, **recipe_values(given))
+    parser = _parser()
+    given, run = parse_run_options(parser, argv)
+    if not (given.input or given.source):
+        parser.error("the following arguments are required: --input (or --source)")
+    if given.input and given.source:
+        raise UsageError(
+            "--source and --input both name files: leave one out, or give the files of --input a "
+            "name, as in --source other=GLOB"
+        )
+    run |= {"input": run["input"] or patterns_of(given.source)}
+    return BuildOptions(**run, **recipe_values(given), source=tuple(given.source))
 
 
 def recipe_values(given: argparse.Namespace) -> dict[str, Any]:
@@ -200,6 +237,8 @@ def recipe_values(given: argparse.Namespace) -> dict[str, Any]:
         "recipe": given.recipe,
         "members": given.members,
         "tokenizer": given.tokenizer,
+        "tiktoken_pattern": given.tiktoken_pattern,
+        "tokenizer_differences": given.tokenizer_differences,
         "sentences": given.sentences,
         "dedup": _on_off(given.dedup),
         "segmenter": given.segmenter,

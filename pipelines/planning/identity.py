@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.records import Records
+from pipelines.planning.sources import Sources
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
 from schemas.manifest import DATA_VERSION
@@ -30,6 +31,7 @@ def identity_of(
     files: Sequence[InputFile],
     source: AnnotationSource | None,
     records: Records | None = None,
+    sources: Sources | None = None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
     settings = builder.settings
@@ -51,11 +53,17 @@ def identity_of(
         "max_document_mib": options.max_document_mib,
         "shards": dataclasses.asdict(builder.plan),
         "text_field": options.text_field,
-        # `dataclasses.asdict` copies every value, which takes long for many files.
-        "inputs": [dict(vars(file)) for file in files],
+        "inputs": _inputs(files, sources),
         "software": software_versions(),
         **({} if records is None else {"records": records.identity()}),
+        **({} if sources is None else {"sources": sources.weights}),
     }
+
+
+def _inputs(files: Sequence[InputFile], sources: Sources | None) -> list[dict[str, Any]]:
+    # `dataclasses.asdict` copies every value, which takes long for many files.
+    inputs = [dict(vars(file)) for file in files]
+    return inputs if sources is None else sources.records(inputs)
 
 
 def _entities(source: AnnotationSource) -> dict[str, Any]:

@@ -43,7 +43,11 @@ class WordOptions(TextOptions):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions(TextOptions):
-    """What every command that makes shards of text is asked for."""
+    """What every command that makes shards of text is asked for.
+
+    Attributes:
+      saved: All options that decide what is made, as the file for --config that repeats it.
+    """
 
     max_document_mib: int
     max_rejected: int
@@ -55,6 +59,7 @@ class RunOptions(TextOptions):
     phrases: str
     shards: int | None
     dry_run: bool
+    saved: str
 
     @property
     def annotator_options(self) -> list[str]:
@@ -81,6 +86,8 @@ class BuildOptions(RunOptions):
     recipe: str
     members: str | None
     tokenizer: str
+    tiktoken_pattern: str | None = None
+    tokenizer_differences: int = 0
     sentences: str
     dedup: bool
     segmenter: str
@@ -98,6 +105,8 @@ class BuildOptions(RunOptions):
     columns: str | None
     unlabelled: bool
     eval_input: tuple[str, ...]
+    source: tuple[str, ...] = ()
+    """Values of --source; `input` has their patterns."""
 
     @property
     def named_files(self) -> list[str]:

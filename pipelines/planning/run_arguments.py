@@ -4,15 +4,19 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
+from schemas.config_file import config_text
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
 from transforms.files.inputs import FORMATS, TABLES
 
+_HOW = ("output", "overwrite", "workers", "memory_gib", "temp_dir", "dry_run")
+"""Where the output goes, and how it is made: what is made does not depend on it. Nor on options of
+Beam, in which there may be keys of a store."""
 MAX_WORKERS = 1024
 """More processes than that one machine does not start."""
 MAX_MEMORY_GIB = 1 << 20
@@ -41,6 +45,7 @@ def add_input_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds which files are read, and as what; returns the group of these options.
 
@@ -49,6 +54,7 @@ def add_input_options(
       name: Of the option.
       files: What it names.
       records: Labelled records can be read, too.
+      required: Files cannot be named in another way.
     """
     source = parser.add_argument_group("text")
     records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
@@ -56,7 +62,7 @@ def add_input_options(
         name,
         dest="input",
         action="append",
-        required=True,
+        required=required,
         metavar="GLOB",
         help=f"{files}; may be repeated",
     )
@@ -82,9 +88,10 @@ def add_text_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds what is read; returns the group of these options, see `add_input_options`."""
-    source = add_input_options(parser, name, files, records=records)
+    source = add_input_options(parser, name, files, records=records, required=required)
     source.add_argument(
         "--text-field",
         default="text",
@@ -108,6 +115,28 @@ def add_text_options(
         help="bad records that may be rejected before the run counts as failed (0)",
     )
     return source
+
+
+class _Refused(argparse.Action):
+    """An option of another command; `const` says why this one does not have it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.error(str(self.const))
+
+
+def refuse_source(parser: argparse.ArgumentParser, why: str) -> None:
+    """Refuses --source in one sentence.
+
+    Args:
+      parser: Of a command that reads each document once.
+      why: What it is that does not have weights, and what to do.
+    """
+    parser.add_argument(
+        "--source",
+        action=_Refused,
+        const=f"argument --source: {why}",
+        help=argparse.SUPPRESS,
+    )
 
 
 def add_output_options(
@@ -226,5 +255,9 @@ def parse_run_options(
 
         beam_args = read_beam_arguments(beam_args, parser)
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
-    own |= {"input": tuple(given.input), "beam_args": tuple(beam_args)}
+    own |= {
+        "input": tuple(given.input or ()),
+        "beam_args": tuple(beam_args),
+        "saved": config_text(parser, vars(given), _HOW),
+    }
     return given, {**own, "spacy_model": given.spacy_model or ""}

@@ -3,6 +3,7 @@
 import sys
 
 from pipelines.planning.plan import BuildPlan
+from pipelines.planning.sources import Sources
 from schemas.wording import counted
 from transforms.counting.pair_counter import PairCounter
 from transforms.objectives.recipe import Recipe
@@ -29,7 +30,8 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     lines += [
         *(line for recipe in recipes for line in _shown_recipe(recipe)),
         f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
-        "text",
+        + ("text, weights included" if plan.sources else "text"),
+        *_shown_sources(plan.sources),
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
         + (", of each recipe" if plan.mixture else ""),
         f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
@@ -48,6 +50,26 @@ def _shown_recipe(recipe: Recipe) -> list[str]:
     names = recipe.labelled.names if recipe.labelled else ()
     shown = ", ".join([*names[:_CLASSES], *(["..."] if len(names) > _CLASSES else [])])
     return [*lines, *([f"classes  {len(names)}: {shown}"] if names else [])]
+
+
+def _shown_sources(sources: Sources | None) -> list[str]:
+    """Shows what each source has, and what share of the text its weight makes of it."""
+    if sources is None:
+        return []
+    total = sum(sources.wanted_bytes) or 1
+    columns = zip(
+        sources.names,
+        sources.by_source,
+        sources.text_bytes,
+        sources.weights.values(),
+        sources.wanted_bytes,
+        strict=True,
+    )
+    return [
+        f"source   {name}: {counted(len(files), 'file')}, about {size / 1e6:,.1f} MB, weight "
+        f"{weight:g}: {wanted / 1e6:,.1f} MB, {wanted / total:.1%} of the text"
+        for name, files, size, weight, wanted in columns
+    ]
 
 
 def _shown_pairs(counter: PairCounter, text_bytes: float) -> str:

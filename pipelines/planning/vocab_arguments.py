@@ -11,6 +11,7 @@ from pipelines.planning.run_arguments import (
     add_process_options,
     add_segmenter_options,
     half_of_memory_gib,
+    refuse_source,
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import whole
@@ -31,6 +32,7 @@ _OF_WORDS = ("min_count", "segmenter", "user_dict", "workers", "memory_gib", "te
 def _parser() -> Parser:
     parser = Parser(
         "vocab",
+        shows_progress=True,
         description="Make a vocabulary of text that is read, normalised and freed of duplicates "
         "as shardmill build does it: train a tokenizer, or count words. The result does not depend "
         "on how the text is divided into files.",
@@ -39,6 +41,9 @@ def _parser() -> Parser:
         "--output words.txt. For words every Beam option is passed on.",
     )
     source = add_input_options(parser)
+    refuse_source(
+        parser, "a vocabulary is made of each document once; name the files of all with --input"
+    )
     source.add_argument(
         "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
     )

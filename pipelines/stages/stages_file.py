@@ -17,21 +17,21 @@ from pipelines.stages.commands import (
     FREE,
     Reads,
     check_arguments,
+    named_path,
     parser_of,
     reads_of,
 )
-from pipelines.stages.step_options import (
+from pipelines.stages.step_options import actions_of, read_options
+from schemas.errors import UsageError
+from schemas.option_values import (
     Options,
-    actions_of,
     argument_text,
     command_line,
     kind_of_value,
     positional_actions,
-    read_options,
 )
-from schemas.errors import UsageError
+from schemas.wording import nearest
 from transforms.files.storage import is_local
-from transforms.objectives.settings import nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -247,7 +247,7 @@ def _reads(
     for option, action, value in named:
         kind = reads_of(action)
         if kind is not None and not REFERENCE.search(value):
-            yield Read(option, value, kind)
+            yield Read(option, named_path(action, value), kind)
 
 
 def _references(text: str, earlier: list[str], later: list[str]) -> Iterator[str]:

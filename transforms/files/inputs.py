@@ -80,6 +80,7 @@ class FileRange:
       encoding: See `InputFile`.
       checks: What the beginning of the file is checked for, see
         `transforms.detect.content_checks.enabled_checks`.
+      source: The number of the source that the file belongs to; 0 if there is no more than one.
     """
 
     path: str
@@ -89,6 +90,7 @@ class FileRange:
     size: int | None = None
     encoding: str = "utf-8"
     checks: frozenset[str] = frozenset()
+    source: int = 0
 
 
 def codec_of(path: str) -> str | None:

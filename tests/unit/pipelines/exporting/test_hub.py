@@ -9,8 +9,8 @@ import huggingface_hub.constants
 import pytest
 
 from pipelines.exporting.command import main
-from tests.support.hub_stub import Hub, stub_hub
 from tests.support.sample_builds import corpus
+from tests.support.upload_hub import Hub, stub_hub
 
 Captured = pytest.CaptureFixture[str]
 
