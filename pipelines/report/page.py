@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.report.card_facts import size_category, task_category
 from pipelines.report.chart_titles import LABELS
 from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
@@ -20,7 +21,6 @@ from pipelines.report.sources import source_lines
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
-from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import Split
 from schemas.pages import template as pages
@@ -32,17 +32,6 @@ from transforms.objectives.settings import recipe_from, settings_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
-_CATEGORIES = {
-    CLASS: "text-classification",
-    NUMBER: "text-classification",
-    TAGS: "token-classification",
-    SPAN: "question-answering",
-    CHOICE: "multiple-choice",
-}
-"""What the hub calls tasks, by the kind of their label."""
-_LARGEST = "n>1B"
 
 
 def render_report(
@@ -135,16 +124,14 @@ def render_card(manifest: Manifest) -> str:
     """
     recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
     rows = sum(split.rows for split in manifest.splits.values())
-    columns = _columns(manifest, recipe)
     return template_of("card.md.j2").render(
         manifest=manifest,
         recipe=recipe,
-        columns=columns,
-        category=_CATEGORIES.get(recipe.labelled.kind) if recipe.labelled else None,
+        columns=_columns(manifest, recipe),
+        category=task_category(recipe),
         changed=changed_settings(recipe),
         exported=standard_schema(recipe).names,
-        masked=any(column["name"] == "mlm_positions" for column in columns),
-        size=next((name for power, name in enumerate(_SIZES, 3) if rows < 10**power), _LARGEST),
+        size=size_category(rows),
     )
 
 

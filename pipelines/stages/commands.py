@@ -122,7 +122,7 @@ COMMANDS: Mapping[str, StepCommand] = {
     "distil": StepCommand(options="trainer.distil_options", proof=_TRAINED),
     "predict": StepCommand(options="trainer.predictions.options", proof=()),
     "vectors": StepCommand(options="trainer.vectors.options", proof=("vectors.json",)),
-    "export": StepCommand(options="pipelines.export", proof=(f"**/{EXPORT}",)),
+    "export": StepCommand(options="pipelines.exporting.command", proof=(f"**/{EXPORT}",)),
 }
 """By name."""
 

@@ -92,8 +92,8 @@ def token_label_column(name: str) -> str:
     return f"{name}_labels"
 
 
-def standard_schema(recipe: Recipe) -> pa.Schema:
-    """Returns the schema of `standard_columns` for a recipe."""
+def standard_fields(recipe: Recipe) -> list[Column]:
+    """Returns the columns of `standard_columns` for a recipe, and what they mean."""
     found = [*_token_columns(recipe), *(STREAM_COLUMNS if recipe.attention == RECURRENT else ())]
     if recipe.pair.task is not None:
         labels = recipe.pair.labels.items()
@@ -105,7 +105,12 @@ def standard_schema(recipe: Recipe) -> pa.Schema:
     )
     if recipe.stores_source:
         found.append(SOURCE_OF_ROW)
-    schema = schema_of(found)
+    return found
+
+
+def standard_schema(recipe: Recipe) -> pa.Schema:
+    """Returns the schema of `standard_columns` for a recipe."""
+    schema = schema_of(standard_fields(recipe))
     names = recipe.labelled.names if recipe.labelled is not None else ()
     return _with_classes(schema, names) if names else schema
 
