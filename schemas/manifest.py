@@ -23,6 +23,7 @@ from schemas.manifest_parts import (
     MixtureRecord,
     RecipeRecord,
     RecordsRecord,
+    Scalar,
     SegmenterRecord,
     ShardCounts,
     ShardEntry,
@@ -39,6 +40,7 @@ DATA_VERSION = 3
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
 RECORDS = "records"
+FILTERS = "filters"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,8 @@ class _Dealt(_Shared):
       sentences: Name of the sentence rule.
       deduplicate: Whether equal documents were dropped.
       shards: How documents were dealt out.
+      filters: What documents went through, in this order: all that decides what is dropped; absent
+        where there was none.
     """
 
     seed: int
@@ -96,6 +100,7 @@ class _Dealt(_Shared):
     sentences: str
     deduplicate: bool
     shards: ShardCounts
+    filters: Mapping[str, Mapping[str, Scalar]] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,7 +152,12 @@ class _Sealed:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
-        return json_of(self)
+        found = json_of(self)
+        if found.get(FILTERS, ...) is None:
+            del found[FILTERS]
+        documents = found["documents"]
+        absent = [name for name in ("dropped", "removed") if not documents[name]]
+        return {**found, "documents": {k: v for k, v in documents.items() if k not in absent}}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -123,10 +123,11 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
     if duplicates != documents.duplicates:
         dropped = counted(duplicates, "duplicate")
         yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
-    if kept + duplicates != documents.read:
+    if kept + duplicates + documents.dropped_count != documents.read:
+        filtered = f", filters {documents.dropped_count:,}" if documents.dropped_count else ""
         yield (
             f"the shards have {counted(kept, 'document')} and dropped "
-            f"{counted(duplicates, 'duplicate')}, but "
+            f"{counted(duplicates, 'duplicate')}{filtered}, but "
             f"{documents.read} were read"
         )
 

@@ -235,6 +235,9 @@ class Documents:
       split: Cuts made in documents that were too long.
       duplicates: Dropped because an equal one was read.
       rejected: Rejected records, by reason.
+      dropped: Documents that filters dropped, duplicates among them, by filter and reason; absent
+        where there was none.
+      removed: Lines that filters removed from documents, by filter and reason; absent likewise.
     """
 
     read: Count
@@ -243,6 +246,13 @@ class Documents:
     split: Count
     duplicates: Count
     rejected: Counts
+    dropped: Mapping[str, Counts] = dataclasses.field(default_factory=dict)
+    removed: Mapping[str, Counts] = dataclasses.field(default_factory=dict)
+
+    @property
+    def dropped_count(self) -> int:
+        """How many documents filters dropped."""
+        return sum(sum(reasons.values()) for reasons in self.dropped.values())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
