@@ -30,7 +30,7 @@ from transforms.files.work_folder import (
     failure_path,
     reading_is_whole,
 )
-from transforms.read.read_documents import RangeReader
+from transforms.read.read_documents import RangeReader, Reader
 
 _Plan = TypeVar("_Plan", bound=Plan[Any])
 
@@ -108,7 +108,8 @@ def run_waves(
         # Of a run that was killed; whatever runs now, the folder is held.
         remove_abandoned(join(plan.output, WORK_FOLDER))
     waves = plan.waves(frozenset[int]().union(*missing))
-    read = reading_is_whole(options.output, REJECTED)
+    dropped = plan.filtering.dropped_files(plan.ranges) if plan.filtering else []
+    read = reading_is_whole(options.output, [*REJECTED, *dropped])
     if not waves and not read:
         waves = [frozenset()]
     if not waves:
@@ -184,23 +185,30 @@ def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[t
     return found
 
 
+def reader_of(plan: Plan[Any], options: RunOptions) -> Reader:
+    """Returns what reads the documents of a plan, all of them."""
+    return plan.reader or RangeReader(
+        text_field=options.text_field,
+        max_document_bytes=options.max_document_mib << 20,
+        anchors_field=options.anchors or "",
+        labels=plan.labels,
+    )
+
+
 def _work(
     plan: Plan[Any], options: RunOptions, wanted: Sequence[frozenset[int]], *, record: bool
 ) -> Work:
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
+    owner, reader = digest_of(plan.identity), reader_of(plan, options)
+    if plan.filtering is not None:
+        reader = plan.filtering.reader(reader, options.output, owner, plan.ranges, record=record)
     return Work(
         ranges=plan.ranges,
-        reader=plan.reader
-        or RangeReader(
-            text_field=options.text_field,
-            max_document_bytes=options.max_document_mib << 20,
-            anchors_field=options.anchors or "",
-            labels=plan.labels,
-        ),
+        reader=reader,
         text_bytes=plan.text_bytes,
         shards=plan.shards,
         writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),
         output=options.output,
-        owner=digest_of(plan.identity),
+        owner=owner,
         record=record,
     )

@@ -156,7 +156,7 @@ class _Sealed:
         if found.get(FILTERS, ...) is None:
             del found[FILTERS]
         documents = found["documents"]
-        absent = [name for name in ("dropped", "removed") if not documents[name]]
+        absent = [name for name in ("dropped", "removed", "near_duplicates") if not documents[name]]
         return {**found, "documents": {k: v for k, v in documents.items() if k not in absent}}
 
 

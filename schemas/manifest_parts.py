@@ -225,6 +225,19 @@ class InputRecord:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class NearRecord:
+    """Groups of two or more different documents that were near-duplicates of each other.
+
+    Attributes:
+      clusters: How many there are.
+      largest: Different documents in the largest of them.
+    """
+
+    clusters: Count
+    largest: Count
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Documents:
     """What became of the documents of all input files.
 
@@ -238,6 +251,7 @@ class Documents:
       dropped: Documents that filters dropped, duplicates among them, by filter and reason; absent
         where there was none.
       removed: Lines that filters removed from documents, by filter and reason; absent likewise.
+      near_duplicates: What near-duplicates were found; absent if they were not looked for.
     """
 
     read: Count
@@ -248,6 +262,7 @@ class Documents:
     rejected: Counts
     dropped: Mapping[str, Counts] = dataclasses.field(default_factory=dict)
     removed: Mapping[str, Counts] = dataclasses.field(default_factory=dict)
+    near_duplicates: NearRecord | None = None
 
     @property
     def dropped_count(self) -> int:

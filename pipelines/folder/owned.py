@@ -42,7 +42,7 @@ _SHARD = re.compile(rf"(train|eval|annotations|{PAIRS})/shard-\d{{5,}}-of-\d{{5,
 _RUN = re.compile(rf"{PAIRS}/run-\d{{5,}}-of-\d{{5,}}")
 _FILTERED = re.compile(
     rf"{DROPPED_FOLDER}/part-\d{{5,}}-of-\d{{5,}}\.jsonl\.gz|"
-    rf"{NEAR_FOLDER}/(signed|linked)-\d{{5,}}-of-\d{{5,}}\.arrow|{NEAR_FOLDER}/dropped\.arrow"
+    rf"{NEAR_FOLDER}/(signed|documents|linked)-\d{{5,}}-of-\d{{5,}}\.arrow|{NEAR_FOLDER}/dropped\.arrow"
 )
 OLD_WORK_FOLDER = "_build"
 _MOST_LISTED = 12

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.planning.filter_arguments import add_filter_options, filter_options
 from pipelines.planning.members import has_markers
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
 from pipelines.planning.recipe_needs import recipes_where
@@ -45,6 +46,7 @@ def _parser() -> Parser:
         epilog=EPILOG,
     )
     add_recipe_options(parser, add_text_options(parser, records=True))
+    add_filter_options(parser)
     out = add_output_options(parser, shards="training shards", run="build")
     add_eval_option(
         out, "0.005; of few documents as many as a recipe needs; of labelled records 0.1"
@@ -191,7 +193,7 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
       UsageError: if an option is unknown or its value cannot be read.
     """
     given, run = parse_run_options(_parser(), argv)
-    return BuildOptions(**run, **recipe_values(given))
+    return BuildOptions(**run, **recipe_values(given), filters=filter_options(given))
 
 
 def recipe_values(given: argparse.Namespace) -> dict[str, Any]:

@@ -128,13 +128,10 @@ def _languages(text: str) -> tuple[tuple[str, ...], float]:
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"the probability {error}") from error
     names = [code.strip() for code in codes.split(",")]
-    if wrong := next((code for code in names if not _LANGUAGE.fullmatch(code)), None):
+    if wrong := [code for code in names if not _LANGUAGE.fullmatch(code)]:
         raise argparse.ArgumentTypeError(
-            f"must be codes of languages with commas between, such as en,zh or en:0.8, got {wrong!r}"
-        )
-    if not all(names):
-        raise argparse.ArgumentTypeError(
-            f"must be codes of languages with commas between, such as en,zh or en:0.8, got {text!r}"
+            "must be codes of languages with commas between, such as en,zh or en:0.8, got "
+            f"{wrong[0][:40]!r}"
         )
     return tuple(sorted(set(names))), confidence
 
@@ -143,6 +140,6 @@ def _qualities(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     if wrong := [name for name in names if name not in QUALITIES]:
         raise argparse.ArgumentTypeError(
-            f"must be some of {', '.join(QUALITIES)}, with commas between, got {wrong[0]!r}"
+            f"must be some of {', '.join(QUALITIES)}, with commas between, got {wrong[0][:40]!r}"
         )
     return tuple(name for name in QUALITIES if name in names)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.planning.annotators import AnnotationSource
+from pipelines.planning.filters import Filtering
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.records import Records
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
-from schemas.manifest import DATA_VERSION
+from schemas.manifest import DATA_VERSION, FILTERS
 from schemas.software import software_versions
 from transforms.build.build_examples import BuildSettings
 from transforms.build.build_shards import ShardBuilder
@@ -30,6 +31,7 @@ def identity_of(
     files: Sequence[InputFile],
     source: AnnotationSource | None,
     records: Records | None = None,
+    filtering: Filtering | None = None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
     settings = builder.settings
@@ -55,6 +57,7 @@ def identity_of(
         "inputs": [dict(vars(file)) for file in files],
         "software": software_versions(),
         **({} if records is None else {"records": records.identity()}),
+        **({} if filtering is None else {FILTERS: filtering.identity()}),
     }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from pipelines.planning.filter_arguments import FilterOptions
 from transforms.objectives.settings import Scalar
 
 OWN_OPTIONS: Mapping[str, str] = {
@@ -98,6 +99,7 @@ class BuildOptions(RunOptions):
     columns: str | None
     unlabelled: bool
     eval_input: tuple[str, ...]
+    filters: FilterOptions = FilterOptions()
 
     @property
     def named_files(self) -> list[str]:

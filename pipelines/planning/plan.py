@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from pipelines.planning.annotators import choose_source
 from pipelines.planning.build_settings import build_settings
+from pipelines.planning.filters import Filtering, choose_filters
 from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
@@ -68,6 +69,7 @@ class Plan(Generic[_Builder]):
       annotated: Shards of annotations that are read.
       named: Other files that were read to make the plan.
       reader: Reads the files, if they are no documents of text.
+      filtering: What the documents go through, None if they are all kept.
     """
 
     files: Sequence[InputFile]
@@ -85,6 +87,7 @@ class Plan(Generic[_Builder]):
     annotated: Sequence[InputFile] = ()
     named: Sequence[str] = ()
     reader: Reader | None = None
+    filtering: Filtering | None = None
 
     @property
     def reads(self) -> list[str]:
@@ -165,6 +168,7 @@ def make_plan(
             recipes = [recipe]
         if window is not None:
             check_unbounded(recipes)
+        filtering = choose_filters(options, recipes)
         source = choose_source(options, recipes)
         settings = build_settings(options, recipes, source)
         if records is not None:
@@ -208,7 +212,9 @@ def make_plan(
     ]
     for counter in filter(None, (pair_counter(each, text_bytes) for each in builders)):
         check_pairs(options, counter.parts, text_bytes, shuffle)
-    identities = [identity_of(builder, options, files, source, records) for builder in builders]
+    identities = [
+        identity_of(builder, options, files, source, records, filtering) for builder in builders
+    ]
     return BuildPlan(
         files=files,
         ranges=ranges,
@@ -238,6 +244,7 @@ def make_plan(
         annotated=source.files if source else (),
         named=options.named_files,
         reader=None if records is None else records.reader,
+        filtering=filtering,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
+from pipelines.report.dropped import all_dropped, dropped_documents
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
 from pipelines.report.pair_facts import pairs_records
@@ -62,7 +63,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     for builder, own in zip(plan.builders, notes, strict=True):
         for note in own:
             sys.stderr.write(f"{builder.settings.recipe.name}: {note}\n")
-    rejected = read_notes(plan.output, REJECTED)
+    dropped = plan.filtering.dropped_files(plan.ranges) if plan.filtering else []
+    rejected = read_notes(plan.output, [*REJECTED, *dropped])
     manifests = [
         _write(builder, head, plan.entities, [] if plan.mixture else rejected)
         for builder, head in zip(plan.builders, heads, strict=True)
@@ -253,6 +255,8 @@ def count_documents(
         raise NothingMadeError(
             f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
+    if problem := all_dropped(reading):
+        raise NothingMadeError(problem)
     return {
         "read": reading.get("documents", 0),
         "bytes": reading.get("bytes", 0),
@@ -260,6 +264,7 @@ def count_documents(
         "split": reading.get("split", 0),
         "duplicates": duplicates,
         "rejected": _reasons(reading),
+        **dropped_documents(plan, reading),
     }
 
 

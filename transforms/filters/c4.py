@@ -15,7 +15,8 @@ from transforms.filters.document_filter import Examined, Scalar, first_reasons
 _END = r"""[.!?"”。！？…」』][’'”」』）)]*$"""
 _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}]"
 _POLICY = (
-    "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies|隐私政策|使用条款"
+    "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies"
+    "|隐私政策|使用条款"
 )
 _WORDS_OF_WIDE = 2
 """Characters of Chinese that are as much as a word."""
@@ -25,8 +26,8 @@ _WORDS_OF_WIDE = 2
 class C4Lines:
     """Removes lines of boilerplate; a document of which nothing is left is dropped.
 
-    Source: Raffel et al. 2020 (JMLR 21, arXiv:1910.10683), section 2.2: lines are kept that end in a
-    terminal punctuation mark and have at least 5 words; lines with "javascript" are removed, and
+    Source: Raffel et al. 2020 (JMLR 21, arXiv:1910.10683), section 2.2: lines are kept that end in
+    a terminal punctuation mark and have at least 5 words; lines with "javascript" are removed, and
     those with notices of policies: "terms of use", "privacy policy", "cookie policy", "uses
     cookies", "use of cookies", "use cookies" (c4_utils.py of tensorflow/datasets). "..." is no
     terminal mark there.
@@ -41,7 +42,12 @@ class C4Lines:
 
     name: ClassVar[str] = "boilerplate"
     reasons: ClassVar[Sequence[str]] = ("no_line_left",)
-    line_reasons: ClassVar[Sequence[str]] = ("no_terminal_mark", "few_words", "javascript", "policy")
+    line_reasons: ClassVar[Sequence[str]] = (
+        "no_terminal_mark",
+        "few_words",
+        "javascript",
+        "policy",
+    )
 
     def examine(self, documents: pa.RecordBatch) -> Examined:
         """See `DocumentFilter`."""
@@ -63,9 +69,7 @@ class C4Lines:
 
     def _failing(self, lines: pa.Array) -> list[np.ndarray]:
         """Returns bool[L] of each reason."""
-        ends = pc.and_(
-            pc.match_substring_regex(lines, _END), pc.invert(pc.ends_with(lines, "..."))
-        )
+        ends = pc.and_(pc.match_substring_regex(lines, _END), pc.invert(pc.ends_with(lines, "...")))
         wide = numpy_of(pc.count_substring_regex(lines, _WIDE))
         spaces = numpy_of(pc.count_substring(lines, " "))
         few = spaces + 1 + wide // _WORDS_OF_WIDE < self.min_words
@@ -89,7 +93,7 @@ class C4Quality:
     of fewer than 3 sentences are dropped.
     Differs: a sentence is what ends in a run of terminal marks; c4_utils.py asks for 5 sentences of
     NLTK. Words of a list of obscene ones drop nothing: such lists are not of this project. Which
-    three-sentence spans occur elsewhere is not looked at: --near-duplicates does that for documents.
+    three-sentence spans occur elsewhere is not looked at: near-duplicates are found as documents.
 
     Attributes:
       min_sentences: Least.
@@ -103,7 +107,9 @@ class C4Quality:
     def examine(self, documents: pa.RecordBatch) -> Examined:
         """See `DocumentFilter`."""
         texts = documents.column("text").cast(pa.large_string())
-        sentences = numpy_of(pc.count_substring_regex(texts, r"[.!?。！？…]+[’'”\"」』）)]*(\s|$|[^\x00-\x7F])"))
+        sentences = numpy_of(
+            pc.count_substring_regex(texts, r"[.!?。！？…]+[’'”\"」』）)]*(\s|$|[^\x00-\x7F])")
+        )
         failing = [
             numpy_of(pc.match_substring(texts, "lorem ipsum", ignore_case=True)),
             numpy_of(pc.match_substring(texts, "{")),

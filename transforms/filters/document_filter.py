@@ -20,7 +20,8 @@ class Examined:
     """What a filter says of a batch of documents.
 
     Attributes:
-      codes: uint8[D]; `KEEP`, or why a document is dropped: n stands for the filter's `reasons[n-1]`.
+      codes: uint8[D]; `KEEP`, or why a document is dropped: n stands for `reasons[n - 1]` of the
+        filter.
       texts: `large_binary` of the texts that take the place of those of the batch; None if they
         stay.
       removed: How many lines were removed from documents that are kept, by reason.

@@ -8,17 +8,15 @@ nothing has none.
 import contextlib
 import dataclasses
 import gzip
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
 
 import pyarrow as pa
 
-from transforms.files.atomic_files import atomic_file, make_folder
+from transforms.files.atomic_files import make_folder
 from transforms.files.inputs import FileRange
 from transforms.files.storage import join
-from transforms.files.work_folder import Note, check_owner, write_note
+from transforms.filters.noted_files import noted_file
 from transforms.read.reading_tasks import reading_tasks
 
 FOLDER = "dropped"
@@ -100,41 +98,11 @@ class DropFile:
         if self._lines is None:
             output = self._files.output
             make_folder(join(output, FOLDER))
-            path = join(output, *self._name.split("/"))
-            hashing = self._stack.enter_context(self._noted(path))
+            hashing = self._stack.enter_context(noted_file(output, self._name, self._files.owner))
             # Without time and name, so that equal lines are equal bytes.
             self._lines = self._stack.enter_context(
-                gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=hashing, mtime=0)
+                gzip.GzipFile(
+                    filename="", mode="wb", compresslevel=_LEVEL, fileobj=hashing, mtime=0
+                )
             )
         return self._lines
-
-    @contextlib.contextmanager
-    def _noted(self, path: str) -> Iterator[Any]:
-        """Opens a file that is noted before it gets its name."""
-        output, owner, name = self._files.output, self._files.owner, self._name
-        found: list[_Hashing] = []
-
-        def note() -> None:
-            check_owner(output, owner)
-            [file] = found
-            write_note(output, Note(path=name, bytes=file.size, sha256=file.sha256.hexdigest()))
-
-        with atomic_file(path, note) as file:
-            found.append(_Hashing(file))
-            yield found[0]
-
-
-class _Hashing:
-    """A file that is written to, its size and the sha256 of its content."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.size, self.sha256 = file, 0, hashlib.sha256()
-
-    def write(self, content: bytes) -> int:
-        self._file.write(content)
-        self.sha256.update(content)
-        self.size += len(content)
-        return len(content)
-
-    def flush(self) -> None:
-        self._file.flush()

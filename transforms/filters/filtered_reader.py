@@ -40,7 +40,7 @@ class FilteredReader:
         ranges = list(parts)
         tally: collections.Counter[str] = collections.Counter()
         with contextlib.ExitStack() as stack:
-            dropped = self.files and stack.enter_context(self.files.opened(ranges))
+            dropped = stack.enter_context(self.files.opened(ranges)) if self.files else None
             for read in self.reader.read(ranges):
                 if isinstance(read, pa.RecordBatch):
                     kept = self._filtered(read, tally, dropped)

@@ -8,8 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from schemas.arrow_columns import numpy_of
-from schemas.records import Bytes, Int64
+from schemas.records import Array, Bytes, Int64
 from transforms.arrays.ragged import read_only
 from transforms.filters.document_filter import Examined, Scalar, first_reasons
 from transforms.filters.texts import text_bytes, wide_ranges
@@ -23,9 +22,9 @@ class GopherQuality:
     """Drops documents whose words and lines are not those of prose.
 
     Source: Rae et al. 2021 (arXiv:2112.11446), appendix A.1.1, "Quality filtering": 50 to 100,000
-    words; a mean word length of 3 to 10 characters; a symbol-to-word ratio of at most 0.1 for hashes
-    and for ellipses; at most 90 % of lines that start with a bullet and 30 % that end with an
-    ellipsis; 80 % of words with a letter; two of the, be, to, of, and, that, have, with.
+    words; a mean word length of 3 to 10 characters; a symbol-to-word ratio of at most 0.1 for
+    hashes and for ellipses; at most 90 % of lines that start with a bullet and 30 % that end with
+    an ellipsis; 80 % of words with a letter; two of the, be, to, of, and, that, have, with.
     Differs: an ideograph or kana is a word, since nothing separates Chinese words. Where these are
     more than half of the words, neither the mean word length nor the stop words are looked at: both
     are of English. An ellipsis counts at the end of a word. A document that was cut, see
@@ -105,5 +104,7 @@ def _kinds() -> Bytes:
 
 
 @functools.cache
-def _stop_keys() -> np.ndarray:
-    return read_only(np.array([int.from_bytes(word.encode(), "big") for word in STOP_WORDS], np.uint64))
+def _stop_keys() -> Array:
+    return read_only(
+        np.array([int.from_bytes(word.encode(), "big") for word in STOP_WORDS], np.uint64)
+    )

@@ -104,7 +104,7 @@ def near_duplicates(similarity: float, recall: float) -> NearDuplicates:
     if not fitting:
         raise ValueError(
             f"near-duplicates of similarity {similarity:g} cannot be found with a recall of "
-            f"{recall:g} by {MOST_PERMUTATIONS} permutations: ask for more similar ones, or for less"
+            f"{recall:g} by {MOST_PERMUTATIONS} permutations: ask for more similar ones, or less"
         )
     _, _, bands, rows = min(fitting)
     return NearDuplicates(similarity=similarity, recall=recall, bands=bands, rows=rows)
@@ -113,7 +113,7 @@ def near_duplicates(similarity: float, recall: float) -> NearDuplicates:
 @functools.lru_cache(maxsize=4)
 def permutations(seed: int, count: int) -> tuple[Array, Array]:
     """Returns uint32[count] of factors, all odd, and of what is added: as datasketch draws them."""
-    drawn = np.random.RandomState(seed)  # noqa: NPY002 - the generator of datasketch
+    drawn = np.random.RandomState(seed)
     factors = drawn.randint(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     added = drawn.randint(0, 1 << 32, count, dtype=np.uint32)
     return read_only(factors), read_only(added)

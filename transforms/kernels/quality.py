@@ -12,7 +12,8 @@ from transforms.kernels.words import bytes_in_ranges
 )
 COUNTS = 10
 
-# What a byte is: a letter, another character, a space, a line end, the lead byte of what may be wide.
+# What a byte is: a letter, another character, a space, a line end, the lead byte of what may be
+# wide.
 LETTER, OTHER, SPACE, END, WIDE = range(5)
 _HASH, _DOT, _A, _Z = 0x23, 0x2E, 0x41, 0x5A
 
@@ -61,6 +62,36 @@ def _stop_word(data: Bytes, begin: int, end: int, kinds: Bytes, stops: Array) ->
 
 
 @compiled
+def _wide_kind(data: Bytes, at: int, wide: Int64) -> tuple[int, int, int]:
+    """Returns the bytes of a character, whether it is a word, and whether it is part of none.
+
+    Marks are those of U+3000-303F and U+FF00-FF7F, as their first two bytes say.
+    """
+    size = 3 if data[at] < 0xF0 else 4
+    is_word = int(bytes_in_ranges(data, at, wide) > 0)
+    is_mark = data[at] == 0xE3 and data[at + 1] == 0x80
+    is_mark = is_mark or (data[at] == 0xEF and data[at + 1] in (0xBC, 0xBD))
+    return size, is_word, int(is_mark)
+
+
+@compiled
+def _count_word(data: Bytes, begin: int, end: int, kinds: Bytes, stops: Array, own: Int64) -> int:
+    """Counts a word of a document; returns its bit if it is a stop word."""
+    own[WORDS] += 1
+    own[ELLIPSES] += _ends_in_dots(data, begin, end)
+    return _stop_word(data, begin, end, kinds, stops)
+
+
+@compiled
+def _count_line(data: Bytes, begin: int, end: int, own: Int64) -> None:
+    """Counts a line of a document, unless it is empty."""
+    if end > begin:
+        own[LINES] += 1
+        own[BULLETS] += _begins_with_bullet(data, begin, end)
+        own[TRAILING] += _ends_in_dots(data, begin, end)
+
+
+@compiled
 def count_quality(
     data: Bytes, offsets: Int64, kinds: Bytes, wide: Int64, stops: Array, found: Int64
 ) -> None:
@@ -84,42 +115,27 @@ def count_quality(
         at, last = offsets[row], offsets[row + 1]
         seen, begin, line = 0, at, at
         letters, characters = False, 0
+        own = found[row]
         while at <= last:
             kind = END if at == last else kinds[data[at]]
-            size, is_wide, is_mark = 1, False, False
-            if kind == WIDE:
-                size = 3 if data[at] < 0xF0 else 4
-                is_wide = bytes_in_ranges(data, at, wide) > 0
-                # U+3001-303F and the full-width marks of U+FF00-FF0F and above, as lead bytes say.
-                is_mark = data[at] == 0xE3 and data[at + 1] == 0x80
-                is_mark = is_mark or (data[at] == 0xEF and data[at + 1] in (0xBC, 0xBD))
-            if kind == SPACE or kind == END or is_wide or is_mark:
+            size, is_wide, is_mark = _wide_kind(data, at, wide) if kind == WIDE else (1, 0, 0)
+            if kind in (SPACE, END) or is_wide or is_mark:
                 if at > begin:
-                    found[row, WORDS] += 1
-                    found[row, CHARACTERS] += characters
-                    found[row, ALPHABETIC] += letters
-                    if characters <= 12:
-                        seen |= _stop_word(data, begin, at, kinds, stops)
-                    if _ends_in_dots(data, begin, at):
-                        found[row, ELLIPSES] += 1
-                if is_wide:
-                    found[row, WORDS] += 1
-                    found[row, WIDE_WORDS] += 1
-                    found[row, CHARACTERS] += 1
-                    found[row, ALPHABETIC] += 1
+                    seen |= _count_word(data, begin, at, kinds, stops, own)
+                    own[CHARACTERS] += characters
+                    own[ALPHABETIC] += letters
+                own[WIDE_WORDS] += is_wide
                 begin, letters, characters = at + size, False, 0
             else:
-                if kind == WIDE or data[at] < 0x80 or data[at] >= 0xC0:
-                    characters += 1
+                characters += kind == WIDE or data[at] < 0x80 or data[at] >= 0xC0
                 letters |= kind == LETTER or (kind == WIDE and data[at] < 0xF0)
-                found[row, HASHES] += data[at] == _HASH
-            if kind == END and at > line:
-                found[row, LINES] += 1
-                found[row, BULLETS] += _begins_with_bullet(data, line, at)
-                found[row, TRAILING] += _ends_in_dots(data, line, at)
+                own[HASHES] += data[at] == _HASH
             if kind == END:
+                _count_line(data, line, at, own)
                 line = at + 1
             at += size
+        for column in (WORDS, CHARACTERS, ALPHABETIC):
+            own[column] += own[WIDE_WORDS]
         while seen:
-            found[row, STOPS] += seen & 1
+            own[STOPS] += seen & 1
             seen >>= 1

@@ -1,4 +1,4 @@
-"""The loops from text to MinHash signatures: tokens, shingles, their hashes, permutations, bands."""
+"""The loops from text to MinHash signatures: tokens, shingles, hashes, permutations, bands."""
 
 import numpy as np
 
@@ -80,6 +80,12 @@ def _mixed(value: np.uint32) -> np.uint32:
 
 
 @compiled
+def _width(lead: int) -> int:
+    """Returns the number of bytes of a character, by its first."""
+    return 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
+
+
+@compiled
 def split_tokens(
     data: Bytes,
     begin: int,
@@ -106,7 +112,7 @@ def split_tokens(
     count, size, at, inside = 0, 0, begin, False
     while at < end:
         lead = np.int64(data[at])
-        width = 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
+        width = _width(data[at])
         alone = lead >= 0xE3 and bytes_in_ranges(data, at, wide) > 0
         part = alone
         if not alone:
