@@ -42,15 +42,44 @@ def _by_filter(reading: Mapping[str, int], prefix: str) -> dict[str, dict[str, i
     return found
 
 
-def dropped_rows(manifest: Manifest | MixtureManifest) -> list[dict[str, Any]]:
-    """Returns the rows of the report's table of what was left out: filter, reason, count, share."""
+def dropped_tables(manifest: Manifest | MixtureManifest) -> dict[str, list[dict[str, Any]]]:
+    """Returns the tables of the report: documents and lines left out, and what filters were set to.
+
+    Empty if there was no filter.
+    """
+    if manifest.filters is None:
+        return {}
     documents = manifest.documents
-    read = max(documents.read, 1)
-    return [
-        {"filter": name, "reason": reason.replace("_", " "), "count": n, "share": n / read}
-        for name, reasons in documents.dropped.items()
-        for reason, n in sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    settings = [
+        {
+            "filter": _spaced(name),
+            "settings": ", ".join(f"{_spaced(each)} {value}" for each, value in own.items()),
+        }
+        for name, own in manifest.filters.items()
     ]
+    return {
+        "documents": _rows(documents.dropped, documents.read),
+        "lines": _rows(documents.removed, documents.read),
+        "filters": settings,
+    }
+
+
+def _rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:
+    """Returns a row for each filter and reason, the most frequent reason of a filter first."""
+    return [
+        {
+            "filter": _spaced(name),
+            "reason": _spaced(reason),
+            "count": count,
+            "share": count / max(read, 1),
+        }
+        for name, reasons in counts.items()
+        for reason, count in sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    ]
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def dropped_lines(documents: Documents) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.report.cells import SHOWN_TOKENS, cells_of
 from pipelines.report.charts import LABELS, charts_of
 from pipelines.report.describe import type_name
+from pipelines.report.dropped import dropped_tables
 from pipelines.report.labelled import label_line
 from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
 from pipelines.report.record_facts import (
@@ -89,6 +90,7 @@ def render_report(
         columns=_columns(manifest, recipe),
         changed=changed_settings(recipe),
         splits=splits,
+        dropped=dropped_tables(manifest),
         selected=_selected_share(manifest, recipe),
         sequences=_mean_lengths(manifest, recipe),
         held_out=held_out_line(manifest) if manifest.records else "",
