@@ -116,11 +116,10 @@ def choose_filters(options: BuildOptions, recipes: Sequence[Recipe]) -> Filterin
             f"{first} leaves out documents of text, and {recipes[0].name} is built of labelled "
             "records: filter the records before, or leave it out"
         )
-    if asked.boilerplate and (options.anchors or options.annotations):
-        given = "--anchors" if options.anchors else "--annotations"
+    if asked.boilerplate and options.annotations:
         raise ValueError(
-            f"--boilerplate removes lines, so what {given} says of places in the text would not "
-            "fit any more: leave one of them out"
+            "--boilerplate removes lines, so what --annotations says of places in the text would "
+            "not fit any more: leave one of them out"
         )
     filters: list[DocumentFilter] = []
     if asked.languages:

@@ -25,7 +25,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [
         f"{text}. And so on it goes. That is all of it.".capitalize() for text in near_texts(30)
     ]
-    texts += [f"Menu\n{GOOD}", "Home\nContact", "void main() {\nreturn this and that to it. }"]
+    texts += [f"Menu\n{GOOD}", "Home\nContact", f"{GOOD} So main() {{ return 1 }} is it."]
     for number in (0, 1):
         lines = [json.dumps({"text": text}) for text in texts[number::2]]
         (folder / f"{number}.jsonl").write_text("\n".join(lines), "utf-8")
@@ -57,10 +57,7 @@ def test_what_is_left_out_is_counted_and_kept(built: Path) -> None:
     assert dropped["boilerplate"] == {"no_line_left": 1}
     assert dropped["c4"] == {"curly_bracket": 1}
     assert list(dropped) == ["boilerplate", "c4", "near_duplicates"]
-    assert (
-        removed == {"boilerplate": {"few_words": 1, "no_terminal_mark": 1}}
-        or removed["boilerplate"]["no_terminal_mark"]
-    )
+    assert removed == {"boilerplate": {"no_terminal_mark": 1}}
     near = documents["near_duplicates"]
     assert near["clusters"] >= 5
     lines = lines_of(built)
@@ -91,15 +88,11 @@ def test_it_is_valid_and_not_built_again(
     assert "already holds this build" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "options", [("--workers", "2"), ("--runner", "DirectRunner", "--memory-gib", "0.000001")]
-)
+@pytest.mark.parametrize("options", [("--workers", "2"), ("--runner", "DirectRunner")])
 def test_runners_and_workers_give_the_same_bytes(
     build: Build, digests: Digests, inputs: Path, built: Path, tmp_path: Path, options: list[str]
 ) -> None:
     arguments = (*FILTERS, "--input", f"{inputs}/*.jsonl", *options)
-    if "DirectRunner" in options:
-        arguments = arguments[:-2]
     assert build(tmp_path / "out", *arguments, recipe="roberta") == 0
     assert digests(tmp_path / "out") == digests(built)
     kept = {f.name: f.read_bytes() for f in (tmp_path / "out" / "dropped").iterdir()}
@@ -157,7 +150,7 @@ def test_changed_files_of_dropped_documents_are_found(
         (["--language", "qq"], "--language: qq: lid.176 does not know this code"),
         (["--language", "en:2"], "the probability must be a number above 0 and at most 1"),
         (["--near-duplicates", "1.1"], "must be a number above 0 and at most 1"),
-        (["--boilerplate", "--anchors", "links"], "would not fit any more"),
+        (["--boilerplate", "--annotations", "DIR"], "would not fit any more"),
         (
             ["--near-duplicates", "0.001", "--near-duplicates-recall", "0.99"],
             "--near-duplicates: near-duplicates of similarity 0.001 cannot be found",

@@ -6,7 +6,7 @@ WORDS = [f"word{number}" for number in range(500)]
 
 
 def near_texts(documents: int = 60, seed: int = 3) -> list[str]:
-    """Returns distinct documents, near copies of some, copies of these, and equal ones, shuffled."""
+    """Returns documents, near copies of some, copies of these, and equal ones, shuffled."""
     rng = np.random.Generator(np.random.PCG64(seed))
     sizes = rng.integers(40, 90, documents).tolist()
     made = [[WORDS[n] for n in rng.integers(0, 500, size)] for size in sizes]
