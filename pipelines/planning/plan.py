@@ -159,6 +159,7 @@ def make_plan(
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
         check_markers(options, recipes)
+        filtering = choose_filters(options, recipes)
         records = None
         if recipes[0].labelled is None:
             refuse_records(options)
@@ -168,7 +169,6 @@ def make_plan(
             recipes = [recipe]
         if window is not None:
             check_unbounded(recipes)
-        filtering = choose_filters(options, recipes)
         source = choose_source(options, recipes)
         settings = build_settings(options, recipes, source)
         if records is not None:

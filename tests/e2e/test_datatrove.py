@@ -13,7 +13,7 @@ pytest.importorskip("datatrove")
 
 Build = Callable[..., int]
 
-GOOD = "This is the first sentence of {n}. This is the second one of these. And that is the third."
+GOOD = "This is the first sentence of {n}. This is the second one of it. And that is the third."
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from datatrove.pipeline.writers import JsonlWriter
 
     folder = tmp_path_factory.mktemp("datatrove")
-    documents = [Document(GOOD.format(n=n), f"id/{n}", metadata={"url": f"u{n}"}) for n in range(30)]
+    documents = [
+        Document(GOOD.format(n=n), f"id/{n}", metadata={"url": f"u{n}"}) for n in range(30)
+    ]
     documents.append(Document("{ not text }", "id/bad"))
     for _ in JsonlWriter(str(folder)).run(iter(documents)):
         pass

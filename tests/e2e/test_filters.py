@@ -187,3 +187,30 @@ def test_the_plan_says_what_bands_find(
     said = capsys.readouterr().out
     assert "filters  gopher" in said
     assert "21 bands of 9 of 189 permutations find 95.2% of the pairs of similarity 0.8" in said
+
+
+def test_labelled_records_are_refused(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--fields", "text,label", "--quality", "c4")
+    assert build(tmp_path / "out", *options, recipe="classify") == 2
+    said = capsys.readouterr().err
+    assert (
+        "--quality leaves out documents of text, and classify is built of labelled records" in said
+    )
+
+
+def test_waves_read_the_same_documents(
+    build: Build,
+    digests: Digests,
+    inputs: Path,
+    built: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipelines.planning.plan.wave_shards", lambda *_: 2)
+    options = (*FILTERS, "--input", f"{inputs}/*.jsonl")
+    assert build(tmp_path / "out", *options, recipe="roberta") == 0
+    assert digests(tmp_path / "out") == digests(built)
+    kept = {f.name: f.read_bytes() for f in (tmp_path / "out" / "dropped").iterdir()}
+    assert kept == {f.name: f.read_bytes() for f in (built / "dropped").iterdir()}

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from schemas.arrow_columns import numbers, numpy_of
 from transforms.arrays.ragged import offsets_of
 from transforms.filters.document_filter import Examined, Scalar, first_reasons
+from transforms.filters.texts import wide_counts
 
 _END = r"""[.!?"”。！？…」』][’'”」』）)]*$"""
-_WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}]"
 _POLICY = (
     "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies"
     "|隐私政策|使用条款"
@@ -70,7 +70,7 @@ class C4Lines:
     def _failing(self, lines: pa.Array) -> list[np.ndarray]:
         """Returns bool[L] of each reason."""
         ends = pc.and_(pc.match_substring_regex(lines, _END), pc.invert(pc.ends_with(lines, "...")))
-        wide = numpy_of(pc.count_substring_regex(lines, _WIDE))
+        wide = wide_counts(lines)
         spaces = numpy_of(pc.count_substring(lines, " "))
         few = spaces + 1 + wide // _WORDS_OF_WIDE < self.min_words
         return [

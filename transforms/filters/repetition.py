@@ -10,12 +10,13 @@ import pyarrow as pa
 from schemas.records import Bytes, Int64
 from transforms.arrays.ragged import read_only
 from transforms.filters.document_filter import Examined, Scalar, first_reasons
-from transforms.filters.texts import text_bytes, wide_ranges
+from transforms.filters.texts import text_bytes, wide_counts, wide_ranges
 from transforms.kernels import repetition as columns
 from transforms.text.letters import letter_classes
 
 LINE_PERCENT, LINE_BYTES_PERCENT = 30, 20
 TOP_PERCENT = {2: 20, 3: 18, 4: 16}
+_WIDE_BYTES, _WIDE_GRAM = 3, 10
 TWICE_PERCENT = {5: 15, 6: 14, 7: 13, 8: 12, 9: 11, 10: 10}
 
 
@@ -27,8 +28,10 @@ class GopherRepetition:
     the most frequent 2-, 3- and 4-gram, and at most 15, 14, 13, 12, 11 and 10 % in 5- to 10-grams
     that were there before.
     Differs: a word is a run of letters and digits, or an ideograph or kana. Shares are of the bytes
-    of words, white space and punctuation left out. Paragraphs are not looked at apart, since
-    normalised text has no empty lines. Equal n-grams are found by hashes of 64 bits.
+    of words, white space and punctuation left out. Where more than half of these are ideographs or
+    kana, ten of which are about five words, 10-grams have the limit of 5-grams, and 5- to 9-grams
+    none: idioms and names are as long. Paragraphs are not looked at apart, since normalised text
+    has no empty lines. Equal n-grams are found by hashes of 64 bits.
     """
 
     name: ClassVar[str] = "gopher_repetition"
@@ -52,10 +55,10 @@ class GopherRepetition:
             100 * found[:, columns.TOP + place] > percent * words
             for place, percent in enumerate(TOP_PERCENT.values())
         ]
-        failing += [
-            100 * found[:, columns.TWICE + place] > percent * words
-            for place, percent in enumerate(TWICE_PERCENT.values())
-        ]
+        wide = 2 * _WIDE_BYTES * wide_counts(documents.column("text")) > words
+        for place, (size, percent) in enumerate(TWICE_PERCENT.items()):
+            limit = np.where(wide, TWICE_PERCENT[5] if size == _WIDE_GRAM else 100, percent)
+            failing.append(100 * found[:, columns.TWICE + place] > limit * words)
         return Examined(first_reasons(failing, len(documents)))
 
     def identity(self) -> dict[str, Scalar]:

@@ -20,6 +20,11 @@ def reasons(kind: DocumentFilter, texts: Sequence[str]) -> list[str]:
     return [kind.reasons[code - 1] if code else "" for code in codes]
 
 
+def unlike(count: int, first: int = 0) -> str:
+    """Returns different ideographs."""
+    return "".join(chr(0x4E00 + first + step) for step in range(count))
+
+
 def words(*given: str, times: int = 100) -> str:
     return " ".join([*given] * (times // len(given)))
 
@@ -117,6 +122,9 @@ def test_repetition_is_measured_as_a_slow_program_does() -> None:
         ("\n".join([PROSE] * 2 + list("abcdefgh")), "characters_in_duplicate_lines"),
         ("new york " * 5 + " ".join(f"word{n}" for n in range(20)), "top_2_gram"),
         (PROSE * 2, "top_3_gram"),
+        # Idioms of five characters that occur twice are not what repeated words are in English.
+        (unlike(60) + "，".join([unlike(5, 100 * n) for n in range(1, 5)] * 2), ""),
+        (unlike(40) + "。".join([unlike(12, 100)] * 2), "duplicate_10_grams"),
     ],
 )
 def test_repeated_text_is_dropped(text: str, reason: str) -> None:
