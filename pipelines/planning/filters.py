@@ -10,7 +10,7 @@ from transforms.files.inputs import FileRange
 from transforms.files.storage import join
 from transforms.filters.c4 import C4Lines, C4Quality
 from transforms.filters.document_filter import DocumentFilter, Scalar
-from transforms.filters.dropped_files import DroppedFiles, dropped_names
+from transforms.filters.dropped_files import FOLDER, DroppedFiles, dropped_names
 from transforms.filters.filtered_reader import FilteredReader
 from transforms.filters.gopher import GopherQuality
 from transforms.filters.known_duplicates import KnownDuplicates
@@ -45,9 +45,10 @@ class Filtering:
     keep: bool
 
     def identity(self) -> dict[str, dict[str, Scalar]]:
-        """Returns all that decides which documents are dropped."""
+        """Returns all that decides which documents are dropped, and whether they are kept."""
         known = (KnownDuplicates(near=self.near),) if self.near else ()
-        return {each.name: each.identity() for each in (*self.filters, *known)}
+        found = {each.name: each.identity() for each in (*self.filters, *known)}
+        return {**found, **({FOLDER: {"kept": True}} if self.keep else {})}
 
     def dropped_files(self, ranges: Sequence[FileRange]) -> list[str]:
         """Returns the files that dropped documents may be in, in the output folder."""

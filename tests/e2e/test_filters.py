@@ -1,6 +1,7 @@
 """Documents that filters leave out, from the command line to the finished build."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_what_is_left_out_is_counted_and_kept(built: Path) -> None:
 
 def test_the_build_says_how(built: Path) -> None:
     filters = manifest_of(built)["filters"]
-    assert list(filters) == ["boilerplate", "c4", "near_duplicates"]
+    assert list(filters) == ["boilerplate", "c4", "near_duplicates", "dropped"]
     assert filters["near_duplicates"]["bands"] == 21
     assert filters["near_duplicates"]["found_at_similarity"] == 0.9515
     page = (built / "report.html").read_text("utf-8")
@@ -214,3 +215,23 @@ def test_waves_read_the_same_documents(
     assert digests(tmp_path / "out") == digests(built)
     kept = {f.name: f.read_bytes() for f in (tmp_path / "out" / "dropped").iterdir()}
     assert kept == {f.name: f.read_bytes() for f in (built / "dropped").iterdir()}
+
+
+def test_a_store_holds_what_a_folder_does(
+    build: Build, digests: Digests, emulator: str, inputs: Path, built: Path
+) -> None:
+    storage = pytest.importorskip("google.cloud.storage")
+    client = storage.Client.create_anonymous_client()
+    client.project = "test"
+    bucket = client.create_bucket("filtered")
+    for path in sorted(inputs.iterdir()):
+        bucket.blob(f"in/{path.name}").upload_from_filename(str(path))
+    options = (*FILTERS, "--input", "gs://filtered/in/*.jsonl")
+    assert build("gs://filtered/out", *options, recipe="roberta") == 0
+    found = {blob.name.removeprefix("out/"): blob for blob in bucket.list_blobs(prefix="out/")}
+    stored = {name: found[name].download_as_bytes() for name in found}
+    shards = {n: hashlib.sha256(c).hexdigest() for n, c in stored.items() if n.endswith(".arrow")}
+    assert shards == digests(built)
+    [path] = (built / "dropped").iterdir()
+    assert gzip.decompress(stored[f"dropped/{path.name}"]) == gzip.decompress(path.read_bytes())
+    bucket.delete(force=True)
