@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 # Processes that tests start need not compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types docs pictures clean
+.PHONY: demo test lint types docs pictures accessibility clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m pipelines.demo
@@ -23,6 +23,11 @@ types: $(VENV)/.tested
 
 pictures: $(VENV)/.tested
 	$(BIN)/python docs/pictures/report.py
+
+# Needs npm and Chromium; without them the test is skipped.
+accessibility: $(VENV)/.tested
+	npm install --no-save --no-package-lock axe-core@4.14.1
+	$(BIN)/pytest tests/e2e/test_accessibility.py
 
 docs: $(VENV)/.tested
 	$(BIN)/python -m pipelines.recipes --markdown > docs/objectives.md

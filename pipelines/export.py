@@ -97,6 +97,7 @@ class File:
 def _parser() -> Parser:
     parser = Parser(
         "export",
+        shows_progress=True,
         description="Write standard Hugging Face columns: input_ids, token_type_ids, "
         "attention_mask, labels (-100: ignored; only where masks are stored) and, for pairs, "
         "next_sentence_label (0: next, 1: random) or what the recipe asks of pairs. Tokens that a "

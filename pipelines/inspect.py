@@ -5,8 +5,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-
 from pipelines.folder.corpus import open_corpus
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.permuted import visible
@@ -20,7 +18,7 @@ from pipelines.stream.log import is_stream
 from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
-from schemas.terminal import write_json
+from schemas.terminal import console, write_json
 from transforms.build.corpus import Corpus
 
 
@@ -42,6 +40,7 @@ def _parser() -> Parser:
         "--shard", type=whole(), metavar="N", help="number of the shard (the first with rows)"
     )
     parser.add_argument(
+        "-n",
         "--rows",
         type=whole(1),
         metavar="N",
@@ -73,10 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     folders = member_folders(build)
     if window is not None and not options.json:
-        Console(highlight=False).print(f"[bold]window {window}[/bold]\n")
+        console().print(f"[bold]window {window}[/bold]\n")
     for member, folder in folders.items():
         if member and not options.json:
-            Console(highlight=False).print(f"[bold]{member}[/bold]\n")
+            console().print(f"[bold]{member}[/bold]\n")
         _inspect(open_corpus(folder), options)
     return 0
 
@@ -104,8 +103,8 @@ def _inspect(corpus: Corpus, options: argparse.Namespace) -> None:
         for row in rows:
             write_json({**named, **row.to_json(), **_view(row, target)})
     else:
-        show(rows, Console(highlight=False), target)
-        show_pairs(corpus, Console(highlight=False))
+        show(rows, console(), target)
+        show_pairs(corpus, console())
 
 
 def _view(row: Row, target: int | None) -> dict[str, Any]:

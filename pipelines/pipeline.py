@@ -1,7 +1,6 @@
 """`shardmill pipeline`: runs the steps of a file, and only those that are not done."""
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,14 @@ from pipelines.stages.stages_file import Stages, read_stages
 from pipelines.stages.states import Planned, make_plan, state_of
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.lock import hold_file
-from schemas.terminal import write_json
-from transforms.objectives.settings import nearest
+from schemas.terminal import columns, is_quiet, write_json
+from schemas.wording import nearest
 
 
 def _parser() -> Parser:
     parser = Parser(
         "pipeline",
+        shows_progress=True,
         description="Run several commands as one: pretraining, pretraining on the text of a task, "
         "fine-tuning. FILE lists the steps; a step whose output is there and whose inputs and "
         "options are unchanged is skipped.",
@@ -75,15 +75,16 @@ def _chosen(stages: Stages, options: argparse.Namespace) -> list[str]:
 
 
 def _show(stages: Stages, plan: Sequence[Planned]) -> None:
-    sys.stdout.write(plan_text(stages, plan, shutil.get_terminal_size().columns))
+    sys.stdout.write(plan_text(stages, plan, columns()))
 
 
 def _run(stages: Stages, chosen: Sequence[str], *, overwrite: bool) -> None:
     """Does what is to do of steps, whose outputs are held."""
     digests = Digests(stages.place)
     plan = make_plan(stages, digests, chosen)
-    _show(stages, plan)
-    sys.stdout.write("\n")
+    if not is_quiet():
+        _show(stages, plan)
+        sys.stdout.write("\n")
     _refuse(stages, plan, overwrite=overwrite)
     for number, step in enumerate(stages.steps, 1):
         if step.name not in chosen:
@@ -91,8 +92,9 @@ def _run(stages: Stages, chosen: Sequence[str], *, overwrite: bool) -> None:
         # What was to do again before may be as it was, now that the steps before are done.
         state = state_of(stages, step, digests)
         line = f"step {number} of {len(stages.steps)}: {step.name} ({step.command})"
-        sys.stdout.write(f"{line}: {state}\n")
-        sys.stdout.flush()
+        if not is_quiet():
+            sys.stdout.write(f"{line}: {state}\n")
+            sys.stdout.flush()
         if state.kind != "done":
             _refuse(stages, [Planned(step, state)], overwrite=overwrite)
             run_step(stages, step, state, digests, overwrite=overwrite)

@@ -1,7 +1,6 @@
 """`shardmill recipes`: the objectives there are, and everything that can be set in each."""
 
 import argparse
-import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pipelines.report.columns import in_columns
 from pipelines.report.describe import describe, summarize
 from schemas.errors import Parser, UsageError, one_sentence
 from schemas.numbers import whole
-from schemas.terminal import write_json
+from schemas.terminal import columns, console, write_json
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
@@ -62,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(str(error)) from error
     plain = not (options.plan or options.steps is not None or options.json or options.markdown)
     if options.name is None and plain:
-        sys.stdout.write(_list(shutil.get_terminal_size().columns))
+        sys.stdout.write(_list(columns()))
     else:
         _explain(recipe, mixture, options)
     return 0
@@ -71,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _list(width: int) -> str:
     """Returns the table of objectives, without rich: to load it takes longer than all the rest."""
     rows = [summarize(recipe) for recipe in OBJECTIVES.values()]
-    table = in_columns([list(rows[0]), *([*map(str, row.values())] for row in rows)], width)
+    head = list(rows[0])
+    prose = [head.index(name) for name in ("summary", "columns")]
+    table = in_columns([head, *([*map(str, row.values())] for row in rows)], width, prose)
     mixtures = [
         f"{mixture.name}: {mixture.summary} ({', '.join(mixture.names)})"
         for mixture in MIXTURES.values()
@@ -79,20 +80,18 @@ def _list(width: int) -> str:
     tasks = [f"{task.name}: {task.summary}" for task in TASKS.values()]
     how = "shardmill recipes NAME explains one, with every field that can be set."
     return (
-        "\n\n".join([table, *(textwrap.fill(text, width) for text in [*mixtures, *tasks]), how])
+        "\n\n".join([table, *(textwrap.fill(text, width) for text in [*mixtures, *tasks, how])])
         + "\n"
     )
 
 
 def _explain(recipe: Recipe | None, mixture: Mixture | None, options: argparse.Namespace) -> None:
     """Explains a recipe or a mixture, or all recipes, in the form that was asked for."""
-    from rich.console import Console
-
     from pipelines.report.explain import explain, markdown
     from pipelines.report.mixtures import explain_mixture, mixture_markdown, show_schedule
 
     if options.plan or options.steps is not None:
-        show_schedule(mixture, options.steps, Console(highlight=False))
+        show_schedule(mixture, options.steps, console())
     elif mixture is not None and options.markdown:
         sys.stdout.write(mixture_markdown(mixture))
     elif mixture is not None:
@@ -102,7 +101,7 @@ def _explain(recipe: Recipe | None, mixture: Mixture | None, options: argparse.N
     elif recipe is not None and options.markdown:
         sys.stdout.write(markdown([describe(recipe)], preamble=False))
     elif recipe is not None:
-        explain(describe(recipe), Console(highlight=False))
+        explain(describe(recipe), console())
     elif options.json:
         write_json([*map(describe, OBJECTIVES.values())], indent=2)
     else:

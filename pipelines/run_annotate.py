@@ -19,17 +19,20 @@ from pipelines.report.finish import (
     count_documents,
     refuse_contradictions,
     software_of,
+    write_saved,
 )
 from pipelines.report.summary import documents_line
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner, Shuffle
 from pipelines.waves import missing_of, owned, run_to_end
 from schemas.annotations import KINDS, AnnotationEntry, known_ids
+from schemas.config_file import saved_name
 from schemas.entities import ENTITIES, entities_sha256, entities_text
 from schemas.errors import RunError, UsageError
 from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, AnnotationsManifest, add_up
 from schemas.manifest_file import manifest_text, sealed
 from schemas.software import software_versions
+from schemas.terminal import say
 from schemas.wording import counted
 from transforms.annotate.annotator import load_annotator
 from transforms.annotate.stored_annotations import open_annotations
@@ -69,7 +72,7 @@ def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Lo
     wanted = Wanted(
         command="annotate",
         identity=plan.identity,
-        files=frozenset({*files, *REJECTED, ENTITIES, MANIFEST}),
+        files=frozenset({*files, *REJECTED, ENTITIES, saved_name("annotate"), MANIFEST}),
         reads=plan.reads,
     )
     if prepare(options.output, wanted, locks, overwrite=options.overwrite):
@@ -77,7 +80,7 @@ def _annotate(plan: AnnotatePlan, options: RunOptions, runner: Runner, locks: Lo
     else:
         missing = missing_of(_read_entries(plan, hashed=True))
         if missing:
-            sys.stderr.write(_plan_text(plan, options))
+            say(_plan_text(plan, options).rstrip("\n"))
         if not run_to_end(
             plan, options, runner, locks, [missing], lambda: _finish(plan, options), "annotating"
         ):
@@ -180,6 +183,7 @@ def _finish(plan: AnnotatePlan, options: RunOptions) -> None:
     entities = _entities(output, entries)
     notes = [
         *read_notes(output, REJECTED),
+        write_saved(plan, options, "annotate"),
         write_noted(output, ENTITIES, entities_text(entities).encode(), plan.builders[0].owner),
     ]
     manifest: dict[str, Any] = {

@@ -24,10 +24,12 @@ from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner
 from pipelines.waves import missing_of, owned, run_to_end
 from schemas.columns import ENTITY_IDS
+from schemas.config_file import saved_name
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
+from schemas.terminal import say
 from transforms.build.build_shards import ShardBuilder
 from transforms.build.write_shard import read_entries
 from transforms.files.paths import real_path
@@ -98,7 +100,7 @@ def build_plan(
             sys.stdout.write(f"{options.output} already holds this build\n")
     else:
         if plan.announcement:
-            sys.stderr.write(f"{plan.announcement}\n")
+            say(plan.announcement)
         if search is not None:
             find_near_duplicates(search, runner, plan)
         missing = [_missing(builder) for builder in plan.builders]
@@ -122,7 +124,7 @@ def build_plan(
 def _wanted(plan: BuildPlan, options: BuildOptions) -> Wanted:
     """Returns what a build writes where."""
     own = {*REJECTED, *filter_files(plan, options)}
-    common = {MANIFEST, "README.md", "report.html", "tokenizer.json"}
+    common = {MANIFEST, "README.md", "report.html", "tokenizer.json", saved_name("build")}
     common |= {name for counter in plan.counters for name in (*counter.runs, *counter.files)}
     each = [
         Wanted(command="build", identity=identity, files=frozenset(common | _files_of(builder)))

@@ -32,6 +32,7 @@ from pipelines.stream.watch import Look, Watch
 from schemas.errors import UsageError
 from schemas.lock import HeldError
 from schemas.stream import INDEX, STREAM, Section, WindowPlan
+from schemas.terminal import say
 from schemas.wording import counted
 from transforms.files.atomic_files import named_by_temporary
 from transforms.files.paths import status as status_of
@@ -117,7 +118,7 @@ class Follower:
         first = self.committed + is_committed(stream, self.committed)
         self._sections, message = own_section(stream, self._empty, first)
         if message:
-            sys.stderr.write(f"{message}\n")
+            say(message)
 
     def step(self, status: Status) -> bool:
         """Builds a window, plans one, or waits; returns whether there is more to do."""
@@ -133,7 +134,7 @@ class Follower:
             return True
         if self._options.once:
             if look.unsettled:
-                sys.stderr.write(f"{_left_for_later(look.unsettled, self._options.settle)}\n")
+                say(_left_for_later(look.unsettled, self._options.settle))
             return False
         status.wait_for(self._waiting_for(look), self._options.every)
         time.sleep(self._options.every)

@@ -19,7 +19,7 @@ from transforms.files.work_folder import read_bytes
 
 
 def _parser() -> Parser:
-    parser = Parser("verify", description=__doc__)
+    parser = Parser("verify", description=__doc__, shows_progress=True)
     parser.add_argument(
         "folder", metavar="DIR", help="output folder of shardmill build, annotate, export or follow"
     )

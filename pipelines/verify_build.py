@@ -36,8 +36,7 @@ from transforms.build.build_examples import BuildSettings
 from transforms.build.check_annotations import check_annotations
 from transforms.build.check_shard import Problem, check_shard
 from transforms.build.corpus import checked_members
-from transforms.build.examine import judge
-from transforms.checks.pairs import LEFT_OUT
+from transforms.build.examine import judge, totals_of
 from transforms.contract.oracle import Oracle
 from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes
@@ -150,7 +149,7 @@ def verify(
         report = check_shard(folder, entry, settings, replayed=not reason)
         problems.extend(report.problems)
         if report.readable:
-            splits[split] += [report.counts, entry.drawn, {LEFT_OUT: entry.left_out}]
+            splits[split].append(totals_of(report.counts, entry))
     problems += pair_problems(folder, manifest, settings, recounted=not reason, doing=doing)
     counts = {split: add_up(each) for split, each in splits.items()}
     oracles = {

@@ -7,12 +7,11 @@ import itertools
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.progress import track
-
 from pipelines.planning.vocab_arguments import MAX_MIBS, check_field, parse_vocab_options
+from pipelines.running.progress import track_shards, working
 from pipelines.vocab_output import TOKENIZER, held_output, write_output
 from schemas.errors import RunError, UsageError, about, one_sentence
+from schemas.terminal import console, is_quiet
 from schemas.vocabulary import read_vocabulary
 from schemas.wording import counted
 from transforms.detect.content_checks import enabled_checks
@@ -51,7 +50,7 @@ def _train_tokenizer(options: argparse.Namespace) -> int:
             min_frequency=options.min_frequency,
             eod_token=options.eod_token or "",
             sentinels=options.sentinels,
-            show_progress=Console(stderr=True).is_terminal,
+            show_progress=console(stderr=True).is_terminal and not is_quiet(),
         )
         encoding = check_encoding(options.encoding or "utf-8")
         with about("--input"):
@@ -78,8 +77,10 @@ def _train(
         raise UsageError(
             f"{', '.join(options.input)}: no document in {counted(len(files), 'file')}"
         )
+    megabytes = sum(map(len, corpus.documents)) / 1e6
     try:
-        text = train_tokenizer(corpus.documents, training)
+        with working(f"training {training.model} on {megabytes:,.1f} MB of text"):
+            text = train_tokenizer(corpus.documents, training)
     except ValueError as error:
         raise UsageError(f"--size {options.size}: {error}") from error
     write_output(options.output, text)
@@ -110,12 +111,8 @@ def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) ->
     """
     sample = DocumentSample(max_bytes)
     tally: collections.Counter[str] = collections.Counter()
-    console = Console(stderr=True)
-    shown = track(
-        ranges, "reading", console=console, transient=True, disable=not console.is_terminal
-    )
     try:
-        for part in shown:
+        for part in track_shards(ranges, "reading", _bytes_of):
             with open_file(part.path) as file:
                 for batch in read_range(file, part, text_field):
                     tally.update(batch.tally)
@@ -127,6 +124,12 @@ def read_corpus(ranges: Sequence[FileRange], text_field: str, max_bytes: int) ->
         raise RunError(f"{part.path} cannot be opened: {error}") from error
     documents = sample.documents()
     return Text(documents, sample.complete, dict(tally))
+
+
+def _bytes_of(part: FileRange) -> float:
+    """Returns how much of a file a range is, about."""
+    end = part.size if part.end is None else part.end
+    return float((end or 1) - part.begin)
 
 
 def _report(corpus: Text, tokenizer_json: str, training: Training, output: str) -> None:

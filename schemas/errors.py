@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import difflib
 import errno
 import functools
 import os
@@ -18,9 +19,18 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from schemas.checked_json import DamagedError
+from schemas.config_file import (
+    OPTION,
+    Config,
+    check_names,
+    config_arguments,
+    dests_in,
+    read_config,
+    split_config,
+)
 from schemas.numbers import named
 from schemas.ownership import PACKAGES, OwnershipError, check_ownership
-from schemas.terminal import complain, flush, prepare_streams
+from schemas.terminal import be_quiet, complain, flush, prepare_streams, quiet_ends
 
 _TRACE = "SHARDMILL_TRACEBACK"
 """Set to anything, this environment variable makes unexpected errors print their trace."""
@@ -64,10 +74,26 @@ class Parser(argparse.ArgumentParser):
     """Parses the options of one command; what is wrong with them is a `UsageError`.
 
     An option that is given twice has the last value, as usual, so that a script can change what it
-    is called with; those that may be repeated say so.
+    is called with; those that may be repeated say so. Every option may also come from the file of
+    --config, where the command line does not give it.
     """
 
-    def __init__(self, command: str, description: str, epilog: str | None = None) -> None:
+    def __init__(
+        self,
+        command: str,
+        description: str,
+        epilog: str | None = None,
+        *,
+        shows_progress: bool = False,
+    ) -> None:
+        """Begins a parser.
+
+        Args:
+          command: Name of the command.
+          description: What it does.
+          epilog: Printed below the options.
+          shows_progress: It takes --quiet, see `schemas.terminal.is_quiet`.
+        """
         super().__init__(
             prog=f"shardmill {command}",
             description=description,
@@ -76,16 +102,93 @@ class Parser(argparse.ArgumentParser):
         )
         # What has no type of its own is a name or a path.
         self.register("type", None, named)
+        hidden: Any = {"dest": argparse.SUPPRESS, "default": argparse.SUPPRESS}
+        self.add_argument(
+            OPTION,
+            metavar="FILE",
+            help="TOML with options by name, such as seed = 1; what is also on the command line "
+            "has the value given there",
+            **hidden,
+        )
+        if shows_progress:
+            self.add_argument(
+                "--quiet",
+                action=_Quiet,
+                nargs=0,
+                help="print errors and results alone: no progress, no notes",
+                **hidden,
+            )
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        found, left = self._parse(args, namespace, passes_on=False)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
+        return self._parse(args, namespace, passes_on=True)
+
+    def _parse(
+        self,
+        args: Sequence[str] | None,
+        namespace: argparse.Namespace | None,
+        *,
+        passes_on: bool,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parses a command line and the file that it names; returns also what is left.
+
+        Args:
+          args: The command line.
+          namespace: Where the values go.
+          passes_on: What is left is for Beam.
+        """
         given = list(sys.argv[1:] if args is None else args)
         for argument in given[: given.index("--") if "--" in given else None]:
             # Python before 3.13 loses such a value, and then fails itself.
             if match := re.fullmatch(r"(--?[^=]+)=--", argument):
                 self.error(f"argument {match[1]}: '--' is no value")
-        return super().parse_known_args(given, namespace)
+        given, path = split_config(given)
+        if path is None:
+            return super().parse_known_args(given, namespace)
+        try:
+            config = read_config(path)
+            check_names(config, self, passes_on=passes_on)
+            options, values = config_arguments(config, self, self._given(given, config))
+        except UsageError:
+            raise
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        # What is behind "--" has no name.
+        values = values if "--" in given or not values else ["--", *values]
+        try:
+            return super().parse_known_args([*options, *given, *values], namespace)
+        except UsageError as error:
+            # What the command line says itself was read before.
+            raise UsageError(f"{OPTION} {path}: {error}") from error
+
+    def _given(self, arguments: Sequence[str], config: Config) -> set[str]:
+        """Returns the attributes of what a command line gives, without what is in a file.
+
+        Raises:
+          UsageError: if something is wrong with the command line, or required and nowhere.
+        """
+        in_file = dests_in(config, self)
+        before = [(action, action.default, action.required) for action in self._actions]
+        defaults, self._defaults = self._defaults, {}
+        try:
+            for action in self._actions:
+                action.default = argparse.SUPPRESS
+                if action.dest in in_file or action.nargs in ("*", "?"):
+                    action.required = False
+            return {*vars(super().parse_known_args(arguments)[0])}
+        finally:
+            self._defaults = defaults
+            for action, default, required in before:
+                action.default, action.required = default, required
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse would keep silent about what it cannot write.
@@ -94,7 +197,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if value := re.fullmatch(r"unrecognized arguments: ([^- ].*)", message):
             message = left_over(value[1])
+        elif value := re.match(r"unrecognized arguments: (--[^ =]+)", message):
+            close = difflib.get_close_matches(value[1], self._option_string_actions, n=3)
+            message += f"; did you mean {' or '.join(close)}?" if close else ""
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
+
+
+class _Quiet(argparse.Action):
+    """Makes the program print errors and results alone."""
+
+    def __call__(self, *_: Any) -> None:
+        be_quiet()
 
 
 def left_over(value: str) -> str:
@@ -121,7 +234,7 @@ def one_sentence(program: Program) -> Program:
     @functools.wraps(program)
     def wrapped(argv: Sequence[str] | None = None) -> int:
         prepare_streams()
-        with _signals_raise():
+        with _signals_raise(), quiet_ends():
             status, message = _outcome(program, argv)
         if message:
             complain(" ".join(["shardmill:", *map(str.strip, message.splitlines())]))

@@ -9,10 +9,18 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _NAME = "shardmill-readable"
+_UNLIMITED = 1_000_000
+"""Characters of a line that nobody sees as one."""
 _READABLE = {
     "‹": "<",
     "›": ">",
@@ -56,6 +64,78 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
             stream.reconfigure(errors=_NAME)
+
+
+_QUIET = "SHARDMILL_QUIET"
+"""Set to anything, this environment variable does what --quiet does. Processes that are started
+have it too."""
+
+
+def is_quiet() -> bool:
+    """Returns whether only errors and what was asked for are printed."""
+    return bool(os.environ.get(_QUIET))
+
+
+def be_quiet() -> None:
+    """Leaves out progress and notes from now on, until the program ends, see `quiet_ends`."""
+    os.environ[_QUIET] = "1"
+
+
+@contextlib.contextmanager
+def quiet_ends() -> Iterator[None]:
+    """Makes what a program says of --quiet hold for itself, and for what it calls, alone."""
+    before = os.environ.get(_QUIET)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_QUIET, None)
+        else:
+            os.environ[_QUIET] = before
+
+
+def say(message: str) -> None:
+    """Prints a note on the work, one line or several, to standard error, unless it is quiet."""
+    if not is_quiet():
+        complain(message)
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Returns a console of rich's for results, or on standard error for progress.
+
+    What is no terminal has no width: nothing is wrapped there, and no name is cut. Progress is not
+    shown at all if it is quiet.
+    """
+    # It takes longer to load than all else here.
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _UNLIMITED
+    return Console(stderr=stderr, highlight=False, width=width, quiet=stderr and is_quiet())
+
+
+def print_table(table: "Table", screen: "Console") -> None:
+    """Prints a table of rich's in whole words: where they do not fit, lines are longer than others.
+
+    Args:
+      table: Its cells are wrapped between words.
+      screen: Where to.
+    """
+    unlimited = screen.options.update(width=_UNLIMITED)
+    for column in table.columns:
+        cells = [column.header, *column.cells]
+        texts = [screen.render_str(each) if isinstance(each, str) else each for each in cells]
+        # Of a text it is its longest word.
+        column.min_width = max(screen.measure(each, options=unlimited).minimum for each in texts)
+    least = screen.measure(table, options=unlimited).minimum
+    if least > screen.width:
+        table.width = least
+    screen.print(table, crop=False)
+
+
+def columns() -> int:
+    """Returns the width of the terminal that standard output is, without a limit elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
 
 
 def flush() -> str:

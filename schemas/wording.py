@@ -1,7 +1,8 @@
-"""Numbers of things, and names of folders, in messages."""
+"""Numbers of things, names that may be meant, and names of folders, in messages."""
 
+import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -16,6 +17,14 @@ def counted(count: int, noun: str, plural: str = "") -> str:
       plural: What several are called; by default the noun with an s.
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns a hint: the known names most like this one, and all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{meant}known: {', '.join(names) or 'none'}"
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

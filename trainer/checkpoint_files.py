@@ -18,6 +18,7 @@ from schemas.checked_json import DamagedError, PositiveCount, RelativePath, Sha2
 from schemas.manifest_parts import FileEntry
 from schemas.regular_files import read_regular
 from trainer.options import TrainOptions
+from trainer.report.about import About
 from transforms.files.atomic_files import sync_folder
 from transforms.files.checked_files import file_sha256
 
@@ -68,6 +69,7 @@ class Meta:
       files: All other files of the folder, by path.
       sha256: Of checkpoint.json without this field.
       best: The best evaluation so far; None if nothing was to be compared.
+      about: The data and the machine; None of runs before this was kept.
     """
 
     run: RunId
@@ -79,6 +81,7 @@ class Meta:
     files: Mapping[RelativePath, FileEntry]
     sha256: Sha256
     best: Best | None = None
+    about: About | None = None
 
 
 def step_name(step: int) -> str:

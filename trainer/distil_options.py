@@ -32,6 +32,7 @@ def _width(text: str) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "distil",
+        shows_progress=True,
         description="Put exits into a fine-tuned classifier: a student on every layer but the "
         "last learns, from text without labels, what the model says. The model itself stays as "
         "it is. shardmill predict --speed leaves at them.",

@@ -1,5 +1,6 @@
 """Measures a model on the evaluation split: the same rows with the same masks every time."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,6 +11,7 @@ from trainer.loader.batches import ArrowBatches
 from trainer.memory import Memory
 from trainer.meter import Sums, derived
 from trainer.processes import Processes
+from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
 
 
@@ -20,6 +22,7 @@ def evaluate(
     processes: Processes,
     precision: AbstractContextManager[Any],
     member: str = "",
+    look: Callable[[Batch], None] | None = None,
 ) -> dict[str, float]:
     """Returns loss, perplexity and accuracies over all rows of a split, whatever the ranks.
 
@@ -33,6 +36,7 @@ def evaluate(
       processes: All that evaluate; each takes its share of the batches.
       precision: The autocast context.
       member: Of a mixture or of several tasks, whose split it is.
+      look: Is shown the first batch of this process, on its device; it draws nothing.
     """
     begin = batches.state_dict()
     sums, groups = Sums(), batches.batches_per_step // processes.size
@@ -47,6 +51,8 @@ def evaluate(
             terms = memory.terms(model, moved, number % groups)
             sums.add(terms, plain.counts(moved))
             kept.add(terms)
+            if look is not None and number == 0:
+                look(moved)
     model.train()
     batches.load_state_dict(begin)
     found, predictions, tokens = sums.means(processes)

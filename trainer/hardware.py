@@ -1,9 +1,11 @@
 """Peak performance of the device: as stated by its maker, and as measured by a matrix product."""
 
+import platform
 import resource
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 
@@ -42,6 +44,18 @@ def measured_peak(device: torch.device, dtype: torch.dtype) -> float:
             torch.cuda.synchronize(device)
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best
+
+
+def device_name(device: torch.device) -> str:
+    """Returns what the device is called: the GPU, or the processor of this machine."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(filter(None, names), "") or platform.processor() or platform.machine()
 
 
 def peak_memory_gib(device: torch.device) -> float:

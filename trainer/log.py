@@ -12,16 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import RunError, UsageError
+from trainer.curves.records import EVENTS, LOG, SAMPLE_EVENT, SAMPLES
 
-LOG, TENSORBOARD = "log.jsonl", "tensorboard"
-EVENTS = frozenset({"train", "eval", "note"})
+TENSORBOARD = "tensorboard"
 _BEGINS = b'{"event": "'
 _CLEAR = "\r\x1b[2K"
 LogRecord = Mapping[str, Any]
 
 
 class Log:
-    """Somewhere to write records."""
+    """Somewhere to write records.
+
+    Attributes:
+      events: Of the records that it takes.
+    """
+
+    events = EVENTS - {SAMPLE_EVENT}
 
     def write(self, record: LogRecord) -> None:
         raise NotImplementedError
@@ -34,15 +40,15 @@ class Log:
 
 
 class JsonLines(Log):
-    """RUN/log.jsonl: an object a record, the oldest first."""
+    """RUN/log.jsonl, or another file of records: an object a line, the oldest first."""
 
-    def __init__(self, run: Path, step: int) -> None:
+    def __init__(self, run: Path, step: int, name: str = LOG) -> None:
         """Opens the file, and drops what was written after the step that the run is resumed from.
 
         That is, at the end of the file, records of later steps and one that was cut off. Lines that
         are no records of ours stay, and all before them.
         """
-        path = run / LOG
+        path = run / name
         size, ends = _kept(path.read_bytes() if path.exists() else b"", step)
         # The file is written by us alone, and only its end changes.
         self._file = path.open("ab")
@@ -68,6 +74,15 @@ class JsonLines(Log):
         # That something could not be written was reported by then.
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+class SampleLines(JsonLines):
+    """RUN/samples.jsonl: what the model predicted of a few rows at each evaluation."""
+
+    events = frozenset({SAMPLE_EVENT})
+
+    def __init__(self, run: Path, step: int) -> None:
+        super().__init__(run, step, SAMPLES)
 
 
 def _kept(content: bytes, step: int) -> tuple[int, bool]:

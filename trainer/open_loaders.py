@@ -1,11 +1,11 @@
 """Opens the loaders of a run, for a build alone and for the members of a mixture."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
+from schemas.terminal import say
 from schemas.wording import counted
 from trainer.loader.batch_shapes import check_layout
 from trainer.loader.batches import ArrowBatches
@@ -62,9 +62,7 @@ def check_shards(data: TrainingData, options: TrainOptions, processes: Processes
     """
     if processes.first and options.checksums:
         size, count = sum(shard.bytes for _, shard in data.shards), len(data.shards)
-        sys.stderr.write(
-            f"reading {counted(count, 'shard')} ({size / 1e6:,.1f} MB) for their sha256\n"
-        )
+        say(f"reading {counted(count, 'shard')} ({size / 1e6:,.1f} MB) for their sha256")
     share = data.shards[processes.rank :: processes.size]
     problem = shard_problem(share, checksums=options.checksums)
     processes.agree(DamagedError(problem) if problem else None)

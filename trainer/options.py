@@ -135,6 +135,7 @@ class TrainOptions:
 def _parser() -> Parser:
     parser = Parser(
         "train",
+        shows_progress=True,
         description="Train a model on the output of shardmill build. The objective is that of the "
         "data, or another one with --objective.",
         epilog="On several GPUs: torchrun --nproc-per-node N -m trainer.train OPTION ... "

@@ -12,8 +12,11 @@ from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
 from trainer.course import Course
 from trainer.exits.load_teacher import load_teacher
 from trainer.feed import Feed, FixedFeed
+from trainer.hardware import device_name
 from trainer.identity import check_identity, identity_of
+from trainer.loader.batch_shapes import SmallBatchError
 from trainer.loader.batches import ArrowBatches
+from trainer.loader.least_tokens import one_limit
 from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
 from trainer.loader.stream_folder import StreamFolder
@@ -29,6 +32,8 @@ from trainer.open_slots import SlotLoaders
 from trainer.options import TrainOptions
 from trainer.probes.probe import ROWS, Probes, open_probes
 from trainer.processes import Processes
+from trainer.report.describe_data import about_of
+from trainer.report.samples import Sampler
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
@@ -79,12 +84,19 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     corpora = list(data.corpora.values())
     for corpus in corpora:
         tasks_of(corpus.recipe)
-    longest = _longest(options, data) if stream is None else longest_of(options, data.first)
+    batch = options.batch_tokens or 0
+    fits = functools.partial(one_limit, corpora, batch, options.copies, options.seed)
+    if stream is None:
+        with fits():
+            longest = _longest(options, data)
+    else:
+        longest = longest_of(options, data.first)
     seed_torch(options.seed, "weights")
     plain = _model(options, data, longest)
     set_penalties(plain, Penalties(label_smoothing=options.label_smoothing, z_loss=options.z_loss))
     plain = plain.to(processes.device)
-    options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
+    with fits():
+        options = dataclasses.replace(options, lanes=lanes_of(data, options, plain))
     probes = _probes(options, data, plain, processes)
     identity = identity_of(options, data, plain)
     if checkpoint is not None:
@@ -92,7 +104,8 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     if stream is not None:
         source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
     else:
-        source = _of_build(data, options, processes, plain.layout, identity, checkpoint)
+        with fits():
+            source = _of_build(data, options, processes, plain.layout, identity, checkpoint)
     options = with_warmup(options, source.steps, WARMUP_PART if data.labelled else 20)
     loop = make_loop(options, processes, plain, source.batches)
     feed = source.feed(loop)
@@ -127,6 +140,8 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
         notices=[*filter(None, notices)],
         best=checkpoint.meta.best if checkpoint else None,
         probes=probes,
+        about=about_of(data, device_name(processes.device), processes.size),
+        sampler=Sampler(plain, data.corpora, options.seed) if processes.first else None,
     )
 
 
@@ -328,8 +343,5 @@ def _longest(options: TrainOptions, data: TrainingData) -> int:
         for shard in split
     )
     if (options.batch_tokens or 0) < given:
-        raise UsageError(
-            f"--batch-tokens must be at least {given}, the longest row of {options.data}, got "
-            f"{options.batch_tokens}"
-        )
+        raise SmallBatchError(f"batch_tokens must be at least {given}")
     return max(shard.max_length for _, shard in data.shards)

@@ -7,20 +7,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from schemas.manifest_checks import REPORT
 from schemas.software import software_versions
+from schemas.terminal import is_quiet
 from schemas.wording import counted
 from trainer.checkpoint import BEST, LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL, Best
+from trainer.curves.records import SAMPLE_EVENT
 from trainer.evaluate import evaluate
 from trainer.feed import Feed, Taken
-from trainer.log import JsonLines, Lines, Log, TensorBoard, summary_writer
+from trainer.log import JsonLines, Lines, Log, SampleLines, TensorBoard, summary_writer
 from trainer.loop import Loop, State
 from trainer.memory import State as LaneState
 from trainer.meter import derived
 from trainer.options import TrainOptions
 from trainer.probes.probe import Probes
 from trainer.processes import Processes
+from trainer.report.about import About
+from trainer.report.samples import Sampler
+from trainer.rows.layouts import Batch
 from trainer.run_folder import begin_run
+from trainer.run_report import snapshot_of, write_cards, write_report
+from trainer.saved_options import save_options
 from trainer.stopping import StopSignal
 
 _OF_LOADER = ("objective", "stage", "epoch", "window", "replay")
@@ -45,6 +53,8 @@ class Run:
       notices: Notes for the user, logged at the beginning.
       best: The best evaluation so far, by the main figures of the model; None if there is none.
       probes: Of the model; None without.
+      about: Its data and its machine.
+      sampler: Of predictions, in the first process; None in others.
     """
 
     options: TrainOptions
@@ -58,8 +68,10 @@ class Run:
     name: str | None
     identity: Mapping[str, Any]
     notices: list[str]
+    about: About
     best: Best | None = None
     probes: Probes | None = None
+    sampler: Sampler | None = None
 
     def train(self, stop: StopSignal) -> int:
         """Takes the remaining steps; returns the exit status."""
@@ -127,10 +139,10 @@ class Run:
             self.name = begin_run(run)
         self.checkpoints.clear()
         self.checkpoints.fix_latest()
-        logs: list[Log] = [
-            Lines(self.steps, self.loop.plain.main_figures),
-            JsonLines(run, self.begin),
-        ]
+        save_options(run, self.options)
+        logs: list[Log] = [JsonLines(run, self.begin), SampleLines(run, self.begin)]
+        if not is_quiet():
+            logs.insert(0, Lines(self.steps, self.loop.plain.main_figures))
         if self.options.tensorboard:
             logs.append(TensorBoard(run, self.begin))
         return logs
@@ -160,7 +172,10 @@ class Run:
         held_out, about = self.feed.held_out()
         for member, batches in held_out.items():
             autocast = loop.autocast()
-            found = evaluate(loop.model, loop.plain, batches, self.processes, autocast, member)
+            look = functools.partial(self._sample, logs, step, member)
+            found = evaluate(
+                loop.model, loop.plain, batches, self.processes, autocast, member, look
+            )
             whose = f"{member}/" if member else ""
             figures |= {f"{whose}{name}": value for name, value in found.items()}
         main = {
@@ -177,6 +192,11 @@ class Run:
             return False
         self.best = Best(step=step, score=figures["score"], figures=main)
         return True
+
+    def _sample(self, logs: list[Log], step: int, member: str, batch: Batch) -> None:
+        """Writes what the model predicts of some rows of a batch."""
+        for sample in self.sampler.taken(batch, member) if self.sampler else ():
+            _write(logs, {"event": SAMPLE_EVENT, "step": step, **sample})
 
     def _probe(self) -> dict[str, float]:
         """Returns the figures of the probes, in the first process alone; others wait for it."""
@@ -203,6 +223,7 @@ class Run:
                 "python": sys.version.split()[0],
             },
             **({} if self.best is None else {"best": dataclasses.asdict(self.best)}),
+            "about": dataclasses.asdict(self.about),
         }
         tensors = {
             "model": self.loop.plain.state_dict(),
@@ -211,14 +232,23 @@ class Run:
         }
         for log in logs:
             log.sync()
-        self.checkpoints.save(meta, tensors, self._export)
+        run = Path(self.options.output)
+        self.checkpoints.save(meta, tensors, functools.partial(self._export, meta))
+        try:
+            write_report(run)
+        except (OSError, ValueError) as error:
+            # The run goes on without a page.
+            _note(logs, step, f"{run / REPORT} is not written: {error}")
 
-    def _export(self, folder: Path) -> None:
-        """Writes the model and the tokenizer as `from_pretrained` finds them."""
+    def _export(self, meta: Mapping[str, Any], folder: Path) -> None:
+        """Writes the model, the tokenizer as `from_pretrained` finds them, and a card."""
         self.loop.plain.save_pretrained(folder)
-        for place in _model_folders(folder):
+        places = _model_folders(folder)
+        for place in places:
             for name, content in self.tokenizer.items():
                 (place / name).write_text(content, "utf-8")
+        snapshot = snapshot_of(Path(self.options.output), meta, self.about)
+        write_cards(folder, places, snapshot, self.loop.plain.loaded_by)
 
 
 def _is_time(every: int | None, taken: Taken) -> bool:
@@ -236,7 +266,8 @@ def _model_folders(folder: Path) -> list[Path]:
 
 def _write(logs: list[Log], record: Mapping[str, Any]) -> None:
     for log in logs:
-        log.write(record)
+        if record["event"] in log.events:
+            log.write(record)
 
 
 def _note(logs: list[Log], step: int, message: str) -> None:

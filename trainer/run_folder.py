@@ -17,10 +17,14 @@ from schemas.checked_json import DamagedError, read_json_file
 from schemas.errors import RunError, UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
+from schemas.manifest_checks import REPORT
+from schemas.pages.template import PAGE_MARK
 from trainer.checkpoint import BEST, FOLDER, LATEST, is_link
 from trainer.checkpoint_files import RunId, json_text
-from trainer.log import LOG, TENSORBOARD
+from trainer.curves.records import LOG, SAMPLES
+from trainer.log import TENSORBOARD
 from trainer.processes import Processes
+from trainer.saved_options import NAMES as SAVED
 from transforms.files.atomic_files import sync_folder
 
 RECORD = "run.json"
@@ -140,12 +144,19 @@ def _check_folder(run: Path) -> None:
         raise UsageError(f"--output {run} is not a folder; name a new one")
 
 
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _check_names(run: Path) -> None:
     """Refuses what has the name of a file or folder of ours, and is something else."""
     for name, what, is_ours in (
         (FOLDER, "a folder", Path.is_dir),
         (TENSORBOARD, "a folder", Path.is_dir),
-        (LOG, "a file", lambda path: path.is_file() and not path.is_symlink()),
+        (LOG, "a file", _is_file),
+        *((name, "a file", _is_file) for name in SAVED),
+        (SAMPLES, "a file", _is_file),
+        (REPORT, "a page", lambda path: _is_file(path) and PAGE_MARK in path.read_bytes()),
         (LATEST, f"a link into {FOLDER}", is_link),
         (BEST, f"a link into {FOLDER}", is_link),
     ):
@@ -154,3 +165,7 @@ def _check_names(run: Path) -> None:
             raise UsageError(
                 f"{path} is not {what} as a run makes it; move it away, or name another --output"
             )
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

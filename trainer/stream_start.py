@@ -1,8 +1,7 @@
 """What must be known of a stream before a run on it begins."""
 
-import sys
-
 from schemas.errors import RunError, Stopped, UsageError
+from schemas.terminal import say
 from schemas.wording import counted
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.stream_folder import StreamFolder
@@ -100,7 +99,7 @@ def _look(stream: StreamFolder, processes: Processes) -> None:
 def _wait(what: str, processes: Processes, stop: StopSignal, *, again: bool) -> None:
     """Waits a little for something; raises Stopped if a signal comes."""
     if processes.first and not again:
-        sys.stderr.write(f"waiting for {what}\n")
+        say(f"waiting for {what}")
     wait_to_look(stop)
     if signal := processes.any(stop.number):
         raise Stopped(signal)

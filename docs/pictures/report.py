@@ -1,7 +1,8 @@
 """Makes the pictures of the report page: `python docs/pictures/report.py`.
 
-Builds a corpus from the bundled sample, shortens its report page (two examples, four
-charts), and takes a screenshot in light and in dark mode. Needs Chromium, Pillow and a CJK font.
+Builds a corpus from the bundled sample, shortens its report page (two copies of a row and
+another row, two charts), and takes a screenshot in light and in dark mode. Needs Chromium, Pillow
+and a CJK font.
 """
 
 import re
@@ -14,16 +15,15 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = "1000,1180"
+SIZE = "1100,1345"
 SHORTER = """<style>
-main { display: flex; flex-direction: column; gap: .75rem; padding: 1.25rem; }
+main { display: flex; flex-direction: column; gap: .75rem; padding: 1rem 1.25rem; }
 main > * { display: none; margin: 0 !important; max-width: none !important; }
-header, h2:has(+ p + article) + p { display: block; }
-.tiles { display: grid; order: 1; }
-h2:has(+ p + article) + p { order: 2; }
-article:nth-of-type(1), article:nth-of-type(4) { display: block; order: 3; }
-.charts { display: grid; order: 4; }
-figure:nth-child(n + 5), header .soft { display: none; }
+.top { padding-top: 1rem; } .tiles { display: flex; order: 1; }
+.copies { display: none; } #examples + p + .copies { display: grid; order: 2; }
+.copies .row { margin: 0; }
+main > article:nth-of-type(2) { display: block; order: 3; }
+.charts { display: grid; order: 4; } figure:nth-child(n + 3), nav { display: none; }
 </style></head>"""
 
 

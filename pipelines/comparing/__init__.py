@@ -1,5 +1,5 @@
-"""Curves of training runs side by side: what their logs hold, and pages and pictures of it.
+"""Curves of training runs side by side, and pages of whatever there is: builds, streams and runs.
 
-May import: report, folder, trainer, transforms, schemas.
+May import: report, folder, stream, trainer, transforms, schemas.
 Nothing of trainer that imports torch.
 """

@@ -4,17 +4,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from pipelines.comparing.page import render_comparison
-from pipelines.comparing.panels import panels_of
 from pipelines.comparing.picture import SOFTWARE, check_matplotlib, render_picture
-from pipelines.comparing.run_log import AXES, STEP
 from pipelines.comparing.runs import open_runs
 from pipelines.comparing.table import comparison_json, show_comparison
 from pipelines.report.write_page import refuse_foreign_page, write_page
 from schemas.errors import Parser, UsageError, one_sentence
-from schemas.terminal import write_json
+from schemas.terminal import console, write_json
+from trainer.curves.panels import panels_of
+from trainer.curves.run_log import AXES, STEP
 from transforms.files.atomic_files import write_atomically
 from transforms.files.paths import status
 from transforms.files.work_folder import read_bytes
@@ -65,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         write_json(comparison_json(runs, panels, axis), indent=2)
     else:
-        show_comparison(runs, panels, Console(highlight=False))
+        show_comparison(runs, panels, console())
     return 0
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.comparing.drawing import DrawnPanel, drawn
-from pipelines.comparing.figures import SECTIONS
-from pipelines.comparing.looks import DARK, DASHES, LIGHT, look_of
-from pipelines.comparing.panels import Panel
-from pipelines.comparing.run_log import AXES
 from pipelines.comparing.runs import MOST_DIFFERENCES, ComparedRun, differing_options, notes_of
 from pipelines.report.page import template_of
+from trainer.curves.drawing import DrawnPanel, drawn
+from trainer.curves.figures import SECTIONS
+from trainer.curves.looks import DARK, DASHES, LIGHT, look_of
+from trainer.curves.panels import Panel
+from trainer.curves.run_log import AXES
 
 
 def render_comparison(runs: Sequence[ComparedRun], panels: Sequence[Panel], axis: str) -> str:

@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.comparing.looks import DASHES, LIGHT, MARKS, look_of
-from pipelines.comparing.panels import Line, Panel
-from pipelines.comparing.run_log import AXES
 from pipelines.comparing.runs import ComparedRun
-from pipelines.comparing.scales import tick_text
 from schemas.errors import UsageError
+from trainer.curves.looks import DASHES, LIGHT, MARKS, look_of
+from trainer.curves.panels import Line, Panel
+from trainer.curves.run_log import AXES
+from trainer.curves.scales import tick_text
 
 SOFTWARE = "Shardmill comparison of runs"
 """What the file says it was made by; pictures with it may be replaced."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.comparing.run_log import RunLog, read_log
 from pipelines.comparing.tasks import Task, one_configuration, renamed, same_task, tasks_of
 from pipelines.folder.output import read_manifest
 from schemas.checked_json import DamagedError
@@ -16,8 +15,9 @@ from schemas.manifest import MANIFEST, MixtureManifest
 from schemas.stream import WINDOWS, number_name
 from schemas.wording import counted, short_names
 from trainer.checkpoint_files import CHECKPOINTS, META, Meta, found_checkpoints, read_meta
+from trainer.curves.records import LOG
+from trainer.curves.run_log import RunLog, read_log
 from trainer.loader.task_data import task_names
-from trainer.log import LOG
 from trainer.vectors.run_folder import VECTORS
 
 MAX_RUNS = 25

@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.comparing.figures import Figure, shown
-from pipelines.comparing.panels import Line, Panel
 from pipelines.comparing.runs import MOST_DIFFERENCES, ComparedRun, differing_options, notes_of
+from schemas.terminal import print_table
+from trainer.curves.figures import Figure, shown
+from trainer.curves.panels import Line, Panel
 
 _COLUMN = 12
 """Characters of a run's column, at least."""
@@ -33,12 +34,12 @@ def show_comparison(runs: Sequence[ComparedRun], panels: Sequence[Panel], consol
                 cells = [values[number] for number in few]
                 table.add_row(Text(name), *(Text("not known" if c is None else c) for c in cells))
             console.print()
-            console.print(table)
+            print_table(table, console)
             if len(differences) > MOST_DIFFERENCES:
                 more = len(differences) - MOST_DIFFERENCES
                 console.print(f" ... and {more} more, see --html or --json")
         console.print()
-        console.print(_last_values(panels, few, keys))
+        print_table(_last_values(panels, few, keys), console)
 
 
 def _show_runs(runs: Sequence[ComparedRun], console: Console) -> None:
@@ -49,7 +50,7 @@ def _show_runs(runs: Sequence[ComparedRun], console: Console) -> None:
         tokens = f"{run.log.clock.tokens[-1]:,.0f}"
         about = [run.key, run.name, run.objective or "not known", f"{run.log.steps:,}", tokens]
         table.add_row(*map(Text, about))
-    console.print(table)
+    print_table(table, console)
     for note in notes_of(runs):
         console.print(f"Note: {note}.", markup=False)
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.comparing.run_log import Curve, Name
 from pipelines.folder.output import read_manifest
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from trainer.checkpoint_files import Meta
+from trainer.curves.run_log import Curve, Name
 from trainer.loader.task_data import task_names
 
 _OF_TASK = re.compile(r"models\.(\d+)\.(.+)")

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.checked_json import DamagedError
 from schemas.co_occurrences import PAIRS
+from schemas.config_file import saved_name
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES
 from schemas.errors import UsageError
@@ -36,7 +37,10 @@ from transforms.read.rejected_files import PARTS, rejected_name
 
 REJECTED = tuple(rejected_name(part) for part in range(PARTS))
 _BUILT_NAMES = frozenset(
-    {MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS, ENTITIES, *REJECTED}
+    {
+        *(MANIFEST, "README.md", "report.html", "tokenizer.json", COUNTS, ENTITIES, *REJECTED),
+        *map(saved_name, ("build", "annotate")),
+    }
 )
 _SHARD = re.compile(rf"(train|eval|annotations|{PAIRS})/shard-\d{{5,}}-of-\d{{5,}}\.arrow")
 _RUN = re.compile(rf"{PAIRS}/run-\d{{5,}}-of-\d{{5,}}")

@@ -1,4 +1,4 @@
 """From the options of a command to what it will do, before anything is done.
 
-May import: folder, running, transforms, schemas.
+May import: folder, running, tokenizers, transforms, schemas.
 """

@@ -16,6 +16,7 @@ from schemas.errors import Parser
 def _parser() -> Parser:
     parser = Parser(
         "annotate",
+        shows_progress=True,
         description="Find entities and phrases, and store them by document. Builds of any recipe "
         "and tokenizer use them with --annotations.",
         epilog="Example: shardmill annotate --input 'TEXT/*.txt' --spacy-model en_core_web_sm "

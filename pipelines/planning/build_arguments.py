@@ -16,11 +16,13 @@ from pipelines.planning.run_arguments import (
     add_text_options,
     parse_run_options,
 )
+from pipelines.tokenizers.tiktoken_file import PATTERNS
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
 from schemas.vocabulary import ROLES
+from schemas.wording import nearest
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
-from transforms.objectives.settings import Scalar, nearest
+from transforms.objectives.settings import Scalar
 from transforms.windows.record_rows import KEEP_CHOICES
 
 PACKINGS: Mapping[str, Mapping[str, Scalar]] = {
@@ -42,6 +44,7 @@ EPILOG = (
 def _parser() -> Parser:
     parser = Parser(
         "build",
+        shows_progress=True,
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
         epilog=EPILOG,
     )
@@ -89,8 +92,23 @@ def add_recipe_options(parser: Parser, source: argparse._ArgumentGroup) -> None:
         "--tokenizer",
         required=True,
         metavar="FILE",
-        help="a tokenizers JSON file; "
+        help="a tokenizers JSON file, BERT's vocab.txt, a SentencePiece model, a tiktoken file, a "
+        "folder of one of them, or a name on the Hugging Face hub; "
         "for recipes of whole words a list of words, as shardmill vocab --model words makes it",
+    )
+    words.add_argument(
+        "--tiktoken-pattern",
+        metavar="P",
+        help=f"how text is cut before the tokens of a tiktoken file are found: "
+        f"{', '.join(PATTERNS)}, or a regular expression (by the file's name)",
+    )
+    words.add_argument(
+        "--tokenizer-differences",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="sampled lines of the text that a converted tokenizer may give other ids than the "
+        "library it was made for (0)",
     )
     for role in ROLES:
         words.add_argument(
@@ -202,6 +220,8 @@ def recipe_values(given: argparse.Namespace) -> dict[str, Any]:
         "recipe": given.recipe,
         "members": given.members,
         "tokenizer": given.tokenizer,
+        "tiktoken_pattern": given.tiktoken_pattern,
+        "tokenizer_differences": given.tokenizer_differences,
         "sentences": given.sentences,
         "dedup": _on_off(given.dedup),
         "segmenter": given.segmenter,

@@ -7,7 +7,7 @@ from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.files import read_file
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.recipe_needs import check_counts, check_segmenter
-from pipelines.planning.vocabulary_file import read_vocabulary_file
+from pipelines.planning.vocabulary_file import VocabularyFile
 from schemas.counts import CountsError
 from schemas.errors import UsageError
 from schemas.vocabulary import read_vocabulary
@@ -18,10 +18,12 @@ from transforms.text.words import Segmenter
 
 
 def build_settings(
-    options: BuildOptions, recipes: Sequence[Recipe], source: AnnotationSource | None
+    options: BuildOptions,
+    recipes: Sequence[Recipe],
+    source: AnnotationSource | None,
+    file: VocabularyFile,
 ) -> list[BuildSettings]:
     """Returns what each recipe is built with, after checking that it can use the tokenizer."""
-    file = read_vocabulary_file(options, recipes)
     tokenizer_json = file.tokenizer_json
     check_counts(options, recipes)
     counts = file.counts
@@ -31,13 +33,14 @@ def build_settings(
         needed = frozenset[str]().union(*(recipe.roles for recipe in recipes))
         counted = read_vocabulary(
             tokenizer_json,
-            options.special_tokens,
+            {**file.names, **options.special_tokens},
             counts,
             needed,
             of_words=file.counts is not None,
         )
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
+    file.require(options, needed, counted.roles)
     plain = dataclasses.replace(counted, counts=None)
     for recipe in recipes:
         recipe.check_vocabulary(plain)

@@ -48,6 +48,7 @@ class FollowOptions(BuildOptions):
 def _parser() -> Parser:
     parser = Parser(
         "follow",
+        shows_progress=True,
         description="Follow a folder or a bucket: every window of new files becomes a build, which "
         "`shardmill train --follow` trains on.",
         epilog=EPILOG,

@@ -8,6 +8,7 @@ from pipelines.planning.files import read_file
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
 from schemas.errors import UsageError, about
 from schemas.numbers import finite
+from schemas.wording import nearest
 from transforms.objectives import MIXTURES, RECIPES, TASKS
 from transforms.objectives.mixture import Member, Mixture
 from transforms.objectives.recipe import Recipe
@@ -15,7 +16,6 @@ from transforms.objectives.settings import (
     Scalar,
     changed,
     find_recipe,
-    nearest,
     settings_of,
 )
 from transforms.text.marker_lists import read_markers

@@ -44,7 +44,11 @@ class WordOptions(TextOptions):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions(TextOptions):
-    """What every command that makes shards of text is asked for."""
+    """What every command that makes shards of text is asked for.
+
+    Attributes:
+      saved: All options that decide what is made, as the file for --config that repeats it.
+    """
 
     max_document_mib: int
     max_rejected: int
@@ -56,6 +60,7 @@ class RunOptions(TextOptions):
     phrases: str
     shards: int | None
     dry_run: bool
+    saved: str
 
     @property
     def annotator_options(self) -> list[str]:
@@ -82,6 +87,8 @@ class BuildOptions(RunOptions):
     recipe: str
     members: str | None
     tokenizer: str
+    tiktoken_pattern: str | None = None
+    tokenizer_differences: int = 0
     sentences: str
     dedup: bool
     segmenter: str

@@ -16,6 +16,8 @@ from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.planning.record_split import hold_out_records
 from pipelines.planning.records import HELD_OUT, Records, find_records, refuse_records
+from pipelines.planning.tokenizer_check import check_tokenizer
+from pipelines.planning.vocabulary_file import read_vocabulary_file
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
 from schemas.documents import HELD_OUT_BELOW
@@ -170,7 +172,8 @@ def make_plan(
         if window is not None:
             check_unbounded(recipes)
         source = choose_source(options, recipes)
-        settings = build_settings(options, recipes, source)
+        vocabulary = read_vocabulary_file(options, recipes)
+        settings = build_settings(options, recipes, source, vocabulary)
         if records is not None:
             files, text_bytes = list(records.files), records.text_bytes
             _refuse_named(files, options)
@@ -197,6 +200,8 @@ def make_plan(
             shards, records.reader, ranges, fraction, deduplicate=options.dedup
         )
     notes = (*notes, *(records.notes if records else ()))
+    reader = None if records is None else records.reader
+    notes = (*check_tokenizer(vocabulary.converted, reader, ranges, options), *notes)
     words = any(recipe.segments_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
     software = software_versions(*libraries, *(source.software if source else ()))
@@ -243,7 +248,7 @@ def make_plan(
         of_stream=window is not None,
         annotated=source.files if source else (),
         named=options.named_files,
-        reader=None if records is None else records.reader,
+        reader=reader,
         filtering=filtering,
     )
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.label_kinds import CLASS
-from schemas.wording import counted
+from schemas.wording import counted, nearest
 from transforms.files.inputs import InputFile, plan_ranges
-from transforms.objectives.settings import nearest
 from transforms.read.read_records import RecordReader
 from transforms.records.json_fields import field_of
 from transforms.records.record_fields import (

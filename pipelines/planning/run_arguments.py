@@ -8,11 +8,15 @@ from typing import Any
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
+from schemas.config_file import config_text
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
 from transforms.files.inputs import FORMATS, TABLES
 
+_HOW = ("output", "overwrite", "workers", "memory_gib", "temp_dir", "dry_run")
+"""Where the output goes, and how it is made: what is made does not depend on it. Nor on options of
+Beam, in which there may be keys of a store."""
 MAX_WORKERS = 1024
 """More processes than that one machine does not start."""
 MAX_MEMORY_GIB = 1 << 20
@@ -226,5 +230,9 @@ def parse_run_options(
 
         beam_args = read_beam_arguments(beam_args, parser)
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
-    own |= {"input": tuple(given.input), "beam_args": tuple(beam_args)}
+    own |= {
+        "input": tuple(given.input),
+        "beam_args": tuple(beam_args),
+        "saved": config_text(parser, vars(given), _HOW),
+    }
     return given, {**own, "spacy_model": given.spacy_model or ""}

@@ -31,6 +31,7 @@ _OF_WORDS = ("min_count", "segmenter", "user_dict", "workers", "memory_gib", "te
 def _parser() -> Parser:
     parser = Parser(
         "vocab",
+        shows_progress=True,
         description="Make a vocabulary of text that is read, normalised and freed of duplicates "
         "as shardmill build does it: train a tokenizer, or count words. The result does not depend "
         "on how the text is divided into files.",

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.report.labelled import answer_positions, tagged_tokens
 from pipelines.report.permuted import rank_classes
-from pipelines.report.row import shown_parts
+from pipelines.report.row import SENTENCE, shown_parts
 
 SHOWN_TOKENS = 600
 """Of a longer row only so many tokens are on a page."""
@@ -28,7 +28,8 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
       there instead, the rank, the class, or what an edit takes away), and classes for style rules.
     """
     if row.get("edited"):
-        return _joined([_edited(cell) for cell in row["edited"][0]["cells"][:shown]])
+        edited = row["edited"][0]["cells"]
+        return _joined([_edited(cell) for cell in edited[: _shown_cells(edited, shown)]])
     marked = _marked(row)
     places = {each["position"]: each for each in row.get("order") or ()}
     predicted = row.get("predicted")
@@ -57,6 +58,25 @@ def cells_of(row: Mapping[str, Any], shown: int = SHOWN_TOKENS, bits: int = 1) -
         if bare != piece and backward:
             cells.append(_plain("text", " ", half))
     return _joined(cells)
+
+
+def hidden_tokens(row: Mapping[str, Any], shown: int = SHOWN_TOKENS) -> int:
+    """Returns how many tokens of a row `cells_of` leaves out; of edited ones, how many places."""
+    if not row.get("edited"):
+        return max(len(row["ids"]) - shown, 0)
+    cells = row["edited"][0]["cells"]
+    return _places(cells) - _places(cells[: _shown_cells(cells, shown)])
+
+
+def _places(cells: Sequence[Mapping[str, Any]]) -> int:
+    """Returns how many cells are tokens, or stand for some; numbers of sentences are neither."""
+    return sum(cell["kind"] != SENTENCE for cell in cells)
+
+
+def _shown_cells(cells: Sequence[Mapping[str, Any]], shown: int) -> int:
+    """Returns how many cells of an edited row are shown: those of so many places."""
+    places = [number for number, cell in enumerate(cells) if cell["kind"] != SENTENCE]
+    return places[shown] if len(places) > shown else len(cells)
 
 
 def _marked(row: Mapping[str, Any]) -> dict[int, Cell]:

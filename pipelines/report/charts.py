@@ -9,41 +9,15 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 
+from pipelines.report.chart_titles import LABELS, PARTITIONS, Axes, axes_of
+from pipelines.report.proof import Proof, proof_of
+from transforms.contract.oracle import Oracle
+
 _MANY = 12
 """With more parts of a whole than these, the greatest come first, and empty ones are left out."""
 SIGNS = 15
 """So many parts of a whole can be told apart: five colours, plain and with two patterns."""
 _NUMBERED = re.compile(r"^(.+)_(\d+)$")
-
-LABELS = "label"
-"""The group of classes, whose names may end in a number."""
-PARTITIONS: Mapping[str, tuple[str, Sequence[str]]] = {
-    "mask": ("What the model sees at selected tokens", ("masked", "random", "kept")),
-    "pair": ("How segment B relates to A", ()),
-    LABELS: ("Labels", ()),
-}
-"""Groups whose counts are shares of a whole: title, and names; no names are all of the group."""
-
-TITLES: Mapping[str, str] = {
-    "length.eighth": "Row length in tokens",
-    "select.eighth": "Selected units by position in the row, in eighths (sampled)",
-    "select.words_of": "Word length in tokens (sampled)",
-    "select.selected_words_of": "Length of selected words in tokens (sampled)",
-    "unit.of": "Unit length in tokens (last bar: this or more)",
-    "unit.selected_of": "Length of selected units in tokens (last bar: this or more)",
-    "basic.of": "Stage basic: unit length in tokens (last bar: this or more)",
-    "basic.selected_of": "Stage basic: length of selected units (last bar: this or more)",
-    "phrase.of": "Stage phrase: unit length in tokens (last bar: this or more)",
-    "phrase.selected_of": "Stage phrase: length of selected units (last bar: this or more)",
-    "entity.of": "Stage entity: unit length in tokens (last bar: this or more)",
-    "entity.selected_of": "Stage entity: length of selected units (last bar: this or more)",
-    "mask.random_ids": "Random replacement tokens by id, in sixteenths of the vocabulary",
-    "mask.expected_ids_millionths": "Expected random replacement tokens, in millionths",
-    "number.rounded": "Labels, rounded",
-    "right.at": "Place of the right candidate, from 0 (from 19 on together)",
-    "mask.replaced_ids": "Replaced tokens by id, in sixteenths of the vocabulary",
-}
-"""Titles of known histograms; others are called by their names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +29,14 @@ class Bar:
       count: How many.
       share: Of the whole chart, in [0, 1].
       height: Against the greatest count of the chart, in [0, 1].
+      proof: What is expected of the share; None if nothing is.
     """
 
     label: str
     count: int
     share: float
     height: float
+    proof: Proof | None = None
 
     @property
     def percent(self) -> str:
@@ -71,10 +47,19 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """Counts to be drawn together."""
+    """Counts to be drawn together.
+
+    Attributes:
+      title: Of the chart.
+      bars: The counts.
+      axes: Of a histogram.
+      proof: What is expected of all counts together; None if nothing is.
+    """
 
     title: str
     bars: Sequence[Bar]
+    axes: Axes | None = None
+    proof: Proof | None = None
 
     @property
     def total(self) -> int:
@@ -96,13 +81,17 @@ class Charts:
     rest: Sequence[tuple[str, int]]
 
 
-def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
+def charts_of(
+    statistics: Mapping[str, int], max_seq_length: int, oracles: Sequence[Oracle] = ()
+) -> Charts:
     """Arranges statistics into charts, each count in one place.
 
     Args:
       statistics: Counts by name.
       max_seq_length: Longest row, which the labels of lengths need.
+      oracles: What is expected of them.
     """
+    proofs = {each.figure: proof_of(each) for each in oracles if each.figure and each.trials}
     series: dict[str, dict[int, int]] = {}
     for name, count in statistics.items():
         if numbered := _numbered(name):
@@ -127,12 +116,21 @@ def charts_of(statistics: Mapping[str, int], max_seq_length: int) -> Charts:
                 drawn -= set(others)
                 bars = dict(itertools.islice(bars.items(), SIGNS - 1))
                 bars[f"{len(others)} others"] = sum(counts[name] for name in others)
-            shares.append(_chart(title, list(bars), list(bars.values())))
+            chart = _chart(title, list(bars), list(bars.values()))
+            known = [
+                dataclasses.replace(bar, proof=proofs.get(f"{group}.{bar.label}"))
+                for bar in chart.bars
+            ]
+            shares.append(dataclasses.replace(chart, bars=known, proof=proofs.get(group)))
     histograms = [
-        _chart(
-            TITLES.get(stem, _in_words(stem)),
-            _labels(stem, sorted(counts), max_seq_length),
-            [counts[number] for number in sorted(counts)],
+        dataclasses.replace(
+            _chart(
+                axes_of(stem).title,
+                _labels(stem, sorted(counts), max_seq_length),
+                [counts[number] for number in sorted(counts)],
+            ),
+            axes=axes_of(stem),
+            proof=proofs.get(stem),
         )
         for stem, counts in series.items()
         if any(counts.values())
@@ -160,8 +158,3 @@ def _labels(stem: str, numbers: Sequence[int], max_seq_length: int) -> list[str]
     lows = [-(-(number - 1) * max_seq_length // classes) for number in numbers]
     highs = [low - 1 for low in lows[1:]] + [max_seq_length]
     return [f"{low}–{high}" for low, high in zip(lows, highs, strict=True)]
-
-
-def _in_words(stem: str) -> str:
-    group, _, name = stem.rpartition(".")
-    return f"{group}: {name}".removeprefix(": ").replace("_", " ")

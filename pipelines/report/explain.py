@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from pipelines.report.columns import in_columns
 from pipelines.report.describe import summarize
 from transforms.objectives import OBJECTIVES
 
@@ -35,34 +34,29 @@ def explain(description: Description, console: Console) -> None:
     needed = " ".join(f"{role} ({'/'.join(n)})" for role, n in description["tokens"].items())
     words = _WORDS if description["of_words"] else f"Special tokens needed: {needed}"
     console.print(words, markup=False)
-    fields = Table("field", "default", "meaning", box=None)
-    for field in description["fields"]:
-        _add(fields, field["path"], _text(field["default"]), _meaning(field))
-    _print_section(console, "Fields, set with --set FIELD=VALUE", fields)
-    columns = Table("column", "type", "meaning", box=None)
-    for column in description["columns"]:
-        _add(columns, column["name"], column["type"], column["meaning"])
-    _print_section(console, "Columns of its shards", columns)
+    fields = [
+        [field["path"], _text(field["default"]), _meaning(field)] for field in description["fields"]
+    ]
+    head = ["field", "default", "meaning"]
+    _print_section(console, "Fields, set with --set FIELD=VALUE", [head, *fields])
+    columns = [[each["name"], each["type"], each["meaning"]] for each in description["columns"]]
+    _print_section(console, "Columns of its shards", [["column", "type", "meaning"], *columns])
     if description["parity"]:
-        parity = Table("field", "value", "meaning", box=None)
-        for field in description["parity"]:
-            _add(parity, field["path"], _text(field["value"]), field["meaning"])
-        _print_section(console, "--parity restores what the reference does", parity)
-    parts = Table("part", "source and deviations", box=None)
-    for part in description["parts"]:
-        _add(parts, part["name"], _provenance(part, "\n"))
-    _print_section(console, "Parts", parts)
+        parity = [
+            [field["path"], _text(field["value"]), field["meaning"]]
+            for field in description["parity"]
+        ]
+        head = ["field", "value", "meaning"]
+        _print_section(console, "--parity restores what the reference does", [head, *parity])
+    parts = [[part["name"], _provenance(part, "\n")] for part in description["parts"]]
+    _print_section(console, "Parts", [["part", "source and deviations"], *parts])
 
 
-def _add(table: Table, *cells: str | int) -> None:
-    table.add_row(*(escape(str(cell)) for cell in cells))
-
-
-def _print_section(console: Console, title: str, table: Table) -> None:
+def _print_section(console: Console, title: str, rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table, whose last column is of sentences."""
     console.print(f"\n[bold]{title}[/bold]")
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    console.print(table)
+    table = in_columns(rows, console.width, [len(rows[0]) - 1])
+    console.print(table, markup=False, soft_wrap=True)
 
 
 def _text(value: Any) -> str:

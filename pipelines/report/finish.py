@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,13 @@ from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
 from pipelines.report.dropped import all_dropped, dropped_documents
+from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
 from pipelines.report.pair_facts import pairs_records
-from pipelines.report.rows import example_rows
 from pipelines.report.top_pairs import pairs_shown
 from schemas.columns import ENTITY_IDS
+from schemas.config_file import saved_name
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
 from schemas.errors import RunError, UsageError
@@ -24,6 +24,7 @@ from schemas.manifest import FORMAT_VERSION, MANIFEST, AnyManifest, Manifest, ad
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
 from schemas.manifest_file import manifest_text, sealed
 from schemas.manifest_parts import ShardEntry
+from schemas.terminal import say
 from schemas.version import VERSION
 from schemas.wording import counted
 from transforms.build.build_shards import ShardBuilder
@@ -62,11 +63,14 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     ]
     for builder, own in zip(plan.builders, notes, strict=True):
         for note in own:
-            sys.stderr.write(f"{builder.settings.recipe.name}: {note}\n")
+            say(f"{builder.settings.recipe.name}: {note}")
     dropped = plan.filtering.dropped_files(plan.ranges) if plan.filtering else []
-    rejected = read_notes(plan.output, [*REJECTED, *dropped])
+    beside = read_notes(plan.output, [*REJECTED, *dropped])
+    if not plan.of_stream:
+        # A stream's windows are built of files that its options do not name.
+        beside.append(write_saved(plan, options, "build"))
     manifests = [
-        _write(builder, head, plan.entities, [] if plan.mixture else rejected)
+        _write(builder, head, plan.entities, [] if plan.mixture else beside)
         for builder, head in zip(plan.builders, heads, strict=True)
     ]
     if plan.mixture:
@@ -74,7 +78,13 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         shared = {"software": heads[0]["software"], "documents": documents}
         tokenizer_json = plan.builders[0].settings.tokenizer_json
         head = {**head, **shared}
-        write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, rejected)
+        write_mixture(plan.output, tokenizer_json, plan.mixture, head, manifests, beside)
+
+
+def write_saved(plan: Plan[Any], options: RunOptions, command: str) -> Note:
+    """Writes the options into the output, for --config; returns the note of the file."""
+    owner = plan.builders[0].owner if len(plan.builders) == 1 else ""
+    return write_noted(plan.output, saved_name(command), options.saved.encode(), owner)
 
 
 def _entries(builder: ShardBuilder) -> Entries:
@@ -111,7 +121,8 @@ def _check_rows(plan: BuildPlan, entries: Sequence[Entries], documents: int) -> 
     ]
     if len(messages) == len(plan.builders):
         raise NothingMadeError("; ".join(messages))
-    sys.stderr.write("".join(f"{line}\n" for line in messages))
+    for line in messages:
+        say(line)
 
 
 def _empty_splits(entries: Entries) -> list[str]:
@@ -147,12 +158,12 @@ def _write(
     builder: ShardBuilder,
     head: Mapping[str, Any],
     entities: Sequence[str],
-    rejected: Sequence[Note],
+    beside: Sequence[Note],
 ) -> Manifest:
     """Writes tokenizer, entities, report and dataset card, and last the manifest.
 
     Returns:
-      The manifest, which lists all of them and the files of rejected records.
+      The manifest, which lists all of them and the files `beside`.
     """
     output, settings = builder.output, builder.settings
     aligned = ENTITY_IDS in settings.recipe.needs
@@ -172,8 +183,9 @@ def _write(
         **({ENTITIES: entities_text(entities)} if aligned else {}),
         REPORT: render_report(
             manifest,
-            [row.to_json() for row in example_rows(corpus, hashed=False)],
+            page_rows(corpus, hashed=False),
             pairs_shown(corpus),
+            corpus.vocabulary,
         ),
         CARD: render_card(manifest),
     }
@@ -181,7 +193,7 @@ def _write(
         write_noted(output, name, content.encode(), builder.owner)
         for name, content in contents.items()
     ]
-    manifest = sealed({**head, "files": files_of([*rejected, *notes])}, Manifest)
+    manifest = sealed({**head, "files": files_of([*beside, *notes])}, Manifest)
     refuse_contradictions(output, manifest)
     write_atomically(join(output, MANIFEST), manifest_text(manifest).encode())
     return manifest

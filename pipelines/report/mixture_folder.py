@@ -23,7 +23,7 @@ def write_mixture(
     mixture: Mixture,
     head: Mapping[str, Any],
     manifests: Sequence[Manifest],
-    rejected: Sequence[Note],
+    beside: Sequence[Note],
 ) -> None:
     """Writes tokenizer, report and dataset card, and last the manifest.
 
@@ -33,7 +33,7 @@ def write_mixture(
       mixture: What was built.
       head: What the manifest says besides its members' contents and its files, as JSON values.
       manifests: Of the members, which are written.
-      rejected: The files of rejected records.
+      beside: Other files in the folder: those of rejected records, and the options.
     """
     contents = dict(zip(mixture.names, manifests, strict=True))
     members = {name: {**head["members"][name], **_totals(contents[name])} for name in contents}
@@ -46,7 +46,7 @@ def write_mixture(
         CARD: render_mixture_card(manifest, mixture),
     }
     written = [write_noted(folder, name, text.encode()) for name, text in texts.items()]
-    files = files_of([*rejected, *written])
+    files = files_of([*beside, *written])
     whole = sealed({**said, "files": files}, MixtureManifest)
     write_atomically(join(folder, MANIFEST), manifest_text(whole).encode())
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from pipelines.report.columns import in_columns
 from pipelines.report.describe import describe
 from schemas.errors import UsageError
-from schemas.terminal import write_json
+from schemas.terminal import console, write_json
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.schedule import STEPS_OF_A_MEMBER, continual
 
@@ -29,16 +29,18 @@ def explain_mixture(mixture: Mixture, *, as_json: bool) -> None:
         result = {**result, "members": members, "left_out": left_out}
         write_json(result, indent=2)
         return
-    console = Console(highlight=False)
-    console.print(f"[bold]{mixture.name}[/bold]  ", end="")
-    console.print(mixture.summary, markup=False)
-    console.print(f"Source: {mixture.source}\n", markup=False)
-    table = Table("member", "weight", "what it is", box=None)
-    for member in mixture.members:
-        table.add_row(member.recipe.name, f"{member.weight:g}", member.recipe.summary)
-    console.print(table)
-    _show_left_out(mixture, console)
-    console.print(
+    screen = console()
+    screen.print(f"[bold]{mixture.name}[/bold]  ", end="")
+    screen.print(mixture.summary, markup=False)
+    screen.print(f"Source: {mixture.source}\n", markup=False)
+    rows = [
+        [member.recipe.name, f"{member.weight:g}", member.recipe.summary]
+        for member in mixture.members
+    ]
+    table = in_columns([["member", "weight", "what it is"], *rows], screen.width, [2])
+    screen.print(table, markup=False, soft_wrap=True)
+    _show_left_out(mixture, screen)
+    screen.print(
         "\nshardmill recipes MEMBER explains one; --plan shows a schedule of training.",
         markup=False,
     )
@@ -82,19 +84,21 @@ def show_schedule(mixture: Mixture | None, steps: int | None, console: Console) 
         raise UsageError(f"--steps must be at least 1, got {total}")
     stages = continual(mixture.weights, total)
     numbers = map(str, range(1, len(stages) + 1))
-    table = Table("stage", *numbers, "all", box=None, pad_edge=False, collapse_padding=True)
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
     sums = [sum(stage) for stage in stages]
     begins = [1 + sum(sums[:number]) for number in range(len(stages))]
-    _add_steps(table, "first step", [*begins, 0])
+    rows = [["stage", *numbers, "all"], ["first step", *_shown([*begins, 0])]]
     for name, spent in zip(mixture.names, zip(*stages, strict=True), strict=True):
-        _add_steps(table, name, [*spent, sum(spent)])
-    _add_steps(table, "together", [*sums, total], style="bold")
-    console.print(table)
+        rows.append([name, *_shown([*spent, sum(spent)])])
+    rows.append(["together", *_shown([*sums, total])])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = [
+        [row[0], *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        for row in rows
+    ]
+    table = in_columns(aligned, console.width)
+    console.print(table, markup=False, soft_wrap=True)
     _show_left_out(mixture, console)
 
 
-def _add_steps(table: Table, name: str, steps: Sequence[int], style: str = "") -> None:
-    table.add_row(name, *(f"{value:,}" if value else "-" for value in steps), style=style)
+def _shown(steps: Sequence[int]) -> list[str]:
+    return [f"{value:,}" if value else "-" for value in steps]

@@ -1,15 +1,15 @@
 """The report page of a build, and its dataset card."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.report.cells import SHOWN_TOKENS, cells_of
-from pipelines.report.charts import LABELS, charts_of
+from pipelines.report.chart_titles import LABELS
+from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
 from pipelines.report.dropped import dropped_tables
-from pipelines.report.labelled import label_line
-from pipelines.report.permuted import bits_of, hiding_selectors, targets_of_halves
+from pipelines.report.examples import shown_examples
+from pipelines.report.permuted import hiding_selectors
+from pipelines.report.proof import judged, selected_range, split_proofs
 from pipelines.report.record_facts import (
     held_out_line,
     label_charts,
@@ -23,6 +23,7 @@ from pipelines.report.word_facts import word_facts
 from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import Split
+from schemas.pages import template as pages
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
 from transforms.objectives.recipe import Recipe
@@ -44,7 +45,10 @@ _LARGEST = "n>1B"
 
 
 def render_report(
-    manifest: Manifest, rows: Sequence[Mapping[str, Any]], pairs: PairsShown | None = None
+    manifest: Manifest,
+    rows: Sequence[Mapping[str, Any]],
+    pairs: PairsShown | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> str:
     """Returns a page that shows a build: one HTML file, without scripts and links to others.
 
@@ -52,10 +56,14 @@ def render_report(
 
     Args:
       manifest: Of the build.
-      rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each.
+      rows: Examples, as `pipelines.report.rows.Row.to_json` gives them, with one copy each; the
+        copies of a row follow one another.
       pairs: Of words near each other, where they are counted.
+      vocabulary: Of the build's tokenizer; without it, figures are shown without what is expected.
     """
     recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
+    oracles = judged(manifest, recipe, vocabulary) if vocabulary else {}
+    tokens = sum(split.tokens for split in manifest.splits.values())
     splits = {
         split: {
             "rows": content.rows,
@@ -65,6 +73,7 @@ def render_report(
             "charts": charts_of(
                 _charted(manifest.statistics.get(split, {}), content, recipe),
                 recipe.rules.max_seq_length,
+                oracles.get(split, ()),
             ),
             "stream": stream_facts(content, manifest.statistics.get(split, {}), recipe),
             "words": word_facts(content, manifest.statistics.get(split, {})),
@@ -73,17 +82,8 @@ def render_report(
         }
         for split, content in manifest.splits.items()
     }
-    bits = bits_of(rows)
-    shown = [
-        {
-            **row,
-            "cells": cells_of(row, SHOWN_TOKENS, bits),
-            "shown": SHOWN_TOKENS,
-            "targets": targets_of_halves(row),
-            "label_line": label_line(row["labelled"]) if row.get("labelled") else "",
-        }
-        for row in rows
-    ]
+    examples = shown_examples(rows)
+    cells = [cell for copies in examples for row in copies for cell in row["cells"]]
     return template_of("report.html.j2").render(
         manifest=manifest,
         recipe=recipe,
@@ -98,9 +98,12 @@ def render_report(
         edited={
             cell["kind"] for row in rows for each in row["edited"] or () for cell in each["cells"]
         },
-        rows=shown,
+        examples=examples,
+        lines=any(cell["kind"] == "word" for cell in cells),
         pairs=pairs,
-        hiding=list(hiding_selectors([cell for row in shown for cell in row["cells"]])),
+        proofs=split_proofs(oracles),
+        expected_selected=selected_range(oracles, tokens * recipe.copies),
+        hiding=list(hiding_selectors(cells)),
     )
 
 
@@ -143,22 +146,9 @@ def render_card(manifest: Manifest) -> str:
     )
 
 
-@functools.cache
 def template_of(name: str) -> "Template":
-    """Returns a template of this package, with the filters that all of them use."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipelines.report"),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["size"] = _size
-    return environment.get_template(name)
+    """Returns a template of this package, with what all pages share."""
+    return pages.template_of("pipelines.report", name)
 
 
 def _columns(manifest: Manifest, recipe: Recipe) -> list[dict[str, str]]:
@@ -196,14 +186,3 @@ def _mean_lengths(manifest: Manifest, recipe: Recipe) -> dict[str, float]:
     rows = sum(split.rows for split in manifest.splits.values()) * recipe.copies
     names = ("source", "target") if recipe.denoise is not None and rows else ()
     return {name: counts.get(f"denoise.{name}_tokens", 0) / rows for name in names}
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"
-
-
-def _size(value: int) -> str:
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if value >= 10**power:
-            return f"{value / 10**power:,.1f} {unit}"
-    return f"{value} bytes"

@@ -48,9 +48,9 @@ def hiding_selectors(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for name in sorted(names):
         sibling = f"{name[:-1]}1"
         if name.endswith("0") and sibling in names:
-            yield f".row:has(mark.{name}:hover) .{sibling}"
+            yield f".row:has(mark.{name}:is(:hover, :focus)) .{sibling}"
     if names:
-        yield ".row:has(mark.h0:hover) .h1"
+        yield ".row:has(mark.h0:is(:hover, :focus)) .h1"
 
 
 def targets_of_halves(row: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -1,6 +1,5 @@
 """Rows of a finished build, decoded for people and for other programs."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,15 +18,24 @@ from pipelines.report.row import (
     Row,
     Selected,
 )
-from pipelines.report.token_text import TokenText
-from schemas.columns import DOCUMENTS, ENTITY_IDS, SENTENCES, has_spans
+from pipelines.report.row_ranges import (
+    continues,
+    document_starts,
+    is_backward,
+    relation_of,
+    segments_of,
+    sentence_starts,
+    span_ranges,
+    word_ranges,
+)
+from schemas.columns import ENTITY_IDS, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
-from transforms.arrays.marks import marked_spans
 from transforms.build.corpus import Corpus
 from transforms.contract.stored import StoredBatch
 from transforms.kernels.compiled import interpreted
 from transforms.objectives.corruption import Corruption
+from transforms.text.token_text import TokenText
 
 
 class RowDecoder:
@@ -74,9 +82,9 @@ class RowDecoder:
             tokens=tokens,
             pieces=self._pieces(tokens, stored),
             special=np.flatnonzero(stored.special).tolist(),
-            segments=_segments(stored, self._recipe.rules.reuse_len),
-            relation=_relation(stored),
-            words=_words(stored),
+            segments=segments_of(stored, self._recipe.rules.reuse_len),
+            relation=relation_of(stored),
+            words=word_ranges(stored),
             selected=[
                 each
                 for one in copies
@@ -90,15 +98,17 @@ class RowDecoder:
                 if labels.name != ENTITY_IDS
             },
             spans={
-                name: _spans(stored, name) for name in self._recipe.annotations if has_spans(name)
+                name: span_ranges(stored, name)
+                for name in self._recipe.annotations
+                if has_spans(name)
             },
-            sentences=_sentences(stored),
+            sentences=sentence_starts(stored),
             entities=self._named(stored),
-            documents=_documents(stored),
+            documents=document_starts(stored),
             predicted=self._predicted(stored),
             stream=None if stored.stream is None else int(stored.stream[0]),
-            continues=_continues(batch, before),
-            backward=_is_backward(stored),
+            continues=continues(batch, before),
+            backward=is_backward(stored),
             reuse_len=self._recipe.rules.reuse_len,
             order=self._order(views, copies),
             edited=self._edited(stored, copies, tokens),
@@ -107,7 +117,7 @@ class RowDecoder:
 
     def _pieces(self, tokens: Sequence[str], stored: StoredBatch) -> list[str]:
         """Returns tokens as people read them; what stands before one is known from the text."""
-        step = -1 if _is_backward(stored) else 1
+        step = -1 if is_backward(stored) else 1
         return self._text.pieces(tokens[::step], stored.special[::step].tolist())[::step]
 
     def _edited(
@@ -194,69 +204,6 @@ class RowDecoder:
                 seen=new,
                 seen_text=new if kind == MASKED else self._text.piece(new),
             )
-
-
-def _segments(stored: StoredBatch, reuse_len: int) -> list[tuple[int, int]]:
-    """Returns the ranges of segments, or of the turns of a dialogue."""
-    borders = {0, int(stored.second_segment_start[0]), len(stored.ids)}
-    if stored.turn_end is not None:
-        borders.update((np.flatnonzero(stored.ids == stored.turn_end) + 1).tolist())
-    if 0 < reuse_len < len(stored.ids):
-        borders.add(reuse_len)
-    return list(itertools.pairwise(sorted(borders)))
-
-
-def _documents(stored: StoredBatch) -> list[int] | None:
-    marks = stored.annotations.get(DOCUMENTS)
-    return None if marks is None else np.flatnonzero(marks).tolist()
-
-
-def _continues(batch: pa.RecordBatch, before: pa.RecordBatch | None) -> bool | None:
-    if "stream" not in batch.schema.names:
-        return None
-    return before is not None and bool(batch.column("stream")[0] == before.column("stream")[0])
-
-
-def _is_backward(stored: StoredBatch) -> bool:
-    return stored.backward is not None and bool(stored.backward[0])
-
-
-def _relation(stored: StoredBatch) -> str | None:
-    if stored.relation is None:
-        return None
-    names, codes = stored.relation
-    return names[int(codes[0])]
-
-
-def _spans(stored: StoredBatch, name: str) -> list[tuple[int, int]]:
-    spans = marked_spans(stored.annotations[name], stored.offsets)
-    return list(zip(spans.starts.tolist(), spans.ends.tolist(), strict=True))
-
-
-def _sentences(stored: StoredBatch) -> list[int] | None:
-    marks = stored.annotations.get(SENTENCES)
-    return None if marks is None else np.flatnonzero(marks).tolist()
-
-
-def _words(stored: StoredBatch) -> list[tuple[int, int]] | None:
-    """Returns the ranges of whole words: to the next word or special token.
-
-    In a reversed row a word begins with its last token.
-    """
-    if stored.word_starts is None:
-        return None
-    size, special = len(stored.ids), np.flatnonzero(stored.special)
-    starts = np.sort(stored.word_starts.values.astype(np.int64))
-    if not _is_backward(stored):
-        return _word_ranges(starts, special, size)
-    mirrored = _word_ranges(size - 1 - starts[::-1], size - 1 - special[::-1], size)
-    return [(size - end, size - begin) for begin, end in reversed(mirrored)]
-
-
-def _word_ranges(starts: Int64, special: Int64, size: int) -> list[tuple[int, int]]:
-    borders = np.union1d(np.append(starts, size), special)
-    ends = borders[np.searchsorted(borders, starts, "right")]
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def read_rows(

@@ -10,6 +10,7 @@ from rich.text import Text
 from pipelines.report.pair_facts import pairs_line
 from schemas.checked_json import DamagedError
 from schemas.co_occurrences import PairsRecord
+from schemas.terminal import print_table
 from schemas.word_list import words_by_id
 from transforms.build.corpus import Corpus
 from transforms.counting.check_pairs import read_pairs
@@ -87,4 +88,4 @@ def show_pairs(corpus: Corpus, console: Console) -> None:
     for pair in shown.pairs:
         # A word may look like markup.
         table.add_row(Text(pair.word), Text(pair.context), f"{pair.value:,.2f}")
-    console.print(table)
+    print_table(table, console)

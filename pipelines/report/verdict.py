@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from schemas.terminal import console, print_table
 from transforms.build.check_shard import Problem
 from transforms.contract.oracle import Oracle
 
@@ -75,19 +75,19 @@ def show(
     checks: Mapping[str, str] = CHECKS,
 ) -> None:
     """Prints if wanted a table of the checks, if wanted the oracles, then what is wrong."""
-    console = Console(highlight=False)
+    screen = console()
     if table:
-        console.print(_check_table(verdict, checks))
+        print_table(_check_table(verdict, checks), screen)
     for split, judged in verdict.oracles.items() if oracles else ():
-        console.print(_oracle_table(split, judged))
+        print_table(_oracle_table(split, judged), screen)
     for problem in verdict.problems:
-        console.print(f"[red]{problem.check}:[/red] ", end="")
-        console.print(problem.sentence, markup=False, soft_wrap=True)
+        screen.print(f"[red]{problem.check}:[/red] ", end="")
+        screen.print(problem.sentence, markup=False, soft_wrap=True)
     for note in verdict.notes:
-        console.print("[yellow]note:[/yellow] ", end="")
-        console.print(note, markup=False, soft_wrap=True)
+        screen.print("[yellow]note:[/yellow] ", end="")
+        screen.print(note, markup=False, soft_wrap=True)
     verdict_text = "verification FAILED" if verdict.problems else "verification passed"
-    console.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
+    screen.print(f"{folder}: {verdict_text}", markup=False, soft_wrap=True)
 
 
 def _check_table(verdict: Verdict, checks: Mapping[str, str]) -> Table:

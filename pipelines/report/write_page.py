@@ -5,18 +5,16 @@ from typing import TextIO
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.output import read_manifest
+from pipelines.report.examples import page_rows
 from pipelines.report.mixture_page import render_mixture_report, stored_mixture
 from pipelines.report.page import render_report
-from pipelines.report.rows import example_rows
 from pipelines.report.top_pairs import pairs_shown
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
+from schemas.pages.template import PAGE_MARK
 from transforms.files.atomic_files import write_atomically
 from transforms.files.paths import status
 from transforms.files.work_folder import read_bytes
-
-_TITLE = b": Shardmill report</title>"
-"""What every page of ours has, so that nothing else is replaced."""
 
 
 def build_page(folder: str) -> str:
@@ -30,8 +28,7 @@ def build_page(folder: str) -> str:
     if isinstance(manifest, MixtureManifest):
         return render_mixture_report(manifest, stored_mixture(manifest))
     corpus = open_corpus(folder)
-    rows = [row.to_json() for row in example_rows(corpus)]
-    return render_report(manifest, rows, pairs_shown(corpus))
+    return render_report(manifest, page_rows(corpus), pairs_shown(corpus), corpus.vocabulary)
 
 
 def write_page(path: str, page: str, option: str, said: TextIO | None = None) -> None:
@@ -58,7 +55,7 @@ def refuse_foreign_page(path: str, option: str) -> None:
     """Refuses to replace a file that is no report page; see `write_page`."""
     try:
         there = status(path)
-        foreign = there is not None and _TITLE not in read_bytes(path)
+        foreign = there is not None and PAGE_MARK not in read_bytes(path)
     except Exception as error:
         raise UsageError(f"{option} {path}: cannot be written: {error}") from error
     if foreign:

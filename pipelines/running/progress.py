@@ -1,17 +1,16 @@
 """Shows how far the work on shards is: a bar on a terminal, plain lines elsewhere."""
 
 import contextlib
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipelines.running.pace import Pace
+from schemas.terminal import console, is_quiet, say
 
 _POLL_SECONDS = 0.5
 _LINE_SECONDS = 10.0
@@ -20,10 +19,66 @@ _LINE_SECONDS = 10.0
 _Item = TypeVar("_Item")
 
 
-def track_shards(shards: Sequence[_Item], doing: str) -> Iterable[_Item]:
-    """Yields shards, and shows on a terminal how many are done."""
-    console = Console(stderr=True)
-    return track(shards, doing, console=console, transient=True, disable=not console.is_terminal)
+def track_shards(
+    shards: Sequence[_Item], doing: str, size: Callable[[_Item], float] = lambda _: 1.0
+) -> Iterator[_Item]:
+    """Yields shards, or other parts of some work, and shows how much of it is done.
+
+    Args:
+      shards: The parts.
+      doing: What is done to them.
+      size: Returns how much work a part is.
+    """
+    total = sum(map(size, shards)) or 1.0
+    done, began = 0.0, time.monotonic()
+    shown = began
+    with _bar(doing) as progress:
+        task = progress.add_task("", total=total)
+        for shard in shards:
+            yield shard
+            done += size(shard)
+            progress.update(task, completed=done)
+            now = time.monotonic()
+            if not progress.console.is_terminal and now - shown >= _LINE_SECONDS:
+                left = (total - done) / done * (now - began) if done else 0.0
+                say(f"{doing}: {done / total:.0%}, {duration(left)} left")
+                shown = now
+
+
+@contextlib.contextmanager
+def working(doing: str) -> Iterator[None]:
+    """Says that some work begins, and in a log for how long it has gone on: its end is not known.
+
+    On a terminal it shows itself how far it is.
+    """
+    began, stop = time.monotonic(), threading.Event()
+    if console(stderr=True).is_terminal:
+        stop.set()
+
+    def tell() -> None:
+        while not stop.wait(_LINE_SECONDS):
+            say(f"{doing}: {duration(time.monotonic() - began)}")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    say(doing)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _bar(doing: str) -> Progress:
+    """Returns a bar, which is shown on a terminal alone."""
+    screen = console(stderr=True)
+    columns = (
+        TextColumn(doing),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
 
 
 class ShardProgress:
@@ -60,7 +115,7 @@ class ShardProgress:
         self._share_built = built or (lambda: self._done / total)
         self._share_read = read or (lambda: None)
         self._stop = threading.Event()
-        self._console = Console(stderr=True)
+        self._console = console(stderr=True)
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> "ShardProgress":
@@ -80,19 +135,15 @@ class ShardProgress:
         self._thread.join()
 
     def _watch(self) -> None:
-        if self._console.is_terminal:
+        if is_quiet():
+            self._stop.wait()
+        elif self._console.is_terminal:
             self._watch_terminal()
         else:
             self._watch_log()
 
     def _watch_terminal(self) -> None:
-        columns = (
-            TextColumn(self._doing),
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        with _bar(self._doing) as progress:
             task = progress.add_task(self._line(time.monotonic()), total=1.0)
             while not self._stop.wait(_POLL_SECONDS):
                 now = self._look()
@@ -104,8 +155,7 @@ class ShardProgress:
             stopped = self._stop.wait(_POLL_SECONDS)
             now = self._look()
             if (self._done != shown and now - shown_at >= 1) or now - shown_at >= _LINE_SECONDS:
-                sys.stderr.write(f"{self._doing}: {self._line(now)}\n")
-                sys.stderr.flush()
+                say(f"{self._doing}: {self._line(now)}")
                 shown, shown_at = self._done, now
             if stopped:
                 return

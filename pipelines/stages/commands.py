@@ -43,6 +43,8 @@ REFUSED: Mapping[str, str] = {
     "resume": "the pipeline resumes what was begun",
     "follow": "a stream has no end, at which the next step could begin",
     "help": "it is no setting",
+    "config": "a step has its options in this file",
+    "quiet": "give it to shardmill pipeline",
 }
 """Options that no step may have, and why."""
 

@@ -12,10 +12,10 @@ from pipelines.stages.stages_file import REFERENCE, Read, Stages, Step
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 from schemas.manifest_parts import FileEntry
+from schemas.wording import nearest
 from transforms.files.paths import PathError, list_folder
 from transforms.files.patterns import match
 from transforms.files.storage import is_local
-from transforms.objectives.settings import nearest
 
 
 def files_read(

@@ -17,6 +17,7 @@ from pipelines.stages.stages_file import Stages, Step
 from pipelines.stages.states import State, is_there
 from schemas.errors import RunError, UsageError
 from schemas.manifest_parts import FileEntry
+from schemas.terminal import is_quiet
 
 
 def run_step(
@@ -49,8 +50,9 @@ def run_step(
     )
     write_record(stages.place, step.name, record)
     arguments = [step.command, *stages.arguments_of(step), *(["--overwrite"] * overwrite)]
-    sys.stdout.write(f"$ shardmill {shlex.join(arguments)}\n")
-    sys.stdout.flush()
+    if not is_quiet():
+        sys.stdout.write(f"$ shardmill {shlex.join(arguments)}\n")
+        sys.stdout.flush()
     ended = run_command(arguments, stages.folder)
     if ended.status == 0:
         _finish(stages, step, record, proof_of(step.command, place, digests), digests)

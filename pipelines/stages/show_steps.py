@@ -9,6 +9,8 @@ from pipelines.stages.stages_file import Stages
 from pipelines.stages.states import Planned
 
 _LEFT_OUT = "left out"
+_PROSE = (3,)
+"""The column of the state, which may have reasons."""
 
 
 def plan_text(stages: Stages, plan: Sequence[Planned], width: int) -> str:
@@ -28,7 +30,7 @@ def plan_text(stages: Stages, plan: Sequence[Planned], width: int) -> str:
         ]
         for planned in plan
     ]
-    return in_columns([["step", "command", "output", "state"], *rows], width) + "\n"
+    return in_columns([["step", "command", "output", "state"], *rows], width, _PROSE) + "\n"
 
 
 def plan_json(stages: Stages, plan: Sequence[Planned]) -> dict[str, Any]:

@@ -20,18 +20,17 @@ from pipelines.stages.commands import (
     parser_of,
     reads_of,
 )
-from pipelines.stages.step_options import (
+from pipelines.stages.step_options import actions_of, read_options
+from schemas.errors import UsageError
+from schemas.option_values import (
     Options,
-    actions_of,
     argument_text,
     command_line,
     kind_of_value,
     positional_actions,
-    read_options,
 )
-from schemas.errors import UsageError
+from schemas.wording import nearest
 from transforms.files.storage import is_local
-from transforms.objectives.settings import nearest
 
 if sys.version_info >= (3, 11):
     import tomllib

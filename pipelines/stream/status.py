@@ -3,10 +3,10 @@
 import sys
 from types import TracebackType
 
-from rich.console import Console
 from rich.status import Status as Spinner
 
 from schemas.stream import IndexedWindow
+from schemas.terminal import console, is_quiet, say
 from schemas.wording import counted
 
 
@@ -14,7 +14,7 @@ class Status:
     """Shows what is waited for; used as a context manager."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = console(stderr=True)
         self._spinner: Spinner | None = None
         self._said = ""
 
@@ -31,7 +31,7 @@ class Status:
 
     def wait_for(self, what: str, seconds: float) -> None:
         """Says what is waited for, and when the next look is; in a log only when that changes."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not is_quiet():
             text = f"{what}; next look in {seconds:g} s"
             if self._spinner is None:
                 self._spinner = self._console.status(text)
@@ -39,15 +39,15 @@ class Status:
             else:
                 self._spinner.update(text)
         elif what != self._said:
-            sys.stderr.write(f"waiting for {what}\n")
-            sys.stderr.flush()
+            say(f"waiting for {what}")
         self._said = what
 
     def say(self, line: str) -> None:
         """Prints a line that stays."""
         self._clear()
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        if not is_quiet():
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
     def _clear(self) -> None:
         self._said = ""

@@ -9,6 +9,7 @@ from tests.packaging.imports import ROOT, Graph, circles, import_graph, room_of
 
 ROOMS = (
     "schemas",
+    "schemas.pages",
     "transforms.kernels",
     "transforms.arrays",
     "transforms.text",
@@ -32,11 +33,13 @@ ROOMS = (
     "transforms.stream",
     "pipelines.running",
     "pipelines.folder",
+    "pipelines.tokenizers",
     "pipelines.planning",
     "pipelines.stream",
     "pipelines.report",
     "pipelines.stages",
     "pipelines",
+    "trainer.curves",
     "trainer.metrics",
     "trainer.rows",
     "trainer.tasks",
@@ -46,6 +49,7 @@ ROOMS = (
     "trainer.exits",
     "trainer.predictions",
     "trainer.vectors",
+    "trainer.report",
     "trainer",
     "pipelines.comparing",
 )

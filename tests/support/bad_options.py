@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.cli import COMMANDS, module_of
+from pipelines.cli import COMMANDS, module_of, parser_of
 from schemas.errors import one_sentence
 from trainer.distil_options import parse_distil_options
 from trainer.options import parse_train_options
@@ -196,23 +196,6 @@ _PARSED = {
 """Commands whose options are only read, for want of a model, a run, or rows of words."""
 
 
-def parser_of(command: str) -> argparse.ArgumentParser:
-    """Returns the parser of a command."""
-    elsewhere = {
-        "train": "trainer.options",
-        "distil": "trainer.distil_options",
-        "predict": "trainer.predictions.options",
-        "vectors": "trainer.vectors.options",
-    }
-    planned = ("build", "follow", "annotate", "vocab")
-    elsewhere |= {name: f"pipelines.planning.{name}_arguments" for name in planned}
-    module = elsewhere.get(command)
-    parser: argparse.ArgumentParser = importlib.import_module(
-        module or module_of(command)
-    )._parser()
-    return parser
-
-
 def actions_of(command: str) -> list[argparse.Action]:
     """Returns all arguments of a command, --help left out."""
     return [
@@ -312,6 +295,7 @@ def base_arguments(command: str, folder: Path, recipe: str = "bert") -> dict[str
         "vectors": {"": [], "--data": [build], "--output": [out]},
         "neighbours": {"": [out, "word"]},
         "pipeline": {"": [str(folder / "stages.toml")], "--dry-run": []},
+        "completion": {"": ["bash"]},
     }
     return found[command]
 

@@ -45,6 +45,10 @@ _WHAT = {"pairs": "source and target"}
 """What is the longest thing that a batch of a layout must hold, if it is no row."""
 
 
+class SmallBatchError(UsageError):
+    """Something does not fit into a batch of so many tokens."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class RowBounds:
     """How much of a batch each row takes at most.
@@ -148,13 +152,14 @@ def choose_layout(
     for the longest ones.
 
     Raises:
-      UsageError: if there is no such layout, or a row does not fit into a batch.
+      SmallBatchError: if a row does not fit into a batch.
+      UsageError: if there is no such layout.
     """
     check_layout(name, corpus.recipe)
     count, longest = len(bounds.lengths), bounds.longest
     rounded = _coarse if steady else _rounded
     if batch_tokens < longest:
-        raise UsageError(
+        raise SmallBatchError(
             f"batch_tokens must be at least {longest}, the longest {_WHAT.get(name, 'row')} of "
             f"{corpus.folder}/{split}, got {batch_tokens}"
         )
@@ -185,7 +190,7 @@ def choose_layout(
     most_rows, most_tokens = bounds.most(batch_rows)
     tokens = batch_tokens if steady else min(batch_tokens, max(_rounded(most_tokens), longest))
     if bounds.records is not None and bounds.most(1)[1] > batch_tokens:
-        raise UsageError(
+        raise SmallBatchError(
             f"batch_tokens must be at least {bounds.most(1)[1]}, the candidates of a record of "
             f"{corpus.folder}/{split}, got {batch_tokens}"
         )

@@ -20,6 +20,7 @@ import numpy as np
 from schemas.errors import UsageError
 from schemas.records import Array, Bool, Int64
 from trainer.loader.batch_plan import Layout
+from trainer.loader.batch_shapes import SmallBatchError
 from trainer.rows.row_source import given_tokens
 from trainer.rows.shard_rows import Streams
 from transforms.arrays.ragged import offsets_of, range_indices
@@ -144,7 +145,8 @@ def choose_lanes(
       least_rows: Rows that a lane has at least, if there are enough and lanes are not given.
 
     Raises:
-      UsageError: if there cannot be so many, or if not even one fits.
+      SmallBatchError: if not even one fits.
+      UsageError: if there cannot be so many.
     """
     shards, recipe = corpus.shards(split), corpus.recipe
     rows = sum(shard.rows for shard in shards)
@@ -153,7 +155,7 @@ def choose_lanes(
     unit, whose = max(recipe.segment.streams, 1), f"{corpus.folder}/{split}"
     fit = batch_tokens // length // unit * unit
     if not fit:
-        raise UsageError(
+        raise SmallBatchError(
             f"batch_tokens must be at least {unit * length}, "
             f"{'the longest row' if unit == 1 else 'a forward and a reversed row'} of {whose}, got "
             f"{batch_tokens}"

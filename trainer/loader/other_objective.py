@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from schemas.columns import column_of
 from schemas.errors import UsageError
+from schemas.wording import nearest
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import BIDIRECTIONAL, STRUCTURED
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
-from transforms.objectives.settings import Scalar, changed, find_recipe, nearest, settings_of
+from transforms.objectives.settings import Scalar, changed, find_recipe, settings_of
 
 _OWN = ("corrupt", "denoise", "copies", "modes")
 """The fields that rows do not determine: how they are corrupted, for how many epochs, and how they

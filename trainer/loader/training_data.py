@@ -10,11 +10,12 @@ from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
 from schemas.manifest_parts import ShardEntry, split_totals
 from schemas.stream import WINDOWS, number_name
+from schemas.wording import nearest
 from trainer.loader.open_corpus import open_local_corpus, read_local_manifest
 from trainer.loader.other_objective import with_objective
 from trainer.loader.stream_folder import is_stream
 from transforms.build.corpus import Corpus, checked_members
-from transforms.objectives.settings import Scalar, nearest
+from transforms.objectives.settings import Scalar
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from trainer.models.attention import use_packed_attention
 from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head
 
@@ -47,6 +48,10 @@ class CausalModel(torch.nn.Module):
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
         hidden = self._hidden(batch).flatten(0, 1)
         return {self._task: self._head(self.hf, hidden, batch)}
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        hidden = self._hidden(batch).flatten(0, 1)
+        return {self._task: self._head.guesses(self.hf, hidden, batch, chosen)}
 
     def hidden(self, batch: Batch, longest: int) -> Tensor:
         return self._hidden(batch, longest)[0]

@@ -15,6 +15,7 @@ from trainer.models.attention import use_packed_attention
 from trainer.models.encoder import layer_flops
 from trainer.rows.layouts import Batch
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.losses import LossTerm, Rate, cross_entropy_term
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -81,6 +82,18 @@ class Electra(torch.nn.Module):
             "mlm": cross_entropy_term(predicted, batch["labels"])._replace(weight=GENERATOR_WEIGHT),
             "rtd": detection_term(logits, corrupted != original, batch["num_tokens"]),
         }
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        """Returns those of the generator."""
+        generator, slots = self.generator, batch["target_positions"]
+        hidden = self._hidden(generator, batch, batch["input_ids"], self._longest)
+
+        def logits(at: Tensor) -> Tensor:
+            found = generator.generator_predictions(hidden[slots[at]])
+            predicted: Tensor = generator.generator_lm_head(found)
+            return predicted
+
+        return {"mlm": token_guesses(slots, batch["labels"], logits, chosen)}
 
     def hidden(self, batch: Batch, longest: int) -> Tensor:
         """Returns those of the discriminator, see `trainer.models.trainable.TrainableModel`."""

@@ -1,7 +1,7 @@
 """ELMo: words from their characters, and a language model in each direction."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from trainer.models.elmo_config import ElmoConfig
 from trainer.models.elmo_lstm import DIRECTIONS, LstmState, TwoWayLstm
 from trainer.models.elmo_words import WordEncoder
 from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.sampled_softmax import LogUniformWords, sampled_term
 from trainer.tasks.vocabulary_loss import vocabulary_term
@@ -107,6 +108,25 @@ class Elmo(torch.nn.Module):
             for number, name in enumerate(TERMS)
         }
         return terms, {name: _by_lane(each, rows) for name, each in after._asdict().items()}
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        """Nothing is remembered of the rows before."""
+        words = self._read(batch["input_ids"]).unflatten(0, (DIRECTIONS, -1))
+        found, _ = self.hf.layers(words, self._before(batch["reset"], None))
+        hidden, labels = found[-1].flatten(0, 2), batch["labels"].flatten()
+        slots = torch.arange(len(labels), device=labels.device).chunk(DIRECTIONS)
+        return {
+            name: [
+                # A word stands behind the one that it is predicted from.
+                guess._replace(at=guess.at + 1)
+                for guess in token_guesses(own, labels[own], self._logits(hidden[own]), chosen)
+            ]
+            for name, own in zip(TERMS, slots, strict=True)
+        }
+
+    def _logits(self, hidden: Tensor) -> Callable[[Tensor], Tensor]:
+        """Returns what predicts words of hidden states float[M, d] by their numbers."""
+        return lambda at: self.hf.softmax(hidden[at])
 
     # A batch has most of its words several times; each is read once.
     @torch.compiler.disable  # type: ignore[untyped-decorator]

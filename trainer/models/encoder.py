@@ -12,6 +12,7 @@ from torch import Tensor
 from trainer.models.attention import use_packed_attention
 from trainer.models.sight import sight_of
 from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.members import task_key, task_types
 from trainer.tasks.task import Head
@@ -70,11 +71,22 @@ class Encoder(torch.nn.Module):
         return {name: self._head(name).counts(batch) for name in self._trained(batch)}
 
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
+        hidden = self._begun(batch)
+        return {name: self._head(name)(self.hf, hidden, batch) for name in self._trained(batch)}
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        hidden = self._begun(batch)
+        return {
+            name: self._head(name).guesses(self.hf, hidden, batch, chosen)
+            for name in self._trained(batch)
+        }
+
+    def _begun(self, batch: Batch) -> Tensor:
+        """Returns float[T, d]: the last hidden states, after the heads have seen the batch."""
         trained = self._trained(batch)
         for name in self.heads:
             self._head(name).begin(batch if name in trained else None)
-        hidden = self._last_layer(batch, self._longest)
-        return {name: self._head(name)(self.hf, hidden, batch) for name in trained}
+        return self._last_layer(batch, self._longest)
 
     def hidden(self, batch: Batch, longest: int) -> Tensor:
         for name in self.heads:

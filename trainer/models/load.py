@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from schemas.errors import UsageError
+from schemas.wording import nearest
 from trainer.models.causal_families import CAUSAL_FAMILIES
 from trainer.models.electra_family import ElectraFamily
 from trainer.models.elmo_family import ElmoFamily
@@ -25,7 +26,6 @@ from trainer.models.trainable import METHODS, with_defaults
 from trainer.models.xlnet_family import XLNetFamily
 from transforms.build.corpus import Corpus
 from transforms.contract.axes import ENCODER_DECODER
-from transforms.objectives.settings import nearest
 
 FAMILIES: Mapping[str, Family] = {
     **ENCODERS,

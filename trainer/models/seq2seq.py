@@ -4,10 +4,12 @@ import dataclasses
 import os
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head
 
@@ -136,6 +138,14 @@ class EncoderDecoder(torch.nn.Module):
     def forward(self, batch: Batch) -> dict[str, LossTerm]:
         hidden = self.hidden(batch).flatten(0, 2)
         return {self._task: self._head(self.hf, hidden, batch)}
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        """Places are those of target tokens; each is guessed from the right ones before it."""
+        hidden = self.hidden(batch)[0].flatten(0, 1)
+        length = batch["labels"].shape[1]
+        begins = np.array(chosen.rows, np.int64) * length
+        targets = dataclasses.replace(chosen, begins=begins, ends=begins + length)
+        return {self._task: self._head.guesses(self.hf, hidden, batch, targets)}
 
     def hidden(self, batch: Batch) -> Tensor:
         """Returns float[N, B, T, d]: the hidden states of the decoder, of each of N streams."""

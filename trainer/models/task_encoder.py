@@ -16,6 +16,7 @@ from trainer.models.attention import use_packed_attention
 from trainer.models.encoder import layer_flops
 from trainer.models.token_types import known_types
 from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.labelled import LabelledHead
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.members import member_key
@@ -90,6 +91,11 @@ class TaskEncoder(torch.nn.Module):
         number = self._task(batch)
         head = self._head(number)
         return {head.task.name: head(self.models[str(number)], self.hidden(batch), batch)}
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        number = self._task(batch)
+        head, hf = self._head(number), self.models[str(number)]
+        return {head.task.name: head.guesses(hf, self.hidden(batch), batch, chosen)}
 
     def logits(self, batch: Batch) -> Tensor:
         """Returns what the classifier says of a batch, float32; its shape is that of the task."""

@@ -18,7 +18,8 @@ class TrainableModel(Protocol):
     `hidden(batch, longest)` as well can be probed, see `trainer.probes`. Given a packed batch whose
     longest sequence has so many tokens, it returns float[T, d], the hidden states of its last
     layer. The batch has nothing but input_ids, token_type_ids, position_ids, cu_seqlens and
-    num_tokens.
+    num_tokens. One with `guesses(batch, chosen)` has predictions of a few rows on the page of its
+    run: it returns lists of `trainer.tasks.guesses.Guess` by term of the loss; nothing is drawn.
     """
 
     @property

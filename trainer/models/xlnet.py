@@ -10,6 +10,7 @@ from torch import Tensor
 from trainer.models.permutation import permutation_mask
 from trainer.models.two_streams import Streams, hidden_states
 from trainer.rows.layouts import Batch
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.task import Head
 
 State = Mapping[str, Tensor]
@@ -58,8 +59,22 @@ class XLNet(torch.nn.Module):
     def forward(self, batch: Batch, state: State | None = None) -> Any:
         """Returns the terms of the loss; with memory, also what is remembered after the rows."""
         memory = self._remembered(batch, state)
+        hidden, inputs = self._hidden(batch, memory)
+        terms = {self._task: self._head(self.hf, hidden.flatten(0, 1), batch)}
+        if not self.stateful:
+            return terms
+        kept = inputs[:, :, : self._reuse_len or None][:, :, -self._memory :]
+        return terms, {MEMORY: torch.cat([memory[:, :, kept.shape[2] :], kept], dim=2)}
+
+    def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
+        """Nothing is remembered of the rows before."""
+        hidden, _ = self._hidden(batch, self._remembered(batch, None))
+        return {self._task: self._head.guesses(self.hf, hidden.flatten(0, 1), batch, chosen)}
+
+    def _hidden(self, batch: Batch, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what `trainer.models.two_streams.hidden_states` does, of a batch."""
         ranks = batch.get("ranks")
-        hidden, inputs = hidden_states(
+        return hidden_states(
             self.hf.transformer,
             Streams(
                 ids=batch["input_ids"],
@@ -69,11 +84,6 @@ class XLNet(torch.nn.Module):
                 targets=None if ranks is None else batch["target_positions"],
             ),
         )
-        terms = {self._task: self._head(self.hf, hidden.flatten(0, 1), batch)}
-        if not self.stateful:
-            return terms
-        kept = inputs[:, :, : self._reuse_len or None][:, :, -self._memory :]
-        return terms, {MEMORY: torch.cat([memory[:, :, kept.shape[2] :], kept], dim=2)}
 
     def _blocked(self, ranks: Tensor, batch: Batch) -> Tensor:
         return permutation_mask(ranks, batch["special_tokens_mask"], self._reuse_len)

@@ -38,6 +38,7 @@ class PredictOptions:
 def _parser() -> Parser:
     parser = Parser(
         "predict",
+        shows_progress=True,
         description="Predict classes, numbers, tags or choices with a fine-tuned model, for "
         "records of files or rows of a build; with the exits that shardmill distil has made, leave "
         "the model where it is sure.",

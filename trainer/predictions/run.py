@@ -11,6 +11,7 @@ import torch
 
 from schemas.errors import UsageError
 from schemas.label_kinds import NUMBER
+from schemas.terminal import is_quiet
 from schemas.wording import counted
 from trainer.predictions.answers import KINDS
 from trainer.predictions.builds import BuildChunks
@@ -123,5 +124,6 @@ class _Progress:
 
 
 def _write(parts: Sequence[str]) -> None:
-    sys.stderr.write("".join(parts))
-    sys.stderr.flush()
+    if not is_quiet():
+        sys.stderr.write("".join(parts))
+        sys.stderr.flush()

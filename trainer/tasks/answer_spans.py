@@ -16,6 +16,7 @@ from trainer.rows.layouts import Batch, Packed, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.labelled import ROW_IDS, Classifiers, LabelTask, column_of
 from trainer.tasks.losses import LossTerm
 
@@ -119,6 +120,24 @@ class SpanTask(LabelTask):
 
     def figures(self, kept: Mapping[str, Array]) -> dict[str, float]:
         return span_figures(kept)
+
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        begins, ends, _ = best_parts(logits, batch["span_context"])
+        ids = batch["input_ids"].flatten()
+
+        def part(row: int, begin: int, end: int) -> str:
+            cells = batch["span_cells"][row, begin:end]
+            return chosen.text(ids[cells].tolist())
+
+        def right(row: int) -> str:
+            start, last = int(batch["span_starts"][row]), int(batch["span_ends"][row])
+            # The first token of a row stands for no answer.
+            return part(row, start, last + 1) if start > 0 else "no answer" if start == 0 else ""
+
+        return [
+            Guess(row, -1, right(row), ((part(row, int(begins[row]), int(ends[row])), None),))
+            for row in chosen.rows
+        ]
 
 
 def best_parts(logits: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Fine-tuning for choices: which of the candidates of a record is the right one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,14 @@ from trainer.rows.layouts import Batch, Packed, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, best_of, name_in
 from trainer.tasks.labelled import ROW_IDS, Classifiers, LabelTask, column_of, first_tokens
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from transforms.arrays.ragged import positions_in_row
 
 _LOWEST = torch.finfo(torch.float32).min
+_SHOWN = 80
+"""Characters of a candidate that name it at most."""
 
 
 class ChoiceTask(LabelTask):
@@ -83,6 +86,31 @@ class ChoiceTask(LabelTask):
         if not known.any():
             return {}
         return {"accuracy": float((kept["labels"] == kept["predicted"])[known].mean())}
+
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        """A record is shown by one of its rows; candidates are named by what only they have."""
+        lines, labels = batch["choice_rows"].tolist(), batch["choice_labels"].tolist()
+        found: dict[int, Guess] = {}
+        for row in chosen.rows:
+            group = next(number for number, members in enumerate(lines) if row in members)
+            members = [member for member in lines[group] if member >= 0]
+            names = name_in(_own_texts(members, batch, chosen))
+            [best] = best_of(logits[group : group + 1, : len(members)], names)
+            right = "" if labels[group] == IGNORED else names(labels[group])
+            found.setdefault(group, Guess(row, -1, right, best))
+        return [*found.values()]
+
+
+def _own_texts(rows: Sequence[int], batch: Batch, chosen: Chosen) -> list[str]:
+    """Returns the text of each of some rows, without what all of them begin with."""
+    tokens, borders = batch["input_ids"].flatten().tolist(), batch["cu_seqlens"].tolist()
+    lists = [tokens[borders[row] : borders[row + 1]] for row in rows]
+    common = next(
+        (place for place, ids in enumerate(zip(*lists, strict=False)) if len({*ids}) > 1), 0
+    )
+    return [
+        f"{number}: {chosen.text(each[common:-1])}"[:_SHOWN] for number, each in enumerate(lists, 1)
+    ]
 
 
 # Records 4 4 0 0 0 of 2, 2, 1, 2, 2 candidates: begins 0 2 3. The last two are of another shard.

@@ -19,6 +19,7 @@ from trainer.rows.layouts import Batch, Packed, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, name_in, row_guesses
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.task import Head, Task
 from transforms.arrays.ragged import Ragged
@@ -102,6 +103,10 @@ class LabelTask(Task):
         """Returns the figures of a split, by name; none if nothing in it is labelled."""
         raise NotImplementedError
 
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        """Returns what is predicted of a few rows, see `Head.guesses`, given `logits`."""
+        raise NotImplementedError
+
 
 class LabelledHead(Head):
     """Predicts labels with the classifier that the model has."""
@@ -121,6 +126,9 @@ class LabelledHead(Head):
         logits = self.logits(hf, hidden, batch)
         term = self.task.term(logits, batch)
         return term if self.training else term._replace(kept=self.task.kept(logits, batch))
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        return self.task.guesses(self.logits(hf, hidden, batch), batch, chosen)
 
 
 def first_tokens(hidden: Tensor, batch: Batch) -> Tensor:
@@ -175,6 +183,9 @@ class ClassTask(RowTask):
             return {}
         return class_figures(kept["labels"][known], kept["predicted"][known], len(self.names))
 
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        return row_guesses(logits, batch[ROW_LABELS], chosen, name_in(self.names))
+
 
 class NumberTask(RowTask):
     """A number; `ROW_LABELS` are float32[S], not a number without a label or a row.
@@ -223,6 +234,18 @@ class NumberTask(RowTask):
         if not known.any():
             return {}
         return number_figures(kept["labels"][known], kept["predicted"][known])
+
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        labels, found = batch[ROW_LABELS].tolist(), logits[:, 0].tolist()
+        return [
+            Guess(
+                row,
+                -1,
+                "" if np.isnan(labels[row]) else f"{labels[row]:.3g}",
+                ((f"{found[row]:.3g}", None),),
+            )
+            for row in chosen.rows
+        ]
 
 
 def column_of(masked: MaskedRows, name: str) -> Array:

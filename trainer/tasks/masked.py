@@ -11,6 +11,7 @@ from trainer.rows.layouts import Batch, Packed, Padded, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head, LabelHead, Task
 
@@ -80,3 +81,9 @@ class _VocabularyHead(LabelHead):
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         return self._head(hf)(gather_rows(hidden, batch[self._positions]))
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        slots = batch[self._positions]
+        return token_guesses(
+            slots, batch[self._labels], lambda at: self._head(hf)(hidden[slots[at]]), chosen
+        )

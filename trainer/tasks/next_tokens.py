@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from schemas.errors import UsageError
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head, LabelHead, Task
 from trainer.tasks.vocabulary_loss import NO_PENALTIES, Penalties, vocabulary_term
@@ -51,6 +53,27 @@ class ChunkedHead(LabelHead):
         penalties = self.penalties if self.training else NO_PENALTIES
         return vocabulary_term(hidden, self._head(hf), labels, penalties=penalties)
 
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        slots, states = self.places(batch)
+        head = self._head(hf)
+
+        def logits(at: Tensor) -> Tensor:
+            found = hidden[at if states is None else states[at]]
+            return linear(found.to(head.weight.dtype), head.weight, head.bias)
+
+        labels = batch["labels"].flatten()[: len(slots)]
+        with torch.autocast(hidden.device.type, enabled=False):
+            return token_guesses(slots, labels, logits, chosen)
+
+    def places(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Returns where the targets of a batch are, for `guesses`.
+
+        Returns:
+          int64[M], the slots of the flattened batch that labels are predicted from or at; and
+          int64[M], their hidden states by number, or None if these are parallel to the labels.
+        """
+        raise NotImplementedError
+
 
 def set_penalties(model: torch.nn.Module, penalties: Penalties) -> None:
     """Adds penalties to the losses of a model that can have them.
@@ -73,3 +96,15 @@ class _NextTokenHead(ChunkedHead):
     def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
         at = batch.get("target_positions")
         return super().forward(hf, hidden if at is None else gather_rows(hidden, at), batch)
+
+    def places(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        labels = batch["labels"]
+        at = batch.get("target_positions")
+        if at is None:
+            return torch.arange(labels.numel(), device=labels.device), None
+        return at, at
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        # A token stands behind the one that it is predicted from.
+        found = super().guesses(hf, hidden, batch, chosen)
+        return [guess._replace(at=guess.at + 1) for guess in found]

@@ -8,6 +8,7 @@ from torch import Tensor
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, name_in, row_guesses
 from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.contract.axes import PairTask
 
@@ -54,7 +55,7 @@ class _RelationHead(LabelHead):
 
     def __init__(self, task: RelationTask, architecture: Architecture, config: Any) -> None:
         super().__init__(task.task.label)
-        self._architecture = architecture
+        self._architecture, self._name = architecture, task.name
         self.answer = (
             None if task.uses_pair_head else linear(config.hidden_size, task.classes, config)
         )
@@ -65,3 +66,7 @@ class _RelationHead(LabelHead):
         own = self.answer
         classifier = self._architecture.pair_classifier(hf) if own is None else own
         return classifier(pooled)
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        names = name_in(chosen.classes.get(self._name, ()))
+        return row_guesses(self.logits(hf, hidden, batch), batch[self._labels], chosen, names)

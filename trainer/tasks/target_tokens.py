@@ -62,3 +62,8 @@ class _TargetHead(ChunkedHead):
             numbers = torch.arange(self._streams, device=cells.device)[:, None]
             labels = labels.masked_fill(places < numbers, IGNORED)
         return labels.flatten()
+
+    def places(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The first stream alone is shown, at the cells of its labels."""
+        labels = batch["labels"]
+        return torch.arange(labels.numel(), device=labels.device), None

@@ -10,6 +10,7 @@ from schemas.records import Array
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 
 
@@ -39,6 +40,19 @@ class Head(torch.nn.Module):
           batch: Of `trainer.rows.layouts.Packed`.
         """
         raise NotImplementedError
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        """Returns what it predicts of a few rows, for people; nothing if it cannot be shown.
+
+        It draws nothing, and computes no more than what is shown.
+
+        Args:
+          hf: See `forward`.
+          hidden: See `forward`.
+          batch: See `forward`.
+          chosen: The rows.
+        """
+        return []
 
 
 class LabelHead(Head):

@@ -13,6 +13,7 @@ from trainer.metrics.entities import tag_figures
 from trainer.rows.layouts import Batch, Packed, filled
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
+from trainer.tasks.guesses import Chosen, Guess, name_in, token_guesses
 from trainer.tasks.labelled import ROW_IDS, Classifiers, LabelTask, lists_of
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 
@@ -63,3 +64,8 @@ class TagTask(LabelTask):
         if not len(kept["rows"]):
             return {}
         return tag_figures(kept["rows"], kept["labels"], kept["predicted"], self.names)
+
+    def guesses(self, logits: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        labels = batch[_LABELS]
+        slots = torch.arange(len(labels), device=labels.device)
+        return token_guesses(slots, labels, logits.__getitem__, chosen, name_in(self.names))

@@ -2,8 +2,9 @@
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from schemas.config_file import config_text
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.labels.context_words import MAX_BUCKETS, MAX_NGRAM, MAX_WINDOW
@@ -52,6 +53,7 @@ SHARED = frozenset(
 def _parser() -> Parser:
     parser = Parser(
         "vectors",
+        shows_progress=True,
         description="Train vectors of words on the output of shardmill build with cbow, "
         "skipgram, fasttext or glove. RUN gets vectors.txt and vectors.bin in the formats of "
         "word2vec, vectors.npy with words.txt, and vectors.json.",
@@ -143,6 +145,17 @@ def _add_training(parser: Parser) -> None:
         help="of glove: their weight is (count / x_max) ** alpha (0.75)",
     )
     add("--seed", type=whole(), metavar="S", help="(0)")
+
+
+def saved_options(options: VectorsOptions, settings: Mapping[str, object]) -> str:
+    """Returns the file for --config that trains the same vectors again.
+
+    Args:
+      options: Of the user.
+      settings: What they are by the defaults of the recipe, by name.
+    """
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    return config_text(_parser(), {**settings, **given}, ["output", "overwrite"])
 
 
 def parse_vectors_options(argv: Sequence[str] | None) -> VectorsOptions:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 
+from schemas.terminal import is_quiet
 from schemas.wording import counted
 
 _TERMINAL_SECONDS, _LINE_SECONDS = 0.5, 10.0
@@ -77,6 +78,8 @@ class Progress:
 
     @staticmethod
     def _write(text: str) -> None:
+        if is_quiet():
+            return
         with contextlib.suppress(OSError):
             sys.stderr.write(text)
             sys.stderr.flush()

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from schemas.checked_json import DamagedError, PositiveCount, Sha256
+from schemas.config_file import saved_name
 from schemas.errors import RunError, UsageError
 from schemas.lock import WORK_FOLDER, holder
 from schemas.manifest import MANIFEST
@@ -27,6 +28,7 @@ from transforms.files.atomic_files import atomic_file, named_by_temporary, write
 from transforms.files.checked_files import file_sha256
 
 VECTORS = "vectors.json"
+SAVED = saved_name("vectors")
 WORDS, TEXT, BINARY, NUMBERS = "words.txt", "vectors.txt", "vectors.bin", "vectors.npy"
 NGRAMS, NGRAM_BUCKETS = "ngrams.npy", "ngram-buckets.npy"
 FILES = (WORDS, TEXT, BINARY, NUMBERS, NGRAMS, NGRAM_BUCKETS)
@@ -119,6 +121,10 @@ class RunFolder:
         except OSError as error:
             raise UsageError(f"cannot write to {self.path}: {error.strerror}") from error
 
+    def save_options(self, text: str) -> None:
+        """Writes what --config repeats the run with."""
+        write_atomically(str(self.path / SAVED), text.encode())
+
     def give_up(self) -> None:
         """Deletes what says that vectors are trained here, and the last epoch."""
         for name in (_EPOCH, VECTORS):
@@ -193,13 +199,13 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Deletes the files of a run; the one that says it is finished goes first."""
-        for name in (VECTORS, *FILES):
+        for name in (VECTORS, SAVED, *FILES):
             (self.path / name).unlink(missing_ok=True)
         self._work(_EPOCH).unlink(missing_ok=True)
 
     def _delete_halves(self) -> None:
         """Deletes what a run that was killed left half written."""
-        ours = {VECTORS, *FILES, _EPOCH}
+        ours = {VECTORS, SAVED, *FILES, _EPOCH}
         for folder in (self.path, self.path / WORK_FOLDER):
             for path in folder.glob(".*.tmp"):
                 if named_by_temporary(path.name) in ours:

@@ -19,9 +19,9 @@ from trainer.vectors.device import use_cuda
 from trainer.vectors.laws import FIRST_WORD
 from trainer.vectors.methods import check_options, method_of
 from trainer.vectors.model import Learned, Model, Setting, Task
-from trainer.vectors.options import VectorsOptions
+from trainer.vectors.options import VectorsOptions, saved_options
 from trainer.vectors.progress import Progress, described
-from trainer.vectors.run_folder import NgramFacts, RunFolder, VectorsRecord, check_place
+from trainer.vectors.run_folder import SAVED, NgramFacts, RunFolder, VectorsRecord, check_place
 from trainer.vectors.write_files import write_learned
 from transforms.build.corpus import Corpus
 
@@ -57,9 +57,10 @@ def train_vectors(options: VectorsOptions) -> int:
         _check_shards(options, corpus)
         model = method.model(task)
         folder.begin(record, overwrite=options.overwrite)
+        folder.save_options(saved_options(options, task.settings))
         loss = _go(model, task, folder)
         learned = model.learned()
-        folder.finish(_final(record, learned, loss), write_learned(run, learned))
+        folder.finish(_final(record, learned, loss), [*write_learned(run, learned), SAVED])
     words, dim = learned.vectors.shape
     sys.stdout.write(f"{run}: vectors of {counted(words, 'word')}, {counted(dim, 'number')} each\n")
     return 0

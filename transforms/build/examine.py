@@ -5,7 +5,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from schemas.manifest import add_up
+from schemas.manifest_parts import ShardEntry
 from schemas.vocabulary import Vocabulary
+from transforms.checks.pairs import LEFT_OUT
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.contract.structure import structure
@@ -63,6 +66,16 @@ def _examine_slice(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary
     return gather(found)
 
 
+def totals_of(statistics: Mapping[str, int], entry: ShardEntry) -> dict[str, int]:
+    """Returns all that oracles judge of a shard.
+
+    Args:
+      statistics: What is counted in its rows.
+      entry: Of the manifest, which keeps what the rows do not show.
+    """
+    return add_up([statistics, entry.drawn, {LEFT_OUT: entry.left_out}])
+
+
 def judge(totals: Mapping[str, int], recipe: Recipe, vocabulary: Vocabulary) -> list[Oracle]:
     """Judges the summed statistics of many rows: every part's oracles."""
     found: list[Oracle] = []
@@ -78,7 +91,8 @@ def judge(totals: Mapping[str, int], recipe: Recipe, vocabulary: Vocabulary) -> 
         for part in corruption.parts:
             for oracle in part.oracles(own, recipe.rules, vocabulary):
                 name = f"{corruption.targets.name}: {oracle.name}" if prefix else oracle.name
-                found.append(dataclasses.replace(oracle, name=name))
+                figure = f"{prefix}{oracle.figure}" if oracle.figure else ""
+                found.append(dataclasses.replace(oracle, name=name, figure=figure))
     return found
 
 

@@ -1,5 +1,6 @@
 """Checks of the order of sentences, and of rotations."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -52,7 +53,8 @@ def order_oracles(totals: Mapping[str, int]) -> list[Oracle]:
     count = max(lists, 1)
     name = "of the sentences that are moved, one of a row stays in its place"
     observed = fixed / lists if lists else 1.0
-    return [Oracle(name, observed, 1.0, lists, spread(lists) / count)]
+    found = Oracle(name, observed, 1.0, lists, spread(lists) / count)
+    return [found.explained("a random permutation of any length leaves one thing on average")]
 
 
 def examine_rotations(batch: StoredBatch, layout: RowLayout) -> Findings:
@@ -76,4 +78,5 @@ def rotation_oracles(totals: Mapping[str, int], p: float) -> list[Oracle]:
     found = rate("texts are rotated at the rate", turned, texts, p)
     # By none or all of its tokens a text is rotated with a probability of 2 / (tokens + 1) at most.
     slack = p * 2 / (_LONG + 1)
-    return [Oracle(found.name, found.observed, p, texts, found.tolerance + slack)]
+    wider = dataclasses.replace(found, tolerance=found.tolerance + slack)
+    return [wider.explained(f"of texts of at least {_LONG} tokens", "rotations.turned")]

@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.records import Bytes, Int64
 from transforms.arrays.ragged import read_only
-from transforms.contract.oracle import ALPHA, Findings, Oracle, breach, rate
+from transforms.contract.oracle import ALPHA, Findings, Oracle, breach, percent, rate
 from transforms.contract.stored import StoredBatch
 
 _LENGTHS = 5
@@ -77,7 +77,12 @@ def all_units(totals: Mapping[str, int], p: float, names: Sequence[str]) -> Orac
         )
         for what in ("selected_", "")
     )
-    return rate("units are selected as often as the rate says", hits, trials, p)
+    found = rate("units are selected as often as the rate says", hits, trials, p)
+    return found.explained(
+        "every unit is drawn for itself, and a unit of several tokens is one draw: the share of "
+        "the tokens may be another",
+        "select.units",
+    )
 
 
 def bernoulli_oracles(totals: Mapping[str, int], p: float, name: str) -> list[Oracle]:
@@ -89,7 +94,7 @@ def bernoulli_oracles(totals: Mapping[str, int], p: float, name: str) -> list[Or
             totals.get(f"{name}.selected_of_{size}", 0),
             totals.get(f"{name}.of_{size}", 0),
             p,
-        )
+        ).explained("every unit with the same probability", f"{name}.selected_of_{size}")
         for size in range(1, _LENGTHS + 1)
     ]
     for pairs, common, what in (
@@ -97,7 +102,8 @@ def bernoulli_oracles(totals: Mapping[str, int], p: float, name: str) -> list[Or
         ("pairs_of_neighbours", "common_neighbours", "two neighbours are selected together"),
     ):
         hits, trials = totals.get(f"{name}.{common}", 0), totals.get(f"{name}.{pairs}", 0)
-        found.append(rate(f"{name}: {what} as often as chance gives", hits, trials, p * p))
+        judged = rate(f"{name}: {what} as often as chance gives", hits, trials, p * p)
+        found.append(judged.explained(f"{percent(p)} times {percent(p)}", f"{name}.{common}"))
     return [*found, _dispersion(totals, p, name)]
 
 
@@ -115,4 +121,5 @@ def _dispersion(totals: Mapping[str, int], p: float, name: str) -> Oracle:
     wider = 1 + max(1 - 6 * p * q, 0) / (_MANY * p * q)
     tolerance = wider * (2 * math.sqrt(lists * x) + 2 * x)
     what = f"{name}: the number of selected units varies as a binomial one"
-    return Oracle(what, observed, float(lists), lists, tolerance)
+    why = "the sum of squared deviations in units of their variance: one a list"
+    return Oracle(what, observed, float(lists), lists, tolerance).explained(why)

@@ -100,6 +100,9 @@ def segment_oracles(totals: Mapping[str, int], full: int, tokens: int, spans: in
             totals.get(f"denoise.full_single_{name}", 0),
             drawn,
             (spans - 1) / (total - 1),
+        ).explained(
+            f"of the ways to divide {total:,} tokens into {spans:,} parts, so many have a given "
+            "part of one token"
         )
         for kind, name, total in (
             ("spans", "spans", tokens),
@@ -137,7 +140,8 @@ def examine_runs(batch: StoredBatch, most: int) -> Findings:
 def run_oracles(totals: Mapping[str, int], density: float) -> list[Oracle]:
     """Judges how many tokens are taken away."""
     taken, tokens = (totals.get(f"denoise.{name}", 0) for name in ("taken", "tokens"))
-    return [rate("tokens are taken away at the density", taken, tokens, density)]
+    found = rate("tokens are taken away at the density", taken, tokens, density)
+    return [found.explained("rows in which sentinels ran out are not counted", "denoise.taken")]
 
 
 def examine_prefixes(batch: StoredBatch, full: int) -> Findings:
@@ -159,7 +163,8 @@ def prefix_oracles(totals: Mapping[str, int], full: int) -> list[Oracle]:
     """Judges whether prefixes of full rows are of all lengths alike."""
     hits = [totals.get(f"denoise.prefix_eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
     places = np.bincount(np.arange(full - 1) * _EIGHTHS // (full - 1), minlength=_EIGHTHS)
-    return [uniformity("prefixes of all lengths are as likely", hits, places.tolist())]
+    found = uniformity("prefixes of all lengths are as likely", hits, places.tolist())
+    return [found.explained("of full rows", "denoise.prefix_eighth")]
 
 
 def _gaps(batch: StoredBatch) -> Int64:

@@ -42,5 +42,5 @@ def rank_oracles(totals: Mapping[str, int]) -> list[Oracle]:
             totals.get("plm.first_before_last", 0),
             totals.get("plm.pairs", 0),
             0.5,
-        )
+        ).explained("in a random order, either comes first in half", "plm.first_before_last")
     ]

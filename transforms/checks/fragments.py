@@ -9,7 +9,7 @@ from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import Ragged, offsets_of, read_only, row_numbers
 from transforms.arrays.sequences import Sequences
 from transforms.checks.denoising import broken_lists, sequence_counts
-from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
+from transforms.contract.oracle import Findings, Oracle, breach, gather, percent, rate, uniformity
 from transforms.contract.stored import StoredBatch
 
 _LONG = 16
@@ -90,6 +90,10 @@ def place_oracles(totals: Mapping[str, int], at_begin: float, at_end: float) -> 
             totals.get(f"fragments.{name}", 0),
             rows,
             share + anywhere * chance,
+        ).explained(
+            f"{percent(share)} are put there, and of the {percent(anywhere)} that may be anywhere "
+            f"{percent(chance)} are there by chance",
+            f"fragments.{name}",
         )
         for place, name, share in (("begin", "first", at_begin), ("end", "last", at_end))
     ]
@@ -135,4 +139,5 @@ def start_oracles(totals: Mapping[str, int], block: int, size: int) -> list[Orac
     hits = [totals.get(f"fragments.eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
     places = block - max(size, 1) + 1
     weights = np.bincount(np.arange(places) * _EIGHTHS // places, minlength=_EIGHTHS)
-    return [uniformity("fragments begin at all places of a block", hits, weights.tolist())]
+    found = uniformity("fragments begin at all places of a block", hits, weights.tolist())
+    return [found.explained("of full blocks", "fragments.eighth")]

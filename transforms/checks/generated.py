@@ -10,7 +10,7 @@ from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.sequences import Sequences, shifted
 from transforms.checks.denoising import broken_lists, sequence_counts
 from transforms.checks.fragments import splice
-from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate
+from transforms.contract.oracle import Findings, Oracle, between, breach, gather, percent, rate
 from transforms.contract.rules import RowLayout
 from transforms.contract.stored import StoredBatch
 
@@ -55,7 +55,8 @@ def range_oracles(totals: Mapping[str, int], short_share: float) -> list[Oracle]
     That all of many long fragments are as long as the longest short one does not happen.
     """
     copies, short = (totals.get(f"fragments.{name}", 0) for name in ("copies", "short_copies"))
-    return [rate("fragments of a copy are short at the rate", short, copies, short_share)]
+    found = rate("fragments of a copy are short at the rate", short, copies, short_share)
+    return [found.explained("of copies that lose many tokens", "fragments.short_copies")]
 
 
 def examine_generated(batch: StoredBatch, made: Sequences, start: int) -> Findings:
@@ -98,4 +99,6 @@ def noise_oracles(totals: Mapping[str, int], p: float, choices: int) -> list[Ora
     """Judges how many tokens of the decoder's input are others; a random one may be the same."""
     given, replaced = (totals.get(f"denoise.{name}", 0) for name in ("given", "replaced"))
     name = "tokens that a decoder is given are random at the rate"
-    return [between(name, replaced, given, p * (1 - 1 / choices), p)]
+    found = between(name, replaced, given, p * (1 - 1 / choices), p)
+    why = f"{percent(p)} are drawn for it, and a random draw may give the token itself"
+    return [found.explained(why, "denoise.replaced")]

@@ -11,7 +11,7 @@ from schemas.records import Bool, Bytes, Int64
 from transforms.arrays.ragged import offsets_of, read_only
 from transforms.arrays.randomness import DRAWS
 from transforms.arrays.sequences import arranged
-from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate
+from transforms.contract.oracle import Findings, Oracle, between, breach, gather, percent, rate
 from transforms.contract.rules import RowLayout
 from transforms.contract.stored import StoredBatch, any_copy
 
@@ -120,11 +120,17 @@ def infilling_oracles(totals: Mapping[str, int], infilled: Infilled) -> list[Ora
     found = []
     if infilled.of_several:
         gone, each = expected_infilling(infilled.rate, infilled.law)
-        found = [_near("words are taken away as spans that overlap do", taken, words, gone)]
+        lost = _near("words are taken away as spans that overlap do", taken, words, gone)
+        why = (
+            f"spans are drawn for {percent(infilled.rate)} of the words, and where they overlap "
+            "the words are gone once"
+        )
+        found = [lost.explained(why, "infilling.taken")]
         if each <= _OFTEN:
             found.append(_near("masks are put in for spans of no word", put_in, budget, each))
     if infilled.random > 0:
-        found.append(rate("masks are random ids at the rate", random, masks, infilled.random))
+        judged = rate("masks are random ids at the rate", random, masks, infilled.random)
+        found.append(judged.explained("each mask is drawn for itself", "infilling.random"))
     return found
 
 

@@ -45,6 +45,7 @@ def line_oracles(totals: Mapping[str, int], *, line_ends: bool) -> list[Oracle]:
         "the known words of the text are those of the rows",
         totals.get("length.tokens", 0) - ends,
         totals.get("words.known", 0),
-    )
+    ).explained("words that are not in the list are left out", "words.known")
     lines = exactly("every line with a known word has its end", ends, kept if line_ends else 0)
+    lines = lines.explained("lines without a known word are left out", "words.ends")
     return [words, lines]

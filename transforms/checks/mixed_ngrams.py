@@ -27,15 +27,18 @@ def examine_mixed(
     return examine_spans(batch, units, budget, max_seq_length, longest) + _count_starts(batch)
 
 
-def mixed_oracles(totals: Mapping[str, int], copies: int, law: Sequence[float]) -> list[Oracle]:
+def mixed_oracles(
+    totals: Mapping[str, int], copies: int, law: Sequence[float], why: str
+) -> list[Oracle]:
     """Judges how many tokens are selected, where, and how many at once.
 
     Args:
       totals: What was counted.
       copies: Of each row.
       law: Probabilities of a selection of 1, 2, ... tokens.
+      why: The budget's reason.
     """
-    return [*span_oracles(totals, copies, len(law)), _lengths_follow(totals, law)]
+    return [*span_oracles(totals, copies, len(law), why), _lengths_follow(totals, law)]
 
 
 # A row ^ a b c d ^ e f ^ whose copy selects b c f: of the unselected tokens with text on their
@@ -86,7 +89,10 @@ def _lengths_follow(totals: Mapping[str, int], law: Sequence[float]) -> Oracle:
     cut = (squares / mean - 1) * lists / max(selected, 1)
     name = "single tokens and n-grams are selected as their law says"
     hits, trials = (totals.get(f"select.{of}", 0) for of in ("starts", "starts_trials"))
-    return between(name, hits, trials, low, min(low * (1 + cut), 1.0))
+    return between(name, hits, trials, low, min(low * (1 + cut), 1.0)).explained(
+        "the chance that a selection begins behind an unselected token, a little greater since "
+        "the budget cuts the last n-gram of a row"
+    )
 
 
 def attempts(share: float, law: Sequence[float]) -> float:

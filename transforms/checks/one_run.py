@@ -86,7 +86,13 @@ def one_run_oracles(totals: Mapping[str, int], most_words: int) -> list[Oracle]:
     sizes = [totals.get(f"run.of_{n}", 0) for n in range(most_words + 1)]
     rows, share = sum(sizes), 1 / most_words
     return [
-        uniformity("runs begin in all parts of a row alike", eighths, [1] * _EIGHTHS, _EDGE),
-        at_most("the longest runs are as many as are drawn", sizes[-1], rows, share),
-        at_least("runs of one word or none are as many as are drawn", sum(sizes[:2]), rows, share),
+        uniformity(
+            "runs begin in all parts of a row alike", eighths, [1] * _EIGHTHS, _EDGE
+        ).explained("a run must end in its row, so fewer begin in the last eighth", "run.eighth"),
+        at_most("the longest runs are as many as are drawn", sizes[-1], rows, share).explained(
+            f"all {most_words} lengths are as likely, and a run without room loses words", "run.of"
+        ),
+        at_least(
+            "runs of one word or none are as many as are drawn", sum(sizes[:2]), rows, share
+        ).explained("runs without room become shorter"),
     ]

@@ -1,15 +1,26 @@
 """Checks of sentence pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from schemas.columns import NO_SECOND
 from schemas.records import Array, Int64
-from transforms.contract.oracle import Findings, Oracle, breach, exactly, rate, uniformity
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    breach,
+    exactly,
+    percent,
+    rate,
+    spread,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch
 
 _TWO = 2
+_FEW = 4
+"""Relations, of which each is judged over all cases."""
 Counts = dict[str, int]
 
 
@@ -89,13 +100,50 @@ def drawn_oracles(
             name = next(name for name in relations if name in possible)
             rest = trials - impossible
             found.append(
-                rate(f"{pairs} are {name} as often as drawn", counts[name], rest, possible[name])
+                rate(
+                    f"{pairs} are {name} as often as drawn", counts[name], rest, possible[name]
+                ).explained("every pair is drawn for itself")
             )
         elif len(possible) > _TWO:
             cells = [counts[name] for name in possible]
             name = f"{pairs} have each relation as often as drawn"
-            found.append(uniformity(name, cells, list(possible.values())))
-    return found
+            found.append(uniformity(name, cells, list(possible.values())).explained("", "pair"))
+    return [*found, *_all_cases(totals, cases, relations)]
+
+
+def _all_cases(
+    totals: Mapping[str, int], cases: Cases, relations: Sequence[str]
+) -> Iterator[Oracle]:
+    """Yields how often each of a few relations is drawn, over all cases.
+
+    The pairs of a case are draws of one probability, and those of different cases are independent:
+    their variances add up.
+    """
+    if len(cases) < _TWO or len(relations) > _FEW:
+        return
+    sizes = {
+        case: sum(totals.get(f"{_DRAWN}.{case}.{name}", 0) for name in relations) for case in cases
+    }
+    trials = sum(sizes.values())
+    count = max(trials, 1)
+    for name in relations:
+        chances = {case: cases[case].get(name, 0.0) for case in cases}
+        hits = sum(totals.get(f"{_DRAWN}.{case}.{name}", 0) for case in cases)
+        variance = sum(sizes[case] * p * (1 - p) for case, p in chances.items())
+        expected = sum(sizes[case] * p for case, p in chances.items())
+        why = ", ".join(
+            f"{percent(p)} of the {sizes[case]:,} pairs of {case.replace('_', ' ')}"
+            for case, p in chances.items()
+            if sizes[case]
+        )
+        yield Oracle(
+            f"pairs are {name.replace('_', ' ')} as often as their cases say",
+            hits / count,
+            expected / count,
+            trials,
+            spread(variance) / count if variance else 1e-12,
+            unit="share",
+        ).explained(why, f"pair.{name}")
 
 
 def _same_as_rows(totals: Mapping[str, int], cases: Cases, relations: Sequence[str]) -> Oracle:

@@ -111,4 +111,4 @@ def reuse_oracle(totals: Mapping[str, int], rules: RowRules) -> Oracle:
         "the tokens of the streams are those that rows begin with, the last ones, and those lost",
         covered + totals.get("stream.lost", 0),
         totals.get("stream.tokens", 0),
-    )
+    ).explained("what is left at the end of a stream does not fill a row, and is lost")

@@ -9,7 +9,16 @@ import numpy as np
 from schemas.records import Bytes, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import read_only
-from transforms.contract.oracle import Findings, Oracle, between, breach, gather, rate, uniformity
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    between,
+    breach,
+    gather,
+    percent,
+    rate,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch
 
 BUCKETS = 16
@@ -111,12 +120,17 @@ def rewriting_oracles(
     shares_of_ids = np.bincount(places, minlength=BUCKETS)
     expected = sum(ids) * shares_of_ids - np.array(replaced)
     kept = totals.get("mask.kept", 0)
+    again = ", and a random draw may give the token itself" if shares.random else ""
+    if to_mask:
+        again += " or the mask token"
     return [
         rate(
             "selected tokens become the mask token",
             totals.get("mask.masked", 0),
             selected,
             shares.mask + to_mask,
+        ).explained(
+            f"{percent(shares.mask)} of the selected tokens are drawn for it", "mask.masked"
         ),
         between(
             "selected tokens become random tokens",
@@ -124,7 +138,15 @@ def rewriting_oracles(
             selected,
             shares.random - same - to_mask,
             shares.random - to_mask,
+        ).explained(f"{percent(shares.random)} are drawn for it{again}", "mask.random"),
+        between("selected tokens are kept", kept, selected, keep, keep + same).explained(
+            f"{percent(max(keep, 0))} are drawn for it{again}", "mask.kept"
         ),
-        between("selected tokens are kept", kept, selected, keep, keep + same),
-        uniformity("random tokens are drawn evenly from the vocabulary", ids, expected.tolist()),
+        uniformity(
+            "random tokens are drawn evenly from the vocabulary", ids, expected.tolist()
+        ).explained(
+            "every id that may be drawn is as likely; special tokens are not drawn, and a token "
+            "drawn for itself counts as kept",
+            "mask.random_ids",
+        ),
     ]

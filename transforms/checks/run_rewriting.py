@@ -9,10 +9,19 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, read_only
 from transforms.checks.rewriting import BUCKETS, Shares, by_buckets, mask_in_text, sixteenths
 from transforms.contract.axes import RandomIds
-from transforms.contract.oracle import Findings, Oracle, between, breach, gather, uniformity
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    between,
+    breach,
+    gather,
+    percent,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch
 
 _MILLION = 1_000_000
+_WHOLE = "a run is treated as a whole, so the shares of its tokens may be others"
 _ACTIONS = ("masked", "random", "kept")
 _PARTIAL_TEXT = 0.02
 """How much the frequencies of tokens may differ where the text looked at is a part of that drawn
@@ -94,10 +103,25 @@ def run_rewriting_oracles(
     expected = [totals.get(f"mask.expected_ids_millionths_{n}", 0) for n in numbers]
     partial = random_ids.follows_counts and vocabulary.counts is None
     slack = _PARTIAL_TEXT if partial else 0.0
-    low = max(shares.random - same - to_mask, 0.0)
+    low, most = max(shares.random - same - to_mask, 0.0), shares.mask + to_mask
+    judged = {
+        "masked": between("runs become mask tokens", masked, runs, shares.mask, most),
+        "random": between("runs become random tokens", random, runs, low, shares.random),
+        "kept": between("runs are kept", kept, runs, keep, keep + same),
+    }
+    chances = {"masked": shares.mask, "random": shares.random, "kept": max(keep, 0)}
+    again = "a random draw may give what stood there"
+    even = uniformity("random tokens are as frequent as those drawn from", ids, expected, slack)
     return [
-        between("runs become mask tokens", masked, runs, shares.mask, shares.mask + to_mask),
-        between("runs become random tokens", random, runs, low, shares.random),
-        between("runs are kept", kept, runs, keep, keep + same),
-        uniformity("random tokens are as frequent as those drawn from", ids, expected, slack),
+        *(
+            oracle.explained(
+                f"{percent(chances[name])} are drawn for it, {again}, and {_WHOLE}",
+                f"mask.{name}_runs",
+            )
+            for name, oracle in judged.items()
+        ),
+        even.explained(
+            "random tokens follow the frequencies of the text, not the vocabulary evenly",
+            "mask.random_ids",
+        ),
     ]

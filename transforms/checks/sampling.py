@@ -6,7 +6,15 @@ import numpy as np
 
 from transforms.arrays.ragged import read_only
 from transforms.contract.axes import Budget, Units
-from transforms.contract.oracle import Findings, Oracle, at_most, deviation, spread, uniformity
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    at_most,
+    deviation,
+    percent,
+    spread,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch
 
 _SAMPLE_TOKENS = 1 << 13
@@ -85,17 +93,15 @@ def sample_oracles(totals: Mapping[str, int], copies: int, words: bool) -> list[
     selections are not quite uniform.
     """
     eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
-    found = [
-        uniformity(
-            "all parts of a row are selected alike", eighths, [1] * _PARTS, 0.01 if words else 0.0
-        )
-    ]
+    even = uniformity(
+        "all parts of a row are selected alike", eighths, [1] * _PARTS, 0.01 if words else 0.0
+    )
+    found = [even.explained("an eighth of the row each", "select.eighth")]
     if words:
         found.extend(_word_lengths(totals))
     if copies > 1:
         found.append(_independence(totals, copies, 0.05 if words else 0.0))
-        pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
-        found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
+        found.append(_equal_copies(totals))
     return found
 
 
@@ -108,11 +114,12 @@ def run_sample_oracles(totals: Mapping[str, int], copies: int, most_words: int) 
     """
     eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
     name = "all parts of a row are selected alike, but for its ends"
-    found = [uniformity(name, eighths, [1] * _PARTS, _EDGE)]
+    even = uniformity(name, eighths, [1] * _PARTS, _EDGE)
+    why = "the first words of a row are in fewer runs than others"
+    found = [even.explained(why, "select.eighth")]
     if copies > 1:
         found.append(_independence(totals, copies, 0.05, lumps=most_words))
-        pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
-        found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
+        found.append(_equal_copies(totals))
     return found
 
 
@@ -124,12 +131,19 @@ def inner_sample_oracles(totals: Mapping[str, int], copies: int, most_words: int
     eighths = [totals.get(f"select.eighth_{n + 1}", 0) for n in range(_PARTS)]
     lumps = [count // most_words for count in eighths]
     name = "all parts of a segment are selected alike, but for its beginning"
-    found = [uniformity(name, lumps, [1] * _PARTS, _INNER)]
+    even = uniformity(name, lumps, [1] * _PARTS, _INNER)
+    why = f"the words of a span come together, up to {most_words} at once"
+    found = [even.explained(why, "select.eighth")]
     if copies > 1:
         found.append(_independence(totals, copies, _COMMON, lumps=most_words))
-        pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
-        found.append(at_most("two copies of a row are equal", equal, pairs, _EQUAL))
+        found.append(_equal_copies(totals))
     return found
+
+
+def _equal_copies(totals: Mapping[str, int]) -> Oracle:
+    pairs, equal = totals.get("select.large_pairs", 0), totals.get("select.equal_copies", 0)
+    found = at_most("two copies of a row are equal", equal, pairs, _EQUAL)
+    return found.explained("of rows with many selected tokens", "select.equal_copies")
 
 
 def _independence(totals: Mapping[str, int], copies: int, slack: float, lumps: int = 1) -> Oracle:
@@ -143,7 +157,11 @@ def _independence(totals: Mapping[str, int], copies: int, slack: float, lumps: i
     tolerance = rounds * lumps * spread(expected / rounds / lumps)
     observed = totals.get("select.common", 0)
     name = "copies have as much in common as chance gives"
-    return Oracle(name, observed, expected, int(expected), tolerance + slack * expected)
+    found = Oracle(name, observed, expected, int(expected), tolerance + slack * expected)
+    return found.explained(
+        "tokens that two copies of a row both select, as many as two independent draws share",
+        "select.common",
+    )
 
 
 def _word_lengths(totals: Mapping[str, int]) -> list[Oracle]:
@@ -172,5 +190,12 @@ def _word_lengths(totals: Mapping[str, int]) -> list[Oracle]:
         observed = totals[f"select.selected_words_of_{length}"] / trials
         tolerance = (high - low) / 2 + deviation(trials, min(high, 0.5)) / trials
         name = f"words of {length} tokens are selected nearly as often as those of one"
-        found.append(Oracle(name, observed, (high + low) / 2, trials, tolerance))
+        judged = Oracle(name, observed, (high + low) / 2, trials, tolerance, unit="share")
+        found.append(
+            judged.explained(
+                f"{percent(hits / single)} of the words of one token are selected; a longer one is "
+                "passed over where too little of the budget is left",
+                f"select.selected_words_of_{length}",
+            )
+        )
     return found

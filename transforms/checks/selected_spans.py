@@ -23,9 +23,10 @@ def examine_spans(
     return gather(found)
 
 
-def span_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
+def span_oracles(totals: Mapping[str, int], copies: int, most_words: int, why: str) -> list[Oracle]:
     """Judges how many tokens are selected in spans, and where."""
-    return [budgets_used(totals, words=False), *inner_sample_oracles(totals, copies, most_words)]
+    used = budgets_used(totals, words=False, why=f"{why}; special tokens do not count as length")
+    return [used, *inner_sample_oracles(totals, copies, most_words)]
 
 
 def _examine_borders(batch: StoredBatch) -> list[Findings]:

@@ -8,7 +8,7 @@ from schemas.records import Int64
 from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
 from transforms.checks.words import examine_words
 from transforms.contract.axes import Budget, Units
-from transforms.contract.oracle import Findings, Oracle, breach, deviation
+from transforms.contract.oracle import Findings, Oracle, breach, deviation, percent
 from transforms.contract.stored import StoredBatch, any_copy
 
 _MILLION = 1_000_000
@@ -35,27 +35,33 @@ def examine_runs(
     return found + sample(batch, units, budget, max_seq_length)
 
 
-def run_oracles(totals: Mapping[str, int], copies: int, most_words: int) -> list[Oracle]:
-    """Judges how many words are selected in runs, and where."""
-    return [budgets_used(totals, words=True), *run_sample_oracles(totals, copies, most_words)]
+def run_oracles(totals: Mapping[str, int], copies: int, most_words: int, why: str) -> list[Oracle]:
+    """Judges how many words are selected in runs, and where; `why` is the budget's reason."""
+    used = budgets_used(totals, words=True, why=f"{why}; special tokens count as length")
+    return [used, *run_sample_oracles(totals, copies, most_words)]
 
 
-def selection_oracles(totals: Mapping[str, int], copies: int, units: Units) -> list[Oracle]:
-    """Judges how many units are selected, and which."""
+def selection_oracles(
+    totals: Mapping[str, int], copies: int, units: Units, why: str
+) -> list[Oracle]:
+    """Judges how many units are selected, and which; `why` is the budget's reason."""
     return [
-        budgets_used(totals, units.words),
+        budgets_used(totals, units.words, f"{why}; special tokens count as length"),
         *sample_oracles(totals, copies, units.words),
         *special_oracles(totals, units.special),
     ]
 
 
-def budgets_used(totals: Mapping[str, int], words: bool) -> Oracle:
+def budgets_used(totals: Mapping[str, int], words: bool, why: str) -> Oracle:
     """Judges whether budgets are used up: nearly by words, and by single tokens wholly."""
+    if words:
+        why += f"; whole words seldom fit exactly, and fill at least {percent(_WORDS_FILL)} of it"
     selected, most = totals.get("select.tokens", 0), totals.get("select.most", 0)
     low = totals.get("select.least", 0) * (_WORDS_FILL if words else 1)
     name = "as many tokens are selected as the budgets allow"
     # Half a token, since the sums are whole numbers and their mean is not.
-    return Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2 + 0.5)
+    found = Oracle(name, selected, (low + most) / 2, selected, (most - low) / 2 + 0.5)
+    return found.explained(why, "select.tokens")
 
 
 def examine_lists(batch: StoredBatch) -> Findings:
@@ -136,4 +142,5 @@ def special_oracles(totals: Mapping[str, int], special: bool) -> list[Oracle]:
     p = expected / max(trials, 1)
     tolerance = deviation(trials, p) / max(trials, 1)
     name = "special tokens are selected as often as others"
-    return [Oracle(name, hits / max(trials, 1), p, trials, tolerance)]
+    found = Oracle(name, hits / max(trials, 1), p, trials, tolerance, unit="share")
+    return [found.explained("the mean over rows of the share that a row selects")]

@@ -46,4 +46,5 @@ def shuffling_oracles(totals: Mapping[str, int], *, identity: bool) -> list[Orac
     counts = [totals.get(f"shuffle.order_{n + 1}", 0) for n in range(len(PERMUTATIONS))]
     allowed = counts if identity else counts[1:]
     name = "every order of three tokens is as likely as every other"
-    return [uniformity(name, allowed, [1] * len(allowed))]
+    why = "only trigrams of three different tokens are counted, whose orders can be told apart"
+    return [uniformity(name, allowed, [1] * len(allowed)).explained(why, "shuffle.order")]

@@ -80,7 +80,7 @@ def token_oracle(totals: Mapping[str, int]) -> Oracle:
         "the tokens of the documents are those of the rows, each once, and those lost",
         rows + totals.get("stream.lost", 0),
         totals.get("stream.tokens", 0),
-    )
+    ).explained("what is left at the end of a stream does not fill a row, and is lost")
 
 
 def _stream(batch: StoredBatch) -> Int64:

@@ -286,6 +286,10 @@ class Budget(Protocol):
         """Returns the minimum and the maximum that rows of single-token units select."""
         ...
 
+    def why(self, max_seq_length: int) -> str:
+        """Returns the rule, and what it gives a row of this length, as part of a sentence."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Batch:

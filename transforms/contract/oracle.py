@@ -38,6 +38,10 @@ class Oracle:
       trials: Draws that it rests on.
       tolerance: Largest deviation that chance explains.
       sides: Which deviations count: "both", only "below", or only "above".
+      unit: What is compared: "share" of the draws, "count", or "chi-square" of counts.
+      figure: The statistic that this judges, or the stem of the series of them; "" for none that is
+        shown on its own.
+      why: Why this number is expected and no rounder one, as a sentence; "" if `name` says it.
     """
 
     name: str
@@ -46,6 +50,9 @@ class Oracle:
     trials: int
     tolerance: float
     sides: Literal["both", "below", "above"] = "both"
+    unit: Literal["share", "count", "chi-square"] = "count"
+    figure: str = ""
+    why: str = ""
 
     @property
     def holds(self) -> bool:
@@ -53,6 +60,15 @@ class Oracle:
         below = self.sides != "above" and deviation < -self.tolerance
         above = self.sides != "below" and deviation > self.tolerance
         return not (below or above)
+
+    def explained(self, why: str, figure: str = "") -> "Oracle":
+        """Returns the same, with the reason for what is expected and the statistic it judges."""
+        return dataclasses.replace(self, why=why, figure=figure)
+
+
+def percent(share: float) -> str:
+    """Returns a share as people read it: "15 %", "14.84 %"."""
+    return f"{share * 100:.4g} %"
 
 
 def spread(variance: float) -> float:
@@ -71,7 +87,7 @@ def between(name: str, hits: int, trials: int, low: float, high: float) -> Oracl
     tolerance = max(deviation(trials, low), deviation(trials, high)) / count
     middle = (low + high) / 2
     observed = hits / trials if trials else middle
-    return Oracle(name, observed, middle, trials, tolerance + (high - low) / 2)
+    return Oracle(name, observed, middle, trials, tolerance + (high - low) / 2, unit="share")
 
 
 def rate(name: str, hits: int, trials: int, p: float) -> Oracle:
@@ -119,11 +135,12 @@ def uniformity(
     observed, wanted = _pool(np.asarray(counts, np.float64), expected)
     freedom = len(observed) - 1
     if freedom < 1:
-        return Oracle(name, 0.0, 0.0, trials, 0.0, "above")
+        return Oracle(name, 0.0, 0.0, trials, 0.0, "above", "chi-square")
     statistic = float(((observed - wanted) ** 2 / wanted).sum())
     third = 2 / (9 * freedom)
     bound = freedom * (1 - third + _NORMAL_QUANTILE * math.sqrt(third)) ** 3
-    return Oracle(name, statistic, freedom, trials, bound - freedom + trials * slack**2, "above")
+    tolerance = bound - freedom + trials * slack**2
+    return Oracle(name, statistic, freedom, trials, tolerance, "above", "chi-square")
 
 
 def _pool(counts: Array, expected: Array) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import DRAWS
-from transforms.contract.oracle import Oracle, bounded_sum
+from transforms.contract.oracle import Oracle, bounded_sum, percent
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 
@@ -45,6 +45,19 @@ class _ShareOfLength(Part):
     def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
         raise NotImplementedError
 
+    def why(self, max_seq_length: int) -> str:
+        """Returns the rule, and what it gives a row of this length, as part of a sentence."""
+        most = int(self.exact(np.array([max_seq_length]), max_seq_length)[0])
+        share = most / max_seq_length
+        return (
+            f"{percent(self.rate)} of the length of each row, {self.rounding(max_seq_length)}: "
+            f"{max_seq_length:,} tokens give {most:,}, which is {percent(share)}"
+        )
+
+    def rounding(self, max_seq_length: int) -> str:
+        """Returns how the share becomes a whole number, as part of a sentence."""
+        raise NotImplementedError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RoundedBudget(_ShareOfLength):
@@ -72,6 +85,10 @@ class RoundedBudget(_ShareOfLength):
         cap = self.max_predictions or math.ceil(max_seq_length * self.rate)
         return np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
 
+    def rounding(self, max_seq_length: int) -> str:
+        cap = self.max_predictions or math.ceil(max_seq_length * self.rate)
+        return f"rounded to a whole number of at least 1 and at most {cap:,}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CeiledBudget(_ShareOfLength):
@@ -87,6 +104,9 @@ class CeiledBudget(_ShareOfLength):
 
     def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
         return np.ceil(lengths * self.rate).astype(np.int64)
+
+    def rounding(self, max_seq_length: int) -> str:
+        return "rounded up"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,6 +125,10 @@ class CappedBudget(_ShareOfLength):
     def exact(self, lengths: Int64, max_seq_length: int) -> Int64:
         cap = max(int((self.rate + 0.005) * max_seq_length), 1)
         return np.clip(np.rint(lengths * self.rate).astype(np.int64), 1, cap)
+
+    def rounding(self, max_seq_length: int) -> str:
+        cap = max(int((self.rate + 0.005) * max_seq_length), 1)
+        return f"rounded to a whole number of at least 1 and at most {cap:,}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,6 +161,10 @@ class RandomizedBudget(Part):
         exact = lengths * self.rate
         return np.floor(exact).astype(np.int64), np.ceil(exact).astype(np.int64)
 
+    def why(self, max_seq_length: int) -> str:
+        """Returns the rule, as part of a sentence."""
+        return f"{percent(self.rate)} of the length of each row, rounded up or down at random"
+
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
@@ -144,4 +172,5 @@ class RandomizedBudget(Part):
         name = "budgets are rounded without bias"
         expected = self.rate * totals.get("select.free_length", 0)
         lists = totals.get("select.free_lists", 0)
-        return [bounded_sum(name, totals.get("select.free_tokens", 0), expected, lists)]
+        found = bounded_sum(name, totals.get("select.free_tokens", 0), expected, lists)
+        return [found.explained(f"{percent(self.rate)} of the tokens of rows that can reach it")]

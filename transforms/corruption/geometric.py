@@ -63,7 +63,9 @@ class GeometricSpans(SpanSelector):
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return span_oracles(totals, rules.copies, self.most_words)
+        return span_oracles(
+            totals, rules.copies, self.most_words, self.budget.why(rules.max_seq_length)
+        )
 
 
 def length_thresholds(p: float, most: int) -> Int64:

@@ -71,7 +71,7 @@ class MixedNgrams(SpanSelector):
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return mixed_oracles(totals, rules.copies, self.law)
+        return mixed_oracles(totals, rules.copies, self.law, self.budget.why(rules.max_seq_length))
 
 
 def ngram_thresholds(rate: float, longest: int) -> Int64:

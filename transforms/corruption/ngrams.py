@@ -65,7 +65,9 @@ class BudgetedNgrams(BudgetedSelector):
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return run_oracles(totals, rules.copies, self.most_words)
+        return run_oracles(
+            totals, rules.copies, self.most_words, self.budget.why(rules.max_seq_length)
+        )
 
 
 def run_thresholds(most: int, *, favor_short: bool) -> Int64:

@@ -48,4 +48,6 @@ class BudgetedUnits(BudgetedSelector):
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        return selection_oracles(totals, rules.copies, self.units)
+        return selection_oracles(
+            totals, rules.copies, self.units, self.budget.why(rules.max_seq_length)
+        )

@@ -11,9 +11,9 @@ import contextlib
 import contextvars
 import functools
 import hashlib
+import mmap
 import os
 import stat
-import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator
@@ -22,8 +22,12 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from schemas.terminal import say
+
 # Workers that load machine code at the same time take turns of a few milliseconds.
 _POLL_SECONDS = 0.002
+_said = mmap.mmap(-1, 1)
+"""Whether it was said that loops are compiled: a byte that forked workers share."""
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -189,19 +193,16 @@ if hasattr(os, "register_at_fork"):
 
 @functools.cache
 def _notify_once(event: Any) -> None:
-    """Makes Numba say in one line that compiling has begun."""
-    said = False
+    """Makes Numba say in one line that compiling has begun, once for a process and its forks."""
 
     class Notice(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
-            nonlocal said
             module = event.data["dispatcher"].py_func.__module__
-            if not said and module in _modules:
-                said = True
+            if not _said[0] and module in _modules:
+                _said[0] = 1
                 folder = kernel_folder()
                 kept = f"kept in {folder}" if folder else "there is no folder to keep them in"
-                sys.stderr.write(f"compiling inner loops, once ({kept})\n")
-                sys.stderr.flush()
+                say(f"compiling inner loops, once ({kept})")
 
         def on_end(self, event: Any) -> None:
             pass

@@ -2,11 +2,11 @@
 
 import argparse
 import dataclasses
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.numbers import LARGEST, finite, whole
+from schemas.wording import nearest
 from transforms.corruption.span_units import EntityUnits, PhraseUnits
 from transforms.denoise.random_spans import RandomTokens
 from transforms.objectives import RECIPES
@@ -76,14 +76,6 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"no recipe is called {name!r}; {nearest(name, RECIPES)}")
     return RECIPES[name]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns a hint: the known names most like this one, and all of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}known: {', '.join(names) or 'none'}"
 
 
 def settings_of(recipe: Recipe) -> dict[str, Scalar]:

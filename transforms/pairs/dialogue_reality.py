@@ -83,7 +83,9 @@ class DialogueReality(Pairing):
         fake = totals.get("pair.fake", 0)
         dialogues = fake + totals.get("pair.real", 0)
         return [
-            rate("dialogues are fake as often as fake_rate says", fake, dialogues, self.fake_rate)
+            rate(
+                "dialogues are fake as often as fake_rate says", fake, dialogues, self.fake_rate
+            ).explained("every dialogue is drawn for itself", "pair.fake")
         ]
 
 

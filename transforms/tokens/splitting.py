@@ -35,6 +35,7 @@ _CUT_AT_SPACE = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
 # Each of these splits at other characters, and leaves spaces to the next step.
 _CUT_ELSEWHERE = frozenset({"Digits", "Punctuation"})
 _CUT_BEFORE_SPACE = frozenset({"ByteLevel", "Metaspace"})
+_OUTER_SPACES = {"Regex": r" +\z"}
 WIDE_MARKS = (
     *((0x2010, 0x2027), (0x2030, 0x2043), (0x3001, 0x3003), (0x3008, 0x3011), (0x3014, 0x301F)),
     *((0xFF01, 0xFF03), (0xFF05, 0xFF0A), (0xFF0C, 0xFF0F), (0xFF1A, 0xFF1B), (0xFF1F, 0xFF20)),
@@ -103,6 +104,9 @@ def _is_local(step: Step) -> bool:
         pattern = step["pattern"]
         if pattern == {"Regex": " {2,}"}:
             return step["content"] == " "
+        if pattern == _OUTER_SPACES:
+            # A word that ends in a space is followed by one in a sentence, or by nothing.
+            return step["content"] == ""
         literal = pattern.get("String", "")
         return len(literal) == 1 and literal != " " and not step["content"].count(" ")
     return step["type"] in _LOCAL_NORMALIZERS

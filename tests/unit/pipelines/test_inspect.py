@@ -9,7 +9,6 @@ from tokenizers import Tokenizer
 
 from pipelines.inspect import main
 from pipelines.report.rows import evenly_spaced
-from pipelines.report.token_text import TokenText
 from tests.oracles.batches import names_of
 from tests.support.sample_builds import (
     RECIPES,
@@ -20,6 +19,7 @@ from tests.support.sample_builds import (
     stored_rows,
 )
 from transforms.objectives import OBJECTIVES
+from transforms.text.token_text import TokenText
 
 Captured = pytest.CaptureFixture[str]
 

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import recipes
 from pipelines.recipes import main
 from pipelines.report.columns import in_columns
-from pipelines.report.describe import attributes_of, describe, sections_of
+from pipelines.report.describe import attributes_of, describe, sections_of, summarize
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from, settings_of
 
@@ -52,6 +53,39 @@ def test_columns_share_the_width_by_what_they_lack() -> None:
         "          ggggggggggggg",
     ]
     assert max(map(len, in_columns(rows, 1).splitlines())) == 23
+
+
+def test_prose_gets_lines_of_its_own_where_a_column_would_be_narrow() -> None:
+    rows = [
+        ["name", "meaning", "size"],
+        ["a-long-name", "words " * 8 + "end", "7"],
+        ["b", "one\ntwo", "12"],
+    ]
+    assert in_columns(rows, 70, [1]).splitlines()[1] == f"a-long-name  {'words ' * 8}end  7"
+    assert in_columns(rows, 40, [1]).splitlines() == [
+        "name         size",
+        "    meaning",
+        "a-long-name  7",
+        "    words words words words words words",
+        "    words words end",
+        "b            12",
+        "    one",
+        "    two",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_lines_fit_and_names_are_whole(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipes, "columns", lambda: width)
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    # Not one of these is cut or divided, and no prose is in a column too narrow to read.
+    listed = ", ".join(summarize(recipe)["columns"] for recipe in OBJECTIVES.values())
+    assert {*listed.split(", ")} <= {word.strip(",") for word in shown.split()}
+    assert len(shown.splitlines()) < 8 * len(OBJECTIVES)
 
 
 @pytest.mark.parametrize("name", RECIPES)

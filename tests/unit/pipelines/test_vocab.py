@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from pipelines.build import main as build
+from pipelines.running import progress
 from pipelines.verify import main as verify
 from pipelines.vocab import main
 from schemas.lock import hold_file
@@ -183,6 +184,23 @@ def test_what_was_trained_is_told(tmp_path: Path, capsys: Captured) -> None:
     assert "wordpiece, 1,500 tokens" in told
     assert "all of 80 documents" in told
     assert "characters a token" in told
+
+
+def test_a_log_says_how_far_it_is(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
+    text = ["--input", str(SAMPLE / "*.txt"), "--model", "wordpiece", "--size", "500"]
+    assert main([*text, "--output", str(tmp_path / "one.json")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("reading: ")
+    assert "reading: 100%, 0 s left" in lines
+    assert "training wordpiece on 0.1 MB of text" in lines
+    assert "training wordpiece on 0.1 MB of text: 0 s" in lines
+    assert main([*text, "--output", str(tmp_path / "two.json"), "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert not shown.err
+    assert shown.out.startswith(f"{tmp_path / 'two.json'}: wordpiece, 500 tokens")
 
 
 def test_an_output_is_replaced_only_on_demand(tmp_path: Path, capsys: Captured) -> None:

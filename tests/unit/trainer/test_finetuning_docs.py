@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bad_options import parser_of
+from pipelines.cli import parser_of
 from tests.support.labelled_builds import labelled, records_of, write_jsonl
 from tests.support.sample_builds import tokenizer_file
 from tests.support.task_runs import config_of

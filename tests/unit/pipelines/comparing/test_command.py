@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from pipelines.comparing import command
 from pipelines.comparing.command import main
 from tests.support.run_logs import evaluated, falling, train, write_log
 
@@ -107,7 +109,7 @@ def test_the_terminal(runs: list[str], capsys: Captured) -> None:
 def test_many_runs_do_not_become_narrow(
     tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(command, "console", lambda: Console(width=60, highlight=False))
     paths = [str(falling(tmp_path / str(n), 8.0 + n)) for n in range(5)]
     assert main(paths) == 0
     told = capsys.readouterr().out

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import main
-from tests.support.bad_options import parser_of
+from pipelines.cli import main, parser_of
 from tests.support.labelled_builds import labelled
 from tests.support.sample_builds import corpus
 from tests.support.training_runs import tiny_config

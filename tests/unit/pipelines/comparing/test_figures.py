@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.comparing.figures import figures_of, shown
-from pipelines.comparing.run_log import Curve
 from pipelines.comparing.runs import open_runs
 from tests.support.run_logs import evaluated, train, write_log
+from trainer.curves.figures import figures_of, shown
+from trainer.curves.run_log import Curve
 
 TRAINED: dict[str, Any] = {
     **{"epoch": 0, "stage": 1, "padding": 0.1, "data_wait": 0.1, "memory_gib": 1.0, "mfu": 0.3},

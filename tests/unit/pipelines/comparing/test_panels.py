@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.comparing.drawing import drawn, spread
-from pipelines.comparing.looks import DARK, LIGHT, look_of
-from pipelines.comparing.panels import panels_of, thinned
 from pipelines.comparing.runs import MAX_RUNS, open_runs
 from tests.support.run_logs import falling, train, write_log
+from trainer.curves.drawing import drawn, spread
+from trainer.curves.looks import DARK, LIGHT, look_of
+from trainer.curves.panels import panels_of, thinned
 
 
 def test_points_are_means_of_consecutive_values() -> None:

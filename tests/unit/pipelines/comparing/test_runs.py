@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.comparing.figures import figures_of
 from pipelines.comparing.runs import differing_options, notes_of, open_runs
 from pipelines.folder.output import read_manifest
 from schemas.errors import UsageError
 from tests.support.labelled_builds import labelled
 from tests.support.run_logs import evaluated, falling, train, write_log
 from trainer.checkpoint_files import seal
+from trainer.curves.figures import figures_of
 from trainer.options import TrainOptions
 
 

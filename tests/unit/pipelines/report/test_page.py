@@ -8,14 +8,17 @@ import pytest
 
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.output import read_manifest
-from pipelines.report.cells import cells_of
+from pipelines.report.cells import cells_of, hidden_tokens
+from pipelines.report.chart_titles import Axes
 from pipelines.report.charts import charts_of
 from pipelines.report.page import changed_settings, render_card, render_report
 from pipelines.report.permuted import bits_of, hiding_selectors, rank_classes, visible
+from pipelines.report.proof import proof_of
 from pipelines.report.rows import example_rows
 from schemas.manifest import Manifest
 from tests.support.sample_builds import RECIPES, corpus
 from transforms.build.standard_columns import standard_schema
+from transforms.contract.oracle import rate, uniformity
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from
 
@@ -34,7 +37,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag not in {"script", "link", "img", "iframe"}
-        assert not {"src", "href"} & {name for name, _ in attrs}
+        values = dict(attrs)
+        assert "src" not in values
+        assert (values.get("href") or "#").startswith("#")
         assert not any(name.startswith("on") for name, _ in attrs)
         if tag == "mark":
             self.marks.append(dict(attrs)["class"] or "")
@@ -202,11 +207,11 @@ def test_charts_take_every_statistic_once() -> None:
         for chart in found.histograms
     }
     assert bars == {
-        "Random replacement tokens by id, in sixteenths of the vocabulary": [
+        "Random replacement tokens": [
             ("1", 1, 1 / 3),
             ("2", 3, 1.0),
         ],
-        "Row length in tokens": [("0–4", 0, 0.0), ("5–9", 4, 1.0)],
+        "Row length": [("0–4", 0, 0.0), ("5–9", 4, 1.0)],
     }
     assert found.rest == [("alone_1", 5), ("length.rows", 4), ("mask.selected", 10), ("other", 6)]
 
@@ -312,7 +317,7 @@ def check_hiding(row: dict[str, Any], bits: int) -> None:
     cells = cells_of(row, len(row["ids"]), bits)
     rules = []
     for selector in hiding_selectors(cells):
-        found = re.fullmatch(r"\.row:has\(mark\.(\w+):hover\) \.(\w+)", selector)
+        found = re.fullmatch(r"\.row:has\(mark\.(\w+):is\(:hover, :focus\)\) \.(\w+)", selector)
         assert found
         rules.append(found.groups())
     classes = {}
@@ -423,3 +428,59 @@ def test_shards_of_pairs_are_part_of_the_size() -> None:
     assert f"in {len(manifest.shard_entries) + len(manifest.cooccurrences.shards)} shards" in (
         "".join(parse(report_of("glove")).text)
     )
+
+
+def edited_row(cells: list[tuple[str, str]]) -> dict[str, Any]:
+    own = [{"kind": kind, "text": text, "below": ""} for kind, text in cells]
+    copy = {"copy": 0, "source": [5], "target": [6], "edits": 1, "rotation": 0, "cells": own}
+    return example(edited=[copy])
+
+
+def test_numbers_of_sentences_are_no_tokens_of_an_edited_row() -> None:
+    row = edited_row([("sentence", "2"), ("text", "a"), ("sentence", "1"), ("text", " b")] * 2)
+    assert [cell["text"] for cell in cells_of(row, 3)] == ["2", "a", "1", " b", "2", "a", "1"]
+    assert hidden_tokens(row, 3) == 1
+    assert hidden_tokens(row, 4) == 0
+    assert [cell["text"] for cell in cells_of(row, 4)][-1] == " b"
+
+
+def test_hidden_tokens_of_other_rows_are_those_behind_the_last_one_shown() -> None:
+    assert hidden_tokens(example(), 3) == 2
+    assert hidden_tokens(example(), 9) == 0
+
+
+def test_what_stands_between_backticks_in_a_meaning_is_code() -> None:
+    page = report_of("bert")
+    assert "the label is <code>input_ids</code>" in page
+    assert "`input_ids`" not in page
+
+
+def test_lines_between_words_are_explained_where_there_are_some() -> None:
+    with_lines, spaced = example(), example(pieces=["[CLS]", "a", " b", " c", "[SEP]"])
+    texts = [
+        "".join(parse(render_report(manifest_of("bert"), [row])).text)
+        for row in (with_lines, spaced)
+    ]
+    assert ["whole words that no space separates" in text for text in texts] == [True, False]
+
+
+def test_charts_have_titles_of_their_axes() -> None:
+    statistics = {"length.eighth_1": 1, "length.eighth_2": 4, "new.of_1": 1, "new.of_2": 1}
+    axes = [chart.axes for chart in charts_of(statistics, 128).histograms]
+    assert axes == [
+        Axes("Row length", "tokens of a row", "the rows"),
+        Axes("new: of", "number", "all"),
+    ]
+    page = report_of("bert")
+    assert '<span class="axis">% of the rows</span>' in page
+    assert '<span class="axis across">tokens of a row</span>' in page
+
+
+def test_figures_have_what_is_expected_of_them_beside() -> None:
+    masked = rate("become masks", 8, 10, 0.8).explained("w", "mask.masked")
+    even = uniformity("evenly", [3, 1], [1, 1]).explained("w", "mask.random_ids")
+    counts = {"mask.masked": 8, "mask.random": 1, "mask.kept": 1}
+    ids = {"mask.random_ids_1": 3, "mask.random_ids_2": 1}
+    found = charts_of({**counts, **ids}, 128, [masked, even])
+    assert [bar.proof for bar in found.shares[0].bars] == [proof_of(masked), None, None]
+    assert found.histograms[0].proof == proof_of(even)

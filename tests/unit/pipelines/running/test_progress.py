@@ -82,7 +82,7 @@ def test_log_has_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
 def test_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=100)
-    monkeypatch.setattr(pipelines.running.progress, "Console", lambda **_: terminal)
+    monkeypatch.setattr(pipelines.running.progress, "console", lambda **_: terminal)
     with ShardProgress(8, 6e6, counting([0, 2, 5])):
         wait_for(lambda: "5/8 shards" in screen.getvalue())
     assert "building" in screen.getvalue()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from pipelines.stages.commands import COMMANDS, parser_of, reads_of
-from pipelines.stages.step_options import actions_of, command_line, read_options
+from pipelines.stages.step_options import actions_of, read_options
 from schemas.errors import UsageError
+from schemas.option_values import command_line
 
 
 def read(command: str, given: dict[str, Any]) -> dict[str, tuple[str, ...]]:

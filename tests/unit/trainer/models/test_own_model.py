@@ -8,8 +8,8 @@ import torch
 
 from tests.support.sample_builds import corpus, manifest_of
 from trainer.checkpoint import MODEL, read_checkpoint
+from trainer.curves.records import LOG
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.log import LOG
 from trainer.models.trainable import with_defaults
 from trainer.train import main
 

@@ -36,6 +36,15 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return run
 
 
+def test_the_saved_options_train_the_same(trained: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert main(["--config", str(trained / "vectors.toml"), "--output", str(again)]) == 0
+    assert files_of(again) == files_of(trained)
+    saved = (trained / "vectors.toml").read_bytes()
+    assert (again / "vectors.toml").read_bytes() == saved
+    assert b"\nwindow = " in saved
+
+
 def read_text(path: Path) -> tuple[list[str], Array]:
     """Reads word2vec's text format."""
     header, *lines = path.read_text("utf-8").split("\n")[:-1]

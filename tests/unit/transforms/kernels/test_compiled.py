@@ -59,6 +59,29 @@ def test_machine_code_is_kept_once_and_told_once(tmp_path: Path) -> None:
     assert draw(NUMBA_DISABLE_JIT="1") == (first, "")
 
 
+def test_workers_that_compile_tell_it_once(tmp_path: Path) -> None:
+    code = """
+import os
+import numpy as np
+from transforms.kernels.draws import below, mixed
+for loop, arguments in ((mixed, (np.uint64(7),)), (below, (np.uint64(7), 3))):
+    if not (worker := os.fork()):
+        loop(*arguments)
+        os._exit(0)
+    os.waitpid(worker, 0)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_numba_is_not_loaded_for_loops_that_are_interpreted() -> None:
     code = """
 import sys

@@ -95,6 +95,8 @@ def test_no_pre_tokenizer() -> None:
         Replace("a", "b c"),
         Replace(Regex("a"), "b"),
         Replace(Regex(" {2,}"), ""),
+        Replace(Regex(r" +\z"), " "),
+        Replace(Regex(r"\A +"), ""),
         normalizers.Sequence([normalizers.NFKC(), normalizers.Prepend("▁")]),
     ],
 )
@@ -113,6 +115,7 @@ def test_normalizers_that_look_further_than_a_character(normalizer: Any) -> None
         (normalizers.Sequence([Replace("中", "a"), BertNormalizer()]), False),
         (normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()]), False),
         (Replace(Regex(" {2,}"), " "), False),
+        (Replace(Regex(r" +\z"), ""), False),
     ],
 )
 def test_which_normalizers_isolate_ideographs(normalizer: Any, isolate: bool) -> None:

@@ -1,0 +1,4 @@
+"""Tokenizers of other formats, converted to the JSON that builds store, and checked.
+
+May import: transforms, schemas.
+"""

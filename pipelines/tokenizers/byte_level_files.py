@@ -1,0 +1,105 @@
+"""GPT-2's and RoBERTa's vocab.json and merges.txt: byte-level BPE."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.tokenizers.converted import Converted, Original, role_names
+from pipelines.tokenizers.given import Given
+from pipelines.tokenizers.libraries import versioned
+from pipelines.tokenizers.tiktoken_file import PATTERNS, byte_characters
+
+_VOCABULARY, _MERGES = "vocab.json", "merges.txt"
+_ROLES = ("cls", "sep", "mask", "pad", "unk", "bos", "eos")
+_USUAL = ("<s>", "</s>", "<pad>", "<unk>", "<mask>", "<|endoftext|>")
+
+
+def find_merges(given: Given) -> str | None:
+    """Returns the name of the vocabulary, if the merges are there too."""
+    return _VOCABULARY if {_VOCABULARY, _MERGES} <= set(given.files) else None
+
+
+def convert_merges(given: Given, name: str) -> Converted:
+    """Makes GPT-2's tokenizer of a vocabulary and its merges.
+
+    Raises:
+      UsageError: if one of the files is damaged, or they do not belong together.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+
+    ids = _ids(given, name)
+    merges = _merges(given, ids)
+    space = bool(given.config.get("add_prefix_space", False))
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    named = {role: given.token(role) for role in _ROLES}
+    special = [token for token in ids if token in {*_USUAL, *named.values()}]
+    special.sort(key=ids.__getitem__)
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in special])
+    original, unchecked = _original(ids, merges, space=space)
+    return Converted(
+        tokenizer_json=tokenizer.to_str(),
+        what=f"byte-level BPE of {name} and {_MERGES} ({len(ids):,} tokens)",
+        original=original,
+        unchecked=unchecked,
+        names=role_names({role: named[role] for role in _ROLES[:5]}, ids),
+    )
+
+
+def _ids(given: Given, name: str) -> dict[str, int]:
+    try:
+        found: Any = json.loads(given.files[name].decode("utf-8-sig"))
+    except ValueError as error:
+        raise given.problem(f"{name} is no JSON file: {error}") from error
+    if not isinstance(found, dict) or not all(type(n) is int and n >= 0 for n in found.values()):
+        raise given.problem(f"{name} is no JSON object of tokens and their ids")
+    if len(set(found.values())) < len(found):
+        raise given.problem(f"two tokens of {name} have the same id")
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _merges(given: Given, ids: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Returns the pairs of the merges' file, the first to be merged first."""
+    found = []
+    text = given.files[_MERGES].decode("utf-8", "replace")
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line or (number == 1 and line.startswith("#version")):
+            continue
+        left, space, right = line.partition(" ")
+        if not space or not {left, right, left + right} <= ids.keys():
+            raise given.problem(
+                f"line {number} of {_MERGES} is no pair of tokens of {_VOCABULARY}: {line[:60]!r}"
+            )
+        found.append((left, right))
+    return found
+
+
+def _original(
+    ids: Mapping[str, int], merges: list[tuple[str, str]], *, space: bool
+) -> tuple[Original | None, str]:
+    """Returns tiktoken with the same merges; or why there is none."""
+    try:
+        import tiktoken
+    except ImportError:
+        return None, "not compared with tiktoken: pip install 'shardmill[tokenizers]'"
+    characters = byte_characters()
+    bytes_of = {character: byte for byte, character in enumerate(characters)}
+    # The rank of a token is the number of its merge, behind all single bytes.
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    written = dict(enumerate(characters))
+    for left, right in merges:
+        token = bytes(bytes_of[character] for character in left + right)
+        written[len(ranks)] = left + right
+        ranks[token] = len(ranks)
+    encoding = tiktoken.Encoding(
+        "given", pat_str=PATTERNS["gpt2"].regex, mergeable_ranks=ranks, special_tokens={}
+    )
+
+    def encode(text: str) -> list[int]:
+        text = f" {text}" if space and not text.startswith(" ") else text
+        return [ids.get(written[rank], -1) for rank in encoding.encode_ordinary(text)]
+
+    return Original(versioned("tiktoken"), encode), ""

@@ -1,0 +1,99 @@
+"""The options that are saved with an output repeat it."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from schemas.checked_json import parse_json
+from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
+from tests.support.training_runs import tiny_config
+
+Capture = pytest.CaptureFixture[str]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.arrow"))
+    }
+
+
+def test_a_build_is_repeated(tmp_path: Path, capsys: Capture) -> None:
+    first, second = corpus("bert-wwm"), tmp_path / "again"
+    saved = first / "build.toml"
+    repeat = ["build", "--config", str(saved), "--output"]
+    assert main([*repeat, str(second), "--workers", "2", "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert not shown.err
+    assert f"{second}: done in " in shown.out
+    assert digests(second) == digests(first) != {}
+    # It says what is built, not where and how.
+    assert (second / "build.toml").read_bytes() == saved.read_bytes()
+    assert str(second) not in saved.read_text("utf-8")
+    manifest = parse_json((second / "manifest.json").read_bytes(), "manifest.json")
+    content = saved.read_bytes()
+    assert manifest["files"]["build.toml"] == {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert main(["verify", str(second), "--quiet"]) == 0
+    capsys.readouterr()
+    assert main([*repeat, str(second)]) == 0
+    assert f"{second} already holds this build" in capsys.readouterr().out
+
+
+def test_the_command_line_wins_over_what_is_saved(tmp_path: Path, capsys: Capture) -> None:
+    saved = corpus("bert-wwm") / "build.toml"
+    given = ["build", "roberta", "--config", str(saved), "--output", str(tmp_path / "out")]
+    tokenizer = str(tokenizer_file("bpe"))
+    assert main([*given, "--tokenizer", tokenizer, "--copies", "1", "--dry-run"]) == 0
+    assert "recipe   roberta: " in (shown := capsys.readouterr().out)
+    assert "1 copy, 1 pass" in shown
+
+
+def test_annotations_and_mixtures_are_repeated(tmp_path: Path) -> None:
+    text = ["--input", str(SAMPLE / "*.txt")]
+    names = tmp_path / "names.tsv"
+    names.write_text("书\tbook\n", "utf-8")
+    first, second = str(tmp_path / "one"), str(tmp_path / "two")
+    assert main(["annotate", *text, "--entities", str(names), "--output", first]) == 0
+    assert main(["annotate", "--config", f"{first}/annotate.toml", "--output", second]) == 0
+    assert digests(Path(second)) == digests(Path(first)) != {}
+    mixture = ["build", "mixture", "--members", "bert=2,albert", "--max-seq-length", "64"]
+    given = [*mixture, "--copies", "1", *text, "--tokenizer", str(tokenizer_file("wordpiece"))]
+    third, fourth = str(tmp_path / "three"), str(tmp_path / "four")
+    assert main([*given, "--output", third]) == 0
+    assert main(["build", "--config", f"{third}/build.toml", "--output", fourth]) == 0
+    assert digests(Path(fourth)) == digests(Path(third)) != {}
+    assert not (Path(third) / "bert" / "build.toml").exists()
+    assert main(["verify", fourth]) == 0
+    # Ours, so it is replaced; and listed, so an edit of it is somebody's work.
+    assert main([*given, "--seed", "1", "--output", fourth, "--overwrite"]) == 0
+    assert "seed = 1\n" in (Path(fourth) / "build.toml").read_text("utf-8")
+
+
+def test_a_training_run_is_repeated(tmp_path: Path, capsys: Capture) -> None:
+    model = tiny_config(tmp_path)
+    data = str(corpus("bert-wwm"))
+    first, second = tmp_path / "first", tmp_path / "second"
+    given = ["--data", data, "--model", str(model), "--device", "cpu", "--steps", "3"]
+    assert main(["train", *given, "--no-checksums", "--output", str(first)]) == 0
+    saved = (first / "train.toml").read_text("utf-8")
+    # What was not given is there as it was used.
+    assert "batch-tokens = 8192\n" in saved
+    assert "no-checksums = true\n" in saved
+    assert "output" not in saved.split("\n", 1)[1]
+    capsys.readouterr()
+    repeat = ["train", "--config", str(first / "train.toml"), "--output", str(second)]
+    assert main([*repeat, "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert not shown.err
+    assert f"{second}/latest/hf: the model after 3 steps" in shown.out
+    weights = "latest/hf/model.safetensors"
+    assert (first / weights).read_bytes() == (second / weights).read_bytes()
+    assert (first / "train.toml").read_bytes() == (second / "train.toml").read_bytes()
+    # A run that goes on says what it goes on with.
+    assert main(["train", *given[:-1], "4", "--output", str(first)]) == 0
+    assert "steps = 4\n" in (first / "train.toml").read_text("utf-8")

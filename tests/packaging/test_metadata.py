@@ -1,0 +1,64 @@
+"""What the package says of itself, and the extras that documentation and messages name."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.version import VERSION
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = re.compile(r"""(?:shardmill|['" ]\.)\[([a-z0-9]+(?:,[a-z0-9]+)*)\]""")
+"""Of an installation, such as `pip install 'shardmill[trainer]'` or `pip install '.[dev,gcp]'`."""
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of every file that may tell somebody what to install."""
+    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile", ROOT / "Dockerfile"]
+    for folder in ("docs", "pipelines", "transforms", "schemas", "trainer", "benchmarks"):
+        paths += sorted((ROOT / folder).rglob("*.md")) + sorted((ROOT / folder).rglob("*.py"))
+    for path in paths:
+        yield str(path.relative_to(ROOT)), path.read_text("utf-8")
+
+
+def test_every_extra_that_is_named_exists() -> None:
+    named = {
+        (name, extra)
+        for name, text in texts()
+        for found in EXTRAS.finditer(text)
+        for extra in found[1].split(",")
+    }
+    assert {("README.md", "trainer"), ("trainer/train.py", "trainer")} <= named
+    known = PROJECT["optional-dependencies"].keys()
+    assert {(name, extra) for name, extra in named if extra not in known} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "extras"),
+    [
+        ("pip install 'shardmill[trainer]'", "trainer"),
+        (".venv/bin/pip install -c constraints.txt '.[dev,gcp]'", "dev,gcp"),
+        ("pip install .[plots]", "plots"),
+    ],
+)
+def test_extras_are_found_as_they_are_written(text: str, extras: str) -> None:
+    assert EXTRAS.findall(text) == [extras]
+
+
+def test_licence_and_metadata() -> None:
+    licence = (ROOT / "LICENSE").read_text("utf-8")
+    assert licence.split()[:4] == ["Apache", "License", "Version", "2.0,"]
+    assert PROJECT["license"] == "Apache-2.0"
+    assert PROJECT["license-files"] == ["LICENSE"]
+    assert not any(each.startswith("Private ::") for each in PROJECT["classifiers"])
+    # The build reads the version from there.
+    assert PROJECT["dynamic"] == ["version"]
+    assert VERSION == "0.2.0"
