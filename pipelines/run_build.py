@@ -9,6 +9,12 @@ from pipelines.folder.clearing import end_work
 from pipelines.folder.locks import Locks
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, prepare
+from pipelines.near_duplicates import (
+    filter_files,
+    find_near_duplicates,
+    forget_near_duplicates,
+    search_of,
+)
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.plan import BuildPlan, make_plan
 from pipelines.planning.show_plan import show_plan
@@ -57,10 +63,18 @@ def run_build(options: BuildOptions) -> int:
 
 def _check_waiting(plan: BuildPlan, runner: Runner) -> None:
     """Refuses a runner that does not wait, where one job needs what another has finished."""
-    if plan.counters and runner.leaves_early:
+    if not runner.leaves_early:
+        return
+    alone = "leave out --no_wait_until_finish, --template_location and --dry_run"
+    if plan.counters:
         raise UsageError(
             "pairs of words are counted when the rows are finished, so this command waits for its "
-            "jobs: leave out --no_wait_until_finish, --template_location and --dry_run"
+            f"jobs: {alone}"
+        )
+    if plan.filtering and plan.filtering.near:
+        raise UsageError(
+            "--near-duplicates are found before the build reads, so this command waits for its "
+            f"jobs: {alone}"
         )
 
 
@@ -80,13 +94,15 @@ def build_plan(
       locks: Hold the output folder; they get those of members.
       doing: What the progress calls it.
     """
-    wanted = _wanted(plan)
+    wanted, search = _wanted(plan, options), search_of(plan, options)
     if prepare(plan.output, wanted, locks, overwrite=options.overwrite):
         if not plan.of_stream:
             sys.stdout.write(f"{options.output} already holds this build\n")
     else:
         if plan.announcement:
             say(plan.announcement)
+        if search is not None:
+            find_near_duplicates(search, runner, plan)
         missing = [_missing(builder) for builder in plan.builders]
 
         def end() -> None:
@@ -99,12 +115,15 @@ def build_plan(
             return False
     for name, member in wanted.members.items():
         end_work(join(plan.output, name), member.files)
+    if search is not None:
+        forget_near_duplicates(plan.output)
     end_work(plan.output, wanted.files)
     return True
 
 
-def _wanted(plan: BuildPlan) -> Wanted:
+def _wanted(plan: BuildPlan, options: BuildOptions) -> Wanted:
     """Returns what a build writes where."""
+    own = {*REJECTED, *filter_files(plan, options)}
     common = {MANIFEST, "README.md", "report.html", "tokenizer.json", saved_name("build")}
     common |= {name for counter in plan.counters for name in (*counter.runs, *counter.files)}
     each = [
@@ -112,12 +131,12 @@ def _wanted(plan: BuildPlan) -> Wanted:
         for builder, identity in zip(plan.builders, plan.identities, strict=True)
     ]
     if plan.mixture is None:
-        files = each[0].files | {*REJECTED}
+        files = each[0].files | own
         return dataclasses.replace(each[0], files=files, reads=plan.reads)
     return Wanted(
         command="build",
         identity=plan.identity,
-        files=frozenset({*common, *REJECTED}),
+        files=frozenset({*common, *own}),
         members=dict(zip(plan.mixture.names, each, strict=True)),
         reads=plan.reads,
     )

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.folder.corpus import described_corpus
 from pipelines.folder.output import read_any_manifest
 from pipelines.folder.verify_files import (
+    dropped_problems,
     export_problems,
     file_problems,
     form_problems,
@@ -65,6 +66,7 @@ def verify_all(
     except DamagedError as error:
         return _unreadable(error), {}
     own = [*form_problems(content, MANIFEST), *rejected_problems(folder, manifest)]
+    own += dropped_problems(folder, manifest)
     if isinstance(manifest, AnnotationsManifest):
         return _verify_annotations(folder, manifest, own), {}
     if isinstance(manifest, Manifest):

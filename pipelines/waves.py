@@ -109,7 +109,8 @@ def run_waves(
         # Of a run that was killed; whatever runs now, the folder is held.
         remove_abandoned(join(plan.output, WORK_FOLDER))
     waves = plan.waves(frozenset[int]().union(*missing))
-    read = reading_is_whole(options.output, REJECTED)
+    dropped = plan.filtering.dropped_files(plan.ranges) if plan.filtering else []
+    read = reading_is_whole(options.output, [*REJECTED, *dropped])
     if not waves and not read:
         waves = [frozenset()]
     if not waves:
@@ -185,23 +186,28 @@ def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[t
     return found
 
 
-def _reader(plan: Plan[Any], options: RunOptions) -> Reader:
-    """Returns what reads the files; weights come last, so that each document is looked at once."""
-    reader = plan.reader or text_reader(options, plan.sources, labels=plan.labels)
-    return plan.sources.weighted(reader, plan.shards) if plan.sources else reader
+def reader_of(plan: Plan[Any], options: RunOptions) -> Reader:
+    """Returns what reads the documents of a plan, all of them, each once."""
+    return plan.reader or text_reader(options, plan.sources, labels=plan.labels)
 
 
 def _work(
     plan: Plan[Any], options: RunOptions, wanted: Sequence[frozenset[int]], *, record: bool
 ) -> Work:
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
+    owner, reader = digest_of(plan.identity), reader_of(plan, options)
+    if plan.filtering is not None:
+        reader = plan.filtering.reader(reader, options.output, owner, plan.ranges, record=record)
+    if plan.sources:
+        # Weights come last, so that each document is looked at once.
+        reader = plan.sources.weighted(reader, plan.shards)
     return Work(
         ranges=plan.ranges,
-        reader=_reader(plan, options),
+        reader=reader,
         text_bytes=plan.text_bytes,
         shards=plan.shards,
         writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),
         output=options.output,
-        owner=digest_of(plan.identity),
+        owner=owner,
         record=record,
     )

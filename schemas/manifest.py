@@ -24,6 +24,7 @@ from schemas.manifest_parts import (
     MixtureRecord,
     RecipeRecord,
     RecordsRecord,
+    Scalar,
     SegmenterRecord,
     ShardCounts,
     ShardEntry,
@@ -40,7 +41,7 @@ DATA_VERSION = 3
 """Raised whenever the same input and options give other bytes than before."""
 MANIFEST = "manifest.json"
 RECORDS = "records"
-SEPARATOR = "document_separator"
+FILTERS = "filters"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class _Shared:
       data_version: Of the code that built them.
       max_document_mib: Longer documents were split.
       text_field: Of records.
-      document_separator: Between documents of text; None for blank lines.
+      document_separator: Between documents of text; "" for blank lines.
       inputs: The files that were read.
       software: Versions of libraries.
     """
@@ -59,7 +60,7 @@ class _Shared:
     data_version: PositiveCount
     max_document_mib: PositiveCount
     text_field: str
-    document_separator: str | None = None
+    document_separator: str = when_used(str)
     inputs: Sequence[InputRecord]
     software: Mapping[str, str]
 
@@ -94,6 +95,8 @@ class _Dealt(_Shared):
       deduplicate: Whether equal documents were dropped.
       shards: How documents were dealt out.
       sources: The weight of each source, by name; empty if the files were given by --input.
+      filters: What documents went through, in this order: all that decides what is dropped; empty
+        where there was none.
     """
 
     seed: int
@@ -102,6 +105,7 @@ class _Dealt(_Shared):
     deduplicate: bool
     shards: ShardCounts
     sources: Mapping[str, PositiveFloat] = when_used(dict)
+    filters: Mapping[str, Mapping[str, Scalar]] = when_used(dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,10 +157,7 @@ class _Sealed:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
-        found = json_of(self)
-        if found.get(SEPARATOR, "") is None:
-            del found[SEPARATOR]
-        return found
+        return json_of(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -125,8 +125,10 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
     if duplicates != documents.duplicates:
         dropped = counted(duplicates, "duplicate")
         yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
-    wanted = documents.read - documents.sampled_out + documents.repeated
+    left_out = documents.dropped_count
+    wanted = documents.read - left_out - documents.sampled_out + documents.repeated
     if kept + duplicates != wanted:
+        filtered = f", {left_out:,} of them dropped by filters" if left_out else ""
         weights = (
             f", {documents.sampled_out} of them left out and {documents.repeated} repeated"
             if documents.sources
@@ -135,7 +137,7 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
         yield (
             f"the shards have {counted(kept, 'document')} and dropped "
             f"{counted(duplicates, 'duplicate')}, but "
-            f"{documents.read} were read{weights}"
+            f"{documents.read} were read{filtered}{weights}"
         )
 
 

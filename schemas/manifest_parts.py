@@ -285,6 +285,19 @@ class SourceDocuments:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class NearRecord:
+    """Groups of two or more different documents that were near-duplicates of each other.
+
+    Attributes:
+      clusters: How many there are.
+      largest: Different documents in the largest of them.
+    """
+
+    clusters: Count
+    largest: Count
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Documents:
     """What became of the documents of all input files.
 
@@ -296,6 +309,10 @@ class Documents:
       duplicates: Dropped because an equal one was read.
       rejected: Rejected records, by reason.
       sources: The same of each source, by name; empty without --source.
+      dropped: Documents that filters dropped, duplicates among them, by filter and reason; absent
+        where there was none.
+      removed: Lines that filters removed from documents, by filter and reason; absent likewise.
+      near_duplicates: What near-duplicates were found; absent if they were not looked for.
     """
 
     read: Count
@@ -305,11 +322,14 @@ class Documents:
     duplicates: Count
     rejected: Counts
     sources: Mapping[str, SourceDocuments] = when_used(dict)
+    dropped: Mapping[str, Counts] = when_used(dict)
+    removed: Mapping[str, Counts] = when_used(dict)
+    near_duplicates: NearRecord | None = when_used(lambda: None)
 
     @property
-    def filtered(self) -> int:
-        """Documents of sources that filters dropped."""
-        return sum(each.filtered for each in self.sources.values())
+    def dropped_count(self) -> int:
+        """How many documents filters dropped."""
+        return sum(sum(reasons.values()) for reasons in self.dropped.values())
 
     @property
     def sampled_out(self) -> int:

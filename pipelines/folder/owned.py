@@ -30,6 +30,8 @@ from transforms.files.work_folder import (
     read_bytes,
     read_record,
 )
+from transforms.filters.dropped_files import FOLDER as DROPPED_FOLDER
+from transforms.filters.near_files import FOLDER as NEAR_FOLDER
 from transforms.objectives import OBJECTIVES
 from transforms.read.rejected_files import PARTS, rejected_name
 
@@ -42,6 +44,10 @@ _BUILT_NAMES = frozenset(
 )
 _SHARD = re.compile(rf"(train|eval|annotations|{PAIRS})/shard-\d{{5,}}-of-\d{{5,}}\.arrow")
 _RUN = re.compile(rf"{PAIRS}/run-\d{{5,}}-of-\d{{5,}}")
+_FILTERED = re.compile(
+    rf"{DROPPED_FOLDER}/part-\d{{5,}}-of-\d{{5,}}\.jsonl\.gz|"
+    rf"{NEAR_FOLDER}/(signed|documents|linked)-\d{{5,}}-of-\d{{5,}}\.arrow|{NEAR_FOLDER}/dropped\.arrow"
+)
 OLD_WORK_FOLDER = "_build"
 _MOST_LISTED = 12
 
@@ -128,7 +134,8 @@ def _record(place: Place) -> FolderRecord | None:
 def _check_names(files: Iterable[str]) -> None:
     """Refuses names that no build writes: a checksum does not prove who wrote them."""
     for name in files:
-        if name not in _BUILT_NAMES and not (_SHARD.fullmatch(name) or _RUN.fullmatch(name)):
+        kinds = (_SHARD, _RUN, _FILTERED)
+        if name not in _BUILT_NAMES and not any(kind.fullmatch(name) for kind in kinds):
             raise DamagedError(f"it lists {name!r}, and no build writes a file of that name")
 
 

@@ -25,6 +25,10 @@ from transforms.files.atomic_files import make_folder
 from transforms.files.paths import real_path
 from transforms.files.storage import join
 from transforms.files.work_folder import FolderRecord, Note, note_name, write_note, write_record
+from transforms.filters.dropped_files import FOLDER as DROPPED_FOLDER
+
+_MADE_LATER = frozenset({"", "rejected", DROPPED_FOLDER})
+"""Folders that are made with their first file."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -263,7 +267,7 @@ def start(folder: str, wanted: Wanted) -> None:
         members=tuple(wanted.members),
     )
     write_record(folder, record)
-    for above in sorted({path.rpartition("/")[0] for path in wanted.files} - {"", "rejected"}):
+    for above in sorted({path.rpartition("/")[0] for path in wanted.files} - _MADE_LATER):
         make_folder(join(folder, above))
     for name, member in wanted.members.items():
         start(join(folder, name), member)

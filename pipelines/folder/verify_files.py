@@ -2,6 +2,8 @@
 
 import collections
 import dataclasses
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -17,6 +19,7 @@ from transforms.files.checked_files import UnreadableError, read_checked
 from transforms.files.paths import list_folder
 from transforms.files.storage import join
 from transforms.files.work_folder import read_bytes
+from transforms.filters.dropped_files import FOLDER as DROPPED
 
 
 class Stored(Protocol):
@@ -92,6 +95,44 @@ def rejected_problems(folder: str, manifest: AnyManifest) -> Iterator[Problem]:
         yield Problem(
             "counts",
             f"{REJECTED}: the files have {dict(sorted(reasons.items()))}, the manifest says "
+            f"{dict(sorted(stated.items()))}",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Dropped:
+    """A line of a file of dropped documents; see `transforms.filters.dropped_files`."""
+
+    id: str
+    filter: str
+    reason: str
+    text: str
+
+
+def dropped_problems(folder: str, manifest: AnyManifest) -> Iterator[Problem]:
+    """Yields whether the dropped documents are others than those that were counted, if kept."""
+    paths = [path for path in manifest.files if path.startswith(f"{DROPPED}/")]
+    found: collections.Counter[str] = collections.Counter()
+    try:
+        for path in paths:
+            lines = gzip.decompress(read_bytes(join(folder, *path.split("/")))).split(b"\n")[:-1]
+            for each in (read_json(line, _Dropped, path) for line in lines):
+                found[f"{each.filter}.{each.reason}"] += 1
+    except DamagedError as error:
+        yield Problem("counts", str(error))
+        return
+    except (OSError, EOFError, zlib.error):
+        # Reported as a problem of the files.
+        return
+    stated = {
+        f"{name}.{reason}": count
+        for name, reasons in manifest.documents.dropped.items()
+        for reason, count in reasons.items()
+    }
+    if paths and dict(found) != stated:
+        yield Problem(
+            "counts",
+            f"{DROPPED}: the files have {dict(sorted(found.items()))}, the manifest says "
             f"{dict(sorted(stated.items()))}",
         )
 

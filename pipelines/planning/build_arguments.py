@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.planning.filter_arguments import add_filter_options, filter_options
 from pipelines.planning.members import has_markers
 from pipelines.planning.options import OWN_OPTIONS, BuildOptions
 from pipelines.planning.recipe_needs import recipes_where
@@ -58,6 +59,7 @@ def _parser() -> Parser:
         "times, such as 0.5 or 2 (1); may be repeated",
     )
     add_recipe_options(parser, source)
+    add_filter_options(parser)
     out = add_output_options(parser, shards="training shards", run="build")
     add_eval_option(
         out, "0.005; of few documents as many as a recipe needs; of labelled records 0.1"
@@ -228,7 +230,12 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
             "name, as in --source other=GLOB"
         )
     run |= {"input": run["input"] or patterns_of(given.source)}
-    return BuildOptions(**run, **recipe_values(given), source=tuple(given.source))
+    return BuildOptions(
+        **run,
+        **recipe_values(given),
+        source=tuple(given.source),
+        filters=filter_options(given),
+    )
 
 
 def recipe_values(given: argparse.Namespace) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.planning.annotators import AnnotationSource
+from pipelines.planning.filters import Filtering
 from pipelines.planning.options import BuildOptions, TextOptions
 from pipelines.planning.records import Records
 from pipelines.planning.sources import Sources
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
-from schemas.manifest import DATA_VERSION
+from schemas.manifest import DATA_VERSION, FILTERS
 from schemas.software import software_versions
 from transforms.build.build_examples import BuildSettings
 from transforms.build.build_shards import ShardBuilder
@@ -32,6 +33,7 @@ def identity_of(
     source: AnnotationSource | None,
     records: Records | None = None,
     sources: Sources | None = None,
+    filtering: Filtering | None = None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
     settings = builder.settings
@@ -58,6 +60,7 @@ def identity_of(
         **separator_identity(options),
         **({} if records is None else {"records": records.identity()}),
         **({} if sources is None else {"sources": sources.weights}),
+        **({} if filtering is None else {FILTERS: filtering.identity()}),
     }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from pipelines.planning.filter_arguments import FilterOptions
 from transforms.objectives.settings import Scalar
 
 OWN_OPTIONS: Mapping[str, str] = {
@@ -108,6 +109,7 @@ class BuildOptions(RunOptions):
     eval_input: tuple[str, ...]
     source: tuple[str, ...] = ()
     """Values of --source; `input` has their patterns."""
+    filters: FilterOptions = FilterOptions()
 
     @property
     def named_files(self) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from pipelines.planning.annotators import choose_source
 from pipelines.planning.build_settings import build_settings
+from pipelines.planning.filters import Filtering, choose_filters
 from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
@@ -63,6 +64,7 @@ class Plan(Generic[_Builder]):
       reader: Reads the files, if they are no documents of text.
       sources: That the files belong to, if they were given as sources; what is read goes through
         their weights, after everything else.
+      filtering: What the documents go through, None if they are all kept.
     """
 
     files: Sequence[InputFile]
@@ -81,6 +83,7 @@ class Plan(Generic[_Builder]):
     named: Sequence[str] = ()
     reader: Reader | None = None
     sources: Sources | None = None
+    filtering: Filtering | None = None
 
     @property
     def reads(self) -> list[str]:
@@ -152,6 +155,7 @@ def make_plan(
         recipes = [member.recipe for member in mixture.members] if mixture else []
         recipes = recipes or [resolve_recipe(options)]
         check_markers(options, recipes)
+        filtering = choose_filters(options, recipes)
         records = None
         if recipes[0].labelled is None:
             refuse_records(options)
@@ -204,7 +208,8 @@ def make_plan(
     for counter in filter(None, (pair_counter(each, text_bytes) for each in builders)):
         check_pairs(options, counter.parts, text_bytes, shuffle)
     identities = [
-        identity_of(builder, options, files, source, records, sources) for builder in builders
+        identity_of(builder, options, files, source, records, sources, filtering)
+        for builder in builders
     ]
     return BuildPlan(
         files=files,
@@ -236,6 +241,7 @@ def make_plan(
         named=options.named_files,
         reader=reader,
         sources=sources,
+        filtering=filtering,
     )
 
 

@@ -38,6 +38,7 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
         + (", of each recipe" if plan.mixture else ""),
         f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
     ]
+    lines += plan.filtering.lines() if plan.filtering else []
     lines += [_shown_pairs(counter, plan.text_bytes) for counter in plan.counters]
     lines += [f"spilled  {spills}"] if spills else []
     lines += [f"waves    {len(waves)}"] if len(waves) > 1 else []

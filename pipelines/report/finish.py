@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
+from pipelines.report.dropped import all_dropped, dropped_documents
 from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
@@ -68,7 +69,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     for builder, own in zip(plan.builders, notes, strict=True):
         for note in own:
             say(f"{builder.settings.recipe.name}: {note}")
-    beside = read_notes(plan.output, REJECTED)
+    dropped = plan.filtering.dropped_files(plan.ranges) if plan.filtering else []
+    beside = read_notes(plan.output, [*REJECTED, *dropped])
     if not plan.of_stream:
         # A stream's windows are built of files that its options do not name.
         beside.append(write_saved(plan, options, "build"))
@@ -270,6 +272,8 @@ def count_documents(
         raise NothingMadeError(
             f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
+    if problem := all_dropped(reading):
+        raise NothingMadeError(problem)
     return {
         "read": reading.get("documents", 0),
         "bytes": reading.get("bytes", 0),
@@ -277,6 +281,7 @@ def count_documents(
         "split": reading.get("split", 0),
         "duplicates": duplicates,
         "rejected": _reasons(reading),
+        **dropped_documents(plan, reading),
     }
 
 

@@ -7,6 +7,7 @@ from pipelines.report.card_facts import size_category, task_category
 from pipelines.report.chart_titles import LABELS
 from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
+from pipelines.report.dropped import dropped_tables
 from pipelines.report.examples import shown_examples
 from pipelines.report.permuted import hiding_selectors
 from pipelines.report.proof import judged, selected_range, split_proofs
@@ -80,6 +81,7 @@ def render_report(
         columns=_columns(manifest, recipe),
         changed=changed_settings(recipe),
         splits=splits,
+        dropped=dropped_tables(manifest),
         selected=_selected_share(manifest, recipe),
         sequences=_mean_lengths(manifest, recipe),
         held_out=held_out_line(manifest) if manifest.records else "",

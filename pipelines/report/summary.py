@@ -4,6 +4,7 @@ import sys
 
 from pipelines.folder.output import read_manifest
 from pipelines.planning.plan import BuildPlan
+from pipelines.report.dropped import dropped_lines
 from pipelines.report.pair_facts import pairs_line
 from pipelines.report.record_facts import cut_line, unknown_line
 from schemas.manifest import Manifest
@@ -16,6 +17,7 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
     manifest = read_manifest(plan.output)
     labelled = isinstance(manifest, Manifest) and manifest.records is not None
     lines = [documents_line(manifest.documents, "record" if labelled else "document")]
+    lines += dropped_lines(manifest.documents)
     for builder in plan.builders:
         whose = f"{builder.settings.recipe.name}, " if plan.mixture else ""
         own = read_manifest(builder.output) if plan.mixture else manifest

@@ -17,6 +17,7 @@ ROOMS = (
     "transforms.records",
     "transforms.detect",
     "transforms.read",
+    "transforms.filters",
     "transforms.annotate",
     "transforms.tokens",
     "transforms.contract",

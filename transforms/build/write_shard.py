@@ -1,9 +1,8 @@
 """Writes one shard: under a temporary name first, its final name last."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,47 +13,14 @@ from schemas.lock import WORK_FOLDER
 from schemas.manifest_parts import ShardEntry
 from schemas.records import ShardId
 from schemas.sealed import open_sealed, sealed_json
-from transforms.files.atomic_files import atomic_file, write_atomically
+from transforms.files.atomic_files import write_atomically
 from transforms.files.checked_files import file_sha256
+from transforms.files.hashed_files import BeforeRename as BeforeRename
+from transforms.files.hashed_files import HashingFile as HashingFile
+from transforms.files.hashed_files import write_hashed as write_hashed
 from transforms.files.paths import list_folder
 from transforms.files.storage import is_local, join
 from transforms.files.work_folder import check_owner, entry_path, read_bytes
-
-BeforeRename = Callable[[str, int], object]
-"""Is called with the sha256 and the size of a file that is about to get its name."""
-
-
-class HashingFile:
-    """A file for pyarrow to write to, that counts and hashes what goes through."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._sha256 = hashlib.sha256()
-        self.bytes = 0
-        self.closed = False
-
-    @property
-    def sha256(self) -> str:
-        return self._sha256.hexdigest()
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data)
-        self._file.write(view)
-        self._sha256.update(view)
-        self.bytes += view.nbytes
-        return view.nbytes
-
-    def tell(self) -> int:
-        return self.bytes
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def writable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def write_shard(
@@ -110,31 +76,6 @@ def write_arrow(
                 writer.write_batch(batch)
 
     return write_hashed(write, path, before_rename)
-
-
-def write_hashed(
-    write: Callable[[HashingFile], object], path: str, before_rename: BeforeRename | None = None
-) -> tuple[str, int]:
-    """Writes a file that appears only when complete.
-
-    Args:
-      write: Writes its content.
-      path: Its final name.
-      before_rename: Called with what is returned, before the name appears.
-
-    Returns:
-      sha256, and size in bytes.
-    """
-    sinks: list[HashingFile] = []
-
-    def renaming() -> None:
-        if before_rename is not None:
-            before_rename(sinks[0].sha256, sinks[0].bytes)
-
-    with atomic_file(path, renaming) as file:
-        sinks.append(HashingFile(file))
-        write(sinks[0])
-    return sinks[0].sha256, sinks[0].bytes
 
 
 class Entry(Protocol):
