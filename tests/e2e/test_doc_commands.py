@@ -2,8 +2,9 @@
 
 import contextlib
 import json
+import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.support.doc_blocks import LANGUAGES, ROOT, Block, blocks_of, commands_of, run, smaller
 from tests.support.made_once import made_once
 from tests.support.sample_builds import (
+    FREQUENT,
     SAMPLE,
     corpus,
     entities_file,
@@ -30,11 +32,6 @@ OTHER_TESTS = {
     "docs/stages.md": "tests/e2e/test_stages.py",
 }
 """Pages whose commands need files of their own, by the test that runs them."""
-BUILDS: Mapping[str, Mapping[str, str]] = {
-    "docs/training.md": {"OUT": "bert-wwm"},
-    "docs/vectors.md": {"OUT": "cbow"},
-}
-"""Builds that a page takes for granted, by the name it has for them."""
 
 
 def read(page: str) -> list[Block]:
@@ -43,7 +40,9 @@ def read(page: str) -> list[Block]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_says_what_it_is(page: str) -> None:
-    unknown = [(block.line, block.language) for block in read(page) if block.language not in LANGUAGES]
+    unknown = [
+        (block.line, block.language) for block in read(page) if block.language not in LANGUAGES
+    ]
     assert unknown == []
 
 
@@ -53,9 +52,9 @@ def test_commands_run(page: str, tmp_path: Path) -> None:
     if not blocks:
         return
     shutil.copytree(world(), tmp_path, dirs_exist_ok=True)
-    for name, recipe in BUILDS.get(page, {}).items():
-        shutil.copytree(corpus(recipe), tmp_path / name)
     with contextlib.chdir(tmp_path):
+        for name, make in GIVEN.get(page, {}).items():
+            make(tmp_path / name)
         for block in blocks:
             for words in commands_of(block):
                 run(words)
@@ -71,29 +70,91 @@ def world() -> Path:
 
 
 def _make_world(folder: Path) -> None:
-    for name in ("text", "corpus", "wiki", "inbox", "new"):
-        (folder / name).mkdir(parents=True)
     texts = {path.stem: path.read_text("utf-8") for path in sorted(SAMPLE.glob("*.txt"))}
-    for language, text in texts.items():
-        documents = text.split("\n\n")
-        for place in ("text", "corpus"):
-            (folder / place / f"{language}.txt").write_text(text, "utf-8")
-        for place in ("wiki", "inbox", "new"):
-            lines = (json.dumps({"text": each}, ensure_ascii=False) for each in documents)
-            (folder / place / f"{language}.jsonl").write_text("\n".join(lines), "utf-8")
+    for place in ("text", "corpus", "wiki", "inbox", "in", "new"):
+        (folder / place).mkdir(parents=True)
+        for language, text in texts.items():
+            documents = [{"text": each, "anchors": []} for each in text.split("\n\n")]
+            content = text if place in ("text", "corpus") else _lines(documents)
+            suffix = "txt" if place in ("text", "corpus") else "jsonl"
+            (folder / place / f"{language}.{suffix}").write_text(content, "utf-8")
     for name, model in TOKENIZERS.items():
         shutil.copy(tokenizer_file(model), folder / name)
-    shutil.copy(SAMPLE / "reviews.jsonl", folder / "reviews.jsonl")
+    reviews = (SAMPLE / "reviews.jsonl").read_text("utf-8")
+    records = [json.loads(line) for line in reviews.splitlines()]
+    for name, some in {"train": records[:-20], "dev": records[-20:], "new": records[:9]}.items():
+        (folder / f"{name}.jsonl").write_text(_lines(some), "utf-8")
+        rows = [f"{each['text']}\t{each['label']}" for each in some]
+        (folder / f"{name}.tsv").write_text("\n".join(["sentence\tlabel", *rows]), "utf-8")
+    (folder / "reviews.jsonl").write_text(reviews, "utf-8")
+    (folder / "texts.jsonl").write_text(reviews, "utf-8")
+    (folder / "markers.txt").write_text("\n".join(FREQUENT), "utf-8")
     shutil.copy(entities_file(), folder / "names.tsv")
     shutil.copy(records_file(), folder / "log-1.jsonl")
 
 
+def _lines(records: Sequence[object]) -> str:
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
+
+
 TOKENIZERS = {
-    "tokenizer.json": "wordpiece",
-    "vocab.json": "wordpiece",
+    "tokenizer.json": "wordpiece+eod",
+    "vocab.json": "wordpiece+eod",
     "bpe.json": "bpe+eod",
-    "words.txt": "words",
 }
+
+
+def _sample(recipe: str) -> Callable[[Path], None]:
+    return lambda place: shutil.copytree(corpus(recipe), place, dirs_exist_ok=True) and None
+
+
+def _command(command: str) -> Callable[[Path], None]:
+    return lambda place: run([*shlex.split(command), "--output", str(place)])
+
+
+def _vectors(place: Path) -> None:
+    """Writes embeddings of the entities of the build beside."""
+    entities = (place.parent / "ERNIE" / "entities.txt").read_text("utf-8").splitlines()
+    lines = [f"{len(entities)} 4", *(f"{each} 1 0 0 1" for each in entities)]
+    place.write_text("\n".join(lines), "utf-8")
+
+
+_CLASSIFY = (
+    "shardmill build classify --input train.jsonl --fields text,label --tokenizer vocab.json"
+)
+_REGRESS = (
+    "shardmill build regress --input numbers.jsonl --fields text,label --tokenizer vocab.json"
+)
+_PRETRAINED = "shardmill train --data PRETRAINING --model bert-tiny"
+
+
+def _numbers(place: Path) -> None:
+    place.write_text(_lines([{"text": f"of {n} words", "label": n} for n in range(40)]), "utf-8")
+
+
+GIVEN: Mapping[str, Mapping[str, Callable[[Path], None]]] = {
+    "docs/fastbert.md": {
+        "TASK": _command(_CLASSIFY),
+        "RUN": _command("shardmill train --data TASK --model bert-tiny"),
+    },
+    "docs/finetuning.md": {
+        "PRETRAINING": _command(
+            "shardmill build roberta --input text/en.txt --tokenizer vocab.json"
+        ),
+        "RUN": _command(_PRETRAINED),
+        "RTE": _command(_CLASSIFY),
+        "numbers.jsonl": _numbers,
+        "STSB": _command(_REGRESS),
+    },
+    "docs/training.md": {
+        "OUT": _sample("bert-wwm"),
+        "ERNIE": _sample("ernie-thu"),
+        "transe.vec": _vectors,
+        "notes": _command("shardmill annotate --input 'text/*.txt'"),
+    },
+    "docs/vectors.md": {"OUT": _sample("cbow")},
+}
+"""What a page takes for granted, by the name it has for it."""
 
 
 def test_commands_are_made_small() -> None:
@@ -102,7 +163,8 @@ def test_commands_are_made_small() -> None:
 
 
 def test_blocks_are_found() -> None:
-    page = "a\n<!-- not run: no GPU -->\n```sh\nshardmill x \\\n  y  # z\n```\n- b\n\n  ```text\n  c\n  ```\n"
+    commands = "<!-- not run: no GPU -->\n```sh\nshardmill x \\\n  y  # z\n```\n"
+    page = f"a\n{commands}- b\n\n  ```text\n  c\n  ```\n"
     first, second = blocks_of(page)
     assert (first.line, first.language, first.why_not) == (2, "sh", "no GPU")
     assert list(commands_of(first)) == [["shardmill", "x", "y"]]

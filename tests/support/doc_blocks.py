@@ -26,11 +26,12 @@ _FENCE = re.compile(
 LANGUAGES = frozenset({"sh", "python", "text", "toml", "json", "yaml", "dockerfile"})
 _MODELS: Mapping[str, str] = {
     "bert-base": "bert-tiny",
-    "gpt2": "gpt2.json",
-    "t5-small": "t5.json",
-    "transformer-xl-base": "transfo-xl.json",
+    "elmo": "elmo-tiny",
+    "gpt2": "gpt-tiny",
+    "t5-small": "t5-tiny",
+    "transformer-xl-base": "transformer-xl-tiny",
 }
-"""Smaller models of the same family: presets, or configurations of the folder."""
+"""Smaller models of the same family."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,8 @@ def blocks_of(page: str) -> Iterator[Block]:
 def commands_of(block: Block) -> Iterator[list[str]]:
     """Yields the commands of a block, lines joined where they end in a backslash."""
     for line in block.content.replace("\\\n", " ").splitlines():
-        if words := shlex.split(line.removeprefix("$ "), comments=True):
+        # What would go on in the background ends by itself here.
+        if words := shlex.split(line.removeprefix("$ ").removesuffix(" &"), comments=True):
             yield words
 
 
@@ -91,7 +93,7 @@ def smaller(arguments: Sequence[str]) -> list[str]:
     """Returns a command with less to do: fewer steps, a smaller model, one worker.
 
     >>> smaller(["train", "--data", "OUT", "--model", "bert-base", "--steps", "2000"])
-    ['train', '--data', 'OUT', '--model', 'bert-tiny', '--steps', '2', '--batch-tokens', '512']
+    ['train', '--data', 'OUT', '--model', 'bert-tiny', '--steps', '2', '--batch-tokens', '1024']
     """
     command, *options = arguments
     changed = list(options)
@@ -116,6 +118,7 @@ def _model(given: str) -> str:
 _SHRUNK: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "build": {"--workers": _at_most(1)},
     "annotate": {"--workers": _at_most(1)},
+    "recipes": {"--steps": _at_most(100)},
     "vocab": {"--workers": _at_most(1), "--size": _at_most(3000), "--min-count": _at_most(2)},
     "train": {
         "--model": _model,
@@ -126,7 +129,7 @@ _SHRUNK: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     },
 }
 _ADDED: Mapping[str, Mapping[str, str]] = {
-    "train": {"--steps": "2", "--batch-tokens": "512"},
+    "train": {"--steps": "2", "--batch-tokens": "1024"},
     "follow": {"--once": ""},
 }
 """What is added where it is not given."""
