@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -74,7 +75,7 @@ def _make_world(folder: Path) -> None:
     for place in ("text", "corpus", "wiki", "inbox", "in", "new"):
         (folder / place).mkdir(parents=True)
         for language, text in texts.items():
-            documents = [{"text": each, "anchors": []} for each in text.split("\n\n")]
+            documents = [{"text": each, "anchors": _anchors(each)} for each in text.split("\n\n")]
             content = text if place in ("text", "corpus") else _lines(documents)
             suffix = "txt" if place in ("text", "corpus") else "jsonl"
             (folder / place / f"{language}.{suffix}").write_text(content, "utf-8")
@@ -91,6 +92,12 @@ def _make_world(folder: Path) -> None:
     (folder / "markers.txt").write_text("\n".join(FREQUENT), "utf-8")
     shutil.copy(entities_file(), folder / "names.tsv")
     shutil.copy(records_file(), folder / "log-1.jsonl")
+
+
+def _anchors(text: str) -> list[dict[str, object]]:
+    """Returns an entity at the begin of each sentence of a document."""
+    starts = (found.start(1) for found in re.finditer(r"(?:^|[.。!?！？,，]\s*)(\w{3})", text))
+    return [{"start": at, "end": at + 3, "entity": f"Q{at}"} for at in starts]
 
 
 def _lines(records: Sequence[object]) -> str:
