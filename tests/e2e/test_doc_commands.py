@@ -1,4 +1,4 @@
-"""The commands of the documentation run, page by page, as they are written."""
+"""The code of the documentation runs, page by page, as it is written."""
 
 import contextlib
 import json
@@ -33,6 +33,18 @@ OTHER_TESTS = {
     "docs/stages.md": "tests/e2e/test_stages.py",
 }
 """Pages whose commands need files of their own, by the test that runs them."""
+PYTHON_TESTS = {
+    "docs/adapters.md": "tests/e2e/test_adapters.py",
+    "docs/elmo.md": "tests/unit/trainer/test_elmo_docs.py",
+    "docs/finetuning.md": "tests/unit/trainer/test_finetuning_docs.py",
+    "docs/format.md": "tests/unit/pipelines/test_export.py",
+    "docs/lanes.md": "tests/unit/trainer/test_lanes_docs.py",
+    "docs/seq2seq.md": "tests/unit/trainer/test_seq2seq_docs.py",
+    "docs/streams.md": "tests/e2e/test_stream_programs.py",
+    "docs/training.md": "tests/unit/trainer/test_training_docs.py",
+    "docs/vectors.md": "tests/unit/trainer/vectors/test_vectors_docs.py",
+}
+"""The same for pages whose Python needs more than its commands have made."""
 
 
 def read(page: str) -> list[Block]:
@@ -49,20 +61,25 @@ def test_every_block_says_what_it_is(page: str) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in OTHER_TESTS])
 def test_commands_run(page: str, tmp_path: Path) -> None:
-    blocks = [block for block in read(page) if block.language == "sh" and not block.why_not]
+    kinds = {"sh"} if page in PYTHON_TESTS else {"sh", "python"}
+    blocks = [block for block in read(page) if block.language in kinds and not block.why_not]
     if not blocks:
         return
-    shutil.copytree(world(), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(world(), tmp_path, symlinks=True, dirs_exist_ok=True)
     with contextlib.chdir(tmp_path):
         for name, make in GIVEN.get(page, {}).items():
             make(tmp_path / name)
+        names: dict[str, object] = {"__name__": "page"}
         for block in blocks:
-            for words in commands_of(block):
-                run(words)
+            if block.language == "python":
+                exec(compile(block.content, f"{page}:{block.line}", "exec"), names)
+            else:
+                for words in commands_of(block):
+                    run(words)
 
 
 def test_other_tests_are_there() -> None:
-    assert all((ROOT / path).exists() for path in OTHER_TESTS.values())
+    assert all((ROOT / path).exists() for path in (OTHER_TESTS | PYTHON_TESTS).values())
 
 
 def world() -> Path:
@@ -90,6 +107,7 @@ def _make_world(folder: Path) -> None:
     (folder / "reviews.jsonl").write_text(reviews, "utf-8")
     (folder / "texts.jsonl").write_text(reviews, "utf-8")
     (folder / "markers.txt").write_text("\n".join(FREQUENT), "utf-8")
+    (folder / "sample").symlink_to(SAMPLE)
     shutil.copy(entities_file(), folder / "names.tsv")
     shutil.copy(records_file(), folder / "log-1.jsonl")
 
@@ -140,6 +158,8 @@ def _numbers(place: Path) -> None:
 
 
 GIVEN: Mapping[str, Mapping[str, Callable[[Path], None]]] = {
+    "docs/api/shards.md": {"OUT": _sample("bert-wwm")},
+    "docs/api/training.md": {"OUT": _sample("bert-wwm")},
     "docs/fastbert.md": {
         "TASK": _command(_CLASSIFY),
         "RUN": _command("shardmill train --data TASK --model bert-tiny"),
