@@ -1,4 +1,4 @@
-"""The site of the documentation builds without a warning, and links of other pages lead somewhere."""
+"""The site of the documentation builds without a warning; links of other pages lead to files."""
 
 import json
 import os
