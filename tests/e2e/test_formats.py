@@ -13,7 +13,7 @@ import pytest
 from pipelines.cli import main
 from tests.support.sample_builds import manifest_of, sample_documents, shard_paths, tokenizer_file
 from tests.support.web_archives import by_member, response, wet
-from tests.support.web_servers import put_on_hub, web_server
+from tests.support.web_servers import ask_hub_of, put_on_hub, web_server
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = [document.decode() for document in sample_documents()]
@@ -119,7 +119,7 @@ def test_a_build_of_the_web(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with web_server() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        ask_hub_of(server, monkeypatch)
         content = plain.read_bytes()
         half = content.index(b"\n\n", len(content) // 2)
         server.files["/a.txt"] = content[:half]

@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -152,6 +154,14 @@ def web_server() -> Iterator[WebServer]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def ask_hub_of(server: WebServer, patch: pytest.MonkeyPatch) -> None:
+    """Makes a server the hub of this process."""
+    import huggingface_hub.constants
+
+    patch.setenv("HF_ENDPOINT", server.url)
+    patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
 
 
 def put_on_hub(server: WebServer, files: Mapping[str, bytes]) -> None:

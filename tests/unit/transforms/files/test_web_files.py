@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.web_servers import COMMIT, WebServer, put_on_hub, web_server
+from tests.support.web_servers import COMMIT, WebServer, ask_hub_of, put_on_hub, web_server
 from transforms.files import web_stream
 from transforms.files.inputs import plan_ranges
 from transforms.files.planned_file import ReadError
@@ -23,7 +23,7 @@ TEXT = b"".join(b"Document number %d.\n\n" % n for n in range(2000))
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     monkeypatch.setattr(web_stream, "_PAUSE_SECONDS", 0.0)
     with web_server() as found:
-        monkeypatch.setenv("HF_ENDPOINT", found.url)
+        ask_hub_of(found, monkeypatch)
         yield found
 
 
@@ -57,7 +57,7 @@ def test_a_file_is_read_once_whatever_becomes_of_connections(
 
 def test_a_server_that_never_sends_the_rest(server: WebServer) -> None:
     server.files["/a.txt"] = TEXT
-    server.cuts = [100] * 9
+    server.cuts = [0] * 9
     with pytest.raises(ReadError, match=r"^http://.*/a\.txt cannot be read as text: .* cannot be"):
         texts(f"{server.url}/a.txt")
 
