@@ -39,8 +39,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[trainer]'
 	touch $@
 
-$(VENV)/.tested: $(VENV)/.installed
+$(VENV)/.tested: $(VENV)/.installed tests/readers.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,dask,gcp,aws]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r tests/readers.txt
 	touch $@
 
 clean:

@@ -18,7 +18,7 @@ COMMANDS = {
     "verify": "re-read every shard: checksums, schema, invariants, statistics",
     "inspect": "show rows with their masks and words in colour",
     "report": "write the page of a stream or a training run, or of a build again",
-    "export": "write standard Hugging Face columns as Parquet",
+    "export": "write rows as Parquet, or for other loaders, or to the hub",
     "train": "train a model on finished shards",
     "compare": "draw the curves of training runs side by side",
     "distil": "put exits into a fine-tuned classifier, for predictions that cost less",
@@ -30,6 +30,7 @@ COMMANDS = {
     "completion": "print a script that makes a shell complete commands and options",
 }
 _MODULES = {
+    "export": "pipelines.exporting.command",
     "report": "pipelines.comparing.make_report",
     "compare": "pipelines.comparing.command",
     "train": "trainer.train",

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipelines.planning.build_settings import read_user_dict
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import WordOptions
-from pipelines.planning.plan import find_text, ranges_of
+from pipelines.planning.text_files import find_text, ranges_of
 from pipelines.planning.vocab_arguments import check_field
 from pipelines.running.count_folder import count_folder
 from pipelines.running.progress import ShardProgress

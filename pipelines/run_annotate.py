@@ -12,9 +12,12 @@ from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
+from pipelines.planning.identity import separator_identity
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
-from pipelines.planning.plan import Plan, find_text, idle_workers, ranges_of
+from pipelines.planning.plan import Plan, idle_workers
+from pipelines.planning.show_plan import input_line
+from pipelines.planning.text_files import find_text, ranges_of
 from pipelines.report.finish import (
     count_documents,
     refuse_contradictions,
@@ -33,7 +36,6 @@ from schemas.manifest import DATA_VERSION, FORMAT_VERSION, MANIFEST, Annotations
 from schemas.manifest_file import manifest_text, sealed
 from schemas.software import software_versions
 from schemas.terminal import say
-from schemas.wording import counted
 from transforms.annotate.annotator import load_annotator
 from transforms.annotate.stored_annotations import open_annotations
 from transforms.build.annotate_shards import AnnotationBuilder, AnnotationShards, annotate_shard
@@ -118,6 +120,7 @@ def make_plan(options: RunOptions, *, shuffle: Shuffle) -> AnnotatePlan:
         "max_document_mib": options.max_document_mib,
         "shards": shards.train,
         "text_field": options.text_field,
+        **separator_identity(options),
         "inputs": [dataclasses.asdict(file) for file in files],
         "software": software,
     }
@@ -154,8 +157,7 @@ def _plan_text(plan: AnnotatePlan, options: RunOptions) -> str:
     [builder] = plan.builders
     lines = [
         plan.announcement,
-        f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
-        "text",
+        input_line(plan.files, plan.text_bytes),
         f"shards   {plan.shards.train} in {plan.output}",
         estimate(builder.annotator, plan.ranges, options, plan.text_bytes),
     ]

@@ -7,6 +7,7 @@ import itertools
 import sys
 from collections.abc import Sequence
 
+from pipelines.planning.separators import check_separator
 from pipelines.planning.vocab_arguments import MAX_MIBS, check_field, parse_vocab_options
 from pipelines.running.progress import track_shards, working
 from pipelines.vocab_output import TOKENIZER, held_output, write_output
@@ -55,6 +56,7 @@ def _train_tokenizer(options: argparse.Namespace) -> int:
         encoding = check_encoding(options.encoding or "utf-8")
         with about("--input"):
             files = match_inputs(options.input, options.format, encoding)
+        check_separator(options.document_separator, files)
         check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
     except (FormatError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -68,7 +70,11 @@ def _train(
 ) -> int:
     """Trains a tokenizer into a file that is held."""
     corpus = read_corpus(
-        plan_ranges(files, checks=enabled_checks(options.format, options.encoding)),
+        plan_ranges(
+            files,
+            checks=enabled_checks(options.format, options.encoding),
+            separator=options.document_separator or "",
+        ),
         options.text_field,
         max_mib << 20,
     )

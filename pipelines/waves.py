@@ -12,6 +12,7 @@ from pipelines.folder.output import read_text
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan
+from pipelines.planning.text_files import text_reader
 from pipelines.report.finish import NothingMadeError
 from pipelines.running.progress import ShardProgress
 from pipelines.running.spill_folder import remove_abandoned
@@ -30,7 +31,7 @@ from transforms.files.work_folder import (
     failure_path,
     reading_is_whole,
 )
-from transforms.read.read_documents import RangeReader, Reader
+from transforms.read.read_documents import Reader
 
 _Plan = TypeVar("_Plan", bound=Plan[Any])
 
@@ -186,25 +187,26 @@ def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[t
 
 
 def reader_of(plan: Plan[Any], options: RunOptions) -> Reader:
-    """Returns what reads the documents of a plan, all of them."""
-    return plan.reader or RangeReader(
-        text_field=options.text_field,
-        max_document_bytes=options.max_document_mib << 20,
-        anchors_field=options.anchors or "",
-        labels=plan.labels,
-    )
+    """Returns what reads the documents of a plan, each of them once."""
+    return plan.reader or text_reader(options, plan.sources, labels=plan.labels)
+
+
+def _reader(plan: Plan[Any], options: RunOptions, owner: str, *, record: bool) -> Reader:
+    """Returns what reads the files; weights come last, so that each document is looked at once."""
+    reader = reader_of(plan, options)
+    if plan.filtering is not None:
+        reader = plan.filtering.reader(reader, options.output, owner, plan.ranges, record=record)
+    return plan.sources.weighted(reader, plan.shards) if plan.sources else reader
 
 
 def _work(
     plan: Plan[Any], options: RunOptions, wanted: Sequence[frozenset[int]], *, record: bool
 ) -> Work:
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
-    owner, reader = digest_of(plan.identity), reader_of(plan, options)
-    if plan.filtering is not None:
-        reader = plan.filtering.reader(reader, options.output, owner, plan.ranges, record=record)
+    owner = digest_of(plan.identity)
     return Work(
         ranges=plan.ranges,
-        reader=reader,
+        reader=_reader(plan, options, owner, record=record),
         text_bytes=plan.text_bytes,
         shards=plan.shards,
         writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),

@@ -36,12 +36,21 @@ def numpy_of(column: pa.Array) -> npt.NDArray[Any]:
         bits = np.frombuffer(column.buffers()[1], np.uint8)
         stored = np.unpackbits(bits, bitorder="little", count=column.offset + len(column))
         return stored[column.offset :].astype(np.bool_)
-    name = str(column.type)
-    kind = np.dtype(_FLOATS.get(name, name))
+    kind = numpy_type(column.type)
     stored = column.buffers()[1]
     if stored is None:
         return np.empty(0, kind)
     return np.frombuffer(stored, kind, len(column), column.offset * kind.itemsize)
+
+
+def numpy_type(kind: pa.DataType) -> np.dtype[Any]:
+    """Returns the type of NumPy for numbers or booleans.
+
+    >>> numpy_type(pa.float32()), numpy_type(pa.bool_())
+    (dtype('float32'), dtype('bool'))
+    """
+    name = str(kind)
+    return np.dtype(_FLOATS.get(name, name))
 
 
 def binary(values: Sequence[bytes], kind: pa.DataType | None = None) -> pa.Array:

@@ -17,7 +17,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 from schemas.json_types import WrongValueError, reader_of, shown
@@ -25,6 +25,7 @@ from schemas.regular_files import read_regular
 
 T = TypeVar("T")
 
+_WHEN_USED = "when used"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -154,11 +155,26 @@ def from_json_value(value: Any, kind: type[T], where: str | os.PathLike[str]) ->
     return read
 
 
+def when_used(empty: Callable[[], Any]) -> Any:
+    """Returns a field of a dataclass that is left out of its JSON while it is empty.
+
+    What a file says of an option stands in it only where the option was given, so that other files
+    stay as they were before there was the option.
+
+    Args:
+      empty: Makes the empty value, such as `dict` or `str`.
+    """
+    return dataclasses.field(default_factory=empty, metadata={_WHEN_USED: True})
+
+
 def to_json_value(value: Any) -> Any:
     """Returns what `json.dumps` takes for a value of a dataclass, fields in their order."""
     if dataclasses.is_dataclass(value):
-        names = (field.name for field in dataclasses.fields(value))
-        return {name: to_json_value(getattr(value, name)) for name in names}
+        return {
+            field.name: to_json_value(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if getattr(value, field.name) or not field.metadata.get(_WHEN_USED)
+        }
     if isinstance(value, Mapping):
         return {name: to_json_value(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

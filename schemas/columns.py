@@ -78,6 +78,16 @@ OBJECTIVE = Column(
     "Name of the recipe, the same in every row.",
 )
 
+SOURCE = "source"
+"""What rows store of their documents where these come from several sources."""
+SOURCE_OF_ROW = Column(
+    SOURCE,
+    pa.uint16(),
+    "Number of the source that the first token of text is from, by the order of `sources` in "
+    "manifest.json, from 0; 65535 without text.",
+)
+NO_SOURCE = (1 << 16) - 1
+
 WORDS = "words"
 """The need of parts that read word starts."""
 CAPITALS = "capitals"
@@ -147,6 +157,8 @@ def annotation_columns(name: str) -> list[Column]:
 
 OF_TEXT = (WORDS, "entities", "phrases", SENTENCES)
 """What is found in the text, whatever becomes of it; so every recipe can store it."""
+STORABLE = (*OF_TEXT, SOURCE)
+"""What a recipe can be asked to store besides what it needs."""
 
 
 def column_of(need: str) -> Column:
@@ -156,6 +168,8 @@ def column_of(need: str) -> Column:
 
 def has_spans(annotation: str) -> bool:
     """Returns whether an annotation is of spans; else it is of single tokens, by position."""
+    if annotation == SOURCE:
+        return False
     spans: bool = ANNOTATIONS[annotation].type.value_type == SPAN
     return spans
 

@@ -42,6 +42,17 @@ A class is its number, a position a whole number; a record without a label has n
 """
 
 
+SOURCE_FIELDS = (
+    pa.field("source", pa.uint16(), nullable=False),
+    pa.field("repeat", pa.bool_(), nullable=False),
+)
+"""What batches have besides where documents come from several sources.
+
+The number of the source of each document, and whether it is a repetition, whose key is not that of
+its content; see `transforms.records.source_weights`.
+"""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rejected:
     """A rejected record.
@@ -128,6 +139,26 @@ def labelled_batch(
     kind = LABELLED_SCHEMA.field("labels").type
     lists = pa.LargeListArray.from_arrays(numbers(offsets), numbers(values), type=kind)
     return pa.record_batch([_keys_column(keys), binary(texts), lists], schema=LABELLED_SCHEMA)
+
+
+def of_source(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    """Returns documents with the number of their source; none of them is a repetition."""
+    count = batch.num_rows
+    own = numbers(np.full(count, number, np.uint16)), pa.array(np.zeros(count, np.bool_))
+    schema = pa.schema([*batch.schema, *SOURCE_FIELDS])
+    return pa.record_batch([*batch.columns, *own], schema=schema)
+
+
+def as_repeats(batch: pa.RecordBatch, keys: npt.NDArray[np.uint8]) -> pa.RecordBatch:
+    """Returns documents of sources as repetitions, with keys of their own.
+
+    Args:
+      batch: Documents with `SOURCE_FIELDS`.
+      keys: uint8[D, 16].
+    """
+    own = {"key": _keys_column([keys.tobytes()]), "repeat": pa.array(np.ones(len(keys), np.bool_))}
+    columns = [own.get(name, batch.column(name)) for name in batch.schema.names]
+    return pa.record_batch(columns, schema=batch.schema)
 
 
 def _keys_column(keys: Iterable[bytes]) -> pa.Array:

@@ -11,6 +11,7 @@ from schemas.checked_json import (
     PositiveFloat,
     RelativePath,
     Sha256,
+    when_used,
 )
 from schemas.co_occurrences import PAIRS, PairsEntry, PairsRecord
 from schemas.manifest_parts import (
@@ -41,6 +42,7 @@ DATA_VERSION = 3
 MANIFEST = "manifest.json"
 RECORDS = "records"
 FILTERS = "filters"
+SEPARATOR = "document_separator"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class _Shared:
       data_version: Of the code that built them.
       max_document_mib: Longer documents were split.
       text_field: Of records.
+      document_separator: Between documents of text; None for blank lines.
       inputs: The files that were read.
       software: Versions of libraries.
     """
@@ -58,6 +61,7 @@ class _Shared:
     data_version: PositiveCount
     max_document_mib: PositiveCount
     text_field: str
+    document_separator: str | None = None
     inputs: Sequence[InputRecord]
     software: Mapping[str, str]
 
@@ -91,7 +95,8 @@ class _Dealt(_Shared):
       sentences: Name of the sentence rule.
       deduplicate: Whether equal documents were dropped.
       shards: How documents were dealt out.
-      filters: What documents went through, in this order: all that decides what is dropped; absent
+      sources: The weight of each source, by name; empty if the files were given by --input.
+      filters: What documents went through, in this order: all that decides what is dropped; empty
         where there was none.
     """
 
@@ -100,7 +105,8 @@ class _Dealt(_Shared):
     sentences: str
     deduplicate: bool
     shards: ShardCounts
-    filters: Mapping[str, Mapping[str, Scalar]] | None = None
+    sources: Mapping[str, PositiveFloat] = when_used(dict)
+    filters: Mapping[str, Mapping[str, Scalar]] = when_used(dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,11 +159,9 @@ class _Sealed:
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
         found = json_of(self)
-        if found.get(FILTERS, ...) is None:
-            del found[FILTERS]
-        documents = found["documents"]
-        absent = [name for name in ("dropped", "removed", "near_duplicates") if not documents[name]]
-        return {**found, "documents": {k: v for k, v in documents.items() if k not in absent}}
+        if found.get(SEPARATOR, "") is None:
+            del found[SEPARATOR]
+        return found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

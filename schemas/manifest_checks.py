@@ -16,6 +16,7 @@ from schemas.manifest import (
 )
 from schemas.manifest_parts import Documents, FileEntry
 from schemas.records import ShardId
+from schemas.source_checks import source_contradictions
 from schemas.wording import counted
 
 ANNOTATIONS_SPLIT = "annotations"
@@ -37,6 +38,7 @@ def _(manifest: Manifest) -> Iterator[str]:
     yield from _totals(manifest)
     shards = [entry for shards in manifest.entries.values() for entry in shards]
     yield from _documents(manifest.documents, [(e.documents, e.duplicates) for e in shards])
+    yield from source_contradictions(manifest, shards)
     if not manifest.deduplicate and manifest.documents.duplicates:
         yield "duplicates were dropped from a build that keeps them"
     wanted: dict[str, str | None] = {CARD: None, REPORT: None}
@@ -123,12 +125,19 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
     if duplicates != documents.duplicates:
         dropped = counted(duplicates, "duplicate")
         yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
-    if kept + duplicates + documents.dropped_count != documents.read:
+    left = documents.read - documents.dropped_count
+    wanted = left - documents.sampled_out + documents.repeated
+    if kept + duplicates != wanted:
+        weights = (
+            f", {documents.sampled_out} of them left out and {documents.repeated} repeated"
+            if documents.sources
+            else ""
+        )
         filtered = f", filters {documents.dropped_count:,}" if documents.dropped_count else ""
         yield (
             f"the shards have {counted(kept, 'document')} and dropped "
             f"{counted(duplicates, 'duplicate')}{filtered}, but "
-            f"{documents.read} were read"
+            f"{documents.read} were read{weights}"
         )
 
 

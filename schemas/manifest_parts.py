@@ -8,10 +8,12 @@ from schemas.checked_json import (
     Count,
     FileName,
     PositiveCount,
+    PositiveFloat,
     RelativePath,
     Sha256,
     from_json_value,
     to_json_value,
+    when_used,
 )
 from schemas.records import ShardId
 
@@ -53,6 +55,23 @@ class FileEntry:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceCounts:
+    """What a shard has of one source.
+
+    Attributes:
+      documents: Documents and repetitions that went in.
+      repeated: Repetitions among them.
+      bytes: Of their normalised text.
+      duplicates: Documents dropped because an equal one is here; dropped repetitions do not count.
+    """
+
+    documents: Count
+    repeated: Count
+    bytes: Count
+    duplicates: Count
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardEntry:
     """What is known of one written shard.
 
@@ -70,6 +89,7 @@ class ShardEntry:
       left_out: Rows that were not written because they have no text, or the recipe asks for more.
       drawn: Counts of what the rows do not show, which add up over shards; see
         `schemas.records.Windows.drawn`.
+      sources: What it has of each source, by name; see `SourceCounts`. Empty without --source.
     """
 
     path: RelativePath
@@ -84,9 +104,10 @@ class ShardEntry:
     statistics: Counts
     left_out: Count = 0
     drawn: Counts = dataclasses.field(default_factory=dict)
+    sources: Mapping[str, SourceCounts] = when_used(dict)
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return json_of(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], where: str = "a shard's entry") -> "ShardEntry":
@@ -222,6 +243,45 @@ class InputRecord:
     format: str
     compressed: bool
     encoding: str = "utf-8"
+    source: str = when_used(str)
+    """The name of its source, if files were given by --source."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceDocuments:
+    """What became of the documents of one source.
+
+    read - filtered - sampled_out - duplicates + repeated = documents.
+
+    Attributes:
+      weight: How often each document was asked for.
+      files: How many it has.
+      read: As in `Documents`, of its files alone; so are the next ones.
+      bytes: Of their normalised text.
+      empty: Records of nothing but white space.
+      split: Cuts made in documents that were too long.
+      rejected: Rejected records, by reason.
+      filtered: Documents that filters dropped, duplicates of others among them.
+      sampled_out: Documents that a weight below 1 left out, duplicates of others among them.
+      duplicates: Documents dropped because an equal one was read, here or in a source before it.
+      repeated: Repetitions in the shards.
+      documents: Documents and repetitions in the shards.
+      kept_bytes: Of the normalised text of these.
+    """
+
+    weight: PositiveFloat
+    files: Count
+    read: Count
+    bytes: Count
+    empty: Count
+    split: Count
+    rejected: Counts
+    filtered: Count = when_used(int)
+    sampled_out: Count
+    duplicates: Count
+    repeated: Count
+    documents: Count
+    kept_bytes: Count
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -252,6 +312,7 @@ class Documents:
         where there was none.
       removed: Lines that filters removed from documents, by filter and reason; absent likewise.
       near_duplicates: What near-duplicates were found; absent if they were not looked for.
+      sources: The same of each source, by name; empty without --source.
     """
 
     read: Count
@@ -260,14 +321,25 @@ class Documents:
     split: Count
     duplicates: Count
     rejected: Counts
-    dropped: Mapping[str, Counts] = dataclasses.field(default_factory=dict)
-    removed: Mapping[str, Counts] = dataclasses.field(default_factory=dict)
-    near_duplicates: NearRecord | None = None
+    sources: Mapping[str, SourceDocuments] = when_used(dict)
+    dropped: Mapping[str, Counts] = when_used(dict)
+    removed: Mapping[str, Counts] = when_used(dict)
+    near_duplicates: NearRecord | None = when_used(lambda: None)
 
     @property
     def dropped_count(self) -> int:
         """How many documents filters dropped."""
         return sum(sum(reasons.values()) for reasons in self.dropped.values())
+
+    @property
+    def sampled_out(self) -> int:
+        """Documents that weights of sources left out."""
+        return sum(each.sampled_out for each in self.sources.values())
+
+    @property
+    def repeated(self) -> int:
+        """Repetitions of documents in the shards, which weights of sources asked for."""
+        return sum(each.repeated for each in self.sources.values())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

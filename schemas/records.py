@@ -134,6 +134,21 @@ class Labels:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class DocumentSources:
+    """Where the documents of a shard come from, if there are several sources.
+
+    Attributes:
+      numbers: uint16[D]; the number of the source of each document.
+      repeats: bool[D]; the document is a repetition.
+      dropped: int64[S]; duplicates that were dropped, by the number of their source.
+    """
+
+    numbers: Array
+    repeats: Bool
+    dropped: Int64
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ShardText:
     """The text of a shard, its documents sorted by key and without duplicates.
 
@@ -143,6 +158,7 @@ class ShardText:
       duplicates: Documents dropped because an equal one stands here.
       keys: uint8[D, 16]; the content key of each document.
       labels: What is known of each document besides; None if they are no labelled records.
+      sources: Where each document comes from; None unless there are several sources.
       sentence_starts: int64[S] bytes where sentences begin; empty before they are found.
       word_marks: uint8[N] of `WORD_BEGINS | WORD_INSIDE` flags, or None when no recipe asks for it.
       spans: What is annotated in `data`, by names of `schemas.columns.ANNOTATIONS`, and of
@@ -154,6 +170,7 @@ class ShardText:
     duplicates: int = 0
     keys: Bytes = dataclasses.field(default_factory=lambda: np.empty((0, 16), np.uint8))
     labels: Labels | None = None
+    sources: DocumentSources | None = None
     sentence_starts: Int64 = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
     word_marks: Bytes | None = None
     spans: Mapping[str, ByteSpans] = dataclasses.field(default_factory=dict)
@@ -250,6 +267,7 @@ class Tokens(TokenColumns):
       exact_path: "word_table" or "library": how the ids were found.
       labels: What is known of each document; None if they are no labelled records, and for
         documents that were put together of parts.
+      sources: uint16[D]; the number of the source of each document; None unless there are several.
       lines: int64[S]; the number of each sentence's line in its document, from 0, lines without a
         token included; None if they are no labelled records.
       text_bytes: Bytes of the shard's text.
@@ -260,6 +278,7 @@ class Tokens(TokenColumns):
     ends_line: Bool
     exact_path: str
     labels: Labels | None = None
+    sources: Array | None = None
     lines: Int64 | None = None
     text_bytes: int = 0
 

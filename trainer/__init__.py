@@ -18,8 +18,10 @@ loader/lanes.py, rows/lane_rows.py and memory.py.
 On a stream each slot of windows has a loader of its own: see loader/stream_folder.py and
 stream_slots.py for its rows, course.py and stream_feed.py for what comes next.
 
-Imports go one way: rows, tasks, then loader and models (neither imports the other), then probes,
-the loop and the program in this folder.
+What a run leaves: curves/ reads its log, report/ writes its page and the cards of its models.
+
+Imports go one way: curves, rows, tasks, then loader and models (neither imports the other), then
+probes and the report, the loop and the program in this folder.
 """
 
 import os

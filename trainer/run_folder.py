@@ -165,7 +165,3 @@ def _check_names(run: Path) -> None:
             raise UsageError(
                 f"{path} is not {what} as a run makes it; move it away, or name another --output"
             )
-
-
-def _is_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()

@@ -9,6 +9,7 @@ from pipelines.planning.run_arguments import (
     add_run_options,
     add_text_options,
     parse_run_options,
+    refuse_source,
 )
 from schemas.errors import Parser
 
@@ -23,6 +24,7 @@ def _parser() -> Parser:
         "--output ANNOTATIONS --workers 8. Every Beam option is passed on.",
     )
     add_text_options(parser)
+    refuse_source(parser, "what is annotated has no weights; name the files of all with --input")
     add_annotator_options(parser).add_argument(
         "--anchors",
         nargs="?",

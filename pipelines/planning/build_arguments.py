@@ -16,6 +16,7 @@ from pipelines.planning.run_arguments import (
     add_text_options,
     parse_run_options,
 )
+from pipelines.planning.sources import SOURCE, patterns_of
 from pipelines.tokenizers.tiktoken_file import PATTERNS
 from schemas.errors import Parser, UsageError
 from schemas.numbers import finite, whole
@@ -48,7 +49,16 @@ def _parser() -> Parser:
         description="Build a pretraining corpus: raw text in, Arrow shards out.",
         epilog=EPILOG,
     )
-    add_recipe_options(parser, add_text_options(parser, records=True))
+    source = add_text_options(parser, records=True, required=False)
+    source.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar=SOURCE,
+        help="instead of --input: files of a named source, each document of which is read WEIGHT "
+        "times, such as 0.5 or 2 (1); may be repeated",
+    )
+    add_recipe_options(parser, source)
     add_filter_options(parser)
     out = add_output_options(parser, shards="training shards", run="build")
     add_eval_option(
@@ -210,8 +220,22 @@ def parse_build_options(argv: Sequence[str] | None) -> BuildOptions:
     Raises:
       UsageError: if an option is unknown or its value cannot be read.
     """
-    given, run = parse_run_options(_parser(), argv)
-    return BuildOptions(**run, **recipe_values(given), filters=filter_options(given))
+    parser = _parser()
+    given, run = parse_run_options(parser, argv)
+    if not (given.input or given.source):
+        parser.error("the following arguments are required: --input (or --source)")
+    if given.input and given.source:
+        raise UsageError(
+            "--source and --input both name files: leave one out, or give the files of --input a "
+            "name, as in --source other=GLOB"
+        )
+    run |= {"input": run["input"] or patterns_of(given.source)}
+    return BuildOptions(
+        **run,
+        **recipe_values(given),
+        source=tuple(given.source),
+        filters=filter_options(given),
+    )
 
 
 def recipe_values(given: argparse.Namespace) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pipelines.planning.run_arguments import (
     add_run_options,
     add_text_options,
     parse_run_options,
+    refuse_source,
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import seconds, whole
@@ -54,6 +55,9 @@ def _parser() -> Parser:
         epilog=EPILOG,
     )
     source = add_text_options(parser, "--watch", "files to watch, a pattern in quotes")
+    refuse_source(
+        parser, "a stream reads each document once; name files with --watch, or use shardmill build"
+    )
     add_recipe_options(parser, source)
     windows = parser.add_argument_group("windows")
     windows.add_argument(

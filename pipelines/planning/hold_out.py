@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from pipelines.planning.options import BuildOptions
-from schemas.documents import document_batch
+from pipelines.planning.sources import Sources
+from schemas.documents import KEY_BYTES, document_batch
 from schemas.records import Int64
 from schemas.wording import counted
 from transforms.files.inputs import FileRange
@@ -15,6 +16,7 @@ from transforms.files.storage import open_file
 from transforms.objectives.recipe import Recipe
 from transforms.read.formats import read_range
 from transforms.records.shard_text import ShardPlan
+from transforms.records.source_weights import SourceWeights
 
 DEFAULT_FRACTION = 0.005
 MOST_BYTES = 256 << 20
@@ -60,6 +62,7 @@ def hold_out(
     ranges: Sequence[FileRange],
     text_bytes: int,
     options: BuildOptions,
+    sources: Sources | None = None,
 ) -> tuple[ShardPlan, str]:
     """Adapts the default evaluation share to a small corpus.
 
@@ -74,6 +77,7 @@ def hold_out(
       ranges: How the input is read.
       text_bytes: Its estimated size.
       options: What the user asked for; a share that was given is kept as it is.
+      sources: Whose weights leave documents out; none of these is held out.
 
     Returns:
       The plan, and what the user should know of it, "" if nothing.
@@ -81,7 +85,7 @@ def hold_out(
     if options.eval_fraction is not None or plan.eval != 1 or text_bytes > MOST_BYTES:
         return plan, ""
     needed = needed_by(recipes)
-    found = _documents(ranges, options, plan.eval_below, needed)
+    found = _documents(ranges, options, plan.eval_below, needed, sources)
     if found is None or not len(found[0]):
         return plan, ""
     keys, sizes = found
@@ -107,7 +111,11 @@ def _are_many(documents: int, needed: int) -> bool:
 
 
 def _documents(
-    ranges: Sequence[FileRange], options: BuildOptions, below: int, needed: Needed
+    ranges: Sequence[FileRange],
+    options: BuildOptions,
+    below: int,
+    needed: Needed,
+    sources: Sources | None,
 ) -> tuple[np.ndarray, Int64] | None:
     """Returns uint64[D], ascending: the upper halves of all documents' keys, and their bytes.
 
@@ -116,6 +124,7 @@ def _documents(
     """
     sizes: dict[bytes, int] = {}
     held_out: dict[bytes, int] = {}
+    weights = None if sources is None else sources.sampling()
     try:
         for part in ranges:
             with open_file(part.path) as file:
@@ -128,6 +137,9 @@ def _documents(
                 ):
                     found = document_batch(batch.texts, batch.labels).column("key").to_pylist()
                     new = dict(zip(found, map(len, batch.texts), strict=True))
+                    if weights is not None:
+                        found = _sampled(found, part.source, weights)
+                        new = {key: new[key] for key in found}
                     sizes.update(new)
                     chosen = _halves(found) < np.uint64(below)
                     held_out.update({key: new[key] for key in itertools.compress(found, chosen)})
@@ -139,6 +151,13 @@ def _documents(
     halves = _halves(sizes)
     order = np.argsort(halves, kind="stable")
     return halves[order], np.array([*sizes.values()], np.int64)[order]
+
+
+def _sampled(keys: Sequence[bytes], source: int, weights: SourceWeights) -> list[bytes]:
+    """Returns the keys of the documents of a source that its weight does not leave out."""
+    columns = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+    copies = weights.copies(columns, np.full(len(keys), source, np.uint16))
+    return [*itertools.compress(keys, copies.tolist())]
 
 
 def _halves(keys: Collection[bytes]) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import Any
 
 from pipelines.planning.annotators import AnnotationSource
 from pipelines.planning.filters import Filtering
-from pipelines.planning.options import BuildOptions
+from pipelines.planning.options import BuildOptions, TextOptions
 from pipelines.planning.records import Records
+from pipelines.planning.sources import Sources
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
 from schemas.manifest import DATA_VERSION, FILTERS
@@ -31,6 +32,7 @@ def identity_of(
     files: Sequence[InputFile],
     source: AnnotationSource | None,
     records: Records | None = None,
+    sources: Sources | None = None,
     filtering: Filtering | None = None,
 ) -> Identity:
     """Returns all that decides the bytes of the shards of one recipe."""
@@ -53,12 +55,25 @@ def identity_of(
         "max_document_mib": options.max_document_mib,
         "shards": dataclasses.asdict(builder.plan),
         "text_field": options.text_field,
-        # `dataclasses.asdict` copies every value, which takes long for many files.
-        "inputs": [dict(vars(file)) for file in files],
+        "inputs": _inputs(files, sources),
         "software": software_versions(),
+        **separator_identity(options),
         **({} if records is None else {"records": records.identity()}),
+        **({} if sources is None else {"sources": sources.weights}),
         **({} if filtering is None else {FILTERS: filtering.identity()}),
     }
+
+
+def _inputs(files: Sequence[InputFile], sources: Sources | None) -> list[dict[str, Any]]:
+    # `dataclasses.asdict` copies every value, which takes long for many files.
+    inputs = [dict(vars(file)) for file in files]
+    return inputs if sources is None else sources.records(inputs)
+
+
+def separator_identity(options: TextOptions) -> Identity:
+    """Returns what separates the documents of text, if that is not blank lines."""
+    separator = options.document_separator
+    return {"document_separator": separator} if separator else {}
 
 
 def _entities(source: AnnotationSource) -> dict[str, Any]:

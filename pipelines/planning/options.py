@@ -25,6 +25,7 @@ class TextOptions:
     format: str
     encoding: str | None
     text_field: str
+    document_separator: str | None
     workers: int
     memory_gib: float
     temp_dir: str | None
@@ -106,6 +107,8 @@ class BuildOptions(RunOptions):
     columns: str | None
     unlabelled: bool
     eval_input: tuple[str, ...]
+    source: tuple[str, ...] = ()
+    """Values of --source; `input` has their patterns."""
     filters: FilterOptions = FilterOptions()
 
     @property

@@ -11,42 +11,33 @@ from pipelines.planning.hold_out import default_fraction, hold_out
 from pipelines.planning.identity import Identity, identity_of, mixture_identity
 from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.memory import check_pairs, wave_shards
-from pipelines.planning.options import BuildOptions, RunOptions, TextOptions
+from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.pair_counts import pair_counter
 from pipelines.planning.recipe_needs import check_markers, check_records, check_unbounded
 from pipelines.planning.record_split import hold_out_records
 from pipelines.planning.records import HELD_OUT, Records, find_records, refuse_records
+from pipelines.planning.sources import Sources, check_source_column
+from pipelines.planning.text_files import (
+    find_text,
+    find_text_of_sources,
+    ranges_of,
+    refuse_named,
+)
 from pipelines.planning.tokenizer_check import check_tokenizer
 from pipelines.planning.vocabulary_file import read_vocabulary_file
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
 from schemas.documents import HELD_OUT_BELOW
-from schemas.errors import UsageError, about
+from schemas.errors import UsageError
 from schemas.software import software_versions
 from transforms.build.build_shards import Builder, BuildFunction, ShardBuilder, build_shard
 from transforms.counting.pair_counter import PairCounter
-from transforms.detect.content_checks import enabled_checks
-from transforms.detect.encodings import check_encoding
-from transforms.files.inputs import (
-    RANGE_BYTES,
-    FileRange,
-    InputFile,
-    estimated_text_bytes,
-    plan_ranges,
-)
-from transforms.files.paths import real_path
-from transforms.files.planned_file import FormatError
+from transforms.files.inputs import FileRange, InputFile, estimated_text_bytes
 from transforms.files.storage import join
 from transforms.objectives.mixture import Mixture
 from transforms.objectives.recipe import Recipe
-from transforms.read.input_files import check_heads, checked_before, match_inputs
 from transforms.read.read_documents import Reader
-from transforms.records.labelled_records import record_fields
 from transforms.records.shard_text import ShardPlan, plan_shards
-
-# Every range is spelt out in the job that is sent to a runner.
-_MOST_RANGES = 20_000
-
 
 _Builder = TypeVar("_Builder", bound=Builder)
 
@@ -72,6 +63,8 @@ class Plan(Generic[_Builder]):
       named: Other files that were read to make the plan.
       reader: Reads the files, if they are no documents of text.
       filtering: What the documents go through, None if they are all kept.
+      sources: That the files belong to, if they were given as sources; what is read goes through
+        their weights, after everything else.
     """
 
     files: Sequence[InputFile]
@@ -90,6 +83,7 @@ class Plan(Generic[_Builder]):
     named: Sequence[str] = ()
     reader: Reader | None = None
     filtering: Filtering | None = None
+    sources: Sources | None = None
 
     @property
     def reads(self) -> list[str]:
@@ -174,14 +168,8 @@ def make_plan(
         source = choose_source(options, recipes)
         vocabulary = read_vocabulary_file(options, recipes)
         settings = build_settings(options, recipes, source, vocabulary)
-        if records is not None:
-            files, text_bytes = list(records.files), records.text_bytes
-            _refuse_named(files, options)
-        elif window is None:
-            files, text_bytes = find_text(options)
-            _refuse_named(files, options)
-        else:
-            files, text_bytes = list(window), estimated_text_bytes(window)
+        files, text_bytes, sources = _find_files(options, records, window)
+        check_source_column(recipes, sources)
         fraction = options.eval_fraction
         fraction = default_fraction(recipes) if fraction is None else fraction
         shards = plan_shards(text_bytes, options.shards, fraction)
@@ -190,10 +178,11 @@ def make_plan(
     except ValueError as error:
         raise UsageError(str(error)) from error
     ranges = ranges_of(files, text_bytes, options)
+    ranges = ranges if sources is None else sources.marked(ranges)
     missing = words_missing(settings[0], ranges, options)
     notes: tuple[str, ...] = ()
     if window is None and records is None:
-        shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options)
+        shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options, sources)
         notes = (held_out,) if held_out else ()
     elif records is not None and not records.held_out and fraction:
         shards, notes = hold_out_records(
@@ -212,13 +201,15 @@ def make_plan(
             output=join(options.output, each.recipe.name) if mixture else options.output,
             deduplicate=options.dedup,
             software=software,
+            sources=() if sources is None else sources.names,
         )
         for each in settings
     ]
     for counter in filter(None, (pair_counter(each, text_bytes) for each in builders)):
         check_pairs(options, counter.parts, text_bytes, shuffle)
     identities = [
-        identity_of(builder, options, files, source, records, filtering) for builder in builders
+        identity_of(builder, options, files, source, records, sources, filtering)
+        for builder in builders
     ]
     return BuildPlan(
         files=files,
@@ -250,7 +241,27 @@ def make_plan(
         named=options.named_files,
         reader=reader,
         filtering=filtering,
+        sources=sources,
     )
+
+
+def _find_files(
+    options: BuildOptions, records: Records | None, window: Sequence[InputFile] | None
+) -> tuple[Sequence[InputFile], int, Sources | None]:
+    """Returns the files that are read, about how many bytes of text they are, and their sources."""
+    if window is not None:
+        return window, estimated_text_bytes(window), None
+    sources = None
+    files: Sequence[InputFile]
+    if records is not None:
+        files, text_bytes = records.files, records.text_bytes
+    elif options.source:
+        sources, text_bytes = find_text_of_sources(options)
+        files = sources.files
+    else:
+        files, text_bytes = find_text(options)
+    refuse_named(files, options)
+    return files, text_bytes, sources
 
 
 def _of_records(
@@ -261,6 +272,11 @@ def _of_records(
         raise ValueError(
             f"{recipe.name} is built of labelled records, which do not grow; build them with "
             "`shardmill build`"
+        )
+    if options.source:
+        raise ValueError(
+            f"--source is for text, and {recipe.name} is built of labelled records; name their "
+            "files with --input"
         )
     records, recipe = find_records(options, recipe)
     share = None if records.held_out else HELD_OUT
@@ -281,46 +297,3 @@ def idle_workers(options: RunOptions, shards: ShardPlan) -> str:
         f"--shards auto makes {shards.train} for {options.workers} workers, and a worker builds "
         f"whole shards: --shards {2 * options.workers} keeps all of them busy"
     )
-
-
-def find_text(options: TextOptions) -> tuple[list[InputFile], int]:
-    """Returns the input files, and about how many bytes of text they hold.
-
-    Raises:
-      ValueError: if there is none, or --text-field cannot be understood.
-    """
-    record_fields(options.text_field)
-    encoding = check_encoding(options.encoding or "utf-8")
-    with about("--input"):
-        files = match_inputs(options.input, options.format, encoding)
-    text_bytes = estimated_text_bytes(files)
-    if not text_bytes:
-        raise ValueError(f"{', '.join(options.input)}: the files are empty")
-    try:
-        check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
-    except FormatError as error:
-        raise ValueError(str(error)) from error
-    return files, text_bytes
-
-
-def _refuse_named(files: Sequence[InputFile], options: RunOptions) -> None:
-    """Raises ValueError if a file that an option names would be read as text, too."""
-    named = {_file_name(path): path for path in options.named_files}
-    for file in files:
-        path = named.get(_file_name(file.path))
-        if path is not None and real_path(path) == real_path(file.path):
-            raise ValueError(
-                f"--input matches {path}, which another option names, so it would be read as "
-                "text; name inputs that leave it out, or move it"
-            )
-
-
-def _file_name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions) -> list[FileRange]:
-    """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
-    checks = enabled_checks(options.format, options.encoding)
-    checked = frozenset(file.path for file in checked_before(files))
-    return plan_ranges(files, max(RANGE_BYTES, text_bytes // _MOST_RANGES), checks, checked)

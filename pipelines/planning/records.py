@@ -10,7 +10,8 @@ from schemas.errors import UsageError, about
 from schemas.wording import counted
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.files.inputs import TABLES, InputFile, estimated_text_bytes
+from transforms.files.file_formats import FORMATS, TABLES
+from transforms.files.inputs import InputFile, estimated_text_bytes
 from transforms.files.planned_file import ReadError
 from transforms.objectives import TASKS
 from transforms.objectives.recipe import Recipe
@@ -62,7 +63,7 @@ def refuse_records(options: BuildOptions) -> None:
         "--columns": options.columns is not None,
         "--unlabelled": options.unlabelled,
         "--eval-input": bool(options.eval_input),
-        f"--format {options.format}": options.format in TABLES,
+        f"--format {options.format}": options.format not in FORMATS,
     }
     if names := [name for name, value in given.items() if value]:
         raise UsageError(
@@ -146,6 +147,11 @@ def _fields(options: BuildOptions, recipe: Recipe) -> RecordFields:
         raise ValueError(
             f"--text-field {options.text_field}: {recipe.name} is built of labelled records, whose "
             "fields --fields names; leave it out"
+        )
+    if options.document_separator:
+        raise ValueError(
+            f"--document-separator {options.document_separator!r} stands between the documents of "
+            f"text, and {recipe.name} is built of labelled records; leave it out"
         )
     kind = FIELDS_OF[recipe.labelled.kind]
     example = kind.example

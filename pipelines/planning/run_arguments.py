@@ -4,15 +4,16 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
+from pipelines.planning.separators import separator_option
 from schemas.config_file import config_text
 from schemas.errors import Parser
 from schemas.numbers import finite, whole
 from transforms.annotate.annotator import PHRASE_RULES
-from transforms.files.inputs import FORMATS, TABLES
+from transforms.files.file_formats import FORMATS, described_formats
 
 _HOW = ("output", "overwrite", "workers", "memory_gib", "temp_dir", "dry_run")
 """Where the output goes, and how it is made: what is made does not depend on it. Nor on options of
@@ -45,6 +46,7 @@ def add_input_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds which files are read, and as what; returns the group of these options.
 
@@ -53,29 +55,36 @@ def add_input_options(
       name: Of the option.
       files: What it names.
       records: Labelled records can be read, too.
+      required: Files cannot be named in another way.
     """
     source = parser.add_argument_group("text")
-    records_too = f"; of labelled records also {', '.join(TABLES)}" if records else ""
+    records_too = "; of labelled records also conll" if records else ""
     source.add_argument(
         name,
         dest="input",
         action="append",
-        required=True,
+        required=required,
         metavar="GLOB",
         help=f"{files}; may be repeated",
     )
     source.add_argument(
         "--format",
         default="auto",
-        choices=(*FORMATS, *(TABLES if records else ())),
+        choices=(*FORMATS, *(["conll"] if records else [])),
         metavar="F",
-        help="auto (by file name), text (blank line between documents), lines (one a line), "
-        f"jsonl or parquet{records_too}",
+        help=f"auto (by file name), {described_formats()}{records_too}",
     )
     source.add_argument(
         "--encoding",
         metavar="E",
         help="what text and JSON are stored in, such as gb18030, big5, utf-16 or cp1252 (utf-8)",
+    )
+    source.add_argument(
+        "--document-separator",
+        type=separator_option,
+        metavar="TEXT",
+        help=r"what ends a document of text wherever it stands, as '<|endoftext|>' or '\n---\n', "
+        r"with \n, \r, \t and \\ as escapes (blank lines)",
     )
     return source
 
@@ -86,15 +95,17 @@ def add_text_options(
     files: str = "files",
     *,
     records: bool = False,
+    required: bool = True,
 ) -> argparse._ArgumentGroup:
     """Adds what is read; returns the group of these options, see `add_input_options`."""
-    source = add_input_options(parser, name, files, records=records)
+    source = add_input_options(parser, name, files, records=records, required=required)
     source.add_argument(
         "--text-field",
         default="text",
         metavar="NAME",
-        help="JSON field or Parquet column (text), or a path such as meta.text; or a list of "
-        f"a dialogue's turns; for {' or '.join(recipes_where(takes_records))} the fields "
+        help="JSON field or column of a table (text), or a path such as meta.text; several with "
+        "+ between them are joined, as title+content; may be a list of a dialogue's turns; "
+        f"for {' or '.join(recipes_where(takes_records))} the fields "
         "query,title,label",
     )
     source.add_argument(
@@ -112,6 +123,28 @@ def add_text_options(
         help="bad records that may be rejected before the run counts as failed (0)",
     )
     return source
+
+
+class _Refused(argparse.Action):
+    """An option of another command; `const` says why this one does not have it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.error(str(self.const))
+
+
+def refuse_source(parser: argparse.ArgumentParser, why: str) -> None:
+    """Refuses --source in one sentence.
+
+    Args:
+      parser: Of a command that reads each document once.
+      why: What it is that does not have weights, and what to do.
+    """
+    parser.add_argument(
+        "--source",
+        action=_Refused,
+        const=f"argument --source: {why}",
+        help=argparse.SUPPRESS,
+    )
 
 
 def add_output_options(
@@ -231,7 +264,7 @@ def parse_run_options(
         beam_args = read_beam_arguments(beam_args, parser)
     own = {field.name: getattr(given, field.name, None) for field in dataclasses.fields(RunOptions)}
     own |= {
-        "input": tuple(given.input),
+        "input": tuple(given.input or ()),
         "beam_args": tuple(beam_args),
         "saved": config_text(parser, vars(given), _HOW),
     }

@@ -1,10 +1,14 @@
 """Prints what `shardmill build --dry-run` would do."""
 
+import collections
 import sys
+from collections.abc import Sequence
 
 from pipelines.planning.plan import BuildPlan
+from pipelines.planning.sources import Sources
 from schemas.wording import counted
 from transforms.counting.pair_counter import PairCounter
+from transforms.files.inputs import InputFile
 from transforms.objectives.recipe import Recipe
 
 # English prose in WordPiece or BPE of 16-50 thousand; Chinese has about 3.
@@ -28,8 +32,8 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     lines = [plan.announcement] if plan.announcement else []
     lines += [
         *(line for recipe in recipes for line in _shown_recipe(recipe)),
-        f"input    {counted(len(plan.files), 'file')}, about {plan.text_bytes / 1e6:,.1f} MB of "
-        "text",
+        input_line(plan.files, plan.text_bytes, weighted=plan.sources is not None),
+        *_shown_sources(plan.sources),
         f"shards   {plan.shards.train} for training, {plan.shards.eval} for evaluation"
         + (", of each recipe" if plan.mixture else ""),
         f"output   about {output_bytes / 1e6:,.1f} MB in {plan.output}",
@@ -41,6 +45,14 @@ def show_plan(plan: BuildPlan, spills: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+def input_line(files: Sequence[InputFile], text_bytes: int, *, weighted: bool = False) -> str:
+    """Returns what is read: how many files, of which formats, and about how much text."""
+    formats = collections.Counter(file.format for file in files)
+    listed = ", ".join(f"{count:,} {name}" for name, count in sorted(formats.items()))
+    size = f"about {text_bytes / 1e6:,.1f} MB of text" + (", weights included" if weighted else "")
+    return f"input    {counted(len(files), 'file')}, {size} ({listed})"
+
+
 def _shown_recipe(recipe: Recipe) -> list[str]:
     copies = counted(recipe.copies, "copy", "copies") if recipe.stores_copies else "no copies"
     passes = counted(recipe.passes, "pass", "passes")
@@ -49,6 +61,26 @@ def _shown_recipe(recipe: Recipe) -> list[str]:
     names = recipe.labelled.names if recipe.labelled else ()
     shown = ", ".join([*names[:_CLASSES], *(["..."] if len(names) > _CLASSES else [])])
     return [*lines, *([f"classes  {len(names)}: {shown}"] if names else [])]
+
+
+def _shown_sources(sources: Sources | None) -> list[str]:
+    """Shows what each source has, and what share of the text its weight makes of it."""
+    if sources is None:
+        return []
+    total = sum(sources.wanted_bytes) or 1
+    columns = zip(
+        sources.names,
+        sources.by_source,
+        sources.text_bytes,
+        sources.weights.values(),
+        sources.wanted_bytes,
+        strict=True,
+    )
+    return [
+        f"source   {name}: {counted(len(files), 'file')}, about {size / 1e6:,.1f} MB, weight "
+        f"{weight:g}: {wanted / 1e6:,.1f} MB, {wanted / total:.1%} of the text"
+        for name, files, size, weight, wanted in columns
+    ]
 
 
 def _shown_pairs(counter: PairCounter, text_bytes: float) -> str:

@@ -11,9 +11,11 @@ from pipelines.planning.run_arguments import (
     add_process_options,
     add_segmenter_options,
     half_of_memory_gib,
+    refuse_source,
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import whole
+from transforms.records.json_fields import check_text_field
 from transforms.records.labelled_records import record_fields
 
 WORDS = "words"
@@ -40,8 +42,14 @@ def _parser() -> Parser:
         "--output words.txt. For words every Beam option is passed on.",
     )
     source = add_input_options(parser)
+    refuse_source(
+        parser, "a vocabulary is made of each document once; name the files of all with --input"
+    )
     source.add_argument(
-        "--text-field", default="text", metavar="NAME", help="JSON field or Parquet column (text)"
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="JSON field or column of a table (text), or several with + between them",
     )
     source.add_argument(
         "--max-mib",
@@ -180,6 +188,7 @@ def _refuse(given: argparse.Namespace, names: Sequence[str], why: str) -> None:
 
 def check_field(text_field: str) -> None:
     """Raises ValueError unless this names one field."""
+    check_text_field(text_field)
     if record_fields(text_field):
         raise ValueError(
             f"--text-field {text_field}: a vocabulary is learned of one field; name the title's, "

@@ -53,7 +53,7 @@ class Chart:
       title: Of the chart.
       bars: The counts.
       axes: Of a histogram.
-      proof: What is expected of all counts together; None if nothing is.
+      proof: What is expected of all counts of a histogram together; None if nothing is.
     """
 
     title: str
@@ -121,7 +121,7 @@ def charts_of(
                 dataclasses.replace(bar, proof=proofs.get(f"{group}.{bar.label}"))
                 for bar in chart.bars
             ]
-            shares.append(dataclasses.replace(chart, bars=known, proof=proofs.get(group)))
+            shares.append(dataclasses.replace(chart, bars=known))
     histograms = [
         dataclasses.replace(
             _chart(

@@ -47,7 +47,7 @@ def dropped_tables(manifest: Manifest | MixtureManifest) -> dict[str, list[dict[
 
     Empty if there was no filter.
     """
-    if manifest.filters is None:
+    if not manifest.filters:
         return {}
     documents = manifest.documents
     settings = [

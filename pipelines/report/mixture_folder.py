@@ -75,6 +75,7 @@ _SHARED = (
     "data_version",
     "max_document_mib",
     "text_field",
+    "document_separator",
     "inputs",
     "seed",
     "tokenizer",

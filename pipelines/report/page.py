@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.report.card_facts import size_category, task_category
 from pipelines.report.chart_titles import LABELS
 from pipelines.report.charts import charts_of
 from pipelines.report.describe import type_name
@@ -17,31 +18,21 @@ from pipelines.report.record_facts import (
     unknown_line,
 )
 from pipelines.report.row import SHUFFLED
+from pipelines.report.sources import source_lines
 from pipelines.report.stream_facts import stream_facts
 from pipelines.report.top_pairs import PairsShown
 from pipelines.report.word_facts import word_facts
-from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from schemas.manifest import Manifest, add_up
 from schemas.manifest_parts import Split
 from schemas.pages import template as pages
 from schemas.vocabulary import Vocabulary
 from transforms.build.standard_columns import standard_schema
+from transforms.checks.row_sources import STATISTIC as SOURCES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import recipe_from, settings_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
-_CATEGORIES = {
-    CLASS: "text-classification",
-    NUMBER: "text-classification",
-    TAGS: "token-classification",
-    SPAN: "question-answering",
-    CHOICE: "multiple-choice",
-}
-"""What the hub calls tasks, by the kind of their label."""
-_LARGEST = "n>1B"
 
 
 def render_report(
@@ -103,6 +94,7 @@ def render_report(
         pairs=pairs,
         proofs=split_proofs(oracles),
         expected_selected=selected_range(oracles, tokens * recipe.copies),
+        sources=source_lines(manifest),
         hiding=list(hiding_selectors(cells)),
     )
 
@@ -115,6 +107,7 @@ def _charted(statistics: Mapping[str, int], split: Split, recipe: Recipe) -> dic
         _with_class(name, recipe): count
         for name, count in statistics.items()
         if not (same and name.startswith("length.eighth_"))
+        if not name.startswith(f"{SOURCES}.")
     }
 
 
@@ -133,16 +126,14 @@ def render_card(manifest: Manifest) -> str:
     """
     recipe = recipe_from(manifest.recipe.name, manifest.recipe.settings)
     rows = sum(split.rows for split in manifest.splits.values())
-    columns = _columns(manifest, recipe)
     return template_of("card.md.j2").render(
         manifest=manifest,
         recipe=recipe,
-        columns=columns,
-        category=_CATEGORIES.get(recipe.labelled.kind) if recipe.labelled else None,
+        columns=_columns(manifest, recipe),
+        category=task_category(recipe),
         changed=changed_settings(recipe),
         exported=standard_schema(recipe).names,
-        masked=any(column["name"] == "mlm_positions" for column in columns),
-        size=next((name for power, name in enumerate(_SIZES, 3) if rows < 10**power), _LARGEST),
+        size=size_category(rows),
     )
 
 

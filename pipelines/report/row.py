@@ -129,6 +129,7 @@ class Row:
         nothing changes the length of a row.
       labelled: What its label is, see `transforms.contract.axes.PredictLabels.shown`; None if it is
         of no labelled record.
+      source: Name of the source of its first token of text; None if it does not say.
     """
 
     shard: str
@@ -156,6 +157,7 @@ class Row:
     order: list[Ordered] | None = None
     edited: list[Edited] | None = None
     labelled: dict[str, Any] | None = None
+    source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -28,6 +28,7 @@ from pipelines.report.row_ranges import (
     span_ranges,
     word_ranges,
 )
+from pipelines.report.sources import source_name
 from schemas.columns import ENTITY_IDS, has_spans
 from schemas.manifest_parts import ShardEntry
 from schemas.records import Int64
@@ -44,6 +45,7 @@ class RowDecoder:
     def __init__(self, corpus: Corpus) -> None:
         self._recipe = corpus.recipe
         self._vocabulary, self._entities = corpus.vocabulary, corpus.entities
+        self._sources = corpus.sources
         self._tokenizer = Tokenizer.from_str(corpus.tokenizer_json)
         self._text = TokenText.of(corpus.tokenizer_json)
 
@@ -106,6 +108,7 @@ class RowDecoder:
             entities=self._named(stored),
             documents=document_starts(stored),
             predicted=self._predicted(stored),
+            source=source_name(self._sources, stored),
             stream=None if stored.stream is None else int(stored.stream[0]),
             continues=continues(batch, before),
             backward=is_backward(stored),

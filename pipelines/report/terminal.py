@@ -78,6 +78,7 @@ def _heading(row: Row) -> Text:
         about = {1: "order of its parts", 2: "B is"}.get(parts, "the dialogue is")
         relation = f" · {about} {row.relation}"
     details = f" · {counted(len(row.ids), 'token')}{relation}{_stream(row)}{_predicted(row)}"
+    details += f" · {row.source}" if row.source else ""
     return Text.assemble((f"{row.shard} row {row.row}", "bold"), (details, "dim"))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, cast
 from pipelines.planning.members import chosen_mixture, resolve_recipe
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.records import check_record_options
+from pipelines.planning.sources import SOURCE, read_source
 from schemas.errors import about
 from schemas.exported import EXPORT
 from schemas.manifest import DATA_VERSION, MANIFEST
@@ -21,6 +22,7 @@ of something else."""
 
 _READS: Mapping[str, Reads] = {
     "GLOB": "pattern",
+    SOURCE: "pattern",
     "FILE": "path",
     "DIR": "path",
     "TASK": "path",
@@ -120,7 +122,7 @@ COMMANDS: Mapping[str, StepCommand] = {
     "distil": StepCommand(options="trainer.distil_options", proof=_TRAINED),
     "predict": StepCommand(options="trainer.predictions.options", proof=()),
     "vectors": StepCommand(options="trainer.vectors.options", proof=("vectors.json",)),
-    "export": StepCommand(options="pipelines.export", proof=(f"**/{EXPORT}",)),
+    "export": StepCommand(options="pipelines.exporting.command", proof=(f"**/{EXPORT}",)),
 }
 """By name."""
 
@@ -149,6 +151,12 @@ def models_of(command: str) -> Collection[str] | None:
     presets: Collection[str] | None
     presets = importlib.import_module(module).PRESETS if module else None
     return presets
+
+
+def named_path(action: argparse.Action | None, value: str) -> str:
+    """Returns the path or pattern in a value of an option that names files."""
+    of_source = action is not None and action.metavar == SOURCE
+    return read_source(value).pattern if of_source else value
 
 
 def reads_of(action: argparse.Action | None) -> Reads | None:

@@ -17,6 +17,7 @@ from pipelines.stages.commands import (
     FREE,
     Reads,
     check_arguments,
+    named_path,
     parser_of,
     reads_of,
 )
@@ -246,7 +247,7 @@ def _reads(
     for option, action, value in named:
         kind = reads_of(action)
         if kind is not None and not REFERENCE.search(value):
-            yield Read(option, value, kind)
+            yield Read(option, named_path(action, value), kind)
 
 
 def _references(text: str, earlier: list[str], later: list[str]) -> Iterator[str]:

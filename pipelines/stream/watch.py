@@ -9,11 +9,12 @@ from schemas.errors import UsageError, about
 from schemas.stream import PlannedFile
 from transforms.detect.content_checks import enabled_checks
 from transforms.detect.encodings import check_encoding
-from transforms.files.inputs import InputFile, estimated_text_bytes, input_file
+from transforms.files.inputs import InputFile, estimated_text_bytes
 from transforms.files.paths import is_folder, real_path
 from transforms.files.patterns import fixed_folder, match
 from transforms.files.planned_file import FormatError, ReadError
 from transforms.files.storage import FoundFile, is_local
+from transforms.read.described_files import described_files
 from transforms.read.input_files import check_heads, distinct_files
 from transforms.records.shard_text import SHARD_BYTES
 
@@ -148,9 +149,5 @@ class Watch:
           UsageError: if one cannot be read as its name says.
         """
         with about("--watch"):
-            return [
-                input_file(
-                    file.path, file.size, self._options.format, file.modified, self._encoding
-                )
-                for file in files
-            ]
+            found = [FoundFile(file.path, file.size, file.modified) for file in files]
+            return described_files(found, self._options.format, self._encoding)

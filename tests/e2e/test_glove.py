@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.build import main as build
-from pipelines.export import main as export
+from pipelines.exporting.command import main as export
 from pipelines.inspect import main as inspect
 from pipelines.verify import main as verify
 from pipelines.verify_build import verify_all

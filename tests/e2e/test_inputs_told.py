@@ -17,7 +17,7 @@ COMMANDS = {
 TEXT = b"\n\n".join(sample_documents()).decode()
 CSV = "label,text\n" + "".join(f'good,"{document}"\n' for document in TEXT.split("\n\n"))
 INPUTS = {
-    "wiki_00": (CSV.encode(), "looks like CSV; convert it to JSON lines or Parquet"),
+    "wiki_00": (CSV.encode(), "looks like CSV; give --format csv if its first"),
     "a.txt": (
         TEXT.encode("gb18030"),
         "is not UTF-8 and looks like gb18030; give --encoding gb18030",
@@ -27,7 +27,9 @@ INPUTS = {
         b'{"body": "a"}\n',
         "has no field 'text': its first record has body; name one with",
     ),
-    "a.csv": (b"a", "is named as a table; convert it"),
+    "a.csv": (b"a,b\n1,2\n", "has no column 'text'; its columns are a, b: name one of them with"),
+    "a.xml": (b"<a/>", "is named as markup; extract its text first"),
+    "a.wet": (TEXT.encode(), "is read as a web archive and looks like text"),
     "a.gz": (TEXT.encode(), "is named as gzip and looks uncompressed; rename it without .gz"),
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.export
+import pipelines.exporting.write_export
 import pipelines.run_build
 import pipelines.verify_build
 import pipelines.waves
@@ -121,7 +121,7 @@ def test_two_exports_and_a_build_at_once(
 ) -> None:
     out = tmp_path / "o[1]"
     export = ["export", str(finished), "--to", "parquet", "--output", str(out)]
-    really = pipelines.export.export_shard
+    really = pipelines.exporting.write_export.write_file
     codes: list[int] = []
 
     def interrupted(*arguments: object) -> object:
@@ -130,7 +130,7 @@ def test_two_exports_and_a_build_at_once(
             codes.append(build(out, *SMALL, recipe="roberta"))
         return really(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipelines.export, "export_shard", interrupted)
+    monkeypatch.setattr(pipelines.exporting.write_export, "write_file", interrupted)
     assert main(export) == 0
     assert codes == [2, 2]
     assert "is being written by `shardmill export`" in capsys.readouterr().err
@@ -142,7 +142,7 @@ def test_a_killed_export_goes_on(
 ) -> None:
     out = tmp_path / "out"
     export = ["export", str(finished), "--to", "parquet", "--output", str(out)]
-    really = pipelines.export.export_shard
+    really = pipelines.exporting.write_export.write_file
     written: list[object] = []
 
     def killed(*arguments: object) -> object:
@@ -152,7 +152,7 @@ def test_a_killed_export_goes_on(
         return written[0]
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.export, "export_shard", killed)
+        patch.setattr(pipelines.exporting.write_export, "write_file", killed)
         assert main(export) == 130
     assert not (out / "export.json").exists()
     first = out / "train" / "shard-00000-of-00002.parquet"

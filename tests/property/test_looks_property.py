@@ -43,7 +43,19 @@ cases = st.one_of(
 
 @given(
     cases,
-    st.sampled_from(["wiki_00", "a.txt.gz", "a.bz2", "a.zst", "a.jsonl", "a.parquet"]),
+    st.sampled_from(
+        [
+            "wiki_00",
+            "a.txt.gz",
+            "a.bz2",
+            "a.zst",
+            "a.jsonl",
+            "a.parquet",
+            "a.wet",
+            "a.arrow",
+            "a.csv.xz",
+        ]
+    ),
     st.sampled_from(FORMATS),
     st.integers(1, 30),
 )

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.files.inputs import InputFile, plan_ranges
-from transforms.read import formats
 from transforms.read.formats import read_range
+from transforms.records import json_records
 from transforms.text.normalize import normalize_texts
 
 LIMIT = 64
@@ -213,7 +213,7 @@ json_files = st.tuples(
 
 @given(json_files, range_sizes, st.sampled_from([1, 2, 32]))
 def test_jsonl_is_read_once_in_any_ranges(data: bytes, range_bytes: int, factor: int) -> None:
-    with mock.patch.object(formats, "JSON_LINE_FACTOR", factor):
+    with mock.patch.object(json_records, "JSON_LINE_FACTOR", factor):
         found = found_in_ranges(data, "jsonl", range_bytes)
     assert found == slow_jsonl(data, factor * LIMIT)
 

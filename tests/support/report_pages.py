@@ -6,9 +6,6 @@ import io
 import tempfile
 from pathlib import Path
 
-from pipelines.comparing.panels import panels_of
-from pipelines.comparing.run_log import STEP
-
 from pipelines.build import main as build
 from pipelines.comparing.page import render_comparison
 from pipelines.comparing.runs import open_runs
@@ -20,6 +17,8 @@ from tests.support.made_once import made_once
 from tests.support.made_streams import made_stream
 from tests.support.run_logs import falling
 from tests.support.sample_builds import SAMPLE, WITH_EOD, corpus, tokenizer_file
+from trainer.curves.panels import panels_of
+from trainer.curves.run_log import STEP
 
 RECIPES = ("bert-wwm", "roberta", "ernie1", "t5", "bart", "xlnet", "gpt", "glove")
 KINDS = ("classify", "tag")

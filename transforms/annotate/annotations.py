@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from schemas.columns import DOCUMENTS, SENTENCES
+from schemas.columns import DOCUMENTS, SENTENCES, SOURCE
 from schemas.records import Array, Bool, Bytes, ByteSpans, CodedSpans, EntitySpans, Int64, Tokens
 from transforms.arrays.marks import BEGINS, INSIDE
 
@@ -25,6 +25,14 @@ def mark_documents(tokens: Tokens) -> Tokens:
     marks = np.zeros(len(tokens.ids), np.uint8)
     marks[tokens.sentence_offsets[tokens.document_offsets[:-1]]] = 1
     return dataclasses.replace(tokens, annotations={**tokens.annotations, DOCUMENTS: marks})
+
+
+def mark_sources(tokens: Tokens) -> Tokens:
+    """Annotates every token with one more than the number of its document's source."""
+    assert tokens.sources is not None
+    counts = np.diff(tokens.sentence_offsets[tokens.document_offsets])
+    marks = np.repeat(tokens.sources + np.uint16(1), counts)
+    return dataclasses.replace(tokens, annotations={**tokens.annotations, SOURCE: marks})
 
 
 def project_spans(spans: ByteSpans, begins: Int64, ends: Int64, offsets: Int64) -> Bytes:

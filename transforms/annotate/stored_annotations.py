@@ -62,7 +62,7 @@ class StoredAnnotations:
         """
         kinds = list(kinds)
         plan = ShardPlan(train=len(self.paths), eval=0, eval_below=0)
-        keys = text.keys if text.labels is None else _keys_of_texts(text)
+        keys = _keys_of_texts(text) if _has_other_keys(text) else text.keys
         numbers = plan.assign(keys) if len(keys) else np.empty(0, np.int64)
         found: dict[str, list[ByteSpans]] = {kind: [] for kind in kinds}
         missing = 0
@@ -146,6 +146,13 @@ def _leaves_documents(column: pa.ListArray, sizes: Int64) -> bool:
     spans = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     starts, ends = (numpy_of(spans.field(name)).astype(np.int64) for name in ("start", "end"))
     return bool(((starts >= ends) | (ends > np.repeat(sizes, np.diff(offsets)))).any())
+
+
+def _has_other_keys(text: ShardText) -> bool:
+    """Whether documents have keys that are not of their text alone: labels and repetitions do."""
+    return text.labels is not None or (
+        text.sources is not None and bool(text.sources.repeats.any())
+    )
 
 
 def _keys_of_texts(text: ShardText) -> Bytes:

@@ -2,7 +2,7 @@
 
 Pure functions; the PTransform that calls them (`beam_build`) is thin.
 
-May import: kernels, objectives, denoise, labels, pairs, windows, contract, tokens, annotate, read,
-records, files, text, arrays, schemas.
+May import: kernels, objectives, denoise, labels, pairs, windows, checks, contract, tokens,
+annotate, read, records, files, text, arrays, schemas.
 It alone imports Beam.
 """

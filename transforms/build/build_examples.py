@@ -12,7 +12,7 @@ from schemas import columns
 from schemas.annotations import KINDS
 from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.annotate.annotations import mark_documents, mark_sentences
+from transforms.annotate.annotations import mark_documents, mark_sentences, mark_sources
 from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Stream, corrupt
@@ -25,6 +25,7 @@ from transforms.text.words import Segmenter, annotate_words
 from transforms.tokens.tokenize_text import TextEncoder
 from transforms.windows.examples import join_examples
 from transforms.windows.lay_out import cut_lone, lay_out
+from transforms.windows.row_sources import with_sources
 from transforms.windows.text_rows import keep_text
 
 
@@ -123,7 +124,7 @@ def tokenize_shard(
         text = settings.recipe.labelled.mark_text(text)
     encoder = load_encoder(
         settings.tokenizer_json,
-        bool(needs - {columns.SENTENCES, columns.DOCUMENTS}),
+        bool(needs - {columns.SENTENCES, columns.DOCUMENTS, columns.SOURCE}),
         settings.vocabulary.roles.get("unk"),
         tuple(settings.vocabulary.roles.values()),
         columns.CAPITALS in needs,
@@ -131,7 +132,8 @@ def tokenize_shard(
     tokens = encoder.encode(text, settings.stream(shard)("check", 0))
     tokens = dataclasses.replace(tokens, text_bytes=text_bytes)
     tokens = mark_sentences(tokens) if columns.SENTENCES in needs else tokens
-    return mark_documents(tokens) if columns.DOCUMENTS in needs else tokens
+    tokens = mark_documents(tokens) if columns.DOCUMENTS in needs else tokens
+    return mark_sources(tokens) if columns.SOURCE in needs else tokens
 
 
 def tokens_for(tokens: Tokens, recipe: Recipe) -> Tokens:
@@ -168,7 +170,7 @@ def arrange_examples(tokens: Tokens, settings: BuildSettings, shard: ShardId) ->
             without_text += count - len(windows.first)
         for labels in recipe.labels:
             windows = labels.prepare(windows)
-        examples = lay_out(windows, recipe.layout, settings.vocabulary)
+        examples = with_sources(lay_out(windows, recipe.layout, settings.vocabulary))
         for labels in recipe.labels:
             examples = labels.finish(examples)
         if labelled is not None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.annotations import AnnotationError
 from schemas.manifest import add_up
-from schemas.manifest_parts import ShardEntry
+from schemas.manifest_parts import ShardEntry, SourceCounts
 from schemas.records import Examples, ShardId, Tokens
 from schemas.software import software_versions
 from transforms.build.build_examples import (
@@ -19,6 +19,7 @@ from transforms.build.build_examples import (
     tokens_for,
 )
 from transforms.build.corrupt import corrupt
+from transforms.build.count_sources import source_counts
 from transforms.build.examine import examine
 from transforms.build.write_shard import Entry, write_entry, write_shard
 from transforms.files.atomic_files import write_atomically
@@ -76,6 +77,7 @@ class ShardBuilder:
       deduplicate: Drop documents whose text another one has.
       software: Versions, from `software_versions`, that a worker must have.
       owner: What the folder must be known by, see `work_folder.check_owner`.
+      sources: The names of the sources, by their numbers; none without --source.
     """
 
     settings: BuildSettings
@@ -84,6 +86,7 @@ class ShardBuilder:
     deduplicate: bool
     software: Mapping[str, str]
     owner: str = ""
+    sources: tuple[str, ...] = ()
 
     def build(
         self, shard: ShardId, source: "ShardSource", tokens: Tokens
@@ -145,6 +148,7 @@ class ShardBuilder:
                 statistics=add_up(statistics),
                 left_out=examples.left_out,
                 drawn=examples.drawn,
+                sources=source.sources,
             )
             write_entry(self.output, shard, entry, self.owner)
             entries.append(entry)
@@ -176,11 +180,13 @@ class ShardSource:
       documents: Duplicates left out.
       duplicates: Documents that were dropped.
       encoder: How the ids were found.
+      sources: What it has of each source, by name; empty without sources.
     """
 
     documents: int
     duplicates: int
     encoder: str
+    sources: Mapping[str, SourceCounts] = dataclasses.field(default_factory=dict)
 
 
 def build_shard(
@@ -213,7 +219,12 @@ def build_shard(
         held = [tokenize_shard(text, first.settings, shard, others)]
     except AnnotationError as error:
         raise BuildError(f"{shard.name}: {error}") from error
-    source = ShardSource(len(text.document_starts), text.duplicates + dropped, held[0].exact_path)
+    source = ShardSource(
+        len(text.document_starts),
+        text.duplicates + dropped,
+        held[0].exact_path,
+        source_counts(text, first.sources),
+    )
     del text
     for builder in builders:
         # Nothing here holds the tokens when the last recipe has made its examples of them.

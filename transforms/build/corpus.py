@@ -71,6 +71,11 @@ class Corpus:
         return self.manifest.pair_entries if self.manifest else ()
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources of its documents, by number; none without sources."""
+        return tuple(self.manifest.sources) if self.manifest else ()
+
+    @property
     def checksum(self) -> str:
         """The checksum of the manifest."""
         return self.manifest.checksum if self.manifest else ""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers, texts
-from schemas.columns import BATCH_ROWS, pair_relation
+from schemas.columns import BATCH_ROWS, SOURCE, pair_relation
 from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
@@ -63,6 +63,8 @@ def corrupt(
             edits = draw_edits(batch, rows, recipe, vocabulary, noise)
             arrays.extend(recipe.denoise.arrays(edits, recipe.copies))
         arrays.extend(batch.values[name] for name in recipe.rules.values)
+        if recipe.stores_source:
+            arrays.append(batch.values[SOURCE])
         if recipe.objective_column:
             codes = numbers(np.zeros(len(batch), np.int8))
             arrays.append(pa.DictionaryArray.from_arrays(codes, texts([recipe.name])))

@@ -9,6 +9,7 @@ from schemas.manifest import add_up
 from schemas.manifest_parts import ShardEntry
 from schemas.vocabulary import Vocabulary
 from transforms.checks.pairs import LEFT_OUT
+from transforms.checks.row_sources import count_sources
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.contract.structure import structure
@@ -57,6 +58,8 @@ def _examine_slice(batch: pa.RecordBatch, recipe: Recipe, vocabulary: Vocabulary
     rules = recipe.rules
     rows = StoredBatch.of(batch, rules, vocabulary)
     found = [part.examine(rows, rules, vocabulary) for part in recipe.shared_parts]
+    if rules.source_stored:
+        found.append(count_sources(rows))
     if rules.streams:
         found += [part.examine_neighbours(rows, rules, vocabulary) for part in recipe.shared_parts]
     for number, corruption in enumerate(recipe.stored):

@@ -7,7 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers
-from schemas.columns import DOCUMENTS, IGNORED, REVERSED, STREAM, Column, list_of, schema_of
+from schemas.columns import (
+    DOCUMENTS,
+    IGNORED,
+    REVERSED,
+    SOURCE,
+    SOURCE_OF_ROW,
+    STREAM,
+    Column,
+    list_of,
+    schema_of,
+)
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
@@ -82,8 +92,8 @@ def token_label_column(name: str) -> str:
     return f"{name}_labels"
 
 
-def standard_schema(recipe: Recipe) -> pa.Schema:
-    """Returns the schema of `standard_columns` for a recipe."""
+def standard_fields(recipe: Recipe) -> list[Column]:
+    """Returns the columns of `standard_columns` for a recipe, and what they mean."""
     found = [*_token_columns(recipe), *(STREAM_COLUMNS if recipe.attention == RECURRENT else ())]
     if recipe.pair.task is not None:
         labels = recipe.pair.labels.items()
@@ -93,7 +103,14 @@ def standard_schema(recipe: Recipe) -> pa.Schema:
         Column(token_label_column(each.name), list_of(each.label_type), each.meaning)
         for each in recipe.labels
     )
-    schema = schema_of(found)
+    if recipe.stores_source:
+        found.append(SOURCE_OF_ROW)
+    return found
+
+
+def standard_schema(recipe: Recipe) -> pa.Schema:
+    """Returns the schema of `standard_columns` for a recipe."""
+    schema = schema_of(standard_fields(recipe))
     names = recipe.labelled.names if recipe.labelled is not None else ()
     return _with_classes(schema, names) if names else schema
 
@@ -148,15 +165,18 @@ def standard_columns(
     """
     batch = views[0]
     if recipe.denoise is not None:
-        arrays = sequence_arrays(batch, copy, recipe, vocabulary)
-        return pa.record_batch(arrays, schema=standard_schema(recipe))
-    return _one_sequence(views, copy, recipe, vocabulary)
+        arrays = [*sequence_arrays(batch, copy, recipe, vocabulary)]
+    else:
+        arrays = _one_sequence(views, copy, recipe, vocabulary)
+    if recipe.stores_source:
+        arrays.append(batch.values[SOURCE])
+    return pa.record_batch(arrays, schema=standard_schema(recipe))
 
 
 def _one_sequence(
     views: Sequence[StoredBatch], copy: int, recipe: Recipe, vocabulary: Vocabulary
-) -> pa.RecordBatch:
-    """Returns one copy of rows of a model that reads one sequence."""
+) -> list[pa.Array]:
+    """Returns the columns of one copy of rows of a model that reads one sequence."""
     batch = views[0]
     found: Sequence[Array]
     if recipe.attention == CONTEXTS:
@@ -183,7 +203,7 @@ def _one_sequence(
     for each in recipe.labels:
         marks = each.labels(batch.annotations[each.name], batch.special, IGNORED)
         arrays.append(arrow_list(batch.offsets, numbers(marks)))
-    return pa.record_batch(arrays, schema=standard_schema(recipe))
+    return arrays
 
 
 def _masked(views: Sequence[StoredBatch], copy: int, *, labelled: bool) -> list[Array]:

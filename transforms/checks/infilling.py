@@ -127,7 +127,11 @@ def infilling_oracles(totals: Mapping[str, int], infilled: Infilled) -> list[Ora
         )
         found = [lost.explained(why, "infilling.taken")]
         if each <= _OFTEN:
-            found.append(_near("masks are put in for spans of no word", put_in, budget, each))
+            empty = percent(infilled.law[0] / DRAWS)
+            added = _near("masks are put in for spans of no word", put_in, budget, each)
+            found.append(
+                added.explained(f"{empty} of the lengths that are drawn are 0", "infilling.put_in")
+            )
     if infilled.random > 0:
         judged = rate("masks are random ids at the rate", random, masks, infilled.random)
         found.append(judged.explained("each mask is drawn for itself", "infilling.random"))

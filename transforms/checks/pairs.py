@@ -21,6 +21,7 @@ from transforms.contract.stored import StoredBatch
 _TWO = 2
 _FEW = 4
 """Relations, of which each is judged over all cases."""
+_EACH = "every pair is drawn for itself"
 Counts = dict[str, int]
 
 
@@ -102,12 +103,12 @@ def drawn_oracles(
             found.append(
                 rate(
                     f"{pairs} are {name} as often as drawn", counts[name], rest, possible[name]
-                ).explained("every pair is drawn for itself")
+                ).explained(_EACH)
             )
         elif len(possible) > _TWO:
             cells = [counts[name] for name in possible]
             name = f"{pairs} have each relation as often as drawn"
-            found.append(uniformity(name, cells, list(possible.values())).explained("", "pair"))
+            found.append(uniformity(name, cells, list(possible.values())).explained(_EACH))
     return [*found, *_all_cases(totals, cases, relations)]
 
 

@@ -132,6 +132,7 @@ class RowRules:
       reuse_len: Tokens at the begin of a row that a model remembers; 0 if it is all.
       edits: How edits are stored; None without edits.
       values: Columns that hold what rows are labelled with.
+      source_stored: Every row says which source it is from.
     """
 
     name: str
@@ -155,3 +156,4 @@ class RowRules:
     reuse_len: int = 0
     edits: StoredEdits | None = None
     values: tuple[str, ...] = ()
+    source_stored: bool = False

@@ -9,9 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numpy_of
-from schemas.columns import (
-    SENTENCES,
-)
+from schemas.columns import SENTENCES, SOURCE
 from schemas.records import Array, Bool, Bytes, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
@@ -110,7 +108,7 @@ class StoredBatch:
             backward=row_values(batch, "reversed", np.bool_) if rules.streams > 1 else None,
             suffix_types=rules.layout.suffix_types,
             made_edits=edits,
-            values={name: batch.column(name) for name in rules.values},
+            values={name: batch.column(name) for name in stored_values(rules)},
         )
 
     def view(self, batch: pa.RecordBatch, rules: RowRules, number: int) -> "StoredBatch":
@@ -254,6 +252,11 @@ class StoredBatch:
             annotations=self.annotations,
             values=self.values,
         )
+
+
+def stored_values(rules: RowRules) -> tuple[str, ...]:
+    """Returns the columns that are values of rows and say nothing of their tokens."""
+    return (*rules.values, *((SOURCE,) if rules.source_stored else ()))
 
 
 def _selection(batch: pa.RecordBatch, rules: RowRules, number: int) -> dict[str, Any]:

@@ -6,39 +6,24 @@ steps of reading: bytes as stored, decompressed, decoded, and records.
 
 import codecs
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from transforms.detect.encodings import contradicting_encoding, guess_encoding, is_misread
 from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, json_kind
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
 from transforms.detect.markup import WEB_ARCHIVE, markup_kind
+from transforms.detect.stored_checks import Mismatch
 from transforms.detect.tables import table_kind
-from transforms.files.inputs import CODEC_OF_SUFFIX, TABLES
-from transforms.records.json_fields import field_of
+from transforms.files.file_formats import TABLES
+from transforms.records.json_fields import field_of, joined_names
 from transforms.records.labelled_records import record_fields
+from transforms.records.wiki_records import is_wiki
 
-HEAD_BYTES = 64 << 10
-"""Number of bytes at the beginning of a file that are checked."""
-
-_CODEC_MAGIC = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
-_SUFFIX = {"gzip": ".gz", "bz2": ".bz2", "Zstandard": ".zst", "Parquet": ".parquet"}
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 # What stands for bytes that cannot be decoded.
 _REPLACED = "\ufffd"
 _MAX_NAMES = 20
+_TABLE_FORMATS = {"CSV": "csv", "tab-separated values": "tsv"}
 _AS_PROSE = "give --format lines or text to read its lines as prose"
-
-
-class Mismatch(NamedTuple):
-    """A file that is not what it is read as.
-
-    Attributes:
-      problem: What is wrong, to follow the name of the file.
-      advice: What the user can do about it.
-    """
-
-    problem: str
-    advice: str
 
 
 def enabled_checks(requested: str, encoding: str | None) -> frozenset[str]:
@@ -59,34 +44,6 @@ def enabled_checks(requested: str, encoding: str | None) -> frozenset[str]:
             *(["encoding"] if encoding is None else []),
         }
     )
-
-
-def check_stored(head: bytes, kind: str, codec: str | None) -> Mismatch | None:
-    """Checks a file as it is stored: for magic numbers of other formats and codecs.
-
-    Args:
-      head: The beginning of the file.
-      kind: The format that the file is read as.
-      codec: The compression according to its name, None if there is none.
-    """
-    if head.startswith(_LFS_POINTER):
-        return Mismatch(
-            "is a pointer of Git LFS, not the file itself", "get the file, as with git lfs pull"
-        )
-    if codec:
-        # The first frame of Zstandard may be a skippable one.
-        skipped = codec == "zstd" and head[1:4] == b"\x2a\x4d\x18"
-        if head and not head.startswith(_CODEC_MAGIC[codec]) and not skipped:
-            return _misnamed(head, codec)
-        return None
-    what = binary_format(head)
-    if kind == "parquet":
-        return None if what == "Parquet" else _not_parquet(head, what)
-    if what:
-        return Mismatch(
-            f"looks like {what}", _rename_advice(what) or "convert it to text or JSON lines"
-        )
-    return None
 
 
 def check_encoded(head: bytes, encoding: str) -> Mismatch | None:
@@ -117,33 +74,6 @@ def check_decoded(head: bytes, stored: bytes, encoding: str) -> Mismatch | None:
     )
 
 
-def _misnamed(head: bytes, codec: str) -> Mismatch:
-    what = binary_format(head)
-    suffix = next(suffix for suffix, of in CODEC_OF_SUFFIX.items() if of == codec)
-    return Mismatch(
-        f"is named as {codec} and looks {f'like {what}' if what else 'uncompressed'}",
-        (_rename_advice(what) if what else None) or f"rename it without {suffix}",
-    )
-
-
-def _rename_advice(what: str) -> str | None:
-    suffix = _SUFFIX.get(what)
-    return f"rename it to end in {suffix}" if suffix else None
-
-
-def _not_parquet(head: bytes, what: str | None) -> Mismatch:
-    if not head:
-        return Mismatch("is read as Parquet and is empty", "leave it out")
-    if not what and not looks_binary(head):
-        text = head.decode("utf-8", "replace")
-        whole = len(head) < HEAD_BYTES
-        what = json_kind(text, whole=whole) or table_kind(text, whole=whole) or "text"
-    return Mismatch(
-        f"is read as Parquet and looks like {what or 'other binary data'}",
-        "give it the name or the --format of what it is",
-    )
-
-
 def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -> Mismatch | None:
     """Checks decompressed and decoded text or JSON.
 
@@ -168,17 +98,25 @@ def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -
         )
     if kind == "jsonl":
         return _not_json(text, whole=whole)
+    if kind == "wikiextractor":
+        return _not_wiki(head, text, whole=whole)
     if "format" not in checks:
         return None
     if kind in TABLES:
         return _json_as_table(text, whole=whole)
+    if is_wiki(head):
+        return Mismatch(
+            "looks like the output of WikiExtractor",
+            "give --format wikiextractor, or --format text to read it with its tags",
+        )
     return _json_as_text(text, whole=whole) or _markup(text) or _table_as_text(text, whole=whole)
 
 
 def check_fields(head: bytes, text_field: str) -> Mismatch | None:
     """Checks that some record has the field, or fields, with the text."""
     records = first_objects(head.decode("utf-8", "replace").removeprefix("\ufeff"))
-    names = record_fields(text_field) or (text_field,)
+    exact = any(text_field in record for record in records)
+    names = record_fields(text_field) or ((text_field,) if exact else joined_names(text_field))
     lacking = [name for name in names if all(field_of(record, name) is None for record in records)]
     if not records or not lacking:
         return None
@@ -271,6 +209,16 @@ def _not_json(text: str, *, whole: bool) -> Mismatch | None:
     return Mismatch("is read as JSON lines and has none", "name its --format, as in --format text")
 
 
+def _not_wiki(head: bytes, text: str, *, whole: bool) -> Mismatch | None:
+    if not text.strip() or is_wiki(head):
+        return None
+    found = json_kind(text, whole=whole)
+    return Mismatch(
+        f"is read as the output of WikiExtractor and looks like {found or 'something else'}",
+        f"give --format {'jsonl' if found else 'text'}, or the one of what it is",
+    )
+
+
 def _json_as_text(text: str, *, whole: bool) -> Mismatch | None:
     found = json_kind(text, whole=whole)
     if found == NO_OBJECTS:
@@ -289,14 +237,18 @@ def _json_as_table(text: str, *, whole: bool) -> Mismatch | None:
 
 def _table_as_text(text: str, *, whole: bool) -> Mismatch | None:
     found = table_kind(text, whole=whole)
-    advice = f"convert it to JSON lines or Parquet, or {_AS_PROSE}"
-    return Mismatch(f"looks like {found}", advice) if found else None
+    if found is None:
+        return None
+    advice = "convert it to JSON lines or Parquet"
+    if known := _TABLE_FORMATS.get(found):
+        advice = f"give --format {known} if its first line names its columns"
+    return Mismatch(f"looks like {found}", f"{advice}, or {_AS_PROSE}")
 
 
 def _markup(text: str) -> Mismatch | None:
     found = markup_kind(text)
     if found == WEB_ARCHIVE:
-        advice = "extract its texts first, or give --format text to read it with its headers"
+        advice = "give --format warc, or --format text to read it with its headers"
     else:
         advice = "extract its text first, or give --format text to read it with its tags"
     return Mismatch(f"looks like {found}", advice) if found else None

@@ -14,7 +14,7 @@ from schemas.errors import UsageError
 from transforms.files.atomic_files import sync_folder, temporary_name
 from transforms.files.conditional_objects import put_object_if
 from transforms.files.paths import delete_files, exists
-from transforms.files.storage import create_file, is_local
+from transforms.files.storage import check_writable, create_file, is_local
 
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -45,6 +45,7 @@ def put_if_absent(path: str, content: bytes) -> bool:
     """
     if is_local(path):
         return _put_local(path, content)
+    check_writable(path)
     return not exists(path) and put_object_if(path, content, None)
 
 

@@ -3,39 +3,25 @@
 import dataclasses
 from collections.abc import Collection, Iterable
 
-FORMATS = ("auto", "text", "lines", "jsonl", "parquet")
-"""What `--format` may say: `text` has a blank line between documents, `lines` a document a line."""
-TABLES = ("tsv", "csv", "conll")
-"""What it may say besides where labelled records are read."""
-RECORD_FORMATS = ("auto", "jsonl", "parquet", *TABLES)
-"""All of which labelled records are read."""
+from transforms.files.compression import (
+    CODEC_OF_SUFFIX,
+    EXPANSION,
+    codec_of,
+    suffix_of,
+    without_query,
+)
+from transforms.files.file_formats import (
+    FILE_FORMATS,
+    FORMATS,
+    RECORD_FORMATS,
+    format_of_suffix,
+)
 
 RANGE_BYTES = 16 << 20
 
-_FORMAT_OF_SUFFIX = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".lines": "lines",
-}
-_RECORDS_OF_SUFFIX = {
-    **{suffix: kind for suffix, kind in _FORMAT_OF_SUFFIX.items() if kind in RECORD_FORMATS},
-    ".tsv": "tsv",
-    ".csv": "csv",
-    **dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bmes"), "conll"),
-}
-# The names are pyarrow's.
-CODEC_OF_SUFFIX = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-_UNREADABLE = frozenset({".7z", ".lz4", ".lzma", ".rar", ".tar", ".tbz2", ".tgz", ".xz", ".zip"})
-_NO_PROSE = {
-    **dict.fromkeys((".csv", ".tsv"), "a table; convert it to JSON lines or Parquet"),
-    **dict.fromkeys((".html", ".htm", ".xhtml", ".xml"), "markup; extract its text first"),
-}
-
-# Bytes of text that a byte of the file becomes, rounded from English and Chinese prose.
-_EXPANSION = {"gzip": 3, "bz2": 4, "zstd": 3}
-_PARQUET_EXPANSION = 2
+_UNREADABLE = frozenset({".7z", ".lz4", ".lzma", ".rar", ".tar", ".tbz2", ".tgz", ".zip"})
+_MARKUP = frozenset({".html", ".htm", ".xhtml", ".xml"})
+_NO_RANGES = ("http://", "https://")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +32,7 @@ class InputFile:
       path: Its name, with the scheme of its file system.
       size: Its bytes as they are stored.
       modified: When it was last written, in seconds since 1970; 0 where that is not known.
-      format: "text", "lines", "jsonl", "parquet", or one of `TABLES`.
+      format: One of `transforms.files.file_formats.FILE_FORMATS`.
       compressed: Whether its bytes are compressed.
       encoding: What its text is stored in, by Python's name of the codec.
     """
@@ -61,7 +47,13 @@ class InputFile:
     @property
     def whole(self) -> bool:
         """Whether it must be read from its beginning to its end."""
-        return self.compressed or self.encoding != "utf-8" or self.format in TABLES
+        return (
+            self.compressed
+            or self.encoding != "utf-8"
+            or not FILE_FORMATS[self.format].cut
+            # Not every server gives out a part of a file.
+            or self.path.startswith(_NO_RANGES)
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +72,8 @@ class FileRange:
       encoding: See `InputFile`.
       checks: What the beginning of the file is checked for, see
         `transforms.detect.content_checks.enabled_checks`.
+      separator: What stands between the documents of `text`; "" for blank lines.
+      source: The number of the source that the file belongs to; 0 if there is no more than one.
     """
 
     path: str
@@ -89,20 +83,17 @@ class FileRange:
     size: int | None = None
     encoding: str = "utf-8"
     checks: frozenset[str] = frozenset()
-
-
-def codec_of(path: str) -> str | None:
-    """Returns pyarrow's name of the compression by the file's suffix, None without one."""
-    return CODEC_OF_SUFFIX.get(_suffix(path))
+    separator: str = ""
+    source: int = 0
 
 
 def detect_format(path: str, requested: str = "auto", *, records: bool = False) -> str:
     """Returns the format of a file.
 
     Args:
-      path: Its name. A compression suffix (.gz, .bz2, .zst) is removed first.
+      path: Its name. The suffix of a compression is removed first.
       requested: One of `FORMATS`; "auto" goes by the name, and every name that is not known is
-        text. Names of tables and markup are refused unless a format is asked for.
+        text. Names of markup are refused unless a format is asked for.
       records: It is of labelled records: "auto" and `requested` are of `RECORD_FORMATS`, and a name
         that is not known is refused.
 
@@ -113,25 +104,30 @@ def detect_format(path: str, requested: str = "auto", *, records: bool = False) 
     if requested not in known:
         raise ValueError(f"format must be one of {', '.join(known)}, got {requested!r}")
     codec = codec_of(path)
-    suffix = _suffix(path[: -len(_suffix(path))] if codec else path)
+    name = without_query(path)
+    name = name[: -len(suffix_of(name))] if codec else name
+    suffix = suffix_of(name)
     if suffix in _UNREADABLE:
         raise ValueError(
-            f"{path}: {suffix} files cannot be read; plain files and .gz, .bz2, .zst can"
+            f"{path}: {suffix} files cannot be read; plain files and "
+            f"{', '.join(CODEC_OF_SUFFIX)} can"
         )
-    if records and requested == "auto" and suffix not in _RECORDS_OF_SUFFIX:
+    named = format_of_suffix(name, records=records)
+    if records and requested == "auto" and named is None:
+        suffixes = (end for known in RECORD_FORMATS[1:] for end in FILE_FORMATS[known].suffixes)
         raise ValueError(
             f"{path}: its name does not say what kind of records it holds ("
-            f"{', '.join(_RECORDS_OF_SUFFIX)}); name its --format: {', '.join(known[1:])}"
+            f"{', '.join(suffixes)}); name its --format: {', '.join(known[1:])}"
         )
-    if not records and requested == "auto" and suffix in _NO_PROSE:
+    if not records and requested == "auto" and suffix in _MARKUP:
         raise ValueError(
-            f"{path} is named as {_NO_PROSE[suffix]}, or give --format lines or text to read its "
-            "lines as prose"
+            f"{path} is named as markup; extract its text first, or give --format lines or text to "
+            "read its lines as prose"
         )
-    suffixes = _RECORDS_OF_SUFFIX if records else _FORMAT_OF_SUFFIX
-    found = suffixes.get(suffix, "text") if requested == "auto" else requested
-    if found == "parquet" and codec:
-        raise ValueError(f"{path}: Parquet is read at many places, so decompress the file first")
+    found = (named or "text") if requested == "auto" else requested
+    if codec and not FILE_FORMATS[found].compressed:
+        title = FILE_FORMATS[found].title
+        raise ValueError(f"{path}: {title} is read at many places, so decompress the file first")
     return found
 
 
@@ -146,10 +142,10 @@ def input_file(
 ) -> InputFile:
     """Describes a file that was found; see `detect_format` for `requested` and what is raised."""
     found = detect_format(path, requested, records=records)
-    if found == "parquet" and encoding != "utf-8":
+    if encoding != "utf-8" and not FILE_FORMATS[found].encoded:
         raise ValueError(
-            f"{path}: Parquet holds UTF-8, and --encoding {encoding} is for text and JSON; leave "
-            "it out, or read the other files in a run of their own"
+            f"{path}: {FILE_FORMATS[found].title} holds UTF-8, and --encoding {encoding} is for "
+            "text and JSON; leave it out, or read the other files in a run of their own"
         )
     return InputFile(
         path=path,
@@ -166,6 +162,7 @@ def plan_ranges(
     range_bytes: int = RANGE_BYTES,
     checks: frozenset[str] = frozenset(),
     checked: Collection[str] = frozenset(),
+    separator: str = "",
 ) -> list[FileRange]:
     """Cuts files into ranges to be read in parallel, ordered by path and place.
 
@@ -174,8 +171,9 @@ def plan_ranges(
       range_bytes: Length of a range.
       checks: See `FileRange`.
       checked: Paths of files whose beginning was checked already, and is not checked again.
+      separator: Between the documents of files of text, see `FileRange`.
 
-    A file that is compressed or not UTF-8 is one range. A file of no bytes is one range too, so
+    A file that cannot be cut is one range. A file of no bytes is one range too, so
     that every file is opened.
 
     Raises:
@@ -193,6 +191,7 @@ def plan_ranges(
             size=file.size,
             encoding=file.encoding,
             checks=frozenset() if file.path in checked else checks,
+            separator=separator if file.format == "text" else "",
         )
         if file.whole:
             ranges.append(whole)
@@ -206,22 +205,15 @@ def plan_ranges(
 def estimated_text_bytes(files: Iterable[InputFile]) -> int:
     """Returns about how many bytes of text the files hold.
 
-    A plain file counts as it is, .gz and .zst three times, .bz2 four times, Parquet twice; text in
-    another encoding half as much again, as Chinese in GB18030 becomes longer in UTF-8.
+    A plain file counts as it is, .gz and .zst three times, .bz2 and .xz four times, Parquet twice,
+    WARC an eighth; text in another encoding half as much again, as Chinese in GB18030 becomes
+    longer in UTF-8.
     """
-    return sum(
-        file.size * _expansion(file) * (2 if file.encoding == "utf-8" else 3) // 2 for file in files
-    )
+    return sum(map(_text_bytes, files))
 
 
-def _expansion(file: InputFile) -> int:
-    if file.format == "parquet":
-        return _PARQUET_EXPANSION
+def _text_bytes(file: InputFile) -> int:
     codec = codec_of(file.path)
-    return _EXPANSION[codec] if codec else 1
-
-
-def _suffix(path: str) -> str:
-    name = path.rpartition("/")[2]
-    begin = name.rfind(".")
-    return name[begin:].lower() if 0 < begin < len(name) - 1 else ""
+    decompressed = file.size * (EXPANSION[codec] if codec else 1)
+    text = int(decompressed * FILE_FORMATS[file.format].text_share)
+    return text * (2 if file.encoding == "utf-8" else 3) // 2

@@ -24,6 +24,14 @@ _KINDS = {
 _PROCESS_FILES = re.compile(r"/dev/(stdin|stdout|stderr|fd(/.*)?)|/(proc|sys)(/.*)?", re.DOTALL)
 
 
+# What Beam says of every scheme that it has no library for.
+_BEAM_KNOWS_NONE = "Unable to get filesystem from specified path"
+_NO_LIBRARY = (
+    "nothing that is installed reads such a path; gs:// needs pip install 'shardmill[gcp]', s3:// "
+    "pip install 'shardmill[aws]', and https:// and hf:// pip install 'shardmill[web]'"
+)
+
+
 class PathError(OSError, ValueError):
     """A path that cannot be looked up or is no file; the message is one sentence that names it."""
 
@@ -230,5 +238,7 @@ def _reason(error: Exception) -> str:
         if not isinstance(inner, Exception):
             break
         error = inner
+    if str(error).startswith(_BEAM_KNOWS_NONE):
+        return _NO_LIBRARY
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(reason.split())

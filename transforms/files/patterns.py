@@ -8,6 +8,8 @@ pattern, and the beginning of a pattern that names an existing folder is that fo
 * `**` matches any number of folders, none included; it does not enter links to folders.
 * `{a,b}` is both.
 
+An address of a web server is always literal, and a pattern of the hub is one of its commit of now.
+
 Beam's own matching has none of these rules: it reads brackets in folder names as patterns, takes
 hidden files, misses `*.txt` in the working directory, and a folder that may not be listed is empty.
 """
@@ -17,9 +19,10 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
-from transforms.files.paths import PathError
-from transforms.files.storage import FoundFile, is_local
+from transforms.files.paths import PathError, status
+from transforms.files.storage import FoundFile, is_local, scheme_of
 from transforms.files.trees import LocalTree, StoreTree, Tree, TreeEntry, split_path
+from transforms.files.web_files import WEB_SCHEMES, pinned
 
 _MAGIC = re.compile(r"[*?\[]")
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
@@ -39,6 +42,18 @@ def match(pattern: str) -> list[FoundFile]:
     """
     if not pattern:
         raise PathError("the name of a file is empty")
+    if scheme_of(pattern) in WEB_SCHEMES:
+        # What looks like a pattern is part of an address, and a web server lists no files.
+        if file := status(pattern):
+            return [file]
+        raise PathError(
+            f"{pattern}: there is no such file, and a web server lists none for a pattern; name "
+            "the address of each file"
+        )
+    try:
+        pattern = pinned(pattern)
+    except OSError as error:
+        raise PathError(f"{pattern} cannot be looked up: {error}") from error
     tree = _tree_of(pattern)
     if file := tree.file(pattern):
         return [file]

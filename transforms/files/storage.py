@@ -1,8 +1,9 @@
-"""Opens, writes and lists files: local ones with the standard library, others with Beam.
+"""Opens, writes and lists files: local ones with the standard library, others with Beam or fsspec.
 
 A path with a scheme, such as gs://bucket/name, lies in a store: it has a flat list of objects and
-no folders. Importing Beam takes longer than most commands that only read, so it is imported when
-the first path with a scheme is used.
+no folders. What lies on the web is read alone, see `transforms.files.web_files`. Importing Beam
+takes longer than most commands that only read, so it is imported when the first path with the
+scheme of a store is used.
 """
 
 import contextlib
@@ -14,10 +15,9 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
-import pyarrow as pa
-
-from transforms.files.inputs import codec_of
+from transforms.files.compression import codec_of, decompressed
 from transforms.files.s3_objects import S3Objects
+from transforms.files.web_files import READ_ONLY_SCHEMES, open_web, web_file, web_files_below
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystems import FileSystems
@@ -52,13 +52,30 @@ def is_local(path: str) -> bool:
 
 def join(folder: str, *names: str) -> str:
     """Returns the path of something in a folder."""
+    if on_web(folder):
+        return "/".join([folder.rstrip("/"), *names])
     return os.path.join(folder, *names) if is_local(folder) else _beam().join(folder, *names)
+
+
+def on_web(path: str) -> bool:
+    """Returns whether a path is one that is read and never written: of a web server or the hub."""
+    return scheme_of(path) in READ_ONLY_SCHEMES
+
+
+def check_writable(path: str) -> None:
+    """Raises OSError if a path is one that is never written."""
+    if on_web(path):
+        raise OSError(
+            f"{scheme_of(path)}:// is read and never written; name a local folder, gs:// or s3://"
+        )
 
 
 def exists(path: str) -> bool:
     """Returns whether there is a file, a folder, or a link to one; a store has objects only."""
     if is_local(path):
         return os.path.exists(path)
+    if on_web(path):
+        return web_file(path) is not None
     return s3_objects().exists(path) if _on_s3(path) else bool(_beam().exists(path))
 
 
@@ -70,6 +87,8 @@ def open_file(path: str) -> BinaryIO:
     """
     if is_local(path):
         return open(path, "rb")
+    if on_web(path):
+        return open_web(path)
     if _on_s3(path):
         return s3_objects().open(path)
     return _beam().open(path, compression_type=_uncompressed())
@@ -84,12 +103,10 @@ def open_decompressed(path: str) -> BinaryIO:
       OSError: If it cannot be opened, or, when read, if it is damaged.
     """
     file = open_file(path)
-    if codec := codec_of(path):
-        # These streams can be read and closed, which is all that callers do.
-        return cast(BinaryIO, pa.CompressedInputStream(file, codec))
-    if path.lower().endswith((".xz", ".lzma")):
+    if path.lower().endswith(".lzma"):
         return cast(BinaryIO, lzma.open(file))
-    return file
+    # These streams can be read and closed, which is all that callers do.
+    return cast(BinaryIO, decompressed(file, codec_of(path)))
 
 
 def create_file(path: str) -> BinaryIO:
@@ -98,6 +115,7 @@ def create_file(path: str) -> BinaryIO:
     Raises:
       OSError: If it cannot be written.
     """
+    check_writable(path)
     if _on_s3(path):
         return s3_objects().create(path)
     if not is_local(path):
@@ -127,6 +145,7 @@ def make_folders(path: str) -> None:
     Raises:
       OSError: If it is there already, or cannot be made.
     """
+    check_writable(path)
     if is_local(path):
         os.makedirs(path)
     else:
@@ -135,6 +154,9 @@ def make_folders(path: str) -> None:
 
 def objects_below(prefix: str, most: int | None = None) -> list[FoundFile]:
     """Lists the objects of a store whose names begin with a prefix, at most so many."""
+    if on_web(prefix):
+        below = itertools.starmap(FoundFile, web_files_below(prefix))
+        return list(itertools.islice(below, most))
     if _on_s3(prefix):
         return list(
             itertools.islice(itertools.starmap(FoundFile, s3_objects().below(prefix)), most)
@@ -144,6 +166,8 @@ def objects_below(prefix: str, most: int | None = None) -> list[FoundFile]:
 
 def objects_named(path: str) -> list[FoundFile]:
     """Returns the object of a store that has this very name; none if there is none."""
+    if on_web(path):
+        return [FoundFile(*file)] if (file := web_file(path)) else []
     if _on_s3(path):
         # The shortest name that begins so is the first.
         return [file for file in objects_below(path, most=1) if file.path == path]

@@ -52,6 +52,7 @@ class Recipe(RecipeFields):
             reuse_len=self.segment.reused(self.capacity),
             edits=None if self.denoise is None else self.denoise.rules,
             values=tuple(each.name for each in self.labelled.columns()) if self.labelled else (),
+            source_stored=self.stores_source,
         )
 
     @functools.cached_property
@@ -72,6 +73,11 @@ class Recipe(RecipeFields):
     def needs_words(self) -> bool:
         """Whether word starts are found and stored."""
         return columns.WORDS in self.needs
+
+    @property
+    def stores_source(self) -> bool:
+        """Whether every row says which source it is from."""
+        return columns.SOURCE in self.store
 
     @property
     def segments_words(self) -> bool:
@@ -163,9 +169,8 @@ class Recipe(RecipeFields):
             found.extend(self.denoise.columns(id_type))
         if self.labelled is not None:
             found.extend(self.labelled.columns())
-        if self.objective_column:
-            found.append(columns.OBJECTIVE)
-        return tuple(found)
+        rows = {columns.SOURCE_OF_ROW: self.stores_source, columns.OBJECTIVE: self.objective_column}
+        return (*found, *(column for column, stored in rows.items() if stored))
 
     def schema(self, vocabulary: Vocabulary) -> pa.Schema:
         """Returns the Arrow schema of its shards."""

@@ -35,8 +35,8 @@ def check_recipe(recipe: RecipeFields) -> None:
     _check_records(recipe)
     _check_order(recipe)
     for name in recipe.store:
-        if name not in columns.OF_TEXT:
-            known = ", ".join(columns.OF_TEXT)
+        if name not in columns.STORABLE:
+            known = ", ".join(columns.STORABLE)
             raise ValueError(f"store takes some of {known}, joined by commas; got {name!r}")
     if not recipe.stores_copies and recipe.copies != 1:
         raise ValueError(

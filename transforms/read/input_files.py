@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
-from transforms.files.inputs import FileRange, InputFile, input_file, plan_ranges
+from transforms.files.inputs import FileRange, InputFile, plan_ranges
 from transforms.files.paths import is_folder, real_path, status
 from transforms.files.patterns import match
 from transforms.files.planned_file import CHANGED_ADVICE, ReadError
 from transforms.files.storage import FoundFile, is_local, open_file
+from transforms.read.described_files import described_files
 from transforms.read.formats import check_head
 
 # Remote files are looked up many at a time.
@@ -42,17 +43,7 @@ def match_inputs(
       ValueError: If a pattern finds nothing or is a folder, or a file cannot be read.
     """
     found = [file for pattern in patterns for file in _match(pattern)]
-    return [
-        input_file(
-            file.path,
-            file.size,
-            requested,
-            file.modified,
-            encoding,
-            records=records,
-        )
-        for file in distinct_files(found)
-    ]
+    return described_files(distinct_files(found), requested, encoding, records=records)
 
 
 def distinct_files(files: Iterable[FoundFile]) -> list[FoundFile]:

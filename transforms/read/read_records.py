@@ -11,13 +11,16 @@ import pyarrow as pa
 from schemas.documents import Rejected, excerpt_of, labelled_batch, record_key
 from transforms.files.inputs import FileRange
 from transforms.files.planned_file import Peeked, ReadError
-from transforms.read.formats import JSON_LINE_FACTOR, open_range, unreadable
+from transforms.read.formats import open_range, unreadable
 from transforms.read.input_files import open_input
 from transforms.read.read_documents import Read
+from transforms.records.arrow_records import arrow_rows
 from transforms.records.json_fields import json_object
+from transforms.records.json_records import JSON_LINE_FACTOR
 from transforms.records.json_values import HEAD_BYTES, holds_values, read_values
 from transforms.records.line_blocks import line_blocks, lines_before, lines_of
 from transforms.records.parquet_records import parquet_rows
+from transforms.records.range_source import RangeSource
 from transforms.records.record_fields import Parsed, RecordFields
 from transforms.records.tables import Found, conll_records, table_records
 from transforms.text.normalize import normalize_texts
@@ -103,6 +106,10 @@ class RecordReader:
             names, whole = self.fields.needed, self.whole
             rows = parquet_rows(stream, part.path, part.begin, end, names, whole=whole)
             return ((number, b"", row, "") for number, row in rows)
+        if part.format == "arrow":
+            source = RangeSource(stream=stream, part=part)
+            numbered = arrow_rows(source, self.fields.needed, whole=self.whole)
+            return ((number, b"", row, "") for number, row in numbered)
         if part.format == "conll":
             return conll_records(stream, self.columns, limit)
         if part.format != "jsonl":

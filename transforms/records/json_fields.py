@@ -1,5 +1,6 @@
 """The text of a JSON record: a field, or a dialogue. Nested values of other formats work alike."""
 
+import functools
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -34,13 +35,16 @@ def json_text(record: Mapping[str, Any], field: str) -> tuple[bytes, int | None,
 
     Args:
       record: A JSON object.
-      field: See `field_of`; or the names of a query, a title and a label, see `labelled_records`.
-        Only a record of these has a label; that of others is None.
+      field: See `field_of`; several with + between them, see `joined_text`; or the names of a
+        query, a title and a label, see `labelled_records`. Only a record of these has a label; that
+        of others is None.
     """
     label = None
     if names := record_fields(field):
         values = {name: field_of(record, name) for name in names}
         text, label, reason = labelled_text(values, names)
+    elif "+" in field and field not in record:
+        text, reason = joined_text([field_of(record, name) for name in joined_names(field)])
     else:
         text, reason = text_of(field_of(record, field))
     try:
@@ -60,6 +64,43 @@ def field_of(record: Mapping[str, Any], name: str) -> Any:
     first, _, rest = name.partition(".")
     inner = record.get(first)
     return field_of(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def check_text_field(field: str) -> None:
+    """Raises ValueError if the names of fields with the text cannot be understood."""
+    if not record_fields(field):
+        joined_names(field)
+
+
+@functools.cache
+def joined_names(field: str) -> tuple[str, ...]:
+    """Returns the fields whose texts are joined.
+
+    >>> joined_names("title+content"), joined_names("text")
+    (('title', 'content'), ('text',))
+
+    Raises:
+      ValueError: If one of several has no name.
+    """
+    names = tuple(field.split("+"))
+    if len(names) > 1 and not all(names):
+        raise ValueError(
+            "--text-field takes a + between the names of fields that are joined, as in "
+            f"title+content; got {field!r}"
+        )
+    return names
+
+
+def joined_text(values: Sequence[object]) -> tuple[str, str]:
+    r"""Returns the text of several fields, each on lines of its own, and the reason or "".
+
+    >>> joined_text(["A title", "Its text."]), joined_text(["A title", None])
+    (('A title\nIts text.', ''), ('', 'missing_field'))
+    """
+    found = [text_of(value) for value in values]
+    if reason := next((reason for _, reason in found if reason), ""):
+        return "", reason
+    return "\n".join(text for text, _ in found if text), ""
 
 
 def text_of(value: object) -> tuple[str, str]:

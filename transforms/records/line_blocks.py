@@ -52,7 +52,7 @@ def line_blocks(file: BinaryIO, begin: int, end: int, limit: int) -> Iterator[Li
     # that a line that begins exactly at `begin` is not skipped.
     held, offset, skipping = b"", 0, begin > 0
     # Pieces are not longer than the limit, so only the first line of a piece can exceed it.
-    for position, data in _pieces(file, max(begin - 1, 0), end, min(_BLOCK_BYTES, limit)):
+    for position, data in file_pieces(file, max(begin - 1, 0), end, min(_BLOCK_BYTES, limit)):
         start = data.find(b"\n") + 1 if skipping else 0
         if skipping and not start:
             continue
@@ -72,7 +72,7 @@ def line_blocks(file: BinaryIO, begin: int, end: int, limit: int) -> Iterator[Li
         yield LineBlock(offset, held + b"\n")
 
 
-def _pieces(file: BinaryIO, position: int, end: int, most: int) -> Iterator[tuple[int, bytes]]:
+def file_pieces(file: BinaryIO, position: int, end: int, most: int) -> Iterator[tuple[int, bytes]]:
     """Yields pieces of the file from `position` on, each with its position."""
     if position:
         file.seek(position)

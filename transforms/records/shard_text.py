@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from schemas.arrow_columns import binary, numbers, numpy_of
 from schemas.documents import DOCUMENT_SCHEMA
-from schemas.records import Array, Int64, Labels, ShardId, ShardText
+from schemas.records import Array, Bool, DocumentSources, Int64, Labels, ShardId, ShardText
 
 SHARD_BYTES = 64 << 20
 
@@ -88,20 +88,28 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
     """Joins the documents of one shard in the order of their keys, each ended by LF.
 
     Args:
-      batches: Batches of `DOCUMENT_SCHEMA`, or all of `LABELLED_SCHEMA`, in any order.
-      deduplicate: Whether to keep only one of the documents with the same key.
+      batches: Batches of `DOCUMENT_SCHEMA`, or all of `LABELLED_SCHEMA`, in any order; all of them
+        may have `SOURCE_FIELDS`.
+      deduplicate: Whether to keep only one of the documents with the same key: that of the source
+        with the lowest number.
     """
     batches = list(batches)
     table = pa.Table.from_batches(batches, batches[0].schema if batches else DOCUMENT_SCHEMA)
     keys = table.column("key").combine_chunks()
     halves = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16).reshape(-1, 2)
     # Keys are ordered as strings of 16 bytes: by the first big-endian half, then by the second.
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    origins = _origins(table)
+    least = () if origins is None else (origins.numbers,)
+    order = np.lexsort((*least, halves[:, 1], halves[:, 0]))
+    dropped = order[:0]
     if deduplicate:
         ordered = halves[order]
         first = np.ones(len(order), np.bool_)
         first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-        order = order[first]
+        order, dropped = order[first], order[~first]
+    if origins is not None:
+        # A repetition that is dropped is a duplicate of what another source repeats, too.
+        dropped = dropped[~origins.repeats[dropped]]
     lines = table.column("text").take(numbers(order)).combine_chunks()
     nothing, line_end = binary([b"", b"\n"])
     text = pc.binary_join_element_wise(lines, nothing, line_end)
@@ -109,9 +117,28 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
     return ShardText(
         data=np.frombuffer(text.buffers()[2], np.uint8)[: starts[-1]],
         document_starts=starts[:-1],
-        duplicates=len(keys) - len(order),
+        duplicates=len(dropped),
         keys=halves[order].view(np.uint8),
         labels=_labels(table, order),
+        sources=None if origins is None else _kept(origins, order, dropped),
+    )
+
+
+def _origins(table: pa.Table) -> DocumentSources | None:
+    """Returns where the documents of a table come from; None if it does not say."""
+    if "source" not in table.column_names:
+        return None
+    sources, repeats = (table.column(name).combine_chunks() for name in ("source", "repeat"))
+    repeated: Bool = repeats.to_numpy(zero_copy_only=False)
+    return DocumentSources(numpy_of(sources), repeated, np.zeros(0, np.int64))
+
+
+def _kept(origins: DocumentSources, order: Int64, dropped: Int64) -> DocumentSources:
+    """Returns where documents come from, in this order, and counts those that were dropped."""
+    return DocumentSources(
+        origins.numbers[order],
+        origins.repeats[order],
+        np.bincount(origins.numbers[dropped]),
     )
 
 

@@ -265,6 +265,7 @@ class TextEncoder:
             exact_path=path,
             annotations=self._annotations(text, blocks),
             labels=None if text.labels is None else text.labels.take(np.unique(document) - 1),
+            sources=None if text.sources is None else text.sources.numbers[np.unique(document) - 1],
             lines=None if text.labels is None else _lines_in_documents(text, every_line)[kept],
         )
 

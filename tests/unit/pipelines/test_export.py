@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.export import main
+from pipelines.exporting.command import main
 from pipelines.folder.corpus import open_corpus
 from pipelines.verify import main as verify
 from schemas.sealed import sealed_json

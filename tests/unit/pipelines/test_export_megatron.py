@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pipelines.export_megatron
 from pipelines.build import main as build
 from pipelines.cli import main as shardmill
-from pipelines.export import main
+from pipelines.exporting.command import main
+from pipelines.exporting.megatron import Megatron
 from pipelines.verify import main as verify
 from tests.support.sample_builds import (
     SAMPLE,
@@ -99,8 +99,9 @@ def test_documents_come_back(recipe: str, tmp_path: Path, capsys: Captured) -> N
         lost = sum(entry["drawn"]["stream.lost"] for entry in entries)
         total = sum(entry["drawn"]["stream.tokens"] for entry in entries)
         assert 0.8 * (total - lost) < sum(map(len, found)) <= total - lost
-    names = ["eval_text_document.bin", "eval_text_document.idx", "export.json", "tokenizer.json"]
-    names += ["tokenizer_config.json", "train_text_document.bin", "train_text_document.idx"]
+    names = ["README.md", "eval_text_document.bin", "eval_text_document.idx", "export.json"]
+    names += ["tokenizer.json", "tokenizer_config.json"]
+    names += ["train_text_document.bin", "train_text_document.idx"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert verify([str(out)]) == 0
     (out / names[-1]).write_bytes((out / names[-1]).read_bytes()[:-1])
@@ -131,18 +132,18 @@ def test_an_export_goes_on_with_the_files_that_are_missing(
 ) -> None:
     folder, out = corpus("gpt"), tmp_path / "out"
     command = ["export", str(folder), "--to", "megatron", "--output", str(out)]
-    really = pipelines.export_megatron._write_index
+    really = Megatron._write_index
 
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipelines.export_megatron, "_write_index", killed)
+    monkeypatch.setattr(Megatron, "_write_index", killed)
     assert shardmill(command) == 130
     tokens = out / "train_text_document.bin"
     time = tokens.stat().st_mtime_ns
     assert not tokens.with_suffix(".idx").exists()
     assert not (out / "export.json").exists()
-    monkeypatch.setattr(pipelines.export_megatron, "_write_index", really)
+    monkeypatch.setattr(Megatron, "_write_index", really)
     assert shardmill(command) == 0
     assert "already there" in capsys.readouterr().out
     assert tokens.stat().st_mtime_ns == time

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.build import main as build
-from pipelines.export import main as export
+from pipelines.exporting.command import main as export
 from pipelines.inspect import main as inspect
 from pipelines.verify import main as verify
 from tests.support.labelled_builds import (
@@ -26,7 +26,7 @@ from tests.support.labelled_builds import (
     write_jsonl,
 )
 from tests.support.sample_builds import manifest_of, shard_paths, stored_rows, tokenizer_file
-from transforms.records.parquet_records import class_names
+from transforms.records.class_names import class_names
 
 Record = dict[str, Any]
 
@@ -94,6 +94,14 @@ def as_parquet(path: Path, records: Sequence[Record]) -> Path:
     return path
 
 
+def as_arrow(path: Path, records: Sequence[Record]) -> Path:
+    path = path.with_suffix(".arrow")
+    table = pa.Table.from_pylist(list(records))
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+    return path
+
+
 def as_conll(path: Path, records: Sequence[Record]) -> Path:
     path = path.with_suffix(".conll")
     pairs = (
@@ -106,7 +114,7 @@ def as_conll(path: Path, records: Sequence[Record]) -> Path:
 WRITERS: Mapping[str, Sequence[Callable[[Path, Sequence[Record]], Path]]] = {
     "pair": (as_json, as_tsv, as_csv, as_parquet),
     "regress": (as_tsv, as_parquet),
-    "tag": (as_json, as_conll, as_parquet),
+    "tag": (as_json, as_conll, as_parquet, as_arrow),
     "span": (as_json, as_parquet),
     "rank": (as_json, as_parquet),
 }

@@ -77,6 +77,23 @@ options = {{ to = "parquet" }}
     assert others.reads == (Read("folder", "other", "path"),)
 
 
+def test_a_step_reads_the_files_of_its_sources(tmp_path: Path) -> None:
+    text = """
+output = "runs"
+[[step]]
+name = "rows"
+command = "build"
+arguments = ["cbow"]
+options = { source = ["web=web/*.txt:0.5", "books=books.txt"], tokenizer = "words.txt" }
+"""
+    [rows] = stages_of(tmp_path, text).steps
+    assert rows.reads == (
+        Read("--source", "web/*.txt", "pattern"),
+        Read("--source", "books.txt", "pattern"),
+        Read("--tokenizer", "words.txt", "path"),
+    )
+
+
 def test_paths_begin_at_the_folder_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

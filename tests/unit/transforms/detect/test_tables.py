@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from transforms.detect.content_checks import HEAD_BYTES
 from transforms.detect.json_kinds import LINES, NO_OBJECTS, OBJECTS, json_kind
+from transforms.detect.stored_checks import HEAD_BYTES
 from transforms.detect.tables import table_kind
 
 TSV, CSV, TAGGED = "tab-separated values", "CSV", "labelled words (CoNLL)"

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.documents import Rejected
-from transforms.files.inputs import FileRange, codec_of, input_file, plan_ranges
+from transforms.files.compression import codec_of
+from transforms.files.inputs import FileRange, input_file, plan_ranges
 from transforms.files.planned_file import ReadError
 from transforms.read.formats import read_range
 from transforms.records import json_values

@@ -1,10 +1,11 @@
 """`shardmill export --to megatron`: the documents of a build as Megatron-LM reads them."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from pipelines.exporting.format import File, Notes
 from pipelines.folder.corpus import open_shard
 from schemas.errors import UsageError
 from schemas.exported import MEGATRON_NAME
@@ -15,10 +16,50 @@ from transforms.build.megatron import index_parts, stream_documents, token_type
 from transforms.build.write_shard import HashingFile
 from transforms.contract.stored import StoredBatch
 
-Write = Callable[[HashingFile], None]
+
+class Megatron:
+    """Indexed datasets: of each split a file of tokens, and its index.
+
+    One pair of files a split, since a name of both without suffix is what Megatron-LM is given for
+    each split. Each file is written in a pass of its own over the shards, so that one can be there
+    without the other when an export is resumed.
+    """
+
+    summary = "the documents of gpt as an indexed dataset, OUT/SPLIT_text_document.bin and .idx"
+    of_documents = True
+    hub_files = ""
+    reader = (
+        "from megatron.core.datasets.indexed_dataset import IndexedDataset\n\n"
+        'data = IndexedDataset("train_text_document")'
+    )
+
+    def files(self, corpus: Corpus, copies: int, splits: Sequence[str]) -> Mapping[str, File]:
+        _refuse_others(corpus)
+        found: dict[str, File] = {}
+        for split in splits:
+            name = MEGATRON_NAME.format(split=split)
+            rows = sum(shard.rows for shard in corpus.shards(split))
+            # A row is counted once, with its tokens.
+            found[f"{name}.bin"] = File(rows, functools.partial(self._write_tokens, corpus, split))
+            found[f"{name}.idx"] = File(0, functools.partial(self._write_index, corpus, split))
+        return found
+
+    def _write_tokens(self, corpus: Corpus, split: str, sink: HashingFile, done: Notes) -> None:
+        kind = token_type(corpus.vocabulary.size)
+        for documents in _documents(corpus, split):
+            sink.write(np.ascontiguousarray(documents.values, kind))
+
+    def _write_index(self, corpus: Corpus, split: str, sink: HashingFile, done: Notes) -> None:
+        parts = _documents(corpus, split)
+        lengths: list[Int64] = [each.lengths.astype(np.int32) for each in parts]
+        for part in index_parts(lengths, token_type(corpus.vocabulary.size)):
+            sink.write(part)
 
 
-def refuse_others(corpus: Corpus) -> None:
+MEGATRON = Megatron()
+
+
+def _refuse_others(corpus: Corpus) -> None:
     """Raises UsageError for a build whose rows are not documents one after the other."""
     recipe = corpus.recipe
     if recipe.next_tokens is None:
@@ -31,33 +72,6 @@ def refuse_others(corpus: Corpus) -> None:
             "--to megatron puts documents together again from rows that follow one another, and "
             "these are packed by best fit; build them with --set segment.packing=consecutive"
         )
-
-
-def megatron_files(corpus: Corpus, splits: Sequence[str]) -> Mapping[str, Write]:
-    """Returns what writes each file, by name: of a split its tokens and their index.
-
-    One pair of files a split, since a name of both without suffix is what Megatron-LM is given for
-    each split. Each file is written in a pass of its own over the shards, so that one can be there
-    without the other when an export is resumed.
-    """
-    found: dict[str, Write] = {}
-    for split in splits:
-        name = MEGATRON_NAME.format(split=split)
-        found[f"{name}.bin"] = functools.partial(_write_tokens, corpus, split)
-        found[f"{name}.idx"] = functools.partial(_write_index, corpus, split)
-    return found
-
-
-def _write_tokens(corpus: Corpus, split: str, sink: HashingFile) -> None:
-    kind = token_type(corpus.vocabulary.size)
-    for documents in _documents(corpus, split):
-        sink.write(np.ascontiguousarray(documents.values, kind))
-
-
-def _write_index(corpus: Corpus, split: str, sink: HashingFile) -> None:
-    lengths: list[Int64] = [each.lengths.astype(np.int32) for each in _documents(corpus, split)]
-    for part in index_parts(lengths, token_type(corpus.vocabulary.size)):
-        sink.write(part)
 
 
 def _documents(corpus: Corpus, split: str) -> Iterator[Ragged]:

@@ -1,0 +1,34 @@
+"""Counts what a shard has of each source."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schemas.manifest_parts import SourceCounts
+from schemas.records import ShardText
+
+
+def source_counts(text: ShardText, names: Sequence[str]) -> dict[str, SourceCounts]:
+    """Returns what a shard has of each source, by name; nothing where there are no sources.
+
+    Args:
+      text: Of the shard.
+      names: Of the sources, by their numbers.
+    """
+    if text.sources is None:
+        return {}
+    numbers, repeats = text.sources.numbers, text.sources.repeats
+    # Every document is ended by LF, which is no byte of it.
+    sizes = np.diff(np.append(text.document_starts, len(text.data))) - 1
+    counts = (
+        np.bincount(numbers, minlength=len(names)),
+        np.bincount(numbers[repeats], minlength=len(names)),
+        np.bincount(numbers, sizes, minlength=len(names)).astype(np.int64),
+        np.append(text.sources.dropped, np.zeros(len(names), np.int64)),
+    )
+    return {
+        name: SourceCounts(documents=own, repeated=again, bytes=size, duplicates=dropped)
+        for name, own, again, size, dropped in zip(
+            names, *(each.tolist() for each in counts), strict=False
+        )
+    }
