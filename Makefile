@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 # Processes that tests start need not compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types docs pictures accessibility clean
+.PHONY: demo test lint types docs site pictures accessibility clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m pipelines.demo
@@ -32,6 +32,9 @@ accessibility: $(VENV)/.tested
 docs: $(VENV)/.tested
 	$(BIN)/python -m pipelines.recipes --markdown > docs/objectives.md
 
+site: $(VENV)/.tested
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 # What running needs, and what testing needs besides.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
@@ -45,4 +48,4 @@ $(VENV)/.tested: $(VENV)/.installed tests/readers.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build dist site .cache *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

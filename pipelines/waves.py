@@ -187,26 +187,23 @@ def _existing(plan: Plan[Any], path_of: Callable[[str, ShardId], str]) -> list[t
 
 
 def reader_of(plan: Plan[Any], options: RunOptions) -> Reader:
-    """Returns what reads the documents of a plan, each of them once."""
+    """Returns what reads the documents of a plan, all of them, each once."""
     return plan.reader or text_reader(options, plan.sources, labels=plan.labels)
-
-
-def _reader(plan: Plan[Any], options: RunOptions, owner: str, *, record: bool) -> Reader:
-    """Returns what reads the files; weights come last, so that each document is looked at once."""
-    reader = reader_of(plan, options)
-    if plan.filtering is not None:
-        reader = plan.filtering.reader(reader, options.output, owner, plan.ranges, record=record)
-    return plan.sources.weighted(reader, plan.shards) if plan.sources else reader
 
 
 def _work(
     plan: Plan[Any], options: RunOptions, wanted: Sequence[frozenset[int]], *, record: bool
 ) -> Work:
     """Returns the work of a wave, which reads everything and builds some shards of each recipe."""
-    owner = digest_of(plan.identity)
+    owner, reader = digest_of(plan.identity), reader_of(plan, options)
+    if plan.filtering is not None:
+        reader = plan.filtering.reader(reader, options.output, owner, plan.ranges, record=record)
+    if plan.sources:
+        # Weights come last, so that each document is looked at once.
+        reader = plan.sources.weighted(reader, plan.shards)
     return Work(
         ranges=plan.ranges,
-        reader=_reader(plan, options, owner, record=record),
+        reader=reader,
         text_bytes=plan.text_bytes,
         shards=plan.shards,
         writer=ShardWriter(builders=plan.builders, missing=wanted, build=plan.build),

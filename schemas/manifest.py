@@ -42,7 +42,6 @@ DATA_VERSION = 3
 MANIFEST = "manifest.json"
 RECORDS = "records"
 FILTERS = "filters"
-SEPARATOR = "document_separator"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class _Shared:
       data_version: Of the code that built them.
       max_document_mib: Longer documents were split.
       text_field: Of records.
-      document_separator: Between documents of text; None for blank lines.
+      document_separator: Between documents of text; "" for blank lines.
       inputs: The files that were read.
       software: Versions of libraries.
     """
@@ -61,7 +60,7 @@ class _Shared:
     data_version: PositiveCount
     max_document_mib: PositiveCount
     text_field: str
-    document_separator: str | None = None
+    document_separator: str = when_used(str)
     inputs: Sequence[InputRecord]
     software: Mapping[str, str]
 
@@ -158,10 +157,7 @@ class _Sealed:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as it stands in its file."""
-        found = json_of(self)
-        if found.get(SEPARATOR, "") is None:
-            del found[SEPARATOR]
-        return found
+        return json_of(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -125,19 +125,19 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
     if duplicates != documents.duplicates:
         dropped = counted(duplicates, "duplicate")
         yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
-    left = documents.read - documents.dropped_count
-    wanted = left - documents.sampled_out + documents.repeated
+    left_out = documents.dropped_count
+    wanted = documents.read - left_out - documents.sampled_out + documents.repeated
     if kept + duplicates != wanted:
+        filtered = f", {left_out:,} of them dropped by filters" if left_out else ""
         weights = (
             f", {documents.sampled_out} of them left out and {documents.repeated} repeated"
             if documents.sources
             else ""
         )
-        filtered = f", filters {documents.dropped_count:,}" if documents.dropped_count else ""
         yield (
             f"the shards have {counted(kept, 'document')} and dropped "
-            f"{counted(duplicates, 'duplicate')}{filtered}, but "
-            f"{documents.read} were read{weights}"
+            f"{counted(duplicates, 'duplicate')}, but "
+            f"{documents.read} were read{filtered}{weights}"
         )
 
 

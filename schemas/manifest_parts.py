@@ -308,11 +308,11 @@ class Documents:
       split: Cuts made in documents that were too long.
       duplicates: Dropped because an equal one was read.
       rejected: Rejected records, by reason.
+      sources: The same of each source, by name; empty without --source.
       dropped: Documents that filters dropped, duplicates among them, by filter and reason; absent
         where there was none.
       removed: Lines that filters removed from documents, by filter and reason; absent likewise.
       near_duplicates: What near-duplicates were found; absent if they were not looked for.
-      sources: The same of each source, by name; empty without --source.
     """
 
     read: Count

@@ -62,9 +62,9 @@ class Plan(Generic[_Builder]):
       annotated: Shards of annotations that are read.
       named: Other files that were read to make the plan.
       reader: Reads the files, if they are no documents of text.
-      filtering: What the documents go through, None if they are all kept.
       sources: That the files belong to, if they were given as sources; what is read goes through
         their weights, after everything else.
+      filtering: What the documents go through, None if they are all kept.
     """
 
     files: Sequence[InputFile]
@@ -82,8 +82,8 @@ class Plan(Generic[_Builder]):
     annotated: Sequence[InputFile] = ()
     named: Sequence[str] = ()
     reader: Reader | None = None
-    filtering: Filtering | None = None
     sources: Sources | None = None
+    filtering: Filtering | None = None
 
     @property
     def reads(self) -> list[str]:
@@ -240,8 +240,8 @@ def make_plan(
         annotated=source.files if source else (),
         named=options.named_files,
         reader=reader,
-        filtering=filtering,
         sources=sources,
+        filtering=filtering,
     )
 
 

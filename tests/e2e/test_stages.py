@@ -106,7 +106,7 @@ def test_the_best_classifier_of_the_three_stages(example: Path) -> None:
 
 
 def test_the_plans_of_the_page(copy: Path, capsys: Captured) -> None:
-    before, after = re.findall(r"```\n(step .*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    before, after = re.findall(r"```text\n(step .*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     (copy / "stages.toml").write_text(blocks()[0], "utf-8")
     with (copy / "sample" / "reviews.jsonl").open("a", encoding="utf-8") as file:
         file.write(REVIEW)

@@ -26,7 +26,7 @@ def test_the_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     texts = [{"text": each["text"]} for each in records_of("classify", 24)]
     for path in ("new/a.jsonl", "new.jsonl", "texts.jsonl"):
         write_jsonl(Path(path), texts)
-    blocks = re.findall(r"```\n(shardmill .*?)```", PAGE, re.S)
+    blocks = re.findall(r"```sh\n(shardmill .*?)```", PAGE, re.S)
     commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
     assert [command[0] for command in commands] == [
         *["predict", "predict", "build", "distil", "predict"]
@@ -35,10 +35,10 @@ def test_the_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         quick = ["--steps", "1", "--device", "cpu"] if command[0] == "distil" else []
         assert main([*command, *quick]) == 0
         if command[0] == "predict":
-            found = records(Path("predictions.jsonl"))
+            output = Path(command[command.index("--output") + 1])
+            found = records(output)
             layer = {"exit_layer"} if "--speed" in command else set()
             assert {*found[0]["prediction"]} == {"label", "probability", *layer}
-            Path("predictions.jsonl").unlink()
 
 
 def test_defaults_are_those_of_the_page() -> None:

@@ -28,7 +28,7 @@ def test_the_commands_work_one_after_the_other(
     records = records_of("classify", 40)
     write_jsonl(tmp_path / "train.jsonl", records[:32])
     write_jsonl(tmp_path / "dev.jsonl", records[32:])
-    (tmp_path / "T").symlink_to(tokenizer_file("wordpiece"))
+    (tmp_path / "tokenizer.json").symlink_to(tokenizer_file("wordpiece"))
     (tmp_path / "RTE").symlink_to(labelled("pair"))
     (tmp_path / "STSB").symlink_to(labelled("regress"))
     monkeypatch.chdir(tmp_path)

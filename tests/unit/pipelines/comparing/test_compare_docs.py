@@ -15,7 +15,7 @@ from tests.support.training_runs import tiny_config
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "compare.md").read_text("utf-8")
 COMMANDS = [
     shlex.split(line)[1:]
-    for block in re.findall(r"```\n(.*?)```", PAGE, re.S)
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S)
     for line in block.splitlines()
 ]
 
