@@ -34,6 +34,12 @@ def _totals(manifest: Manifest, found: Mapping[str, SourceDocuments]) -> Iterato
         total = sum(getattr(each, name) for each in found.values())
         if total != (stated := getattr(manifest.documents, name)):
             yield f"the sources have {total} {name}, the total is {stated}"
+    filtered = sum(each.filtered for each in found.values())
+    if filtered != manifest.documents.dropped_count:
+        yield (
+            f"filters dropped {filtered} documents of the sources, and "
+            f"{manifest.documents.dropped_count} of all"
+        )
     rejected = add_up(each.rejected for each in found.values())
     if rejected != dict(sorted(manifest.documents.rejected.items())):
         yield "the rejected records of the sources are not those of all"

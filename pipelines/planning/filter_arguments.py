@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import Any
 
 from schemas.errors import UsageError
@@ -54,7 +55,7 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("documents that are left out (none; see docs/filters.md)")
     group.add_argument(
         "--language",
-        type=_languages,
+        type=_read_by(_languages),
         metavar="CODES[:P]",
         help="keep documents in these languages alone, such as en,zh: those to which fastText's "
         f"lid.176 gives a probability of at least P ({DEFAULT_CONFIDENCE})",
@@ -66,7 +67,7 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--quality",
-        type=_qualities,
+        type=_read_by(_qualities),
         metavar="NAMES",
         help=f"keep documents that pass these rules: some of {', '.join(QUALITIES)}",
     )
@@ -98,7 +99,7 @@ def filter_options(given: argparse.Namespace) -> FilterOptions:
     """
     found: dict[str, Any] = {}
     if given.language is not None:
-        found["languages"], found["confidence"] = given.language
+        found["languages"], found["confidence"] = _languages(given.language)
     if given.near_duplicates_recall is not None:
         if given.near_duplicates is None:
             raise UsageError(
@@ -107,7 +108,7 @@ def filter_options(given: argparse.Namespace) -> FilterOptions:
             )
         found["recall"] = given.near_duplicates_recall
     options = FilterOptions(
-        quality=given.quality or (),
+        quality=_qualities(given.quality) if given.quality is not None else (),
         boilerplate=given.boilerplate,
         near_duplicates=given.near_duplicates,
         keep_dropped=given.keep_dropped,
@@ -119,6 +120,20 @@ def filter_options(given: argparse.Namespace) -> FilterOptions:
             "leave out: give one of these, too"
         )
     return options
+
+
+def _read_by(read: Callable[[str], object]) -> Callable[[str], str]:
+    """Returns a type of options whose text can be read; it stays text, as a file of options has it.
+
+    Args:
+      read: Reads it, or says what is wrong.
+    """
+
+    def checked(text: str) -> str:
+        read(text)
+        return text
+
+    return checked
 
 
 def _languages(text: str) -> tuple[tuple[str, ...], float]:

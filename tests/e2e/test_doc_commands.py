@@ -29,11 +29,13 @@ PAGES = sorted(
     if path.name not in GENERATED
 )
 OTHER_TESTS = {
+    "docs/filters.md": "tests/e2e/test_datatrove.py",
     "docs/tasks.md": "tests/unit/pipelines/test_tasks_docs.py",
     "docs/stages.md": "tests/e2e/test_stages.py",
 }
 """Pages whose commands need files of their own, by the test that runs them."""
 PYTHON_TESTS = {
+    "docs/filters.md": "tests/e2e/test_datatrove.py",
     "docs/adapters.md": "tests/e2e/test_adapters.py",
     "docs/elmo.md": "tests/unit/trainer/test_elmo_docs.py",
     "docs/finetuning.md": "tests/unit/trainer/test_finetuning_docs.py",

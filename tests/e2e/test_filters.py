@@ -227,3 +227,27 @@ def test_a_store_holds_what_a_folder_does(
     [path] = (built / "dropped").iterdir()
     assert gzip.decompress(stored[f"dropped/{path.name}"]) == gzip.decompress(path.read_bytes())
     bucket.delete(force=True)
+
+
+def test_saved_options_are_the_same_filters(
+    build: Build, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--input", f"{inputs}/0.jsonl", "--language", "en,zh:0.01", "--quality", "c4")
+    assert build(tmp_path / "out", *options, recipe="roberta") == 0
+    assert 'language = "en,zh:0.01"' in (tmp_path / "out" / "build.toml").read_text("utf-8")
+    saved = ["--config", str(tmp_path / "out" / "build.toml")]
+    assert main(["build", *saved, "--output", str(tmp_path / "out")]) == 0
+    assert "already holds this build" in capsys.readouterr().out
+
+
+def test_sources_are_filtered_before_their_weights(
+    build: Build, tokenizer: Path, inputs: Path, tmp_path: Path
+) -> None:
+    sources = ("--source", f"a={inputs}/0.jsonl:2", "--source", f"b={inputs}/1.jsonl:0.5")
+    out = tmp_path / "out"
+    arguments = ["roberta", *sources, *FILTERS, "--tokenizer", str(tokenizer), "--output", str(out)]
+    assert main(["build", *arguments]) == 0
+    documents = manifest_of(out)["documents"]
+    filtered = sum(each.get("filtered", 0) for each in documents["sources"].values())
+    assert filtered == sum(sum(reasons.values()) for reasons in documents["dropped"].values()) > 0
+    assert main(["verify", str(out)]) == 0

@@ -16,7 +16,9 @@ def source_counts(text: ShardText, names: Sequence[str]) -> dict[str, SourceCoun
       names: Of the sources, by their numbers.
     """
     if text.sources is None:
-        return {}
+        # A shard without documents does not know that they would have sources.
+        none = SourceCounts(documents=0, repeated=0, bytes=0, duplicates=0)
+        return dict.fromkeys(names, none)
     numbers, repeats = text.sources.numbers, text.sources.repeats
     # Every document is ended by LF, which is no byte of it.
     sizes = np.diff(np.append(text.document_starts, len(text.data))) - 1
