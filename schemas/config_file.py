@@ -1,12 +1,12 @@
 """The file of --config: the options of one command as a table of TOML."""
 
 import argparse
-import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from schemas.addresses import without_secrets
 from schemas.option_values import (
     argument_text,
     command_line,
@@ -32,12 +32,6 @@ NOT_IN_FILES: Mapping[str, str] = {
     "help": "it is no setting",
 }
 """Options that no file may have, and why."""
-_SECRET = re.compile(
-    r"(?<=://)[^/@:\s]*:[^/@\s]+@|(?<=[?&])[^=&\s]*(?:token|secret|signature|credential|password|key|sig)"
-    r"[^=&\s]*=[^&\s]*",
-    re.IGNORECASE,
-)
-"""The user and password in front of a host, and what an address is signed with."""
 
 
 def saved_name(command: str) -> str:
@@ -87,7 +81,7 @@ def read_config(path: str) -> Config:
     if not path.strip() or "\0" in path:
         raise ValueError(f"argument {OPTION}: must not be empty, got {path!r}")
     try:
-        values = tomllib.loads(read_regular(path).decode("utf-8"))
+        values = tomllib.loads(read_regular(path).decode("utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{OPTION} {path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -190,13 +184,13 @@ def config_text(
     import tomli_w
 
     kept = {name: value for name, value in parsed.items() if name not in leave_out}
-    values = {name: _without_secrets(value) for name, value in toml_values(parser, kept)}
+    values = {name: _public(value) for name, value in toml_values(parser, kept)}
     head = f"# {parser.prog} {OPTION} THIS-FILE --output NEW repeats this.\n"
     return head + tomli_w.dumps(values)
 
 
-def _without_secrets(value: Any) -> Any:
+def _public(value: Any) -> Any:
     """Returns a value without passwords in the addresses that it names."""
     if isinstance(value, list):
-        return [_without_secrets(each) for each in value]
-    return _SECRET.sub("", value) if isinstance(value, str) else value
+        return [_public(each) for each in value]
+    return without_secrets(value) if isinstance(value, str) else value

@@ -10,7 +10,7 @@ from pipelines.folder.remote_lock import hold_remote, remote_holder
 from schemas.errors import UsageError
 from schemas.lock import LOCK, WORK_FOLDER, hold, hold_file, holder
 from schemas.lock_holder import Holder
-from transforms.files.storage import is_local, join
+from transforms.files.storage import check_writable, is_local, join
 
 # A command that finds its work done holds a folder only for an instant.
 _PATIENCE_SECONDS = 0.5
@@ -67,8 +67,10 @@ def hold_output(folder: str, command: str) -> Iterator[None]:
             yield
     else:
         try:
+            # Before anything is asked of a server, which may take long to say no.
+            check_writable(folder)
             lock = _lock_of(folder)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"--output {folder}: {error}") from error
         with hold_remote(folder, lock, command):
             yield

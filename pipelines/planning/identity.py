@@ -11,8 +11,10 @@ from pipelines.planning.filters import Filtering
 from pipelines.planning.options import BuildOptions, TextOptions
 from pipelines.planning.records import Records
 from pipelines.planning.sources import Sources
+from schemas.addresses import without_secrets
 from schemas.columns import ENTITY_IDS
 from schemas.entities import entities_sha256
+from schemas.errors import UsageError
 from schemas.manifest import DATA_VERSION, FILTERS
 from schemas.software import software_versions
 from transforms.build.build_examples import BuildSettings
@@ -67,7 +69,14 @@ def identity_of(
 def _inputs(files: Sequence[InputFile], sources: Sources | None) -> list[dict[str, Any]]:
     # `dataclasses.asdict` copies every value, which takes long for many files.
     inputs = [dict(vars(file)) for file in files]
-    return inputs if sources is None else sources.records(inputs)
+    inputs = inputs if sources is None else sources.records(inputs)
+    public = [{**each, "path": without_secrets(each["path"])} for each in inputs]
+    if len({each["path"] for each in public}) < len({each["path"] for each in inputs}):
+        raise UsageError(
+            "two input files differ in passwords or keys of their addresses alone, which are not "
+            "stored; download one of them, and read the file"
+        )
+    return public
 
 
 def separator_identity(options: TextOptions) -> Identity:

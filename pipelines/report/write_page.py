@@ -3,12 +3,13 @@
 import sys
 from typing import TextIO
 
-from pipelines.folder.corpus import open_corpus
+from pipelines.folder.corpus import ADVICE, open_corpus
 from pipelines.folder.output import read_manifest
 from pipelines.report.examples import page_rows
 from pipelines.report.mixture_page import render_mixture_report, stored_mixture
 from pipelines.report.page import render_report
 from pipelines.report.top_pairs import pairs_shown
+from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
 from schemas.pages.template import PAGE_MARK
@@ -24,7 +25,10 @@ def build_page(folder: str) -> str:
       UsageError: if there is no build.
       DamagedError: if it is damaged.
     """
-    manifest = read_manifest(folder)
+    try:
+        manifest = read_manifest(folder)
+    except DamagedError as error:
+        raise DamagedError(f"{folder}: {error}; {ADVICE}") from error
     if isinstance(manifest, MixtureManifest):
         return render_mixture_report(manifest, stored_mixture(manifest))
     corpus = open_corpus(folder)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from pipelines.stream.log import read_given_up
+from schemas.addresses import without_secrets
 from schemas.checked_json import DamagedError
 from schemas.manifest import Manifest, MixtureManifest
 from schemas.sealed import open_sealed
@@ -83,7 +84,9 @@ def input_problems(
         yield Problem("log", str(error))
         return
     wanted = {
-        (file.path, file.size, file.modified) for file in planned if file.path not in given_up
+        (without_secrets(file.path), file.size, file.modified)
+        for file in planned
+        if file.path not in given_up
     }
     found = {(file.path, file.size, file.modified) for file in manifest.inputs}
     for what, paths in (

@@ -118,14 +118,22 @@ def test_other_commands_read_them_too(folder: Path, plain: Path, tmp_path: Path)
 def test_a_build_of_the_web(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """What lets the reader in is used, and stored nowhere."""
     with web_server() as server:
         ask_hub_of(server, monkeypatch)
         content = plain.read_bytes()
         half = content.index(b"\n\n", len(content) // 2)
         server.files["/a.txt"] = content[:half]
         put_on_hub(server, {"data/b.txt": content[half:]})
-        inputs = ["--input", f"{server.url}/a.txt", "--input", "hf://datasets/team/corpus/data/*"]
+        address = server.url.replace("://", "://me:pass@word@")
+        inputs = ["--input", f"{address}/a.txt", "--input", "hf://datasets/team/corpus/data/*"]
         assert built(tmp_path / "web", *inputs) == built(tmp_path / "plain", "--input", str(plain))
+        assert f"{server.url}/a.txt" in {
+            each["path"] for each in manifest_of(tmp_path / "web")["inputs"]
+        }
+    texts = [path.read_text("utf-8") for path in (tmp_path / "web").glob("*.*")]
+    assert len(texts) >= 4
+    assert not any("word@" in text for text in texts)
     capsys.readouterr()
     for output in ("https://host/out", "hf://datasets/team/corpus/out"):
         assert main(["build", *BERT, "--input", str(plain), "--output", output]) == 2

@@ -132,6 +132,13 @@ def test_a_file_that_cannot_be_read(
     assert message in str(caught.value)
 
 
+def test_a_file_of_windows_is_read(tmp_path: Path) -> None:
+    """Its editors write a byte order mark, and carriage returns."""
+    file = tmp_path / "paint.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + (BASE + "seed = 7").replace("\n", "\r\n").encode())
+    assert parser().parse_args([f"--config={file}"]).seed == 7
+
+
 def test_what_a_command_passes_on_may_be_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "paint.toml"
     file.write_text(BASE + 'runner = "DirectRunner"\nstreaming = true', "utf-8")
@@ -194,6 +201,9 @@ def test_what_is_saved() -> None:
     [
         ("https://me:word@host/a.txt", "https://host/a.txt"),
         ("https://host/a.txt?X-Amz-Signature=12ab&x=1", "https://host/a.txt?&x=1"),
+        ("https://me:w@rd@host/a.txt", "https://host/a.txt"),
+        ("https://host:80/a?mail=me@host&auth=1", "https://host:80/a?mail=me@host&"),
+        ("https://host/?keyword=design&monkeys=2", "https://host/?keyword=design&monkeys=2"),
         ("s3://bucket/a?.txt", "s3://bucket/a?.txt"),
         ("hdfs://me@host/a", "hdfs://me@host/a"),
     ],

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from pipelines.report.page import changed_settings, render_card, render_report
 from pipelines.report.permuted import bits_of, hiding_selectors, rank_classes, visible
 from pipelines.report.proof import proof_of
 from pipelines.report.rows import example_rows
+from pipelines.report.write_page import build_page
+from schemas.checked_json import DamagedError
 from schemas.manifest import Manifest
 from tests.support.sample_builds import RECIPES, corpus
 from transforms.build.standard_columns import standard_schema
@@ -70,6 +73,14 @@ def manifest_of(recipe: str) -> Manifest:
     found = read_manifest(str(corpus(recipe)))
     assert isinstance(found, Manifest)
     return found
+
+
+def test_a_damaged_manifest_is_told_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("")
+    with pytest.raises(
+        DamagedError, match=f"^{re.escape(str(tmp_path))}: manifest.json is damaged"
+    ):
+        build_page(str(tmp_path))
 
 
 def copies_of(manifest: Manifest) -> int:
