@@ -12,7 +12,7 @@ from typing import Any
 from schemas.pages.template import template_of
 from trainer.report.about import AboutData
 from trainer.report.loss_plot import loss_plot
-from trainer.report.snapshot import Snapshot
+from trainer.report.snapshot import Snapshot, figure_text
 
 CARD, PLOT = "README.md", "loss.svg"
 _CONFIG = "config.json"
@@ -127,4 +127,4 @@ def _figures(snapshot: Snapshot, task: str) -> dict[str, str]:
             for name, value in found.items()
             if name.startswith(f"{task}/")
         }
-    return {name: f"{value:.4g}" for name, value in found.items()}
+    return {name: figure_text(value) for name, value in found.items()}

@@ -12,7 +12,7 @@ from trainer.curves.sides import sides_of
 from trainer.report.machine import machine_facts
 from trainer.report.sample_records import Sample
 from trainer.report.shown_samples import shown_rows
-from trainer.report.snapshot import Snapshot
+from trainer.report.snapshot import Snapshot, figure_text
 
 _MOST_CHARTS = 12
 """Sections of more are folded."""
@@ -62,7 +62,7 @@ def _figures(run: Snapshot) -> dict[str, tuple[str, str]]:
 
 
 def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else figure_text(value)
 
 
 def _sections(log: RunLog) -> Mapping[str, Sequence[DrawnPanel]]:

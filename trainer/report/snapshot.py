@@ -1,6 +1,7 @@
 """What a run is after some of its steps, as its page and the cards of its models tell it."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,11 @@ class Snapshot:
     def asked(self) -> dict[str, str]:
         """What was asked for, as options of the command line and their values."""
         return dict(_asked(self.options))
+
+
+def figure_text(value: float) -> str:
+    """Returns a figure as a card or a page has it."""
+    return f"{value:.4g}" if math.isfinite(value) else "not finite"
 
 
 def _is_count(name: str) -> bool:
