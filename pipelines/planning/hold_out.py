@@ -130,8 +130,8 @@ def _documents(
 ) -> tuple[np.ndarray, Int64] | None:
     """Returns uint64[D], ascending: the upper halves of documents' keys, and their bytes.
 
-    They are of the documents that filters and weights keep. Equal documents count once. None if enough of many are below a bound, or a file cannot be read:
-    the build reports why.
+    They are of the documents that filters and weights keep. Equal documents count once. None if
+    enough of many are below a bound, or a file cannot be read: the build reports why.
     """
     sizes: dict[bytes, int] = {}
     held_out: dict[bytes, int] = {}
