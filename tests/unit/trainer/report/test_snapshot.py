@@ -21,7 +21,7 @@ def test_a_figure_that_is_not_finite_is_said_in_words(value: float) -> None:
     run = Snapshot(
         step=5,
         tokens=50,
-        options={"model": "bert"},
+        options={"model": "bert", "steps": 5},
         software={"shardmill": "1"},
         about=None,
         best_step=None,
