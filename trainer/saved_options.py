@@ -8,7 +8,7 @@ from schemas.errors import RunError
 from trainer.distil_options import _parser as distil_parser
 from trainer.options import TrainOptions
 from trainer.options import _parser as train_parser
-from transforms.files.atomic_files import write_atomically
+from transforms.files.atomic_files import named_by_temporary, write_atomically
 
 NAMES = (saved_name("train"), saved_name("distil"))
 """What the file may be called: after the command."""
@@ -34,6 +34,10 @@ def save_options(run: Path, options: TrainOptions) -> None:
     parser = distil_parser() if distils else train_parser()
     path = run / NAMES[distils]
     try:
+        for left in run.glob(".*.tmp"):
+            # A run was killed while it wrote them.
+            if named_by_temporary(left.name) in NAMES:
+                left.unlink()
         write_atomically(str(path), config_text(parser, values, ["output"]).encode())
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
