@@ -93,6 +93,9 @@ def near_duplicates(similarity: float, recall: float) -> NearDuplicates:
     fitting = []
     for rows in range(1, MOST_PERMUTATIONS + 1):
         missed = 1 - similarity**rows
+        if missed >= 1:
+            # So little similarity is none, in floating point.
+            break
         needed = 1 if missed <= 0 else math.ceil(math.log(1 - recall) / math.log(missed))
         bands = max(needed, 1)
         while found_share(similarity, bands, rows) < recall:
