@@ -38,7 +38,7 @@ def test_all_files_are_uploaded_in_one_commit(hub: Hub, tmp_path: Path, capsys: 
     assert push(tmp_path / "out", "--private") == 0
     assert hub.files == files_in(tmp_path / "out")
     assert {"README.md", "export.json", "tokenizer.json"} <= hub.files.keys()
-    assert hub.commits == ["Shardmill export of 7 files"]
+    assert hub.commits == ["Shardmill export of 8 files"]
     [created] = hub.created
     assert (created["name"], created["organization"], created["type"]) == ("rows", "me", "dataset")
     assert created["visibility"] == "private"
