@@ -85,7 +85,7 @@ def near_duplicates(similarity: float, recall: float) -> NearDuplicates:
 
     >>> found = near_duplicates(0.8, 0.95)
     >>> found.bands, found.rows, round(found.probability(0.8), 3)
-    (21, 9, 0.951)
+    (21, 9, 0.952)
 
     Raises:
       ValueError: if no bands find so many.
