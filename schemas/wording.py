@@ -19,6 +19,19 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def shortened(names: Iterable[str], most: int = 20, longest: int = 40) -> str:
+    """Returns names of a file of the user with commas between, and not a page of them.
+
+    >>> shortened(["id", "text", "x" * 50], longest=5)
+    'id, text, xxxxx...'
+    >>> shortened("abcd", most=2)
+    'a, b and 2 more'
+    """
+    listed = [name if len(name) <= longest else f"{name[:longest]}..." for name in names]
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns a hint: the known names most like this one, and all of them."""
     names = sorted(known)

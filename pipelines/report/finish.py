@@ -13,7 +13,7 @@ from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
 from pipelines.report.pair_facts import pairs_records
-from pipelines.report.sources import source_documents
+from pipelines.report.sources import none_wanted, source_documents
 from pipelines.report.top_pairs import pairs_shown
 from schemas.columns import ENTITY_IDS
 from schemas.config_file import saved_name
@@ -56,6 +56,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         shards = [entry for split in entries[0].values() for entry in split]
         reading = read_reading(plan.output) or {}
         documents["sources"] = source_documents(plan.sources, reading, shards)
+        if problem := none_wanted(plan.sources, reading, shards):
+            raise NothingMadeError(problem)
     if plan.of_stream:
         documents["read"] = documents["duplicates"] + _kept(entries[0])
     else:

@@ -9,6 +9,7 @@ from schemas.columns import SOURCE
 from schemas.manifest import add_up
 from schemas.manifest_documents import Counts, Documents, SourceDocuments
 from schemas.manifest_parts import ShardEntry, SplitName, json_of
+from schemas.wording import counted
 from transforms.checks.row_sources import STATISTIC
 from transforms.contract.stored import StoredBatch
 from transforms.read.read_documents import source_count
@@ -28,6 +29,18 @@ def source_documents(
         name: json_of(_documents_of(sources, number, reading, entries))
         for number, name in enumerate(sources.names)
     }
+
+
+def none_wanted(sources: Sources, reading: Mapping[str, int], entries: Sequence[ShardEntry]) -> str:
+    """Returns what is wrong if weights left out all documents that filters kept, else ""."""
+    names = (source_count(number, "sampled_out") for number in range(len(sources.names)))
+    left_out = sum(reading.get(name, 0) for name in names)
+    if not left_out or any(each.documents for entry in entries for each in entry.sources.values()):
+        return ""
+    return (
+        f"the weights of --source left out all of {counted(left_out, 'document')}; ask for more of "
+        "one of them"
+    )
 
 
 def _documents_of(

@@ -10,6 +10,7 @@ from pipelines.tokenizers.libraries import versioned
 from pipelines.tokenizers.tiktoken_file import PATTERNS, byte_characters
 
 _VOCABULARY, _MERGES = "vocab.json", "merges.txt"
+_MOST_ID = 2**31 - 1
 _ROLES = ("cls", "sep", "mask", "pad", "unk", "bos", "eos")
 _USUAL = ("<s>", "</s>", "<pad>", "<unk>", "<mask>", "<|endoftext|>")
 
@@ -29,7 +30,7 @@ def convert_merges(given: Given, name: str) -> Converted:
 
     ids = _ids(given, name)
     merges = _merges(given, ids)
-    space = bool(given.config.get("add_prefix_space", False))
+    space = given.flag("add_prefix_space", False) is True
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
     tokenizer.decoder = decoders.ByteLevel()
@@ -51,9 +52,10 @@ def convert_merges(given: Given, name: str) -> Converted:
 def _ids(given: Given, name: str) -> dict[str, int]:
     try:
         found: Any = json.loads(given.files[name].decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise given.problem(f"{name} is no JSON file: {error}") from error
-    if not isinstance(found, dict) or not all(type(n) is int and n >= 0 for n in found.values()):
+    numbers = found.values() if isinstance(found, dict) else ()
+    if not numbers or not all(type(n) is int and 0 <= n <= _MOST_ID for n in numbers):
         raise given.problem(f"{name} is no JSON object of tokens and their ids")
     if len(set(found.values())) < len(found):
         raise given.problem(f"two tokens of {name} have the same id")
@@ -62,7 +64,7 @@ def _ids(given: Given, name: str) -> dict[str, int]:
 
 def _merges(given: Given, ids: Mapping[str, int]) -> list[tuple[str, str]]:
     """Returns the pairs of the merges' file, the first to be merged first."""
-    found = []
+    found, characters = [], set(byte_characters())
     text = given.files[_MERGES].decode("utf-8", "replace")
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
@@ -72,6 +74,11 @@ def _merges(given: Given, ids: Mapping[str, int]) -> list[tuple[str, str]]:
         if not space or not {left, right, left + right} <= ids.keys():
             raise given.problem(
                 f"line {number} of {_MERGES} is no pair of tokens of {_VOCABULARY}: {line[:60]!r}"
+            )
+        if not characters.issuperset(left + right):
+            raise given.problem(
+                f"line {number} of {_MERGES} has characters that stand for no byte: {line[:60]!r}, "
+                "so this is no byte-level BPE as of GPT-2; save the tokenizer as tokenizer.json"
             )
         found.append((left, right))
     return found

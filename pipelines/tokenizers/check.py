@@ -78,11 +78,16 @@ def _shown(tokenizer: Tokenizer, text: str, ids: Sequence[int], expected: Sequen
         min(len(ids), len(expected)),
     )
     ours, theirs = (
-        " ".join(str(tokenizer.id_to_token(each)) for each in found[parted : parted + 3]) or "no"
+        " ".join(_token(tokenizer, each) for each in found[parted : parted + 3]) or "no"
         for found in (ids, expected)
     )
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     return f"{shown!r} has the tokens {ours} and not {theirs} from number {parted} on"
+
+
+def _token(tokenizer: Tokenizer, number: int) -> str:
+    """Returns the token of an id; the library may have given -1 for one that is not there."""
+    return str(tokenizer.id_to_token(number)) if number >= 0 else "(none)"
 
 
 def message(converted: Converted, found: Comparison | None) -> str:

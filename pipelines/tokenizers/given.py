@@ -56,6 +56,19 @@ class Given:
         found = found.get("content") if isinstance(found, Mapping) else found
         return found if isinstance(found, str) else None
 
+    def flag(self, name: str, default: bool | None) -> bool | None:
+        """Returns what the configuration says of something that is on or off; null is the default.
+
+        Raises:
+          UsageError: if it says anything else.
+        """
+        found = self.config.get(name)
+        if found is None:
+            return default
+        if not isinstance(found, bool):
+            raise self.problem(f"{CONFIG} says {name} {found!r}, which must be true or false")
+        return found
+
     def problem(self, message: str) -> UsageError:
         """Returns an error that names the option and what was given."""
         return UsageError(f"--tokenizer {self.name}: {message}")
@@ -63,7 +76,7 @@ class Given:
     def _json(self, name: str) -> Mapping[str, Any]:
         try:
             found = json.loads(self.configs[name])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.problem(f"{name} beside it is no JSON file: {error}") from error
         if not isinstance(found, Mapping):
             raise self.problem(f"{name} beside it is no JSON object")

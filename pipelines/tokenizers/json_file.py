@@ -31,7 +31,7 @@ def read_json(given: Given, name: str) -> Converted:
         raise given.problem(f"not UTF-8 text: {error}") from error
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         # What is wrong with it is said by whoever reads the vocabulary.
         return Converted(tokenizer_json=content)
     if isinstance(found, Mapping) and "model" not in found and (kind := _other(name, found)):

@@ -25,11 +25,18 @@ def find_model(given: Given) -> str | None:
     """Returns the name of a file that begins as a serialised SentencePiece model does.
 
     That is a field of pieces, the first of which begins with its text: 0A length 0A length.
+
+    Raises:
+      UsageError: if several files of a folder do.
     """
-    for name, content in given.files.items():
-        if content[:1] == b"\n" and content[2:3] == b"\n" and b"\0" in content:
-            return name
-    return None
+    found = [name for name, content in given.files.items() if _is_model(content)]
+    if len(found) > 1:
+        raise given.problem(f"there are several SentencePiece models, {', '.join(found)}; name one")
+    return found[0] if found else None
+
+
+def _is_model(content: bytes) -> bool:
+    return content[:1] == b"\n" and content[2:3] == b"\n" and b"\0" in content
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +131,8 @@ def convert_model(given: Given, name: str) -> Converted:
 
 def _refuse_unknown_kinds(given: Given, name: str, proto: Any) -> None:
     trainer, normalizer = proto.trainer_spec, proto.normalizer_spec
+    if wrong := next((each.piece for each in proto.pieces if not math.isfinite(each.score)), None):
+        raise given.problem(f"{name} is damaged: the score of {wrong!r} is no number")
     if trainer.model_type not in _MODELS:
         raise given.problem(
             f"{name} is a SentencePiece model of words or characters; models of type unigram and "

@@ -4,7 +4,7 @@ import base64
 import binascii
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipelines.tokenizers.converted import Converted, Original
@@ -119,9 +119,30 @@ def convert_ranks(given: Given, name: str) -> Converted:
     return Converted(
         tokenizer_json=tokenizer.to_str(),
         what=f"tiktoken file {name} ({len(ranks):,} tokens, {chosen}; special tokens {listed})",
-        original=Original(versioned("tiktoken"), encoding.encode_ordinary),
+        original=Original(
+            versioned("tiktoken"), _checked(given, pattern, encoding.encode_ordinary)
+        ),
         appends=True,
     )
+
+
+def _checked(
+    given: Given, pattern: Pattern, encode: Callable[[str], list[int]]
+) -> Callable[[str], list[int]]:
+    """Returns how tiktoken encodes text, which breaks off where a pattern matches no characters."""
+    import regex
+
+    compiled = regex.compile(pattern.regex)
+
+    def checked(text: str) -> list[int]:
+        if given.pattern is not None and not all(each[0] for each in compiled.finditer(text)):
+            raise given.problem(
+                f"--tiktoken-pattern {given.pattern}: it matches where there are no characters, "
+                "which cuts no text; write + and not *"
+            )
+        return encode(text)
+
+    return checked
 
 
 def byte_level(ranks: Mapping[bytes, int], cut: Any, special: Mapping[str, int]) -> Any:

@@ -34,8 +34,8 @@ def convert_vocabulary(given: Given, name: str) -> Converted:
     names = {role: given.token(role) or usual for role, usual in _DEFAULTS.items()}
     names = {role: token for role, token in names.items() if token in ids}
     lower, reason = _lower_case(given, ids, set(names.values()))
-    strip = given.config.get("strip_accents")
-    chinese = bool(given.config.get("tokenize_chinese_chars", True))
+    strip = given.flag("strip_accents", None)
+    chinese = given.flag("tokenize_chinese_chars", True) is True
     tokenizer = Tokenizer(
         models.WordPiece(
             vocab=ids,
@@ -84,8 +84,8 @@ def _ids(given: Given, name: str) -> dict[str, int]:
 
 def _lower_case(given: Given, ids: Mapping[str, int], special: set[str]) -> tuple[bool, str]:
     """Returns whether text is lower-cased, and the reason in words."""
-    said = given.config.get("do_lower_case")
-    if isinstance(said, bool):
+    said = given.flag("do_lower_case", None)
+    if said is not None:
         return said, f"{'lower-case' if said else 'cased'} by do_lower_case"
     # Markers such as [unused1], <S> and <T> are no text.
     upper = [

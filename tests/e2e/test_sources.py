@@ -259,3 +259,12 @@ def test_documents_of_two_sources_count_for_the_first(
         repeated,
         30,
     ]
+
+
+def test_weights_that_leave_out_everything_are_named(
+    tokenizer: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--source", f"little={texts}/english-*:0.000001"]
+    assert run(tokenizer, tmp_path / "out", *given) == 2
+    said = capsys.readouterr().err
+    assert "the weights of --source left out all of 41 documents; ask for more of one" in said

@@ -106,7 +106,7 @@ def _values_of(text: str, *, whole: bool) -> str | None:
     while place < len(text):
         try:
             value, place = decoder.raw_decode(text, place)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             at_end = getattr(error, "pos", 0) > len(text) - _CUT or "Unterminated" in str(error)
             return name if not whole and at_end else None
         if found and not isinstance(value, dict):

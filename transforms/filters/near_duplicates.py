@@ -85,7 +85,7 @@ def near_duplicates(similarity: float, recall: float) -> NearDuplicates:
 
     >>> found = near_duplicates(0.8, 0.95)
     >>> found.bands, found.rows, round(found.probability(0.8), 3)
-    (21, 9, 0.951)
+    (21, 9, 0.952)
 
     Raises:
       ValueError: if no bands find so many.
@@ -93,6 +93,9 @@ def near_duplicates(similarity: float, recall: float) -> NearDuplicates:
     fitting = []
     for rows in range(1, MOST_PERMUTATIONS + 1):
         missed = 1 - similarity**rows
+        if missed >= 1:
+            # So little similarity is none, in floating point.
+            break
         needed = 1 if missed <= 0 else math.ceil(math.log(1 - recall) / math.log(missed))
         bands = max(needed, 1)
         while found_share(similarity, bands, rows) < recall:

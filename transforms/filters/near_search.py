@@ -90,8 +90,8 @@ class NearSearch:
 
     def unsigned(self) -> list[int]:
         """Returns the numbers of the tasks that are still to be signed."""
-        # The file of bands comes after that of documents.
-        return missing_files(self.output, self.signed)
+        missing = (missing_files(self.output, names) for names in (self.signed, self.documents))
+        return sorted(set().union(*missing))
 
     def unlinked(self) -> list[int]:
         """Returns the numbers of the parts whose pairs are still to be found."""

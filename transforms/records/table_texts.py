@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schemas.wording import shortened
 from transforms.files.planned_file import FormatError
 from transforms.records.json_fields import joined_names, joined_text
 from transforms.records.json_records import JSON_LINE_FACTOR
@@ -62,6 +63,6 @@ def _columns(row: Mapping[str, Any], source: RangeSource) -> tuple[str, ...]:
         if name not in row:
             raise FormatError(
                 f"{source.part.path} has no column {name!r}; its columns are "
-                f"{', '.join(row)}: name one of them with --text-field"
+                f"{shortened(row)}: name one of them with --text-field"
             )
     return names

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.wording import shortened
 from transforms.files.planned_file import FormatError
 from transforms.records.json_fields import joined_names, text_of
 from transforms.records.raw_records import RawRecords
@@ -28,7 +29,7 @@ def text_columns(schema: pa.Schema, path: str, text_field: str) -> tuple[str, ..
     for name in names:
         kind = kind_of(schema, name)
         if kind is None or not (_is_text(kind) or _is_dialogue(kind)):
-            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+            found = shortened(f"{field.name}: {field.type}" for field in schema)
             raise FormatError(
                 f"{path} has no text column {name!r}; its columns are {found}: name one of them "
                 "with --text-field"
@@ -40,7 +41,7 @@ def check_columns(schema: pa.Schema, path: str, names: Iterable[str]) -> None:
     """Raises FormatError if a table lacks one of some columns, of any type."""
     for name in names:
         if kind_of(schema, name) is None:
-            found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+            found = shortened(f"{field.name}: {field.type}" for field in schema)
             raise FormatError(f"{path} has no column {name!r}; its columns are {found}")
 
 

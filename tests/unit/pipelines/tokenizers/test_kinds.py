@@ -160,3 +160,58 @@ def test_a_class_of_transformers_needs_transformers(
     without("transformers")
     with pytest.raises(UsageError, match=r"transformers, which is not .*\[trainer\]"):
         kinds.convert(given)
+
+
+BYTE_LEVEL = json.dumps({"a": 0, "b": 1, "ab": 2}).encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (
+            folder(
+                vocab_json='{"中": 0, "国": 1, "中国": 2}'.encode(), merges__txt="中 国".encode()
+            ),
+            r"line 1 of merges\.txt has characters that stand for no byte: '中 国', so this is no",
+        ),
+        (folder(vocab_json=b"{}", merges__txt=b""), "no JSON object of tokens and their ids"),
+        (
+            folder(vocab_json=b'{"a": 10000000000000000000}', merges__txt=b""),
+            "no JSON object of tokens and their ids",
+        ),
+        (
+            folder(vocab_json=b'{"a":' * 3000, merges__txt=b""),
+            r"vocab\.json is no JSON file: maximum recursion",
+        ),
+        (
+            folder({"add_prefix_space": "yes"}, vocab_json=BYTE_LEVEL, merges__txt=b"a b"),
+            r"tokenizer_config\.json says add_prefix_space 'yes', which must be true or false",
+        ),
+        (
+            folder(source__model=MODEL, target__model=MODEL),
+            r"there are several SentencePiece models, source\.model, target\.model; name one",
+        ),
+        (
+            given_file("nan.model", model_of([*SPECIAL, ("a", float("nan"))])),
+            r"nan\.model is damaged: the score of 'a' is no number",
+        ),
+    ],
+)
+def test_what_no_tokenizer_can_be_made_of(given: Given, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        kinds.convert(given)
+
+
+def test_json_that_is_nested_too_deeply_is_left_to_who_reads_it() -> None:
+    content = b'{"model":' * 3000
+    assert kinds.convert(given_file("a.json", content)).tokenizer_json == content.decode()
+
+
+def test_a_byte_without_a_token_is_shown() -> None:
+    found = kinds.convert(folder(vocab_json=BYTE_LEVEL, merges__txt=b"a b"))
+    assert found.original is not None
+    compared = compare(found, found.original, ["abc"])
+    assert (compared.different, compared.example) == (
+        1,
+        "'abc' has the tokens no and not (none) from number 1 on",
+    )

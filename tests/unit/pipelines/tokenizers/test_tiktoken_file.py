@@ -138,6 +138,14 @@ def test_the_pattern_has_to_be_known() -> None:
         converted("vocab.txt", b"[UNK]\na\n", pattern="gpt2")
 
 
+def test_a_pattern_that_matches_no_characters() -> None:
+    r"""tiktoken's library panics at `\p{L}*` before a digit."""
+    found = converted("my.tiktoken", pattern=r"\p{L}*|\d")
+    assert found.original is not None
+    with pytest.raises(UsageError, match="it matches where there are no characters"):
+        compare(found, found.original, ["the 12"])
+
+
 def test_vocabulary_and_merges_of_gpt2() -> None:
     tokens = [chr(n) for n in range(33, 127)] + ["Ġ", "th", "the", "Ġthe", "<mask>", "<s>"]
     ids = {token: number for number, token in enumerate(tokens)}

@@ -58,6 +58,14 @@ def test_the_configuration_decides(config: dict[str, Any], ids: list[int], how: 
     assert whole == ([1] if "tokenize_chinese_chars" in config else [8, 8])
 
 
+@pytest.mark.parametrize("name", ["do_lower_case", "strip_accents", "tokenize_chinese_chars"])
+def test_what_is_on_or_off_is_true_or_false(name: str) -> None:
+    with pytest.raises(UsageError, match=f"_config.json says {name} 'no', which must be true or"):
+        convert(given_file("vocab.txt", file_of(*TOKENS), {name: "no"}))
+    found = convert(given_file("vocab.txt", file_of(*TOKENS), {name: None}))
+    assert found.tokenizer_json == convert(given_file("vocab.txt", file_of(*TOKENS))).tokenizer_json
+
+
 def test_the_configuration_names_special_tokens() -> None:
     tokens = ["<pad>", "UNKNOWN", "<s>", "</s>", "MASK", "a"]
     names = {"unk_token": "UNKNOWN", "mask_token": {"content": "MASK"}, "cls_token": "<s>"}

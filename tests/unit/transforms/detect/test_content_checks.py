@@ -322,6 +322,15 @@ def test_encodings_are_told_and_read(encoding: str, text: str) -> None:
     assert read(lines.encode(encoding), "a.jsonl", encoding=encoding) == expected
 
 
+def test_a_number_of_many_digits_is_one_broken_record() -> None:
+    """Python refuses to convert it."""
+    row = b'{"n": %s}\n' % (b"9" * 5000)
+    assert read(row, "a.txt", "lines") == [row.decode().strip()]
+    [part] = plan_ranges([input_file("a.jsonl", len(row))], 1 << 20, enabled_checks("auto", None))
+    batches = read_range(io.BytesIO(row), part)
+    assert [each.reason for batch in batches for each in batch.rejected] == ["broken_json"]
+
+
 def test_bad_bytes_in_an_encoding_are_one_record() -> None:
     data = "好的\n".encode("gb18030") + b"\xff\xff bad\n" + "再见\n".encode("gb18030")
     file = input_file("a.lines", len(data), encoding="gb18030")

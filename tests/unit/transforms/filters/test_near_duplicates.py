@@ -83,6 +83,12 @@ def test_bands_reach_the_recall_with_the_least_false_candidates(
     assert area(found.bands, found.rows) <= min(area(*each) for each in others) + 1e-6
 
 
+@pytest.mark.parametrize("similarity", [1e-300, 1e-17, 1e-9])
+def test_similarity_that_is_none_in_floating_point_is_refused(similarity: float) -> None:
+    with pytest.raises(ValueError, match="cannot be found with a recall of"):
+        near_duplicates(similarity, 0.95)
+
+
 def test_what_cannot_be_reached_is_refused() -> None:
     message = re.escape("near-duplicates of similarity 0.001 cannot be found with a recall of 0.99")
     with pytest.raises(ValueError, match=f"^{message}"):

@@ -104,6 +104,15 @@ def test_what_is_finished_is_kept(tmp_path: Path) -> None:
     assert search.is_done
 
 
+def test_documents_that_were_cut_are_signed_again(tmp_path: Path) -> None:
+    search = search_of(tmp_path, TEXTS)
+    for number in search.unsigned():
+        search.sign(number)
+    cut = Path(search.output, search.documents[0])
+    cut.write_bytes(cut.read_bytes()[:-9])
+    assert search.unsigned() == [0]
+
+
 def test_filters_before_decide_what_is_compared(tmp_path: Path) -> None:
     import dataclasses
 

@@ -105,6 +105,8 @@ def test_columns_of_csv_and_tsv() -> None:
         FormatError, match=r"a\.csv has no column 'body'; its columns are id, text,"
     ):
         read(CSV.encode(), "a.csv", "body")
+    with pytest.raises(FormatError, match=r"columns are (A{40}\.\.\.,? ){20}and 5 more: name one"):
+        read(",".join(f"{'A' * 900}{n}" for n in range(25)).encode() + b"\n" + b"," * 24, "a.csv")
     with pytest.raises(FormatError, match=r"a\.txt looks like CSV; give --format csv if its first"):
         read(b"id,text\n1,hello there\n2,and you\n", "a.txt")
 
