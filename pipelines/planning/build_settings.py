@@ -40,6 +40,8 @@ def build_settings(
         )
     except CountsError as error:
         raise UsageError(f"--counts {options.counts}: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"--tokenizer {options.tokenizer}: {error}") from error
     file.require(options, needed, counted.roles)
     plain = dataclasses.replace(counted, counts=None)
     for recipe in recipes:
