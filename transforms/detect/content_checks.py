@@ -13,7 +13,7 @@ from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, js
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
 from transforms.detect.markup import WEB_ARCHIVE, markup_kind
 from transforms.detect.stored_checks import Mismatch
-from transforms.detect.tables import table_kind
+from transforms.detect.tables import has_quoted_line_ends, table_kind
 from transforms.files.file_formats import TABLES
 from transforms.records.json_fields import field_of, joined_names
 from transforms.records.labelled_records import record_fields
@@ -103,7 +103,8 @@ def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -
     if "format" not in checks:
         return None
     if kind in TABLES:
-        return _json_as_table(text, whole=whole)
+        quoted = _quoted_tsv(text, whole=whole) if kind == "tsv" else None
+        return quoted or _json_as_table(text, whole=whole)
     if is_wiki(head):
         return Mismatch(
             "looks like the output of WikiExtractor",
@@ -233,6 +234,15 @@ def _json_as_text(text: str, *, whole: bool) -> Mismatch | None:
 def _json_as_table(text: str, *, whole: bool) -> Mismatch | None:
     found = json_kind(text, whole=whole)
     return Mismatch(f"looks like {found}", "give --format jsonl") if found else None
+
+
+def _quoted_tsv(text: str, *, whole: bool) -> Mismatch | None:
+    if not has_quoted_line_ends(text, whole=whole):
+        return None
+    return Mismatch(
+        "has cells in quotes with line ends in them, and TSV has no quotes",
+        "write it as CSV, with commas, or give --format tsv to take quotes as text",
+    )
 
 
 def _table_as_text(text: str, *, whole: bool) -> Mismatch | None:

@@ -109,6 +109,15 @@ def test_columns_of_csv_and_tsv() -> None:
         read(b"id,text\n1,hello there\n2,and you\n", "a.txt")
 
 
+def test_a_tsv_with_quotes_is_refused_before_its_lines_are_taken_for_rows() -> None:
+    quoted = b'id\ttext\n1\t"One line,\nanother ""line""."\n2\tOne line.\n'
+    with pytest.raises(FormatError, match=r"a\.tsv has cells in quotes .* write it as CSV"):
+        read(quoted, "a.tsv")
+    assert read(quoted, "a.tsv", requested="tsv")[0] == ['"One line,', "One line."]
+    # A quote at the start of one cell and at the end of another is text.
+    assert read(b'text\tid\n"One\t1\ntwo"\t2\n', "a.tsv") == (['"One', 'two"'], [])
+
+
 def arrow(table: pa.Table, kind: str) -> bytes:
     sink = io.BytesIO()
     if kind == "feather":
