@@ -11,7 +11,7 @@ from typing import Any
 from transforms.detect.encodings import contradicting_encoding, guess_encoding, is_misread
 from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, json_kind
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
-from transforms.detect.markup import WEB_ARCHIVE, markup_kind
+from transforms.detect.markup import WEB_ARCHIVE, document_separator, markup_kind
 from transforms.detect.stored_checks import Mismatch
 from transforms.detect.tables import has_quoted_line_ends, table_kind
 from transforms.files.file_formats import TABLES
@@ -26,22 +26,26 @@ _TABLE_FORMATS = {"CSV": "csv", "tab-separated values": "tsv"}
 _AS_PROSE = "give --format lines or text to read its lines as prose"
 
 
-def enabled_checks(requested: str, encoding: str | None) -> frozenset[str]:
+def enabled_checks(
+    requested: str, encoding: str | None, separator: str | None = None
+) -> frozenset[str]:
     """Returns the names of the checks to make. What the user states explicitly is not checked.
 
     Args:
       requested: The format that the user named, "auto" if none.
       encoding: The encoding that the user named, None if none.
+      separator: The separator of documents that the user named, None if none.
 
     Returns:
-      "binary", and "format" (with "fields": the names of fields) and "encoding" unless the user
-      named them.
+      "binary", and "format" (with "fields": the names of fields), "encoding" and "separator" unless
+      the user named them. Who names a format takes usual separators as text.
     """
     return frozenset(
         {
             "binary",
             *(["format", "fields"] if requested == "auto" else []),
             *(["encoding"] if encoding is None else []),
+            *(["separator"] if requested == "auto" and not separator else []),
         }
     )
 
@@ -141,6 +145,17 @@ def _names_of(record: Mapping[str, Any]) -> list[str]:
             else [name]
         )
     ]
+
+
+def check_separator(head: bytes) -> Mismatch | None:
+    """Checks text without a separator of its own for one that is usual."""
+    token = document_separator(head.decode("utf-8", "replace"))
+    if token is None:
+        return None
+    return Mismatch(
+        f"has {token} between its documents",
+        f"give --document-separator '{token}', or --format text to take it as text",
+    )
 
 
 def _ends_in_cr(text: str, kind: str, *, forced: bool) -> bool:
