@@ -55,10 +55,12 @@ def find_near_duplicates(search: NearSearch, runner: Runner, plan: Plan[Any]) ->
     # Workers first: they may be forked, and progress is shown by a thread.
     with runner.started([*plan.reads, search.output]) as run:
         if unsigned:
-            with _shown(len(search.tasks), plan, search.unsigned, "signing documents"):
+            with _shown(
+                len(search.tasks), plan, search.unsigned, "signing documents", "parts of the text"
+            ):
                 run.each(search.sign, unsigned, trace)
         if unlinked := search.unlinked():
-            with _shown(search.parts, plan, search.unlinked, "linking near-duplicates"):
+            with _shown(search.parts, plan, search.unlinked, "linking", "parts of the hashes"):
                 run.each(search.link, unlinked, trace)
     if search.unsigned() or search.unlinked():
         raise RunError("near-duplicates were not all looked for; run the same command again")
@@ -77,9 +79,14 @@ def forget_near_duplicates(output: str) -> None:
 
 
 def _shown(
-    total: int, plan: Plan[Any], missing: Callable[[], list[int]], doing: str
+    total: int, plan: Plan[Any], missing: Callable[[], list[int]], doing: str, parts: str
 ) -> ShardProgress:
     """Returns what shows how far a step is, by its files that are there."""
     return ShardProgress(
-        total, plan.text_bytes / total, lambda: total - len(missing()), doing, read=lambda: 1.0
+        total,
+        plan.text_bytes / total,
+        lambda: total - len(missing()),
+        f"finding near-duplicates, {doing}",
+        parts=parts,
+        read=lambda: 1.0,
     )

@@ -29,14 +29,16 @@ from pipelines.stream.log import (
 )
 from pipelines.stream.status import Status, committed_line
 from pipelines.stream.watch import Look, Watch
+from schemas.config_file import saved_name
 from schemas.errors import UsageError
 from schemas.lock import HeldError
 from schemas.stream import INDEX, STREAM, Section, WindowPlan
 from schemas.terminal import say
 from schemas.wording import counted
-from transforms.files.atomic_files import named_by_temporary
+from transforms.files.atomic_files import named_by_temporary, write_atomically
 from transforms.files.paths import status as status_of
-from transforms.files.storage import FoundFile, join
+from transforms.files.storage import FoundFile, exists, join
+from transforms.files.work_folder import read_bytes
 from transforms.stream.fresh_shards import waiting_documents
 
 _HELD_SECONDS = 1.0
@@ -76,6 +78,13 @@ def _refuse_foreign(stream: str) -> None:
         )
 
 
+def _save_options(stream: str, content: bytes) -> None:
+    """Writes the options into the folder, for --config; those of the last driver stay."""
+    path = join(stream, saved_name("follow"))
+    if not exists(path) or read_bytes(path) != content:
+        write_atomically(path, content)
+
+
 def _left_for_later(files: int, settle: float) -> str:
     return (
         f"{counted(files, 'file was', 'files were')} written to less than {settle:g} s ago, and "
@@ -112,6 +121,7 @@ class Follower:
         if not is_stream(stream):
             _refuse_foreign(stream)
         open_record(self._empty, self._options)
+        _save_options(stream, self._options.saved.encode())
         check_plans(stream)
         self._read_log()
         # What was finished and not yet listed belongs to the section that finished it.

@@ -14,13 +14,11 @@ from schemas.checked_json import (
     when_used,
 )
 from schemas.co_occurrences import PAIRS, PairsEntry, PairsRecord
+from schemas.manifest_documents import Counts, Documents, InputRecord
 from schemas.manifest_parts import (
     AnnotatorRecord,
-    Counts,
-    Documents,
     EntitiesRecord,
     FileEntry,
-    InputRecord,
     MixtureRecord,
     RecipeRecord,
     RecordsRecord,

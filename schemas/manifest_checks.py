@@ -14,9 +14,10 @@ from schemas.manifest import (
     MixtureManifest,
     add_up,
 )
-from schemas.manifest_parts import Documents, FileEntry
+from schemas.manifest_documents import Documents
+from schemas.manifest_parts import FileEntry
 from schemas.records import ShardId
-from schemas.source_checks import source_contradictions
+from schemas.source_checks import source_contradictions, stated_contradictions
 from schemas.wording import counted
 
 ANNOTATIONS_SPLIT = "annotations"
@@ -58,6 +59,7 @@ def _(manifest: MixtureManifest) -> Iterator[str]:
     for name, member in manifest.members.items():
         if set(member.splits) != splits:
             yield f"{name} has the splits {_listed(member.splits)}, not {_listed(splits)}"
+    yield from stated_contradictions(manifest)
     wanted = {CARD: None, REPORT: None, TOKENIZER: manifest.tokenizer.sha256}
     yield from _files(manifest, wanted, set())
 

@@ -4,32 +4,44 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.columns import NO_SOURCE, SOURCE
-from schemas.manifest import Manifest, add_up
-from schemas.manifest_parts import ShardEntry, SourceDocuments, json_of
+from schemas.manifest import Manifest, MixtureManifest, add_up
+from schemas.manifest_documents import SourceDocuments
+from schemas.manifest_parts import ShardEntry, json_of
 
 _TOTALS = ("read", "bytes", "empty", "split", "duplicates")
 
 
 def source_contradictions(manifest: Manifest, shards: Sequence[ShardEntry]) -> Iterator[str]:
-    """Yields what does not agree, a sentence each: names, weights, files, totals, shards."""
+    """Yields what does not agree, a sentence each: names, weights, files, totals, rows, shards."""
+    yield from stated_contradictions(manifest)
+    names, found = list(manifest.sources), manifest.documents.sources
+    if list(found) != names:
+        return
+    if any(list(entry.sources) != names for entry in shards):
+        yield "a shard has other sources than the build"
+    elif names:
+        yield from _rows(manifest)
+        yield from _shards(found, shards)
+
+
+def stated_contradictions(manifest: Manifest | MixtureManifest) -> Iterator[str]:
+    """Yields what does not agree without a look at shards: names, weights, files, totals."""
     found = manifest.documents.sources
     names = list(manifest.sources)
     if list(found) != names or names != sorted(names):
         yield f"the documents are of the sources {list(found)}, the weights of {names}"
-        return
-    if any(list(entry.sources) != names for entry in shards):
-        yield "a shard has other sources than the build"
         return
     if not {each.source for each in manifest.inputs} <= set(names or [""]):
         yield "an input is of no source, or of one that there is not"
         return
     if names:
         yield from _totals(manifest, found)
-        yield from _rows(manifest)
-        yield from _each(manifest, found, shards)
+        yield from _each(manifest, found)
 
 
-def _totals(manifest: Manifest, found: Mapping[str, SourceDocuments]) -> Iterator[str]:
+def _totals(
+    manifest: Manifest | MixtureManifest, found: Mapping[str, SourceDocuments]
+) -> Iterator[str]:
     for name in _TOTALS:
         total = sum(getattr(each, name) for each in found.values())
         if total != (stated := getattr(manifest.documents, name)):
@@ -55,7 +67,7 @@ def _rows(manifest: Manifest) -> Iterator[str]:
 
 
 def _each(
-    manifest: Manifest, found: Mapping[str, SourceDocuments], shards: Sequence[ShardEntry]
+    manifest: Manifest | MixtureManifest, found: Mapping[str, SourceDocuments]
 ) -> Iterator[str]:
     files = collections.Counter(each.source for each in manifest.inputs)
     for name, each in found.items():
@@ -67,6 +79,10 @@ def _each(
         wanted = given - each.duplicates + each.repeated
         if each.documents != wanted:
             yield f"the source {name} has {each.documents} documents, and {wanted} by its counts"
+
+
+def _shards(found: Mapping[str, SourceDocuments], shards: Sequence[ShardEntry]) -> Iterator[str]:
+    for name, each in found.items():
         kept = add_up(json_of(shard.sources[name]) for shard in shards)
         stated = {
             "documents": each.documents,

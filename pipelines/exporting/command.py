@@ -11,11 +11,15 @@ from pipelines.exporting.hub import Repository, open_repository
 from pipelines.exporting.write_export import write_export
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.locks import Locks
+from schemas.config_file import config_text
 from schemas.errors import Parser, UsageError, about, one_sentence
 from schemas.exported import ExportIdentity
 from schemas.numbers import whole
 from transforms.build.corpus import Corpus
 from transforms.files.storage import is_local, join
+
+_ELSEWHERE = ("output", "push_to_hub", "private", "from_window", "to_window")
+"""Where the export goes; and which windows, of each of which the saved options name the folder."""
 
 
 def _parser() -> Parser:
@@ -90,10 +94,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             output = join(options.output, *member.split("/")) if member else options.output
             with locks.held(output):
                 corpus = open_corpus(folder)
-                write_export(corpus, output, _identity(corpus, options), locks)
+                write_export(
+                    corpus, output, _identity(corpus, options), locks, _saved(options, folder)
+                )
         if repository is not None:
             sys.stdout.write(f"{repository.upload(options.output)}\n")
     return 0
+
+
+def _saved(options: argparse.Namespace, folder: str) -> str:
+    """Returns the options that repeat the export of one build, of all that there may be."""
+    return config_text(_parser(), {**vars(options), "folder": folder}, _ELSEWHERE)
 
 
 def _identity(corpus: Corpus, options: argparse.Namespace) -> ExportIdentity:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from schemas.checked_json import DamagedError
+from schemas.config_file import saved_name
 from schemas.errors import RunError, UsageError
 from schemas.exported import EXPORT, Export
 from schemas.manifest_checks import CARD
@@ -55,7 +56,8 @@ class Repository:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         export = open_sealed(read_bytes(join(folder, EXPORT)), Export, EXPORT)
-        files = {each.path for each in export.files} | {EXPORT}
+        # The saved options name a folder of this machine, which is nobody else's business.
+        files = ({each.path for each in export.files} | {EXPORT}) - {saved_name("export")}
         if CARD not in files:
             raise UsageError(
                 f"{folder} was exported by an earlier version, which wrote no dataset card; export "

@@ -11,6 +11,7 @@ from pipelines.folder.clearing import end_work
 from pipelines.folder.locks import Locks
 from pipelines.folder.prepare import Wanted, prepare
 from pipelines.running.progress import track_shards
+from schemas.config_file import saved_name
 from schemas.errors import RunError
 from schemas.exported import EXPORT, EXPORT_VERSION, Export, ExportedFile, ExportIdentity
 from schemas.manifest_checks import CARD
@@ -23,8 +24,17 @@ from transforms.files.storage import join
 from transforms.files.work_folder import Note, digest_of, intact_notes, write_note, write_noted
 
 
-def write_export(corpus: Corpus, output: str, identity: ExportIdentity, locks: Locks) -> None:
+def write_export(
+    corpus: Corpus, output: str, identity: ExportIdentity, locks: Locks, saved: str
+) -> None:
     """Writes the export of one build into a folder that is held, or what is missing there.
+
+    Args:
+      corpus: The build.
+      output: The folder.
+      identity: What is exported of it.
+      locks: Hold the folder.
+      saved: The options that repeat it, for --config.
 
     Raises:
       UsageError: if the format cannot hold the build, or the folder holds something else.
@@ -32,6 +42,7 @@ def write_export(corpus: Corpus, output: str, identity: ExportIdentity, locks: L
     """
     files = FORMATS[identity.format].files(corpus, identity.copies, identity.splits)
     texts = {**corpus.tokenizer_files(), CARD: render_export_card(corpus, identity)}
+    texts[saved_name("export")] = saved
     wanted = Wanted(
         command="export",
         identity=dataclasses.asdict(identity),

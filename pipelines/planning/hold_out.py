@@ -1,11 +1,14 @@
 """How many documents of a small corpus are held out: as many as a recipe needs, or none."""
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
+import pyarrow.compute as pc
 
+from pipelines.planning.filters import Filtering
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.sources import Sources
 from schemas.documents import KEY_BYTES, document_batch
@@ -13,6 +16,8 @@ from schemas.records import Int64
 from schemas.wording import counted
 from transforms.files.inputs import FileRange
 from transforms.files.storage import open_file
+from transforms.filters.document_filter import DocumentFilter
+from transforms.filters.filtered_reader import pass_filters
 from transforms.objectives.recipe import Recipe
 from transforms.read.formats import read_range
 from transforms.records.shard_text import ShardPlan
@@ -63,6 +68,7 @@ def hold_out(
     text_bytes: int,
     options: BuildOptions,
     sources: Sources | None = None,
+    filtering: Filtering | None = None,
 ) -> tuple[ShardPlan, str]:
     """Adapts the default evaluation share to a small corpus.
 
@@ -78,6 +84,8 @@ def hold_out(
       text_bytes: Its estimated size.
       options: What the user asked for; a share that was given is kept as it is.
       sources: Whose weights leave documents out; none of these is held out.
+      filtering: Whose filters drop documents; none of these is held out either, unless it is a
+        near-duplicate: these are known only when all documents have been read.
 
     Returns:
       The plan, and what the user should know of it, "" if nothing.
@@ -85,23 +93,25 @@ def hold_out(
     if options.eval_fraction is not None or plan.eval != 1 or text_bytes > MOST_BYTES:
         return plan, ""
     needed = needed_by(recipes)
-    found = _documents(ranges, options, plan.eval_below, needed, sources)
+    filters = filtering.filters if filtering else ()
+    found = _documents(ranges, options, plan.eval_below, needed, sources, filters)
     if found is None or not len(found[0]):
         return plan, ""
     keys, sizes = found
     count = needed.count(sizes)
+    near = "; near-duplicates are among them" if filtering and filtering.near else ""
     share = f"the share of {DEFAULT_FRACTION:.1%} that is held out for evaluation by default"
     if not _are_many(len(keys), count):
         none = dataclasses.replace(plan, eval=0, eval_below=0)
         return none, (
             f"nothing is held out for evaluation: of {counted(len(keys), 'document')} {share} is "
-            "too little; ask for more with --eval-fraction"
+            f"too little; ask for more with --eval-fraction{near}"
         )
     below = int(keys[count - 1]) + 1
     return dataclasses.replace(plan, eval_below=below), (
         f"{counted(count, 'document')} of {len(keys):,} {'is' if count == 1 else 'are'} held out "
         f"for evaluation, more than {share}; "
-        "ask for another with --eval-fraction"
+        f"ask for another with --eval-fraction{near}"
     )
 
 
@@ -116,11 +126,12 @@ def _documents(
     below: int,
     needed: Needed,
     sources: Sources | None,
+    filters: Sequence[DocumentFilter],
 ) -> tuple[np.ndarray, Int64] | None:
-    """Returns uint64[D], ascending: the upper halves of all documents' keys, and their bytes.
+    """Returns uint64[D], ascending: the upper halves of documents' keys, and their bytes.
 
-    Equal documents count once. None if enough of many are below a bound, or a file cannot be read:
-    the build reports why.
+    They are of the documents that filters and weights keep. Equal documents count once. None if
+    enough of many are below a bound, or a file cannot be read: the build reports why.
     """
     sizes: dict[bytes, int] = {}
     held_out: dict[bytes, int] = {}
@@ -135,8 +146,11 @@ def _documents(
                     options.max_document_mib << 20,
                     options.anchors or "",
                 ):
-                    found = document_batch(batch.texts, batch.labels).column("key").to_pylist()
-                    new = dict(zip(found, map(len, batch.texts), strict=True))
+                    documents = document_batch(batch.texts, batch.labels)
+                    documents = pass_filters(documents, filters, collections.Counter())
+                    found = documents.column("key").to_pylist()
+                    lengths = pc.binary_length(documents.column("text")).to_pylist()
+                    new = dict(zip(found, lengths, strict=True))
                     if weights is not None:
                         found = _sampled(found, part.source, weights)
                         new = {key: new[key] for key in found}

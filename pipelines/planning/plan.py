@@ -182,8 +182,8 @@ def make_plan(
     missing = words_missing(settings[0], ranges, options)
     notes: tuple[str, ...] = ()
     if window is None and records is None:
-        shards, held_out = hold_out(shards, recipes, ranges, text_bytes, options, sources)
-        notes = (held_out,) if held_out else ()
+        shards, note = hold_out(shards, recipes, ranges, text_bytes, options, sources, filtering)
+        notes = (note,) if note else ()
     elif records is not None and not records.held_out and fraction:
         shards, notes = hold_out_records(
             shards, records.reader, ranges, fraction, deduplicate=options.dedup

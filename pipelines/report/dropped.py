@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.planning.plan import Plan
 from schemas.manifest import Manifest, MixtureManifest
-from schemas.manifest_parts import Documents
+from schemas.manifest_documents import Documents
 from schemas.wording import counted
 from transforms.files.storage import join
 from transforms.filters.filtered_reader import DROPPED, REMOVED

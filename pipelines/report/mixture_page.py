@@ -2,7 +2,9 @@
 
 import dataclasses
 
+from pipelines.report.dropped import dropped_tables
 from pipelines.report.page import template_of
+from pipelines.report.sources import source_lines
 from schemas.checked_json import DamagedError
 from schemas.manifest import MANIFEST, MixtureManifest
 from transforms.objectives import MIXTURES
@@ -56,4 +58,10 @@ def _render(template: str, manifest: MixtureManifest, mixture: Mixture) -> str:
         }
         for member in mixture.members
     ]
-    return template_of(template).render(manifest=manifest, mixture=mixture, members=members)
+    return template_of(template).render(
+        manifest=manifest,
+        mixture=mixture,
+        members=members,
+        sources=source_lines(manifest.documents),
+        dropped=dropped_tables(manifest),
+    )

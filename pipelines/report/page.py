@@ -94,7 +94,7 @@ def render_report(
         pairs=pairs,
         proofs=split_proofs(oracles),
         expected_selected=selected_range(oracles, tokens * recipe.copies),
-        sources=source_lines(manifest),
+        sources=source_lines(manifest.documents, manifest.statistics),
         hiding=list(hiding_selectors(cells)),
     )
 
@@ -134,6 +134,8 @@ def render_card(manifest: Manifest) -> str:
         changed=changed_settings(recipe),
         exported=standard_schema(recipe).names,
         size=size_category(rows),
+        sources=source_lines(manifest.documents),
+        dropped=dropped_tables(manifest),
     )
 
 

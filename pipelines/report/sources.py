@@ -6,8 +6,9 @@ from typing import Any
 
 from pipelines.planning.sources import Sources
 from schemas.columns import SOURCE
-from schemas.manifest import Manifest, add_up
-from schemas.manifest_parts import ShardEntry, SourceDocuments, json_of
+from schemas.manifest import add_up
+from schemas.manifest_documents import Counts, Documents, SourceDocuments
+from schemas.manifest_parts import ShardEntry, SplitName, json_of
 from transforms.checks.row_sources import STATISTIC
 from transforms.contract.stored import StoredBatch
 from transforms.read.read_documents import source_count
@@ -82,9 +83,16 @@ class SourceLine:
     rows: Mapping[str, tuple[int, int]]
 
 
-def source_lines(manifest: Manifest) -> list[SourceLine]:
-    """Returns the lines of the report's table of sources; none without sources."""
-    found = manifest.documents.sources
+def source_lines(
+    documents: Documents, statistics: Mapping[SplitName, Counts] | None = None
+) -> list[SourceLine]:
+    """Returns the lines of the report's table of sources; none without sources.
+
+    Args:
+      documents: What the manifest says of them.
+      statistics: Of each split; None if rows shall not be counted.
+    """
+    found = documents.sources
     asked = {name: each.bytes * each.weight for name, each in found.items()}
     all_asked = sum(asked.values()) or 1
     all_kept = sum(each.kept_bytes for each in found.values()) or 1
@@ -94,20 +102,20 @@ def source_lines(manifest: Manifest) -> list[SourceLine]:
             found=each,
             asked_share=asked[name] / all_asked,
             share=each.kept_bytes / all_kept,
-            rows=_rows_of(manifest, number),
+            rows=_rows_of(statistics or {}, number),
         )
         for number, (name, each) in enumerate(found.items())
     ]
 
 
-def _rows_of(manifest: Manifest, number: int) -> dict[str, tuple[int, int]]:
+def _rows_of(statistics: Mapping[SplitName, Counts], number: int) -> dict[str, tuple[int, int]]:
     """Returns rows and tokens of a source, by split; nothing if rows do not say their source."""
-    if not any(name.startswith(f"{STATISTIC}.") for name in add_up(manifest.statistics.values())):
+    if not any(name.startswith(f"{STATISTIC}.") for name in add_up(statistics.values())):
         return {}
     names = [f"{STATISTIC}.{number}.{what}" for what in ("rows", "tokens")]
     return {
         split: (counts.get(names[0], 0), counts.get(names[1], 0))
-        for split, counts in manifest.statistics.items()
+        for split, counts in statistics.items()
     }
 
 

@@ -8,7 +8,8 @@ from pipelines.report.dropped import dropped_lines
 from pipelines.report.pair_facts import pairs_line
 from pipelines.report.record_facts import cut_line, unknown_line
 from schemas.manifest import Manifest
-from schemas.manifest_parts import Documents, Split
+from schemas.manifest_documents import Documents
+from schemas.manifest_parts import Split
 from schemas.wording import counted, size_of
 
 

@@ -95,6 +95,7 @@ class ShardProgress:
         finished: Callable[[], int],
         doing: str = "building",
         *,
+        parts: str = "shards",
         built: Callable[[], float] | None = None,
         read: Callable[[], float | None] | None = None,
     ) -> None:
@@ -105,11 +106,12 @@ class ShardProgress:
           shard_bytes: Text of a shard, about.
           finished: Counts the shards that are finished.
           doing: What is done to them.
+          parts: What is counted, in the plural, if it is no shards.
           built: Returns the share of the text that is in finished shards, in [0, 1]; without it
             all shards count alike.
           read: Returns the share of the text that was read, in [0, 1]; None if it is not known.
         """
-        self._doing = doing
+        self._doing, self._parts = doing, parts
         self._total = total
         self._text_bytes = total * shard_bytes
         self._finished = finished
@@ -171,8 +173,8 @@ class ShardProgress:
         return now
 
     def _line(self, now: float) -> str:
-        """Says how many shards are done, how fast, and how long the rest takes."""
-        text = f"{self._done}/{self._total} shards"
+        """Says how many parts are done, how fast, and how long the rest takes."""
+        text = f"{self._done}/{self._total} {self._parts}"
         if not self._pace.building:
             reading = self._read is None or self._read < 1
             much = "" if self._read is None else f" {self._read:.0%}"

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.cli import main
 from schemas.checked_json import parse_json
+from tests.support.follow_runs import documents, marked_tokenizer
 from tests.support.sample_builds import SAMPLE, corpus, tokenizer_file
 from tests.support.training_runs import tiny_config
 
@@ -97,3 +98,49 @@ def test_a_training_run_is_repeated(tmp_path: Path, capsys: Capture) -> None:
     # A run that goes on says what it goes on with.
     assert main(["train", *given[:-1], "4", "--output", str(first)]) == 0
     assert "steps = 4\n" in (first / "train.toml").read_text("utf-8")
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_an_export_is_repeated(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    given = ["--to", "parquet", "--copies", "first", "--split", "eval"]
+    assert main(["export", str(corpus("bert-wwm")), *given, "--output", str(first)]) == 0
+    saved = (first / "export.toml").read_text("utf-8")
+    assert 'copies = "first"\n' in saved
+    assert "output" not in saved.split("\n", 1)[1]
+    listed = parse_json((first / "export.json").read_bytes(), "export.json")["files"]
+    assert "export.toml" in {each["path"] for each in listed}
+    assert main(["verify", str(first)]) == 0
+    assert main(["export", "--config", str(first / "export.toml"), "--output", str(second)]) == 0
+    assert everything(first) == everything(second)
+
+
+def test_streams_and_exports_of_their_windows_are_repeated(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.txt").write_bytes(documents(range(9 * number, 9 * number + 9)))
+    first, second = tmp_path / "first", tmp_path / "second"
+    given = ["--watch", f"{tmp_path}/*.txt", "--tokenizer", str(marked_tokenizer()), "--shards"]
+    given += ["1", "--eval-fraction", "0", "--copies", "1", "--once", "--settle", "0"]
+    assert main(["follow", "roberta", *given, "--output", str(first)]) == 0
+    saved = first / "follow.toml"
+    assert "once = true\n" in saved.read_text("utf-8")
+    assert main(["follow", "--config", str(saved), "--output", str(second)]) == 0
+    assert digests(first) == digests(second) != {}
+    assert saved.read_bytes() == (second / "follow.toml").read_bytes()
+    assert main(["verify", str(first)]) == 0
+    # The driver that was started last.
+    assert main(["follow", "--config", str(saved), "--every", "7", "--output", str(first)]) == 0
+    assert "every = 7" in saved.read_text("utf-8")
+    exported, again = tmp_path / "exported", tmp_path / "again"
+    assert main(["export", str(first), "--to", "parquet", "--output", str(exported)]) == 0
+    [window] = (exported / "windows").iterdir()
+    repeat = ["export", "--config", str(window / "export.toml"), "--output", str(again)]
+    assert main(repeat) == 0
+    assert everything(window) == everything(again)

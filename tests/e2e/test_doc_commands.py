@@ -38,6 +38,7 @@ PYTHON_TESTS = {
     "docs/filters.md": "tests/e2e/test_datatrove.py",
     "docs/adapters.md": "tests/e2e/test_adapters.py",
     "docs/elmo.md": "tests/unit/trainer/test_elmo_docs.py",
+    "docs/export.md": "tests/unit/pipelines/exporting/test_readers.py",
     "docs/finetuning.md": "tests/unit/trainer/test_finetuning_docs.py",
     "docs/format.md": "tests/unit/pipelines/test_export.py",
     "docs/lanes.md": "tests/unit/trainer/test_lanes_docs.py",
@@ -91,13 +92,12 @@ def world() -> Path:
 
 def _make_world(folder: Path) -> None:
     texts = {path.stem: path.read_text("utf-8") for path in sorted(SAMPLE.glob("*.txt"))}
-    for place in ("text", "corpus", "wiki", "inbox", "in", "new"):
+    for place in ("text", "corpus", "books", "wiki", "inbox", "in", "new", "web"):
         (folder / place).mkdir(parents=True)
         for language, text in texts.items():
             documents = [{"text": each, "anchors": _anchors(each)} for each in text.split("\n\n")]
-            content = text if place in ("text", "corpus") else _lines(documents)
-            suffix = "txt" if place in ("text", "corpus") else "jsonl"
-            (folder / place / f"{language}.{suffix}").write_text(content, "utf-8")
+            (folder / place / f"{language}.txt").write_text(text, "utf-8")
+            (folder / place / f"{language}.jsonl").write_text(_lines(documents), "utf-8")
     for name, model in TOKENIZERS.items():
         shutil.copy(tokenizer_file(model), folder / name)
     reviews = (SAMPLE / "reviews.jsonl").read_text("utf-8")
@@ -162,6 +162,7 @@ def _numbers(place: Path) -> None:
 GIVEN: Mapping[str, Mapping[str, Callable[[Path], None]]] = {
     "docs/api/shards.md": {"OUT": _sample("bert-wwm")},
     "docs/api/training.md": {"OUT": _sample("bert-wwm")},
+    "docs/export.md": {"DIR": _sample("bert-wwm"), "GPT": _sample("gpt")},
     "docs/fastbert.md": {
         "TASK": _command(_CLASSIFY),
         "RUN": _command("shardmill train --data TASK --model bert-tiny"),

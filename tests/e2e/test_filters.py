@@ -1,7 +1,9 @@
 """Documents that filters leave out, from the command line to the finished build."""
 
+import contextlib
 import gzip
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -34,9 +36,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(build: Build, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shown() -> list[str]:
+    """What the first build of `built` writes to standard error, a line each."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def built(
+    build: Build, inputs: Path, shown: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("filtered") / "out"
-    assert build(folder, *FILTERS, "--input", f"{inputs}/*.jsonl", recipe="roberta") == 0
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert build(folder, *FILTERS, "--input", f"{inputs}/*.jsonl", recipe="roberta") == 0
+    shown += said.getvalue().splitlines()
     return folder
 
 
@@ -75,10 +87,21 @@ def test_the_build_says_how(built: Path) -> None:
     assert filters["near_duplicates"]["bands"] == 21
     assert filters["near_duplicates"]["found_at_similarity"] == 0.9515
     page = (built / "report.html").read_text("utf-8")
-    assert "Left out by filters" in page
+    assert page.count("Left out by filters") == 1
     assert "curly bracket" in page
+    card = (built / "README.md").read_text("utf-8")
+    assert "| c4 | curly bracket | 1 |" in card
+    assert "| boilerplate | no terminal mark | 1 |" in card
     assert not (built / ".shardmill").exists()
     assert not (built / "near-duplicates").exists()
+
+
+@pytest.mark.usefixtures("built")
+def test_progress_says_what_is_counted(shown: list[str]) -> None:
+    lines = [line for line in shown if line.startswith("finding near-duplicates, ")]
+    assert any("signing documents: " in line and " parts of the text" in line for line in lines)
+    assert any("linking: " in line and " parts of the hashes" in line for line in lines)
+    assert "shards" not in "".join(lines)
 
 
 def test_it_is_valid_and_not_built_again(

@@ -1,6 +1,8 @@
 """Builds of several sources, through the command line."""
 
+import functools
 import json
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import pytest
 
 from pipelines.cli import main
 from tests.oracles.sources import halves_of
+from tests.support.forked import Forked
+from tests.support.killed_builds import entries, kill_at_name
 
 Digests = Callable[[Path], dict[str, str]]
 NAMES = ("english", "chinese", "mixed")
@@ -36,9 +40,13 @@ def source_options(texts: Path) -> list[str]:
 
 
 def run(tokenizer: Path, output: Path, *options: str, recipe: str = "roberta") -> int:
+    return main(arguments(tokenizer, output, *options, recipe=recipe))
+
+
+def arguments(tokenizer: Path, output: Path, *options: str, recipe: str = "roberta") -> list[str]:
     fixed = ["--tokenizer", str(tokenizer), "--shards", "3", "--eval-fraction", "0.1"]
     copies = ["--copies", "2", "--max-seq-length", "64"]
-    return main(["build", recipe, *options, *fixed, *copies, "--output", str(output)])
+    return ["build", recipe, *options, *fixed, *copies, "--output", str(output)]
 
 
 def manifest_of(folder: Path) -> Any:
@@ -92,6 +100,13 @@ def test_rows_and_report_name_their_source(built: Path, capsys: pytest.CaptureFi
     assert sum(counted) == numbers.count(0) > 0
     report = (built / "report.html").read_text("utf-8")
     assert all(f'scope="row">{name}</th>' in report for name in ("chinese", "english", "mixed"))
+    assert any(f" · source <b>{name}</b>" in report for name in NAMES)
+    card = (built / "README.md").read_text("utf-8")
+    found = manifest_of(built)["documents"]["sources"]["english"]
+    line = next(line for line in card.splitlines() if line.startswith("| english |"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[:4] == ["english", "0.5", "41", str(found["sampled_out"])]
+    assert cells[6] == str(found["documents"])
 
 
 @pytest.mark.parametrize("options", [["--workers", "2"], ["--runner=DirectRunner"]])
@@ -108,6 +123,58 @@ def test_order_workers_and_runner_do_not_matter(
     assert run(tokenizer, tmp_path / "out", *turned, *options, "--set", "store=source") == 0
     assert digests(tmp_path / "out") == digests(built)
     assert manifest_of(tmp_path / "out")["documents"] == manifest_of(built)["documents"]
+
+
+@pytest.mark.parametrize("options", [["--workers", "1"], ["--runner=DirectRunner"]])
+def test_waves_do_not_matter(
+    tokenizer: Path,
+    texts: Path,
+    built: Path,
+    digests: Digests,
+    tmp_path: Path,
+    options: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Two waves read everything twice, and count it once.
+    monkeypatch.setattr("pipelines.planning.plan.wave_shards", lambda *_: 2)
+    given = source_options(texts)
+    assert run(tokenizer, tmp_path / "out", *given, *options, "--set", "store=source") == 0
+    assert digests(tmp_path / "out") == digests(built)
+    assert manifest_of(tmp_path / "out")["documents"] == manifest_of(built)["documents"]
+
+
+def test_a_killed_build_goes_on(
+    tokenizer: Path, texts: Path, built: Path, digests: Digests, tmp_path: Path
+) -> None:
+    given = [*source_options(texts), "--set", "store=source"]
+    kill = functools.partial(kill_at_name, "shard-00001", named=True)
+    tried = Forked(main, arguments(tokenizer, tmp_path / "out", *given), first=kill)
+    assert tried.ended(120) == -signal.SIGKILL
+    assert entries(tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert run(tokenizer, tmp_path / "out", *given) == 0
+    assert digests(tmp_path / "out") == digests(built)
+    assert manifest_of(tmp_path / "out")["documents"] == manifest_of(built)["documents"]
+
+
+def test_the_page_of_a_mixture_has_the_tables(
+    tokenizer: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = ["--members", "roberta,albert", "--quality", "c4"]
+    out = tmp_path / "out"
+    assert run(tokenizer, out, *source_options(texts), *members, recipe="mixture") == 0
+    page = (out / "report.html").read_text("utf-8")
+    places = [page.index(each) for each in ("<h2>Documents", 'id="sources"', 'id="dropped"')]
+    assert places == sorted(places)
+    found = manifest_of(out)["documents"]["sources"]
+    for name in NAMES:
+        assert f'scope="row">{name}</th>' in page
+        assert f'data-label="in the shards">{found[name]["documents"]}</td>' in page
+    card = (out / "README.md").read_text("utf-8")
+    assert "| english | 0.5 | 41 |" in card
+    assert "## Filters" in card
+    assert main(["verify", str(out)]) == 0
+    assert "verification passed" in capsys.readouterr().out
 
 
 def test_one_source_is_the_same_as_input(

@@ -95,6 +95,8 @@ def smaller(arguments: Sequence[str]) -> list[str]:
     >>> smaller(["train", "--data", "OUT", "--model", "bert-base", "--steps", "2000"])
     ['train', '--data', 'OUT', '--model', 'bert-tiny', '--steps', '2', '--batch-tokens', '1024']
     """
+    if not arguments:
+        return []
     command, *options = arguments
     changed = list(options)
     for option, shrink in _SHRUNK.get(command, {}).items():

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from schemas.annotations import AnnotationError
 from schemas.manifest import add_up
-from schemas.manifest_parts import ShardEntry, SourceCounts
+from schemas.manifest_documents import SourceCounts
+from schemas.manifest_parts import ShardEntry
 from schemas.records import Examples, ShardId, Tokens
 from schemas.software import software_versions
 from transforms.build.build_examples import (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.manifest_parts import SourceCounts
+from schemas.manifest_documents import SourceCounts
 from schemas.records import ShardText
 
 

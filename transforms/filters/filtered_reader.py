@@ -43,7 +43,7 @@ class FilteredReader:
             dropped = stack.enter_context(self.files.opened(ranges)) if self.files else None
             for read in self.reader.read(ranges):
                 if isinstance(read, pa.RecordBatch):
-                    kept = self._filtered(read, tally, dropped)
+                    kept = pass_filters(read, self.filters, tally, dropped)
                     if len(kept):
                         yield kept
                 elif isinstance(read, dict):
@@ -51,28 +51,39 @@ class FilteredReader:
                 else:
                     yield read
 
-    def _filtered(
-        self, documents: pa.RecordBatch, tally: "collections.Counter[str]", dropped: DropFile | None
-    ) -> pa.RecordBatch:
-        """Returns the documents that all filters keep, and counts the others."""
-        for each in self.filters:
-            if not len(documents):
-                break
-            examined = each.examine(documents)
-            gone = examined.codes != KEEP
-            counts = np.bincount(examined.codes, minlength=len(each.reasons) + 1)[1:].tolist()
-            for reason, count in zip(each.reasons, counts, strict=True):
-                tally.update({f"{DROPPED}.{each.name}.{reason}": count} if count else {})
-            for reason, count in examined.removed.items():
-                tally.update({f"{REMOVED}.{each.name}.{reason}": count} if count else {})
-            if dropped is not None and gone.any():
-                reasons = [each.reasons[code - 1] for code in examined.codes[gone].tolist()]
-                dropped.write(documents.filter(numbers(gone)), each.name, reasons)
-            if examined.texts is not None:
-                documents = with_texts(documents, examined.texts)
-            if gone.any():
-                documents = documents.filter(numbers(~gone))
-        return documents
+
+def pass_filters(
+    documents: pa.RecordBatch,
+    filters: Sequence[DocumentFilter],
+    tally: "collections.Counter[str]",
+    dropped: DropFile | None = None,
+) -> pa.RecordBatch:
+    """Returns the documents that all filters keep.
+
+    Args:
+      documents: At least the columns of `DOCUMENT_SCHEMA`.
+      filters: In their order.
+      tally: Gets the counts of the others, dropped.FILTER.REASON, and removed.FILTER.REASON.
+      dropped: Keeps the others; None if they are counted alone.
+    """
+    for each in filters:
+        if not len(documents):
+            break
+        examined = each.examine(documents)
+        gone = examined.codes != KEEP
+        counts = np.bincount(examined.codes, minlength=len(each.reasons) + 1)[1:].tolist()
+        for reason, count in zip(each.reasons, counts, strict=True):
+            tally.update({f"{DROPPED}.{each.name}.{reason}": count} if count else {})
+        for reason, count in examined.removed.items():
+            tally.update({f"{REMOVED}.{each.name}.{reason}": count} if count else {})
+        if dropped is not None and gone.any():
+            reasons = [each.reasons[code - 1] for code in examined.codes[gone].tolist()]
+            dropped.write(documents.filter(numbers(gone)), each.name, reasons)
+        if examined.texts is not None:
+            documents = with_texts(documents, examined.texts)
+        if gone.any():
+            documents = documents.filter(numbers(~gone))
+    return documents
 
 
 def with_texts(documents: pa.RecordBatch, texts: pa.Array) -> pa.RecordBatch:

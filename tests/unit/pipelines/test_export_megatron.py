@@ -100,6 +100,7 @@ def test_documents_come_back(recipe: str, tmp_path: Path, capsys: Captured) -> N
         total = sum(entry["drawn"]["stream.tokens"] for entry in entries)
         assert 0.8 * (total - lost) < sum(map(len, found)) <= total - lost
     names = ["README.md", "eval_text_document.bin", "eval_text_document.idx", "export.json"]
+    names += ["export.toml"]
     names += ["tokenizer.json", "tokenizer_config.json"]
     names += ["train_text_document.bin", "train_text_document.idx"]
     assert sorted(path.name for path in out.iterdir()) == names

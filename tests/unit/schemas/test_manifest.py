@@ -8,8 +8,9 @@ import pytest
 
 from schemas.manifest import FORMAT_VERSION, AnnotationsManifest, Manifest, MixtureManifest
 from schemas.manifest_checks import contradictions
+from schemas.manifest_documents import InputRecord
 from schemas.manifest_file import ManifestError, parse_manifest, seal, sealed
-from schemas.manifest_parts import InputRecord, ShardCounts
+from schemas.manifest_parts import ShardCounts
 from tests.support.manifests import SHA256, annotations_manifest, build_manifest, mixture_manifest
 from transforms.build.corpus import checked_members
 from transforms.files.inputs import InputFile

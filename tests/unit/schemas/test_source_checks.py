@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, MixtureManifest
+from schemas.manifest_checks import contradictions
 from schemas.manifest_file import sealed
 from schemas.source_checks import source_contradictions
-from tests.support.manifests import SHA256, build_manifest
+from tests.support.manifests import SHA256, build_manifest, mixture_manifest
 
 INPUT = {"path": "f", "size": 1, "format": "text", "compressed": False, "source": "web"}
 SHARD = {
@@ -110,3 +111,23 @@ def test_contradictions(change: Callable[[dict[str, Any]], Any], sentence: str) 
 def test_sources_without_weights_contradict() -> None:
     [problem] = problems(lambda manifest: manifest.pop("sources"))
     assert problem == "the documents are of the sources ['web'], the weights of []"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda m: m["sources"].update(other=1.0), "the documents are of the sources"),
+        (lambda m: m["inputs"][0].update(source="x"), "an input is of no source"),
+        (lambda m: m["documents"].update(read=7), "the sources have 6 read, the total is 7"),
+        (lambda m: of_web(m).update(sampled_out=1), "has 5 documents, and 6 by its counts"),
+    ],
+)
+def test_contradictions_of_a_mixture(
+    change: Callable[[dict[str, Any]], Any], sentence: str
+) -> None:
+    own = {"sources": {"web": 1.5}, "inputs": [INPUT], "documents": DOCUMENTS}
+    value = copy.deepcopy(mixture_manifest("bert", **own))
+    as_it_is = {*contradictions(sealed(copy.deepcopy(value), MixtureManifest))}
+    change(value)
+    [problem] = {*contradictions(sealed(value, MixtureManifest))} - as_it_is
+    assert sentence in problem

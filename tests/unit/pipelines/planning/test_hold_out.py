@@ -106,3 +106,45 @@ def test_a_split_without_rows_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "roberta: the split eval has no rows" in said
     notes = manifest(tmp_path)["notes"]
     assert [str(note)[:27] for note in notes] == ["the split eval has no rows:"]  # type: ignore[attr-defined]
+
+
+CODE = [
+    f"So main() {{ return {number}; }} is the first. Not the last one. It is not."
+    for number in range(90)
+]
+
+
+def test_what_filters_drop_is_not_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prose = [
+        f"This is sentence {n} of it. It has a second one, too. And a third one." for n in range(30)
+    ]
+    assert lowest([*CODE, *prose], 1) == lowest(CODE, 1) < lowest(prose, 1)
+    assert built(tmp_path, [*CODE, *prose], "--quality", "c4", recipe="roberta") == 0
+    found = manifest(tmp_path)
+    assert found["shards"] == {"train": 1, "eval": 1, "eval_below": lowest(prose, 1)}
+    assert found["splits"]["eval"]["rows"] > 0  # type: ignore[index]
+    assert "1 document of 30 is held out" in capsys.readouterr().err
+
+
+def test_what_filters_leave_may_be_too_little(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--quality", "c4", "--near-duplicates", "0.9")
+    prose = [
+        f"Sentence {n} of it is here. It has a second one, too. And a third one." for n in range(5)
+    ]
+    assert built(tmp_path, [*CODE, *prose], *options, recipe="roberta") == 0
+    assert manifest(tmp_path)["shards"] == {"train": 1, "eval": 0, "eval_below": 0}
+    said = capsys.readouterr().err
+    assert "nothing is held out for evaluation: of 5 documents" in said
+    assert "--eval-fraction; near-duplicates are among them" in said
+
+
+def test_sizes_are_those_of_the_text_that_filters_leave(tmp_path: Path) -> None:
+    texts = [f"{n} {' '.join(['word'] * 20)}.\n{' '.join(['menu'] * 20)}" for n in range(200)]
+    given = ["--eod-token", "[SEP]", "--max-seq-length", "64", "--boilerplate"]
+    assert built(tmp_path, texts, *given, recipe="gpt") == 0
+    kept = [text.split("\n")[0] for text in texts]
+    assert manifest(tmp_path)["shards"] == {"train": 1, "eval": 1, "eval_below": lowest(kept, 6)}

@@ -79,6 +79,14 @@ def test_log_has_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_what_is_counted_has_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with ShardProgress(2, 6e6, lambda: 2, "finding words", parts="parts of the text"):
+        pass
+    line = "finding words: 2/2 parts of the text"
+    assert capsys.readouterr().err.startswith(line)
+
+
+@pytest.mark.usefixtures("quick")
 def test_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=100)
