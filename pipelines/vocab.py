@@ -57,7 +57,8 @@ def _train_tokenizer(options: argparse.Namespace) -> int:
         with about("--input"):
             files = match_inputs(options.input, options.format, encoding)
         check_separator(options.document_separator, files)
-        check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
+        checks = enabled_checks(options.format, options.encoding, options.document_separator)
+        check_heads(files, checks, options.text_field)
     except (FormatError, ValueError) as error:
         raise UsageError(str(error)) from error
     max_mib = MAX_MIBS[options.model] if options.max_mib is None else options.max_mib
@@ -72,7 +73,7 @@ def _train(
     corpus = read_corpus(
         plan_ranges(
             files,
-            checks=enabled_checks(options.format, options.encoding),
+            checks=enabled_checks(options.format, options.encoding, options.document_separator),
             separator=options.document_separator or "",
         ),
         options.text_field,

@@ -32,6 +32,18 @@ def shortened(names: Iterable[str], most: int = 20, longest: int = 40) -> str:
     return ", ".join(listed[:most]) + more
 
 
+def size_of(size: float) -> str:
+    """Returns a number of bytes with a unit, in powers of a thousand.
+
+    >>> size_of(999), size_of(95_400), size_of(400e6), size_of(2.5e12)
+    ('999 bytes', '95.4 kB', '400.0 MB', '2,500.0 GB')
+    """
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if size >= 10**power:
+            return f"{size / 10**power:,.1f} {unit}"
+    return f"{size:.0f} bytes"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns a hint: the known names most like this one, and all of them."""
     names = sorted(known)

@@ -62,7 +62,8 @@ def check_text(files: Sequence[InputFile], options: TextOptions) -> None:
     if not estimated_text_bytes(files):
         raise ValueError(f"{', '.join(options.input)}: the files are empty")
     try:
-        check_heads(files, enabled_checks(options.format, options.encoding), options.text_field)
+        checks = enabled_checks(options.format, options.encoding, options.document_separator)
+        check_heads(files, checks, options.text_field)
     except FormatError as error:
         raise ValueError(str(error)) from error
 
@@ -86,7 +87,7 @@ def _file_name(path: str) -> str:
 
 def ranges_of(files: Sequence[InputFile], text_bytes: int, options: TextOptions) -> list[FileRange]:
     """Returns how the files are read in parallel; `find_text` checked the beginnings of some."""
-    checks = enabled_checks(options.format, options.encoding)
+    checks = enabled_checks(options.format, options.encoding, options.document_separator)
     checked = frozenset(file.path for file in checked_before(files))
     return plan_ranges(
         files,

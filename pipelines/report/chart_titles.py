@@ -28,7 +28,7 @@ class Axes:
     counted: str
 
 
-_EIGHTH = "eighth of the row, from its begin"
+_EIGHTH = "eighth of the row, from its start"
 _SIXTEENTH = "sixteenth of the vocabulary, by id"
 _OR_MORE = "tokens of a unit (last bar: or more)"
 _TITLES: Mapping[str, Axes] = {
@@ -55,7 +55,7 @@ _TITLES: Mapping[str, Axes] = {
     ),
     "denoise.prefix_eighth": Axes("Where prefixes end", _EIGHTH, "the full rows"),
     "fragments.eighth": Axes(
-        "Where fragments begin", "eighth of a block, from its begin", "the fragments of full blocks"
+        "Where fragments begin", "eighth of a block, from its start", "the fragments of full blocks"
     ),
     "run.eighth": Axes("Where runs begin", _EIGHTH, "the runs of long rows"),
     "run.of": Axes("Length of runs", "words of a run", "the runs"),

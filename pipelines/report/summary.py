@@ -10,7 +10,7 @@ from pipelines.report.record_facts import cut_line, unknown_line
 from schemas.manifest import Manifest
 from schemas.manifest_documents import Documents
 from schemas.manifest_parts import Split
-from schemas.wording import counted
+from schemas.wording import counted, size_of
 
 
 def show_summary(plan: BuildPlan, seconds: float) -> None:
@@ -42,7 +42,7 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
 def documents_line(documents: Documents, name: str = "document") -> str:
     """Returns what a summary says of the documents of a manifest, and what it calls one."""
     return (
-        f"{counted(documents.read, name)}, {documents.bytes / 1e6:,.1f} MB of text, "
+        f"{counted(documents.read, name)}, {size_of(documents.bytes)} of text, "
         f"{counted(documents.duplicates, 'duplicate')} dropped, "
         f"{sum(documents.rejected.values()):,} rejected"
     )

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipelines.running.pace import Pace
 from schemas.terminal import console, is_quiet, say
+from schemas.wording import size_of
 
 _POLL_SECONDS = 0.5
 _LINE_SECONDS = 10.0
@@ -179,7 +180,7 @@ class ShardProgress:
             much = "" if self._read is None else f" {self._read:.0%}"
             return f"{text}, reading{much}" if reading else text
         left = self._pace.left(now)
-        speed = f"{text}, {self._pace.speed * self._text_bytes / 1e6:.1f} MB/s"
+        speed = f"{text}, {size_of(self._pace.speed * self._text_bytes)}/s"
         return speed if left is None else f"{speed}, {duration(left)} left"
 
 

@@ -131,7 +131,8 @@ class Watch:
                 break
             chosen.append(planned)
             inputs.append(described)
-        checks = enabled_checks(self._options.format, self._options.encoding)
+        options = self._options
+        checks = enabled_checks(options.format, options.encoding, options.document_separator)
         try:
             check_heads(inputs, checks, self._options.text_field)
         except FormatError as error:

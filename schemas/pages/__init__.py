@@ -1,4 +1,4 @@
 """What HTML pages have in common: their style, and the templates of charts.
 
-May import: nothing of ours.
+May import: schemas.
 """

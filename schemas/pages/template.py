@@ -4,6 +4,8 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from schemas.wording import size_of
+
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
@@ -36,7 +38,7 @@ def template_of(package: str, name: str) -> "Template":
         keep_trailing_newline=True,
     )
     environment.filters["number"] = _number
-    environment.filters["size"] = _size
+    environment.filters["size"] = size_of
     environment.filters["cell"] = _cell
     environment.filters["code"] = _code
     return environment.get_template(name)
@@ -44,13 +46,6 @@ def template_of(package: str, name: str) -> "Template":
 
 def _number(value: float) -> str:
     return f"{value:,}"
-
-
-def _size(value: int) -> str:
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if value >= 10**power:
-            return f"{value / 10**power:,.1f} {unit}"
-    return f"{value} bytes"
 
 
 def _cell(text: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from transforms.detect.encodings import contradicting_encoding, guess_encoding, is_misread
 from transforms.detect.json_kinds import NO_OBJECTS, first_objects, has_json, json_kind
 from transforms.detect.magic import binary_format, is_utf8, looks_binary
-from transforms.detect.markup import WEB_ARCHIVE, markup_kind
+from transforms.detect.markup import WEB_ARCHIVE, document_separator, markup_kind
 from transforms.detect.stored_checks import Mismatch
-from transforms.detect.tables import table_kind
+from transforms.detect.tables import has_quoted_line_ends, table_kind
 from transforms.files.file_formats import TABLES
 from transforms.records.json_fields import field_of, joined_names
 from transforms.records.labelled_records import record_fields
@@ -26,22 +26,26 @@ _TABLE_FORMATS = {"CSV": "csv", "tab-separated values": "tsv"}
 _AS_PROSE = "give --format lines or text to read its lines as prose"
 
 
-def enabled_checks(requested: str, encoding: str | None) -> frozenset[str]:
+def enabled_checks(
+    requested: str, encoding: str | None, separator: str | None = None
+) -> frozenset[str]:
     """Returns the names of the checks to make. What the user states explicitly is not checked.
 
     Args:
       requested: The format that the user named, "auto" if none.
       encoding: The encoding that the user named, None if none.
+      separator: The separator of documents that the user named, None if none.
 
     Returns:
-      "binary", and "format" (with "fields": the names of fields) and "encoding" unless the user
-      named them.
+      "binary", and "format" (with "fields": the names of fields), "encoding" and "separator" unless
+      the user named them. Who names a format takes usual separators as text.
     """
     return frozenset(
         {
             "binary",
             *(["format", "fields"] if requested == "auto" else []),
             *(["encoding"] if encoding is None else []),
+            *(["separator"] if requested == "auto" and not separator else []),
         }
     )
 
@@ -103,7 +107,8 @@ def check_text(head: bytes, kind: str, checks: frozenset[str], *, whole: bool) -
     if "format" not in checks:
         return None
     if kind in TABLES:
-        return _json_as_table(text, whole=whole)
+        quoted = _quoted_tsv(text, whole=whole) if kind == "tsv" else None
+        return quoted or _json_as_table(text, whole=whole)
     if is_wiki(head):
         return Mismatch(
             "looks like the output of WikiExtractor",
@@ -140,6 +145,17 @@ def _names_of(record: Mapping[str, Any]) -> list[str]:
             else [name]
         )
     ]
+
+
+def check_separator(head: bytes) -> Mismatch | None:
+    """Checks text without a separator of its own for one that is usual."""
+    token = document_separator(head.decode("utf-8", "replace"))
+    if token is None:
+        return None
+    return Mismatch(
+        f"has {token} between its documents",
+        f"give --document-separator '{token}', or --format text to take it as text",
+    )
 
 
 def _ends_in_cr(text: str, kind: str, *, forced: bool) -> bool:
@@ -233,6 +249,15 @@ def _json_as_text(text: str, *, whole: bool) -> Mismatch | None:
 def _json_as_table(text: str, *, whole: bool) -> Mismatch | None:
     found = json_kind(text, whole=whole)
     return Mismatch(f"looks like {found}", "give --format jsonl") if found else None
+
+
+def _quoted_tsv(text: str, *, whole: bool) -> Mismatch | None:
+    if not has_quoted_line_ends(text, whole=whole):
+        return None
+    return Mismatch(
+        "has cells in quotes with line ends in them, and TSV has no quotes",
+        "write it as CSV, with commas, or give --format tsv to take quotes as text",
+    )
 
 
 def _table_as_text(text: str, *, whole: bool) -> Mismatch | None:

@@ -70,6 +70,27 @@ def table_kind(text: str, *, whole: bool) -> str | None:
     return None
 
 
+def has_quoted_line_ends(text: str, *, whole: bool) -> bool:
+    r"""Whether cells between tabs are in quotes because of line ends in them, as no TSV has them.
+
+    >>> has_quoted_line_ends('id\ttext\n1\t"One.\nTwo."\n2\tOne.\n', whole=True)
+    True
+    >>> has_quoted_line_ends('text\tid\n"One.\t1\nTwo."\t2\n', whole=True)
+    False
+
+    Args:
+      text: The beginning of a file.
+      whole: Whether this is the whole file; otherwise the last line may be incomplete.
+    """
+    lines = list(itertools.islice(first_lines(text, whole=whole), _MAX_ROWS))
+    uneven = sum(line.count("\t") != lines[0].count("\t") for line in lines)
+    if not uneven or "\t" not in lines[0]:
+        return False
+    # Rows that are even with quotes and not without them: quotes in prose are at other places.
+    rows = _csv_rows(text, "\t", whole=whole)
+    return len(rows) > 1 and uneven * 10 > len(rows)
+
+
 def _lines(text: str, *, whole: bool) -> Iterator[str]:
     """Yields the first complete lines that are neither blank nor comments."""
     rows = (line for line in first_lines(text, whole=whole) if not line.startswith("# "))

@@ -26,6 +26,7 @@ from transforms.detect.content_checks import (
     check_decoded,
     check_encoded,
     check_fields,
+    check_separator,
     check_text,
 )
 from transforms.detect.encodings import Transcoded
@@ -219,6 +220,8 @@ def _checked_text(stream: Peeked, part: FileRange, text_field: str) -> Peeked:
         _refuse(check_decoded(head, stored, part.encoding), part)
     whole = len(head) < HEAD_BYTES
     _refuse(check_text(head, part.format, part.checks, whole=whole), part)
+    if part.format == "text" and "separator" in part.checks:
+        _refuse(check_separator(head), part)
     if part.format == "jsonl" and "fields" in part.checks:
         _refuse(check_fields(head, text_field), part)
     return stream

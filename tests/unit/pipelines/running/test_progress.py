@@ -143,9 +143,9 @@ def test_reading_is_told_where_it_can_be_known(monkeypatch: pytest.MonkeyPatch) 
         "0/4 shards, reading 30%",
         "0/4 shards",
         # Reading took 10 s of the 30, and the first shard 20.
-        "1/4 shards, 0.2 MB/s, 60 s left",
-        "1/4 shards, 0.2 MB/s, 50 s left",
-        "2/4 shards, 0.2 MB/s, 40 s left",
+        "1/4 shards, 200.0 kB/s, 60 s left",
+        "1/4 shards, 200.0 kB/s, 50 s left",
+        "2/4 shards, 240.0 kB/s, 40 s left",
     ]
 
 

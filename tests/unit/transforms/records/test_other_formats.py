@@ -39,7 +39,7 @@ def read(
     parts = plan_ranges(
         [input_file(name, len(data), requested)],
         1 << 20,
-        enabled_checks(requested, None),
+        enabled_checks(requested, None, separator),
         separator=separator,
     )
     for part in parts:
@@ -109,6 +109,25 @@ def test_columns_of_csv_and_tsv() -> None:
         read(",".join(f"{'A' * 900}{n}" for n in range(25)).encode() + b"\n" + b"," * 24, "a.csv")
     with pytest.raises(FormatError, match=r"a\.txt looks like CSV; give --format csv if its first"):
         read(b"id,text\n1,hello there\n2,and you\n", "a.txt")
+
+
+def test_a_tsv_with_quotes_is_refused_before_its_lines_are_taken_for_rows() -> None:
+    quoted = b'id\ttext\n1\t"One line,\nanother ""line""."\n2\tOne line.\n'
+    with pytest.raises(FormatError, match=r"a\.tsv has cells in quotes .* write it as CSV"):
+        read(quoted, "a.tsv")
+    assert read(quoted, "a.tsv", requested="tsv")[0] == ['"One line,', "One line."]
+    # A quote at the start of one cell and at the end of another is text.
+    assert read(b'text\tid\n"One\t1\ntwo"\t2\n', "a.tsv") == (['"One', 'two"'], [])
+
+
+def test_a_usual_separator_is_not_taken_for_text_unless_told_so() -> None:
+    data = b"One.<|endoftext|>Two.\n<|endoftext|>\nThree.\n"
+    with pytest.raises(FormatError, match=r"--document-separator '<\|endoftext\|>', or --format"):
+        read(data, "a.txt")
+    assert read(data, "a.txt", separator="<|endoftext|>")[0] == ["One.", "Two.", "Three."]
+    assert read(data, "a.txt", requested="text")[0] == [data.decode().strip()]
+    prose = "Texts end with <|endoftext|>; `<|endoftext|>` is one token."
+    assert read(prose.encode(), "a.txt")[0] == [prose]
 
 
 def arrow(table: pa.Table, kind: str) -> bytes:
