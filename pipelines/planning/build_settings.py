@@ -42,7 +42,8 @@ def build_settings(
         raise UsageError(f"--counts {options.counts}: {error}") from error
     except ValueError as error:
         raise UsageError(f"--tokenizer {options.tokenizer}: {error}") from error
-    file.require(options, needed, counted.roles)
+    trained = frozenset[str]().union(*(recipe.training_roles for recipe in recipes))
+    file.require(options, needed | trained, counted.roles)
     plain = dataclasses.replace(counted, counts=None)
     for recipe in recipes:
         recipe.check_vocabulary(plain)

@@ -18,6 +18,8 @@ from transforms.objectives.recipe import Recipe
 
 _MAKE_WORDS = "shardmill vocab --model words --input ... --output words.txt"
 _MAKE_TOKENIZER = "shardmill vocab --model wordpiece --size 30000 --input ... --output FILE"
+_APPENDED = {**{role: names[1] for role, names in ROLES.items()}, "eod": ROLES["eod"][0]}
+"""What a token is called that is appended for a role: as RoBERTa's and GPT's tokenizers have it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,7 @@ class VocabularyFile:
         """
         lacking = [role for role in ROLES if role in needed and role not in has]
         if lacking and self.converted is not None and self.converted.appends:
-            given = " ".join(f"--{role}-token {ROLES[role][1]!r}" for role in lacking)
+            given = " ".join(f"--{role}-token {_APPENDED[role]!r}" for role in lacking)
             raise UsageError(
                 f"--tokenizer {options.tokenizer}: it has no token for {', '.join(lacking)}, which "
                 f"this recipe needs; append what it lacks with {given}"

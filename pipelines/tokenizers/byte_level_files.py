@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.tokenizers.converted import Converted, Original, role_names
+from pipelines.tokenizers.converted import Converted, Original, appended, role_names
 from pipelines.tokenizers.given import Given
 from pipelines.tokenizers.libraries import versioned
 from pipelines.tokenizers.tiktoken_file import PATTERNS, byte_characters
@@ -23,6 +23,8 @@ def find_merges(given: Given) -> str | None:
 def convert_merges(given: Given, name: str) -> Converted:
     """Makes GPT-2's tokenizer of a vocabulary and its merges.
 
+    Tokens of `given.added` that the vocabulary lacks are appended.
+
     Raises:
       UsageError: if one of the files is damaged, or they do not belong together.
     """
@@ -31,20 +33,24 @@ def convert_merges(given: Given, name: str) -> Converted:
     ids = _ids(given, name)
     merges = _merges(given, ids)
     space = given.flag("add_prefix_space", False) is True
-    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
+    first = max(ids.values()) + 1
+    lacking = [token for token in dict.fromkeys(given.added.values()) if token not in ids]
+    added = {token: first + number for number, token in enumerate(lacking)}
+    tokenizer = Tokenizer(models.BPE(vocab={**ids, **added}, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     named = {role: given.token(role) for role in _ROLES}
     special = [token for token in ids if token in {*_USUAL, *named.values()}]
-    special.sort(key=ids.__getitem__)
+    special = [*sorted(special, key=ids.__getitem__), *added]
     tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in special])
     original, unchecked = _original(ids, merges, space=space)
     return Converted(
         tokenizer_json=tokenizer.to_str(),
-        what=f"byte-level BPE of {name} and {_MERGES} ({len(ids):,} tokens)",
+        what=f"byte-level BPE of {name} and {_MERGES} ({len(ids):,} tokens{appended(added)})",
         original=original,
         unchecked=unchecked,
+        appends=True,
         names=role_names({role: named[role] for role in _ROLES[:5]}, ids),
     )
 

@@ -32,8 +32,8 @@ class Converted:
       original: What its ids are compared with; None if nothing was converted, or the library is
         not installed.
       unchecked: Why there is no original although something was converted, or "".
-      appends: A token that an option names for a role is appended if the file has none; files of
-        other formats have all special tokens themselves.
+      appends: A token that an option names for a role is appended if the file lacks it; JSON files
+        and vocabularies of BERT are taken as they are.
       names: Role to token, of the roles that the configuration names; see `role_names`.
     """
 
@@ -43,6 +43,12 @@ class Converted:
     unchecked: str = ""
     appends: bool = False
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def appended(tokens: Mapping[str, int]) -> str:
+    """Returns what is said of appended tokens and their ids: "; appended <mask> 8000"."""
+    each = [f"{token} {number}" for token, number in tokens.items()]
+    return f"; appended {', '.join(each)}" if each else ""
 
 
 def role_names(named: Mapping[str, str | None], tokens: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.tokenizers.converted import Converted, Original, role_names
+from pipelines.tokenizers.converted import Converted, Original, appended, role_names
 from pipelines.tokenizers.given import Given
 from pipelines.tokenizers.libraries import library, versioned
 from schemas.token_kinds import METASPACE
@@ -119,7 +119,8 @@ def convert_model(given: Given, name: str) -> Converted:
     _add_pipeline(tokenizer, model, compose=_composes(processor))
     tokens = [*known, *model.added]
     named = {role: given.token(role) for role in _ROLES_NAMED}
-    more = _appended(model.added, len(proto.pieces))
+    first = len(proto.pieces)
+    more = appended({token: first + number for number, token in enumerate(model.added)})
     return Converted(
         tokenizer_json=tokenizer.to_str(),
         what=f"SentencePiece model {name} ({kind}, {len(proto.pieces):,} pieces{more})",
@@ -145,12 +146,6 @@ def _refuse_unknown_kinds(given: Given, name: str, proto: Any) -> None:
             f"{name} was trained with {option}, which `tokenizers` cannot express; train it "
             "without that option"
         )
-
-
-def _appended(tokens: Sequence[str], first: int) -> str:
-    """Returns what is said of appended tokens: "; appended <mask> 8000"."""
-    each = [f"{token} {first + n}" for n, token in enumerate(tokens)]
-    return f"; appended {', '.join(each)}" if each else ""
 
 
 def _unigram(model: _Model) -> Any:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pipelines.build import main as build
 from pipelines.follow import main as follow
 from pipelines.planning import tokenizer_files
+from pipelines.tokenizers.tiktoken_file import byte_characters
 from pipelines.verify import main as verify
 from tests.support.hub_stub import COMMIT, hub_of
 from tests.support.tokenizer_files import (
@@ -25,6 +27,9 @@ from tests.support.tokenizer_files import (
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = ["--mask-token", "<mask>", "--cls-token", "<cls>", "--sep-token", "<sep>"]
 MARKS += ["--pad-token", "<pad>", "--unk-token", "<unk>"]
+ROBERTA = (
+    "--cls-token '<cls>' --sep-token '<sep>' --mask-token '<mask>' --pad-token '<pad>'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,11 @@ def files(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bert" / "pytorch_model.bin").write_bytes(b"PK\3\4")
     (folder / "vocab.txt.gz").write_bytes(gzip.compress(vocabulary_of(text)))
     (folder / "empty").mkdir()
+    (folder / "gpt2").mkdir()
+    letters = byte_characters()
+    vocabulary = {token: number for number, token in enumerate([*letters, "th", "the"])}
+    (folder / "gpt2" / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
+    (folder / "gpt2" / "merges.txt").write_text("#version: 0.2\nt h\nth e\n", "utf-8")
     return folder
 
 
@@ -124,8 +134,8 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
         (
             "spm.model",
             [],
-            "spm.model: it has no token for mask, which this recipe needs; append what it lacks "
-            "with --mask-token '<mask>'",
+            "spm.model: it has no token for mask, pad, which this recipe needs; append what it "
+            "lacks with --mask-token '<mask>' --pad-token '<pad>'",
         ),
     ],
 )
@@ -141,6 +151,31 @@ def test_what_is_refused(
     assert run(text, files / name, tmp_path / "out", *more) == 2
     assert reason in refused(capsys)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "lacking"),
+    [
+        ("spm.model", "roberta", "--mask-token '<mask>' --pad-token '<pad>'"),
+        ("gpt2", "gpt", "--eod-token '<|endoftext|>'"),
+        ("gpt2", "bert", ROBERTA),
+        ("my_cl100k.tiktoken", "roberta", ROBERTA),
+    ],
+)
+def test_all_that_is_lacking_is_told_at_once(
+    name: str,
+    recipe: str,
+    lacking: str,
+    text: Path,
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(text, files / name, tmp_path / "out", "--dry-run", recipe=recipe) == 2
+    assert refused(capsys).endswith(f"needs; append what it lacks with {lacking}")
+    given = ["--dry-run", *shlex.split(lacking)]
+    assert run(text, files / name, tmp_path / "out", *given, recipe=recipe) == 0
+    assert " 120 of 120 sampled lines have the same ids in " in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -215,3 +215,15 @@ def test_a_byte_without_a_token_is_shown() -> None:
         1,
         "'abc' has the tokens no and not (none) from number 1 on",
     )
+
+
+def test_tokens_that_merges_lack_are_appended_behind_the_highest_id() -> None:
+    files = {"vocab.json": b'{"a": 0, "b": 1, "ab": 5}', "merges.txt": b"a b\n"}
+    added = {"eod": "<|endoftext|>", "pad": "a", "mask": "<mask>"}
+    found = kinds.convert(Given(name="folder", files=files, is_folder=True, added=added))
+    tokenizer = Tokenizer.from_str(found.tokenizer_json)
+    assert tokenizer.get_vocab() == {"a": 0, "b": 1, "ab": 5, "<|endoftext|>": 6, "<mask>": 7}
+    assert found.what.endswith("(3 tokens; appended <|endoftext|> 6, <mask> 7)")
+    # Its name in a text is text.
+    tokenizer.encode_special_tokens = True
+    assert 6 not in tokenizer.encode("<|endoftext|>").ids
