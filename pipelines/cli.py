@@ -67,6 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         case ["-h" | "--help" | "-V" | "--version" as option, extra, *_]:
             raise UsageError(f"{option} stands alone, got {extra!r} after it")
+        case [option, *rest] if option.startswith("-") and (
+            command := next((each for each in rest if each in COMMANDS), None)
+        ):
+            raise UsageError(
+                f"options stand after the command, got {option} before {command}; write "
+                f"`shardmill {command} {option} ...`"
+            )
         case ["help", command]:
             return _run(command, ["--help"])
         case ["help", _, extra, *_]:

@@ -1,5 +1,6 @@
 """Which files each source has, and how often its documents are wanted: `--source`."""
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -169,8 +170,7 @@ def find_sources(
     numbers: dict[str, int] = {}
     owners: dict[str, int] = {}
     for number, name in enumerate(names):
-        with about(f"--source {name}"):
-            own = match([option.pattern for option in options if option.name == name])
+        own = _files_of(name, [each.pattern for each in options if each.name == name], match)
         for file in own:
             # One file may have several names, by links.
             if (other := owners.setdefault(real_path(file.path), number)) != number:
@@ -187,6 +187,34 @@ def find_sources(
         numbers=numbers,
         seed=seed,
     )
+
+
+def _files_of(
+    name: str, patterns: Sequence[str], match: Callable[[Sequence[str]], list[InputFile]]
+) -> list[InputFile]:
+    """Returns the files of a source; what looks like a wrong weight is told where none are found.
+
+    Raises:
+      ValueError: if a pattern finds nothing.
+    """
+
+    def finds(pattern: str) -> bool:
+        with contextlib.suppress(ValueError):
+            return bool(match([pattern]))
+        return False
+
+    with about(f"--source {name}"):
+        try:
+            return match(patterns)
+        except ValueError as error:
+            for pattern in patterns:
+                file, _, weight = pattern.rpartition(":")
+                if file and "/" not in weight and not finds(pattern) and finds(file):
+                    raise ValueError(
+                        f"{error}; {file} is there, but ':{weight}' is no weight, which is a "
+                        f"number, such as {file}:2.5"
+                    ) from error
+            raise
 
 
 def _weight_of(name: str, options: Sequence[SourceOption]) -> int:

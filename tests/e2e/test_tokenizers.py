@@ -27,9 +27,7 @@ from tests.support.tokenizer_files import (
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = ["--mask-token", "<mask>", "--cls-token", "<cls>", "--sep-token", "<sep>"]
 MARKS += ["--pad-token", "<pad>", "--unk-token", "<unk>"]
-ROBERTA = (
-    "--cls-token '<cls>' --sep-token '<sep>' --mask-token '<mask>' --pad-token '<pad>'"
-)
+ROBERTA = "--cls-token '<cls>' --sep-token '<sep>' --mask-token '<mask>' --pad-token '<pad>'"
 
 
 @pytest.fixture(scope="module")

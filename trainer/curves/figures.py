@@ -48,7 +48,25 @@ _WORDS = {
     "macro_f1": "macro F1",
     "f1": "F1",
     "nll": "loss without penalties",
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
 }
+_PREDICTED = {
+    "mlm": "masked tokens",
+    "nsp": "next sentence",
+    "sop": "sentence order",
+    "rtd": "replaced tokens",
+    "sbo": "span boundaries",
+    "wso": "shuffled tokens",
+    "lm": "next token",
+    "plm": "permuted tokens",
+    "seq2seq": "target tokens",
+    "dea": "entities",
+    "ngram": "removed n-gram",
+    "structure": "sentence structure",
+    "dialogue": "real dialogue",
+}
+"""What a part of the loss predicts, where its name does not say it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,10 +113,38 @@ def figures_of(runs: Iterable[ChartedRun]) -> list[Figure]:
         if not _NOT_COMPARED.fullmatch(key[1].rpartition("/")[2]) and not _is_whole(key, runs)
     }
     shared = {run.shared for run in runs} - {""}
-    found = [_figure(event, name, shared) for event, name in names]
+    found = [figure_of(event, name, shared) for event, name in names]
     # The loss comes first, and in logs it follows its parts.
     found.sort(key=lambda figure: (SECTIONS.index(figure.section), figure.name != "loss"))
     return found
+
+
+def figure_of(event: Event, name: str, shared: Set[str] = frozenset()) -> Figure:
+    """Returns a figure; those of tasks that runs share are not hidden among all tasks."""
+    member, _, term = name.rpartition("/")
+    probed = event == EVAL and name.startswith(PROBE)
+    if probed:
+        section = PROBES
+        member = member.removeprefix(PROBE)
+    elif event == TRAIN and term in _SPEED:
+        section = SPEED
+    elif member and member not in shared:
+        section = MEMBERS
+    else:
+        section = EVALUATION if event == EVAL else TRAINING
+    better: Literal["low", "high", ""] = "low" if _FALLS.fullmatch(term) else "high"
+    if term in _NEITHER:
+        better = ""
+    split = "training " if section == MEMBERS and event == TRAIN else ""
+    return Figure(
+        event=event,
+        name=name,
+        section=section,
+        title=f"{member}: {split}{_words(term)}" if member else _capital(_words(term)),
+        better=better,
+        share=_SHARES.fullmatch(term) is not None,
+        wide=_WIDE.fullmatch(term) is not None,
+    )
 
 
 def shown(figure: Figure, value: float) -> str:
@@ -135,41 +181,13 @@ def _same(
     )
 
 
-def _figure(event: Event, name: str, shared: Set[str]) -> Figure:
-    """Returns a figure; those of tasks that runs share are not hidden among all tasks."""
-    member, _, term = name.rpartition("/")
-    probed = event == EVAL and name.startswith(PROBE)
-    if probed:
-        section = PROBES
-        member = member.removeprefix(PROBE)
-    elif event == TRAIN and term in _SPEED:
-        section = SPEED
-    elif member and member not in shared:
-        section = MEMBERS
-    else:
-        section = EVALUATION if event == EVAL else TRAINING
-    better: Literal["low", "high", ""] = "low" if _FALLS.fullmatch(term) else "high"
-    if term in _NEITHER:
-        better = ""
-    split = "training " if section == MEMBERS and event == TRAIN else ""
-    return Figure(
-        event=event,
-        name=name,
-        section=section,
-        title=f"{member}: {split}{_words(term)}" if member else _capital(_words(term)),
-        better=better,
-        share=_SHARES.fullmatch(term) is not None,
-        wide=_WIDE.fullmatch(term) is not None,
-    )
-
-
 def _words(term: str) -> str:
-    """Returns the name of a figure in words: "accuracy_mlm" is "accuracy, mlm"."""
+    """Returns the name of a figure in words: "accuracy_mlm" is "accuracy, masked tokens"."""
     if term in _WORDS:
         return _WORDS[term]
     what, _, whose = term.partition("_")
     if whose and what in {"loss", "accuracy", "perplexity"}:
-        return f"{what}, {whose.replace('_', ' ')}"
+        return f"{what}, {_PREDICTED.get(whose, whose.replace('_', ' '))}"
     return term.replace("_", " ")
 
 

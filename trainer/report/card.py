@@ -12,7 +12,7 @@ from typing import Any
 from schemas.pages.template import template_of
 from trainer.report.about import AboutData
 from trainer.report.loss_plot import loss_plot
-from trainer.report.snapshot import Snapshot, figure_text
+from trainer.report.snapshot import Snapshot, figure_text, figure_title
 
 CARD, PLOT = "README.md", "loss.svg"
 _CONFIG = "config.json"
@@ -118,8 +118,8 @@ def _data(snapshot: Snapshot, task: str) -> Mapping[str, AboutData]:
     return {"": data[task]} if task in data else data
 
 
-def _figures(snapshot: Snapshot, task: str) -> dict[str, str]:
-    """Returns the figures of the last evaluation, of a task those that are its own."""
+def _figures(snapshot: Snapshot, task: str) -> list[tuple[str, str]]:
+    """Returns title and value of the last evaluation's figures, of a task those of its own."""
     found = snapshot.figures()
     if task and any(name.startswith(f"{task}/") for name in found):
         found = {
@@ -127,4 +127,4 @@ def _figures(snapshot: Snapshot, task: str) -> dict[str, str]:
             for name, value in found.items()
             if name.startswith(f"{task}/")
         }
-    return {name: figure_text(value) for name, value in found.items()}
+    return [(figure_title(name), figure_text(name, value)) for name, value in found.items()]

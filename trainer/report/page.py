@@ -12,7 +12,7 @@ from trainer.curves.sides import sides_of
 from trainer.report.machine import machine_facts
 from trainer.report.sample_records import Sample
 from trainer.report.shown_samples import shown_rows
-from trainer.report.snapshot import Snapshot, figure_text
+from trainer.report.snapshot import Snapshot, figure_text, figure_title
 
 _MOST_CHARTS = 12
 """Sections of more are folded."""
@@ -53,16 +53,19 @@ def render_run(name: str, run: Snapshot, samples: Sequence[Sample]) -> str:
     )
 
 
-def _figures(run: Snapshot) -> dict[str, tuple[str, str]]:
-    """Returns the figures of the last evaluation and of the best one, as texts."""
+def _figures(run: Snapshot) -> list[tuple[str, str, str]]:
+    """Returns titles of figures, and their values in the last evaluation and in the best one."""
     last = run.figures()
     best = run.figures(run.best_step) if run.best_step is not None else {}
     names = dict.fromkeys((*last, *best))
-    return {name: (_text(last.get(name)), _text(best.get(name))) for name in names}
+    return [
+        (figure_title(name), _text(name, last.get(name)), _text(name, best.get(name)))
+        for name in names
+    ]
 
 
-def _text(value: float | None) -> str:
-    return "" if value is None else figure_text(value)
+def _text(name: str, value: float | None) -> str:
+    return "" if value is None else figure_text(name, value)
 
 
 def _sections(log: RunLog) -> Mapping[str, Sequence[DrawnPanel]]:

@@ -1,10 +1,10 @@
 """What a run is after some of its steps, as its page and the cards of its models tell it."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from trainer.curves.figures import PROBES, figure_of, shown
 from trainer.curves.run_log import EVAL, RunLog
 from trainer.report.about import About
 
@@ -66,9 +66,15 @@ class Snapshot:
         return dict(_asked(self.options))
 
 
-def figure_text(value: float) -> str:
-    """Returns a figure as a card or a page has it."""
-    return f"{value:.4g}" if math.isfinite(value) else "not finite"
+def figure_title(name: str) -> str:
+    """Returns what a card or a page calls a figure of evaluations."""
+    figure = figure_of(EVAL, name)
+    return f"Probe {figure.title}" if figure.section == PROBES else figure.title
+
+
+def figure_text(name: str, value: float) -> str:
+    """Returns a figure of evaluations as a card or a page has it: as charts do."""
+    return shown(figure_of(EVAL, name), value)
 
 
 def _is_count(name: str) -> bool:

@@ -37,6 +37,12 @@ def test_help_of_a_command_is_what_the_command_says(capsys: Capture) -> None:
         (["biuld"], "no command is called 'biuld'; did you mean build? known: "),
         (["help", "inspct"], "no command is called 'inspct'; did you mean inspect"),
         (["--version", "build"], "--version stands alone, got 'build' after it"),
+        (
+            ["--quiet", "build", "bert"],
+            "options stand after the command, got --quiet before build; write `shardmill build "
+            "--quiet ...`",
+        ),
+        (["--quiet"], "no command is called '--quiet'"),
         (["help", "build", "bert"], "help explains one command, got 'bert' after it"),
     ],
 )

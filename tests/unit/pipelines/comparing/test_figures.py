@@ -31,15 +31,15 @@ def test_figures_come_in_sections(tmp_path: Path) -> None:
         ("Probes", "a: macro F1", "high"),
         ("Probes", "a: accuracy", "high"),
         ("Evaluation", "Loss", "low"),
-        ("Evaluation", "Loss, mlm", "low"),
-        ("Evaluation", "Loss, sop", "low"),
+        ("Evaluation", "Loss, masked tokens", "low"),
+        ("Evaluation", "Loss, sentence order", "low"),
         ("Evaluation", "Perplexity", "low"),
         ("Training", "Loss", "low"),
-        ("Training", "Accuracy, mlm", "high"),
+        ("Training", "Accuracy, masked tokens", "high"),
         ("Speed and schedule", "Tokens per second", "high"),
         ("Speed and schedule", "Learning rate", ""),
         ("Speed and schedule", "Norm of the gradient", ""),
-        ("Members, modes and tasks", "albert: loss, mlm", "low"),
+        ("Members, modes and tasks", "albert: loss, masked tokens", "low"),
         ("Members, modes and tasks", "sst: matthews", "high"),
     ]
 
@@ -47,8 +47,8 @@ def test_figures_come_in_sections(tmp_path: Path) -> None:
 def test_a_part_that_is_the_whole_loss_of_one_run_alone_is_shown(tmp_path: Path) -> None:
     whole = [train(10, loss=2.0, loss_mlm=2.0)]
     part = [train(10, loss=2.5, loss_mlm=2.0)]
-    assert ("Training", "Loss, mlm", "low") not in figures(tmp_path / "one", whole)
-    assert ("Training", "Loss, mlm", "low") in figures(tmp_path / "two", whole, part)
+    assert ("Training", "Loss, masked tokens", "low") not in figures(tmp_path / "one", whole)
+    assert ("Training", "Loss, masked tokens", "low") in figures(tmp_path / "two", whole, part)
 
 
 @pytest.mark.parametrize(

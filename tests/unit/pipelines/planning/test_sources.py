@@ -93,3 +93,13 @@ def test_two_weights_of_a_source_are_refused(files: Path) -> None:
 def test_a_pattern_without_files_names_its_source(files: Path) -> None:
     with pytest.raises(UsageError, match=r"--source x: no file matches .*nothing"):
         find(f"x={files}/nothing*")
+
+
+def test_what_is_no_weight_is_told_where_the_file_is_there(files: Path) -> None:
+    told = r"--source x: no file matches (.*)a1\.txt:x; \1a1\.txt is there, but ':x' is no weight"
+    with pytest.raises(UsageError, match=told):
+        find(f"x={files}/a1.txt:x")
+    with pytest.raises(UsageError, match=r"no file matches .*nothing:x$"):
+        find(f"x={files}/nothing:x")
+    (files / "a1.txt:x").write_text("a")
+    assert [each.path for each in find(f"x={files}/a1.txt:x").files] == [f"{files}/a1.txt:x"]
