@@ -76,7 +76,7 @@ def test_the_card_is_one_of_the_hub(run: Path, monkeypatch: pytest.MonkeyPatch) 
         "tags": ["shardmill", "bert", "bert-wwm"],
     }
     manifest = manifest_of(corpus("bert-wwm"))
-    for said in (manifest["checksum"], "| steps | 4 |", "`--lr` | 0.001", "`loss_mlm`"):
+    for said in (manifest["checksum"], "| steps | 4 |", "`--lr` | 0.001", "| Loss, masked"):
         assert said in card.text
     # The code of the card loads the model where it lies.
     [code] = re.findall(r"```python\n(.*?)```", card.text, re.DOTALL)
