@@ -101,7 +101,7 @@ def test_each_task_has_a_card_of_its_own(tasks: Path) -> None:
     }
     tags = found["build-2"].text
     assert "B-LOC" in tags
-    assert "`f1`" in tags
+    assert "| F1 | " in tags
     assert "negative" not in tags
 
 
