@@ -21,13 +21,18 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def said(errors: str) -> list[str]:
+    """Returns lines without the notice of whoever is the first to compile a loop."""
+    return [line for line in errors.splitlines() if not line.startswith("compiling inner loops")]
+
+
 def test_a_build_is_repeated(tmp_path: Path, capsys: Capture) -> None:
     first, second = corpus("bert-wwm"), tmp_path / "again"
     saved = first / "build.toml"
     repeat = ["build", "--config", str(saved), "--output"]
     assert main([*repeat, str(second), "--workers", "2", "--quiet"]) == 0
     shown = capsys.readouterr()
-    assert not shown.err
+    assert not said(shown.err)
     assert f"{second}: done in " in shown.out
     assert digests(second) == digests(first) != {}
     # It says what is built, not where and how.
@@ -90,7 +95,7 @@ def test_a_training_run_is_repeated(tmp_path: Path, capsys: Capture) -> None:
     repeat = ["train", "--config", str(first / "train.toml"), "--output", str(second)]
     assert main([*repeat, "--quiet"]) == 0
     shown = capsys.readouterr()
-    assert not shown.err
+    assert not said(shown.err)
     assert f"{second}/latest/hf: the model after 3 steps" in shown.out
     weights = "latest/hf/model.safetensors"
     assert (first / weights).read_bytes() == (second / weights).read_bytes()
