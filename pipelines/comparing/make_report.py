@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         refuse_foreign_page(path, "--output")
         write_page(path, stream_page(read_committed(folder), _links(folder, path)), "--output")
         return 0
-    if is_local(folder) and Path(folder, LOG).is_file():
+    if is_local(folder) and os.path.isfile(os.path.join(folder, LOG)):
         path = options.output or join(folder, REPORT)
         refuse_foreign_page(path, "--output")
         write_page(path, run_page(Path(folder)), "--output")

@@ -17,6 +17,9 @@ from transforms.files.paths import PathError, list_folder
 from transforms.files.patterns import match
 from transforms.files.storage import is_local
 
+_DESCRIBING = frozenset({"README.md", "loss.svg"})
+"""Files beside a model that say how it was made: the same model may have others."""
+
 
 def files_read(
     stages: Stages, step: Step, digests: Digests, unsettled: Collection[str] = ()
@@ -126,7 +129,12 @@ def _named_files(
 
 def _proof_paths(proof: Sequence[str], place: str) -> list[str]:
     folder = Path(place)
-    found = {path for pattern in proof for path in folder.glob(pattern) if path.is_file()}
+    found = {
+        path
+        for pattern in proof
+        for path in folder.glob(pattern)
+        if path.name not in _DESCRIBING and path.is_file()
+    }
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 

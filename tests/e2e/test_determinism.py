@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipelines.planning.plan
+import pipelines.planning.text_files
 from tests.support.sample_builds import (
     RECIPES,
     SAMPLE,
@@ -180,7 +180,7 @@ def test_ranges_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small = functools.partial(small_ranges, range_bytes=3000)
-    monkeypatch.setattr(pipelines.planning.plan, "plan_ranges", small)
+    monkeypatch.setattr(pipelines.planning.text_files, "plan_ranges", small)
     assert build(tmp_path / "out") == 0
     assert digests(tmp_path / "out") == reference
 

@@ -194,7 +194,7 @@ def test_read_only_folder(build: Build, tmp_path: Path, capsys: pytest.CaptureFi
         (["--memory-gib", "0.1"], "bert", "--memory-gib 0.1 is too little for 1 worker"),
         (["--max-rejected", "-1"], "bert", "--max-rejected: must be a whole number of at least 0"),
         (["--set", "pair.p=1"], "bert", "there is no setting 'pair.p'"),
-        (["--format", "csv"], "bert", "--format csv is for labelled records"),
+        (["--format", "csv"], "bert", "has no column 'text'"),
         (["--format", "xml"], "bert", "--format: invalid choice: 'xml'"),
         (
             ["--tokenizer", "{folder}/no.json"],

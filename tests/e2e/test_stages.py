@@ -216,7 +216,10 @@ def test_killed_in_a_build_and_in_training_it_comes_out_the_same(
     assert_same(saved(output / "tuned"), saved(example / OUTPUT / "tuned"))
     for name in ("latest", "best"):
         models = [each / "tuned" / name / "hf" for each in (output, example / OUTPUT)]
-        assert digests_of(models[0]) == digests_of(models[1])
+        # The log of a run that was stopped has other points, and so has the plot of its loss.
+        made = [digests_of(model) for model in models]
+        assert all(files.pop("loss.svg") for files in made)
+        assert made[0] == made[1]
 
 
 def test_a_signal_stops_the_training_in_order(copy: Path, capsys: Captured) -> None:

@@ -67,6 +67,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_context_holds_sources_alone(context: Path) -> None:
     assert {path.name for path in context.iterdir()} == {
+        "LICENSE",
         "README.md",
         "constraints.txt",
         "pipelines",
@@ -78,7 +79,8 @@ def test_context_holds_sources_alone(context: Path) -> None:
         "transforms",
     }
     found = [path for path in context.rglob("*") if path.is_file()]
-    assert {path.suffix for path in found if path.parent.name != "sample"} <= {
+    of_sources = [path for path in found if path.parent.name != "sample" and path.name != "LICENSE"]
+    assert {path.suffix for path in of_sources} <= {
         ".j2",
         ".md",
         ".py",

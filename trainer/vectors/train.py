@@ -57,9 +57,9 @@ def train_vectors(options: VectorsOptions) -> int:
         _check_shards(options, corpus)
         model = method.model(task)
         folder.begin(record, overwrite=options.overwrite)
-        folder.save_options(saved_options(options, task.settings))
         loss = _go(model, task, folder)
         learned = model.learned()
+        folder.save_options(saved_options(options, task.settings))
         folder.finish(_final(record, learned, loss), [*write_learned(run, learned), SAVED])
     words, dim = learned.vectors.shape
     sys.stdout.write(f"{run}: vectors of {counted(words, 'word')}, {counted(dim, 'number')} each\n")

@@ -67,7 +67,7 @@ def test_bash_completes(
 
     assert completed("vecto") == ["vectors"]
     assert completed("help", "verif") == ["verify"]
-    assert completed("build", "--token") == ["--tokenizer"]
+    assert completed("build", "--token") == ["--tokenizer", "--tokenizer-differences"]
     assert completed("build", "--dedup", "") == ["off", "on"]
     assert completed("build", "--tokenizer", "tok") == ["tokens.json"]
     assert completed("verify", "te") == ["texts"]

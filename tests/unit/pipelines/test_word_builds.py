@@ -42,7 +42,7 @@ def test_a_tokenizer_is_refused_where_words_are_needed(tmp_path: Path, capsys: C
 def test_words_are_refused_where_a_tokenizer_is_needed(tmp_path: Path, capsys: Captured) -> None:
     message = refused(tmp_path, capsys, "bert", tokenizer=tokenizer_file("words"))
     assert "a list of words with counts, which cbow, skipgram" in message
-    assert "bert needs a tokenizers JSON file" in message
+    assert "bert needs a tokenizer" in message
 
 
 @pytest.mark.parametrize(

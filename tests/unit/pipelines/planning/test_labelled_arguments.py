@@ -105,7 +105,7 @@ OF_CLASSES = ("classify", *TRAIN, "--fields", "text,label")
         (("classify", "--input", "one.parquet", "--fields", "text,y"), "has no column 'y'"),
         (("mixture", "--members", "bert,classify", "--input", "text.txt"),
          "classify is built of labelled records, and a mixture of text"),
-        (("bert", "--input", "text.txt", "--format", "tsv"), "tsv is for labelled records"),
+        (("bert", "--input", "text.txt", "--format", "tsv"), "has no column 'text'"),
         (("bert", "--input", "text.txt", "--columns", "a"), "--columns is for labelled records"),
         (("roberta", "--input", "text.txt", "--set", "pair=TwoTexts"),
          "TwoTexts does not take them"),
