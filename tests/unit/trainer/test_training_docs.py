@@ -56,6 +56,7 @@ def test_the_options_that_are_named_exist() -> None:
         "--max-seq-length",
         "--no-checksums",
         "--help",
+        "--config",
         "--members",
         *("--annotations", "--counts", "--input", "--set", "--tokenizer"),
         "--plan",
