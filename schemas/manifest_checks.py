@@ -129,9 +129,6 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
         yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
     left_out = documents.dropped_count
     wanted = documents.read - left_out - documents.sampled_out + documents.repeated
-    filtered = sum(each.filtered for each in documents.sources.values())
-    if documents.sources and filtered != left_out:
-        yield (f"filters dropped {counted(left_out, 'document')}, and of the sources {filtered:,}")
     if kept + duplicates != wanted:
         dropped = f", {left_out:,} of them dropped by filters" if left_out else ""
         weights = (

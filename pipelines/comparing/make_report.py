@@ -40,15 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = _parser().parse_args(argv)
     folder: str = options.folder
-    if is_stream(folder):
+    of_stream = is_stream(folder)
+    if of_stream or (is_local(folder) and os.path.isfile(os.path.join(folder, LOG))):
         path = options.output or join(folder, REPORT)
         refuse_foreign_page(path, "--output")
-        write_page(path, stream_page(read_committed(folder), _links(folder, path)), "--output")
-        return 0
-    if is_local(folder) and os.path.isfile(os.path.join(folder, LOG)):
-        path = options.output or join(folder, REPORT)
-        refuse_foreign_page(path, "--output")
-        write_page(path, run_page(Path(folder)), "--output")
+        if of_stream:
+            page = stream_page(read_committed(folder), _links(folder, path))
+        else:
+            page = run_page(Path(folder))
+        write_page(path, page, "--output")
         return 0
     page = build_page(folder)
     if options.output is None:

@@ -12,13 +12,11 @@ from pipelines.stages.stages_file import REFERENCE, Read, Stages, Step
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 from schemas.manifest_parts import FileEntry
+from schemas.model_files import DESCRIBING
 from schemas.wording import nearest
 from transforms.files.paths import PathError, list_folder
 from transforms.files.patterns import match
 from transforms.files.storage import is_local
-
-_DESCRIBING = frozenset({"README.md", "loss.svg"})
-"""Files beside a model that say how it was made: the same model may have others."""
 
 
 def files_read(
@@ -133,7 +131,7 @@ def _proof_paths(proof: Sequence[str], place: str) -> list[str]:
         path
         for pattern in proof
         for path in folder.glob(pattern)
-        if path.name not in _DESCRIBING and path.is_file()
+        if path.name not in DESCRIBING and path.is_file()
     }
     return sorted(path.relative_to(folder).as_posix() for path in found)
 

@@ -35,7 +35,6 @@ OTHER_TESTS = {
 }
 """Pages whose commands need files of their own, by the test that runs them."""
 PYTHON_TESTS = {
-    "docs/filters.md": "tests/e2e/test_datatrove.py",
     "docs/adapters.md": "tests/e2e/test_adapters.py",
     "docs/elmo.md": "tests/unit/trainer/test_elmo_docs.py",
     "docs/export.md": "tests/unit/pipelines/exporting/test_readers.py",

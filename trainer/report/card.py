@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from schemas.model_files import CARD, PLOT
 from schemas.pages.template import template_of
 from trainer.report.about import AboutData
 from trainer.report.loss_plot import loss_plot
 from trainer.report.snapshot import Snapshot, figure_text, figure_title
 
-CARD, PLOT = "README.md", "loss.svg"
 _CONFIG = "config.json"
 _PIPELINES: Mapping[str, str] = {
     "ForMaskedLM": "fill-mask",

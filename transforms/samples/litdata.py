@@ -24,10 +24,9 @@ from transforms.samples.packed import (
     SampleColumn,
     fixed_bytes,
     join_pieces,
-    positions,
+    packed_file,
     sample_columns,
     value_bytes,
-    values_of,
 )
 
 PART_BYTES = 1 << 26
@@ -52,11 +51,7 @@ class LitData:
         self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], first: int
     ) -> Iterator[bytes | Array]:
         columns = sample_columns(schema)
-        samples = [_samples(batch, columns) for batch in batches]
-        begins = positions(samples, 4)
-        yield np.uint32(len(begins) - 1).tobytes()
-        yield begins
-        yield from values_of(samples)
+        yield from packed_file([_samples(batch, columns) for batch in batches])
 
     def index(self, schema: pa.Schema, parts: Sequence[Part]) -> str:
         columns = sample_columns(schema)

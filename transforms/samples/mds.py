@@ -22,10 +22,9 @@ from transforms.samples.packed import (
     SampleColumn,
     fixed_bytes,
     join_pieces,
-    positions,
+    packed_file,
     sample_columns,
     value_bytes,
-    values_of,
 )
 
 PART_BYTES = 1 << 26
@@ -48,13 +47,8 @@ class Mds:
         self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], first: int
     ) -> Iterator[bytes | Array]:
         columns = _sorted(schema)
-        samples = [_samples(batch, columns) for batch in batches]
         config = json.dumps(_config(columns), sort_keys=True).encode()
-        begins = positions(samples, 4 + len(config))
-        yield np.uint32(len(begins) - 1).tobytes()
-        yield begins
-        yield config
-        yield from values_of(samples)
+        yield from packed_file([_samples(batch, columns) for batch in batches], config)
 
     def index(self, schema: pa.Schema, parts: Sequence[Part]) -> str:
         config = _config(_sorted(schema))

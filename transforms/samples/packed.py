@@ -123,7 +123,11 @@ def positions(batches: Sequence[Ragged], begin: int) -> npt.NDArray[np.uint32]:
     return found.astype("<u4")
 
 
-def values_of(batches: Sequence[Ragged]) -> Iterator[Array]:
-    """Yields the bytes of all samples."""
+def packed_file(batches: Sequence[Ragged], head: bytes = b"") -> Iterator[bytes | Array]:
+    """Yields a file of samples: their number, where each begins, a head, and their bytes."""
+    begins = positions(batches, 4 + len(head))
+    yield np.uint32(len(begins) - 1).tobytes()
+    yield begins
+    yield head
     for batch in batches:
         yield batch.values

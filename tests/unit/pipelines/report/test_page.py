@@ -101,6 +101,7 @@ def example(**changes: Any) -> dict[str, Any]:
         "selected": [],
         "documents": None,
         "predicted": None,
+        "source": None,
         "stream": None,
         "continues": None,
         "backward": False,
