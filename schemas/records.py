@@ -364,7 +364,7 @@ class Windows:
       reuse_len: As that of `Examples`.
       left_out: Windows that are too short to be rows.
       values: What else is stored of rows, [W] each, by column; see
-        `transforms.contract.axes.PredictLabels`.
+        `transforms.contract.predicting.PredictLabels`.
     """
 
     tokens: Tokens

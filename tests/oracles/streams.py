@@ -8,7 +8,7 @@ from schemas.records import Array, Bool, Examples, Tokens
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged, flagged_positions
 from transforms.arrays.randomness import random_key
-from transforms.contract.axes import Batch, Copies, Rewrite, Select
+from transforms.contract.corrupting import Batch, Copies, Rewrite, Select
 
 ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4, "eod": 5}
 SENTINELS = 100

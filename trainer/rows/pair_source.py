@@ -15,7 +15,7 @@ from transforms.arrays.ragged import Ragged, positions_in_row
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.sequences import CleanRows, Sequences
 from transforms.build.corrupt import draw_edits, noise_draws
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.denoise.denoise import Denoise
 from transforms.objectives.recipe import Recipe
 

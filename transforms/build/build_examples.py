@@ -16,7 +16,7 @@ from transforms.annotate.annotations import mark_documents, mark_sentences, mark
 from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Stream, corrupt
-from transforms.contract.axes import Segment
+from transforms.contract.packing import Segment
 from transforms.objectives.recipe import Recipe
 from transforms.text.openings import find_openings
 from transforms.text.sentences import SENTENCE_RULES

@@ -16,7 +16,7 @@ from transforms.arrays.edits import Edits
 from transforms.arrays.marks import annotation_arrays
 from transforms.arrays.ragged import Ragged, flagged_positions
 from transforms.arrays.randomness import random_key
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.objectives.recipe import Recipe
 
 Draws = tuple[Copies, Copies]

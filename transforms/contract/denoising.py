@@ -16,7 +16,7 @@ from schemas.records import Array, Examples, Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.rules import RowLayout
 
 REMOVED, CONTINUED, CLEAN, FRAGMENTS, GENERATED = KINDS = (

@@ -11,7 +11,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.context_spans import examine_halves
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

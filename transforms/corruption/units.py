@@ -17,7 +17,7 @@ from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 
 BEGINS = np.uint8(2)
-"""A mark, see `transforms.contract.axes.Units`."""
+"""A mark, see `transforms.contract.corrupting.Units`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

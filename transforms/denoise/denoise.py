@@ -15,7 +15,7 @@ from schemas.vocabulary import Vocabulary
 from schemas.wording import counted
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.edits import Edits
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import Noise, NoiseBatch, Writes
 from transforms.contract.rules import RowLayout, StoredEdits
 

@@ -10,8 +10,8 @@ from schemas.records import Int64, Packing, Tokens, Windows
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import random_below, random_bits, threshold
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Oracle, rate
+from transforms.contract.packing import PairTask
 from transforms.contract.rules import RowRules
 from transforms.pairs.distractors import LoneDocumentError
 from transforms.pairs.pair_segments import follow

@@ -16,8 +16,8 @@ from transforms.checks.pairs import (
     examine_relations,
     without_second,
 )
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Findings
+from transforms.contract.packing import PairTask
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.pairs.pair_segments import follow

@@ -10,7 +10,7 @@ from schemas.records import Bool, Int64, Packing, Windows
 from transforms.arrays.excess import excess_tokens
 from transforms.arrays.ragged import read_only, row_numbers
 from transforms.checks.pairs import Cases, drawn_pairs
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors
 from transforms.pairs.pairing import Pairing
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.records import Int64, Packing, Tokens, Windows
 from transforms.arrays.excess import excess_tokens
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.pairing import Pairing
 from transforms.records.labelled_records import RELEVANCES
 

@@ -16,7 +16,7 @@ from transforms.arrays.permutations import (
     permutation_table,
 )
 from transforms.checks.pairs import Cases, drawn_pairs
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.pair_segments import follow
 from transforms.pairs.pairing import Pairing
 from transforms.tokens.rearrange import take_ranges

@@ -12,8 +12,8 @@ from transforms.arrays.excess import excess_tokens
 from transforms.arrays.randomness import random_bits, scaled_bits, threshold
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.checks.recurrent_streams import examine_following
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Findings
+from transforms.contract.packing import PairTask
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.pairs.distractors import LoneDocumentError

@@ -12,7 +12,7 @@ from schemas.records import Bool, Int64, Tokens, Windows
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.contract.axes import Pair
+from transforms.contract.packing import Pair
 from transforms.tokens.text_tokens import text_tokens
 
 

@@ -26,7 +26,7 @@ from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import random_key, rng_for
 from transforms.build.examine import examine, judge
 from transforms.checks.bernoulli import bernoulli_oracles
-from transforms.contract.axes import Copies, Units
+from transforms.contract.corrupting import Copies, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.bernoulli import STAGE_UNITS, BernoulliUnits, StagedUnits
