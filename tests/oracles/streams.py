@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Tokens
+from schemas.records import Array, Bool, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import Ragged, flagged_positions
 from transforms.arrays.randomness import random_key
 from transforms.contract.corrupting import Batch, Copies, Rewrite, Select

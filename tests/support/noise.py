@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.streams import vocabulary
 from transforms.arrays.edits import Edits
 from transforms.contract.corrupting import Copies

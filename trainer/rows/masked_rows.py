@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from trainer.rows.flows import Flows
 from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
 from transforms.arrays.ragged import Ragged

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from schemas import columns
 from schemas.annotations import KINDS
-from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
+from schemas.records import ByteSpans, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.annotate.annotations import mark_documents, mark_sentences, mark_sources
 from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from schemas.arrow_columns import numbers, texts
 from schemas.columns import BATCH_ROWS, SOURCE, pair_relation
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.edits import Edits
 from transforms.arrays.marks import annotation_arrays

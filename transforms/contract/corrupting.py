@@ -10,8 +10,9 @@ from typing import ClassVar, Protocol
 import pyarrow as pa
 
 from schemas.columns import Column
-from schemas.records import Array, Bool, Bytes, Examples, Int64
+from schemas.records import Array, Bool, Bytes, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import Ragged
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from schemas.records import Packing, RecordPacking, StreamPacking, Tokens, Windows
+from schemas.records import Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing, RecordPacking, StreamPacking, Windows
 
 
 class Segment(Protocol):

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Protocol
 import pyarrow as pa
 
 from schemas.columns import Column
-from schemas.records import Array, Examples, Int64, RecordPacking, ShardText, Tokens, Windows
+from schemas.records import Array, Int64, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples, RecordPacking, Windows
 from transforms.contract.stored import StoredBatch
 
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import WORDS
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.context_spans import examine_halves

@@ -12,8 +12,9 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers, numpy_of
 from schemas.columns import IGNORED, Column
 from schemas.label_kinds import CLASS, NUMBER
-from schemas.records import Array, Examples, RecordPacking, ShardText, Tokens, Windows
+from schemas.records import Array, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples, RecordPacking, Windows
 from transforms.contract.attention import BIDIRECTIONAL
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.part import Part

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Tokens, Windows
+from schemas.records import Int64, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing, Windows
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import random_below, random_bits, threshold
 from transforms.contract.oracle import Oracle, rate

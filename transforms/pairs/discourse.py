@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Windows
+from schemas.windows import Packing, Windows
 from transforms.arrays.excess import excess_tokens
 from transforms.contract.packing import PairTask
 from transforms.pairs.linked_pairs import find_linked, without_openings

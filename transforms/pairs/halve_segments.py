@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import NO_SECOND
-from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing, Windows
 from transforms.arrays.randomness import DRAWS, random_bits, threshold
 from transforms.checks.pairs import (
     Cases,

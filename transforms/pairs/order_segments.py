@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Windows
+from schemas.windows import Packing, Windows
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.contract.packing import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors

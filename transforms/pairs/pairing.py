@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from schemas.records import Windows
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Windows
 from transforms.checks.pairs import Cases, drawn_oracles, examine_relations
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.packing import PairTask

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Windows
+from schemas.records import Int64
+from schemas.windows import Packing, Windows
 from transforms.arrays.permutations import (
     MAX_PARTS,
     identity_index,

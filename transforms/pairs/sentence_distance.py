@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Windows
+from schemas.records import Int64
+from schemas.windows import Packing, Windows
 from transforms.arrays.randomness import random_below
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.contract.packing import PairTask

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Bool, Int64, StreamPacking, Windows
+from schemas.records import Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking, Windows
 from transforms.arrays.excess import excess_tokens
 from transforms.arrays.randomness import random_bits, scaled_bits, threshold
 from transforms.checks.pairs import Cases, drawn_pairs

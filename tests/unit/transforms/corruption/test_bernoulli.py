@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Bool, Examples, ShardId
+from schemas.records import Bool, ShardId
+from schemas.windows import Examples
 from tests.oracles.draws import HALF, RowDraws
 from tests.oracles.spans import selected_units, units_of
 from tests.oracles.streams import batch_of, examples_of, select_once

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.streams import ROLES, examples_of, vocabulary
 from transforms.arrays.edits import Edits
 from transforms.checks.infilling import expected_infilling
