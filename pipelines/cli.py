@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.version import VERSION
 from schemas.wording import nearest
 

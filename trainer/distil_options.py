@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from trainer.exits.sizes import HEADS
 from trainer.options import (
     MAX_BATCH_TOKENS,

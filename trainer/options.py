@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from schemas.checked_json import Count, PositiveCount, PositiveFloat, not_negative
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from trainer.loader.task_schedule import ORDERS
 from trainer.models.presets import PRESETS
 from transforms.objectives.schedule import SCHEDULES

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from schemas.errors import RunError, one_sentence
+from schemas.errors import RunError
+from schemas.program import one_sentence
 from trainer.options import TrainOptions, parse_train_options
 
 

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipelines.cli import COMMANDS, module_of, parser_of
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 from trainer.distil_options import parse_distil_options
 from trainer.options import parse_train_options
 from trainer.predictions.options import parse_predict_options
