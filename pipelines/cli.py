@@ -48,7 +48,7 @@ _OPTIONS = {
     "follow": "pipelines.planning.follow_arguments",
     "annotate": "pipelines.planning.annotate_arguments",
     "vocab": "pipelines.planning.vocab_arguments",
-    "train": "trainer.options",
+    "train": "trainer.train_arguments",
     "distil": "trainer.distil_options",
     "predict": "trainer.predictions.options",
     "vectors": "trainer.vectors.options",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from schemas.errors import RunError
 from schemas.program import one_sentence
-from trainer.options import TrainOptions, parse_train_options
+from trainer.options import TrainOptions
+from trainer.train_arguments import parse_train_options
 
 
 @one_sentence
