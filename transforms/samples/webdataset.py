@@ -110,7 +110,7 @@ def _headers(suffix: str, numbers: Bytes, sizes: Int64) -> Bytes:
     plain[_CHECKSUM.start : _CHECKSUM.stop + 2] = ord(" ")
     digits = _octal(sizes, _SIZE.stop - _SIZE.start)
     sums = sum(each.sum(axis=1, dtype=np.int64) for each in (numbers, digits))
-    found = np.tile(plain, (len(sizes), 1))
+    found = np.broadcast_to(plain, (len(sizes), len(plain))).copy()
     found[:, :_DIGITS], found[:, _SIZE] = numbers, digits
     found[:, _CHECKSUM] = _octal(sums + plain.sum(dtype=np.int64), 6)
     found[:, _CHECKSUM.stop] = 0
