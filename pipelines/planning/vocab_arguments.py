@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.planning.options import WordOptions
+from pipelines.planning.refused_options import refuse_option
 from pipelines.planning.run_arguments import (
     add_input_options,
     add_process_options,
     add_segmenter_options,
     half_of_memory_gib,
-    refuse_source,
 )
 from schemas.errors import Parser, UsageError
 from schemas.numbers import whole
@@ -42,8 +42,10 @@ def _parser() -> Parser:
         "--output words.txt. For words every Beam option is passed on.",
     )
     source = add_input_options(parser)
-    refuse_source(
-        parser, "a vocabulary is made of each document once; name the files of all with --input"
+    refuse_option(
+        parser,
+        "--source",
+        "a vocabulary is made of each document once; name the files of all with --input",
     )
     source.add_argument(
         "--text-field",

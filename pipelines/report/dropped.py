@@ -8,6 +8,7 @@ from schemas.manifest import Manifest, MixtureManifest
 from schemas.manifest_documents import Documents
 from schemas.wording import counted
 from transforms.files.storage import join
+from transforms.filters.document_filter import Scalar
 from transforms.filters.filtered_reader import DROPPED, REMOVED
 from transforms.filters.known_duplicates import read_clusters
 from transforms.filters.near_files import DROPPED_KEYS
@@ -50,21 +51,25 @@ def dropped_tables(manifest: Manifest | MixtureManifest) -> dict[str, list[dict[
     if not manifest.filters:
         return {}
     documents = manifest.documents
-    settings = [
+    return {
+        "documents": count_rows(documents.dropped, documents.read),
+        "lines": count_rows(documents.removed, documents.read),
+        "filters": filter_rows(manifest.filters),
+    }
+
+
+def filter_rows(filters: Mapping[str, Mapping[str, Scalar]]) -> list[dict[str, Any]]:
+    """Returns a row for each filter: what it was set to."""
+    return [
         {
             "filter": _spaced(name),
             "settings": ", ".join(f"{_spaced(each)} {value}" for each, value in own.items()),
         }
-        for name, own in manifest.filters.items()
+        for name, own in filters.items()
     ]
-    return {
-        "documents": _rows(documents.dropped, documents.read),
-        "lines": _rows(documents.removed, documents.read),
-        "filters": settings,
-    }
 
 
-def _rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:
+def count_rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:
     """Returns a row for each filter and reason, the most frequent reason of a filter first."""
     return [
         {

@@ -34,6 +34,7 @@ from transforms.build.write_shard import read_entries
 from transforms.files.atomic_files import write_atomically
 from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, read_notes, read_reading, write_noted
+from transforms.filters.filtered_reader import DROPPED
 from transforms.read.input_files import check_unchanged
 
 Entries = Mapping[str, Sequence[ShardEntry]]
@@ -59,7 +60,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         if problem := none_wanted(plan.sources, reading, shards):
             raise NothingMadeError(problem)
     if plan.of_stream:
-        documents["read"] = documents["duplicates"] + _kept(entries[0])
+        left_out = sum(sum(reasons.values()) for reasons in documents.get(DROPPED, {}).values())
+        documents["read"] = left_out + documents["duplicates"] + _kept(entries[0])
     else:
         _check_rows(plan, entries, documents["read"])
     notes = [[] if plan.of_stream else _empty_splits(splits) for splits in entries]
@@ -262,7 +264,7 @@ def count_documents(
     """Returns what the manifest says of the documents.
 
     Raises:
-      NothingMadeError: if there was no document at all, unless that may be.
+      NothingMadeError: if there was no document at all, or filters kept none, unless that may be.
       RunError: if more records were rejected than allowed.
     """
     check_unchanged([*plan.files, *plan.annotated])
@@ -274,7 +276,7 @@ def count_documents(
         raise NothingMadeError(
             f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
-    if problem := all_dropped(reading):
+    if not may_be_empty and (problem := all_dropped(reading)):
         raise NothingMadeError(problem)
     return {
         "read": reading.get("documents", 0),

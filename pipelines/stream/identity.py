@@ -105,9 +105,20 @@ def check_section(stream: str, plan: BuildPlan, sections: list[Section]) -> None
         )
 
 
+def filter_versions(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the versions of the filters of a build, as a section names them.
+
+    >>> filter_versions({"language": {"codes": "en", "version": "1.0"}, "dropped": {"kept": True}})
+    {'filter language': '1.0'}
+    """
+    versions = {name: own.get("version") for name, own in filters.items()}
+    return {f"filter {name}": str(each) for name, each in versions.items() if each is not None}
+
+
 def _section(plan: BuildPlan, number: int, first: int) -> Section:
     # Builders differ in their recipe alone.
-    software = dict(plan.builders[0].software)
+    filters = plan.filtering.identity() if plan.filtering else {}
+    software = {**plan.builders[0].software, **filter_versions(filters)}
     return Section(section=number, first=first, software=software, data_version=DATA_VERSION)
 
 
