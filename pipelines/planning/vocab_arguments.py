@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.planning.filter_arguments import add_filter_options, filter_options
 from pipelines.planning.options import WordOptions
 from pipelines.planning.refused_options import refuse_option
 from pipelines.planning.run_arguments import (
@@ -60,6 +61,7 @@ def _parser() -> Parser:
         help="train on a sample of this size if there is more text (256; for unigram, whose "
         "training is slow, 16; words are counted in all of it)",
     )
+    add_filter_options(parser, keep=False)
     _add_model_options(parser)
     _add_word_options(parser)
     out = parser.add_argument_group("output")
@@ -136,13 +138,14 @@ def parse_vocab_options(
     """Parses the command line of `shardmill vocab`.
 
     Returns:
-      All options; and those of words, None if a tokenizer is trained.
+      All options, `filters` as `FilterOptions`; and those of words, None if a tokenizer is trained.
 
     Raises:
       UsageError: if an option is unknown, its value cannot be read, or it is not for the model.
     """
     parser = _parser()
     given, left = parser.parse_known_args(argv)
+    given.filters = filter_options(given)
     if given.model == WORDS:
         _refuse(given, _OF_TOKENIZERS, "words are counted as they are written, in all of the text")
         return given, _word_options(given, _beam_arguments(left, parser))
