@@ -89,7 +89,7 @@ def own_section(stream: str, plan: BuildPlan, first: int) -> tuple[list[Section]
     check_section(stream, plan, now)
     if not sections:
         return now, ""
-    changes = ", ".join(differences(_said(ours), _said(sections[-1])))
+    changes = ", ".join(_changes(ours, sections[-1]))
     return now, f"section {ours.section} begins with window {first}: {changes}"
 
 
@@ -98,7 +98,7 @@ def check_section(stream: str, plan: BuildPlan, sections: list[Section]) -> None
     last = sections[-1]
     ours = _section(plan, last.section, last.first)
     if not _is_same(last, ours):
-        changes = ", ".join(differences(_said(ours), _said(last)))
+        changes = ", ".join(_changes(ours, last))
         raise RunError(
             f"{stream}: another program has begun section {last.section} with other software "
             f"({changes}); let one of the two go on"
@@ -120,6 +120,12 @@ def _section(plan: BuildPlan, number: int, first: int) -> Section:
     filters = plan.filtering.identity() if plan.filtering else {}
     software = {**plan.builders[0].software, **filter_versions(filters)}
     return Section(section=number, first=first, software=software, data_version=DATA_VERSION)
+
+
+def _changes(ours: Section, last: Section) -> list[str]:
+    """Returns which software differs, in words; what one of them has not is null."""
+    own, before = _said(ours), _said(last)
+    return list(differences({**dict.fromkeys(before), **own}, before))
 
 
 def _is_same(one: Section, other: Section) -> bool:
