@@ -32,10 +32,10 @@ class Splits:
         for place, folder in folders.items():
             manifest = read_manifest(folder)
             assert isinstance(manifest, Manifest)
-            splits = [asked] if asked is not None else list(manifest.splits)
-            for split in splits:
+            rows = {str(split): content.rows for split, content in manifest.splits.items()}
+            for split in [asked] if asked is not None else [*rows]:
                 # What there is no split of is told when the build is opened.
-                if split in manifest.splits and not manifest.splits[split].rows:
+                if rows.get(split) == 0:
                     self._empty.setdefault(split, []).append(place)
                 else:
                     some = True

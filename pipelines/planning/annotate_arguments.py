@@ -11,7 +11,7 @@ from pipelines.planning.run_arguments import (
     add_text_options,
     parse_run_options,
 )
-from schemas.errors import Parser
+from schemas.parser import Parser
 
 
 def _parser() -> Parser:

@@ -19,8 +19,9 @@ from pipelines.planning.run_arguments import (
     add_text_options,
     parse_run_options,
 )
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import seconds, whole
+from schemas.parser import Parser
 
 DEFAULT_SHARDS = 4
 _MAX_MIN_MIB = 1 << 20

@@ -62,10 +62,15 @@ def filter_rows(filters: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
     return [
         {
             "filter": _spaced(name),
-            "settings": ", ".join(f"{_spaced(each)} {value}" for each, value in own.items()),
+            "settings": ", ".join(_setting(_spaced(each), value) for each, value in own.items()),
         }
         for name, own in filters.items()
     ]
+
+
+def _setting(name: str, value: Any) -> str:
+    """Returns a setting in words; of one that is merely on, its name."""
+    return name if value is True else f"{name} {value}"
 
 
 def count_rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:
