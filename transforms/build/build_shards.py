@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
+from schemas.addresses import without_secrets
 from schemas.annotations import AnnotationError
 from schemas.manifest import add_up
 from schemas.manifest_documents import SourceCounts
@@ -279,4 +280,4 @@ class ShardWriter:
 def _tell(builder: Builder, number: int, error: BuildError) -> None:
     path = failure_path(builder.output, builder.plan.shards[number])
     check_owner(builder.output, builder.owner)
-    write_atomically(path, str(error).encode())
+    write_atomically(path, without_secrets(str(error)).encode())
