@@ -95,6 +95,17 @@ def rate(name: str, hits: int, trials: int, p: float) -> Oracle:
     return between(name, hits, trials, p, p)
 
 
+def stopped(name: str, hits: int, trials: int, most: int, p: float) -> Oracle:
+    """Expects a rate where what is drawn decides when it ends, after `most` draws at the latest.
+
+    Bernstein's inequality holds for such sums, too, with the variance of all `most` draws (Freedman
+    1975, 1.6).
+    """
+    count = max(trials, 1)
+    observed = hits / trials if trials else p
+    return Oracle(name, observed, p, trials, deviation(most, p) / count, unit="share")
+
+
 def exactly(name: str, observed: int, expected: int) -> Oracle:
     """Expects a count that no chance changes."""
     return Oracle(name, float(observed), float(expected), 1, 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.manifest import add_up
 from schemas.records import ShardId
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from transforms.arrays.ragged import offsets_of
@@ -18,8 +19,8 @@ from transforms.checks.arranging import order_oracles
 from transforms.checks.denoising import prefix_oracles, segment_oracles
 from transforms.checks.fragments import place_oracles
 from transforms.checks.generated import noise_oracles, range_oracles
-from transforms.checks.infilling import infilling_oracles
-from transforms.contract.oracle import Oracle
+from transforms.checks.infilling import infilling_oracles, length_oracles
+from transforms.contract.oracle import Oracle, gather
 from transforms.denoise.infilling import TextInfilling
 from transforms.kernels.splicing import splice_filled, splice_fragments, splice_removed
 from transforms.objectives import OBJECTIVES
@@ -219,12 +220,34 @@ def test_draws_that_follow_another_law_are_found() -> None:
 
 def test_infilling_by_another_law_is_found() -> None:
     noise = TextInfilling(random_rate=0.1).infilled(settings_for(OBJECTIVES["bart"]).vocabulary)
-    words = {"infilling.words": 10**6, "infilling.budget": 3 * 10**5}
-    right = {"infilling.taken": 267_000, "infilling.put_in": 5050}
-    masks = {"infilling.masks": 80_000, "infilling.random": 8000}
-    assert failing(infilling_oracles({**words, **right, **masks}, noise)) == []
-    wrong = {"infilling.taken": 300_000, "infilling.put_in": 0, "infilling.random": 9000}
-    assert len(failing(infilling_oracles({**words, **masks, **wrong}, noise))) == 3
+    shown = {"words": 10**6, "budget": 300_000, "spans": 78_000, "put_in": 4900, "full": 3}
+    right = {"taken": 267_000, "masks": 80_000, "random": 8000}
+    drawn = {"asked": 300_000, "filled": 95_000, "empty": 4978, "crowded": 3, "no_room": 78}
+    assert failing(infilling_oracles(infilling(drawn, shown, right), noise)) == []
+    other = {"taken": 300_000, "random": 9000, "put_in": 0, "full": 2, "spans": 96_000}
+    wrong = {"asked": 299_999}
+    totals = infilling({**drawn, **wrong}, {**shown, **other}, {**right, **other})
+    assert len(failing(infilling_oracles(totals, noise))) == 6
+
+
+def infilling(drawn: dict[str, int], *shown: dict[str, int]) -> dict[str, int]:
+    """Returns statistics of infilling by their names."""
+    found = {f"infilling.{name}": count for each in shown for name, count in each.items()}
+    return found | {f"infilling.drawn_{name}": count for name, count in drawn.items()}
+
+
+def test_lengths_by_another_law_are_found() -> None:
+    """Of lengths with a mean of 3, 4.98 % are 0; of the others 15.7 % are 1, 37.1 % above 3."""
+    noise = TextInfilling().infilled(settings_for(OBJECTIVES["bart"]).vocabulary)
+    drawn = {"asked": 300_000, "empty": 5000, "filled": 95_000, "single": 14_900, "longer": 35_200}
+    assert failing(length_oracles(infilling(drawn), noise)) == []
+    wrong = {"empty": 5500, "single": 16_500, "longer": 38_000}
+    names = failing(length_oracles(infilling({**drawn, **wrong}), noise))
+    assert names == [
+        "lengths of 0 are drawn at the rate",
+        "lengths of one word are drawn at the rate",
+        "lengths of more than 3 words are drawn at the rate",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -242,10 +265,11 @@ def test_extreme_settings_are_checked_by_their_own_laws(
 ) -> None:
     settings = settings_for(recipe_from(name, {setting: value, "copies": 2}))
     documents = lines_of_documents(150)
-    batch = build_batches(settings, ShardId("train", 0, 1), documents)[0]
-    found = examine(batch, settings.recipe, settings.vocabulary)
+    batches = build_batches(settings, ShardId("train", 0, 1), documents)
+    found = gather(examine(batch, settings.recipe, settings.vocabulary) for batch in batches)
     assert found.breaches == {}
-    assert failing(judge(found.counts, settings.recipe, settings.vocabulary)) == []
+    totals = add_up([found.counts, batches.counts])
+    assert failing(judge(totals, settings.recipe, settings.vocabulary)) == []
 
 
 def test_a_first_block_that_loses_nothing_is_found() -> None:
