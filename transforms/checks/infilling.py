@@ -115,7 +115,14 @@ def examine_infilling(
         "infilling.masks": int(np.count_nonzero(masks)),
         "infilling.random": int(np.count_nonzero(drawn)),
     }
+    if infilled.rounded:
+        among = np.bincount(row[empty & random], minlength=len(edits))
+        wanted = -(-put_in * int(infilled.random * DRAWS) // DRAWS)
+        uneven = among != wanted
+    else:
+        uneven = np.zeros(len(edits), np.bool_)
     breaches = {
+        "another number of random ids is put in": uneven,
         "a span is not of whole words": strange > 0,
         "a copy takes away another number of words": wrong,
         "something else stands for a span than the noise puts there": other,
@@ -154,11 +161,15 @@ def length_oracles(totals: Mapping[str, int], infilled: Infilled) -> list[Oracle
     shares = {"of one word": (single, (one - none) / more)}
     if infilled.usual > 1:
         shares[f"of more than {infilled.usual} words"] = (longer, (DRAWS - usual) / more)
+    early, chance = (totals.get(drawn_name(name), 0) for name in ("early", "early_by_chance"))
+    mean = chance / 1e6 / max(filled, 1)
+    placed = between("spans begin in the first half of words", early, filled, mean, mean + 1e-6)
     found += [
         stopped(f"lengths {of} are drawn at the rate", hits, filled, asked, p).explained(why)
         for of, (hits, p) in shares.items()
     ]
-    return found
+    places = "all words are as likely, and of an odd number the middle one is in the first half"
+    return [*found, placed.explained(places)]
 
 
 def infilling_oracles(totals: Mapping[str, int], infilled: Infilled) -> list[Oracle]:

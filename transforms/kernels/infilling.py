@@ -15,11 +15,23 @@ from transforms.kernels.masks import next_in_order, restore
 from transforms.kernels.rewriting import random_id
 from transforms.kernels.units import find_units
 
-TALLIES = ("asked", "empty", "filled", "single", "longer", "crowded", "no_room")
+MILLION = 1_000_000
+TALLIES = (
+    "asked",
+    "empty",
+    "filled",
+    "single",
+    "longer",
+    "crowded",
+    "no_room",
+    "early",
+    "early_by_chance",
+)
 """What is counted while lengths are drawn: the words that they are drawn for; lengths of 0, and
 above 0; of these, lengths of one word, and long ones; copies that had room for no more masks than
-there are lengths of 0; lengths of 0 without one."""
-ASKED, EMPTY, FILLED, SINGLE, LONGER, CROWDED, NO_ROOM = range(7)
+there are lengths of 0; lengths of 0 without one; spans that begin in the first half of the words,
+and how many would by chance, in millionths."""
+ASKED, EMPTY, FILLED, SINGLE, LONGER, CROWDED, NO_ROOM, EARLY, BY_CHANCE = range(9)
 
 
 @compiled
@@ -67,6 +79,7 @@ def _draw_spans(
         tallies[SINGLE] += size == 1
         tallies[LONGER] += size > usual
         word = next_in_order(order, picks, spans, units, bits)
+        tallies[EARLY] += word * 2 < units
         sizes[word] = min(size, budget - total)
         add(chosen, word)
         total += sizes[word]
@@ -75,6 +88,8 @@ def _draw_spans(
     tallies[ASKED] += budget
     tallies[EMPTY] += empty
     tallies[FILLED] += spans
+    if spans:
+        tallies[BY_CHANCE] += spans * ((units + 1) // 2 * MILLION // units)
     return state, empty, spans
 
 

@@ -15,8 +15,8 @@ from tests.support.synthetic_builds import build_batches, lines_of_documents, se
 from transforms.arrays.ragged import offsets_of
 from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine, judge
-from transforms.checks.arranging import order_oracles
-from transforms.checks.denoising import prefix_oracles, segment_oracles
+from transforms.checks.arranging import order_oracles, rotation_oracles
+from transforms.checks.denoising import half_oracle, prefix_oracles, run_oracles, segment_oracles
 from transforms.checks.fragments import place_oracles
 from transforms.checks.generated import noise_oracles, range_oracles
 from transforms.checks.infilling import infilling_oracles, length_oracles
@@ -195,17 +195,29 @@ def failing(oracles: list[Oracle]) -> list[str]:
 
 def test_draws_that_follow_another_law_are_found() -> None:
     """Each time what a correct build has, and what it has not."""
-    spans = {"denoise.full_spans": 28000}
-    right = {"denoise.full_single_spans": 9000, "denoise.full_single_texts": 1568}
-    assert failing(segment_oracles({**spans, **right}, 568, 85, 28)) == []
-    wrong = {"denoise.full_single_spans": 8000, "denoise.full_single_texts": 3000}
-    assert len(failing(segment_oracles({**spans, **wrong}, 568, 85, 28))) == 2
+    # Rows of 568 tokens, of which 85 are in 28 spans: 27 of 84, and 27 of 482.
+    by_chance = {"single_spans_by_chance": 9_000_012_000, "single_texts_by_chance": 1_568_448_000}
+    spans = {f"denoise.{name}": count for name, count in by_chance.items()}
+    spans["denoise.spans"] = 28000
+    right = {"denoise.single_spans": 9000, "denoise.single_texts": 1568}
+    assert failing(segment_oracles({**spans, **right})) == []
+    wrong = {"denoise.single_spans": 8000, "denoise.single_texts": 3000}
+    assert len(failing(segment_oracles({**spans, **wrong}))) == 2
+    taken = {"denoise.tokens": 10**6, "denoise.decided": 8 * 10**5, "denoise.taken": 12 * 10**4}
+    assert failing(run_oracles(taken, 0.15)) == []
+    assert failing(run_oracles({**taken, "denoise.taken": 13 * 10**4}, 0.15))
+    halves = {"x": 3000, "x_first_half": 2000, "x_by_chance": 3000 * 666_667}
+    assert half_oracle("", halves, "x").holds
+    assert not half_oracle("", {**halves, "x_first_half": 1500}, "x").holds
+    texts = {"rotations.texts": 10_000, "rotations.still_by_chance": 10_000 * 500_000}
+    assert failing(rotation_oracles({**texts, "rotations.turned": 1500}, 0.3)) == []
+    assert failing(rotation_oracles({**texts, "rotations.turned": 3000}, 0.3))
     even = {f"denoise.prefix_eighth_{n}": 1000 for n in range(1, 9)}
     assert failing(prefix_oracles(even, 513)) == []
     assert failing(prefix_oracles({**even, "denoise.prefix_eighth_1": 1500}, 513))
     assert failing(order_oracles({"orders.lists": 10000, "orders.fixed": 10200})) == []
     assert failing(order_oracles({"orders.lists": 10000, "orders.fixed": 12000}))
-    places = {"fragments.long": 10000, "fragments.by_chance": 10**4 * 62500}
+    places = {"fragments.of_several": 10000, "fragments.by_chance": 10**4 * 62500}
     ends = {"fragments.first": 2375, "fragments.last": 2375}
     assert failing(place_oracles({**places, **ends}, 0.2, 0.2)) == []
     assert failing(place_oracles({**places, **ends, "fragments.first": 2000}, 0.2, 0.2))
@@ -216,6 +228,10 @@ def test_draws_that_follow_another_law_are_found() -> None:
     copies = {"fragments.copies": 10000, "fragments.short_copies": 4000}
     assert failing(range_oracles(copies, 0.4)) == []
     assert failing(range_oracles({**copies, "fragments.short_copies": 5000}, 0.4))
+    # Half of the copies with long fragments look like those with short ones.
+    alike = {**copies, "fragments.short_by_chance": 10000 * 500_000}
+    assert failing(range_oracles({**alike, "fragments.short_copies": 7000}, 0.4)) == []
+    assert failing(range_oracles(alike, 0.4))
 
 
 def test_infilling_by_another_law_is_found() -> None:
@@ -240,13 +256,15 @@ def test_lengths_by_another_law_are_found() -> None:
     """Of lengths with a mean of 3, 4.98 % are 0; of the others 15.7 % are 1, 37.1 % above 3."""
     noise = TextInfilling().infilled(settings_for(OBJECTIVES["bart"]).vocabulary)
     drawn = {"asked": 300_000, "empty": 5000, "filled": 95_000, "single": 14_900, "longer": 35_200}
+    drawn |= {"early": 47_600, "early_by_chance": 95_000 * 500_000}
     assert failing(length_oracles(infilling(drawn), noise)) == []
-    wrong = {"empty": 5500, "single": 16_500, "longer": 38_000}
+    wrong = {"empty": 5500, "single": 16_500, "longer": 38_000, "early": 49_000}
     names = failing(length_oracles(infilling({**drawn, **wrong}), noise))
     assert names == [
         "lengths of 0 are drawn at the rate",
         "lengths of one word are drawn at the rate",
         "lengths of more than 3 words are drawn at the rate",
+        "spans begin in the first half of words",
     ]
 
 
