@@ -37,7 +37,7 @@ from transforms.build.check_annotations import check_annotations
 from transforms.build.check_shard import Problem, check_shard
 from transforms.build.corpus import checked_members
 from transforms.build.examine import judge, totals_of
-from transforms.checks.source_shares import source_oracles
+from transforms.build.source_shares import source_oracles
 from transforms.contract.oracle import Oracle
 from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from schemas.manifest import Manifest, add_up
 from schemas.vocabulary import Vocabulary
 from transforms.build.examine import judge, totals_of
-from transforms.checks.source_shares import source_oracles
+from transforms.build.source_shares import source_oracles
 from transforms.contract.oracle import Oracle
 from transforms.objectives.recipe import Recipe
 

@@ -136,6 +136,8 @@ class _WordNoise(OneNoise, abc.ABC):
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        # Of several noises rows do not show which one took a word away. Then the target is checked,
+        # and the lengths that were drawn are judged as they were counted.
         if not self.active or rules.edits is None or not rules.edits.one_maker:
             return Findings()
         marks = self.units.marks(batch.examples(rules))

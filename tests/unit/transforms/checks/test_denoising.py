@@ -12,16 +12,27 @@ import pytest
 from schemas.manifest import add_up
 from schemas.records import ShardId
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
+from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import offsets_of
 from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine, judge
 from transforms.checks.arranging import order_oracles, rotation_oracles
-from transforms.checks.denoising import half_oracle, prefix_oracles, run_oracles, segment_oracles
+from transforms.checks.denoising import (
+    examine_runs,
+    half_oracle,
+    prefix_oracles,
+    run_oracles,
+    segment_oracles,
+)
 from transforms.checks.fragments import place_oracles
 from transforms.checks.generated import noise_oracles, range_oracles
 from transforms.checks.infilling import infilling_oracles, length_oracles
+from transforms.contract.axes import Copies
+from transforms.contract.denoising import NoiseBatch
 from transforms.contract.oracle import Oracle, gather
+from transforms.contract.stored import StoredBatch
 from transforms.denoise.infilling import TextInfilling
+from transforms.denoise.random_spans import RandomTokens
 from transforms.kernels.splicing import splice_filled, splice_fragments, splice_removed
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from
@@ -288,6 +299,69 @@ def test_extreme_settings_are_checked_by_their_own_laws(
     assert found.breaches == {}
     totals = add_up([found.counts, batches.counts])
     assert failing(judge(totals, settings.recipe, settings.vocabulary)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "sentences"),
+    [
+        ("t5", 40, ["spans of one token", "texts between spans of one token"]),
+        ("prefix-lm", 600, ["prefixes end in the first half"]),
+        ("bart", 24, ["lengths of 0", "lengths of one word", "spans begin in the first half"]),
+        ("mass", 12, ["fragments are at the begin", "fragments are at the end"]),
+        ("prophetnet", 40, ["fragments begin in the first half"]),
+        ("ernie-gen", 40, ["fragments of a copy are short"]),
+    ],
+)
+def test_rows_of_any_length_are_judged(name: str, length: int, sentences: list[str]) -> None:
+    """Rows are short, or none of them is full."""
+    settings = settings_for(recipe_from(name, {"max_seq_length": length, "copies": 2}))
+    batches = build_batches(settings, ShardId("train", 0, 1), lines_of_documents(60))
+    found = gather(examine(batch, settings.recipe, settings.vocabulary) for batch in batches)
+    totals = add_up([found.counts, batches.counts])
+    oracles = judge(totals, settings.recipe, settings.vocabulary)
+    assert failing(oracles) == []
+    for sentence in sentences:
+        [oracle] = [each for each in oracles if each.name.startswith(sentence)]
+        assert oracle.trials > 100
+
+
+def test_tokens_before_sentinels_run_out_are_judged() -> None:
+    """Rows of hundreds of tokens have three spans, all at their begin."""
+    settings, batch = built("t5")
+    rules, vocabulary = settings.recipe.rules, settings.vocabulary
+    rows = StoredBatch.of(batch, rules, vocabulary)
+    few = NoiseBatch(
+        examples=rows.examples(rules),
+        rows=np.arange(len(rows)),
+        layout=rules.layout,
+        tokens=np.arange(3).astype(np.uint16),
+        vocabulary=vocabulary,
+    )
+    copies = Copies(np.array([3, 4], np.uint64), 0, 2)
+    edits = RandomTokens(density=0.3).apply(Edits.none(2 * len(rows), "uint16"), few, copies)
+    found = examine_runs(dataclasses.replace(rows, made_edits=edits), 3)
+    assert found.breaches == {}
+    assert found.counts["denoise.decided"] < found.counts["denoise.tokens"] / 2
+    assert failing(run_oracles(found.counts, 0.3)) == []
+    assert failing(run_oracles(found.counts, 0.02)) == ["tokens are taken away at the density"]
+
+
+def test_another_number_of_random_ids_is_found() -> None:
+    """Of masks that are put in, the number of random ids is rounded up: none can be missing."""
+    chosen = {"denoise.noise.3.rounded_random": True, "denoise.noise.3.random_rate": 0.1}
+    settings = settings_for(recipe_from("bart", {**chosen, "denoise.noise.3.mean_length": 0.5}))
+    recipe, vocabulary = settings.recipe, settings.vocabulary
+    batch = build_batches(settings, ShardId("train", 0, 1), lines_of_documents(20))[0]
+    assert examine(batch, recipe, vocabulary).breaches == {}
+    rows = StoredBatch.of(batch, recipe.rules, vocabulary)
+    fills = rows.edits.fills.copy()
+    random = np.flatnonzero((fills == 2) & (rows.edits.lengths == 0))
+    fills[random[0]] = 0
+    changed = dataclasses.replace(rows, made_edits=dataclasses.replace(rows.edits, fills=fills))
+    noise = recipe.denoise.active[1] if recipe.denoise else None
+    assert isinstance(noise, TextInfilling)
+    found = noise.examine(changed, recipe.rules, vocabulary).breaches
+    assert found == {"another number of random ids is put in": 1}
 
 
 def test_a_first_block_that_loses_nothing_is_found() -> None:

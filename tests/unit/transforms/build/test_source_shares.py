@@ -9,7 +9,7 @@ from schemas.manifest_documents import SourceCounts
 from schemas.manifest_parts import ShardEntry
 from tests.support.manifests import SHA256
 from transforms.arrays.randomness import rng_for
-from transforms.checks.source_shares import source_oracles
+from transforms.build.source_shares import source_oracles
 from transforms.contract.oracle import ALPHA
 from transforms.records.source_weights import UNIT, SourceWeights
 
