@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from schemas.errors import RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
 from schemas.lock import hold_file
+from schemas.program import one_sentence
 from trainer.predictions.options import parse_predict_options
 from transforms.files.atomic_files import atomic_file
 from transforms.files.storage import is_local

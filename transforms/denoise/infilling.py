@@ -25,7 +25,7 @@ from transforms.checks.infilling import (
     infilling_oracles,
     length_oracles,
 )
-from transforms.contract.axes import Copies, RandomIds, Units
+from transforms.contract.corrupting import Copies, RandomIds, Units
 from transforms.contract.denoising import CLEAN, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules

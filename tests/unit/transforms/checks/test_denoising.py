@@ -27,7 +27,7 @@ from transforms.checks.denoising import (
 from transforms.checks.fragments import place_oracles
 from transforms.checks.generated import noise_oracles, range_oracles
 from transforms.checks.infilling import infilling_oracles, length_oracles
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import NoiseBatch
 from transforms.contract.oracle import Oracle, gather
 from transforms.contract.stored import StoredBatch
