@@ -16,6 +16,7 @@ class Prediction:
     at: int
     right: str
     best: tuple[tuple[str, float | None], ...]
+    correct: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
