@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import RunError, one_sentence
+from schemas.extras import pip_install
 from trainer.options import TrainOptions, parse_train_options
 
 
@@ -28,7 +29,7 @@ def run(options: TrainOptions) -> int:
         if error.name not in {"torch", "transformers"}:
             raise
         raise RunError(
-            f"training needs {error.name}, which is not installed: pip install 'shardmill[trainer]'"
+            f"training needs {error.name}, which is not installed: {pip_install('trainer')}"
         ) from error
     transformers.utils.logging.disable_progress_bar()
     with (

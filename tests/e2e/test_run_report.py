@@ -5,6 +5,7 @@ import html.parser
 import json
 import os
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,36 @@ def test_report_writes_the_page_again(run: Path, tmp_path: Path, capsys: Capture
     assert shardmill(["report", str(run), "--output", str(path)]) == 0
     assert path.read_bytes() == (run / "report.html").read_bytes()
     assert capsys.readouterr().out == f"{path}: written\n"
+
+
+def test_report_says_which_lines_it_leaves_out(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, symlinks=True)
+    half = copy / ".report.html.0123456789ab.tmp"
+    half.write_bytes(b"<!doctype")
+    os.utime(half, (0, 0))
+    # A line that is being written is nothing to speak of.
+    with (copy / "log.jsonl").open("ab") as file:
+        file.write(b'\xff\nnot a record\n{"event": "tra')
+    with (copy / "samples.jsonl").open("ab") as file:
+        file.write(b"{}\n")
+    assert shardmill(["report", str(copy)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{copy}/log.jsonl: 2 lines cannot be read, and are left out",
+        f"{copy}/samples.jsonl: 1 line cannot be read, and is left out",
+    ]
+    assert not half.exists()
+    assert (copy / "report.html").read_bytes() == (run / "report.html").read_bytes()
+
+
+def test_a_page_cannot_be_a_folder(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    for given in (str(tmp_path), f"{tmp_path}/new/"):
+        assert shardmill(["report", str(run), "--output", given]) == 2
+        said = f"shardmill: --output {given}: is a folder; name the file to write\n"
+        assert capsys.readouterr().err == said
+    (tmp_path / "file").touch()
+    assert shardmill(["report", str(run), "--output", f"{tmp_path}/file/page.html"]) == 2
+    assert ".tmp" not in capsys.readouterr().err
 
 
 def test_the_report_of_a_run_without_a_checkpoint_is_one_sentence(

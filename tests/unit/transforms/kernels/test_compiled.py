@@ -82,6 +82,26 @@ for loop, arguments in ((mixed, (np.uint64(7),)), (below, (np.uint64(7), 3))):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_process_sees_that_its_workers_compile(tmp_path: Path) -> None:
+    code = """
+import os
+import numpy as np
+from transforms.kernels.compiled import is_compiling
+from transforms.kernels.draws import below
+seen = [is_compiling()]
+if not (worker := os.fork()):
+    below(np.uint64(7), 3)
+    os._exit(0)
+while not os.waitpid(worker, os.WNOHANG)[0]:
+    seen.append(is_compiling())
+print(seen[0], any(seen), is_compiling())
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout == "False True False\n"
+
+
 def test_numba_is_not_loaded_for_loops_that_are_interpreted() -> None:
     code = """
 import sys
