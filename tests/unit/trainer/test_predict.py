@@ -232,7 +232,8 @@ def test_the_options_lie_beside_and_repeat_it(
         "model": str(model),
         "input": [str(file)],
         "fields": "text",
-        "max-seq-length": 64,
+        # As in training.
+        "max-seq-length": 48,
         "as": "said",
         "device": "cpu",
         "precision": "fp32",
