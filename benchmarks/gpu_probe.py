@@ -19,7 +19,7 @@ from benchmarks.train import job_of, make_work, measure, parse_options
 from benchmarks.train_ours import open_loop
 from benchmarks.train_report import train_report
 from benchmarks.train_sides import SIDES, Job
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 from trainer.hardware import measured_peak, stated_peak
 from trainer.processes import joined
 

@@ -29,7 +29,8 @@ from benchmarks.train_sides import (
     Parity,
     joined_figures,
 )
-from schemas.errors import UsageError, one_sentence
+from schemas.errors import UsageError
+from schemas.program import one_sentence
 
 _DEFAULTS = {
     "cuda": {"batch_tokens": 65536, "warmup_steps": 50, "steps": 200, "precision": "bf16"},

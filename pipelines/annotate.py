@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.planning.annotate_arguments import parse_annotate_options
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 
 
 @one_sentence

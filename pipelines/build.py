@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.planning.build_arguments import parse_build_options
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 
 
 @one_sentence

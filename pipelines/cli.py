@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.version import VERSION
 from schemas.wording import nearest
 
@@ -46,7 +48,7 @@ _OPTIONS = {
     "follow": "pipelines.planning.follow_arguments",
     "annotate": "pipelines.planning.annotate_arguments",
     "vocab": "pipelines.planning.vocab_arguments",
-    "train": "trainer.options",
+    "train": "trainer.train_arguments",
     "distil": "trainer.distil_options",
     "predict": "trainer.predictions.options",
     "vectors": "trainer.vectors.options",

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.cli import COMMANDS, parser_of
-from schemas.errors import Parser, one_sentence
+from schemas.parser import Parser
+from schemas.program import one_sentence
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 _FILES = frozenset({"FILE", "GLOB"})

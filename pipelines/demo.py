@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import cli
-from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
+from schemas.parser import Parser
+from schemas.program import one_sentence
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 VOCABULARY = 5000

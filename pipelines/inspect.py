@@ -15,9 +15,11 @@ from pipelines.report.top_pairs import show_pairs
 from pipelines.report.write_page import build_page, write_page
 from pipelines.stream.committed import last_with_rows, read_committed
 from pipelines.stream.log import is_stream
-from schemas.errors import Parser, UsageError, about, one_sentence
+from schemas.errors import UsageError, about
 from schemas.manifest_parts import ShardEntry
 from schemas.numbers import whole
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import console, write_json
 from transforms.build.corpus import Corpus
 

@@ -10,8 +10,10 @@ from pipelines.stages.run_step import run_step
 from pipelines.stages.show_steps import plan_json, plan_text
 from pipelines.stages.stages_file import Stages, read_stages
 from pipelines.stages.states import Planned, make_plan, state_of
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
 from schemas.lock import hold_file
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import columns, is_quiet, write_json
 from schemas.wording import nearest
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pipelines.planning.members import find_mixture
 from pipelines.report.columns import in_columns
 from pipelines.report.describe import describe, summarize
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
 from schemas.numbers import whole
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import columns, console, write_json
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS
 from transforms.objectives.mixture import Mixture

@@ -18,12 +18,8 @@ from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan, idle_workers
 from pipelines.planning.show_plan import input_line
 from pipelines.planning.text_files import find_text, ranges_of
-from pipelines.report.finish import (
-    count_documents,
-    refuse_contradictions,
-    software_of,
-    write_saved,
-)
+from pipelines.report.count_documents import count_documents
+from pipelines.report.finish import refuse_contradictions, software_of, write_saved
 from pipelines.report.summary import documents_line
 from pipelines.running.runners import choose_runner
 from pipelines.running.work import Runner, Shuffle

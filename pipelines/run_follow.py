@@ -4,7 +4,7 @@ import gc
 import sys
 import time
 
-from pipelines.folder.owned import listed
+from pipelines.folder.foreign import listed
 from pipelines.folder.places import place_of
 from pipelines.follow_window import (
     commit_window,

@@ -9,10 +9,12 @@ from pipelines.report.verdict import STREAM_CHECKS, show
 from pipelines.stream.log import is_stream
 from pipelines.verify_build import verify_all
 from pipelines.verify_stream import verify_stream
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
 from schemas.exported import EXPORT
 from schemas.manifest import MANIFEST
 from schemas.numbers import whole
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import write_json
 from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes

@@ -11,7 +11,8 @@ from pipelines.planning.separators import check_separator
 from pipelines.planning.vocab_arguments import MAX_MIBS, check_field, parse_vocab_options
 from pipelines.running.progress import track_shards, working
 from pipelines.vocab_output import TOKENIZER, held_output, write_output
-from schemas.errors import RunError, UsageError, about, one_sentence
+from schemas.errors import RunError, UsageError, about
+from schemas.program import one_sentence
 from schemas.terminal import console, is_quiet
 from schemas.vocabulary import read_vocabulary
 from schemas.wording import counted

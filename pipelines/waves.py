@@ -13,7 +13,7 @@ from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan
 from pipelines.planning.text_files import text_reader
-from pipelines.report.finish import NothingMadeError
+from pipelines.report.count_documents import NothingMadeError
 from pipelines.running.progress import ShardProgress
 from pipelines.running.spill_folder import remove_abandoned
 from pipelines.running.work import Runner, Work

@@ -144,3 +144,9 @@ class Documents:
     def repeated(self) -> int:
         """Repetitions of documents in the shards, which weights of sources asked for."""
         return sum(each.repeated for each in self.sources.values())
+
+    @property
+    def kept(self) -> int:
+        """Documents and repetitions of them in the shards."""
+        gone = self.dropped_count + self.sampled_out + self.duplicates
+        return self.read - gone + self.repeated

@@ -61,7 +61,7 @@ class ShardEntry:
       statistics: Counts that add up over shards, found again in the rows; see the recipe's oracles.
       left_out: Rows that were not written because they have no text, or the recipe asks for more.
       drawn: Counts of what the rows do not show, which add up over shards; see
-        `schemas.records.Windows.drawn`.
+        `schemas.windows.Windows.drawn`.
       sources: What it has of each source, by name; see `SourceCounts`. Empty without --source.
     """
 

@@ -2,7 +2,7 @@
 
 From a shard to the loss of masked tokens:
 
-    rows/shard_rows.py    rows of mapped shards
+    rows/shard_rows.py    rows of mapped shards, as rows/stored_rows.py has them
     rows/masked_rows.py   the same rows with stored or fresh masks
     rows/layouts.py       tensors of a batch
     loader/batches.py     which rows make a batch, and what tasks add to it

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 from trainer.distil_options import parse_distil_options
 from trainer.train import run
 

@@ -3,15 +3,16 @@
 import argparse
 from collections.abc import Sequence
 
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from trainer.exits.sizes import HEADS
-from trainer.options import (
+from trainer.options import TrainOptions
+from trainer.train_arguments import (
     MAX_BATCH_TOKENS,
     MAX_EPOCHS,
     MAX_RATE,
     MAX_STEPS,
-    TrainOptions,
     add_device_options,
     add_run_options,
 )

@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
 from schemas.extras import pip_install
 from schemas.numbers import whole
+from schemas.parser import Parser
+from schemas.program import one_sentence
 
 
 def _parser() -> Parser:

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from schemas.errors import RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
 from schemas.extras import pip_install
 from schemas.lock import hold_file
+from schemas.program import one_sentence
 from trainer.predictions.options import parse_predict_options
 from trainer.predictions.saved_options import check_options_file, save_options
 from transforms.files.atomic_files import atomic_file, delete_leftovers

@@ -2,62 +2,44 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import UsageError
-from schemas.wording import counted
-from trainer.checkpoint import Checkpoint, Checkpoints, read_checkpoint
-from trainer.course import Course
+from trainer.batch_source import open_build, open_stream
 from trainer.exits.load_teacher import load_teacher
-from trainer.feed import Feed, FixedFeed
 from trainer.hardware import device_name
 from trainer.identity import check_identity, identity_of
+from trainer.kept_checkpoints import Checkpoints
 from trainer.loader.batch_shapes import SmallBatchError
-from trainer.loader.batches import ArrowBatches
 from trainer.loader.least_tokens import one_limit
-from trainer.loader.mixed_batches import MixedBatches
 from trainer.loader.other_objective import not_learned, read_settings
 from trainer.loader.stream_folder import StreamFolder
 from trainer.loader.task_data import open_tasks
 from trainer.loader.training_data import TrainingData, has_rows, open_data
-from trainer.loop import Loop
 from trainer.make_loop import make_loop, with_warmup
 from trainer.models.load import load_model
 from trainer.models.token_types import has_one_type
-from trainer.notices import changes, sizes
-from trainer.open_loaders import check_shards, lanes_of, open_loaders, scheduled
+from trainer.notices import changes
+from trainer.open_loaders import lanes_of
 from trainer.open_slots import SlotLoaders
 from trainer.options import TrainOptions
 from trainer.probes.probe import ROWS, Probes, open_probes
 from trainer.processes import Processes
 from trainer.report.describe_data import about_of
 from trainer.report.samples import Sampler
+from trainer.resumed import find_checkpoint, settled
 from trainer.rows.row_source import given_tokens
 from trainer.run import Run
 from trainer.run_folder import check_place, find_run
 from trainer.seeding import seed_torch
 from trainer.stopping import StopSignal
-from trainer.stream_feed import StreamFeed
-from trainer.stream_start import first_slot, first_window, longest_of, stream_note
-from trainer.task_runs import (
-    WARMUP_PART,
-    check_task_options,
-    task_batches,
-    task_defaults,
-    task_notice,
-)
+from trainer.stream_start import first_window, longest_of
+from trainer.task_runs import WARMUP_PART
 from trainer.tasks.next_tokens import set_penalties
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.vocabulary_loss import Penalties
 from transforms.build.saved_tokenizer import tokenizer_files
-
-_INHERITED = (
-    *("batch_tokens", "batch_rows", "batches_per_step", "lanes", "steps", "warmup", "precision"),
-    *("mix", "extra_task_ratio"),
-)
-"""Options that a resumed run takes from its checkpoint if they are not given."""
 
 
 def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Run:
@@ -71,16 +53,16 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     for folder in options.folders:
         check_place(run, Path(folder), growing=options.follow)
     name, checkpoints = find_run(run), Checkpoints(run, options.keep)
-    checkpoint = _find_checkpoint(options, checkpoints, processes)
+    checkpoint = find_checkpoint(options, checkpoints, processes)
     stream = StreamFolder(options.data) if options.follow else None
     if stream is not None:
-        options = _settled(options, checkpoint, processes)
+        options = settled(options, checkpoint, processes)
         # What cannot be is refused before the first window is waited for.
         with_warmup(options, options.steps)
         data = first_window(stream, processes, stop)
     else:
         data = _opened(options)
-        options = _settled(options, checkpoint, processes, data)
+        options = settled(options, checkpoint, processes, data)
     corpora = list(data.corpora.values())
     for corpus in corpora:
         tasks_of(corpus.recipe)
@@ -102,10 +84,10 @@ def prepare(options: TrainOptions, processes: Processes, stop: StopSignal) -> Ru
     if checkpoint is not None:
         check_identity(checkpoint, identity)
     if stream is not None:
-        source = _of_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
+        source = open_stream(SlotLoaders(stream, options, processes, plain.layout), identity, stop)
     else:
         with fits():
-            source = _of_build(data, options, processes, plain.layout, identity, checkpoint)
+            source = open_build(data, options, processes, plain.layout, identity, checkpoint)
     options = with_warmup(options, source.steps, WARMUP_PART if data.labelled else 20)
     loop = make_loop(options, processes, plain, source.batches)
     feed = source.feed(loop)
@@ -184,149 +166,6 @@ def _opened(options: TrainOptions) -> TrainingData:
         return open_tasks(options.folders)
     settings = read_settings(options.settings)
     return open_data(options.data, options.weights, options.objective, settings)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Source:
-    """Where batches come from.
-
-    Attributes:
-      batches: Of training, or of a stream the first ones.
-      steps: Total steps; None if there is no end.
-      note: On the sizes of all.
-      notice: What else the user should know of it.
-      feed: Makes what takes the steps.
-    """
-
-    batches: ArrowBatches | MixedBatches
-    steps: int | None
-    note: str
-    feed: Callable[[Loop], Feed]
-    notice: str = ""
-
-
-def _of_build(
-    data: TrainingData,
-    options: TrainOptions,
-    processes: Processes,
-    layout: str,
-    identity: Mapping[str, Any],
-    checkpoint: Checkpoint | None,
-) -> _Source:
-    """Opens a finished build, or the members of a mixture."""
-    check_shards(data, options, processes)
-    members = open_loaders("train", data, options, processes, layout)
-    batches: ArrowBatches | MixedBatches
-    if data.labelled:
-        batches, steps = task_batches(data, members, options, processes)
-    else:
-        steps = options.steps or sum(
-            (options.epochs or each.corpus.recipe.copies) * each.steps(0)
-            for each in members.values()
-        )
-        batches = scheduled(data, members, dataclasses.replace(options, steps=steps), processes)
-    _check_steps(options, steps, checkpoint)
-    evaluated = open_loaders("eval", data, options, processes, layout)
-    feed = functools.partial(
-        FixedFeed,
-        processes=processes,
-        last=steps,
-        batches=batches,
-        evaluated=evaluated,
-        tokens_per_byte={name: each.tokens_per_byte for name, each in members.items()},
-    )
-    return _Source(
-        batches=batches,
-        steps=steps,
-        note=sizes(options, members, identity["model"], processes),
-        notice=task_notice(options, data, evaluated),
-        feed=lambda loop: feed(loop=loop),
-    )
-
-
-def _check_steps(options: TrainOptions, steps: int, checkpoint: Checkpoint | None) -> None:
-    """Refuses epochs that have fewer steps than were taken; `_find_checkpoint` does for steps."""
-    if checkpoint is not None and steps < checkpoint.step:
-        raise UsageError(
-            f"{checkpoint.path} has {counted(checkpoint.step, 'step')} already, and --epochs "
-            f"{options.epochs} is {steps}; ask for more, or name another --output to start over"
-        )
-
-
-def _of_stream(loaders: SlotLoaders, identity: Mapping[str, Any], stop: StopSignal) -> _Source:
-    """Opens the first slot of a stream, and reads what the run has decided before."""
-    options, processes = loaders.options, loaders.processes
-    course = Course(Path(options.output))
-    processes.first_does(course.read)
-    return _Source(
-        batches=first_slot(loaders, stop),
-        steps=options.steps,
-        note=stream_note(loaders, identity["model"]),
-        feed=lambda loop: StreamFeed(loaders, loop, course),
-    )
-
-
-def _find_checkpoint(
-    options: TrainOptions, checkpoints: Checkpoints, processes: Processes
-) -> Checkpoint | None:
-    """Returns the checkpoint to resume from, whole, or None to start over."""
-    run = Path(options.output)
-    newest = checkpoints.latest()
-    found = newest
-    if options.resume == "none":
-        if newest is not None:
-            raise UsageError(
-                f"{run} holds a run at step {newest.step}; name another --output, or resume it "
-                "(--resume auto)"
-            )
-    elif options.resume != "auto":
-        found = read_checkpoint(Path(options.resume))
-        if newest is not None and newest.step > found.step:
-            raise UsageError(
-                f"{run} holds a later checkpoint, {newest.path}; name another --output to resume "
-                f"from {found.path}"
-            )
-    if found is not None:
-        if options.steps is not None and options.steps < found.step:
-            raise UsageError(
-                f"--steps {options.steps} is less than the {counted(found.step, 'step')} that "
-                f"{found.path} has; ask for more, or name another --output to start over"
-            )
-        processes.first_does(found.check)
-    return found
-
-
-def _settled(
-    options: TrainOptions,
-    checkpoint: Checkpoint | None,
-    processes: Processes,
-    data: TrainingData | None = None,
-) -> TrainOptions:
-    """Fills in what was not given: from the checkpoint, or with defaults for data and device."""
-    mixed = data is not None and data.mixed
-    if data is not None:
-        check_task_options(options, data)
-    if options.mix is not None and not mixed:
-        raise UsageError(f"--mix is for mixtures, and {options.data} is none")
-    cuda = processes.device.type == "cuda"
-    defaults: dict[str, Any] = {
-        "batch_tokens": 65536 if cuda else 8192,
-        "batches_per_step": processes.size,
-        "precision": "bf16" if cuda else "fp32",
-        "mix": None if not mixed or (data is not None and data.labelled) else "proportional",
-    }
-    of_data = task_defaults(options, data)
-    if checkpoint is not None:
-        before = dataclasses.asdict(checkpoint.meta.options)
-        defaults = {name: before[name] for name in _INHERITED}
-        if options.epochs is not None:
-            del defaults["steps"]
-    found: dict[str, Any] = {
-        name: value
-        for name, value in {**of_data, **defaults}.items()
-        if getattr(options, name) is None
-    }
-    return dataclasses.replace(options, **found)
 
 
 def _longest(options: TrainOptions, data: TrainingData) -> int:

@@ -11,11 +11,11 @@ from schemas.manifest_checks import REPORT
 from schemas.software import software_versions
 from schemas.terminal import is_quiet
 from schemas.wording import counted
-from trainer.checkpoint import BEST, LATEST, Checkpoints
 from trainer.checkpoint_files import MODEL, Best
 from trainer.curves.records import SAMPLE_EVENT
 from trainer.evaluate import evaluate
 from trainer.feed import Feed, Taken
+from trainer.kept_checkpoints import BEST, LATEST, Checkpoints
 from trainer.log import JsonLines, Lines, Log, SampleLines, TensorBoard, summary_writer
 from trainer.loop import Loop, State
 from trainer.memory import State as LaneState

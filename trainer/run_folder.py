@@ -19,9 +19,9 @@ from schemas.lock import LOCK, WORK_FOLDER, hold, holder
 from schemas.manifest import MANIFEST
 from schemas.manifest_checks import REPORT
 from schemas.pages.template import PAGE_MARK
-from trainer.checkpoint import BEST, FOLDER, LATEST, is_link
 from trainer.checkpoint_files import RunId, json_text
 from trainer.curves.records import LOG, SAMPLES
+from trainer.kept_checkpoints import BEST, FOLDER, LATEST, is_link
 from trainer.log import TENSORBOARD
 from trainer.processes import Processes
 from trainer.saved_options import NAMES as SAVED

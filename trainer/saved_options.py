@@ -7,7 +7,7 @@ from schemas.config_file import config_text, saved_name
 from schemas.errors import RunError
 from trainer.distil_options import _parser as distil_parser
 from trainer.options import TrainOptions
-from trainer.options import _parser as train_parser
+from trainer.train_arguments import _parser as train_parser
 from transforms.files.atomic_files import named_by_temporary, write_atomically
 
 NAMES = (saved_name("train"), saved_name("distil"))

@@ -4,9 +4,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from schemas.errors import RunError, one_sentence
+from schemas.errors import RunError
 from schemas.extras import pip_install
-from trainer.options import TrainOptions, parse_train_options
+from schemas.program import one_sentence
+from trainer.options import TrainOptions
+from trainer.train_arguments import parse_train_options
 
 
 @one_sentence

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from message_files import Message, arguments, copy_messages, settings_of, stopped_by_signals
 
-from schemas.errors import RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
+from schemas.program import one_sentence
 from schemas.terminal import complain
 
 _MOST = 1000

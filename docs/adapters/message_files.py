@@ -20,8 +20,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from schemas.terminal import complain
 from schemas.wording import counted
 from transforms.files.atomic_files import atomic_file

@@ -16,8 +16,9 @@ from message_files import (
     stopped_by_signals,
 )
 
-from schemas.errors import RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
 from schemas.extras import pip_install
+from schemas.program import one_sentence
 
 # Of one request: Pub/Sub allows 1,000 messages, and 512 KiB of receipts of some 200 bytes.
 _MOST = 1000

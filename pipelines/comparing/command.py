@@ -9,7 +9,9 @@ from pipelines.comparing.picture import SOFTWARE, check_matplotlib, render_pictu
 from pipelines.comparing.runs import open_runs
 from pipelines.comparing.table import comparison_json, show_comparison
 from pipelines.report.write_page import refuse_foreign_page, write_page
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import console, write_json
 from trainer.curves.panels import panels_of
 from trainer.curves.run_log import AXES, STEP

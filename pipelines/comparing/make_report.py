@@ -9,8 +9,10 @@ from pipelines.report.stream_page import stream_page
 from pipelines.report.write_page import build_page, refuse_foreign_page, write_page
 from pipelines.stream.committed import read_committed
 from pipelines.stream.log import is_stream
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
 from schemas.manifest_checks import REPORT
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import say
 from trainer.curves.records import LOG
 from trainer.run_report import left_out, run_page

@@ -12,9 +12,11 @@ from pipelines.exporting.write_export import write_export
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.locks import Locks
 from schemas.config_file import config_text
-from schemas.errors import Parser, UsageError, about, one_sentence
+from schemas.errors import UsageError, about
 from schemas.exported import ExportIdentity
 from schemas.numbers import whole
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from transforms.build.corpus import Corpus
 from transforms.files.storage import is_local, join
 

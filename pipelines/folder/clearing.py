@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from pipelines.folder.listed_files import leftovers, work_names
 from pipelines.folder.locks import Locks
-from pipelines.folder.owned import Found, find, leftovers, work_names
+from pipelines.folder.owned import Found, find
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.exported import EXPORT
 from schemas.lock import WORK_FOLDER

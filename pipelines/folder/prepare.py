@@ -7,16 +7,10 @@ from typing import Any
 
 from pipelines.folder.clearing import SEALS, clear, remove_leftovers
 from pipelines.folder.differences import differences
+from pipelines.folder.foreign import listed, refuse_foreign
+from pipelines.folder.listed_files import changed_files, lost_files, whole_paths
 from pipelines.folder.locks import Locks
-from pipelines.folder.owned import (
-    Found,
-    changed_files,
-    find,
-    listed,
-    lost_files,
-    refuse_foreign,
-    whole_paths,
-)
+from pipelines.folder.owned import Found, find
 from pipelines.folder.places import Place, in_the_way, place_of
 from schemas.errors import UsageError
 from schemas.exported import EXPORT

@@ -11,7 +11,7 @@ from pipelines.planning.run_arguments import (
     parse_run_options,
     refuse_source,
 )
-from schemas.errors import Parser
+from schemas.parser import Parser
 
 
 def _parser() -> Parser:

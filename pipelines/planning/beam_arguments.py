@@ -8,7 +8,8 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.running.beam_runner import load_runner
-from schemas.errors import UsageError, left_over
+from schemas.errors import UsageError
+from schemas.parser import left_over
 
 
 def read_beam_arguments(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:

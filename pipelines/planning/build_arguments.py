@@ -18,8 +18,9 @@ from pipelines.planning.run_arguments import (
 )
 from pipelines.planning.sources import SOURCE, patterns_of
 from pipelines.tokenizers.tiktoken_file import PATTERNS
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from schemas.vocabulary import ROLES
 from schemas.wording import nearest
 from transforms.objectives import MIXTURES, OBJECTIVES, TASKS

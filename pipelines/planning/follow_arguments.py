@@ -18,8 +18,9 @@ from pipelines.planning.run_arguments import (
     parse_run_options,
     refuse_source,
 )
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import seconds, whole
+from schemas.parser import Parser
 
 DEFAULT_SHARDS = 4
 _MAX_MIN_MIB = 1 << 20

@@ -100,7 +100,7 @@ def hold_out(
     keys, sizes = found
     count = needed.count(sizes)
     near = "; near-duplicates are among them" if filtering and filtering.near else ""
-    share = f"the share of {DEFAULT_FRACTION:.1%} that is held out for evaluation by default"
+    share = f"the share of {DEFAULT_FRACTION:.1%} that is held out by default"
     if not _are_many(len(keys), count):
         none = dataclasses.replace(plan, eval=0, eval_below=0)
         return none, (

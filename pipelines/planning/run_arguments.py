@@ -10,8 +10,8 @@ from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
 from pipelines.planning.separators import separator_option
 from schemas.config_file import config_text
-from schemas.errors import Parser
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from transforms.annotate.annotator import PHRASE_RULES
 from transforms.files.file_formats import FORMATS, described_formats
 

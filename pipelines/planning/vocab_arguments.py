@@ -13,8 +13,9 @@ from pipelines.planning.run_arguments import (
     half_of_memory_gib,
     refuse_source,
 )
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import whole
+from schemas.parser import Parser
 from transforms.records.json_fields import check_text_field
 from transforms.records.labelled_records import record_fields
 

@@ -1,7 +1,7 @@
 """What dataset cards say in the terms of the Hugging Face hub."""
 
 from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
-from transforms.contract.axes import CAUSAL
+from transforms.contract.attention import CAUSAL
 from transforms.objectives.recipe import Recipe
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")

@@ -53,7 +53,7 @@ def dropped_tables(manifest: Manifest | MixtureManifest) -> dict[str, list[dict[
     settings = [
         {
             "filter": _spaced(name),
-            "settings": ", ".join(f"{_spaced(each)} {value}" for each, value in own.items()),
+            "settings": ", ".join(_setting(_spaced(each), value) for each, value in own.items()),
         }
         for name, own in manifest.filters.items()
     ]
@@ -62,6 +62,11 @@ def dropped_tables(manifest: Manifest | MixtureManifest) -> dict[str, list[dict[
         "lines": _rows(documents.removed, documents.read),
         "filters": settings,
     }
+
+
+def _setting(name: str, value: Any) -> str:
+    """Returns a setting in words; of one that is merely on, its name."""
+    return name if value is True else f"{name} {value}"
 
 
 def _rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
-from pipelines.report.dropped import all_dropped, dropped_documents
+from pipelines.report.count_documents import NothingMadeError, count_documents
 from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
@@ -19,7 +19,7 @@ from schemas.columns import ENTITY_IDS
 from schemas.config_file import saved_name
 from schemas.counts import COUNTS
 from schemas.entities import ENTITIES, entities_text
-from schemas.errors import RunError, UsageError
+from schemas.errors import RunError
 from schemas.lock import WORK_FOLDER
 from schemas.manifest import FORMAT_VERSION, MANIFEST, AnyManifest, Manifest, add_up
 from schemas.manifest_checks import CARD, REPORT, TOKENIZER, contradictions
@@ -34,13 +34,8 @@ from transforms.build.write_shard import read_entries
 from transforms.files.atomic_files import write_atomically
 from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, read_notes, read_reading, write_noted
-from transforms.read.input_files import check_unchanged
 
 Entries = Mapping[str, Sequence[ShardEntry]]
-
-
-class NothingMadeError(UsageError):
-    """There is nothing to make examples of; what was written can be cleared away."""
 
 
 def finish(plan: BuildPlan, options: BuildOptions) -> None:
@@ -216,36 +211,6 @@ def refuse_contradictions(output: str, manifest: AnyManifest) -> None:
         )
 
 
-def _check_rejected(reading: Mapping[str, int], options: RunOptions) -> None:
-    """Raises RunError if more records were rejected than allowed."""
-    reasons = _reasons(reading)
-    count = sum(reasons.values())
-    if count > options.max_rejected:
-        listed = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
-        raise RunError(
-            f"{counted(count, 'record was', 'records were')} rejected ({listed}), and "
-            f"--max-rejected is {options.max_rejected}; see {join(options.output, 'rejected')}. To "
-            "accept them, run the same command with --max-rejected "
-            f"{count}{_other_encoding(reasons)}"
-        )
-
-
-def _other_encoding(reasons: Mapping[str, int]) -> str:
-    """Returns what else may be done about text that is not UTF-8."""
-    if "invalid_utf8" not in reasons:
-        return ""
-    return "; text that is in another encoding is read with --encoding and --overwrite"
-
-
-def _reasons(reading: Mapping[str, int]) -> dict[str, int]:
-    prefix = "rejected."
-    return {
-        name.removeprefix(prefix): number
-        for name, number in reading.items()
-        if name.startswith(prefix)
-    }
-
-
 def _duplicates(entries: Entries) -> int:
     """Returns how many documents were dropped."""
     return sum(entry.duplicates for shards in entries.values() for entry in shards)
@@ -254,37 +219,6 @@ def _duplicates(entries: Entries) -> int:
 def _kept(entries: Entries) -> int:
     """Returns how many documents went in."""
     return sum(entry.documents for shards in entries.values() for entry in shards)
-
-
-def count_documents(
-    plan: Plan[Any], options: RunOptions, duplicates: int, *, may_be_empty: bool = False
-) -> dict[str, Any]:
-    """Returns what the manifest says of the documents.
-
-    Raises:
-      NothingMadeError: if there was no document at all, unless that may be.
-      RunError: if more records were rejected than allowed.
-    """
-    check_unchanged([*plan.files, *plan.annotated])
-    reading = read_reading(plan.output)
-    if reading is None:
-        raise RunError(f"{plan.output} lacks the counts of reading; run the same command again")
-    _check_rejected(reading, options)
-    if not reading.get("documents", 0) and not may_be_empty:
-        raise NothingMadeError(
-            f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
-        )
-    if problem := all_dropped(reading):
-        raise NothingMadeError(problem)
-    return {
-        "read": reading.get("documents", 0),
-        "bytes": reading.get("bytes", 0),
-        "empty": reading.get("empty", 0),
-        "split": reading.get("split", 0),
-        "duplicates": duplicates,
-        "rejected": _reasons(reading),
-        **dropped_documents(plan, reading),
-    }
 
 
 def _split(shards: Sequence[ShardEntry]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def label_line(labelled: Mapping[str, Any]) -> str:
     'record 3, a wrong candidate of 4'
 
     Args:
-      labelled: As `transforms.contract.axes.PredictLabels.shown` gives it.
+      labelled: As `transforms.contract.predicting.PredictLabels.shown` gives it.
     """
     if "tags" in labelled:
         return f"{len(labelled['tags'])} labelled words" if labelled["tags"] else "without labels"

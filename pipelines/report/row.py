@@ -127,8 +127,8 @@ class Row:
         there is no such order.
       edited: The copies that were asked for, as an encoder and a decoder have them; None where
         nothing changes the length of a row.
-      labelled: What its label is, see `transforms.contract.axes.PredictLabels.shown`; None if it is
-        of no labelled record.
+      labelled: What its label is, see `transforms.contract.predicting.PredictLabels.shown`; None
+        if it is of no labelled record.
       source: Name of the source of its first token of text; None if it does not say.
     """
 

@@ -41,10 +41,27 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
 
 def documents_line(documents: Documents, name: str = "document") -> str:
     """Returns what a summary says of the documents of a manifest, and what it calls one."""
-    return (
-        f"{counted(documents.read, name)}, {size_of(documents.bytes)} of text, "
-        f"{counted(documents.duplicates, 'duplicate')} dropped, "
-        f"{sum(documents.rejected.values()):,} rejected"
+    dropped, sampled_out, repeated = (
+        documents.dropped_count,
+        documents.sampled_out,
+        documents.repeated,
+    )
+    chosen = [
+        f"{dropped:,} left out by filters" if dropped else "",
+        f"{sampled_out:,} left out by weights" if sampled_out else "",
+        f"{counted(repeated, 'repetition')} added" if repeated else "",
+    ]
+    kept = f"{documents.kept:,} in the shards" if any(chosen) else ""
+    return ", ".join(
+        each
+        for each in (
+            f"{counted(documents.read, name)}, {size_of(documents.bytes)} of text",
+            f"{counted(documents.duplicates, 'duplicate')} dropped",
+            f"{sum(documents.rejected.values()):,} rejected",
+            *chosen,
+            kept,
+        )
+        if each
     )
 
 

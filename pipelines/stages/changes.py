@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipelines.folder.owned import listed
+from pipelines.folder.foreign import listed
 from pipelines.stages.commands import COMMANDS, FREE
 from pipelines.stages.reads import step_of_input
 from pipelines.stages.records import StepRecord

@@ -114,7 +114,7 @@ COMMANDS: Mapping[str, StepCommand] = {
         **_BUILT,
     ),
     "train": StepCommand(
-        options="trainer.options",
+        options="trainer.train_arguments",
         proof=_TRAINED,
         check=_check_objective,
         models="trainer.models.presets",

@@ -5,7 +5,9 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
 
-from pipelines.folder.owned import find, listed, lost_files
+from pipelines.folder.foreign import listed
+from pipelines.folder.listed_files import lost_files
+from pipelines.folder.owned import find
 from pipelines.stages.changes import changes_of
 from pipelines.stages.commands import COMMANDS
 from pipelines.stages.digests import Digests

@@ -11,7 +11,7 @@ from schemas.records import Array
 from trainer.rows.layouts import Limits, Packed, Padded
 from trainer.tasks.masked import MaskedTask
 from trainer.tasks.task import Task
-from transforms.contract.axes import Pair
+from transforms.contract.packing import Pair
 from transforms.objectives.recipe import Recipe
 from transforms.pairs.dialogue_reality import DialogueReality
 

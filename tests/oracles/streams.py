@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Tokens
+from schemas.records import Array, Bool, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import Ragged, flagged_positions
 from transforms.arrays.randomness import random_key
-from transforms.contract.axes import Batch, Copies, Rewrite, Select
+from transforms.contract.corrupting import Batch, Copies, Rewrite, Select
 
 ROLES = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4, "eod": 5}
 SENTINELS = 100

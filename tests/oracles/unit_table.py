@@ -29,7 +29,7 @@ class UnitTable:
 
     @staticmethod
     def of(marks: Bytes, offsets: Int64) -> "UnitTable":
-        """Returns the units that marks denote, see `transforms.contract.axes.Units`.
+        """Returns the units that marks denote, see `transforms.contract.corrupting.Units`.
 
         Args:
           marks: uint8[T].

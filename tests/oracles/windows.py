@@ -1,6 +1,6 @@
 """Windows as plain Python reads them."""
 
-from schemas.records import Windows
+from schemas.windows import Windows
 
 
 def segments(windows: Windows) -> list[tuple[list[int], list[int], int]]:

@@ -81,7 +81,7 @@ def test_the_trainer_imports_no_beam() -> None:
 
 
 def test_options_of_the_trainer_are_read_without_torch() -> None:
-    assert not imported(["trainer.train", "trainer.options"]) & {"torch", "transformers"}
+    assert not imported(["trainer.train", "trainer.train_arguments"]) & {"torch", "transformers"}
 
 
 def test_programs_import_no_torch() -> None:

@@ -44,8 +44,8 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.corpus import Corpus
 from transforms.build.examine import examine, judge
 from transforms.checks.pairs import LEFT_OUT
-from transforms.contract.axes import Pair
 from transforms.contract.oracle import Findings
+from transforms.contract.packing import Pair
 from transforms.corruption.bernoulli import BernoulliUnits, StagedUnits
 from transforms.corruption.budgets import (
     CappedBudget,

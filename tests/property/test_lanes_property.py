@@ -18,7 +18,7 @@ from trainer.loader.batches import ArrowBatches
 from trainer.loader.lanes import deal
 from trainer.rows.lane_rows import Lanes
 from trainer.rows.layouts import Packed
-from trainer.rows.shard_rows import Streams
+from trainer.rows.stored_rows import Streams
 from transforms.arrays.randomness import rng_for
 
 SHORT = {"deadline": None, "max_examples": 60}

@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.columns import ANNOTATIONS, DOCUMENTS, NO_SECOND, NOISE_SEED, SENTENCES
-from schemas.records import Array, Examples, Labels, ShardId, Tokens
+from schemas.records import Array, Labels, ShardId, Tokens
+from schemas.windows import Examples
 from tests.oracles.edits import wanted_sequences
 from tests.oracles.openings import made_up_codes
 from tests.oracles.spans import with_spans

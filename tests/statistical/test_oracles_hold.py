@@ -9,7 +9,7 @@ from schemas.records import ShardId
 from tests.support.recipes import varied
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from transforms.build.examine import examine, judge
-from transforms.contract.axes import Units
+from transforms.contract.corrupting import Units
 from transforms.contract.oracle import gather
 from transforms.corruption.budgets import RandomizedBudget
 from transforms.corruption.geometric import GeometricSpans

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from schemas.counts import read_counts
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from tests.oracles.streams import ROLES, rewrite_once, select_once, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.spans import Spans

@@ -18,10 +18,10 @@ from types import FrameType
 from typing import NoReturn
 
 from pipelines.cli import COMMANDS, module_of, parser_of
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 from trainer.distil_options import parse_distil_options
-from trainer.options import parse_train_options
 from trainer.predictions.options import parse_predict_options
+from trainer.train_arguments import parse_train_options
 from trainer.vectors.options import parse_vectors_options
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import settings_of

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.streams import vocabulary
 from transforms.arrays.edits import Edits
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import Noise, NoiseBatch
 from transforms.contract.rules import RowLayout
 

@@ -17,7 +17,7 @@ from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.label_kinds import labelled_task
 from transforms.arrays.ragged import offsets_of
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import (
+from transforms.contract.attention import (
     BIDIRECTIONAL,
     CAUSAL,
     ENCODER_DECODER,

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from torch.utils.data import IterableDataset, get_worker_info
@@ -13,14 +12,12 @@ from schemas.errors import UsageError
 from schemas.records import Array
 from trainer.loader.batch_shapes import choose_layout, row_bounds
 from trainer.loader.lanes import choose_lanes
-from trainer.loader.open_corpus import open_local_corpus, shard_problem
-from trainer.loader.other_objective import with_objective
+from trainer.loader.open_split import map_split, opened_build
 from trainer.loader.plans import PLANNERS, Plan, Planned
 from trainer.loader.ranks import ranks_of
 from trainer.rows.layouts import Batch
 from trainer.rows.modes import drawn_mode, mode_context, mode_named
 from trainer.rows.row_source import choose_source
-from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.labelled import LabelTask
 from trainer.tasks.members import batch_marks
 from trainer.tasks.of_recipes import tasks_of
@@ -114,12 +111,12 @@ class ArrowBatches(IterableDataset[Batch]):
             raise UsageError(f"copies must be {' or '.join(COPIES)}, got {copies!r}")
         self._seed, self._split, self._shuffle = seed, split, shuffle
         self._ranks = ranks_of(rank, world_size, batches_per_step)
-        self.corpus = _opened(data, objective)
+        self.corpus = opened_build(data, objective)
         self.tasks = tasks_of(self.corpus.recipe)
         self._member, modes = member, self.corpus.recipe.modes
         self._modes = modes if mode is None else (mode_named(modes, mode),)
         self._mode: Mode | None = None
-        self._shards = _mapped(self.corpus, split, checksums)
+        self._shards = map_split(self.corpus, split, checksums)
         # That of pairs knows how long they are in an epoch, others need not.
         self._source: Any = choose_source(self._shards, self.corpus, copies, seed)
         self._bounds = row_bounds(self._shards, self.corpus, self._source)
@@ -303,17 +300,3 @@ class ArrowBatches(IterableDataset[Batch]):
             rng = rng_for(self._seed, "train-order", self._split, epoch) if self._shuffle else None
             self._planned = epoch, self._made_plan(epoch, rng)
         return self._planned[1]
-
-
-def _opened(data: str | os.PathLike[str] | Corpus, objective: str | None) -> Corpus:
-    corpus = data if isinstance(data, Corpus) else open_local_corpus(data)
-    return corpus if objective is None else with_objective(corpus, objective)
-
-
-def _mapped(corpus: Corpus, split: str, checksums: bool) -> MappedShards:
-    """Maps the shards of a split, which must be those of the manifest."""
-    shards = [(corpus.folder, entry) for entry in corpus.shards(split)]
-    if problem := shard_problem(shards, checksums=checksums):
-        raise UsageError(problem)
-    paths = [Path(folder, entry.path) for folder, entry in shards]
-    return MappedShards(paths, corpus.stored_as, corpus.vocabulary)

@@ -22,7 +22,7 @@ from schemas.records import Array, Bool, Int64
 from trainer.loader.batch_plan import Layout
 from trainer.loader.batch_shapes import SmallBatchError
 from trainer.rows.row_source import given_tokens
-from trainer.rows.shard_rows import Streams
+from trainer.rows.stored_rows import Streams
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import shuffled
 from transforms.build.corpus import Corpus

@@ -7,7 +7,7 @@ from schemas.columns import column_of
 from schemas.errors import UsageError
 from schemas.wording import nearest
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import BIDIRECTIONAL, STRUCTURED
+from transforms.contract.attention import BIDIRECTIONAL, STRUCTURED
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.settings import Scalar, changed, find_recipe, settings_of

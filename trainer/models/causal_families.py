@@ -13,7 +13,7 @@ from trainer.tasks.architecture import Architecture
 from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.of_recipes import shared_tasks
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import CAUSAL
+from transforms.contract.attention import CAUSAL
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

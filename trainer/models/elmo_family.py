@@ -11,7 +11,7 @@ from trainer.models.character_ids import character_table
 from trainer.models.elmo import Elmo, ElmoNetwork
 from trainer.models.family import Wanted, model_errors
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import RECURRENT
+from transforms.contract.attention import RECURRENT
 
 
 class ElmoFamily:

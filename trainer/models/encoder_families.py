@@ -16,7 +16,7 @@ from trainer.rows.row_source import given_tokens
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.members import task_embedding
 from trainer.tasks.of_recipes import shared_tasks
-from transforms.contract.axes import BIDIRECTIONAL, MULTI_FLOW, STRUCTURED
+from transforms.contract.attention import BIDIRECTIONAL, MULTI_FLOW, STRUCTURED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from schemas.errors import UsageError
 from trainer.models.saved_folder import damaged_weights
 from trainer.models.trainable import TrainableModel
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import BIDIRECTIONAL
+from transforms.contract.attention import BIDIRECTIONAL
 
 
 @contextlib.contextmanager
@@ -104,7 +104,7 @@ class Family(Protocol):
       subfolder: Where the configuration lies in a folder that a run has saved; "" at its top.
       has_pairs: Whether there are models for pairs of segments.
       attention: All kinds of attention that its models may have, see
-        `transforms.contract.axes.ATTENTIONS`.
+        `transforms.contract.attention.ATTENTIONS`.
       attention_dropout: Field of the dropout of attention weights that the models here cannot
         have; "" if there is none.
       fields: What fields are set to while a model is made. They are saved as they were.

@@ -25,7 +25,7 @@ from trainer.models.task_families import TASK_FAMILIES
 from trainer.models.trainable import METHODS, with_defaults
 from trainer.models.xlnet_family import XLNetFamily
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import ENCODER_DECODER
+from transforms.contract.attention import ENCODER_DECODER
 
 FAMILIES: Mapping[str, Family] = {
     **ENCODERS,

@@ -16,7 +16,7 @@ from trainer.models.seq2seq import Decoder, EncoderDecoder, GivenPositions, Size
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.of_recipes import tasks_of
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import ENCODER_DECODER
+from transforms.contract.attention import ENCODER_DECODER
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

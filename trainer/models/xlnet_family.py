@@ -30,7 +30,7 @@ from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.permuted import PermutedTask
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import CAUSAL, TWO_STREAM
+from transforms.contract.attention import CAUSAL, TWO_STREAM
 
 TYPES: Mapping[str, str] = {CAUSAL: "uni", TWO_STREAM: "bi"}
 """`attn_type` of the configuration for an attention."""

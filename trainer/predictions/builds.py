@@ -17,7 +17,8 @@ from trainer.predictions.options import PredictOptions
 from trainer.predictions.rows import Chunk, RowArrays, Words
 from trainer.predictions.saved_model import SavedModel
 from trainer.predictions.texts import words_of_labels
-from trainer.rows.shard_rows import MappedShards, Rows
+from trainer.rows.shard_rows import MappedShards
+from trainer.rows.stored_rows import Rows
 from trainer.tasks.choices import record_begins
 from transforms.arrays.ragged import Ragged
 

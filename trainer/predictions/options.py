@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 
 MAX_BATCH_TOKENS = 1 << 24
 

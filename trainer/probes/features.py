@@ -9,7 +9,7 @@ from torch import Tensor
 from schemas.records import Array
 from trainer.probes.task_rows import TaskRows, is_label
 from trainer.rows.layouts import Batch
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.ragged import Ragged
 
 

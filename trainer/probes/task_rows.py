@@ -9,7 +9,8 @@ import numpy as np
 from schemas.errors import UsageError
 from schemas.label_kinds import CLASS, NUMBER, TAGS
 from schemas.records import Array, Bool, Int64
-from trainer.rows.shard_rows import MappedShards, Rows
+from trainer.rows.shard_rows import MappedShards
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for, shuffled
 from transforms.build.corpus import Corpus

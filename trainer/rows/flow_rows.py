@@ -9,7 +9,7 @@ from schemas.records import Array, Bool, Int64
 from trainer.rows.flows import Flows
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.pair_source import PairSource
-from trainer.rows.shard_rows import Rows, flat_positions
+from trainer.rows.stored_rows import Rows, flat_positions
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import (
     Ragged,

@@ -9,7 +9,7 @@ from trainer.rows.masked_rows import MaskedRows, RowSource
 class LabelledRows(RowSource):
     """Rows in which nothing is hidden, and no token is predicted.
 
-    What they are labelled with is in `trainer.rows.shard_rows.Rows.values`.
+    What they are labelled with is in `trainer.rows.stored_rows.Rows.values`.
     """
 
     def most_targets(self) -> list[Array]:

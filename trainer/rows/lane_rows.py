@@ -8,16 +8,8 @@ import torch
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
-from trainer.rows.layouts import (
-    Batch,
-    BatchLayout,
-    BatchPart,
-    Limits,
-    filled,
-    grid,
-    keep_memory,
-    on_lines,
-)
+from trainer.rows.filled_arrays import filled, grid, keep_memory, on_lines
+from trainer.rows.layouts import Batch, BatchLayout, BatchPart, Limits
 from trainer.rows.masked_rows import MaskedRows
 from transforms.arrays.ragged import positions_in_row, row_numbers
 

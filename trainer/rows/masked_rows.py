@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from trainer.rows.flows import Flows
-from trainer.rows.shard_rows import MappedShards, Rows, flat_positions
+from trainer.rows.shard_rows import MappedShards
+from trainer.rows.stored_rows import Rows, flat_positions
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Draws, draw_copies, draws_of

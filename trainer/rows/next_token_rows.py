@@ -7,7 +7,7 @@ import numpy as np
 from schemas.columns import DOCUMENTS
 from schemas.records import Array, Int64
 from trainer.rows.masked_rows import MaskedRows, RowSource
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.ragged import Ragged, take_ranges
 from transforms.labels.next_tokens import NextTokens
 

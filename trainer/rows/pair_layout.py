@@ -8,7 +8,8 @@ import torch
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Bool, Int64
-from trainer.rows.layouts import Batch, BatchPart, Limits, filled, keep_memory, on_lines
+from trainer.rows.filled_arrays import filled, keep_memory, on_lines
+from trainer.rows.layouts import Batch, BatchPart, Limits
 from trainer.rows.pair_rows import PairRows
 from transforms.arrays.ragged import read_only
 

@@ -9,13 +9,14 @@ from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
 from trainer.rows.masked_rows import examples_of
 from trainer.rows.pair_rows import PairRows
-from trainer.rows.shard_rows import MappedShards, Rows
+from trainer.rows.shard_rows import MappedShards
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged, positions_in_row
 from transforms.arrays.randomness import rng_for
 from transforms.arrays.sequences import CleanRows, Sequences
 from transforms.build.corrupt import draw_edits, noise_draws
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.denoise.denoise import Denoise
 from transforms.objectives.recipe import Recipe
 

@@ -12,7 +12,7 @@ from trainer.rows.next_word_rows import NextWordRows
 from trainer.rows.pair_source import FreshPairs, StoredPairs
 from trainer.rows.shard_rows import MappedShards
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import RECURRENT
+from transforms.contract.attention import RECURRENT
 from transforms.objectives.recipe import Recipe
 
 

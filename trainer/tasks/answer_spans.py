@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy, pad
 from schemas.columns import IGNORED
 from schemas.records import Array
 from trainer.metrics.spans import span_figures
-from trainer.rows.layouts import Batch, Packed, filled
+from trainer.rows.filled_arrays import filled
+from trainer.rows.layouts import Batch, Packed
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows

@@ -10,7 +10,8 @@ from torch.nn.functional import gelu, linear
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Int64
-from trainer.rows.layouts import Batch, Packed, Padded, filled
+from trainer.rows.filled_arrays import filled
+from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Int64
-from trainer.rows.layouts import Batch, Packed, filled
+from trainer.rows.filled_arrays import filled
+from trainer.rows.layouts import Batch, Packed
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.shard_rows import MappedShards
 from trainer.tasks.gather import gather_rows

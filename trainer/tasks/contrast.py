@@ -10,7 +10,8 @@ from torch import Tensor
 
 from schemas.columns import IGNORED
 from schemas.records import Array, Int64
-from trainer.rows.layouts import Batch, Packed, filled, sequence_borders
+from trainer.rows.filled_arrays import filled, sequence_borders
+from trainer.rows.layouts import Batch, Packed
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows

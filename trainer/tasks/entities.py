@@ -11,7 +11,8 @@ from torch import Tensor
 from schemas.columns import ENTITY_IDS, IGNORED
 from schemas.errors import UsageError
 from schemas.records import Array, Int64
-from trainer.rows.layouts import Batch, Packed, Padded, filled
+from trainer.rows.filled_arrays import filled
+from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.entity_fusion import Fusion, fused_layers

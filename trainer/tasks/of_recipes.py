@@ -18,7 +18,7 @@ from trainer.tasks.relation import RelationTask
 from trainer.tasks.target_tokens import TargetTask
 from trainer.tasks.task import Task
 from trainer.tasks.token_labels import TokenLabelTask
-from transforms.contract.axes import RECURRENT
+from transforms.contract.attention import RECURRENT
 from transforms.objectives.corruption import Corruption
 from transforms.objectives.recipe import Recipe
 from transforms.objectives.recipe_checks import MAX_LENGTH

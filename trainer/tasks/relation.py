@@ -10,7 +10,7 @@ from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.guesses import Chosen, Guess, name_in, row_guesses
 from trainer.tasks.task import Head, LabelHead, Task, linear
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 
 MODEL_CLASSES = 2
 """Classes of the pair classifiers that the models of `transformers` have."""

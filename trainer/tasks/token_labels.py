@@ -8,7 +8,8 @@ from torch import Tensor
 
 from schemas.columns import IGNORED
 from schemas.records import Array
-from trainer.rows.layouts import Batch, Packed, Padded, filled
+from trainer.rows.filled_arrays import filled
+from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.guesses import Chosen, Guess, name_in, token_guesses

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from schemas.errors import one_sentence
+from schemas.program import one_sentence
 from trainer.vectors.options import parse_vectors_options
 
 

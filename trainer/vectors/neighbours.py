@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from schemas.errors import Parser, UsageError, one_sentence
+from schemas.errors import UsageError
 from schemas.numbers import whole
+from schemas.parser import Parser
+from schemas.program import one_sentence
 
 _MOST = 1_000_000
 

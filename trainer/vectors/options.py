@@ -5,8 +5,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from schemas.config_file import config_text
-from schemas.errors import Parser
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 from transforms.labels.context_words import MAX_BUCKETS, MAX_NGRAM, MAX_WINDOW
 
 MAX_DIM = 1 << 14

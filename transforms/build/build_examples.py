@@ -10,13 +10,14 @@ import pyarrow as pa
 
 from schemas import columns
 from schemas.annotations import KINDS
-from schemas.records import ByteSpans, Examples, ShardId, ShardText, Tokens
+from schemas.records import ByteSpans, ShardId, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.annotate.annotations import mark_documents, mark_sentences, mark_sources
 from transforms.annotate.annotator import Annotator
 from transforms.arrays.randomness import rng_for
 from transforms.build.corrupt import Stream, corrupt
-from transforms.contract.axes import Segment
+from transforms.contract.packing import Segment
 from transforms.objectives.recipe import Recipe
 from transforms.text.openings import find_openings
 from transforms.text.sentences import SENTENCE_RULES

@@ -11,8 +11,9 @@ from schemas.annotations import AnnotationError
 from schemas.manifest import add_up
 from schemas.manifest_documents import SourceCounts
 from schemas.manifest_parts import ShardEntry
-from schemas.records import Examples, ShardId, Tokens
+from schemas.records import ShardId, Tokens
 from schemas.software import software_versions
+from schemas.windows import Examples
 from transforms.build.build_examples import (
     BuildSettings,
     arrange_examples,

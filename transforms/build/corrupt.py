@@ -9,14 +9,15 @@ import pyarrow as pa
 
 from schemas.arrow_columns import numbers, texts
 from schemas.columns import BATCH_ROWS, SOURCE, pair_relation
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.edits import Edits
 from transforms.arrays.marks import annotation_arrays
 from transforms.arrays.ragged import Ragged, flagged_positions
 from transforms.arrays.randomness import random_key
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.objectives.recipe import Recipe
 
 Draws = tuple[Copies, Copies]

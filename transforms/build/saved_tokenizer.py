@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import CAUSAL, CONTEXTS, RECURRENT, TWO_STREAM
+from transforms.contract.attention import CAUSAL, CONTEXTS, RECURRENT, TWO_STREAM
 from transforms.objectives.recipe import Recipe
 
 TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"

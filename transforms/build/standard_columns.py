@@ -23,7 +23,8 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import positions_in_row, range_indices
 from transforms.build.standard_sequences import sequence_arrays, sequence_columns
-from transforms.contract.axes import CONTEXTS, RECURRENT, TWO_STREAM, Pair
+from transforms.contract.attention import CONTEXTS, RECURRENT, TWO_STREAM
+from transforms.contract.packing import Pair
 from transforms.contract.stored import StoredBatch
 from transforms.objectives.recipe import Recipe
 from transforms.windows.token_types import token_types

@@ -24,7 +24,7 @@ def examine_bernoulli(
 
     Args:
       batch: Rows.
-      marks: uint8[T]; their units, see `transforms.contract.axes.Units`.
+      marks: uint8[T]; their units, see `transforms.contract.corrupting.Units`.
       copies: Numbers of the copies that were drawn from these units.
       p: Probability of a unit.
       name: What the statistics are called.

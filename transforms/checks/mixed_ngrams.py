@@ -8,7 +8,7 @@ from numpy.polynomial import Polynomial
 
 from transforms.arrays.ragged import row_numbers
 from transforms.checks.selected_spans import examine_spans, span_oracles
-from transforms.contract.axes import Budget, Units
+from transforms.contract.corrupting import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, between
 from transforms.contract.stored import StoredBatch
 from transforms.contract.stored_rows import take_stored_rows

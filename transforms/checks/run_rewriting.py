@@ -8,7 +8,7 @@ from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import offsets_of, read_only
 from transforms.checks.rewriting import BUCKETS, Shares, by_buckets, mask_in_text, sixteenths
-from transforms.contract.axes import RandomIds
+from transforms.contract.corrupting import RandomIds
 from transforms.contract.oracle import (
     Findings,
     Oracle,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from transforms.arrays.ragged import read_only
-from transforms.contract.axes import Budget, Units
+from transforms.contract.corrupting import Budget, Units
 from transforms.contract.oracle import (
     Findings,
     Oracle,

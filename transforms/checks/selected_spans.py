@@ -6,7 +6,7 @@ import numpy as np
 
 from transforms.checks.sampling import inner_sample_oracles, sample
 from transforms.checks.selection import budgets_used, candidates_of, examine_tokens
-from transforms.contract.axes import Budget, Units
+from transforms.contract.corrupting import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, gather
 from transforms.contract.stored import StoredBatch
 

@@ -7,7 +7,7 @@ import numpy as np
 from schemas.records import Int64
 from transforms.checks.sampling import run_sample_oracles, sample, sample_oracles
 from transforms.checks.words import examine_words
-from transforms.contract.axes import Budget, Units
+from transforms.contract.corrupting import Budget, Units
 from transforms.contract.oracle import Findings, Oracle, breach, deviation, percent
 from transforms.contract.stored import StoredBatch, any_copy
 

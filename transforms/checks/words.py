@@ -8,7 +8,7 @@ from schemas.records import Bool, Bytes, Int64
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import read_only
-from transforms.contract.axes import Budget
+from transforms.contract.corrupting import Budget
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch, any_copy

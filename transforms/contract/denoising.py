@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from schemas.columns import SENTENCES
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.edits import Edits
 from transforms.arrays.sequences import CleanRows, Sequences
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.rules import RowLayout
 
 REMOVED, CONTINUED, CLEAN, FRAGMENTS, GENERATED = KINDS = (

@@ -71,7 +71,7 @@ class Part:
 
         Args:
           batches: All rows.
-          drawn: What was counted where they were made, see `schemas.records.Windows.drawn`.
+          drawn: What was counted where they were made, see `schemas.windows.Windows.drawn`.
           rules: Of the recipe.
         """
         return Findings()

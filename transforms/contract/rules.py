@@ -128,7 +128,7 @@ class RowRules:
       corruptions: Those that are stored, in their order.
       objective_column: Every row names the recipe.
       of_streams: Rows are cut from streams, whatever is there: text or not.
-      streams: Streams of a pass over a shard; see `transforms.contract.axes.Segment`.
+      streams: Streams of a pass over a shard; see `transforms.contract.packing.Segment`.
       reuse_len: Tokens at the begin of a row that a model remembers; 0 if it is all.
       edits: How edits are stored; None without edits.
       values: Columns that hold what rows are labelled with.

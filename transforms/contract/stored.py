@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from schemas.arrow_columns import numpy_of
 from schemas.columns import SENTENCES, SOURCE
-from schemas.records import Array, Bool, Bytes, Examples, Int64
+from schemas.records import Array, Bool, Bytes, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import Ragged, read_only
 from transforms.arrays.sequences import CleanRows

@@ -12,7 +12,7 @@ from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import threshold
 from transforms.checks.bernoulli import all_units, bernoulli_oracles, examine_bernoulli
 from transforms.checks.selection import special_oracles
-from transforms.contract.axes import Batch, Copies, Units
+from transforms.contract.corrupting import Batch, Copies, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules

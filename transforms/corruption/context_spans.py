@@ -6,12 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import WORDS
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.context_spans import examine_halves
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.contract.oracle import Findings
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

@@ -10,7 +10,7 @@ from schemas.records import Array
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged
 from transforms.checks.factorization import examine_ranks, rank_oracles
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules

@@ -9,7 +9,8 @@ Example, `reuse_len` 2, a row a b c d e and a reversed row E D C B A: the halves
 
 import numpy as np
 
-from schemas.records import Bool, Examples, Int64
+from schemas.records import Bool, Int64
+from schemas.windows import Examples
 
 
 def half_offsets(offsets: Int64, reuse_len: int) -> Int64:

@@ -9,7 +9,7 @@ from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.mixed_ngrams import examine_mixed, mixed_oracles
-from transforms.contract.axes import Budget
+from transforms.contract.corrupting import Budget
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

@@ -10,7 +10,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.randomness import DRAWS
 from transforms.checks.selection import examine_runs, run_oracles
-from transforms.contract.axes import Batch, Budget, Copies, Units
+from transforms.contract.corrupting import Batch, Budget, Copies, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

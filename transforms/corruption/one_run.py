@@ -10,7 +10,7 @@ from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged
 from transforms.checks.one_run import examine_one_run, one_run_oracles
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Int64
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary, check_roles
+from schemas.windows import Examples
 from transforms.contract.part import Part
 
 _EVENLY = np.empty(0, np.int64)

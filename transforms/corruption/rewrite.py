@@ -14,7 +14,7 @@ from transforms.arrays.spans import PERMUTATIONS, TRIGRAM
 from transforms.checks.rewriting import Shares, examine_rewriting, rewriting_oracles
 from transforms.checks.run_rewriting import examine_run_rewriting, run_rewriting_oracles
 from transforms.checks.shuffling import examine_shuffling, shuffling_oracles
-from transforms.contract.axes import Batch, Copies, RandomIds
+from transforms.contract.corrupting import Batch, Copies, RandomIds
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules

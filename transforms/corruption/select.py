@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged
 from transforms.checks.selection import examine_selection, selection_oracles
-from transforms.contract.axes import Batch, Budget, Copies, Units
+from transforms.contract.corrupting import Batch, Budget, Copies, Units
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

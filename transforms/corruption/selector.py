@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import Ragged, flagged_positions, offsets_of, range_indices
-from transforms.contract.axes import Batch, Budget, Copies, Units
+from transforms.contract.corrupting import Batch, Budget, Copies, Units
 from transforms.contract.part import Part
 
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import WORDS
-from schemas.records import Bytes, Examples
+from schemas.records import Bytes
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import flagged_positions
 from transforms.checks.selection import examine_special
 from transforms.checks.words import examine_word_starts

@@ -14,7 +14,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import Ragged
 from transforms.checks.selection import examine_lists
-from transforms.contract.axes import BIDIRECTIONAL, TWO_STREAM
+from transforms.contract.attention import BIDIRECTIONAL, TWO_STREAM
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules

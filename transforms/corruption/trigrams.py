@@ -11,7 +11,7 @@ from schemas.vocabulary import Vocabulary
 from transforms.arrays.ragged import Ragged
 from transforms.arrays.spans import TRIGRAM, disjoint_trigrams
 from transforms.checks.trigrams import examine_trigrams, trigram_oracles
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch

@@ -20,7 +20,7 @@ from transforms.checks.arranging import (
     order_oracles,
     rotation_oracles,
 )
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import CLEAN, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules

@@ -10,12 +10,13 @@ import pyarrow as pa
 from schemas import columns
 from schemas.arrow_columns import numbers
 from schemas.columns import Column
-from schemas.records import Examples, Int64
+from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from schemas.wording import counted
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.edits import Edits
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import Noise, NoiseBatch, Writes
 from transforms.contract.rules import RowLayout, StoredEdits
 

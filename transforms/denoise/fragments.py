@@ -18,7 +18,7 @@ from transforms.checks.fragments import (
     place_oracles,
     start_oracles,
 )
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import FRAGMENTS, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules

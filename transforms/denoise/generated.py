@@ -21,7 +21,7 @@ from transforms.checks.generated import (
     noise_oracles,
     range_oracles,
 )
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import GENERATED, SPAN_FLOW, WORD_FLOW, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowLayout, RowRules

@@ -18,7 +18,7 @@ from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.randomness import DRAWS, threshold
 from transforms.arrays.sequences import arranged
 from transforms.checks.infilling import Infilled, examine_infilling, infilling_oracles
-from transforms.contract.axes import Copies, RandomIds, Units
+from transforms.contract.corrupting import Copies, RandomIds, Units
 from transforms.contract.denoising import CLEAN, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.edits import TOKEN
 from schemas.records import Array, Int64
 from transforms.arrays.edits import Edits, seeds_of
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.part import Part
 
 OTHER_KEYS = np.uint64(0xD1342543DE82EF95)

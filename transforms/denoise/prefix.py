@@ -10,7 +10,7 @@ from schemas.edits import NOTHING
 from schemas.vocabulary import Vocabulary
 from transforms.arrays.edits import Edits
 from transforms.checks.denoising import examine_prefixes, prefix_oracles
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import CONTINUED, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules

@@ -19,7 +19,7 @@ from transforms.checks.denoising import (
     run_oracles,
     segment_oracles,
 )
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import REMOVED, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
 from transforms.contract.rules import RowRules

@@ -7,6 +7,13 @@ at the end, may stand for one before the text.
 import numpy as np
 
 from schemas.records import Array, Bytes, Int64
+from transforms.kernels.characters import (
+    character_before,
+    class_at,
+    point_at,
+    size_of,
+    skip_flagged,
+)
 from transforms.kernels.compiled import compiled
 from transforms.kernels.sentence_flags import (
     CJK,
@@ -18,7 +25,6 @@ from transforms.kernels.sentence_flags import (
     IN_WORD,
     JOINER,
     KEY_BYTES,
-    LAST_POINT,
     LINE_END,
     LOWER,
     MAX_CLOSERS,
@@ -41,47 +47,6 @@ _BYTE = np.uint64(8)
 
 
 @compiled
-def _size(lead: int) -> int:
-    """Returns the number of bytes of a character, by its first."""
-    return 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
-
-
-@compiled
-def _point(text: Bytes, at: int) -> np.int64:
-    """Returns the code point of the character that begins here."""
-    point, size = np.int64(text[at]), _size(text[at])
-    if size > 1:
-        point &= 0x7F >> size
-        for step in range(1, size):
-            point = (point << 6) | (np.int64(text[at + step]) & 0x3F)
-    return point
-
-
-@compiled
-def _class_at(text: Bytes, at: int, classes: Array) -> np.int64:
-    return np.int64(classes[min(int(_point(text, at)), LAST_POINT)])
-
-
-@compiled
-def _before(text: Bytes, at: int) -> int:
-    """Returns the first byte of the character before this one."""
-    at -= 1
-    while text[at] & 0xC0 == 0x80:
-        at -= 1
-    return at
-
-
-@compiled
-def _skip(text: Bytes, at: int, flag: int, limit: int, classes: Array) -> int:
-    """Returns where the characters with a flag end that begin here, or the limit of them."""
-    for _ in range(limit):
-        if _class_at(text, at, classes) & flag == 0:
-            break
-        at += _size(text[at])
-    return at
-
-
-@compiled
 def _is_listed(key: np.uint64, keys: Array) -> bool:
     low, high = 0, len(keys)
     while low < high:
@@ -101,31 +66,31 @@ def _is_listed_word(text: Bytes, dot: int, tables: tuple[Array, Array, Array]) -
     while size < KEY_BYTES and ord("a") <= text[dot - 1 - size] | 0x20 <= ord("z"):
         key |= np.uint64(text[dot - 1 - size]) << (_BYTE * np.uint64(size))
         size += 1
-    if _class_at(text, _before(text, dot - size), classes) & IN_WORD:
+    if class_at(text, character_before(text, dot - size), classes) & IN_WORD:
         return False
     if _is_listed(key, never):
         return True
-    return _is_listed(key, numbered) and _class_at(text, dot + 2, classes) & DIGIT != 0
+    return _is_listed(key, numbered) and class_at(text, dot + 2, classes) & DIGIT != 0
 
 
 @compiled
 def _is_initial(text: Bytes, dot: int, classes: Array) -> bool:
     """Whether a dot follows a single letter: an initial, or the "g" of "e.g."."""
-    letter = _before(text, dot)
-    previous = _before(text, letter)
+    letter = character_before(text, dot)
+    previous = character_before(text, letter)
     dotted, spaced = text[previous] == _DOT, text[previous] == _SPACE
-    letter_class = _class_at(text, letter, classes)
+    letter_class = class_at(text, letter, classes)
     if letter_class & UPPER:
-        if text[letter] == ord("I") and spaced and text[_before(text, previous)] != _DOT:
+        if text[letter] == ord("I") and spaced and text[character_before(text, previous)] != _DOT:
             return False
         alone = dotted or spaced or text[previous] == _HYPHEN
-        return alone or _class_at(text, previous, classes) & (LINE_END | OPENER) != 0
+        return alone or class_at(text, previous, classes) & (LINE_END | OPENER) != 0
     if letter_class & LOWER == 0 or not dotted:
         return False
-    earlier = _before(text, previous)
-    if _class_at(text, earlier, classes) & (UPPER | LOWER) == 0:
+    earlier = character_before(text, previous)
+    if class_at(text, earlier, classes) & (UPPER | LOWER) == 0:
         return False
-    if _class_at(text, _before(text, earlier), classes) & IN_WORD:
+    if class_at(text, character_before(text, earlier), classes) & IN_WORD:
         return False
     half_day = text[earlier] == ord("a") or text[earlier] == ord("p")
     return not (half_day and text[letter] == ord("m"))
@@ -134,7 +99,7 @@ def _is_initial(text: Bytes, dot: int, classes: Array) -> bool:
 @compiled
 def _is_enumeration(text: Bytes, dot: int) -> bool:
     """Whether a dot ends a number or single character that begins a line."""
-    if text[_before(text, dot) - 1] == _LINE_FEED:
+    if text[character_before(text, dot) - 1] == _LINE_FEED:
         return True
     number, roman = True, True
     for back in range(1, KEY_BYTES + 1):
@@ -153,15 +118,15 @@ def _is_full_width_number(text: Bytes, dot: int, classes: Array) -> bool:
     That is a dot after a digit or cased letter, after the first character of a line, or after
     Chinese numerals that begin a line.
     """
-    at = _before(text, dot)
-    if _class_at(text, at, classes) & (UPPER | LOWER | DIGIT) or text[at - 1] == _LINE_FEED:
+    at = character_before(text, dot)
+    if class_at(text, at, classes) & (UPPER | LOWER | DIGIT) or text[at - 1] == _LINE_FEED:
         return True
     for _ in range(MAX_NUMERALS):
-        if _class_at(text, at, classes) & NUMERAL == 0:
+        if class_at(text, at, classes) & NUMERAL == 0:
             return False
         if text[at - 1] == _LINE_FEED:
             return True
-        at = _before(text, at)
+        at = character_before(text, at)
     return False
 
 
@@ -171,15 +136,15 @@ def _goes_on(
 ) -> bool:
     """Whether what stands around a run keeps any stop from ending a sentence."""
     spaced = text[after] == _SPACE
-    before, next_class = _before(text, begin), _class_at(text, after + spaced, classes)
+    before, next_class = character_before(text, begin), class_at(text, after + spaced, classes)
     if next_class & (STOP | JOINER) or opened & LINE_END:
         return True
     if next_class & CLOSER and not (spaced and next_class & OPENER):
         return True
-    before_class = _class_at(text, before, classes)
+    before_class = class_at(text, before, classes)
     if before_class & OPENER == 0 or after == end:
         return False
-    return before_class & CLOSER == 0 or _point(text, before) == _point(text, end)
+    return before_class & CLOSER == 0 or point_at(text, before) == point_at(text, end)
 
 
 @compiled
@@ -206,10 +171,10 @@ def _fits(
     """Whether a run of stops ends a sentence by the first table, if nothing keeps it from that."""
     classes = tables[0]
     begin, end, kind = run
-    spaced, before = text[after] == _SPACE, _before(text, begin)
-    following, before_class = after + spaced, _class_at(text, before, classes)
+    spaced, before = text[after] == _SPACE, character_before(text, begin)
+    following, before_class = after + spaced, class_at(text, before, classes)
     if kind == SEMICOLON:
-        around = _class_at(text, following, classes) & before_class
+        around = class_at(text, following, classes) & before_class
         return after == end and around & CJK != 0
     if kind == EXCLAMATION:
         if opened & CJK:
@@ -220,7 +185,7 @@ def _fits(
     if kind == ELLIPSIS:
         if before_class & JOINER or before_class & (OPENER | CLOSER) == OPENER:
             return False
-        return not (dots_first and _point(text, before) == _point(text, following))
+        return not (dots_first and point_at(text, before) == point_at(text, following))
     if kind == WIDE_PERIOD:
         return not _is_full_width_number(text, begin, classes)
     return not _is_part(text, begin, end, tables)
@@ -248,10 +213,10 @@ def _ends_sentence(
     spaced = text[after] == _SPACE
     if text[end] == _LINE_FEED or (kind == PERIOD and not spaced):
         return False
-    if _class_at(text, _before(text, begin), classes) & LINE_END:
+    if class_at(text, character_before(text, begin), classes) & LINE_END:
         return False
-    opening = _skip(text, after + spaced, OPENER, MAX_OPENERS, classes)
-    opened = _class_at(text, opening, classes)
+    opening = skip_flagged(text, after + spaced, OPENER, MAX_OPENERS, classes)
+    opened = class_at(text, opening, classes)
     if _goes_on(text, begin, end, after, opened, classes):
         return False
     return kind == FULL_STOP or _fits(text, run, after, opened, dots_first, tables)
@@ -298,7 +263,7 @@ def find_sentences(
         else:
             first, last = at, np.int64(0)
             dotted = False
-            point = _point(text, at)
+            point = point_at(text, at)
             dots_first = dots[point] != 0
             # A run of stops, of which the last decides; two dots are an ellipsis.
             while point < len(kinds) and kinds[point] != 0:
@@ -306,12 +271,12 @@ def find_sentences(
                 is_dot = kind in (PERIOD, WIDE_PERIOD)
                 last = np.int64(ELLIPSIS) if is_dot and dotted else kind
                 dotted = is_dot
-                at += _size(text[at])
-                point = _point(text, at)
+                at += size_of(text[at])
+                point = point_at(text, at)
             if last == 0:
-                at += _size(text[at])
+                at += size_of(text[at])
             else:
-                after = _skip(text, at, CLOSER, MAX_CLOSERS, tables[0])
+                after = skip_flagged(text, at, CLOSER, MAX_CLOSERS, tables[0])
                 if _ends_sentence(text, (first, at, last), after, dots_first, tables):
                     found[count] = after
                     count += 1

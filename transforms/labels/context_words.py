@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from transforms.contract.axes import CONTEXTS
+from transforms.contract.attention import CONTEXTS
 from transforms.contract.part import Part
 
 ARCHITECTURES = CBOW, SKIPGRAM = ("cbow", "skipgram")

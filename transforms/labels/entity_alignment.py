@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.columns import ENTITY_IDS
-from schemas.records import Array, Bool, Examples
+from schemas.records import Array, Bool
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.ragged import offsets_of
 from transforms.contract.oracle import Findings, breach, gather
 from transforms.contract.rules import RowRules

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.columns import DOCUMENTS
 from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import CAUSAL
+from transforms.contract.attention import CAUSAL
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules

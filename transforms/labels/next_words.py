@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.records import Array, Int64
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import RECURRENT
+from transforms.contract.attention import RECURRENT
 from transforms.contract.oracle import Findings
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules

@@ -10,8 +10,9 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers, numpy_of
 from schemas.columns import IGNORED, Column
 from schemas.label_kinds import CHOICE
-from schemas.records import Int64, RecordPacking, Windows
+from schemas.records import Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import RecordPacking, Windows
 from transforms.arrays.ragged import positions_in_row
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules

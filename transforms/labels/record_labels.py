@@ -12,9 +12,10 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers, numpy_of
 from schemas.columns import IGNORED, Column
 from schemas.label_kinds import CLASS, NUMBER
-from schemas.records import Array, Examples, RecordPacking, ShardText, Tokens, Windows
+from schemas.records import Array, ShardText, Tokens
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import BIDIRECTIONAL
+from schemas.windows import Examples, RecordPacking, Windows
+from transforms.contract.attention import BIDIRECTIONAL
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
@@ -27,7 +28,7 @@ UNLABELLED = -1
 
 
 class RecordLabels(Part, abc.ABC):
-    """Labels of records; see `transforms.contract.axes.PredictLabels`."""
+    """Labels of records; see `transforms.contract.predicting.PredictLabels`."""
 
     attention: ClassVar[str] = BIDIRECTIONAL
     of_next: ClassVar[bool] = False

@@ -10,8 +10,9 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers, numpy_of
 from schemas.columns import IGNORED, Column
 from schemas.label_kinds import SPAN
-from schemas.records import Array, Bool, Examples, Int64, RecordPacking, ShardText, TokenSpans
+from schemas.records import Array, Bool, Int64, ShardText, TokenSpans
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples, RecordPacking
 from transforms.arrays.ragged import offsets_of, range_indices, row_numbers
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules

@@ -9,8 +9,9 @@ import pyarrow as pa
 from schemas.arrow_columns import numbers
 from schemas.columns import IGNORED, Column, list_of
 from schemas.label_kinds import TAGS
-from schemas.records import Bool, Examples, Tokens
+from schemas.records import Bool, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples
 from transforms.arrays.arrow_lists import arrow_list
 from transforms.arrays.ragged import row_numbers
 from transforms.contract.oracle import Findings, breach

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.columns import ANNOTATIONS, CAPITALS
-from schemas.records import Array, Bool, Examples, Int64, Windows
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples, Windows
 from transforms.arrays.ragged import row_numbers
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.part import Part

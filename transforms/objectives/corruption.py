@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas import columns
 from schemas.columns import Column
-from transforms.contract.axes import Rewrite, Select, Targets
+from transforms.contract.corrupting import Rewrite, Select, Targets
 from transforms.contract.part import Part
 from transforms.contract.rules import StoredCorruption
 from transforms.corruption.rewrite import MaskRandomKeep

@@ -9,7 +9,7 @@ import pyarrow as pa
 from schemas import columns
 from schemas.columns import Column
 from schemas.vocabulary import Vocabulary
-from transforms.contract.axes import CONTEXTS, PADDED
+from transforms.contract.attention import CONTEXTS, PADDED
 from transforms.contract.pair_rule import PairRule
 from transforms.contract.rules import RowRules
 from transforms.objectives.recipe_checks import check_recipe

@@ -4,8 +4,9 @@ import bisect
 
 from schemas import columns
 from schemas.wording import counted
-from transforms.contract.axes import BIDIRECTIONAL, CONTEXTS, RECURRENT, Pair, Segment
+from transforms.contract.attention import BIDIRECTIONAL, CONTEXTS, RECURRENT
 from transforms.contract.modes import check_modes
+from transforms.contract.packing import Pair, Segment
 from transforms.objectives.corruption import MismatchError
 from transforms.objectives.recipe_fields import RecipeFields
 

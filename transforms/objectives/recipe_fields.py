@@ -4,19 +4,11 @@ import dataclasses
 import functools
 from typing import cast
 
-from transforms.contract.axes import (
-    BIDIRECTIONAL,
-    ENCODER_DECODER,
-    MULTI_FLOW,
-    STRUCTURED,
-    Pair,
-    Predict,
-    PredictLabels,
-    PredictNext,
-    Segment,
-)
+from transforms.contract.attention import BIDIRECTIONAL, ENCODER_DECODER, MULTI_FLOW, STRUCTURED
 from transforms.contract.modes import Mode
+from transforms.contract.packing import Pair, Segment
 from transforms.contract.part import Part
+from transforms.contract.predicting import Predict, PredictLabels, PredictNext
 from transforms.denoise.denoise import Denoise
 from transforms.labels.token_labels import TokenLabels
 from transforms.objectives.corruption import Corruption, parts_of
@@ -88,7 +80,7 @@ class RecipeFields:
 
     @property
     def attention(self) -> str:
-        """Which tokens a model may see, see `transforms.contract.axes.ATTENTIONS`."""
+        """Which tokens a model may see, see `transforms.contract.attention.ATTENTIONS`."""
         if self.denoise is not None:
             return MULTI_FLOW if self.denoise.target.flows else ENCODER_DECODER
         if self.predict is not None:

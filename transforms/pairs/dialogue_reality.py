@@ -6,12 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Tokens, Windows
+from schemas.records import Int64, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing, Windows
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import random_below, random_bits, threshold
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Oracle, rate
+from transforms.contract.packing import PairTask
 from transforms.contract.rules import RowRules
 from transforms.pairs.distractors import LoneDocumentError
 from transforms.pairs.pair_segments import follow

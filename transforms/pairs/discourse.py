@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Windows
+from schemas.windows import Packing, Windows
 from transforms.arrays.excess import excess_tokens
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.linked_pairs import find_linked, without_openings
 from transforms.pairs.pairing import Pairing
 from transforms.pairs.sentence_distance import document_borders

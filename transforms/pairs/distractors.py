@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from schemas.records import Int64, Packing
+from schemas.records import Int64
+from schemas.windows import Packing
 
 
 class LoneDocumentError(ValueError):

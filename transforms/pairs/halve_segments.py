@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import NO_SECOND
-from schemas.records import Packing, Windows
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing, Windows
 from transforms.arrays.randomness import DRAWS, random_bits, threshold
 from transforms.checks.pairs import (
     Cases,
@@ -16,8 +16,8 @@ from transforms.checks.pairs import (
     examine_relations,
     without_second,
 )
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Findings
+from transforms.contract.packing import PairTask
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.pairs.pair_segments import follow

@@ -6,11 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Bool, Int64, Packing, Windows
+from schemas.records import Bool, Int64
+from schemas.windows import Packing, Windows
 from transforms.arrays.excess import excess_tokens
 from transforms.arrays.ragged import read_only, row_numbers
 from transforms.checks.pairs import Cases, drawn_pairs
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors
 from transforms.pairs.pairing import Pairing
 

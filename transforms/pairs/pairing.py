@@ -6,18 +6,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from schemas.records import Windows
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Windows
 from transforms.checks.pairs import Cases, drawn_oracles, examine_relations
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Findings, Oracle
+from transforms.contract.packing import PairTask
 from transforms.contract.part import Part
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 
 
 class Pairing(Part, abc.ABC):
-    """A way of pairing that draws relations; see `transforms.contract.axes.Pair`."""
+    """A way of pairing that draws relations; see `transforms.contract.packing.Pair`."""
 
     of_streams: ClassVar[bool] = False
     of_records: ClassVar[bool] = False

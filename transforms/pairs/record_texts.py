@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from schemas.records import Windows
+from schemas.windows import Windows
 from transforms.pairs.pair_segments import SingleSegment
 
 

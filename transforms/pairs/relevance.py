@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Tokens, Windows
+from schemas.records import Int64, Tokens
+from schemas.windows import Packing, Windows
 from transforms.arrays.excess import excess_tokens
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.pairing import Pairing
 from transforms.records.labelled_records import RELEVANCES
 

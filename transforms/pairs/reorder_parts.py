@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Windows
+from schemas.records import Int64
+from schemas.windows import Packing, Windows
 from transforms.arrays.permutations import (
     MAX_PARTS,
     identity_index,
@@ -16,7 +17,7 @@ from transforms.arrays.permutations import (
     permutation_table,
 )
 from transforms.checks.pairs import Cases, drawn_pairs
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.pair_segments import follow
 from transforms.pairs.pairing import Pairing
 from transforms.tokens.rearrange import take_ranges

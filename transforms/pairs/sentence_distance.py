@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, Packing, Windows
+from schemas.records import Int64
+from schemas.windows import Packing, Windows
 from transforms.arrays.randomness import random_below
 from transforms.checks.pairs import Cases, drawn_pairs
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors, fill_up
 from transforms.pairs.pair_segments import LONE, SEVERAL, follow, truncate_pairs
 from transforms.pairs.pairing import Pairing

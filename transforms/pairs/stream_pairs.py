@@ -6,14 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Bool, Int64, StreamPacking, Windows
+from schemas.records import Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking, Windows
 from transforms.arrays.excess import excess_tokens
 from transforms.arrays.randomness import random_bits, scaled_bits, threshold
 from transforms.checks.pairs import Cases, drawn_pairs
 from transforms.checks.recurrent_streams import examine_following
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import Findings
+from transforms.contract.packing import PairTask
 from transforms.contract.rules import RowRules
 from transforms.contract.stored import StoredBatch
 from transforms.pairs.distractors import LoneDocumentError

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from schemas.records import Windows
+from schemas.windows import Windows
 from transforms.pairs.pair_segments import SingleSegment
 from transforms.pairs.stream_pairs import backward_windows
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Windows
+from schemas.windows import Packing, Windows
 from transforms.arrays.randomness import DRAWS, random_bits, threshold
 from transforms.checks.pairs import Cases, drawn_pairs
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 from transforms.pairs.distractors import LoneDocumentError, draw_distractors
 from transforms.pairs.pair_segments import LONE, SEVERAL, follow, truncate_pairs
 from transforms.pairs.pairing import Pairing

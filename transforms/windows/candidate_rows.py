@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.label_kinds import CHOICE
-from schemas.records import Int64, Labels, RecordPacking, Tokens
+from schemas.records import Int64, Labels, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import RecordPacking
 from transforms.arrays.ragged import offsets_of, positions_in_row, row_numbers
 from transforms.windows.packer import Packer
 from transforms.windows.record_rows import HEAD, check_keep, cut_texts, labels_of, line_ranges

@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.label_kinds import SPAN
-from schemas.records import RecordPacking, Tokens
+from schemas.records import Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import RecordPacking
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.windows.packer import Packer
 from transforms.windows.record_rows import labels_of, text_ranges

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Tokens
+from schemas.records import Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing
 from schemas.wording import counted
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.dialogues import examine_turns

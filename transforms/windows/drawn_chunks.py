@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Packing, Tokens
+from schemas.records import Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing
 from transforms.arrays.randomness import random_below, random_bits, threshold
 from transforms.windows.packer import Packer, window_ends
 

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers
-from schemas.records import Examples, Int64, TokenColumns
+from schemas.records import Int64, TokenColumns
+from schemas.windows import Examples
 from transforms.arrays.ragged import offsets_of, range_indices
 
 

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, StreamPacking, Tokens
+from schemas.records import Int64, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking
 from transforms.arrays.ragged import positions_in_row
 from transforms.contract.oracle import Findings, breach
 from transforms.contract.rules import RowRules

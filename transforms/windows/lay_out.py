@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from schemas.records import Array, Bool, Examples, Int64, Windows
+from schemas.records import Array, Bool, Int64
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Examples, Windows
 from transforms.arrays.ragged import copy_ranges, offsets_of
 from transforms.checks.layout import examine_layout
 from transforms.contract.oracle import Findings

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, StreamPacking, TokenColumns, Tokens
+from schemas.records import Int64, TokenColumns, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking
 from transforms.arrays.ragged import offsets_of, positions_in_row
 from transforms.checks.line_rows import examine_line_rows, line_oracles
 from transforms.contract.oracle import Findings, Oracle

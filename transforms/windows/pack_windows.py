@@ -11,8 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import has_spans
-from schemas.records import Int64, Packing, Tokens
+from schemas.records import Int64, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Packing
 from transforms.arrays.marks import BEGINS, INSIDE
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.checks.layout import examine_filling

@@ -10,7 +10,7 @@ from transforms.contract.part import Part
 
 
 class Packer(Part):
-    """A way of packing; see `transforms.contract.axes.Segment`. By itself it makes no streams."""
+    """A way of packing; see `transforms.contract.packing.Segment`. By itself: no streams."""
 
     for_pairs: ClassVar[bool] = False
     dialogue: ClassVar[bool] = False

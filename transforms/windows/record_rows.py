@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.label_kinds import CLASS, NUMBER
-from schemas.records import Bool, Int64, Labels, RecordPacking, Tokens
+from schemas.records import Bool, Int64, Labels, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import RecordPacking
 from transforms.arrays.excess import excess_tokens
 from transforms.arrays.ragged import offsets_of, range_indices, row_numbers
 from transforms.windows.packer import Packer

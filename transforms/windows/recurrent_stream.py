@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Int64, StreamPacking, TokenColumns, Tokens
+from schemas.records import Int64, TokenColumns, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking
 from transforms.checks.recurrent_streams import examine_mirror, examine_reuse, reuse_oracle
 from transforms.checks.streams import examine_stream_rows
 from transforms.contract.oracle import Findings, Oracle

@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas.arrow_columns import numbers
 from schemas.columns import NO_SOURCE, SOURCE
-from schemas.records import Examples
+from schemas.windows import Examples
 
 
 # Two rows of tokens whose documents are of the sources 3 and 0, annotated by one more:

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from schemas.records import Array, Int64, StreamPacking, TokenColumns, Tokens
+from schemas.records import Array, Int64, TokenColumns, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking
 from transforms.arrays.ragged import offsets_of, range_indices
 from transforms.arrays.randomness import shuffled
 from transforms.checks.sentence_streams import (

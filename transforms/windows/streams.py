@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.columns import DOCUMENTS
-from schemas.records import Int64, StreamPacking, Tokens
+from schemas.records import Int64, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking
 from transforms.arrays.ragged import offsets_of, positions_in_row, range_indices
 from transforms.checks.streams import (
     examine_documents,

@@ -8,11 +8,12 @@ import numpy as np
 
 from schemas.arrow_columns import numbers
 from schemas.columns import NO_SECOND
-from schemas.records import Bool, Int64, Tokens, Windows
+from schemas.records import Bool, Int64, Tokens
 from schemas.token_kinds import TokenKinds
 from schemas.vocabulary import Vocabulary
+from schemas.windows import Windows
 from transforms.arrays.ragged import offsets_of, range_indices
-from transforms.contract.axes import Pair
+from transforms.contract.packing import Pair
 from transforms.tokens.text_tokens import text_tokens
 
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from schemas.label_kinds import TAGS
-from schemas.records import Int64, RecordPacking, Tokens
+from schemas.records import Int64, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import RecordPacking
 from transforms.windows.packer import Packer
 from transforms.windows.record_rows import labels_of
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from schemas.config_file import config_text, split_config
-from schemas.errors import Parser, UsageError
+from schemas.errors import UsageError
 from schemas.numbers import finite, whole
+from schemas.parser import Parser
 
 if sys.version_info >= (3, 11):
     import tomllib

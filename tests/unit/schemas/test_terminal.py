@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.errors import Parser, one_sentence
+from schemas.parser import Parser
+from schemas.program import one_sentence
 from schemas.terminal import columns, console, is_quiet, print_table, say
 
 Capture = pytest.CaptureFixture[str]

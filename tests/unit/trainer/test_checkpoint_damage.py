@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError
 from tests.support.checkpoint_meta import META
-from trainer.checkpoint import Checkpoints, read_checkpoint
+from trainer.checkpoint import read_checkpoint
 from trainer.checkpoint_files import json_text, read_meta
+from trainer.kept_checkpoints import Checkpoints
 
 OTHER = "fedcba9876543210"
 

@@ -11,9 +11,9 @@ from tests.support.labelled_builds import labelled, records_of, write_jsonl
 from tests.support.sample_builds import tokenizer_file
 from tests.support.task_runs import config_of
 from trainer.models.task_families import TASK_FAMILIES
-from trainer.options import parse_train_options
 from trainer.task_runs import BATCH_ROWS, EPOCHS, RATE, WARMUP_PART
 from trainer.tasks.label_kinds import labelled_task
+from trainer.train_arguments import parse_train_options
 from transforms.objectives import TASKS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "finetuning.md").read_text("utf-8")

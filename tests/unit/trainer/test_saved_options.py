@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from trainer.options import parse_train_options
 from trainer.saved_options import save_options
+from trainer.train_arguments import parse_train_options
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:

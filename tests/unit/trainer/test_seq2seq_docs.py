@@ -7,7 +7,7 @@ from tests.support.sample_builds import corpus
 from tests.support.training_runs import train
 from trainer.generate import _parser as generate_parser
 from trainer.models.presets import PRESETS
-from trainer.options import _parser as train_parser
+from trainer.train_arguments import _parser as train_parser
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "seq2seq.md").read_text("utf-8")
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.sample_builds import corpus
 from tests.support.training_runs import records, train
-from trainer.options import parse_train_options
+from trainer.train_arguments import parse_train_options
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "training.md").read_text("utf-8")
 

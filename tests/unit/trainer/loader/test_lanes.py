@@ -10,7 +10,7 @@ from tests.support.stream_builds import rows_of_split, streams, xlnet
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.lanes import LanePlan, choose_lanes, deal
 from trainer.loader.open_corpus import open_local_corpus
-from trainer.rows.shard_rows import Streams
+from trainer.rows.stored_rows import Streams
 from transforms.arrays.randomness import rng_for
 
 

@@ -15,8 +15,8 @@ from trainer.loader.mixed_batches import MixedBatches, drawn_steps
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.tasks.of_recipes import shared_tasks
 from trainer.tasks.relation import RelationTask
-from transforms.contract.axes import PairTask
 from transforms.contract.oracle import rate
+from transforms.contract.packing import PairTask
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.schedule import Stages, continual
 

@@ -24,7 +24,7 @@ from trainer.rows.layouts import Batch
 from trainer.seeding import seed_torch
 from trainer.tasks.losses import LossTerm, mean_losses
 from transforms.build.corpus import Corpus
-from transforms.contract.axes import PairTask
+from transforms.contract.packing import PairTask
 
 PAIRS, NO_PAIRS = "bert-wwm", "roberta"
 PAIRS_OF = {"albert": "albert"}

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tests.support.sample_builds import corpus, manifest_of
-from trainer.checkpoint import MODEL, read_checkpoint
+from trainer.checkpoint import read_checkpoint
+from trainer.checkpoint_files import MODEL
 from trainer.curves.records import LOG
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.trainable import with_defaults

@@ -5,7 +5,7 @@ import torch
 
 from trainer.rows.lane_rows import Lanes
 from trainer.rows.masked_rows import MaskedRows, Order
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.ragged import Ragged
 
 LANES = Lanes(rows=4, longest=3, pad=7, pair_label=None)

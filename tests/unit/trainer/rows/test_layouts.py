@@ -8,7 +8,7 @@ from torch import Tensor
 from tests.oracles.batches import plain
 from trainer.rows.layouts import Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.ragged import Ragged
 
 PAD, MASK = 9, 4

@@ -12,7 +12,7 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.rows.layouts import Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.rows.next_token_rows import NextTokenRows
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from transforms.arrays.ragged import Ragged
 
 END = 9

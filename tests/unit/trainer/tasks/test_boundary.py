@@ -19,7 +19,7 @@ from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.encoder_families import ENCODERS
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from trainer.tasks.boundary import MAX_OFFSETS, POSITION_WIDTH, BoundaryTask
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.task import Head

@@ -20,7 +20,7 @@ from trainer.models.encoder import Encoder
 from trainer.models.load import load_model
 from trainer.rows.layouts import Batch, Packed
 from trainer.rows.masked_rows import MaskedRows
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from trainer.seeding import seed_torch
 from trainer.tasks.contrast import ContrastTask
 from transforms.arrays.ragged import Ragged

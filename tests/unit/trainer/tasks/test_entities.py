@@ -23,7 +23,7 @@ from trainer.models.entity_embeddings import read_embeddings
 from trainer.models.load import load_model
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from trainer.seeding import seed_torch
 from trainer.tasks.entities import EntityTask
 from trainer.tasks.entity_fusion import fused_layers

@@ -6,7 +6,7 @@ from tests.oracles.batches import plain
 from trainer.models.encoder_families import ENCODERS
 from trainer.rows.layouts import Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
-from trainer.rows.shard_rows import Rows
+from trainer.rows.stored_rows import Rows
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.token_labels import TokenLabelTask
 from transforms.arrays.ragged import Ragged

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from schemas.columns import SENTENCES
-from schemas.records import Examples, ShardId
+from schemas.records import ShardId
+from schemas.windows import Examples
 from tests.oracles.spans import with_spans
 from tests.oracles.streams import tokens_of, vocabulary
 from transforms.annotate.annotations import mark_sentences

@@ -10,7 +10,7 @@ import pytest
 from schemas.manifest_parts import ShardEntry
 from tests.support.synthetic_builds import build_folder
 from transforms.build.check_shard import check_shard
-from transforms.contract.axes import Select
+from transforms.contract.corrupting import Select
 from transforms.corruption.units import TokenUnits
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.corruption import Corruption

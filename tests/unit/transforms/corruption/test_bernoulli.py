@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Bool, Examples, ShardId
+from schemas.records import Bool, ShardId
+from schemas.windows import Examples
 from tests.oracles.draws import HALF, RowDraws
 from tests.oracles.spans import selected_units, units_of
 from tests.oracles.streams import batch_of, examples_of, select_once
@@ -26,7 +27,7 @@ from trainer.loader.batches import ArrowBatches
 from transforms.arrays.randomness import random_key, rng_for
 from transforms.build.examine import examine, judge
 from transforms.checks.bernoulli import bernoulli_oracles
-from transforms.contract.axes import Copies, Units
+from transforms.contract.corrupting import Copies, Units
 from transforms.contract.oracle import Findings, Oracle, gather
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.bernoulli import STAGE_UNITS, BernoulliUnits, StagedUnits

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.arrays.randomness import DRAWS
-from transforms.contract.axes import Budget
+from transforms.contract.corrupting import Budget
 from transforms.corruption.budgets import (
     CappedBudget,
     CeiledBudget,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.context_spans import selected_in_half
 from tests.oracles.streams import select_once
 from transforms.arrays.randomness import rng_for

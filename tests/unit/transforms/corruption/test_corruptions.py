@@ -14,7 +14,7 @@ from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings, arrange_examples
 from transforms.build.corrupt import corrupt
 from transforms.build.examine import examine, judge
-from transforms.contract.axes import Batch, Copies
+from transforms.contract.corrupting import Batch, Copies
 from transforms.contract.stored import StoredBatch
 from transforms.corruption.rewrite import MaskRandomKeep
 from transforms.corruption.selector import Selector

@@ -4,7 +4,8 @@ import itertools
 import numpy as np
 import pytest
 
-from schemas.records import Array, Examples
+from schemas.records import Array
+from schemas.windows import Examples
 from tests.oracles.streams import rewrite_once, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import uniformity

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.draws import RowDraws
 from tests.oracles.geometric import SpanRow, length_law, runs_of
 from tests.oracles.streams import examples_of, select_once

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from schemas.records import Array, Examples
+from schemas.records import Array
+from schemas.windows import Examples
 from tests.oracles.draws import HALF, RowDraws
 from tests.oracles.streams import ROLES, one_copy, rewrite_once, vocabulary
 from transforms.arrays.randomness import random_below, random_bits, rng_for

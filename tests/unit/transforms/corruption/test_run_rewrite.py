@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.streams import ROLES, examples_of, rewrite_once, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.corruption.random_ids import EvenIds, UnigramIds

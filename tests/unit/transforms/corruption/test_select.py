@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import WORDS
-from schemas.records import Array, Examples, Int64
+from schemas.records import Array, Int64
+from schemas.windows import Examples
 from tests.oracles.draws import HALF, RowDraws
 from tests.oracles.streams import batch_of, examples_of, one_copy, select_once
 from transforms.arrays.randomness import random_key, rng_for
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.oracle import uniformity
 from transforms.corruption.budgets import RandomizedBudget, RoundedBudget
 from transforms.corruption.select import BudgetedUnits

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Array, Examples
+from schemas.records import Array
+from schemas.windows import Examples
 from tests.oracles.draws import RowDraws
 from tests.oracles.streams import SEP, examples_of, rewrite_once, select_once, vocabulary
 from tests.oracles.trigrams import select_trigrams, side_by_side, wanted

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.streams import examples_of
 from tests.oracles.unit_table import UnitTable
-from transforms.contract.axes import Units
+from transforms.contract.corrupting import Units
 from transforms.corruption.units import TokenUnits, WordUnits
 
 

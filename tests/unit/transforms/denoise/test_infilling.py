@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from schemas.records import Examples
+from schemas.windows import Examples
 from tests.oracles.streams import ROLES, examples_of, vocabulary
 from transforms.arrays.edits import Edits
 from transforms.checks.infilling import expected_infilling
-from transforms.contract.axes import Copies
+from transforms.contract.corrupting import Copies
 from transforms.contract.denoising import NoiseBatch
 from transforms.contract.rules import RowLayout
 from transforms.corruption.units import TokenUnits

@@ -8,7 +8,8 @@ import pytest
 
 from schemas.columns import ENTITY_IDS
 from schemas.documents import document_batch
-from schemas.records import EntitySpans, Examples, ShardId
+from schemas.records import EntitySpans, ShardId
+from schemas.windows import Examples
 from tests.oracles.streams import vocabulary
 from tests.support.synthetic_builds import settings_for
 from transforms.annotate.annotations import project_entities

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import IGNORED
-from schemas.records import Examples, ShardId, Tokens
+from schemas.records import ShardId, Tokens
+from schemas.windows import Examples
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.oracles.token_labels import elsewhere_of
 from transforms.arrays.marks import column_positions, position_column

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipelines.cli import main as shardmill
 from pipelines.report.charts import charts_of
-from schemas.records import Packing, Tokens, Windows
+from schemas.records import Tokens
+from schemas.windows import Packing, Windows
 from tests.oracles.linked import discourse_pairs
 from tests.oracles.openings import made_up_codes, opening_of
 from tests.oracles.streams import tokens_of, vocabulary

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Examples, Packing, Tokens, Windows
+from schemas.records import Tokens
+from schemas.windows import Examples, Packing, Windows
 from tests.oracles.electra_segments import segments_of
 from tests.oracles.streams import ROLES, sentences_of_ids, tokens_of, vocabulary
 from transforms.arrays.randomness import random_bits, rng_for

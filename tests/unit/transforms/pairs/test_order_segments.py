@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from schemas.records import Packing, Tokens, Windows
+from schemas.records import Tokens
+from schemas.windows import Packing, Windows
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.oracles.windows import segments
 from transforms.arrays.randomness import rng_for

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Int64, Packing, Tokens, Windows
+from schemas.records import Int64, Tokens
+from schemas.windows import Packing, Windows
 from tests.oracles.bert_pairs import pairs_of, truncate
 from tests.oracles.streams import sentences_of_ids, tokens_of, vocabulary
 from transforms.arrays.randomness import rng_for

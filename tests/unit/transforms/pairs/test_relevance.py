@@ -9,7 +9,8 @@ from tokenizers import Tokenizer
 
 from pipelines.cli import main as shardmill
 from schemas.documents import document_batch, document_key, labelled_key
-from schemas.records import Bytes, Int64, Labels, Packing, Tokens
+from schemas.records import Bytes, Int64, Labels, Tokens
+from schemas.windows import Packing
 from tests.oracles.streams import tokens_of
 from tests.support.sample_builds import (
     RECORDS,

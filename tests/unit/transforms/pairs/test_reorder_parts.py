@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Packing, Tokens, Windows
+from schemas.records import Tokens
+from schemas.windows import Packing, Windows
 from tests.oracles.part_orders import all_orders, put_back
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.support.sample_builds import stored_rows

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Packing, Tokens, Windows
+from schemas.records import Tokens
+from schemas.windows import Packing, Windows
 from tests.oracles.distances import distance_of
 from tests.oracles.streams import tokens_of, vocabulary
 from tests.oracles.windows import segments

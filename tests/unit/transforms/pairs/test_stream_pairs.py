@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.records import StreamPacking, Windows
+from schemas.windows import StreamPacking, Windows
 from tests.oracles.streams import tokens_of, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import rate, uniformity

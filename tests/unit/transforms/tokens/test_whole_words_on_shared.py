@@ -11,8 +11,9 @@ import pytest
 import rjieba
 from tokenizers import Tokenizer
 
-from schemas.records import ShardId, ShardText, Tokens, Windows
+from schemas.records import ShardId, ShardText, Tokens
 from schemas.vocabulary import read_vocabulary
+from schemas.windows import Windows
 from tests.oracles.encoding import sentences_of, shard_of
 from transforms.arrays.randomness import rng_for
 from transforms.build.build_examples import BuildSettings

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from schemas.records import Packing, Windows
+from schemas.windows import Packing, Windows
 from tests.oracles.streams import tokens_of, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.windows.examples import join_examples

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from schemas.records import Examples, Windows
+from schemas.windows import Examples, Windows
 from tests.oracles.streams import ROLES, SEP, tokens_of, vocabulary
 from transforms.windows.examples import join_examples
 from transforms.windows.lay_out import Layout, lay_out

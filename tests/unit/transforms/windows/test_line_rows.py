@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import ShardId, StreamPacking, Tokens
+from schemas.records import ShardId, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import StreamPacking
 from tests.support.synthetic_builds import build_batches, settings_for
 from transforms.arrays.ragged import offsets_of
 from transforms.objectives import OBJECTIVES

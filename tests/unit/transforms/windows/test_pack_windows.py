@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Packing, Tokens
+from schemas.records import Tokens
+from schemas.windows import Packing
 from tests.oracles.streams import SEP, sentences_of_ids, tokens_of, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.contract.oracle import rate, uniformity

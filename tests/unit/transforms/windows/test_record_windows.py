@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Labels, RecordPacking, Tokens
+from schemas.records import Labels, Tokens
 from schemas.vocabulary import Vocabulary
+from schemas.windows import RecordPacking
 from transforms.windows.candidate_rows import CandidateRows
 from transforms.windows.context_windows import ContextWindows
 from transforms.windows.record_rows import RecordRows, line_ranges

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import StreamPacking, Tokens
+from schemas.records import Tokens
+from schemas.windows import StreamPacking
 from tests.oracles.streams import EOD, tokens_of, vocabulary
 from transforms.arrays.randomness import rng_for
 from transforms.objectives import OBJECTIVES

@@ -7,7 +7,8 @@ import pytest
 
 from schemas.columns import SOURCE
 from schemas.documents import document_batch, of_source
-from schemas.records import Examples, ShardId
+from schemas.records import ShardId
+from schemas.windows import Examples
 from tests.oracles.openings import opened_lines
 from tests.support.synthetic_builds import lines_of_documents, settings_for
 from transforms.build.build_examples import build_examples

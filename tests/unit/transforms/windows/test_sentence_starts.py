@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from schemas.columns import SENTENCES
-from schemas.records import Examples, ShardId, Tokens
+from schemas.records import ShardId, Tokens
+from schemas.windows import Examples
 from tests.oracles.sentence_starts import rows_of
 from tests.oracles.streams import SEP, tokens_of, vocabulary
 from transforms.annotate.annotations import mark_sentences

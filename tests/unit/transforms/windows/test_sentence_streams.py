@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from schemas.records import ShardId, StreamPacking, Tokens
+from schemas.records import ShardId, Tokens
+from schemas.windows import StreamPacking
 from tests.oracles.sentence_streams import BEGIN, END, sentences, stream_of
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
 from tests.support.word_lists import separated

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import DOCUMENTS
-from schemas.records import Examples, ShardId, Tokens
+from schemas.records import ShardId, Tokens
+from schemas.windows import Examples
 from tests.oracles.streams import EOD, tokens_of, vocabulary
 from transforms.annotate.annotations import mark_documents
 from transforms.arrays.randomness import rng_for

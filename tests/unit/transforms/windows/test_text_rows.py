@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Windows
 from schemas.token_kinds import TokenKinds
+from schemas.windows import Windows
 from tests.oracles.streams import tokens_of, vocabulary
-from transforms.contract.axes import Pair
+from transforms.contract.packing import Pair
 from transforms.pairs.discourse import DiscourseMarkers
 from transforms.pairs.halve_segments import HalvedChunk
 from transforms.pairs.pair_segments import SingleSegment

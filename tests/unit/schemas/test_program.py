@@ -14,15 +14,15 @@ from typing import Any, NoReturn
 
 import pytest
 
-from schemas import errors
-from schemas.errors import Parser, RunError, UsageError, one_sentence
+from schemas.errors import RunError, UsageError
+from schemas.program import Program, one_sentence
 from schemas.terminal import write_json
 
 _ROOT = Path(__file__).resolve().parents[3]
 _AGAIN = "run the same command again to resume"
 
 
-def program(work: Callable[[], Any]) -> errors.Program:
+def program(work: Callable[[], Any]) -> Program:
     @one_sentence
     def main(argv: Sequence[str] | None = None) -> int:
         work()
@@ -195,32 +195,3 @@ def test_files_called_as_modules_are_do_no_harm(python_m: bool, tmp_path: Path) 
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("argument", ["--rows=--", "--set=--"])
-def test_two_dashes_are_no_value(argument: str) -> None:
-    parser = Parser("x", description="")
-    parser.add_argument("--rows")
-    parser.add_argument("--set", action="append")
-    with pytest.raises(UsageError, match=f"{argument[:-3]}: '--' is no value"):
-        parser.parse_args([argument])
-
-
-def test_option_given_twice_has_the_last_value() -> None:
-    parser = Parser("x", description="")
-    parser.add_argument("--rows", type=int)
-    assert parser.parse_args(["--rows", "1", "--rows=2"]).rows == 2
-
-
-def test_what_a_shell_made_of_a_pattern_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    def parse() -> None:
-        parser = Parser("vocab", "")
-        parser.add_argument("--input")
-        parser.parse_args(["--input", "a.txt", "b.txt", "c.txt"])
-
-    assert program(parse)() == 2
-    assert capsys.readouterr().err == (
-        "shardmill: 'b.txt c.txt' belongs to no option, each of which takes one value: put a "
-        "pattern in quotes ('text/*.txt'), or repeat the option (shardmill vocab --help "
-        "lists the options)\n"
-    )
