@@ -187,6 +187,34 @@ def test_the_report_of_a_run_without_a_checkpoint_is_one_sentence(
     assert "has no checkpoint yet; wait until" in capsys.readouterr().err
 
 
+LEARNERS: dict[str, dict[str, Any]] = {
+    "electra": {"model_type": "electra", "embedding_size": 12, "max_position_embeddings": 512},
+    "gpt": {
+        "model_type": "gpt2",
+        "n_embd": 32,
+        "n_layer": 1,
+        "n_head": 2,
+        "max_position_embeddings": 1024,
+    },
+}
+SHOWN = {"electra": ("mlm", "rtd", ": original"), "gpt": ("lm", "continuation", "2 continuation")}
+
+
+@pytest.mark.parametrize("recipe", LEARNERS)
+def test_every_head_is_on_the_page(recipe: str, tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, **LEARNERS[recipe])
+    options = ("--batch-tokens", "1024", "--eval-every", "1", "--steps", "2")
+    assert train(corpus(recipe), config, tmp_path / "run", *options) == 0
+    lines = (tmp_path / "run" / "samples.jsonl").read_text("utf-8").splitlines()
+    *tasks, said = SHOWN[recipe]
+    assert {json.loads(line)["task"] for line in lines} == {*tasks}
+    text = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert said in text
+    # All evaluations are shown: their rows and places are the same.
+    count = text.count("Predictions of row ")
+    assert text.count('<th scope="col">step 1</th><th scope="col">step 2</th>') == count > 0
+
+
 def test_samples_are_those_of_every_evaluation(run: Path) -> None:
     found = [json.loads(line) for line in (run / "samples.jsonl").read_text("utf-8").splitlines()]
     assert {record["event"] for record in found} == {"sample"}
