@@ -59,7 +59,7 @@ def load_runner(arguments: Sequence[str]) -> list[str]:
         create_runner(runner_named(known) or name)
     except ImportError as error:
         extra = {"dask": "dask", "dataflow": "gcp"}.get(short)
-        advice = f"; {pip_install(extra)}" if extra else ""
+        advice = f"; install it with {pip_install(extra)}" if extra else ""
         raise UsageError(f"--runner {name} cannot be loaded: {error}{advice}") from error
     except (AttributeError, ValueError) as error:
         raise UsageError(f"--runner {name}: {error}") from error
