@@ -76,6 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"options stand after the command, got {option} before {command}; write "
                 f"`shardmill {command} {option} ...`"
             )
+        case [option, *_] if option.startswith("-"):
+            raise UsageError(
+                f"no command is given, and {option} is an option of one; write `shardmill COMMAND "
+                f"{option} ...` (shardmill --help lists the commands)"
+            )
         case ["help", command]:
             return _run(command, ["--help"])
         case ["help", _, extra, *_]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.errors import RunError, UsageError
+from schemas.extras import pip_install
 from schemas.numbers import whole
 from schemas.parser import Parser
 from schemas.program import one_sentence
@@ -59,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.name not in {"torch", "transformers"}:
             raise
         raise RunError(
-            f"generating needs {error.name}, which is not installed: pip install "
-            "'shardmill[trainer]'"
+            f"generating needs {error.name}, which is not installed: {pip_install('trainer')}"
         ) from error
     transformers.utils.logging.disable_progress_bar()
     restorer = Restorer(

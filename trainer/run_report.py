@@ -8,14 +8,16 @@ from typing import Any
 
 from schemas.errors import UsageError
 from schemas.manifest_checks import REPORT
+from schemas.wording import counted
 from trainer.checkpoint_files import Meta, found_checkpoints, read_meta
+from trainer.curves.records import LOG, SAMPLES
 from trainer.curves.run_log import RunLog, read_log
 from trainer.report.about import About
 from trainer.report.card import write_card
 from trainer.report.page import render_run
-from trainer.report.sample_records import read_samples
+from trainer.report.sample_records import count_unreadable, read_samples
 from trainer.report.snapshot import Snapshot
-from transforms.files.atomic_files import write_atomically
+from transforms.files.atomic_files import delete_leftovers, write_atomically
 
 
 def snapshot_of(run: Path, meta: Mapping[str, Any], about: About | None) -> Snapshot:
@@ -77,8 +79,21 @@ def run_page(run: Path) -> str:
     return render_run(run.resolve().name, saved_snapshot(run), read_samples(run))
 
 
+def left_out(run: Path) -> list[str]:
+    """Returns what the page of a run leaves out: for each file how many lines cannot be read."""
+    log = _log_of(run)
+    counts = {LOG: log.unreadable if log else 0, SAMPLES: count_unreadable(run)}
+    return [
+        f"{run / name}: {counted(count, 'line')} cannot be read, and {verb} left out"
+        for name, count in counts.items()
+        if count
+        for verb in ["is" if count == 1 else "are"]
+    ]
+
+
 def write_report(run: Path) -> None:
     """Writes RUN/report.html."""
+    delete_leftovers(str(run / REPORT))
     write_atomically(str(run / REPORT), run_page(run).encode())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import RunError
+from schemas.extras import pip_install
 from schemas.program import one_sentence
 from trainer.loader.open_corpus import read_local_manifest
 from trainer.loader.stream_folder import is_stream
@@ -34,7 +35,7 @@ def run(options: TrainOptions) -> int:
         if error.name not in {"torch", "transformers"}:
             raise
         raise RunError(
-            f"training needs {error.name}, which is not installed: pip install 'shardmill[trainer]'"
+            f"training needs {error.name}, which is not installed: {pip_install('trainer')}"
         ) from error
     transformers.utils.logging.disable_progress_bar()
     with (

@@ -1,6 +1,6 @@
 """Copies the messages of a Pub/Sub subscription to files that `shardmill follow` watches.
 
-Needs google-cloud-pubsub, which `pip install '.[gcp]'` brings along.
+Needs google-cloud-pubsub, which `pip install 'shardmill[gcp]'` brings along.
 """
 
 import sys
@@ -17,6 +17,7 @@ from message_files import (
 )
 
 from schemas.errors import RunError, UsageError
+from schemas.extras import pip_install
 from schemas.program import one_sentence
 
 # Of one request: Pub/Sub allows 1,000 messages, and 512 KiB of receipts of some 200 bytes.
@@ -87,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from google.cloud import pubsub_v1
     except ImportError as error:
-        raise UsageError("Pub/Sub needs google-cloud-pubsub: pip install '.[gcp]'") from error
+        raise UsageError(f"Pub/Sub needs google-cloud-pubsub: {pip_install('gcp')}") from error
     with pubsub_v1.SubscriberClient() as client, stopped_by_signals() as stopped:
         copy_messages(PubSub(client, options.subscription), settings_of(options), stopped)
     return 0

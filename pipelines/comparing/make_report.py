@@ -13,8 +13,9 @@ from schemas.errors import UsageError
 from schemas.manifest_checks import REPORT
 from schemas.parser import Parser
 from schemas.program import one_sentence
+from schemas.terminal import say
 from trainer.curves.records import LOG
-from trainer.run_report import run_page
+from trainer.run_report import left_out, run_page
 from transforms.files.storage import is_local, join
 
 
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             page = stream_page(read_committed(folder), _links(folder, path))
         else:
             page = run_page(Path(folder))
+            for line in left_out(Path(folder)):
+                say(line)
         write_page(path, page, "--output")
         return 0
     page = build_page(folder)

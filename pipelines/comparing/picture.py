@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.comparing.runs import ComparedRun
 from schemas.errors import UsageError
+from schemas.extras import pip_install
 from trainer.curves.looks import DASHES, LIGHT, MARKS, look_of
 from trainer.curves.panels import Line, Panel
 from trainer.curves.run_log import AXES
@@ -28,8 +29,8 @@ def check_matplotlib() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            "--png needs matplotlib, which is not installed: pip install 'shardmill[plots]'; or "
-            "leave it out"
+            f"--png needs matplotlib, which is not installed: {pip_install('plots')}; or leave it "
+            "out"
         ) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pipelines.planning.filter_arguments import FilterOptions
 from pipelines.planning.options import BuildOptions
 from schemas.errors import about
+from schemas.extras import pip_install
 from transforms.files.inputs import FileRange
 from transforms.files.storage import join
 from transforms.filters.c4 import C4Lines, C4Quality
@@ -152,4 +153,4 @@ def check_joining() -> None:
     import importlib.util
 
     if importlib.util.find_spec("scipy") is None:
-        raise ValueError("needs scipy, which is not installed: pip install 'shardmill[filters]'")
+        raise ValueError(f"needs scipy, which is not installed: {pip_install('filters')}")

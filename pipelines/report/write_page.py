@@ -1,5 +1,6 @@
 """Writes report pages where users ask for them."""
 
+import os
 import sys
 from typing import TextIO
 
@@ -13,8 +14,9 @@ from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
 from schemas.manifest import MixtureManifest
 from schemas.pages.template import PAGE_MARK
-from transforms.files.atomic_files import write_atomically
+from transforms.files.atomic_files import delete_leftovers, write_atomically
 from transforms.files.paths import status
+from transforms.files.storage import is_local
 from transforms.files.work_folder import read_bytes
 
 
@@ -48,15 +50,20 @@ def write_page(path: str, page: str, option: str, said: TextIO | None = None) ->
       UsageError: if something else has this name, or it cannot be written.
     """
     refuse_foreign_page(path, option)
+    delete_leftovers(path)
     try:
         write_atomically(path, page.encode())
     except Exception as error:
-        raise UsageError(f"{option} {path}: cannot be written: {error}") from error
+        # Half-written files have other names, which say nothing to the user.
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{option} {path}: cannot be written: {reason}") from error
     (said or sys.stdout).write(f"{path}: written\n")
 
 
 def refuse_foreign_page(path: str, option: str) -> None:
-    """Refuses to replace a file that is no report page; see `write_page`."""
+    """Refuses a folder, and to replace a file that is no report page; see `write_page`."""
+    if is_local(path) and (not os.path.basename(path) or os.path.isdir(path)):
+        raise UsageError(f"{option} {path}: is a folder; name the file to write")
     try:
         there = status(path)
         foreign = there is not None and PAGE_MARK not in read_bytes(path)

@@ -18,6 +18,7 @@ from pipelines.running.dask_job import is_dask_job, wait_for_job
 from pipelines.running.reasons import reason_of
 from pipelines.running.work import CountWork, Shuffle, TextWork, Work
 from schemas.errors import RunError, UsageError
+from schemas.extras import pip_install
 from transforms.build.beam_build import BuildShards
 from transforms.build.beam_count import CountWords
 from transforms.counting.beam_counting import ForEach
@@ -58,7 +59,7 @@ def load_runner(arguments: Sequence[str]) -> list[str]:
         create_runner(runner_named(known) or name)
     except ImportError as error:
         extra = {"dask": "dask", "dataflow": "gcp"}.get(short)
-        advice = f"; install shardmill[{extra}]" if extra else ""
+        advice = f"; install it with {pip_install(extra)}" if extra else ""
         raise UsageError(f"--runner {name} cannot be loaded: {error}{advice}") from error
     except (AttributeError, ValueError) as error:
         raise UsageError(f"--runner {name}: {error}") from error

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from pipelines.running.pace import Pace
 from schemas.terminal import console, is_quiet, say
 from schemas.wording import size_of
+from transforms.kernels.compiled import is_compiling
 
 _POLL_SECONDS = 0.5
 _LINE_SECONDS = 10.0
@@ -175,6 +176,8 @@ class ShardProgress:
     def _line(self, now: float) -> str:
         """Says how many parts are done, how fast, and how long the rest takes."""
         text = f"{self._done}/{self._total} {self._parts}"
+        if is_compiling():
+            return f"{text}, compiling inner loops"
         if not self._pace.building:
             reading = self._read is None or self._read < 1
             much = "" if self._read is None else f" {self._read:.0%}"

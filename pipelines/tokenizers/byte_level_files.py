@@ -8,6 +8,7 @@ from pipelines.tokenizers.converted import Converted, Original, appended, role_n
 from pipelines.tokenizers.given import Given
 from pipelines.tokenizers.libraries import versioned
 from pipelines.tokenizers.tiktoken_file import PATTERNS, byte_characters
+from schemas.extras import pip_install
 
 _VOCABULARY, _MERGES = "vocab.json", "merges.txt"
 _MOST_ID = 2**31 - 1
@@ -97,7 +98,7 @@ def _original(
     try:
         import tiktoken
     except ImportError:
-        return None, "not compared with tiktoken: pip install 'shardmill[tokenizers]'"
+        return None, f"not compared with tiktoken: {pip_install('tokenizers')}"
     characters = byte_characters()
     bytes_of = {character: byte for byte, character in enumerate(characters)}
     # The rank of a token is the number of its merge, behind all single bytes.

@@ -5,6 +5,7 @@ import importlib.metadata
 from typing import Any
 
 from pipelines.tokenizers.given import Given
+from schemas.extras import pip_install
 
 EXTRA = "tokenizers"
 
@@ -20,8 +21,7 @@ def library(given: Given, module: str, what: str, extra: str = EXTRA) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise given.problem(
-            f"{what} is read with {package}, which is not installed: "
-            f"pip install 'shardmill[{extra}]'"
+            f"{what} is read with {package}, which is not installed: {pip_install(extra)}"
         ) from error
 
 

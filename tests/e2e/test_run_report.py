@@ -5,6 +5,7 @@ import html.parser
 import json
 import os
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,12 +149,70 @@ def test_report_writes_the_page_again(run: Path, tmp_path: Path, capsys: Capture
     assert capsys.readouterr().out == f"{path}: written\n"
 
 
+def test_report_says_which_lines_it_leaves_out(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, symlinks=True)
+    half = copy / ".report.html.0123456789ab.tmp"
+    half.write_bytes(b"<!doctype")
+    os.utime(half, (0, 0))
+    # A line that is being written is nothing to speak of.
+    with (copy / "log.jsonl").open("ab") as file:
+        file.write(b'\xff\nnot a record\n{"event": "tra')
+    with (copy / "samples.jsonl").open("ab") as file:
+        file.write(b"{}\n")
+    assert shardmill(["report", str(copy)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{copy}/log.jsonl: 2 lines cannot be read, and are left out",
+        f"{copy}/samples.jsonl: 1 line cannot be read, and is left out",
+    ]
+    assert not half.exists()
+    assert (copy / "report.html").read_bytes() == (run / "report.html").read_bytes()
+
+
+def test_a_page_cannot_be_a_folder(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    for given in (str(tmp_path), f"{tmp_path}/new/"):
+        assert shardmill(["report", str(run), "--output", given]) == 2
+        said = f"shardmill: --output {given}: is a folder; name the file to write\n"
+        assert capsys.readouterr().err == said
+    (tmp_path / "file").touch()
+    assert shardmill(["report", str(run), "--output", f"{tmp_path}/file/page.html"]) == 2
+    assert ".tmp" not in capsys.readouterr().err
+
+
 def test_the_report_of_a_run_without_a_checkpoint_is_one_sentence(
     tmp_path: Path, capsys: Captured
 ) -> None:
     (tmp_path / "log.jsonl").touch()
     assert shardmill(["report", str(tmp_path)]) == 2
     assert "has no checkpoint yet; wait until" in capsys.readouterr().err
+
+
+LEARNERS: dict[str, dict[str, Any]] = {
+    "electra": {"model_type": "electra", "embedding_size": 12, "max_position_embeddings": 512},
+    "gpt": {
+        "model_type": "gpt2",
+        "n_embd": 32,
+        "n_layer": 1,
+        "n_head": 2,
+        "max_position_embeddings": 1024,
+    },
+}
+SHOWN = {"electra": ("mlm", "rtd", ": original"), "gpt": ("lm", "continuation", "2 continuation")}
+
+
+@pytest.mark.parametrize("recipe", LEARNERS)
+def test_every_head_is_on_the_page(recipe: str, tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, **LEARNERS[recipe])
+    options = ("--batch-tokens", "1024", "--eval-every", "1", "--steps", "2")
+    assert train(corpus(recipe), config, tmp_path / "run", *options) == 0
+    lines = (tmp_path / "run" / "samples.jsonl").read_text("utf-8").splitlines()
+    *tasks, said = SHOWN[recipe]
+    assert {json.loads(line)["task"] for line in lines} == {*tasks}
+    text = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert said in text
+    # All evaluations are shown: their rows and places are the same.
+    count = text.count("Predictions of row ")
+    assert text.count('<th scope="col">step 1</th><th scope="col">step 2</th>') == count > 0
 
 
 def test_samples_are_those_of_every_evaluation(run: Path) -> None:

@@ -16,8 +16,15 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = re.compile(r"""(?:shardmill|['" ]\.)\[([a-z0-9]+(?:,[a-z0-9]+)*)\]""")
+EXTRAS = re.compile(
+    r"""(?:(?:shardmill|['" ]\.)\[|pip_install\(["'])([a-z0-9]+(?:,[a-z0-9]+)*)(?:\]|["']\))"""
+)
 """Of an installation, such as `pip install 'shardmill[trainer]'` or `pip install '.[dev,gcp]'`."""
+FROM_CLONE = re.compile(r"""install ['"]?\.\[""")
+"""A clone, not what is installed, without the pinned versions that come with it."""
+SPELLED_OUT = re.compile(r"""install\s+(?:["']\s*["'])?(?:it with )?'?shardmill\[""")
+SCRIPTS = {"benchmarks/near_duplicates.py", "docs/adapters/pubsub_to_files.py"}
+"""Say in their docstrings what they need."""
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -41,12 +48,33 @@ def test_every_extra_that_is_named_exists() -> None:
     assert {(name, extra) for name, extra in named if extra not in known} == set()
 
 
+def test_extras_are_named_in_one_form() -> None:
+    """`pip install 'shardmill[X]'`, which messages get from one function.
+
+    What is installed from a clone for the first time is installed with its pinned versions.
+    """
+    found = [*texts()]
+    assert [name for name, text in found if FROM_CLONE.search(text)] == []
+    code = [(name, text) for name, text in found if name.endswith(".py")]
+    spelled = {name for name, text in code if SPELLED_OUT.search(text.replace("\n", " "))}
+    assert spelled <= {"schemas/extras.py", *SCRIPTS}
+
+
+def test_other_forms_are_found() -> None:
+    assert FROM_CLONE.search("run pip install '.[web]' first")
+    assert FROM_CLONE.search("pip install .[web]")
+    assert not FROM_CLONE.search("pip install -c constraints.txt '.[web]'")
+    assert SPELLED_OUT.search("pip install 'shardmill[web]'")
+    assert SPELLED_OUT.search("""is missing: pip install " "'shardmill[web]'""")
+
+
 @pytest.mark.parametrize(
     ("text", "extras"),
     [
         ("pip install 'shardmill[trainer]'", "trainer"),
         (".venv/bin/pip install -c constraints.txt '.[dev,gcp]'", "dev,gcp"),
         ("pip install .[plots]", "plots"),
+        ("pip_install('web')", "web"),
     ],
 )
 def test_extras_are_found_as_they_are_written(text: str, extras: str) -> None:

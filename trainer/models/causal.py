@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from trainer.models.attention import use_packed_attention
+from trainer.models.continued import continued
 from trainer.rows.layouts import Batch
 from trainer.tasks.guesses import Chosen, Guess
 from trainer.tasks.losses import LossTerm
-from trainer.tasks.task import Head
+from trainer.tasks.next_tokens import ChunkedHead
 
 
 class CausalModel(torch.nn.Module):
@@ -26,7 +27,7 @@ class CausalModel(torch.nn.Module):
     stateful, notice = False, ""
     loaded_by = "from_pretrained"
 
-    def __init__(self, hf: Any, *, task: str, head: Head, layout: str, longest: int) -> None:
+    def __init__(self, hf: Any, *, task: str, head: ChunkedHead, layout: str, longest: int) -> None:
         """Wraps a model.
 
         Args:
@@ -51,7 +52,19 @@ class CausalModel(torch.nn.Module):
 
     def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
         hidden = self._hidden(batch).flatten(0, 1)
-        return {self._task: self._head.guesses(self.hf, hidden, batch, chosen)}
+        found = {self._task: self._head.guesses(self.hf, hidden, batch, chosen)}
+        return {**found, **continued(batch, chosen, self._following)}
+
+    def _following(self, ids: Tensor) -> Tensor:
+        """Returns float[V]: the logits of the token behind ids int64[n]."""
+        length = len(ids)
+        alone = {
+            "input_ids": ids[None],
+            "attention_mask": torch.ones_like(ids)[None],
+            "position_ids": torch.arange(length, device=ids.device)[None],
+            "cu_seqlens": torch.tensor([0, length], dtype=torch.int32, device=ids.device),
+        }
+        return self._head.said(self.hf, self._hidden(alone)[0, -1])
 
     def hidden(self, batch: Batch, longest: int) -> Tensor:
         return self._hidden(batch, longest)[0]

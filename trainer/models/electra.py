@@ -14,6 +14,7 @@ from schemas.columns import IGNORED
 from trainer.models.attention import use_packed_attention
 from trainer.models.encoder import layer_flops
 from trainer.rows.layouts import Batch
+from trainer.tasks.detection import detected, drawn_by, targets_of_rows
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.losses import LossTerm, Rate, cross_entropy_term
@@ -84,7 +85,7 @@ class Electra(torch.nn.Module):
         }
 
     def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
-        """Returns those of the generator."""
+        """Returns those of the generator, and what the discriminator says of tokens it draws."""
         generator, slots = self.generator, batch["target_positions"]
         hidden = self._hidden(generator, batch, batch["input_ids"], self._longest)
 
@@ -93,7 +94,18 @@ class Electra(torch.nn.Module):
             predicted: Tensor = generator.generator_lm_head(found)
             return predicted
 
-        return {"mlm": token_guesses(slots, batch["labels"], logits, chosen)}
+        original = with_targets(batch["input_ids"][0], batch, batch["labels"])
+        corrupted = original.clone()
+        at = targets_of_rows(batch, chosen)
+        if len(at):
+            corrupted[slots[at]] = drawn_by(logits(at), chosen.rng)
+        odds = self.discriminator.discriminator_predictions(
+            self._hidden(self.discriminator, batch, corrupted[None], self._longest)
+        )
+        return {
+            "mlm": token_guesses(slots, batch["labels"], logits, chosen),
+            "rtd": detected(odds, original, corrupted, batch, chosen),
+        }
 
     def hidden(self, batch: Batch, longest: int) -> Tensor:
         """Returns those of the discriminator, see `trainer.models.trainable.TrainableModel`."""

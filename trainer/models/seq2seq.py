@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer.rows.layouts import Batch
-from trainer.tasks.guesses import Chosen, Guess
+from trainer.tasks.guesses import MOST_TOKENS, Chosen, Guess
 from trainer.tasks.losses import LossTerm
 from trainer.tasks.task import Head
 
@@ -144,7 +144,8 @@ class EncoderDecoder(torch.nn.Module):
         hidden = self.hidden(batch)[0].flatten(0, 1)
         length = batch["labels"].shape[1]
         begins = np.array(chosen.rows, np.int64) * length
-        targets = dataclasses.replace(chosen, begins=begins, ends=begins + length)
+        ends = begins + min(length, MOST_TOKENS)
+        targets = dataclasses.replace(chosen, begins=begins, ends=ends)
         return {self._task: self._head.guesses(self.hf, hidden, batch, targets)}
 
     def hidden(self, batch: Batch) -> Tensor:

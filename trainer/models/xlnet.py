@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainer.models.continued import continued
 from trainer.models.permutation import permutation_mask
 from trainer.models.two_streams import Streams, hidden_states
 from trainer.rows.layouts import Batch
 from trainer.tasks.guesses import Chosen, Guess
-from trainer.tasks.task import Head
+from trainer.tasks.next_tokens import ChunkedHead
 
 State = Mapping[str, Tensor]
 MEMORY = "mems"
@@ -38,7 +39,9 @@ class XLNet(torch.nn.Module):
     layout, notice = "lanes", ""
     loaded_by = "from_pretrained"
 
-    def __init__(self, hf: Any, *, task: str, head: Head, memory: int, reuse_len: int) -> None:
+    def __init__(
+        self, hf: Any, *, task: str, head: ChunkedHead, memory: int, reuse_len: int
+    ) -> None:
         """Wraps a model.
 
         Args:
@@ -69,7 +72,25 @@ class XLNet(torch.nn.Module):
     def guesses(self, batch: Batch, chosen: Chosen) -> dict[str, list[Guess]]:
         """Nothing is remembered of the rows before."""
         hidden, _ = self._hidden(batch, self._remembered(batch, None))
-        return {self._task: self._head.guesses(self.hf, hidden.flatten(0, 1), batch, chosen)}
+        found = {self._task: self._head.guesses(self.hf, hidden.flatten(0, 1), batch, chosen)}
+        return {**found, **continued(batch, chosen, self._following)}
+
+    # Ids 7 8 9 with two streams: 7 8 9 . with the target 3, which sees all of them.
+    def _following(self, ids: Tensor) -> Tensor:
+        """Returns float[V]: the logits of the token behind ids int64[n]; nothing is remembered."""
+        alone = {"input_ids": ids[None], "reset": torch.ones_like(ids[:1], dtype=torch.bool)}
+        if self.hf.config.attn_type != "uni":
+            length = len(ids)
+            ranks = torch.full((1, length + 1), -1, device=ids.device)
+            ranks[0, length] = 0
+            alone |= {
+                "input_ids": torch.cat([ids, ids[-1:]])[None],
+                "ranks": ranks,
+                "special_tokens_mask": torch.zeros_like(ranks),
+                "target_positions": torch.full((1, 1), length, device=ids.device),
+            }
+        hidden, _ = self._hidden(alone, self._remembered(alone, None))
+        return self._head.said(self.hf, hidden[0, -1])
 
     def _hidden(self, batch: Batch, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Returns what `trainer.models.two_streams.hidden_states` does, of a batch."""

@@ -26,9 +26,9 @@ from trainer.models.causal_families import ends_with, next_token_task
 from trainer.models.family import Wanted, refuse_apart
 from trainer.models.xlnet import XLNet
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.next_tokens import NextTokenTask
 from trainer.tasks.of_recipes import tasks_of
 from trainer.tasks.permuted import PermutedTask
-from trainer.tasks.task import Task
 from transforms.build.corpus import Corpus
 from transforms.contract.attention import CAUSAL, TWO_STREAM
 
@@ -117,7 +117,7 @@ class XLNetFamily:
         return model
 
 
-def _task(name: str, corpus: Corpus) -> Task:
+def _task(name: str, corpus: Corpus) -> NextTokenTask | PermutedTask:
     """Returns the only task of the data."""
     if corpus.recipe.attention == CAUSAL:
         return next_token_task(name, [corpus])

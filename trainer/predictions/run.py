@@ -27,12 +27,16 @@ _CLEAR = "\r\x1b[2K"
 
 
 class Predictor:
-    """A model that is given rows in batches."""
+    """A model that is given rows in batches.
+
+    Attributes:
+      batch_tokens: Tokens that are computed at once.
+    """
 
     def __init__(self, model: SavedModel, options: PredictOptions, device: torch.device) -> None:
         default = 65536 if device.type == "cuda" else 8192
         self._model, self._device = model, device
-        self._tokens = options.batch_tokens or default
+        self.batch_tokens = options.batch_tokens or default
         self._half = options.precision == "bf16"
 
     def predict(self, rows: RowArrays) -> Predicted:
@@ -41,7 +45,7 @@ class Predictor:
         count = len(rows.types) if of_tokens else len(rows)
         logits = np.empty((count, self._model.outputs), np.float32)
         layers = np.zeros(len(rows), np.int64)
-        for numbers in rows.batches(self._tokens):
+        for numbers in rows.batches(self.batch_tokens):
             packed = rows.take(numbers, self._device)
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
                 left = self._model.predict(packed)
@@ -50,8 +54,28 @@ class Predictor:
         return Predicted(logits, layers, self._model.has_exits)
 
 
-def open_chunks(options: PredictOptions, model: SavedModel) -> Iterable[Chunk]:
+def longest_row(options: PredictOptions, model: SavedModel) -> int:
+    """Returns how many tokens rows of texts have at most.
+
+    Raises:
+      UsageError: if the model has positions for fewer than were asked for.
+    """
+    longest = options.max_seq_length or row_length(options.model) or model.longest
+    if longest > model.longest and options.max_seq_length:
+        raise UsageError(
+            f"--max-seq-length {longest}: --model {options.model} has positions for "
+            f"{model.longest} tokens; ask for at most so many"
+        )
+    return min(longest, model.longest)
+
+
+def open_chunks(options: PredictOptions, model: SavedModel, longest: int | None) -> Iterable[Chunk]:
     """Opens what is to be predicted.
+
+    Args:
+      options: Of the user.
+      model: That predicts.
+      longest: See `longest_row`; None for a build.
 
     Raises:
       UsageError: if there is nothing, or it does not fit the model.
@@ -60,13 +84,8 @@ def open_chunks(options: PredictOptions, model: SavedModel) -> Iterable[Chunk]:
         chunks = BuildChunks(options)
         chunks.check(model)
         return chunks
-    longest = options.max_seq_length or row_length(options.model) or model.longest
-    if longest > model.longest and options.max_seq_length:
-        raise UsageError(
-            f"--max-seq-length {longest}: --model {options.model} has positions for "
-            f"{model.longest} tokens; ask for at most so many"
-        )
-    return FileChunks(options, model.kind, TextRows(options.model, min(longest, model.longest)))
+    assert longest is not None
+    return FileChunks(options, model.kind, TextRows(options.model, longest))
 
 
 def write_predictions(

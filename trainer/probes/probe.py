@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from schemas.errors import UsageError
+from schemas.extras import pip_install
 from schemas.label_kinds import NUMBER
 from schemas.wording import short_names
 from trainer.loader.open_corpus import open_local_corpus, shard_problem
@@ -186,5 +187,5 @@ def _check_sklearn() -> None:
         import sklearn.linear_model  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            "--probe needs scikit-learn, which is not installed: pip install 'shardmill[trainer]'"
+            f"--probe needs scikit-learn, which is not installed: {pip_install('trainer')}"
         ) from error

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from schemas.checked_json import Count, from_json_value
@@ -16,6 +15,7 @@ class Prediction:
     at: int
     right: str
     best: tuple[tuple[str, float | None], ...]
+    correct: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,19 +43,28 @@ class Sample:
 
 def read_samples(run: Path) -> list[Sample]:
     """Returns the samples of a run, the oldest first; lines that are none are left out."""
+    return [sample for line in _lines(run) if (sample := _sample(line, run / SAMPLES)) is not None]
+
+
+def count_unreadable(run: Path) -> int:
+    """Returns how many lines are no samples; one without an end is being written."""
+    lines = [line for line in _lines(run)[:-1] if line.strip(b"\0 \r\t")]
+    return sum(_sample(line, run / SAMPLES) is None for line in lines)
+
+
+def _lines(run: Path) -> list[bytes]:
     try:
-        content = (run / SAMPLES).read_bytes()
+        return (run / SAMPLES).read_bytes().split(b"\n")
     except OSError:
         return []
-    return [*_samples(content.split(b"\n"), run / SAMPLES)]
 
 
-def _samples(lines: Iterable[bytes], path: Path) -> Iterable[Sample]:
-    for line in lines:
-        try:
-            record = json.loads(line)
-            if not isinstance(record, dict) or record.pop("event", None) != SAMPLE_EVENT:
-                continue
-            yield from_json_value(record, Sample, path)
-        except (ValueError, RecursionError):
-            continue
+def _sample(line: bytes, path: Path) -> Sample | None:
+    """Returns a sample, None if a line is none."""
+    try:
+        record = json.loads(line)
+        if not isinstance(record, dict) or record.pop("event", None) != SAMPLE_EVENT:
+            return None
+        return from_json_value(record, Sample, path)
+    except (ValueError, RecursionError):
+        return None

@@ -10,15 +10,16 @@ from typing import Any
 
 import tokenizers
 
-from schemas.columns import IGNORED
+from schemas.columns import ENTITY_IDS
+from trainer.report.sample_rows import RowTokens, row_tokens
 from trainer.rows.layouts import Batch
 from trainer.tasks.guesses import Chosen, Guess, choose
 from transforms.arrays.randomness import rng_for, shuffled
 from transforms.build.corpus import Corpus
 from transforms.text.token_text import TokenText
 
-ROWS, TOKENS, PLACES = 3, 96, 6
-"""Rows of a member, tokens of a row, and predicted tokens of a row that are shown at most."""
+ROWS, PLACES = 3, 6
+"""Rows of a member, and predicted tokens of a row that are shown at most."""
 
 
 class Sampler:
@@ -46,17 +47,17 @@ class Sampler:
         whose = member if member in self._corpora else next(iter(self._corpora))
         words, corpus = self._words[whose], self._corpora[whose]
         rng = rng_for(self._seed, "samples", member)
-        rows, begins, ends = choose(batch, ROWS, TOKENS, lambda count: shuffled(count, rng))
-        pair = corpus.recipe.pair
-        names = sorted(pair.labels, key=lambda name: pair.labels[name]) if pair.task else []
+        rows, begins, ends = choose(batch, ROWS, lambda count: shuffled(count, rng))
+        tokens = row_tokens(batch, rows, begins, ends)
         chosen = Chosen(
-            rows=rows,
-            begins=begins,
-            ends=ends,
+            rows=tokens.rows,
+            begins=tokens.begins,
+            ends=tokens.ends,
             most=PLACES,
             words=words.word,
             text=words.text,
-            classes={pair.task.name: names} if pair.task else {},
+            classes=_classes(corpus),
+            rng=rng,
         )
         found: Mapping[str, Sequence[Guess]] = guesses(batch, chosen)
         return [
@@ -64,7 +65,7 @@ class Sampler:
                 "member": member,
                 "task": task,
                 "row": number,
-                **self._texts(batch, chosen, number, words),
+                **_texts(tokens, number, words),
                 "predictions": own,
             }
             for task, each in found.items()
@@ -72,21 +73,28 @@ class Sampler:
             if (own := [_record(guess) for guess in each if guess.row == row])
         ]
 
-    def _texts(
-        self, batch: Batch, chosen: Chosen, number: int, words: "_Words"
-    ) -> dict[str, list[str]]:
-        """Returns the tokens of a row, and those of its target if it has one."""
-        seen = batch["input_ids"].flatten()[chosen.begins[number] : chosen.ends[number]]
-        texts = {"text": words.pieces(seen.tolist())}
-        if "decoder_input_ids" in batch:
-            labels = batch["labels"][chosen.rows[number]].tolist()
-            last = max((at for at, label in enumerate(labels) if label != IGNORED), default=-1)
-            texts["target"] = words.pieces(labels[: min(last + 1, TOKENS)])
-        return texts
+
+def _texts(tokens: RowTokens, number: int, words: "_Words") -> dict[str, list[str]]:
+    """Returns the tokens of a row, and those of its target if it has one."""
+    texts = {"text": words.pieces(tokens.text[number])}
+    if tokens.target:
+        texts["target"] = words.pieces(tokens.target[number])
+    return texts
+
+
+def _classes(corpus: Corpus) -> dict[str, Sequence[str]]:
+    """Returns what classes are called, by task: relations of pairs, and entities."""
+    pair, found = corpus.recipe.pair, dict[str, Sequence[str]]()
+    if pair.task:
+        found[pair.task.name] = sorted(pair.labels, key=lambda name: pair.labels[name])
+    if corpus.entities:
+        found[ENTITY_IDS] = corpus.entities
+    return found
 
 
 def _record(guess: Guess) -> dict[str, Any]:
-    return {"at": guess.at, "right": guess.right, "best": guess.best}
+    known = {} if guess.correct is None else {"correct": guess.correct}
+    return {"at": guess.at, "right": guess.right, "best": guess.best, **known}
 
 
 class _Words:

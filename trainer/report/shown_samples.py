@@ -37,7 +37,8 @@ class ShownPlace:
     """A prediction.
 
     Attributes:
-      name: Its number in the row, or the task of a prediction of the whole row.
+      name: Its number in the row, with the task if several tasks predict places of the row; or the
+        task of a prediction of the whole row.
       right: What is right; "" if that is not known.
       answers: What was predicted, one for each evaluation.
     """
@@ -96,6 +97,7 @@ def _shown(times: Sequence[Mapping[str, Sample]]) -> ShownRow:
     for at in sorted(each.at for _, each in asked if each.at >= 0):
         numbers.setdefault(at, len(numbers) + 1)
     on_target = bool(last.target)
+    several = len({task for task, each in asked if each.at >= 0}) > 1
     return ShownRow(
         member=last.member,
         pieces=_pieces(last.text, {} if on_target else numbers, [each for _, each in asked]),
@@ -103,13 +105,20 @@ def _shown(times: Sequence[Mapping[str, Sample]]) -> ShownRow:
         steps=[next(iter(each.values())).step for each in times],
         places=[
             ShownPlace(
-                name=str(numbers[each.at]) if each.at >= 0 else task,
+                name=_name(numbers.get(each.at), task, several=several),
                 right=each.right,
                 answers=[_answer(time[task].predictions[number]) for time in times],
             )
             for (task, number), (_, each) in zip(found, asked, strict=True)
         ],
     )
+
+
+def _name(number: int | None, task: str, *, several: bool) -> str:
+    """Returns what a prediction is called; one without a number is of the whole row."""
+    if number is None:
+        return task
+    return f"{number} {task}" if several else str(number)
 
 
 def _same_row(one: Mapping[str, Sample], other: Mapping[str, Sample]) -> bool:
@@ -134,12 +143,18 @@ def _pieces(
 
 def _answer(prediction: Prediction) -> ShownAnswer:
     first = prediction.best[0][0] if prediction.best else ""
-    exact = bool(prediction.right) and any(share is not None for _, share in prediction.best)
+    right = prediction.correct
+    if (
+        right is None
+        and prediction.right
+        and any(share is not None for _, share in prediction.best)
+    ):
+        right = first == prediction.right
     return ShownAnswer(
         best=[
             (text, "" if share is None else f"{share:.0%}")
             for number, (text, share) in enumerate(prediction.best[:_GUESSES])
             if not number or share is None or share >= _LEAST
         ],
-        right=first == prediction.right if exact else None,
+        right=right,
     )

@@ -15,6 +15,7 @@ from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.task import Head, LabelHead, Task, initialise
 from transforms.windows.lay_out import Layout
 
@@ -118,7 +119,8 @@ class BoundaryTask(Task):
         return low, np.where(in_second, last, first_end)
 
     def head(self, architecture: Architecture, config: Any) -> Head:
-        return _BoundaryHead(self.keys, config)
+        positions = "target_positions" if self.first else f"{self.corruption}_positions"
+        return _BoundaryHead(self.keys, positions, config)
 
 
 _FILLERS = (0, 0, 0, IGNORED)
@@ -128,9 +130,9 @@ _FILLERS = (0, 0, 0, IGNORED)
 class _BoundaryHead(LabelHead):
     """Two layers on both boundaries and the offset; the input embedding is the decoder."""
 
-    def __init__(self, keys: tuple[str, str, str, str], config: Any) -> None:
+    def __init__(self, keys: tuple[str, str, str, str], positions: str, config: Any) -> None:
         super().__init__(keys[3])
-        self._keys = keys
+        self._keys, self._positions = keys, positions
         width, eps = config.hidden_size, config.layer_norm_eps
         embedded = getattr(config, "embedding_size", width)
         self.places = torch.nn.Embedding(MAX_OFFSETS, POSITION_WIDTH)
@@ -142,7 +144,20 @@ class _BoundaryHead(LabelHead):
         initialise(config, self.places, self.first, self.second)
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
-        left, right, offsets = (batch[key] for key in self._keys[:3])
+        return self._said(hf, hidden, *(batch[key] for key in self._keys[:3]))
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        boundaries, labels = [batch[key] for key in self._keys[:3]], batch[self._keys[3]]
+
+        def logits(at: Tensor) -> Tensor:
+            return self._said(hf, hidden, *(each[at] for each in boundaries))
+
+        return token_guesses(batch[self._positions], labels, logits, chosen)
+
+    def _said(
+        self, hf: Any, hidden: Tensor, left: Tensor, right: Tensor, offsets: Tensor
+    ) -> Tensor:
+        """Returns float[m, V], given the boundaries of m targets and their places in spans."""
         place = self.places(offsets).to(hidden.dtype)
         around = torch.cat([gather_rows(hidden, left), gather_rows(hidden, right), place], dim=-1)
         inner = self.first_norm(gelu(self.first(around)))

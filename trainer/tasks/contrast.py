@@ -15,6 +15,7 @@ from trainer.rows.layouts import Batch, Packed
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, best_of
 from trainer.tasks.losses import LossTerm, cross_entropy_term
 from trainer.tasks.members import task_types
 from trainer.tasks.task import Head, Task
@@ -104,6 +105,31 @@ class _ContrastHead(Head):
         return (batch[f"{self._name}_rows"] >= 0).sum()
 
     def forward(self, hf: Any, hidden: Tensor, batch: Batch) -> LossTerm:
+        return cross_entropy_term(*self._scores(hf, hidden, batch))
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        """Which n-gram of the batch a row picks, for the whole row."""
+        rows, borders = batch[f"{self._name}_rows"], batch[f"{self._name}_cu_seqlens"].tolist()
+        ids = batch[f"{self._name}_input_ids"][0].tolist()
+
+        def text(number: int) -> str:
+            return chosen.text(ids[borders[number] + 1 : borders[number + 1] - 1])
+
+        wanted = torch.isin(rows, torch.tensor(chosen.rows, device=rows.device))
+        at, count = wanted.nonzero().flatten(), int((rows >= 0).sum())
+        scores = self._scores(hf, hidden, batch)[0][at, :count]
+        # One of the same tokens is no candidate of its row.
+        best = [
+            tuple((name, share) for name, share in each if share)
+            for each in (best_of(scores, text) if count else ())
+        ]
+        return [
+            Guess(row, -1, text(number), found)
+            for row, number, found in zip(rows[at].tolist(), at.tolist(), best, strict=True)
+        ]
+
+    def _scores(self, hf: Any, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Returns the scores of n-grams for rows, float[N, N], and which are right, int64[N]."""
         names = ("cu_seqlens", "rows", "kinds")
         borders, rows, kinds = (batch[f"{self._name}_{name}"] for name in names)
         encoded = hf.base_model(
@@ -122,4 +148,4 @@ class _ContrastHead(Head):
         other = (kinds[:, None] != kinds) & present
         scores = scores.masked_fill(~(other | own), -torch.inf)
         labels = torch.arange(len(rows), device=rows.device).masked_fill(~present, IGNORED)
-        return cross_entropy_term(scores, labels)
+        return scores, labels

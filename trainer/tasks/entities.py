@@ -1,6 +1,7 @@
 """dEA: which entity a token names, predicted among the entities of the batch."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.entity_fusion import Fusion, fused_layers
 from trainer.tasks.gather import gather_rows
+from trainer.tasks.guesses import Chosen, Guess, name_in, token_guesses
 from trainer.tasks.task import LabelHead, Task, linear
 from transforms.arrays.ragged import positions_in_row, row_numbers
 from transforms.arrays.randomness import random_below
@@ -143,9 +145,30 @@ class EntityHead(LabelHead):
             fusions[0].begin(batch, self.entities(batch["entity_candidates"].clamp(min=0)))
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
+        return self._scores(gather_rows(hidden, batch["entity_positions"]), batch)
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        slots, numbers = batch["entity_positions"], batch["entity_candidates"].tolist()
+        named = name_in(chosen.classes.get(ENTITY_IDS, ()))
+        return token_guesses(
+            slots,
+            batch["entity_labels"],
+            lambda at: self._scores(hidden[slots[at]], batch)[:, : max(_present(numbers), 1)],
+            chosen,
+            lambda candidate: named(numbers[candidate]),
+        )
+
+    def _scores(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Returns float[m, K]: the scores of candidates, given the hidden states of m tokens."""
         candidates = batch["entity_candidates"]
-        predicted = self.answer(gather_rows(hidden, batch["entity_positions"]))
+        predicted = self.answer(hidden)
         scores = predicted @ self.entities(candidates.clamp(min=0)).to(predicted.dtype).T
         # Finite, so that the softmax of a batch without candidates has no NaN.
         absent = torch.finfo(torch.float32).min
         return scores.float().masked_fill(candidates == NO_ENTITY, absent)
+
+
+# Candidates 4 9 -1 -1 -> 2
+def _present(candidates: Sequence[int]) -> int:
+    """Returns how many candidates a batch has; they stand first."""
+    return sum(number != NO_ENTITY for number in candidates)

@@ -12,8 +12,8 @@ from schemas.columns import IGNORED
 from schemas.records import Int64
 from trainer.rows.layouts import Batch
 
-MOST_GUESSES = 5
-"""Guesses at one place."""
+MOST_GUESSES, MOST_TOKENS = 5, 96
+"""Guesses at one place, and tokens of a row or of a target that are shown."""
 
 
 class Guess(NamedTuple):
@@ -24,26 +24,31 @@ class Guess(NamedTuple):
       at: Place in the row, counted from its first token; -1 for a prediction of the whole row.
       right: What is right, as text; "" if that is not known.
       best: What the model thinks, the best first, with its probability; None where it has none.
+      correct: Whether it is right, where that is more than a comparison of `best` and `right`.
     """
 
     row: int
     at: int
     right: str
     best: tuple[tuple[str, float | None], ...]
+    correct: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
     """The rows of a batch whose predictions are shown.
 
+    Rows in flows have an entry for each flow, see `trainer.report.sample_rows`.
+
     Attributes:
       rows: Their places in the batch.
-      begins: int64[R]; the first slot of each of them in the flattened batch.
+      begins: int64[R]; the first slot of each of them in the flattened batch, ascending.
       ends: int64[R]; the slot behind the last one that is shown.
       most: Predictions of tokens that are shown of a row.
       words: Returns a token by its id, as people read it.
       text: Returns several tokens by their ids.
       classes: Names of classes by the name of the task, where the task does not know them.
+      rng: For what is drawn; torch's generators are those of the training.
     """
 
     rows: tuple[int, ...]
@@ -53,6 +58,7 @@ class Chosen:
     words: Callable[[int], str]
     text: Callable[[Sequence[int]], str]
     classes: Mapping[str, Sequence[str]]
+    rng: np.random.Generator
 
     # Rows of slots 0-3 and 4-7, targets at slots 1 2 3 5, most 2: targets 0, 2 and 3.
     def among(self, slots: Tensor, known: Tensor) -> Int64:
@@ -139,23 +145,19 @@ def name_in(names: Sequence[str]) -> Callable[[int], str]:
 
 
 def choose(
-    batch: Batch,
-    count: int,
-    longest: int,
-    order: Callable[[int], Int64],
+    batch: Batch, count: int, order: Callable[[int], Int64]
 ) -> tuple[tuple[int, ...], Int64, Int64]:
     """Chooses rows of a batch: their places, first slots and the slots behind their last ones.
 
     Args:
       batch: Of any layout.
       count: Rows to choose at most.
-      longest: Tokens of a row that are shown.
       order: Returns a random order of so many things.
     """
     begins, ends = _borders(batch)
     real = np.flatnonzero((batch["row_ids"].cpu().numpy() >= 0) & (ends > begins))
     kept = np.sort(real[order(len(real)).astype(np.int64)][:count])
-    return tuple(kept.tolist()), begins[kept], np.minimum(ends[kept], begins[kept] + longest)
+    return tuple(kept.tolist()), begins[kept], ends[kept]
 
 
 def _borders(batch: Batch) -> tuple[Int64, Int64]:

@@ -13,7 +13,7 @@ from trainer.tasks.architecture import Architecture
 from trainer.tasks.gather import gather_rows
 from trainer.tasks.guesses import Chosen, Guess, token_guesses
 from trainer.tasks.losses import LossTerm
-from trainer.tasks.task import Head, LabelHead, Task
+from trainer.tasks.task import LabelHead, Task
 from trainer.tasks.vocabulary_loss import NO_PENALTIES, Penalties, vocabulary_term
 
 
@@ -29,7 +29,7 @@ class NextTokenTask(Task):
     def name(self) -> str:
         return "lm"
 
-    def head(self, architecture: Architecture, config: Any) -> Head:
+    def head(self, architecture: Architecture, config: Any) -> "ChunkedHead":
         return _NextTokenHead(architecture)
 
 
@@ -55,15 +55,19 @@ class ChunkedHead(LabelHead):
 
     def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
         slots, states = self.places(batch)
-        head = self._head(hf)
-
-        def logits(at: Tensor) -> Tensor:
-            found = hidden[at if states is None else states[at]]
-            return linear(found.to(head.weight.dtype), head.weight, head.bias)
-
         labels = batch["labels"].flatten()[: len(slots)]
+        return token_guesses(
+            slots,
+            labels,
+            lambda at: self.said(hf, hidden[at if states is None else states[at]]),
+            chosen,
+        )
+
+    def said(self, hf: Any, hidden: Tensor) -> Tensor:
+        """Returns float[..., V]: the logits of hidden states float[..., d]."""
+        head = self._head(hf)
         with torch.autocast(hidden.device.type, enabled=False):
-            return token_guesses(slots, labels, logits, chosen)
+            return linear(hidden.to(head.weight.dtype), head.weight, head.bias)
 
     def places(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Returns where the targets of a batch are, for `guesses`.

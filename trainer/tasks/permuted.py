@@ -9,7 +9,7 @@ from torch import Tensor
 from trainer.rows.layouts import Batch
 from trainer.tasks.architecture import Architecture
 from trainer.tasks.next_tokens import ChunkedHead
-from trainer.tasks.task import Head, Task
+from trainer.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PermutedTask(Task):
     def name(self) -> str:
         return self.corruption
 
-    def head(self, architecture: Architecture, config: Any) -> Head:
+    def head(self, architecture: Architecture, config: Any) -> ChunkedHead:
         return _PermutedHead(architecture)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from schemas.columns import IGNORED
@@ -11,6 +12,7 @@ from trainer.rows.filled_arrays import filled
 from trainer.rows.layouts import Batch, Packed, Padded
 from trainer.rows.masked_rows import MaskedRows
 from trainer.tasks.architecture import Architecture
+from trainer.tasks.guesses import Chosen, Guess, name_in, token_guesses
 from trainer.tasks.task import Head, LabelHead, Task, linear
 from transforms.build.standard_columns import token_label_column
 
@@ -43,6 +45,9 @@ class TokenLabelTask(Task):
         return _TokenHead(token_label_column(self.name), config)
 
 
+_ANSWERS = ("no", "yes")
+
+
 class _TokenHead(LabelHead):
     def __init__(self, labels: str, config: Any) -> None:
         super().__init__(labels)
@@ -50,3 +55,10 @@ class _TokenHead(LabelHead):
 
     def logits(self, hf: Any, hidden: Tensor, batch: Batch) -> Tensor:
         return self.answer(hidden)
+
+    def guesses(self, hf: Any, hidden: Tensor, batch: Batch, chosen: Chosen) -> list[Guess]:
+        labels = batch[self._labels].flatten()
+        slots = torch.arange(len(labels), device=labels.device)
+        return token_guesses(
+            slots, labels, lambda at: self.answer(hidden[at]), chosen, name_in(_ANSWERS)
+        )

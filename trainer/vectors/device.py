@@ -4,6 +4,7 @@ import importlib.util
 import os
 
 from schemas.errors import UsageError
+from schemas.extras import pip_install
 
 _DRIVERS = "/dev/nvidiactl", "/dev/dxg"
 """One of them is there where a GPU can be used; on Windows' Linux it is the second."""
@@ -28,8 +29,8 @@ def use_cuda(device: str, *, able: bool, threads: int | None) -> bool:
     if importlib.util.find_spec("torch") is None:
         if device == "cuda":
             raise UsageError(
-                "--device cuda needs torch, which is not installed: pip install "
-                "'shardmill[trainer]', or use --device cpu"
+                f"--device cuda needs torch, which is not installed: {pip_install('trainer')}, or "
+                "use --device cpu"
             )
         return False
     import torch

@@ -6,8 +6,10 @@ was reported as finished is finished after a loss of power. Object stores promis
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -15,6 +17,8 @@ from typing import BinaryIO
 from transforms.files.paths import delete_files
 from transforms.files.storage import create_file, exists, is_local, make_folders, rename_file
 
+_STALE_SECONDS = 60
+"""A half-written file that was changed less long ago may be locked in the next instant."""
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}\.tmp", re.DOTALL)
 
 
@@ -29,6 +33,10 @@ def atomic_file(path: str, before: Callable[[], object] | None = None) -> Iterat
     temporary = temporary_name(path)
     try:
         with create_file(temporary) as file:
+            if is_local(path):
+                # Says that it is in use, until this process dies; not all file systems have locks.
+                with contextlib.suppress(OSError):
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
             if is_local(path):
                 file.flush()
@@ -59,6 +67,41 @@ def named_by_temporary(name: str) -> str | None:
     """Returns which file a half-written one should have become, None if it is not one of ours."""
     found = _TEMPORARY.fullmatch(name)
     return found[1] if found else None
+
+
+def delete_leftovers(path: str) -> None:
+    """Deletes what writers of this very file left half-written when they were killed.
+
+    What is deleted has a name that only `temporary_name` of this path gives, is a regular file, was
+    not changed for a minute, and no process that lives holds it. Where that cannot be found out,
+    and in object stores, nothing is.
+    """
+    if not is_local(path):
+        return
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError):
+        for each in os.scandir(folder or "."):
+            if named_by_temporary(each.name) == name and _is_left(each):
+                with contextlib.suppress(OSError):
+                    os.unlink(each.path)
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        if time.time() - entry.stat(follow_symlinks=False).st_mtime < _STALE_SECONDS:
+            return False
+        number = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+    return True
 
 
 def make_folder(path: str) -> None:

@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterable
 
+from schemas.extras import pip_install
 from transforms.files import storage
 from transforms.files.storage import FoundFile, is_local
 
@@ -27,8 +28,8 @@ _PROCESS_FILES = re.compile(r"/dev/(stdin|stdout|stderr|fd(/.*)?)|/(proc|sys)(/.
 # What Beam says of every scheme that it has no library for.
 _BEAM_KNOWS_NONE = "Unable to get filesystem from specified path"
 _NO_LIBRARY = (
-    "nothing that is installed reads such a path; gs:// needs pip install 'shardmill[gcp]', s3:// "
-    "pip install 'shardmill[aws]', and https:// and hf:// pip install 'shardmill[web]'"
+    f"nothing that is installed reads such a path; gs:// needs {pip_install('gcp')}, s3:// "
+    f"{pip_install('aws')}, and https:// and hf:// {pip_install('web')}"
 )
 
 

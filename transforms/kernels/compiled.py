@@ -26,8 +26,12 @@ from schemas.terminal import say
 
 # Workers that load machine code at the same time take turns of a few milliseconds.
 _POLL_SECONDS = 0.002
-_said = mmap.mmap(-1, 1)
-"""Whether it was said that loops are compiled: a byte that forked workers share."""
+_SAID, _NOW = 0, 1
+_shared = mmap.mmap(-1, 2)
+"""Bytes that forked workers share: it was said that loops are compiled, and a loop is right now.
+
+Workers take turns, so there is one that compiles at most.
+"""
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -61,6 +65,11 @@ def interpreted() -> Iterator[None]:
         yield
     finally:
         _interpreting.reset(token)
+
+
+def is_compiling() -> bool:
+    """Returns whether a loop is being compiled, in this process or one that was forked from it."""
+    return bool(_shared[_NOW])
 
 
 class _Loop:
@@ -196,15 +205,24 @@ def _notify_once(event: Any) -> None:
     """Makes Numba say in one line that compiling has begun, once for a process and its forks."""
 
     class Notice(event.Listener):  # type: ignore[misc]
+        # A loop that calls others waits for these to be compiled.
+        depth = 0
+
         def on_start(self, event: Any) -> None:
             module = event.data["dispatcher"].py_func.__module__
-            if not _said[0] and module in _modules:
-                _said[0] = 1
+            if module not in _modules:
+                return
+            self.depth += 1
+            _shared[_NOW] = 1
+            if not _shared[_SAID]:
+                _shared[_SAID] = 1
                 folder = kernel_folder()
                 kept = f"kept in {folder}" if folder else "there is no folder to keep them in"
                 say(f"compiling inner loops, once ({kept})")
 
         def on_end(self, event: Any) -> None:
-            pass
+            if event.data["dispatcher"].py_func.__module__ in _modules:
+                self.depth -= 1
+                _shared[_NOW] = self.depth > 0
 
     event.register("numba:compile", Notice())

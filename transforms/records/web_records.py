@@ -7,6 +7,7 @@ metadata hold no text and are passed over.
 
 from collections.abc import Callable, Iterator, Mapping
 
+from schemas.extras import pip_install
 from transforms.files.planned_file import FormatError, ReadError
 from transforms.files.tailed import Tailed
 from transforms.records.json_records import JSON_LINE_FACTOR
@@ -39,7 +40,7 @@ def check_web(source: RangeSource) -> None:
     except ImportError as error:
         raise FormatError(
             f"{source.part.path} is a web archive, and {error.name} is missing to read it; install "
-            "it with pip install 'shardmill[web]'"
+            f"it with {pip_install('web')}"
         ) from error
 
 

@@ -42,7 +42,10 @@ def test_help_of_a_command_is_what_the_command_says(capsys: Capture) -> None:
             "options stand after the command, got --quiet before build; write `shardmill build "
             "--quiet ...`",
         ),
-        (["--quiet"], "no command is called '--quiet'"),
+        (
+            ["--quiet"],
+            "no command is given, and --quiet is an option of one; write `shardmill COMMAND",
+        ),
         (["help", "build", "bert"], "help explains one command, got 'bert' after it"),
     ],
 )

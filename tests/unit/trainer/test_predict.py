@@ -1,6 +1,7 @@
 """`shardmill predict`, on a model whose weights were drawn."""
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ import transformers
 from pipelines.cli import main
 from tests.support.classifiers import classifier, records, save_classifier, saved_classifier
 from tests.support.labelled_builds import labelled, records_of, write_jsonl
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def predict(output: Path, *options: object) -> list[dict[str, Any]]:
@@ -212,6 +218,40 @@ def test_tables_are_read_and_all_their_columns_kept(model: Path, tmp_path: Path)
         {"id": 1, "text": "so cold", "day": None, "prediction": None},
         {"id": "7", "text": 'a "good" day', "prediction": None},
     ]
+
+
+def test_the_options_lie_beside_and_repeat_it(
+    file: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    predict(first, "--model", model, "--input", file, "--fields", "text", "--as", "said")
+    options = tmp_path / "first.jsonl.predict.toml"
+    text = options.read_text("utf-8")
+    assert text.startswith("# shardmill predict --config THIS-FILE --output NEW repeats this.\n")
+    assert tomllib.loads(text) == {
+        "model": str(model),
+        "input": [str(file)],
+        "fields": "text",
+        # As in training.
+        "max-seq-length": 48,
+        "as": "said",
+        "device": "cpu",
+        "precision": "fp32",
+        "batch-tokens": 8192,
+    }
+    assert main(["predict", "--config", str(options), "--output", str(second)]) == 0
+    assert second.read_bytes() == first.read_bytes()
+    assert (tmp_path / "second.jsonl.predict.toml").read_bytes() == options.read_bytes()
+    # Those of predictions that are gone are replaced, and nothing else is.
+    first.unlink()
+    assert main(["predict", "--config", str(options), "--output", str(first)]) == 0
+    first.unlink()
+    options.write_text("mine", "utf-8")
+    capsys.readouterr()
+    given = ["--model", model, "--input", file, "--fields", "text", "--output", first]
+    assert "first.jsonl.predict.toml, which is there already" in refused(capsys, *given)
+    assert options.read_text("utf-8") == "mine"
+    assert not first.exists()
 
 
 BAD_RECORDS = {

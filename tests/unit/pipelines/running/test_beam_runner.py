@@ -50,7 +50,9 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError("No module named 'dask'")
 
     monkeypatch.setattr("pipelines.running.beam_runner.create_runner", missing)
-    with pytest.raises(UsageError, match=r"No module named 'dask'; install shardmill\[dask\]"):
+    with pytest.raises(
+        UsageError, match=r"No module named 'dask'; install it with pip install 'shardmill\[dask\]'"
+    ):
         load_runner(["--runner=DaskRunner"])
 
 

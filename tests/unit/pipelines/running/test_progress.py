@@ -149,6 +149,16 @@ def test_reading_is_told_where_it_can_be_known(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
+def test_compiling_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([True, True, False])
+    monkeypatch.setattr(pipelines.running.progress, "is_compiling", lambda: next(looks))
+    assert lines_of(monkeypatch, 2, [(0, None)] * 4, 10.0) == [
+        "0/2 shards, compiling inner loops",
+        "0/2 shards, compiling inner loops",
+        "0/2 shards, reading",
+    ]
+
+
 def test_the_time_left_is_counted_down_between_shards() -> None:
     pace = Pace(0.0, 0.0)
     pace.update(10.0, 0.25)

@@ -14,6 +14,7 @@ from tests.support.task_runs import loader, made, rows_of
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.report.samples import Sampler
 from trainer.tasks.guesses import Chosen, token_guesses
+from transforms.arrays.randomness import rng_for
 
 CHOSEN = Chosen(
     rows=(2, 5),
@@ -23,6 +24,7 @@ CHOSEN = Chosen(
     words=lambda number: f"w{number}",
     text=lambda ids: " ".join(map(str, ids)),
     classes={},
+    rng=rng_for(1, "samples"),
 )
 
 

@@ -1,3 +1,7 @@
+import dataclasses
+
+import pytest
+
 from trainer.report.sample_records import Prediction, Sample
 from trainer.report.shown_samples import ShownPiece, shown_rows
 
@@ -35,6 +39,26 @@ def test_tasks_of_a_row_are_shown_together() -> None:
     [row] = shown_rows([sample(5, "cat"), sample(5, "next", task="nsp", at=-1)])
     assert [place.name for place in row.places] == ["1", "nsp"]
     assert row.steps == [5]
+
+
+def test_predictions_of_several_tasks_at_one_place_say_which_they_are() -> None:
+    [row] = shown_rows([sample(5, "cat"), sample(5, "dog", task="sbo"), sample(5, "x", "nsp", -1)])
+    assert [place.name for place in row.places] == ["1 mlm", "1 sbo", "nsp"]
+
+
+@pytest.mark.parametrize("correct", [True, False])
+def test_what_is_said_to_be_correct_is_not_compared(correct: bool) -> None:
+    judged = Prediction(at=1, right="cat", best=(("dog: replaced", 0.9),), correct=correct)
+    [row] = shown_rows([dataclasses.replace(sample(5, "cat"), predictions=(judged,))])
+    [place] = row.places
+    assert place.right == "cat"
+    assert [each.right for each in place.answers] == [correct]
+
+
+def test_a_continuation_is_neither_right_nor_wrong() -> None:
+    said = Prediction(at=1, right="sat down", best=(("sat up", None),))
+    [row] = shown_rows([dataclasses.replace(sample(5, "cat"), predictions=(said,))])
+    assert [each.right for each in row.places[0].answers] == [None]
 
 
 def test_the_token_behind_the_last_one_is_shown_as_what_is_right() -> None:

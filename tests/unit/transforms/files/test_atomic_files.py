@@ -1,11 +1,18 @@
 """Content is on the disk before its name, and the name before the next step."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from transforms.files.atomic_files import atomic_file, named_by_temporary, write_atomically
+from transforms.files.atomic_files import (
+    atomic_file,
+    delete_leftovers,
+    named_by_temporary,
+    temporary_name,
+    write_atomically,
+)
 from transforms.files.checked_files import file_sha256
 from transforms.files.work_folder import Note, intact_notes, note_of, read_notes, write_noted
 
@@ -99,3 +106,48 @@ def test_notes_tell_what_is_whole(tmp_path: Path) -> None:
     assert intact_notes(str(tmp_path), ["a", "b", "c"]) == {"a": note}
     (tmp_path / ".shardmill" / "a.note").write_text("{}")
     assert intact_notes(str(tmp_path), ["a", "b"]) == {}
+
+
+def left_behind(path: Path, age: float = 3600) -> Path:
+    """Makes what a writer that was killed has left of a file."""
+    half = Path(temporary_name(str(path)))
+    half.write_bytes(b"half")
+    then = time.time() - age
+    os.utime(half, (then, then))
+    return half
+
+
+def test_what_killed_writers_left_of_a_file_is_deleted(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_bytes(b"whole")
+    left_behind(page)
+    left_behind(page)
+    kept = [
+        left_behind(tmp_path / "other.html"),
+        left_behind(tmp_path / "page.html.html"),
+        left_behind(page, age=5),
+        page,
+        tmp_path / ".page.html.mine.tmp",
+        tmp_path / ".page.html.0123456789ab.tmp.bak",
+    ]
+    for each in kept[-2:]:
+        each.write_bytes(b"mine")
+    folder = Path(temporary_name(str(page)))
+    folder.mkdir()
+    link = Path(temporary_name(str(page)))
+    link.symlink_to(kept[0])
+    delete_leftovers(str(page))
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, folder, link])
+    delete_leftovers(str(tmp_path / "nowhere" / "page.html"))
+
+
+def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    with atomic_file(str(page)) as file:
+        file.write(b"slow")
+        file.flush()
+        [half] = tmp_path.iterdir()
+        os.utime(half, (0, 0))
+        delete_leftovers(str(page))
+        assert half.exists()
+    assert page.read_bytes() == b"slow"

@@ -59,16 +59,20 @@ def test_machine_code_is_kept_once_and_told_once(tmp_path: Path) -> None:
     assert draw(NUMBA_DISABLE_JIT="1") == (first, "")
 
 
-def test_workers_that_compile_tell_it_once(tmp_path: Path) -> None:
+def test_workers_that_compile_tell_it_once_and_are_seen_to(tmp_path: Path) -> None:
     code = """
 import os
 import numpy as np
+from transforms.kernels.compiled import is_compiling
 from transforms.kernels.draws import below, mixed
+seen = [is_compiling()]
 for loop, arguments in ((mixed, (np.uint64(7),)), (below, (np.uint64(7), 3))):
     if not (worker := os.fork()):
         loop(*arguments)
         os._exit(0)
-    os.waitpid(worker, 0)
+    while not os.waitpid(worker, os.WNOHANG)[0]:
+        seen.append(is_compiling())
+print(seen[0], any(seen), is_compiling())
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
@@ -79,6 +83,7 @@ for loop, arguments in ((mixed, (np.uint64(7),)), (below, (np.uint64(7), 3))):
         cwd=ROOT,
         env=environment,
     )
+    assert done.stdout == "False True False\n"
     assert len(done.stderr.splitlines()) == 1
 
 
