@@ -21,7 +21,7 @@ EXTRAS = re.compile(
 )
 """Of an installation, such as `pip install 'shardmill[trainer]'` or `pip install '.[dev,gcp]'`."""
 FROM_CLONE = re.compile(r"""install ['"]?\.\[""")
-"""A clone, not what is installed, without the pinned versions that come with it."""
+"""Right in a clone alone."""
 SPELLED_OUT = re.compile(r"""install\s+(?:["']\s*["'])?(?:it with )?'?shardmill\[""")
 SCRIPTS = {"benchmarks/near_duplicates.py", "docs/adapters/pubsub_to_files.py"}
 """Say in their docstrings what they need."""
@@ -49,15 +49,17 @@ def test_every_extra_that_is_named_exists() -> None:
 
 
 def test_extras_are_named_in_one_form() -> None:
-    """`pip install 'shardmill[X]'`, which messages get from one function.
+    """Documents say `pip install '.[X]'`, for no index has the package.
 
-    What is installed from a clone for the first time is installed with its pinned versions.
+    Messages do not know where a clone is. They say `pip install 'shardmill[X]'`, which adds to what
+    is installed, and get it from one function.
     """
     found = [*texts()]
-    assert [name for name, text in found if FROM_CLONE.search(text)] == []
-    code = [(name, text) for name, text in found if name.endswith(".py")]
-    spelled = {name for name, text in code if SPELLED_OUT.search(text.replace("\n", " "))}
-    assert spelled <= {"schemas/extras.py", *SCRIPTS}
+    code = [(name, text.replace("\n", " ")) for name, text in found if name.endswith(".py")]
+    pages = [(name, text) for name, text in found if name.endswith(".md")]
+    assert [name for name, text in code if FROM_CLONE.search(text)] == []
+    spelled = {name for name, text in (*code, *pages) if SPELLED_OUT.search(text)}
+    assert spelled <= {"schemas/extras.py", "docs/terminal.md", *SCRIPTS}
 
 
 def test_other_forms_are_found() -> None:
