@@ -4,16 +4,19 @@ import dataclasses
 import gc
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.filtered_vocabulary import filtered_reader
 from pipelines.planning.build_settings import read_user_dict
+from pipelines.planning.filters import Filtering, filtering_of
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import WordOptions
 from pipelines.planning.text_files import find_text, ranges_of
 from pipelines.planning.vocab_arguments import check_field
+from pipelines.report.dropped import all_dropped, vocabulary_lines
 from pipelines.running.count_folder import count_folder
 from pipelines.running.progress import ShardProgress
 from pipelines.running.runners import choose_runner
@@ -50,12 +53,14 @@ class _Plan:
       text_bytes: Estimated size of their text.
       shards: How the documents are dealt out.
       segmenter: Finds Chinese words.
+      filtering: What the documents go through, None if they are all counted.
     """
 
     files: Sequence[InputFile]
     text_bytes: int
     shards: ShardPlan
     segmenter: Segmenter
+    filtering: Filtering | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +73,7 @@ class _Found:
       distinct: How many words there are.
       frequent: How many are frequent enough for the list.
       reading: Counts of reading; "rejected.REASON" are rejected records.
+      near: Clusters of near-duplicates, see `filtered_vocabulary.filtered_reader`.
     """
 
     text: ShardCount
@@ -75,6 +81,7 @@ class _Found:
     distinct: int
     frequent: int
     reading: dict[str, int]
+    near: Mapping[str, int]
 
 
 def count_words(options: WordOptions) -> int:
@@ -111,13 +118,20 @@ def _plan(options: WordOptions) -> _Plan:
         check_field(options.text_field)
         segmenter = Segmenter(options.segmenter, read_user_dict(options.user_dict))
         files, text_bytes = find_text(options)
+        filtering = filtering_of(options.filters)
     except ValueError as error:
         raise UsageError(str(error)) from error
     # The list does not depend on their number.
     busy = min(_FOR_EACH_WORKER * options.workers, text_bytes // _LEAST_SHARD_BYTES)
     auto = plan_shards(text_bytes, None, 0.0)
     shards = dataclasses.replace(auto, train=max(auto.train, busy))
-    return _Plan(files=files, text_bytes=text_bytes, shards=shards, segmenter=segmenter)
+    return _Plan(
+        files=files,
+        text_bytes=text_bytes,
+        shards=shards,
+        segmenter=segmenter,
+        filtering=filtering,
+    )
 
 
 def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _Found:
@@ -126,6 +140,12 @@ def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _F
         options, plan.shards, plan.text_bytes, runner.shuffle, advice="fewer --workers"
     )
     work, total = _work(plan, options, folder), plan.shards.train
+    near: Mapping[str, int] = {}
+    if plan.filtering is not None:
+        reader, near = filtered_reader(
+            plan.filtering, work.reader, work.ranges, plan.text_bytes, runner, folder
+        )
+        work = dataclasses.replace(work, reader=reader)
     read: list[float | None] = [None]
     progress = ShardProgress(
         total, plan.text_bytes / total, work.counter.counted, "counting", read=lambda: read[-1]
@@ -143,7 +163,7 @@ def _count(plan: _Plan, options: WordOptions, runner: Runner, folder: str) -> _F
             run.count(work, error_path(folder))
             # A shuffle in memory hangs in reference cycles, and the next wave needs the room.
             gc.collect()
-    return _found(plan, options, work.counter)
+    return dataclasses.replace(_found(plan, options, work.counter), near=near)
 
 
 def _work(plan: _Plan, options: WordOptions, folder: str) -> CountWork:
@@ -183,7 +203,8 @@ def _found(plan: _Plan, options: WordOptions, counter: WordCounter) -> _Found:
     text = ShardCount(**add_up(whole))
     if not text.documents:
         raise UsageError(
-            f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
+            all_dropped(reading)
+            or f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
     frequent, distinct = _frequent(options, counter, text.words)
     ordered = frequent.sort_by([("count", "descending"), ("word", "ascending")])
@@ -193,6 +214,7 @@ def _found(plan: _Plan, options: WordOptions, counter: WordCounter) -> _Found:
         distinct=distinct,
         frequent=len(ordered),
         reading=reading,
+        near={},
     )
 
 
@@ -237,6 +259,7 @@ def _report(found: _Found, options: WordOptions, seconds: float) -> None:
         f"{counted(text.duplicates, 'duplicate')} left out; done in {seconds:.1f} s",
     ]
     reading = found.reading
+    lines += vocabulary_lines(reading, found.near)
     rejected = {name: n for name, n in reading.items() if name.startswith("rejected.")}
     if rejected:
         reasons = ", ".join(f"{name.partition('.')[2]} {n}" for name, n in rejected.items())

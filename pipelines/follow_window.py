@@ -22,13 +22,14 @@ from pipelines.stream.log import (
 )
 from pipelines.stream.watch import Watch
 from pipelines.waves import owned
+from schemas.addresses import without_secrets
 from schemas.errors import RunError
 from schemas.lock import LOCK, WORK_FOLDER, HeldError
 from schemas.manifest import MANIFEST
 from schemas.manifest_file import parse_manifest
 from schemas.stream import GivenUp, IndexedWindow, PlannedFile, window_seed
 from transforms.files.inputs import InputFile
-from transforms.files.storage import exists, join
+from transforms.files.storage import exists, join, on_web
 from transforms.files.work_folder import read_bytes
 from transforms.read.input_files import change_of
 from transforms.stream.fresh_shards import FreshShards
@@ -145,14 +146,14 @@ def _is_built(
     options: FollowOptions, runner: Runner, watch: Watch, window: int, locks: Locks
 ) -> bool:
     """Builds a window; returns whether it is built, and not to be tried with fewer files."""
-    files = _planned_files(options, window)
+    files = _planned_files(options, watch, window)
     plan = owned(plan_window(options, runner, window, watch.inputs(files)))
     # What another section or other files left unfinished there is ours, and no reader has seen it.
     own = dataclasses.replace(options, output=plan.output, overwrite=True)
     try:
         build_plan(plan, own, runner, locks, f"window {window}")
     except Exception as error:
-        changes = _changes(files)
+        changes = _changes(files, watch)
         if not changes:
             if not isinstance(error, RunError) or not _is_of(files, error):
                 raise
@@ -168,10 +169,11 @@ def _is_built(
 
 def _is_of(files: Sequence[PlannedFile], error: RunError) -> bool:
     """Returns whether an error names one of these files."""
-    return any(file.path in str(error) for file in files)
+    said = without_secrets(str(error))
+    return any(without_secrets(file.path) in said for file in files)
 
 
-def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:
+def _planned_files(options: FollowOptions, watch: Watch, window: int) -> list[PlannedFile]:
     """Returns the files of a window as they were planned, less those that were given up.
 
     Raises:
@@ -180,7 +182,7 @@ def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:
     given_up = read_given_up(options.output, window)
     planned = read_plan(options.output, window).files
     files = [file for file in planned if file.path not in given_up]
-    changes = _changes(files)
+    changes = _changes(files, watch)
     if not changes:
         return files
     if not options.give_up_changed:
@@ -191,12 +193,12 @@ def _planned_files(options: FollowOptions, window: int) -> list[PlannedFile]:
     return [file for file in files if file.path not in changes]
 
 
-def _changes(files: Sequence[PlannedFile]) -> dict[str, str]:
+def _changes(files: Sequence[PlannedFile], watch: Watch) -> dict[str, str]:
     """Returns how files differ from what was planned, by path; those that do not are left out."""
     found = {}
     for file in files:
         as_planned = InputFile(
-            path=file.path,
+            path=watch.address(file.path),
             size=file.size,
             modified=file.modified,
             format="text",
@@ -208,8 +210,10 @@ def _changes(files: Sequence[PlannedFile]) -> dict[str, str]:
 
 
 def _changed(window: int, changes: dict[str, str]) -> RunError:
+    asked = " (plans keep no passwords and keys of addresses: --watch must have them)"
+    hint = asked if any(map(on_web, changes)) else ""
     return RunError(
-        f"window {window} cannot be built as it was planned: {'; '.join(changes.values())}; put "
-        "back what was there, or run the same command with --give-up-changed, which leaves such "
-        "files out of this window; what is new in them joins the next one"
+        f"window {window} cannot be built as it was planned: {'; '.join(changes.values())}{hint}; "
+        "put back what was there, or run the same command with --give-up-changed, which leaves "
+        "such files out of this window; what is new in them joins the next one"
     )

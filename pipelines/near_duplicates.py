@@ -1,6 +1,6 @@
 """Finds the near-duplicates of a build before it reads its documents: a pass of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.folder.places import place_of
@@ -34,7 +34,9 @@ def filter_files(plan: Plan[Any], options: RunOptions) -> list[str]:
     return [*plan.filtering.dropped_files(plan.ranges), *(search.files if search else ())]
 
 
-def find_near_duplicates(search: NearSearch, runner: Runner, plan: Plan[Any]) -> None:
+def find_near_duplicates(
+    search: NearSearch, runner: Runner, reads: Sequence[str], text_bytes: float
+) -> None:
     """Finds the documents that are dropped, unless that is done; what is finished is kept.
 
     First all documents are signed, then those that share a band are linked, a part of the hashes at
@@ -43,7 +45,8 @@ def find_near_duplicates(search: NearSearch, runner: Runner, plan: Plan[Any]) ->
     Args:
       search: Does each step.
       runner: Runs the steps but the last.
-      plan: Of the build.
+      reads: All files that are read.
+      text_bytes: Estimated size of the text.
 
     Raises:
       RunError: if a step fails.
@@ -53,14 +56,20 @@ def find_near_duplicates(search: NearSearch, runner: Runner, plan: Plan[Any]) ->
     make_folder(join(search.output, near_files.FOLDER))
     unsigned, trace = search.unsigned(), error_path(search.output)
     # Workers first: they may be forked, and progress is shown by a thread.
-    with runner.started([*plan.reads, search.output]) as run:
+    with runner.started([*reads, search.output]) as run:
         if unsigned:
             with _shown(
-                len(search.tasks), plan, search.unsigned, "signing documents", "parts of the text"
+                len(search.tasks),
+                text_bytes,
+                search.unsigned,
+                "signing documents",
+                "parts of the text",
             ):
                 run.each(search.sign, unsigned, trace)
         if unlinked := search.unlinked():
-            with _shown(search.parts, plan, search.unlinked, "linking", "parts of the hashes"):
+            with _shown(
+                search.parts, text_bytes, search.unlinked, "linking", "parts of the hashes"
+            ):
                 run.each(search.link, unlinked, trace)
     if search.unsigned() or search.unlinked():
         raise RunError("near-duplicates were not all looked for; run the same command again")
@@ -79,12 +88,12 @@ def forget_near_duplicates(output: str) -> None:
 
 
 def _shown(
-    total: int, plan: Plan[Any], missing: Callable[[], list[int]], doing: str, parts: str
+    total: int, text_bytes: float, missing: Callable[[], list[int]], doing: str, parts: str
 ) -> ShardProgress:
     """Returns what shows how far a step is, by its files that are there."""
     return ShardProgress(
         total,
-        plan.text_bytes / total,
+        text_bytes / total,
         lambda: total - len(missing()),
         f"finding near-duplicates, {doing}",
         parts=parts,

@@ -1,6 +1,5 @@
 """Runs `shardmill annotate`: finds entities and phrases, and stores them by document."""
 
-import dataclasses
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pipelines.folder.output import read_annotations_manifest
 from pipelines.folder.owned import REJECTED
 from pipelines.folder.prepare import Wanted, prepare
 from pipelines.planning.annotators import annotator_of, estimate
-from pipelines.planning.identity import separator_identity
+from pipelines.planning.identity import public_inputs, separator_identity
 from pipelines.planning.memory import wave_shards
 from pipelines.planning.options import RunOptions
 from pipelines.planning.plan import Plan, idle_workers
@@ -117,7 +116,7 @@ def make_plan(options: RunOptions, *, shuffle: Shuffle) -> AnnotatePlan:
         "shards": shards.train,
         "text_field": options.text_field,
         **separator_identity(options),
-        "inputs": [dataclasses.asdict(file) for file in files],
+        "inputs": public_inputs([dict(vars(file)) for file in files]),
         "software": software,
     }
     found_by = f"{'anchors of the records; ' if options.anchors else ''}{loaded.describe()}"

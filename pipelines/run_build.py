@@ -102,7 +102,7 @@ def build_plan(
         if plan.announcement:
             say(plan.announcement)
         if search is not None:
-            find_near_duplicates(search, runner, plan)
+            find_near_duplicates(search, runner, plan.reads, plan.text_bytes)
         missing = [_missing(builder) for builder in plan.builders]
 
         def end() -> None:

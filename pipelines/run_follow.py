@@ -29,6 +29,7 @@ from pipelines.stream.log import (
 )
 from pipelines.stream.status import Status, committed_line
 from pipelines.stream.watch import Look, Watch
+from schemas.addresses import without_secrets
 from schemas.config_file import saved_name
 from schemas.errors import UsageError
 from schemas.lock import HeldError
@@ -164,6 +165,7 @@ class Follower:
             + (f"; {wait} for more" if waiting else ""),
             f"watched  {counted(look.files, 'file')}, {counted(len(look.new), 'file')} new "
             f"({look.bytes / 1e6:,.1f} MB)",
+            *(self._empty.filtering.lines() if self._empty.filtering else []),
         ]
         if look.new:
             files = self._watch.next_files(look.new)
@@ -237,5 +239,5 @@ class Follower:
             )
         if look.unsettled:
             return f"{window}: {counted(look.unsettled, 'file is', 'files are')} still written to"
-        watched = ", ".join(self._options.input)
+        watched = without_secrets(", ".join(self._options.input))
         return f"{window}: no new file in {watched} ({counted(look.files, 'file')})"

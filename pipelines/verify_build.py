@@ -37,6 +37,7 @@ from transforms.build.check_annotations import check_annotations
 from transforms.build.check_shard import Problem, check_shard
 from transforms.build.corpus import checked_members
 from transforms.build.examine import judge, totals_of
+from transforms.build.source_shares import source_oracles
 from transforms.contract.oracle import Oracle
 from transforms.files.storage import exists, join
 from transforms.files.work_folder import read_bytes
@@ -153,7 +154,11 @@ def verify(
     problems += pair_problems(folder, manifest, settings, recounted=not reason, doing=doing)
     counts = {split: add_up(each) for split, each in splits.items()}
     oracles = {
-        split: judge(each, settings.recipe, settings.vocabulary) for split, each in counts.items()
+        split: [
+            *judge(each, settings.recipe, settings.vocabulary),
+            *source_oracles(manifest.sources, split, manifest.entries[split]),
+        ]
+        for split, each in counts.items()
     }
     for split, judged in oracles.items():
         problems.extend(failed(split, oracle) for oracle in judged if not oracle.holds)

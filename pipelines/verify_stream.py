@@ -9,7 +9,7 @@ from pipelines.folder.output import read_any_manifest, read_manifest
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.verdict import Verdict
 from pipelines.stream.committed import CommittedStream, chosen_windows, read_committed
-from pipelines.stream.identity import OF_STREAM, shared_identity
+from pipelines.stream.identity import OF_STREAM, filter_versions, shared_identity
 from pipelines.stream.log import indexed, section_of
 from pipelines.stream.verify_keys import KeyCheck
 from pipelines.stream.verify_log import checked_sections, input_problems, plan_problems
@@ -197,14 +197,18 @@ def _index_problems(entry: IndexedWindow, manifest: _Build) -> Iterator[Problem]
     if entry.documents != own.documents:
         sentence = f"{INDEX} says {counted(entry.documents, 'document')}, the manifest "
         yield Problem("index", f"{sentence}{own.documents:,}")
+    if entry.dropped != own.dropped:
+        sentence = f"{INDEX} says that filters left out {counted(entry.dropped, 'document')}, "
+        yield Problem("index", f"{sentence}the manifest {own.dropped:,}")
     if entry.splits != own.splits:
         yield Problem("index", f"{INDEX} has other rows or tokens of it than its manifest")
 
 
 def _software(manifest: _Build) -> dict[str, str]:
-    """Returns the versions that a manifest states, that of the segmenter among them."""
+    """Returns the versions that a manifest states, those of segmenter and filters among them."""
     segmenter = manifest.segmenter if isinstance(manifest, Manifest) else None
-    return {**manifest.software, **({segmenter.name: segmenter.version} if segmenter else {})}
+    words = {segmenter.name: segmenter.version} if segmenter else {}
+    return {**manifest.software, **words, **filter_versions(manifest.filters)}
 
 
 def _corpus(folder: str) -> Corpus:

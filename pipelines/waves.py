@@ -110,7 +110,7 @@ def run_waves(
         remove_abandoned(join(plan.output, WORK_FOLDER))
     waves = plan.waves(frozenset[int]().union(*missing))
     dropped = plan.filtering.dropped_files(plan.ranges) if plan.filtering else []
-    read = reading_is_whole(options.output, [*REJECTED, *dropped])
+    read = reading_is_whole(options.output, REJECTED, dropped)
     if not waves and not read:
         waves = [frozenset()]
     if not waves:

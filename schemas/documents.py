@@ -49,7 +49,8 @@ SOURCE_FIELDS = (
 """What batches have besides where documents come from several sources.
 
 The number of the source of each document, and whether it is a repetition, whose key is not that of
-its content; see `transforms.records.source_weights`.
+its content; see `transforms.records.source_weights`. Documents that weights leave out are there
+without their text.
 """
 
 
@@ -158,6 +159,17 @@ def as_repeats(batch: pa.RecordBatch, keys: npt.NDArray[np.uint8]) -> pa.RecordB
     """
     own = {"key": _keys_column([keys.tobytes()]), "repeat": pa.array(np.ones(len(keys), np.bool_))}
     columns = [own.get(name, batch.column(name)) for name in batch.schema.names]
+    return pa.record_batch(columns, schema=batch.schema)
+
+
+def as_left_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns documents of sources without their text: their keys travel on, to be counted.
+
+    No document has an empty text, so these are told from others by it.
+    """
+    nothing = binary([b""] * batch.num_rows)
+    kept = ("key", *(field.name for field in SOURCE_FIELDS))
+    columns = [batch.column(name) if name in kept else nothing for name in batch.schema.names]
     return pa.record_batch(columns, schema=batch.schema)
 
 

@@ -32,7 +32,7 @@ class ExportIdentity:
       source: Checksum of the manifest of the build.
       format: Name of the kind of file.
       copies: Of every example the first so many.
-      splits: Those that were asked for.
+      splits: Those that were asked for and have files.
     """
 
     source: Sha256

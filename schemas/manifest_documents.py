@@ -43,12 +43,18 @@ class SourceCounts:
       repeated: Repetitions among them.
       bytes: Of their normalised text.
       duplicates: Documents dropped because an equal one is here; dropped repetitions do not count.
+      wanted: Different documents that its weight asks for, whichever source they count for.
+      wanted_again: Repetitions of these that its weight asks for.
+      unwanted: Different documents that its weight leaves out.
     """
 
     documents: Count
     repeated: Count
     bytes: Count
     duplicates: Count
+    wanted: Count = when_used(int)
+    wanted_again: Count = when_used(int)
+    unwanted: Count = when_used(int)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,9 @@ class SourceDocuments:
       repeated: Repetitions in the shards.
       documents: Documents and repetitions in the shards.
       kept_bytes: Of the normalised text of these.
+      wanted: As in `SourceCounts`; so are the next ones.
+      wanted_again: Likewise.
+      unwanted: Likewise.
     """
 
     weight: PositiveFloat
@@ -86,6 +95,9 @@ class SourceDocuments:
     repeated: Count
     documents: Count
     kept_bytes: Count
+    wanted: Count = when_used(int)
+    wanted_again: Count = when_used(int)
+    unwanted: Count = when_used(int)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

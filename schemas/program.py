@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
+from schemas.addresses import without_secrets
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError, Stopped, UsageError
 from schemas.ownership import PACKAGES, OwnershipError, check_ownership
@@ -104,7 +105,7 @@ def _unexpected(error: Exception) -> str:
     try:
         number, path = tempfile.mkstemp(prefix="shardmill-error-", suffix=".txt")
         with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(trace)
+            file.write(without_secrets(trace))
     except OSError:
         path = ""
     where = f"the trace is in {path}" if path else f"{_TRACE}=1 prints the trace"

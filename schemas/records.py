@@ -140,11 +140,14 @@ class DocumentSources:
       numbers: uint16[D]; the number of the source of each document.
       repeats: bool[D]; the document is a repetition.
       dropped: int64[S]; duplicates that were dropped, by the number of their source.
+      decided: int64[S, 3]; different documents that each source asks for, their repetitions, and
+        different documents that it leaves out.
     """
 
     numbers: Array
     repeats: Bool
     dropped: Int64
+    decided: Int64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -79,6 +79,12 @@ def _each(
         wanted = given - each.duplicates + each.repeated
         if each.documents != wanted:
             yield f"the source {name} has {each.documents} documents, and {wanted} by its counts"
+        for kind, different, every in (
+            ("wanted", each.wanted, given),
+            ("left out", each.unwanted, each.sampled_out),
+        ):
+            if different > every or (every and not different):
+                yield f"{different} different of {every} documents of the source {name} are {kind}"
 
 
 def _shards(found: Mapping[str, SourceDocuments], shards: Sequence[ShardEntry]) -> Iterator[str]:
@@ -89,6 +95,9 @@ def _shards(found: Mapping[str, SourceDocuments], shards: Sequence[ShardEntry]) 
             "repeated": each.repeated,
             "bytes": each.kept_bytes,
             "duplicates": each.duplicates,
+            "wanted": each.wanted,
+            "wanted_again": each.wanted_again,
+            "unwanted": each.unwanted,
         }
-        if kept != dict(sorted(stated.items())):
+        if any(kept.get(count, 0) != number for count, number in stated.items()):
             yield f"the counts of the source {name} are not the sums of the shards'"

@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.checked_json import Count, Sha256
+from schemas.checked_json import Count, Sha256, when_used
 
 STREAM = "stream.json"
 INDEX = "index.json"
@@ -136,6 +136,7 @@ class IndexedWindow:
       section: The number of its section.
       checksum: That its manifest states of itself.
       documents: In it: those that no earlier window has, each once.
+      dropped: Documents of its files that filters left out; absent where there was none.
       splits: "train" and "eval", those that the build has.
     """
 
@@ -143,6 +144,7 @@ class IndexedWindow:
     section: Count
     checksum: Sha256
     documents: Count
+    dropped: Count = when_used(int)
     splits: Mapping[str, IndexedSplit]
 
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
+from schemas.addresses import without_secrets
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -156,9 +158,9 @@ def flush() -> str:
 
 
 def complain(message: str) -> None:
-    """Prints a line to standard error, if that can be written."""
+    """Prints a line to standard error, if that can be written; addresses without passwords."""
     try:
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{without_secrets(message)}\n")
         sys.stderr.flush()
     except OSError:
         _silence(sys.stderr)

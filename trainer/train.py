@@ -6,6 +6,9 @@ from pathlib import Path
 
 from schemas.errors import RunError
 from schemas.program import one_sentence
+from trainer.loader.open_corpus import read_local_manifest
+from trainer.loader.stream_folder import is_stream
+from trainer.models.presets import check_name
 from trainer.options import TrainOptions
 from trainer.train_arguments import parse_train_options
 
@@ -18,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(options: TrainOptions) -> int:
     """Trains as options say; returns the exit status, as `main` does."""
+    _check_names(options)
     # Options are read, and help is shown, without the seconds that these take to import.
     try:
         import transformers
@@ -39,6 +43,20 @@ def run(options: TrainOptions) -> int:
         held(Path(options.output), processes),
     ):
         return prepare(options, processes, stop).train(stop)
+
+
+def _check_names(options: TrainOptions) -> None:
+    """Refuses data and models that are not there, without the seconds that torch takes to import.
+
+    They are opened, and checked, later. A stream may have no window yet, and the model that gets
+    exits is a folder with a reason of its own.
+    """
+    if options.exit_width is None:
+        check_name(options.model)
+    if not options.follow:
+        for folder in options.folders:
+            if not is_stream(folder):
+                read_local_manifest(folder)
 
 
 if __name__ == "__main__":

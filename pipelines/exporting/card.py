@@ -25,6 +25,7 @@ def render_export_card(corpus: Corpus, identity: ExportIdentity) -> str:
     rows = collections.Counter[str]()
     for split in identity.splits:
         rows[split] = copies * sum(shard.rows for shard in corpus.shards(split))
+    shown = "train" if "train" in identity.splits else next(iter(identity.splits), "")
     configs = {"default": {split: split for split in identity.splits}}
     if corpus.pairs and "train" in identity.splits:
         configs[PAIRS] = {"train": PAIRS}
@@ -38,8 +39,8 @@ def render_export_card(corpus: Corpus, identity: ExportIdentity) -> str:
         copies=copies,
         format=identity.format,
         summary=found.summary,
-        reader=found.reader,
-        pattern=found.hub_files,
+        reader=found.reader.replace("train", shown) if shown else "",
+        pattern=found.hub_files if shown else "",
         configs=configs,
         documents=found.of_documents,
         columns=_columns(corpus),

@@ -1,6 +1,7 @@
 """`shardmill export`: the rows of a build in formats of other loaders."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from pipelines.exporting.folders import builds_in, refuse_ours
 from pipelines.exporting.formats import FORMATS
 from pipelines.exporting.hub import Repository, open_repository
+from pipelines.exporting.splits import Splits
 from pipelines.exporting.write_export import write_export
 from pipelines.folder.corpus import open_corpus
 from pipelines.folder.locks import Locks
@@ -90,15 +92,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "" not in folders:
         refuse_ours(options.output)
     repository = _repository(options, single="" in folders)
+    splits = Splits(folders, options.to, options.split)
     with Locks("export") as locks:
         locks.add(options.output)
         for member, folder in folders.items():
             output = join(options.output, *member.split("/")) if member else options.output
-            with locks.held(output):
+            named = about(member) if member else contextlib.nullcontext()
+            with locks.held(output), named:
                 corpus = open_corpus(folder)
-                write_export(
-                    corpus, output, _identity(corpus, options), locks, _saved(options, folder)
-                )
+                identity = _identity(corpus, options, member, splits)
+                write_export(corpus, output, identity, locks, _saved(options, folder))
+        for line in splits.lines():
+            sys.stdout.write(f"{line}\n")
         if repository is not None:
             sys.stdout.write(f"{repository.upload(options.output)}\n")
     return 0
@@ -109,12 +114,15 @@ def _saved(options: argparse.Namespace, folder: str) -> str:
     return config_text(_parser(), {**vars(options), "folder": folder}, _ELSEWHERE)
 
 
-def _identity(corpus: Corpus, options: argparse.Namespace) -> ExportIdentity:
-    """Returns what shall be exported of a build."""
+def _identity(
+    corpus: Corpus, options: argparse.Namespace, place: str, chosen: Splits
+) -> ExportIdentity:
+    """Returns what shall be exported of a build, which goes to a place in the output."""
     splits = [options.split] if options.split else list(corpus.splits)
     with about("--split"):
         for split in splits:
             corpus.shards(split)
+    splits = chosen.of(place, splits)
     copies = _copies(options.copies, corpus.recipe.copies)
     return ExportIdentity(source=corpus.checksum, format=options.to, copies=copies, splits=splits)
 

@@ -39,6 +39,11 @@ class Format(Protocol):
         ...
 
     @property
+    def empty_splits(self) -> bool:
+        """Whether a split without rows has files; readers of most formats take none."""
+        ...
+
+    @property
     def hub_files(self) -> str:
         """What names of files end with that `datasets` loads; "" if it does not."""
         ...

@@ -27,6 +27,7 @@ class Megatron:
 
     summary = "the documents of gpt as an indexed dataset, OUT/SPLIT_text_document.bin and .idx"
     of_documents = True
+    empty_splits = False
     hub_files = ""
     reader = (
         "from megatron.core.datasets.indexed_dataset import IndexedDataset\n\n"

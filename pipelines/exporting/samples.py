@@ -93,6 +93,7 @@ class Samples:
     reader: str
     hub_files: str = ""
     of_documents: ClassVar[bool] = False
+    empty_splits: ClassVar[bool] = False
 
     def files(self, corpus: Corpus, copies: int, splits: Sequence[str]) -> Mapping[str, File]:
         if corpus.pairs:
@@ -109,13 +110,8 @@ class Samples:
     def _split(
         self, rows: StandardRows, split: str, shards: Sequence[ShardEntry]
     ) -> dict[str, File]:
-        """Returns the files of a split."""
+        """Returns the files of a split that has rows."""
         ranges = self._ranges(rows, shards)
-        if not ranges:
-            raise UsageError(
-                f"the split {split} has no rows, and readers of {self.name} take no empty data; "
-                "export another split with --split"
-            )
         paths = {
             f"{split}/{self.layout.part_name(number)}": each for number, each in enumerate(ranges)
         }

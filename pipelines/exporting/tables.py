@@ -36,6 +36,7 @@ class Tables:
     summary: str
     reader: str
     of_documents: ClassVar[bool] = False
+    empty_splits: ClassVar[bool] = True
 
     @property
     def hub_files(self) -> str:

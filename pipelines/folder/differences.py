@@ -5,12 +5,28 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_WHEN_GIVEN = frozenset({"document_separator", "filters", "records", "sources"})
+"""What an identity has only where an option was given: without it something else is made."""
+
 
 def differences(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
-    """Yields what differs between two identities, a line each."""
+    """Yields what differs between two identities, a line each.
+
+    Args:
+      wanted: An identity.
+      found: Another one, or a manifest, which says more.
+      path: Of both in what they are part of.
+    """
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        for name in wanted:
-            yield from differences(wanted[name], found.get(name), f"{path}.{name}".lstrip("."))
+        whole = path in _WHEN_GIVEN
+        more = [
+            name
+            for name in found
+            if name not in wanted and found[name] and (whole or (name in _WHEN_GIVEN and not path))
+        ]
+        for name in [*wanted, *more]:
+            place = f"{path}.{name}".lstrip(".")
+            yield from differences(wanted.get(name), found.get(name), place)
     elif isinstance(wanted, list) and isinstance(found, list):
         for item in [item for item in found if item not in wanted]:
             yield f"{path}: there {_short(item)}, not here"

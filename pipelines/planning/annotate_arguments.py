@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from pipelines.planning.options import RunOptions
+from pipelines.planning.refused_options import refuse_option
 from pipelines.planning.run_arguments import (
     add_annotator_options,
     add_output_options,
     add_run_options,
     add_text_options,
     parse_run_options,
-    refuse_source,
 )
 from schemas.parser import Parser
 
@@ -24,7 +24,11 @@ def _parser() -> Parser:
         "--output ANNOTATIONS --workers 8. Every Beam option is passed on.",
     )
     add_text_options(parser)
-    refuse_source(parser, "what is annotated has no weights; name the files of all with --input")
+    refuse_option(
+        parser,
+        "--source",
+        "what is annotated has no weights; name the files of all with --input",
+    )
     add_annotator_options(parser).add_argument(
         "--anchors",
         nargs="?",

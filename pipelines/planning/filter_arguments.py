@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.planning.refused_options import refuse_option
 from schemas.errors import UsageError
 from schemas.numbers import finite
 
@@ -13,6 +14,11 @@ QUALITIES = ("gopher", "gopher-repetition", "c4")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 DEFAULT_RECALL = 0.95
 DEFAULT_CONFIDENCE = 0.65
+NEAR_DUPLICATES, RECALL, KEEP_DROPPED = (
+    "--near-duplicates",
+    "--near-duplicates-recall",
+    "--keep-dropped",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,8 +56,57 @@ class FilterOptions:
         return [name for name, value in used.items() if value]
 
 
-def add_filter_options(parser: argparse.ArgumentParser) -> None:
-    """Adds which documents are left out."""
+def add_filter_options(parser: argparse.ArgumentParser, *, keep: bool = True) -> None:
+    """Adds which documents are left out, of all that a command reads.
+
+    Args:
+      parser: Of a command.
+      keep: Whether they can be kept in the output.
+    """
+    group = _add_document_filters(parser)
+    group.add_argument(
+        NEAR_DUPLICATES,
+        type=finite(0, 1, above=True),
+        metavar="S",
+        help="keep one of documents whose shingles of 5 words, or 5 Chinese characters, have a "
+        "Jaccard similarity of about S or more, such as 0.8 (MinHash; the input is read twice)",
+    )
+    group.add_argument(
+        RECALL,
+        type=finite(0, 1, above=True, below=True),
+        metavar="R",
+        help=f"share of the pairs of similarity S that must be found ({DEFAULT_RECALL})",
+    )
+    if keep:
+        _add_keep_dropped(group)
+    else:
+        parser.set_defaults(keep_dropped=False)
+        refuse_option(
+            parser,
+            KEEP_DROPPED,
+            "the output is one file, and has no folder for them; shardmill build keeps what the "
+            "same filters leave out",
+            flag=True,
+        )
+
+
+def add_stream_filter_options(parser: argparse.ArgumentParser) -> None:
+    """Adds which documents of a stream are left out: by filters that look at each one alone."""
+    group = _add_document_filters(parser)
+    _add_keep_dropped(group)
+    parser.set_defaults(near_duplicates=None, near_duplicates_recall=None)
+    for name in (NEAR_DUPLICATES, RECALL):
+        refuse_option(
+            parser,
+            name,
+            "which document of a group is kept depends on all of them, and a stream's windows are "
+            "final before the next ones come; leave it out (equal documents are dropped across "
+            "windows), or use shardmill build",
+        )
+
+
+def _add_document_filters(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds the filters that look at each document alone; returns the group of the options."""
     group = parser.add_argument_group("documents that are left out (none; see docs/filters.md)")
     group.add_argument(
         "--language",
@@ -71,21 +126,12 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help=f"keep documents that pass these rules: some of {', '.join(QUALITIES)}",
     )
+    return group
+
+
+def _add_keep_dropped(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--near-duplicates",
-        type=finite(0, 1, above=True),
-        metavar="S",
-        help="keep one of documents whose shingles of 5 words, or 5 Chinese characters, have a "
-        "Jaccard similarity of about S or more, such as 0.8 (MinHash; the input is read twice)",
-    )
-    group.add_argument(
-        "--near-duplicates-recall",
-        type=finite(0, 1, above=True, below=True),
-        metavar="R",
-        help=f"share of the pairs of similarity S that must be found ({DEFAULT_RECALL})",
-    )
-    group.add_argument(
-        "--keep-dropped",
+        KEEP_DROPPED,
         action="store_true",
         help="write the documents that are left out to dropped/ in the output folder (no)",
     )
@@ -116,8 +162,8 @@ def filter_options(given: argparse.Namespace) -> FilterOptions:
     )
     if options.keep_dropped and not options.given:
         raise UsageError(
-            "--keep-dropped keeps what --language, --boilerplate, --quality or --near-duplicates "
-            "leave out: give one of these, too"
+            "--keep-dropped keeps what filters such as --language or --quality leave out: give "
+            "one, too"
         )
     return options
 

@@ -108,7 +108,7 @@ def choose_filters(options: BuildOptions, recipes: Sequence[Recipe]) -> Filterin
     Raises:
       ValueError: if they do not fit the rest, or a library is missing.
     """
-    asked: FilterOptions = options.filters
+    asked = options.filters
     if not asked.given:
         return None
     first = asked.given[0]
@@ -122,6 +122,17 @@ def choose_filters(options: BuildOptions, recipes: Sequence[Recipe]) -> Filterin
             "--boilerplate removes lines, so what --annotations says of places in the text would "
             "not fit any more: leave one of them out"
         )
+    return filtering_of(asked)
+
+
+def filtering_of(asked: FilterOptions) -> Filtering | None:
+    """Returns the filters of some options, None if there is none.
+
+    Raises:
+      ValueError: if a library is missing, or a value cannot be used.
+    """
+    if not asked.given:
+        return None
     filters: list[DocumentFilter] = []
     if asked.languages:
         with about("--language"):

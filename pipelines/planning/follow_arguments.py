@@ -9,14 +9,15 @@ from pipelines.planning.build_arguments import (
     add_recipe_options,
     recipe_values,
 )
+from pipelines.planning.filter_arguments import add_stream_filter_options, filter_options
 from pipelines.planning.options import BuildOptions
+from pipelines.planning.refused_options import refuse_option
 from pipelines.planning.run_arguments import (
     MAX_SHARDS,
     add_output_option,
     add_run_options,
     add_text_options,
     parse_run_options,
-    refuse_source,
 )
 from schemas.errors import UsageError
 from schemas.numbers import seconds, whole
@@ -56,10 +57,13 @@ def _parser() -> Parser:
         epilog=EPILOG,
     )
     source = add_text_options(parser, "--watch", "files to watch, a pattern in quotes")
-    refuse_source(
-        parser, "a stream reads each document once; name files with --watch, or use shardmill build"
+    refuse_option(
+        parser,
+        "--source",
+        "a stream reads each document once; name files with --watch, or use shardmill build",
     )
     add_recipe_options(parser, source)
+    add_stream_filter_options(parser)
     windows = parser.add_argument_group("windows")
     windows.add_argument(
         "--every",
@@ -120,6 +124,7 @@ def parse_follow_options(argv: Sequence[str] | None) -> FollowOptions:
     options = FollowOptions(
         **{**run, "overwrite": False},
         **recipe_values(given),
+        filters=filter_options(given),
         every=given.every,
         min_mib=given.min_mib,
         max_wait=given.max_wait,

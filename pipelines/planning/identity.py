@@ -69,7 +69,15 @@ def identity_of(
 def _inputs(files: Sequence[InputFile], sources: Sources | None) -> list[dict[str, Any]]:
     # `dataclasses.asdict` copies every value, which takes long for many files.
     inputs = [dict(vars(file)) for file in files]
-    inputs = inputs if sources is None else sources.records(inputs)
+    return public_inputs(inputs if sources is None else sources.records(inputs))
+
+
+def public_inputs(inputs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns what is stored of input files: their addresses have no passwords.
+
+    Raises:
+      UsageError: if two of them are then the same.
+    """
     public = [{**each, "path": without_secrets(each["path"])} for each in inputs]
     if len({each["path"] for each in public}) < len({each["path"] for each in inputs}):
         raise UsageError(

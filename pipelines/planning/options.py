@@ -41,6 +41,7 @@ class WordOptions(TextOptions):
     size: int | None
     segmenter: str
     user_dict: str | None
+    filters: FilterOptions = FilterOptions()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

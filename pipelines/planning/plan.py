@@ -27,6 +27,7 @@ from pipelines.planning.tokenizer_check import check_tokenizer
 from pipelines.planning.vocabulary_file import read_vocabulary_file
 from pipelines.planning.word_fit import words_missing
 from pipelines.running.work import Shuffle
+from schemas.addresses import without_secrets
 from schemas.documents import HELD_OUT_BELOW
 from schemas.errors import UsageError
 from schemas.software import software_versions
@@ -191,6 +192,7 @@ def make_plan(
     notes = (*notes, *(records.notes if records else ()))
     reader = None if records is None else records.reader
     notes = (*check_tokenizer(vocabulary.converted, reader, ranges, options), *notes)
+    notes = tuple(map(without_secrets, notes))
     words = any(recipe.segments_words for recipe in recipes)
     libraries = [settings[0].segmenter.resolved] if words else []
     software = software_versions(*libraries, *(source.software if source else ()))

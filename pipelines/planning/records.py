@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.planning.options import BuildOptions
 from pipelines.planning.record_look import Look, look_at
+from schemas.addresses import without_secrets
 from schemas.errors import UsageError, about
 from schemas.wording import counted
 from transforms.detect.content_checks import enabled_checks
@@ -50,7 +51,7 @@ class Records:
         return {
             "fields": list(fields.given),
             "labelled": fields.label is not None,
-            "held_out": list(self.held_out),
+            "held_out": [*map(without_secrets, self.held_out)],
             "columns": list(self.reader.columns),
         }
 

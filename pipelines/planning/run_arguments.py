@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pipelines.planning.options import RunOptions
 from pipelines.planning.recipe_needs import recipes_where, takes_records
@@ -123,28 +123,6 @@ def add_text_options(
         help="bad records that may be rejected before the run counts as failed (0)",
     )
     return source
-
-
-class _Refused(argparse.Action):
-    """An option of another command; `const` says why this one does not have it."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        parser.error(str(self.const))
-
-
-def refuse_source(parser: argparse.ArgumentParser, why: str) -> None:
-    """Refuses --source in one sentence.
-
-    Args:
-      parser: Of a command that reads each document once.
-      why: What it is that does not have weights, and what to do.
-    """
-    parser.add_argument(
-        "--source",
-        action=_Refused,
-        const=f"argument --source: {why}",
-        help=argparse.SUPPRESS,
-    )
 
 
 def add_output_options(

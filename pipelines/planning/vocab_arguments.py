@@ -5,13 +5,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.planning.filter_arguments import add_filter_options, filter_options
 from pipelines.planning.options import WordOptions
+from pipelines.planning.refused_options import refuse_option
 from pipelines.planning.run_arguments import (
     add_input_options,
     add_process_options,
     add_segmenter_options,
     half_of_memory_gib,
-    refuse_source,
 )
 from schemas.errors import UsageError
 from schemas.numbers import whole
@@ -43,8 +44,10 @@ def _parser() -> Parser:
         "--output words.txt. For words every Beam option is passed on.",
     )
     source = add_input_options(parser)
-    refuse_source(
-        parser, "a vocabulary is made of each document once; name the files of all with --input"
+    refuse_option(
+        parser,
+        "--source",
+        "a vocabulary is made of each document once; name the files of all with --input",
     )
     source.add_argument(
         "--text-field",
@@ -59,6 +62,7 @@ def _parser() -> Parser:
         help="train on a sample of this size if there is more text (256; for unigram, whose "
         "training is slow, 16; words are counted in all of it)",
     )
+    add_filter_options(parser, keep=False)
     _add_model_options(parser)
     _add_word_options(parser)
     out = parser.add_argument_group("output")
@@ -135,13 +139,14 @@ def parse_vocab_options(
     """Parses the command line of `shardmill vocab`.
 
     Returns:
-      All options; and those of words, None if a tokenizer is trained.
+      All options, `filters` as `FilterOptions`; and those of words, None if a tokenizer is trained.
 
     Raises:
       UsageError: if an option is unknown, its value cannot be read, or it is not for the model.
     """
     parser = _parser()
     given, left = parser.parse_known_args(argv)
+    given.filters = filter_options(given)
     if given.model == WORDS:
         _refuse(given, _OF_TOKENIZERS, "words are counted as they are written, in all of the text")
         return given, _word_options(given, _beam_arguments(left, parser))

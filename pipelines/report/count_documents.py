@@ -53,7 +53,7 @@ def count_documents(
     """Returns what the manifest says of the documents.
 
     Raises:
-      NothingMadeError: if there was no document at all, unless that may be.
+      NothingMadeError: if there was no document at all, or filters kept none, unless that may be.
       RunError: if more records were rejected than allowed.
     """
     check_unchanged([*plan.files, *plan.annotated])
@@ -65,7 +65,7 @@ def count_documents(
         raise NothingMadeError(
             f"{', '.join(options.input)}: no document in {counted(len(plan.files), 'file')}"
         )
-    if problem := all_dropped(reading):
+    if not may_be_empty and (problem := all_dropped(reading)):
         raise NothingMadeError(problem)
     return {
         "read": reading.get("documents", 0),

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.planning.plan import Plan
 from schemas.manifest import Manifest, MixtureManifest
-from schemas.manifest_documents import Documents
+from schemas.manifest_documents import Documents, NearRecord
 from schemas.wording import counted
 from transforms.files.storage import join
 from transforms.filters.filtered_reader import DROPPED, REMOVED
@@ -50,18 +50,22 @@ def dropped_tables(manifest: Manifest | MixtureManifest) -> dict[str, list[dict[
     if not manifest.filters:
         return {}
     documents = manifest.documents
-    settings = [
+    return {
+        "documents": count_rows(documents.dropped, documents.read),
+        "lines": count_rows(documents.removed, documents.read),
+        "filters": filter_rows(manifest.filters),
+    }
+
+
+def filter_rows(filters: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns a row for each filter: what it was set to."""
+    return [
         {
             "filter": _spaced(name),
             "settings": ", ".join(_setting(_spaced(each), value) for each, value in own.items()),
         }
-        for name, own in manifest.filters.items()
+        for name, own in filters.items()
     ]
-    return {
-        "documents": _rows(documents.dropped, documents.read),
-        "lines": _rows(documents.removed, documents.read),
-        "filters": settings,
-    }
 
 
 def _setting(name: str, value: Any) -> str:
@@ -69,7 +73,7 @@ def _setting(name: str, value: Any) -> str:
     return name if value is True else f"{name} {value}"
 
 
-def _rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:
+def count_rows(counts: Mapping[str, Mapping[str, int]], read: int) -> list[dict[str, Any]]:
     """Returns a row for each filter and reason, the most frequent reason of a filter first."""
     return [
         {
@@ -89,20 +93,39 @@ def _spaced(name: str) -> str:
 
 def dropped_lines(documents: Documents) -> Iterator[str]:
     """Yields what a summary says of the documents and lines that filters left out."""
-    if documents.dropped:
-        total = documents.dropped_count
-        yield (
-            f"{counted(total, 'document was', 'documents were')} left out: "
-            f"{_listed(documents.dropped)}"
-        )
-    if documents.removed:
-        total = sum(sum(reasons.values()) for reasons in documents.removed.values())
-        yield f"{counted(total, 'line was', 'lines were')} removed: {_listed(documents.removed)}"
-    if near := documents.near_duplicates:
+    yield from _lines(documents.dropped, documents.removed, documents.near_duplicates)
+
+
+def vocabulary_lines(reading: Mapping[str, int], near: Mapping[str, int]) -> Iterator[str]:
+    """Yields the same of what was read for a vocabulary.
+
+    Args:
+      reading: What was counted.
+      near: The fields of `NearRecord`; empty if near-duplicates were not looked for.
+    """
+    record = NearRecord(**near) if near else None
+    yield from _lines(_by_filter(reading, DROPPED), _by_filter(reading, REMOVED), record)
+
+
+def _lines(
+    dropped: Mapping[str, Mapping[str, int]],
+    removed: Mapping[str, Mapping[str, int]],
+    near: NearRecord | None,
+) -> Iterator[str]:
+    if dropped:
+        total = counted(_total(dropped), "document was", "documents were")
+        yield f"{total} left out: {_listed(dropped)}"
+    if removed:
+        yield f"{counted(_total(removed), 'line was', 'lines were')} removed: {_listed(removed)}"
+    if near:
         yield (
             f"{counted(near.clusters, 'cluster')} of near-duplicates, the largest of "
             f"{counted(near.largest, 'document')}"
         )
+
+
+def _total(counts: Mapping[str, Mapping[str, int]]) -> int:
+    return sum(sum(reasons.values()) for reasons in counts.values())
 
 
 def _listed(counts: Mapping[str, Mapping[str, int]]) -> str:
@@ -120,7 +143,7 @@ def _listed(counts: Mapping[str, Mapping[str, int]]) -> str:
 def all_dropped(reading: Mapping[str, int]) -> str:
     """Returns what is wrong if filters left all documents out, "" if they did not."""
     dropped = _by_filter(reading, DROPPED)
-    total = sum(sum(reasons.values()) for reasons in dropped.values())
+    total = _total(dropped)
     if not total or total < reading.get("documents", 0):
         return ""
     return (

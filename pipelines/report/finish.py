@@ -34,6 +34,7 @@ from transforms.build.write_shard import read_entries
 from transforms.files.atomic_files import write_atomically
 from transforms.files.storage import join
 from transforms.files.work_folder import Note, files_of, read_notes, read_reading, write_noted
+from transforms.filters.filtered_reader import DROPPED
 
 Entries = Mapping[str, Sequence[ShardEntry]]
 
@@ -54,7 +55,8 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         if problem := none_wanted(plan.sources, reading, shards):
             raise NothingMadeError(problem)
     if plan.of_stream:
-        documents["read"] = documents["duplicates"] + _kept(entries[0])
+        left_out = sum(sum(reasons.values()) for reasons in documents.get(DROPPED, {}).values())
+        documents["read"] = left_out + documents["duplicates"] + _kept(entries[0])
     else:
         _check_rows(plan, entries, documents["read"])
     notes = [[] if plan.of_stream else _empty_splits(splits) for splits in entries]

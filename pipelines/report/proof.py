@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from schemas.manifest import Manifest, add_up
 from schemas.vocabulary import Vocabulary
 from transforms.build.examine import judge, totals_of
+from transforms.build.source_shares import source_oracles
 from transforms.contract.oracle import Oracle
 from transforms.objectives.recipe import Recipe
 
@@ -21,9 +22,12 @@ Oracles = Mapping[str, Sequence[Oracle]]
 def judged(manifest: Manifest, recipe: Recipe, vocabulary: Vocabulary) -> Oracles:
     """Returns the oracles of each split, as `verify` judges them if the counts are right."""
     return {
-        split: judge(
-            add_up(totals_of(entry.statistics, entry) for entry in entries), recipe, vocabulary
-        )
+        split: [
+            *judge(
+                add_up(totals_of(entry.statistics, entry) for entry in entries), recipe, vocabulary
+            ),
+            *source_oracles(manifest.sources, split, entries),
+        ]
         for split, entries in manifest.entries.items()
         if entries
     }

@@ -72,6 +72,9 @@ def _documents_of(
         repeated=kept["repeated"],
         documents=kept["documents"],
         kept_bytes=kept["bytes"],
+        wanted=kept.get("wanted", 0),
+        wanted_again=kept.get("wanted_again", 0),
+        unwanted=kept.get("unwanted", 0),
     )
 
 

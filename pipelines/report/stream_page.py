@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pipelines.folder.corpus import ADVICE
 from pipelines.folder.output import read_manifest
 from pipelines.report.charts import Bar
+from pipelines.report.dropped import count_rows, filter_rows
 from pipelines.report.mixture_folder import member_folders
 from pipelines.report.page import template_of
 from pipelines.stream.committed import CommittedStream
 from pipelines.stream.log import read_sections
 from schemas.checked_json import DamagedError
 from schemas.errors import UsageError
-from schemas.manifest import Manifest, MixtureManifest
+from schemas.manifest import Manifest, MixtureManifest, add_up
 from schemas.manifest_checks import REPORT
 from schemas.stream import WINDOWS, Section, number_name
 from transforms.stream.fresh_shards import waiting_documents
@@ -31,6 +32,7 @@ class WindowFacts:
       link: To its own page.
       documents: Read.
       duplicates: Of them dropped: equal ones were read before, in this window or an earlier one.
+      left_out: By filters, of those of its files.
       rejected: Records that could not be read.
       rows: By split.
       tokens: Of all splits.
@@ -42,6 +44,7 @@ class WindowFacts:
     link: str
     documents: int
     duplicates: int
+    left_out: int
     rejected: int
     rows: Mapping[str, int]
     tokens: int
@@ -60,9 +63,13 @@ def stream_page(stream: CommittedStream, links: str) -> str:
     """
     newest: Manifest | MixtureManifest | None = None
     facts = []
+    left_out: dict[str, Mapping[str, int]] = {}
+    removed: dict[str, Mapping[str, int]] = {}
     for number in range(len(stream.windows)):
         newest, window = _window(stream, number, links)
         facts.append(window)
+        left_out = _added(left_out, newest.documents.dropped)
+        removed = _added(removed, newest.documents.removed)
     sections = read_sections(stream.folder)
     splits = list(dict.fromkeys(split for each in facts for split in each.rows))
     return template_of("stream.html.j2").render(
@@ -73,11 +80,24 @@ def stream_page(stream: CommittedStream, links: str) -> str:
         sections={each.section: _changes(sections, place) for place, each in enumerate(sections)},
         firsts={each.section: each.first for each in sections},
         bars=tokens_of_windows(facts),
+        filters=filter_rows(newest.filters) if newest else [],
+        left_out=count_rows(left_out, sum(each.documents for each in facts)),
+        removed=count_rows(removed, 0),
         splits=splits,
         rows={split: sum(each.rows.get(split, 0) for each in facts) for split in splits},
         most=max([1, *(each.tokens for each in facts)]),
         waiting=_waiting(stream, newest),
     )
+
+
+def _added(
+    sums: Mapping[str, Mapping[str, int]], more: Mapping[str, Mapping[str, int]]
+) -> dict[str, Mapping[str, int]]:
+    """Returns sums of counts by filter and reason, with those of one more window."""
+    return {
+        name: add_up([sums.get(name, {}), more.get(name, {})])
+        for name in dict.fromkeys([*sums, *more])
+    }
 
 
 def _waiting(stream: CommittedStream, newest: Manifest | MixtureManifest | None) -> int:
@@ -113,6 +133,7 @@ def _window(
         link=f"{links}{WINDOWS}/{number_name(number)}/{REPORT}",
         documents=manifest.documents.read,
         duplicates=manifest.documents.duplicates,
+        left_out=manifest.documents.dropped_count,
         rejected=sum(manifest.documents.rejected.values()),
         rows={split: entry.splits[split].rows for split in splits},
         tokens=sum(each.tokens for each in entry.splits.values()),

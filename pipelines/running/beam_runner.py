@@ -21,7 +21,7 @@ from schemas.errors import RunError, UsageError
 from transforms.build.beam_build import BuildShards
 from transforms.build.beam_count import CountWords
 from transforms.counting.beam_counting import ForEach
-from transforms.files.atomic_files import write_atomically
+from transforms.files.work_folder import write_trace
 from transforms.read.beam_read import ReadDocuments, RecordReading, ShardDocuments
 
 _DASK = "pipelines.running.dask_runner.DaskRunner"
@@ -125,7 +125,7 @@ class BeamRunner:
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
             with contextlib.suppress(OSError):
-                write_atomically(trace_path, trace.encode(errors="backslashreplace"))
+                write_trace(trace_path, trace)
             raise RunError(
                 f"the pipeline failed: {reason_of(error)} (the trace is in {trace_path})"
             ) from error

@@ -31,9 +31,9 @@ from schemas.errors import RunError, UsageError
 from schemas.lock import WORK_FOLDER
 from schemas.manifest import add_up
 from transforms.build.build_shards import ShardWriter
-from transforms.files.atomic_files import write_atomically
 from transforms.files.inputs import FileRange
 from transforms.files.storage import is_local, join
+from transforms.files.work_folder import write_trace
 from transforms.read.read_documents import Reader
 from transforms.read.reading_record import write_counts
 from transforms.read.reading_tasks import reading_tasks
@@ -297,5 +297,5 @@ def _record(work: TextWork, folder: Path, tallies: list[dict[str, int]]) -> None
 
 def _fail(message: str, trace: str, trace_path: str) -> NoReturn:
     with contextlib.suppress(OSError):
-        write_atomically(trace_path, trace.encode(errors="backslashreplace"))
+        write_trace(trace_path, trace)
     raise RunError(f"{message} (the trace is in {trace_path})")

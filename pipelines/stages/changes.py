@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipelines.folder.foreign import listed
 from pipelines.stages.commands import COMMANDS, FREE
 from pipelines.stages.reads import step_of_input
-from pipelines.stages.records import StepRecord
+from pipelines.stages.records import StepRecord, public
 from pipelines.stages.stages_file import Step
 from schemas.manifest_parts import FileEntry
 
@@ -54,11 +54,12 @@ def changes_of(
 
 def _clauses(step: Step, record: StepRecord) -> Iterator[str]:
     if record.arguments != step.arguments:
-        before, now = " ".join(record.arguments), " ".join(step.arguments)
-        yield f"arguments changed ({before or 'none'} -> {now or 'none'})"
+        was, given = " ".join(record.arguments), " ".join(step.arguments)
+        yield f"arguments changed ({was or 'none'} -> {given or 'none'})"
+    before, now = public(record.options), public(step.options)
     options = [
-        f"{name}: {_shown(record.options.get(name))} -> {_shown(step.options.get(name))}"
-        for name in _differ(record.options, step.options)
+        f"{name}: {_shown(before.get(name))} -> {_shown(now.get(name))}"
+        for name in _differ(before, now)
         if name not in FREE
     ]
     if options:

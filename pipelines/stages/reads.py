@@ -9,6 +9,7 @@ from pipelines.stages.commands import COMMANDS, models_of
 from pipelines.stages.digests import Digests, remote_entry
 from pipelines.stages.records import read_record
 from pipelines.stages.stages_file import REFERENCE, Read, Stages, Step
+from schemas.addresses import without_secrets
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 from schemas.manifest_parts import FileEntry
@@ -191,7 +192,7 @@ def _remote_entries(read: Read) -> Iterator[tuple[str, FileEntry]]:
     files = match(read.value) or match(f"{read.value.rstrip('/')}/{MANIFEST}")
     if not files:
         raise UsageError(f"no file matches {read.value}")
-    yield from ((file.path, remote_entry(file)) for file in files)
+    yield from ((without_secrets(file.path), remote_entry(file)) for file in files)
 
 
 def _refuse_output(stages: Stages, path: str) -> None:

@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
+from schemas.addresses import without_secrets
 from schemas.checked_json import DamagedError
 from schemas.errors import RunError
 from schemas.lock import WORK_FOLDER
 from schemas.manifest_parts import FileEntry
+from schemas.option_values import Options
 from schemas.regular_files import read_regular
 from schemas.sealed import open_sealed, sealed_json
 from transforms.files.atomic_files import write_atomically
@@ -24,7 +26,7 @@ class StepRecord:
       version: Of this record.
       command: That was run.
       arguments: Those without a name, as the file of the pipeline had them.
-      options: Those with a name, see `step_options.Options`.
+      options: Those with a name, see `public`.
       inputs: All that it reads, see `reads.files_read`.
       software: The versions that decide what comes out.
       overwrite: Whether it replaces what another one made, so that it must be told so again.
@@ -39,6 +41,11 @@ class StepRecord:
     software: Mapping[str, str]
     overwrite: bool = False
     output: Mapping[str, FileEntry] | None = None
+
+
+def public(options: Options) -> dict[str, tuple[str, ...]]:
+    """Returns options as they are stored: without passwords in the addresses that they name."""
+    return {name: tuple(map(without_secrets, values)) for name, values in options.items()}
 
 
 def read_record(output: str, name: str) -> StepRecord | None:

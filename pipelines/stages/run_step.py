@@ -12,9 +12,10 @@ from pipelines.stages.child import Ended, run_command, stop_by
 from pipelines.stages.commands import COMMANDS
 from pipelines.stages.digests import Digests
 from pipelines.stages.reads import files_read, proof_of
-from pipelines.stages.records import StepRecord, read_record, write_record
+from pipelines.stages.records import StepRecord, public, read_record, write_record
 from pipelines.stages.stages_file import Stages, Step
 from pipelines.stages.states import State, is_there
+from schemas.addresses import without_secrets
 from schemas.errors import RunError, UsageError
 from schemas.manifest_parts import FileEntry
 from schemas.terminal import is_quiet
@@ -43,7 +44,7 @@ def run_step(
     record = StepRecord(
         command=step.command,
         arguments=step.arguments,
-        options=step.options,
+        options=public(step.options),
         inputs=files_read(stages, step, digests),
         software=command.software,
         overwrite=overwrite,
@@ -51,7 +52,7 @@ def run_step(
     write_record(stages.place, step.name, record)
     arguments = [step.command, *stages.arguments_of(step), *(["--overwrite"] * overwrite)]
     if not is_quiet():
-        sys.stdout.write(f"$ shardmill {shlex.join(arguments)}\n")
+        sys.stdout.write(f"$ shardmill {without_secrets(shlex.join(arguments))}\n")
         sys.stdout.flush()
     ended = run_command(arguments, stages.folder)
     if ended.status == 0:

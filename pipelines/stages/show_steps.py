@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.report.columns import in_columns
 from pipelines.stages.stages_file import Stages
 from pipelines.stages.states import Planned
+from schemas.addresses import without_secrets
 
 _LEFT_OUT = "left out"
 _PROSE = (3,)
@@ -42,7 +43,7 @@ def plan_json(stages: Stages, plan: Sequence[Planned]) -> dict[str, Any]:
             {
                 "name": planned.step.name,
                 "command": planned.step.command,
-                "arguments": stages.arguments_of(planned.step),
+                "arguments": [*map(without_secrets, stages.arguments_of(planned.step))],
                 "output": stages.place_of(planned.step.name),
                 "needs": list(planned.step.needs),
                 "state": _LEFT_OUT if planned.state is None else planned.state.kind,

@@ -89,7 +89,7 @@ def own_section(stream: str, plan: BuildPlan, first: int) -> tuple[list[Section]
     check_section(stream, plan, now)
     if not sections:
         return now, ""
-    changes = ", ".join(differences(_said(ours), _said(sections[-1])))
+    changes = ", ".join(_changes(ours, sections[-1]))
     return now, f"section {ours.section} begins with window {first}: {changes}"
 
 
@@ -98,17 +98,34 @@ def check_section(stream: str, plan: BuildPlan, sections: list[Section]) -> None
     last = sections[-1]
     ours = _section(plan, last.section, last.first)
     if not _is_same(last, ours):
-        changes = ", ".join(differences(_said(ours), _said(last)))
+        changes = ", ".join(_changes(ours, last))
         raise RunError(
             f"{stream}: another program has begun section {last.section} with other software "
             f"({changes}); let one of the two go on"
         )
 
 
+def filter_versions(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the versions of the filters of a build, as a section names them.
+
+    >>> filter_versions({"language": {"codes": "en", "version": "1.0"}, "dropped": {"kept": True}})
+    {'filter language': '1.0'}
+    """
+    versions = {name: own.get("version") for name, own in filters.items()}
+    return {f"filter {name}": str(each) for name, each in versions.items() if each is not None}
+
+
 def _section(plan: BuildPlan, number: int, first: int) -> Section:
     # Builders differ in their recipe alone.
-    software = dict(plan.builders[0].software)
+    filters = plan.filtering.identity() if plan.filtering else {}
+    software = {**plan.builders[0].software, **filter_versions(filters)}
     return Section(section=number, first=first, software=software, data_version=DATA_VERSION)
+
+
+def _changes(ours: Section, last: Section) -> list[str]:
+    """Returns which software differs, in words; what one of them has not is null."""
+    own, before = _said(ours), _said(last)
+    return list(differences({**dict.fromkeys(before), **own}, before))
 
 
 def _is_same(one: Section, other: Section) -> bool:

@@ -175,7 +175,10 @@ def indexed(window: int, section: int, manifest: AnyManifest) -> IndexedWindow:
         window=window,
         section=section,
         checksum=manifest.checksum,
-        documents=manifest.documents.read - manifest.documents.duplicates,
+        documents=manifest.documents.read
+        - manifest.documents.duplicates
+        - manifest.documents.dropped_count,
+        dropped=manifest.documents.dropped_count,
         splits={
             name: IndexedSplit(
                 rows=sum(part.splits[name].rows for part in parts if name in part.splits),

@@ -69,5 +69,7 @@ def committed_line(window: IndexedWindow, seconds: float, waiting: int) -> str:
         for name, split in window.splits.items()
     )
     documents = counted(window.documents, "new document")
+    if window.dropped:
+        documents += f", {window.dropped:,} left out by filters"
     wait = f"; {waiting:,} {'waits' if waiting == 1 else 'wait'} for more" if waiting else ""
     return f"window {window.window} committed in {seconds:.1f} s: {documents}; {splits}{wait}"

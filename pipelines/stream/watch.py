@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from pipelines.planning.follow_arguments import FollowOptions
+from schemas.addresses import without_secrets
 from schemas.errors import UsageError, about
 from schemas.stream import PlannedFile
 from transforms.detect.content_checks import enabled_checks
@@ -55,6 +56,7 @@ class Watch:
             self._encoding = check_encoding(options.encoding or "utf-8")
         self._output = real_path(options.output.rstrip("/"))
         self._planned: dict[str, tuple[int, float]] = {}
+        self._addresses = _secret_addresses(options.input)
         with about("--watch"):
             for pattern in options.input:
                 if is_folder(pattern):
@@ -66,7 +68,9 @@ class Watch:
 
     def note(self, files: Iterable[PlannedFile]) -> None:
         """Takes note of the files of a plan."""
-        self._planned.update({file.path: (file.size, file.modified) for file in files})
+        self._planned.update(
+            {without_secrets(file.path): (file.size, file.modified) for file in files}
+        )
 
     def forget(self, files: Iterable[PlannedFile]) -> None:
         """Forgets files that a window was built without: as they were planned they are new again.
@@ -74,8 +78,13 @@ class Watch:
         A later plan that has such a file stays known.
         """
         for file in files:
-            if self._planned.get(file.path) == (file.size, file.modified):
-                del self._planned[file.path]
+            path = without_secrets(file.path)
+            if self._planned.get(path) == (file.size, file.modified):
+                del self._planned[path]
+
+    def address(self, path: str) -> str:
+        """Returns where a planned file is read: plans have no passwords, and --watch has them."""
+        return self._addresses.get(without_secrets(path), path)
 
     def look(self) -> Look:
         """Looks at the watched files.
@@ -90,7 +99,8 @@ class Watch:
             changed = [
                 file
                 for file in found
-                if file.size and self._planned.get(file.path) != (file.size, file.modified)
+                if file.size
+                and self._planned.get(without_secrets(file.path)) != (file.size, file.modified)
             ]
             # Clocks differ: a time that is ahead counts as one that is as far behind.
             settled = [f for f in changed if abs(now - f.modified) >= self._options.settle]
@@ -103,7 +113,7 @@ class Watch:
     def _forget(self, found: Sequence[FoundFile]) -> None:
         """Forgets planned files that are not there any more, when these are the larger part."""
         if len(self._planned) > 2 * len(found) + _MOST_GONE:
-            there = {file.path for file in found}
+            there = {without_secrets(file.path) for file in found}
             self._planned = {path: had for path, had in self._planned.items() if path in there}
 
     def _refuse_own(self, files: Sequence[FoundFile]) -> None:
@@ -124,7 +134,8 @@ class Watch:
         chosen: list[PlannedFile] = []
         inputs: list[InputFile] = []
         for file in new:
-            planned = PlannedFile(path=file.path, size=file.size, modified=file.modified)
+            path = without_secrets(file.path)
+            planned = PlannedFile(path=path, size=file.size, modified=file.modified)
             [described] = self.inputs([planned])
             room -= estimated_text_bytes([described])
             if chosen and room < 0:
@@ -150,5 +161,22 @@ class Watch:
           UsageError: if one cannot be read as its name says.
         """
         with about("--watch"):
-            found = [FoundFile(file.path, file.size, file.modified) for file in files]
+            found = [FoundFile(self.address(file.path), file.size, file.modified) for file in files]
             return described_files(found, self._options.format, self._encoding)
+
+
+def _secret_addresses(patterns: Iterable[str]) -> dict[str, str]:
+    """Returns the addresses with passwords or signatures, by what is stored of them.
+
+    Raises:
+      UsageError: if two of them differ in these alone.
+    """
+    found: dict[str, str] = {}
+    for pattern in dict.fromkeys(patterns):
+        public = without_secrets(pattern)
+        if found.setdefault(public, pattern) != pattern:
+            raise UsageError(
+                f"--watch names {public} twice, with other passwords or keys, which are not "
+                "stored; leave one out"
+            )
+    return {public: pattern for public, pattern in found.items() if public != pattern}

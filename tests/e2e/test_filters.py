@@ -156,9 +156,10 @@ def test_a_search_that_was_stopped_goes_on(
 def test_a_build_with_other_filters_is_another(
     build: Build, inputs: Path, built: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--near-duplicates", "0.9", "--input", f"{inputs}/*.jsonl")
-    assert build(built, *options, recipe="roberta") != 0
-    assert "holds another build" in capsys.readouterr().err
+    fewer = [each for each in FILTERS if each != "--boilerplate"]
+    for options in (["--near-duplicates", "0.9"], fewer, []):
+        assert build(built, *options, "--input", f"{inputs}/*.jsonl", recipe="roberta") != 0
+        assert "holds another build" in capsys.readouterr().err
 
 
 def test_changed_files_of_dropped_documents_are_found(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.cli import main
+from schemas.manifest_file import seal
 from tests.oracles.sources import halves_of
 from tests.support.forked import Forked
 from tests.support.killed_builds import entries, kill_at_name
@@ -74,12 +75,49 @@ def test_the_manifest_counts_by_source(built: Path) -> None:
     assert found["chinese"]["documents"] == 40
     assert 0 < found["english"]["sampled_out"] < 41
     assert found["mixed"]["repeated"] > 20
+    # Equal documents of a source are one, and those of several sources one of each.
+    assert found["chinese"]["wanted"] == 40
+    assert found["english"]["wanted"] + found["english"]["unwanted"] == 40
+    assert found["mixed"]["wanted"] == 20
     assert {each["source"] for each in manifest["inputs"]} == {"chinese", "english", "mixed"}
 
 
 def test_verify_finds_nothing(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(built)]) == 0
     assert "verification passed" in capsys.readouterr().out
+    assert main(["verify", str(built), "--oracles", "--no-replay"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "documents of english are kept at the rate" in shown
+    assert "documents of mixed are repeated once more at the rate" in shown
+    report = (built / "report.html").read_text("utf-8")
+    assert "each different document of it is kept with probability 50 %" in report
+
+
+def test_a_share_that_the_weight_does_not_give_is_found(
+    tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 300 different documents, each there twice, as if those left out had been 130 fewer."""
+    lines = "".join(f"This is document number {number % 300}.\n" for number in range(600))
+    (tmp_path / "a.txt").write_text(lines, "utf-8")
+    out = tmp_path / "out"
+    options = ["--source", f"a={tmp_path}/a.txt:0.5", "--format", "lines"]
+    assert run(tokenizer, out, *options) == 0
+    manifest = manifest_of(out)
+    found = manifest["documents"]["sources"]["a"]
+    assert found["wanted"] + found["unwanted"] == 300
+    assert found["sampled_out"] == 2 * found["unwanted"]
+    assert main(["verify", str(out), "--no-replay"]) == 0
+    found["unwanted"] -= 130
+    shards = manifest["splits"]["train"]["shards"]
+    missing = 130
+    for shard in shards:
+        taken = min(shard["sources"]["a"]["unwanted"], missing)
+        shard["sources"]["a"]["unwanted"] -= taken
+        missing -= taken
+    (out / "manifest.json").write_text(seal(manifest), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["verify", str(out), "--no-replay"]) == 1
+    assert "train: documents of a are kept at the rate" in capsys.readouterr().out
 
 
 def test_rows_and_report_name_their_source(built: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,3 +107,10 @@ def test_a_local_build_needs_no_beam(tmp_path: Path) -> None:
         ["build", "mass", *given, mass],
     ]
     check(commands, (HEAVY | {"pandas"}) - {"numba"})
+
+
+def test_names_of_data_and_models_are_refused_before_torch_is_imported(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    train = ["train", "--data", nowhere, "--output", str(tmp_path / "run"), "--model"]
+    loaded = run([*train, "bert-tiny"], [*train, "bert-tny"], status=2)
+    assert not loaded[-1] & HEAVY

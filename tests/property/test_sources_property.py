@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.manifest import add_up
 from schemas.records import ShardText
-from tests.oracles.sources import Kept, kept_documents
+from tests.oracles.sources import Kept, copies_of, halves_of, kept_documents
 from transforms.arrays.randomness import random_key, rng_for
 from transforms.build.count_sources import source_counts
 from transforms.files.inputs import FileRange
@@ -111,10 +111,22 @@ def test_documents_are_those_of_the_oracle(
         if text.sources is None:
             assert not wanted
             continue
+        if not wanted:
+            assert not len(text.sources.numbers)
         numbers = [NAMES[number] for number in text.sources.numbers]
         assert numbers == [kept.source for kept in wanted]
         assert text.sources.repeats.tolist() == [kept.copy > 0 for kept in wanted]
     check_counts(corpus, texts, tally, expected)
+    for name in NAMES:
+        counted = [counts[name] for text in texts if (counts := source_counts(text, NAMES))]
+        copies = [
+            copies_of(halves_of(text), exact[name], key, PLAN.eval_below)
+            for text in {*corpus[name]}
+        ]
+        assert sum(each.wanted for each in counted) == sum(each > 0 for each in copies)
+        assert sum(each.unwanted for each in counted) == copies.count(0)
+        again = sum(each - 1 for each in copies if each)
+        assert sum(each.wanted_again for each in counted) == again
 
 
 def check_counts(

@@ -1,5 +1,6 @@
 """Small finished builds for tests, made without Beam, and ways to damage them."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -140,8 +141,9 @@ def build_batches(
     tokens = with_spans(tokenize_shard(text, settings, shard), settings.recipe.annotations)
     examples = arrange_examples(tokens, settings, shard)
     stream = settings.stream(shard)
-    batches = list(corrupt(examples, settings.recipe, settings.vocabulary, stream))
-    return Built(batches, {**examples.drawn, LEFT_OUT: examples.left_out})
+    counts = collections.Counter({**examples.drawn, LEFT_OUT: examples.left_out})
+    rows = corrupt(examples, settings.recipe, settings.vocabulary, stream, counts=counts)
+    return Built(list(rows), counts)
 
 
 class Built(list[pa.RecordBatch]):

@@ -11,13 +11,12 @@ import torch
 import transformers
 
 from schemas.errors import UsageError
-from schemas.wording import nearest
 from trainer.models.causal_families import CAUSAL_FAMILIES
 from trainer.models.electra_family import ElectraFamily
 from trainer.models.elmo_family import ElmoFamily
 from trainer.models.encoder_families import ENCODERS
 from trainer.models.family import Family, Wanted, configurations
-from trainer.models.presets import PRESETS
+from trainer.models.presets import PRESETS, check_name
 from trainer.models.same_tokenizer import check_tokenizer
 from trainer.models.saved_folder import check_folder
 from trainer.models.seq2seq_families import SEQ2SEQ_FAMILIES
@@ -151,11 +150,7 @@ def _config(name: str, corpora: Sequence[Corpus]) -> Any:
         own = [each.recipe.token_types for each in corpora if each.recipe.modes]
         FAMILIES[config.model_type].complete(config, max(own, default=0))
         return config
-    if not (os.path.isfile(name) or os.path.isdir(name)):
-        raise UsageError(
-            f"--model {name!r} is neither a file, a folder nor module:callable; "
-            f"{nearest(name, PRESETS)}"
-        )
+    check_name(name)
     inside = [os.path.join(name, each.subfolder) for each in FAMILIES.values() if each.subfolder]
     try:
         return transformers.AutoConfig.from_pretrained(next(filter(os.path.isdir, inside), name))

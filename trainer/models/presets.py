@@ -1,7 +1,11 @@
-"""Configurations by name."""
+"""Configurations by name, and which names a model may have; without torch."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
+
+from schemas.errors import UsageError
+from schemas.wording import nearest
 
 
 def _bert(layers: int, hidden: int, **fields: Any) -> Mapping[str, Any]:
@@ -170,3 +174,13 @@ Raffel et al. 2020, 3.1 and 3.7 (t5-base, t5-small; feed-forward parts of versio
 
 allenai/bilm-tf bin/train_elmo.py (elmo), and the small model that AllenNLP released,
 elmo_2x1024_128_2048cnn_1xhighway (elmo-small)."""
+
+
+def check_name(name: str) -> None:
+    """Refuses the name of a model that is neither known, nor a path, nor module:callable."""
+    if name in PRESETS or ":" in name or os.path.isfile(name) or os.path.isdir(name):
+        return
+    raise UsageError(
+        f"--model {name!r} is neither a file, a folder nor module:callable; "
+        f"{nearest(name, PRESETS)}"
+    )

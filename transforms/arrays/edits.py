@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Edits:
       rotations: uint16[L]; by how many tokens a source is rotated. None if none is.
       seeds: uint64[L]; of what is drawn where a row is read: the 32 bits that the row has, and
         above them the number of the copy. None if nothing is.
+      drawn: Counts of what they do not show, of all lists together, by the names of statistics.
     """
 
     offsets: Int64
@@ -39,6 +41,7 @@ class Edits:
     orders: Ragged | None = None
     rotations: Array | None = None
     seeds: Array | None = None
+    drawn: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -1,5 +1,6 @@
 """Builds and writes shards."""
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
+from schemas.addresses import without_secrets
 from schemas.annotations import AnnotationError
 from schemas.manifest import add_up
 from schemas.manifest_documents import SourceCounts
@@ -121,9 +123,11 @@ class ShardBuilder:
     def _write(self, shard: ShardId, source: "ShardSource", examples: Examples) -> ShardEntry:
         recipe, vocabulary = self.settings.recipe, self.settings.vocabulary
         statistics: list[Mapping[str, int]] = []
+        drawn = collections.Counter(examples.drawn)
 
         def examined() -> Iterator[pa.RecordBatch]:
-            for batch in corrupt(examples, recipe, vocabulary, self.settings.stream(shard)):
+            stream = self.settings.stream(shard)
+            for batch in corrupt(examples, recipe, vocabulary, stream, counts=drawn):
                 findings = examine(batch, recipe, vocabulary)
                 if findings.breaches:
                     raise BuildError(
@@ -149,7 +153,7 @@ class ShardBuilder:
                 encoder=source.encoder,
                 statistics=add_up(statistics),
                 left_out=examples.left_out,
-                drawn=examples.drawn,
+                drawn=dict(drawn),
                 sources=source.sources,
             )
             write_entry(self.output, shard, entry, self.owner)
@@ -279,4 +283,4 @@ class ShardWriter:
 def _tell(builder: Builder, number: int, error: BuildError) -> None:
     path = failure_path(builder.output, builder.plan.shards[number])
     check_owner(builder.output, builder.owner)
-    write_atomically(path, str(error).encode())
+    write_atomically(path, without_secrets(str(error)).encode())

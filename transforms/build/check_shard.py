@@ -86,7 +86,7 @@ def check_shard(
     problems = [*_counts(batches, findings.counts, entry), *_breaches(findings, entry)]
     if replayed and not findings.breaches:
         stream = settings.stream(shard_id(entry.path))
-        differences = replay(batches, recipe, vocabulary, stream)
+        differences = replay(batches, recipe, vocabulary, stream, entry.drawn)
         problems.extend(Problem("replay", f"{entry.path}: {each}") for each in differences)
     return ShardReport(problems, findings.counts, readable=True)
 

@@ -1,5 +1,6 @@
 """Corrupts laid-out examples, once for every copy, and makes the columns of a shard."""
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ def corrupt(
     vocabulary: Vocabulary,
     stream: Stream,
     first_row: int = 0,
+    counts: "collections.Counter[str] | None" = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yields the finished rows of a shard, `BATCH_ROWS` at a time.
 
@@ -45,6 +47,7 @@ def corrupt(
       vocabulary: Ids of the special tokens.
       stream: Makes the generators, from the names "select-0", "rewrite-0", ... and the copy.
       first_row: Number of the first of these rows in the shard.
+      counts: What the rows do not show of what was drawn for them is added to it, see `Edits`.
     """
     schema = recipe.schema(vocabulary)
     draws = draws_of(recipe, stream, range(recipe.copies), recipe.copies) if recipe.stored else []
@@ -63,6 +66,8 @@ def corrupt(
             rows = np.arange(first_row + begin, first_row + begin + len(batch))
             edits = draw_edits(batch, rows, recipe, vocabulary, noise)
             arrays.extend(recipe.denoise.arrays(edits, recipe.copies))
+            if counts is not None:
+                counts.update(edits.drawn)
         arrays.extend(batch.values[name] for name in recipe.rules.values)
         if recipe.stores_source:
             arrays.append(batch.values[SOURCE])

@@ -27,10 +27,19 @@ def source_counts(text: ShardText, names: Sequence[str]) -> dict[str, SourceCoun
         np.bincount(numbers[repeats], minlength=len(names)),
         np.bincount(numbers, sizes, minlength=len(names)).astype(np.int64),
         np.append(text.sources.dropped, np.zeros(len(names), np.int64)),
+        *np.append(text.sources.decided, np.zeros((len(names), 3), np.int64), axis=0).T,
     )
     return {
-        name: SourceCounts(documents=own, repeated=again, bytes=size, duplicates=dropped)
-        for name, own, again, size, dropped in zip(
+        name: SourceCounts(
+            documents=own,
+            repeated=again,
+            bytes=size,
+            duplicates=dropped,
+            wanted=wanted,
+            wanted_again=wanted_again,
+            unwanted=unwanted,
+        )
+        for name, own, again, size, dropped, wanted, wanted_again, unwanted in zip(
             names, *(each.tolist() for each in counts), strict=False
         )
     }

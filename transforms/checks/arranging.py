@@ -1,6 +1,5 @@
 """Checks of the order of sentences, and of rotations."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,12 +7,17 @@ import numpy as np
 from schemas.records import Int64
 from transforms.arrays.ragged import positions_in_row
 from transforms.arrays.sequences import measured, sentence_counts
-from transforms.contract.oracle import Findings, Oracle, breach, rate, spread
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    breach,
+    in_millionths,
+    mean_rate,
+    percent,
+    spread,
+)
 from transforms.contract.rules import RowLayout
 from transforms.contract.stored import StoredBatch, any_copy
-
-_LONG = 64
-"""Tokens of texts whose rotations are counted."""
 
 
 def examine_orders(batch: StoredBatch, layout: RowLayout, moved: Int64) -> Findings:
@@ -63,20 +67,22 @@ def examine_rotations(batch: StoredBatch, layout: RowLayout) -> Findings:
     assert rotations is not None
     sizes = measured(batch.lengths, batch.edits)[:, 0] - sum(layout.edges)
     wrong = (rotations >= np.maximum(sizes, 1)).reshape(-1, batch.copies)
-    # Drawn by all of its tokens, a text is not rotated. Only long ones are counted.
-    long = sizes >= _LONG
+    # Rotated by none or by all of its tokens, which are drawn as often, a text stays as it is.
+    some = sizes > 0
     counts = {
-        "rotations.texts": int(np.count_nonzero(long)),
-        "rotations.turned": int(np.count_nonzero(rotations[long])),
+        "rotations.texts": int(np.count_nonzero(some)),
+        "rotations.turned": int(np.count_nonzero(rotations[some])),
+        "rotations.still_by_chance": in_millionths(2 / (sizes[some] + 1)),
     }
     return Findings(counts) + breach("a text is rotated by more than its tokens", any_copy(wrong))
 
 
 def rotation_oracles(totals: Mapping[str, int], p: float) -> list[Oracle]:
     """Judges how many texts are rotated."""
-    turned, texts = (totals.get(f"rotations.{name}", 0) for name in ("turned", "texts"))
-    found = rate("texts are rotated at the rate", turned, texts, p)
-    # By none or all of its tokens a text is rotated with a probability of 2 / (tokens + 1) at most.
-    slack = p * 2 / (_LONG + 1)
-    wider = dataclasses.replace(found, tolerance=found.tolerance + slack)
-    return [wider.explained(f"of texts of at least {_LONG} tokens", "rotations.turned")]
+    turned, texts, still = (
+        totals.get(f"rotations.{name}", 0) for name in ("turned", "texts", "still_by_chance")
+    )
+    same = still / 1e6 / max(texts, 1)
+    found = mean_rate("texts are rotated at the rate", turned, texts, p * (1 - same))
+    why = f"{percent(p)} are rotated, and of these {percent(same)} by none or all of their tokens"
+    return [found.explained(why, "rotations.turned")]

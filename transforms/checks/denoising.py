@@ -8,7 +8,16 @@ from schemas.edits import NOTHING, TOKEN
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import read_only
 from transforms.arrays.sequences import Sequences
-from transforms.contract.oracle import Findings, Oracle, breach, gather, rate, uniformity
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    breach,
+    gather,
+    in_millionths,
+    mean_rate,
+    stopped,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch, any_copy
 
 _EIGHTHS = 8
@@ -46,13 +55,12 @@ def sequence_counts(made: Sequences) -> Findings:
     return Findings({f"denoise.{name}_tokens": each for name, each in counts.items()})
 
 
-def examine_amounts(batch: StoredBatch, amounts: tuple[Int64, Int64], full: int) -> Findings:
+def examine_amounts(batch: StoredBatch, amounts: tuple[Int64, Int64]) -> Findings:
     """Checks how many tokens and spans are taken away, and that text and spans stand in turn.
 
     Args:
       batch: The rows.
       amounts: Tokens and spans of rows of 0, 1, 2 ... tokens.
-      full: Tokens of a full row; statistics are of these alone.
     """
     edits, lengths = batch.edits, np.repeat(batch.lengths, batch.copies)
     tokens, spans = (each[lengths] for each in amounts)
@@ -67,11 +75,16 @@ def examine_amounts(batch: StoredBatch, amounts: tuple[Int64, Int64], full: int)
     row = np.repeat(np.arange(len(lengths)), edits.counts)
     short = np.zeros(len(lengths), np.bool_)
     short[row[(sizes < 1) | (gaps < 1)]] = True
-    counted = (lengths == full)[row]
+    # A single span of a row has its place and length by the rate.
+    counted = (spans > 1)[row]
+    others = (spans[row] - 1)[counted]
+    totals = tokens[row][counted] - 1, (lengths - tokens)[row][counted] - 1
     counts = {
-        "denoise.full_spans": int(np.count_nonzero(counted)),
-        "denoise.full_single_spans": int(np.count_nonzero(counted & (sizes == 1))),
-        "denoise.full_single_texts": int(np.count_nonzero(counted & (gaps == 1))),
+        "denoise.spans": int(np.count_nonzero(counted)),
+        "denoise.single_spans": int(np.count_nonzero(counted & (sizes == 1))),
+        "denoise.single_texts": int(np.count_nonzero(counted & (gaps == 1))),
+        "denoise.single_spans_by_chance": in_millionths(others / totals[0]),
+        "denoise.single_texts_by_chance": in_millionths(others / totals[1]),
     }
     return gather(
         [
@@ -85,29 +98,25 @@ def examine_amounts(batch: StoredBatch, amounts: tuple[Int64, Int64], full: int)
     )
 
 
-def segment_oracles(totals: Mapping[str, int], full: int, tokens: int, spans: int) -> list[Oracle]:
-    """Judges the lengths of spans of full rows, and of the text before them.
+def segment_oracles(totals: Mapping[str, int]) -> list[Oracle]:
+    """Judges the lengths of spans of rows with several, and of the text before them.
 
     Of the ways to divide n tokens into s parts, a part is 1 in (s - 1) / (n - 1): then the others
     divide what is left. Parts of one copy are negatively associated, so the bound holds.
     """
-    drawn = totals.get("denoise.full_spans", 0)
-    if spans < 2:
-        return []
+    drawn = totals.get("denoise.spans", 0)
     return [
-        rate(
+        mean_rate(
             f"{kind} of one token are as many as are drawn",
-            totals.get(f"denoise.full_single_{name}", 0),
+            totals.get(f"denoise.single_{name}", 0),
             drawn,
-            (spans - 1) / (total - 1),
+            totals.get(f"denoise.single_{name}_by_chance", 0) / 1e6 / max(drawn, 1),
         ).explained(
-            f"of the ways to divide {total:,} tokens into {spans:,} parts, so many have a given "
-            "part of one token"
+            f"of the ways to divide so many tokens into {name}, this part has one token at a given "
+            "place, on average over rows",
+            f"denoise.single_{name}",
         )
-        for kind, name, total in (
-            ("spans", "spans", tokens),
-            ("texts between spans", "texts", full - tokens),
-        )
+        for kind, name in (("spans", "spans"), ("texts between spans", "texts"))
     ]
 
 
@@ -119,11 +128,16 @@ def examine_runs(batch: StoredBatch, most: int) -> Findings:
     row = np.repeat(np.arange(len(edits)), edits.counts)
     joined = np.zeros(len(edits), np.bool_)
     joined[row[(edits.lengths < 1) | (inner & (gaps < 1))]] = True
-    # Where sentinels ran out the rest of a row was left alone.
-    counted = edits.counts < most
+    # Where sentinels ran out the rest of a row was left alone: nothing is known behind the token
+    # that ends its last span.
+    lengths = np.repeat(batch.lengths, batch.copies)
+    decided = lengths.copy()
+    spent = (edits.counts >= most) & (edits.counts > 0)
+    decided[spent] = np.minimum(edits.ends[edits.offsets[1:][spent] - 1] + 1, lengths[spent])
     counts = {
-        "denoise.tokens": int(np.repeat(batch.lengths, batch.copies)[counted].sum()),
-        "denoise.taken": int(edits.lengths[counted[row]].sum()),
+        "denoise.tokens": int(lengths.sum()),
+        "denoise.decided": int(decided.sum()),
+        "denoise.taken": int(edits.lengths.sum()),
     }
     return gather(
         [
@@ -139,9 +153,12 @@ def examine_runs(batch: StoredBatch, most: int) -> Findings:
 
 def run_oracles(totals: Mapping[str, int], density: float) -> list[Oracle]:
     """Judges how many tokens are taken away."""
-    taken, tokens = (totals.get(f"denoise.{name}", 0) for name in ("taken", "tokens"))
-    found = rate("tokens are taken away at the density", taken, tokens, density)
-    return [found.explained("rows in which sentinels ran out are not counted", "denoise.taken")]
+    taken, decided, tokens = (
+        totals.get(f"denoise.{name}", 0) for name in ("taken", "decided", "tokens")
+    )
+    found = stopped("tokens are taken away at the density", taken, decided, tokens, density)
+    why = "where sentinels run out, tokens behind the last span are not counted"
+    return [found.explained(why, "denoise.taken")]
 
 
 def examine_prefixes(batch: StoredBatch, full: int) -> Findings:
@@ -151,8 +168,9 @@ def examine_prefixes(batch: StoredBatch, full: int) -> Findings:
     if not wrong.any():
         wrong = (edits.ends != lengths) | (edits.starts < 1) | (edits.starts >= lengths)
         wrong |= edits.fills != NOTHING
-    counts = {}
+    counts: dict[str, int] = {}
     if not wrong.any():
+        counts = first_halves("denoise.prefixes", edits.starts - np.int64(1), lengths - 1)
         eighth = (edits.starts[lengths == full].astype(np.int64) - 1) * _EIGHTHS // (full - 1)
         for number, hits in enumerate(np.bincount(eighth, minlength=_EIGHTHS)):
             counts[f"denoise.prefix_eighth_{number + 1}"] = int(hits)
@@ -160,11 +178,45 @@ def examine_prefixes(batch: StoredBatch, full: int) -> Findings:
 
 
 def prefix_oracles(totals: Mapping[str, int], full: int) -> list[Oracle]:
-    """Judges whether prefixes of full rows are of all lengths alike."""
+    """Judges whether prefixes are of all lengths alike: of full rows, and of all."""
     hits = [totals.get(f"denoise.prefix_eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
     places = np.bincount(np.arange(full - 1) * _EIGHTHS // (full - 1), minlength=_EIGHTHS)
     found = uniformity("prefixes of all lengths are as likely", hits, places.tolist())
-    return [found.explained("of full rows", "denoise.prefix_eighth")]
+    return [
+        found.explained("of full rows", "denoise.prefix_eighth"),
+        half_oracle("prefixes end in the first half of rows", totals, "denoise.prefixes"),
+    ]
+
+
+def first_halves(name: str, drawn: Int64, places: Int64) -> dict[str, int]:
+    """Counts how often what may be at any of some places is at one of the first half of them.
+
+    Example, three places: it is at one of the first two in two of three cases.
+
+    Args:
+      name: Of the statistics.
+      drawn: int64[N]; the places, from 0.
+      places: int64[N]; how many there are. Where there is one nothing is counted.
+    """
+    several = places > 1
+    drawn, places = drawn[several], places[several]
+    return {
+        name: len(places),
+        f"{name}_first_half": int(np.count_nonzero(drawn * 2 < places)),
+        f"{name}_by_chance": in_millionths((places + 1) // 2 / places),
+    }
+
+
+def half_oracle(sentence: str, totals: Mapping[str, int], name: str) -> Oracle:
+    """Judges what `first_halves` counted, in rows of all lengths."""
+    drawn, hits, chance = (
+        totals.get(f"{name}{each}", 0) for each in ("", "_first_half", "_by_chance")
+    )
+    found = mean_rate(sentence, hits, drawn, chance / 1e6 / max(drawn, 1))
+    return found.explained(
+        "all places are as likely, and of an odd number the middle one is in the first half",
+        f"{name}_first_half",
+    )
 
 
 def _gaps(batch: StoredBatch) -> Int64:

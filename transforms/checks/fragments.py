@@ -8,12 +8,19 @@ from schemas.edits import TOKEN
 from schemas.records import Array, Bool, Int64
 from transforms.arrays.ragged import Ragged, offsets_of, read_only, row_numbers
 from transforms.arrays.sequences import Sequences
-from transforms.checks.denoising import broken_lists, sequence_counts
-from transforms.contract.oracle import Findings, Oracle, breach, gather, percent, rate, uniformity
+from transforms.checks.denoising import broken_lists, first_halves, half_oracle, sequence_counts
+from transforms.contract.oracle import (
+    Findings,
+    Oracle,
+    breach,
+    gather,
+    in_millionths,
+    mean_rate,
+    percent,
+    uniformity,
+)
 from transforms.contract.stored import StoredBatch
 
-_LONG = 16
-"""Tokens of rows where it is counted what fragments begin or end with."""
 _EIGHTHS = 8
 
 
@@ -64,13 +71,13 @@ def examine_one_fragment(batch: StoredBatch) -> Findings:
     edits, lengths = batch.edits, np.repeat(batch.lengths, batch.copies)
     places = lengths - edits.lengths
     # Where there is one place alone, a fragment is at the begin and at the end.
-    long = (lengths >= _LONG) & (places > 1)
+    several = places > 1
     counts = {
-        "fragments.long": int(np.count_nonzero(long)),
-        "fragments.first": int(np.count_nonzero(long & (edits.starts == 1))),
-        "fragments.last": int(np.count_nonzero(long & (edits.ends == lengths))),
-        # One of the places by chance, in millionths.
-        "fragments.by_chance": int(np.rint(1e6 / places[long]).sum()),
+        "fragments.of_several": int(np.count_nonzero(several)),
+        "fragments.first": int(np.count_nonzero(several & (edits.starts == 1))),
+        "fragments.last": int(np.count_nonzero(several & (edits.ends == lengths))),
+        # One of the places by chance.
+        "fragments.by_chance": in_millionths(1 / places[several]),
     }
     name = "a copy does not have one fragment of the right length"
     return Findings(counts) + broken_lists(batch, name, edits.starts < 1)
@@ -81,11 +88,11 @@ def place_oracles(totals: Mapping[str, int], at_begin: float, at_end: float) -> 
 
     A fragment that may be anywhere is there by chance, too.
     """
-    rows = totals.get("fragments.long", 0)
+    rows = totals.get("fragments.of_several", 0)
     chance = totals.get("fragments.by_chance", 0) / 1e6 / max(rows, 1)
     anywhere = 1 - at_begin - at_end
     return [
-        rate(
+        mean_rate(
             f"fragments are at the {place} of rows at the rate",
             totals.get(f"fragments.{name}", 0),
             rows,
@@ -127,6 +134,7 @@ def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> 
         wrong = np.diff(offsets_of(strange)[edits.offsets]) > 0
         full = length == block
         if not wrong.any():
+            counts = first_halves("fragments.placed", start, length - size + 1)
             eighth = start[full] * _EIGHTHS // (block - max(sizes[-1], 1) + 1)
             for part, hits in enumerate(np.bincount(eighth, minlength=_EIGHTHS)):
                 counts[f"fragments.eighth_{part + 1}"] = int(hits)
@@ -135,9 +143,12 @@ def examine_blocks(batch: StoredBatch, edges: tuple[int, int], sizes: Int64) -> 
 
 
 def start_oracles(totals: Mapping[str, int], block: int, size: int) -> list[Oracle]:
-    """Judges where fragments begin in full blocks."""
+    """Judges where fragments begin in full blocks, and in all."""
     hits = [totals.get(f"fragments.eighth_{n + 1}", 0) for n in range(_EIGHTHS)]
     places = block - max(size, 1) + 1
     weights = np.bincount(np.arange(places) * _EIGHTHS // places, minlength=_EIGHTHS)
     found = uniformity("fragments begin at all places of a block", hits, weights.tolist())
-    return [found.explained("of full blocks", "fragments.eighth")]
+    return [
+        found.explained("of full blocks", "fragments.eighth"),
+        half_oracle("fragments begin in the first half of places", totals, "fragments.placed"),
+    ]

@@ -10,12 +10,12 @@ from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.sequences import Sequences, shifted
 from transforms.checks.denoising import broken_lists, sequence_counts
 from transforms.checks.fragments import splice
-from transforms.contract.oracle import Findings, Oracle, between, breach, gather, percent, rate
+from transforms.contract.oracle import Findings, Oracle, between, breach, gather, mean_rate, percent
 from transforms.contract.rules import RowLayout
 from transforms.contract.stored import StoredBatch
 
-_LONG = 64
-"""Tokens that are taken away of texts where short and long fragments are counted."""
+_LEAST = 1_000_000
+"""What is rarer than one of so many is not counted to happen by chance."""
 
 
 def examine_scattered(
@@ -40,23 +40,45 @@ def examine_scattered(
     wrong = np.diff(offsets_of(sizes)[edits.offsets]) != wanted
     wrong |= np.diff(offsets_of(strange)[edits.offsets]) > 0
     some_long = np.diff(offsets_of(sizes > short)[edits.offsets]) > 0
-    counted = wanted >= _LONG
+    counted = wanted > short
+    alike = _shortest_alone(short, long)
     counts = {
         "fragments.copies": int(np.count_nonzero(counted)),
         "fragments.short_copies": int(np.count_nonzero(counted & ~some_long)),
+        "fragments.short_by_chance": int(
+            alike[np.minimum((wanted[counted] - 1) // short, len(alike) - 1)].sum()
+        ),
     }
     name = "a copy takes away another number of tokens, or fragments of other lengths"
     return Findings(counts) + broken_lists(batch, name, wrong)
 
 
 def range_oracles(totals: Mapping[str, int], short_share: float) -> list[Oracle]:
-    """Judges how many copies have short fragments.
+    """Judges how many copies have short fragments, of those that lose more than a short one.
 
-    That all of many long fragments are as long as the longest short one does not happen.
+    Long fragments can be as long as the longest short one, all of them.
     """
-    copies, short = (totals.get(f"fragments.{name}", 0) for name in ("copies", "short_copies"))
-    found = rate("fragments of a copy are short at the rate", short, copies, short_share)
-    return [found.explained("of copies that lose many tokens", "fragments.short_copies")]
+    copies, short, chance = (
+        totals.get(f"fragments.{name}", 0) for name in ("copies", "short_copies", "short_by_chance")
+    )
+    alike = chance / 1e6 / max(copies, 1)
+    p = short_share + (1 - short_share) * alike
+    found = mean_rate("fragments of a copy are short at the rate", short, copies, p)
+    why = f"{percent(short_share)} are drawn so, and of the others {percent(alike)} look like it"
+    return [found.explained(why, "fragments.short_copies")]
+
+
+def _shortest_alone(short: int, long: int) -> Int64:
+    """Returns int64[K]: how likely none of 0, 1, 2 ... long fragments is longer than the shortest.
+
+    In millionths. The last one is of all higher numbers, too: 0, or 1,000,000 if all are alike.
+    """
+    lengths = long - short + 1
+    found = [_LEAST]
+    while found[-1] and lengths > 1:
+        ways = lengths ** len(found)
+        found.append((2 * _LEAST + ways) // (2 * ways))
+    return np.array(found)
 
 
 def examine_generated(batch: StoredBatch, made: Sequences, start: int) -> Findings:

@@ -95,6 +95,30 @@ def rate(name: str, hits: int, trials: int, p: float) -> Oracle:
     return between(name, hits, trials, p, p)
 
 
+def stopped(name: str, hits: int, trials: int, most: int, p: float) -> Oracle:
+    """Expects a rate where what is drawn decides when it ends, after `most` draws at the latest.
+
+    Bernstein's inequality holds for such sums, too, with the variance of all `most` draws (Freedman
+    1975, 1.6).
+    """
+    count = max(trials, 1)
+    observed = hits / trials if trials else p
+    return Oracle(name, observed, p, trials, deviation(most, p) / count, unit="share")
+
+
+def in_millionths(probabilities: Array) -> int:
+    """Returns the sum of probabilities in millionths, each rounded: a statistic that adds up."""
+    return int(np.rint(probabilities * 1e6).sum())
+
+
+def mean_rate(name: str, hits: int, trials: int, p: float) -> Oracle:
+    """Expects trials whose probabilities differ, with the mean p, known to half a millionth.
+
+    The variance of their sum is largest if all are alike, since p (1 - p) is concave.
+    """
+    return between(name, hits, trials, p - 5e-7, p + 5e-7)
+
+
 def exactly(name: str, observed: int, expected: int) -> Oracle:
     """Expects a count that no chance changes."""
     return Oracle(name, float(observed), float(expected), 1, 0.0)

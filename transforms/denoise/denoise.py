@@ -40,6 +40,9 @@ class Denoise:
                 raise ValueError(f"{name} makes no noise for {target}, which writes something else")
             if each.alone and len(self.noise) > 1:
                 raise ValueError(f"{name} must be the only noise, and there are {len(self.noise)}")
+        names = [type(each).__name__ for each in self.active if each.spans_made]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]} is there twice, and its counts would be added up")
         if late := [each for each in self.noise[1:] if each.reorders]:
             raise ValueError(f"{type(late[0]).__name__} must come before all other noise")
         if early := [each for each in self.noise[:-1] if each.rotates]:

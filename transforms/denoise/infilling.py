@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import decimal
 import functools
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -17,7 +18,13 @@ from transforms.arrays.parts import MOST
 from transforms.arrays.ragged import Ragged, offsets_of
 from transforms.arrays.randomness import DRAWS, threshold
 from transforms.arrays.sequences import arranged
-from transforms.checks.infilling import Infilled, examine_infilling, infilling_oracles
+from transforms.checks.infilling import (
+    Infilled,
+    drawn_name,
+    examine_infilling,
+    infilling_oracles,
+    length_oracles,
+)
 from transforms.contract.corrupting import Copies, RandomIds, Units
 from transforms.contract.denoising import CLEAN, NoiseBatch
 from transforms.contract.oracle import Findings, Oracle
@@ -62,6 +69,11 @@ class _WordNoise(OneNoise, abc.ABC):
         return _ONE_WORD
 
     @property
+    def usual(self) -> int:
+        """Spans of more words than these are counted as long ones."""
+        return 1
+
+    @property
     def random_share(self) -> tuple[float, bool]:
         """Probability of a random id where a mask would be, and whether counts are rounded up."""
         return 0.0, False
@@ -71,7 +83,7 @@ class _WordNoise(OneNoise, abc.ABC):
         return EvenIds()
 
     def apply(self, edits: Edits, batch: NoiseBatch, copies: Copies) -> Edits:
-        from transforms.kernels.infilling import infill
+        from transforms.kernels.infilling import TALLIES, infill
 
         lengths, marks = np.diff(batch.examples.offsets), self.units.marks(batch.examples)
         begins = np.repeat(batch.examples.offsets[:-1], len(copies))
@@ -84,6 +96,7 @@ class _WordNoise(OneNoise, abc.ABC):
         offsets, id_offsets = np.zeros((2, len(edits) + 1), np.int64)
         share, rounded = self.random_share
         choices = self.random_ids.choices(batch.examples, batch.vocabulary)
+        tallies = np.zeros(len(TALLIES), np.int64)
         ids = np.empty(room if share else 0, choices[0].dtype)
         infill(
             (lengths, batch.rows),
@@ -94,12 +107,19 @@ class _WordNoise(OneNoise, abc.ABC):
             (self.fill, threshold(share), int(share * DRAWS) if rounded else 0),
             choices,
             (offsets, starts, ends, fills, id_offsets, ids),
+            (self.usual, tallies),
         )
         last, kept = offsets[-1], Ragged(ids[: id_offsets[-1]], id_offsets)
         found = Edits(offsets, starts[:last], ends[:last], fills[:last], kept)
         if len(edits.starts):
             found = edits.overlaid(found)
-        return dataclasses.replace(found, orders=edits.orders, rotations=edits.rotations)
+        counts = dict(zip(map(drawn_name, TALLIES), tallies.tolist(), strict=True))
+        return dataclasses.replace(
+            found,
+            orders=edits.orders,
+            rotations=edits.rotations,
+            drawn={**edits.drawn, **(counts if self.law != _ONE_WORD else {})},
+        )
 
     def infilled(self, vocabulary: Vocabulary) -> Infilled:
         """Returns what checks know of this noise."""
@@ -109,12 +129,15 @@ class _WordNoise(OneNoise, abc.ABC):
             budgets=_budgets(self.rate),
             rate=self.rate,
             law=self.law,
+            usual=self.usual,
             random=share,
             rounded=rounded,
             allowed=self.random_ids.allowed(vocabulary),
         )
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
+        # Of several noises rows do not show which one took a word away. Then the target is checked,
+        # and the lengths that were drawn are judged as they were counted.
         if not self.active or rules.edits is None or not rules.edits.one_maker:
             return Findings()
         marks = self.units.marks(batch.examples(rules))
@@ -123,9 +146,11 @@ class _WordNoise(OneNoise, abc.ABC):
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        if not self.active or rules.edits is None or not rules.edits.one_maker:
+        if not self.active or rules.edits is None:
             return []
-        return infilling_oracles(totals, self.infilled(vocabulary))
+        infilled = self.infilled(vocabulary)
+        found = length_oracles(totals, infilled) if infilled.of_several else []
+        return [*found, *(infilling_oracles(totals, infilled) if rules.edits.one_maker else ())]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -205,6 +230,10 @@ class TextInfilling(_WordNoise):
     @property
     def law(self) -> tuple[int, ...]:
         return poisson_thresholds(self.mean_length)
+
+    @property
+    def usual(self) -> int:
+        return math.ceil(self.mean_length)
 
     @property
     def stores_ids(self) -> bool:

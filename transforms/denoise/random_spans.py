@@ -75,14 +75,12 @@ class RandomSegments(OneNoise):
 
     def examine(self, batch: StoredBatch, rules: RowRules, vocabulary: Vocabulary) -> Findings:
         amounts = _amounts(self.density, self.mean_length)
-        return examine_amounts(batch, amounts, rules.max_seq_length)
+        return examine_amounts(batch, amounts)
 
     def oracles(
         self, totals: Mapping[str, int], rules: RowRules, vocabulary: Vocabulary
     ) -> list[Oracle]:
-        tokens, spans = _amounts(self.density, self.mean_length)
-        full = rules.max_seq_length
-        return segment_oracles(totals, full, int(tokens[full]), int(spans[full]))
+        return segment_oracles(totals)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """Which files are compressed, by their names, and how they are decompressed.
 
 What is concatenated (gzip members, bz2 streams, Zstandard frames, xz streams) is all read. A file
-that ends too early, or goes on with something else, is damaged.
+that ends too early, or goes on with something else, is damaged; zeros may pad gzip and xz.
 """
 
 import io
@@ -52,6 +52,11 @@ def decompressed(stream: Any, codec: str | None) -> Any:
         return stream
     if codec == "xz":
         return XzStream(stream)
+    if codec == "gzip":
+        # Not at the top: most commands read nothing that is compressed.
+        from transforms.files.gzip_stream import GzipStream
+
+        return GzipStream(stream)
     return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), codec)
 
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from schemas.addresses import without_secrets
 from schemas.checked_json import Count, DamagedError, FileName, RelativePath, Sha256
 from schemas.lock import LOCK, WORK_FOLDER
 from schemas.manifest_file import canonical_json
@@ -103,6 +104,11 @@ def reading_path(output: str) -> str:
 def error_path(output: str) -> str:
     """Returns where the trace of a pipeline that failed is written."""
     return work_path(output, _ERROR)
+
+
+def write_trace(path: str, trace: str) -> None:
+    """Writes the trace of an error; the addresses in it have no passwords."""
+    write_atomically(path, without_secrets(trace).encode(errors="backslashreplace"))
 
 
 def digest_of(identity: Mapping[str, Any]) -> str:
@@ -210,20 +216,23 @@ def intact_notes(output: str, paths: Sequence[str]) -> dict[str, Note]:
     return found
 
 
-def reading_is_whole(output: str, paths: Sequence[str]) -> bool:
-    """Returns whether reading came to its end, and what it rejected is as it was written.
+def reading_is_whole(output: str, paths: Sequence[str], others: Sequence[str] = ()) -> bool:
+    """Returns whether reading came to its end, and what it set aside is as it was written.
 
     Args:
       output: Folder.
-      paths: Of the files that may hold rejected records.
+      paths: Of the files that may hold rejected records, a line each.
+      others: Of other files that it may have written.
     """
     reading = read_reading(output)
     if reading is None:
         return False
-    noted = [path for path in paths if exists(work_path(output, note_name(path)))]
+    every = [*paths, *others]
+    noted = [path for path in every if exists(work_path(output, note_name(path)))]
     if len(intact_notes(output, noted)) < len(noted):
         return False
-    files = (read_bytes(join(output, *path.split("/"))) for path in noted)
+    of_records = (path for path in noted if path not in others)
+    files = (read_bytes(join(output, *path.split("/"))) for path in of_records)
     rejected = sum(count for name, count in reading.items() if name.startswith("rejected."))
     return sum(content.count(b"\n") for content in files) == rejected
 

@@ -15,6 +15,24 @@ from transforms.kernels.masks import next_in_order, restore
 from transforms.kernels.rewriting import random_id
 from transforms.kernels.units import find_units
 
+MILLION = 1_000_000
+TALLIES = (
+    "asked",
+    "empty",
+    "filled",
+    "single",
+    "longer",
+    "crowded",
+    "no_room",
+    "early",
+    "early_by_chance",
+)
+"""What is counted while lengths are drawn: the words that they are drawn for; lengths of 0, and
+above 0; of these, lengths of one word, and long ones; copies that had room for no more masks than
+there are lengths of 0; lengths of 0 without one; spans that begin in the first half of the words,
+and how many would by chance, in millionths."""
+ASKED, EMPTY, FILLED, SINGLE, LONGER, CROWDED, NO_ROOM, EARLY, BY_CHANCE = range(9)
+
 
 @compiled
 def _drawn_length(bits: np.int64, law: Int64) -> np.int64:
@@ -32,6 +50,7 @@ def _draw_spans(
     law: Int64,
     state: np.uint64,
     scratch: tuple[Int64, Int64, Int64, Array],
+    counts: tuple[np.int64, Int64],
 ) -> tuple[np.uint64, np.int64, int]:
     """Draws lengths until they use up the budget, and a word for each that is not zero.
 
@@ -42,11 +61,13 @@ def _draw_spans(
       state: Of the stream.
       scratch: Numbers in order, places that were drawn, the length at each word, and the set of
         words; the last two are filled.
+      counts: As those of `infill`.
 
     Returns:
       The state, how many lengths are zero, and how many are not.
     """
     order, picks, sizes, chosen = scratch
+    usual, tallies = counts
     total, empty, spans = np.int64(0), np.int64(0), 0
     while total < budget:
         state += STEP
@@ -55,12 +76,20 @@ def _draw_spans(
         if size == 0:
             empty += 1
             continue
+        tallies[SINGLE] += size == 1
+        tallies[LONGER] += size > usual
         word = next_in_order(order, picks, spans, units, bits)
+        tallies[EARLY] += word * 2 < units
         sizes[word] = min(size, budget - total)
         add(chosen, word)
         total += sizes[word]
         spans += 1
     restore(order, picks, spans)
+    tallies[ASKED] += budget
+    tallies[EMPTY] += empty
+    tallies[FILLED] += spans
+    if spans:
+        tallies[BY_CHANCE] += spans * ((units + 1) // 2 * MILLION // units)
     return state, empty, spans
 
 
@@ -191,6 +220,7 @@ def infill(
     fates: tuple[int, int, int],
     choices: tuple[Array, Int64],
     found: tuple[Int64, Array, Array, Bytes, Int64, Array],
+    counts: tuple[int, Int64],
 ) -> None:
     """Takes away spans of words, and puts something in where a length is zero.
 
@@ -214,8 +244,11 @@ def infill(
         the n that are put in are random.
       choices: The random ids and their law, see `transforms.kernels.rewriting.random_id`.
       found: Edits, zeros for offsets, with room for twice the budgets; are filled.
+      counts: The longest length that is not counted as `LONGER`, and int64[len(TALLIES)] of what
+        edits do not show, to which it is added.
     """
     lengths, numbers = rows
+    usual, tallies = np.int64(counts[0]), counts[1]
     begins, marks = lists
     offsets, starts, ends, fills, id_offsets, ids = found
     most = np.int64(0)
@@ -237,6 +270,7 @@ def infill(
                 law,
                 stream_of(key, numbers[row]),
                 (order, picks, sizes, chosen),
+                (usual, tallies),
             )
             take_all(chosen, units, values, places, 0)
             spans = _join_spans(
@@ -245,7 +279,10 @@ def infill(
             taken = np.int64(0)
             for span in range(spans):
                 taken += span_ends[span] - span_starts[span]
-            more = min(min(more, taken - spans), budgets[units])
+            room = min(taken - spans, budgets[units])
+            tallies[CROWDED] += more >= room
+            tallies[NO_ROOM] += max(more - room, 0)
+            more = min(more, room)
             first, left = np.int64(0), np.int64(0)
             if count:
                 first = candidates[0]

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Iterable
 
+from schemas.addresses import without_secrets
 from schemas.documents import Rejected
 from schemas.manifest import add_up
 from transforms.files.atomic_files import make_folder
@@ -24,7 +25,11 @@ def write_rejected(
 ) -> dict[str, int]:
     """Writes rejected records as JSON lines, in order; returns {"rejected.REASON": count}."""
     ordered = sorted(records, key=lambda record: (record.source, record.offset, record.reason))
-    lines = [json.dumps(dataclasses.asdict(record), ensure_ascii=False) for record in ordered]
+    stored = [
+        {**dataclasses.asdict(record), "source": without_secrets(record.source)}
+        for record in ordered
+    ]
+    lines = [json.dumps(each, ensure_ascii=False) for each in stored]
     make_folder(join(output, "rejected"))
     write_noted(output, rejected_name(part), "".join(f"{x}\n" for x in lines).encode(), owner)
     return add_up({f"rejected.{record.reason}": 1} for record in ordered)
@@ -32,4 +37,5 @@ def write_rejected(
 
 def with_part(record: Rejected) -> tuple[int, Rejected]:
     """Returns a record after the number of its file, which depends on its source alone."""
-    return zlib.crc32(record.source.encode("utf-8", "surrogatepass")) % PARTS, record
+    source = without_secrets(record.source)
+    return zlib.crc32(source.encode("utf-8", "surrogatepass")) % PARTS, record

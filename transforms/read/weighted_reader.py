@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.arrow_columns import numbers, numpy_of
-from schemas.documents import as_repeats, keys_of
+from schemas.documents import as_left_out, as_repeats, keys_of
 from schemas.records import Array
 from transforms.files.inputs import FileRange
 from transforms.read.read_documents import Read, Reader, source_count
@@ -34,8 +34,9 @@ class WeightedReader:
 
         Yields:
           What the other reader does; a batch for each repetition, which is not larger than the
-          batch that is repeated; and counts of the documents that the other reader gave, and of
-          those that were left out, see `transforms.read.read_documents.source_count`.
+          batch that is repeated; the keys of what is left out, see
+          `schemas.documents.as_left_out`; and counts of the documents that the other reader gave,
+          and of those that were left out, see `transforms.read.read_documents.source_count`.
         """
         counts: collections.Counter[str] = collections.Counter()
         for read in self.reader.read(parts):
@@ -52,7 +53,9 @@ class WeightedReader:
     ) -> Iterator[pa.RecordBatch]:
         keys, sources = keys_of(batch), numpy_of(batch.column("source"))
         copies = self.weights.copies(keys, sources)
-        _count(counts, "sampled_out", sources[copies == 0])
+        if len(left_out := np.flatnonzero(copies == 0)):
+            _count(counts, "sampled_out", sources[left_out])
+            yield as_left_out(batch.take(numbers(left_out)))
         for copy in range(int(copies.max(initial=0))):
             rows = np.flatnonzero(copies > copy)
             chosen = batch.take(numbers(rows)) if len(rows) < len(copies) else batch

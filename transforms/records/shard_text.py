@@ -89,7 +89,7 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
 
     Args:
       batches: Batches of `DOCUMENT_SCHEMA`, or all of `LABELLED_SCHEMA`, in any order; all of them
-        may have `SOURCE_FIELDS`.
+        may have `SOURCE_FIELDS`. What sources leave out is counted, and dropped.
       deduplicate: Whether to keep only one of the documents with the same key: that of the source
         with the lowest number.
     """
@@ -101,6 +101,10 @@ def join_documents(batches: Iterable[pa.RecordBatch], *, deduplicate: bool) -> S
     origins = _origins(table)
     least = () if origins is None else (origins.numbers,)
     order = np.lexsort((*least, halves[:, 1], halves[:, 0]))
+    if origins is not None:
+        left_out = pc.equal(pc.binary_length(table.column("text")), 0).to_numpy()
+        origins = _decided(origins, order, halves, left_out)
+        order = order[~left_out[order]]
     dropped = order[:0]
     if deduplicate:
         ordered = halves[order]
@@ -130,7 +134,30 @@ def _origins(table: pa.Table) -> DocumentSources | None:
         return None
     sources, repeats = (table.column(name).combine_chunks() for name in ("source", "repeat"))
     repeated: Bool = repeats.to_numpy(zero_copy_only=False)
-    return DocumentSources(numpy_of(sources), repeated, np.zeros(0, np.int64))
+    none = np.zeros(0, np.int64)
+    return DocumentSources(numpy_of(sources), repeated, none, none.reshape(0, 3))
+
+
+def _decided(
+    origins: DocumentSources, order: Int64, halves: Array, left_out: Bool
+) -> DocumentSources:
+    """Counts which different documents each source asks for, and leaves out.
+
+    Args:
+      origins: Of all documents.
+      order: int64[D]; by key, and by source.
+      halves: uint64[D, 2]; their keys.
+      left_out: bool[D].
+    """
+    keys, numbers = halves[order], origins.numbers[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (keys[1:] != keys[:-1]).any(axis=1) | (numbers[1:] != numbers[:-1])
+    chosen = order[first]
+    kinds = np.where(left_out[chosen], 2, origins.repeats[chosen])
+    cells = np.bincount(origins.numbers[chosen] * np.int64(3) + kinds)
+    decided = np.zeros((-(-len(cells) // 3), 3), np.int64)
+    decided.ravel()[: len(cells)] = cells
+    return dataclasses.replace(origins, decided=decided)
 
 
 def _kept(origins: DocumentSources, order: Int64, dropped: Int64) -> DocumentSources:
@@ -139,6 +166,7 @@ def _kept(origins: DocumentSources, order: Int64, dropped: Int64) -> DocumentSou
         origins.numbers[order],
         origins.repeats[order],
         np.bincount(origins.numbers[dropped]),
+        origins.decided,
     )
 
 

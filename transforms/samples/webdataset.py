@@ -6,12 +6,13 @@ the sample in its split. All that a file system would add to a file (owner, time
 Source: webdataset/webdataset src/webdataset/writer.py; headers as `tarfile` of Python makes them.
 """
 
+import functools
 import io
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
@@ -53,10 +54,11 @@ class WebDataset:
         columns = sorted(sample_columns(schema), key=_suffix)
         written = 0
         for batch in batches:
+            numbers = _decimal(first + np.arange(batch.num_rows))
             files = [
                 piece
                 for column in columns
-                for piece in _files(batch.column(column.name), column, first)
+                for piece in _files(batch.column(column.name), column, numbers)
             ]
             archive = join_pieces(files).values
             yield archive
@@ -74,48 +76,65 @@ def _suffix(column: SampleColumn) -> str:
     return f"{column.name}.{'npy' if column.listed else 'json'}"
 
 
-def _files(stored: pa.Array, column: SampleColumn, first: int) -> list[Ragged]:
-    """Returns header, content and padding of a file for each sample."""
+def _files(stored: pa.Array, column: SampleColumn, numbers: Bytes) -> list[Ragged]:
+    """Returns header, content and padding of a file for each sample.
+
+    Args:
+      stored: The column.
+      column: What it holds.
+      numbers: uint8[R, 12]; digits of the numbers of the samples.
+    """
     content = _arrays(stored, column) if column.listed else [_json(stored)]
     sizes: Int64 = np.sum([piece.lengths for piece in content], axis=0)
     padding = -sizes % _BLOCK
     zeros = Ragged(np.zeros(int(padding.sum()), np.uint8), offsets_of(padding))
-    return [fixed_bytes(_headers(_suffix(column), first, sizes)), *content, zeros]
+    return [fixed_bytes(_headers(_suffix(column), numbers, sizes)), *content, zeros]
 
 
-def _headers(suffix: str, first: int, sizes: Int64) -> Bytes:
+def _headers(suffix: str, numbers: Bytes, sizes: Int64) -> Bytes:
     """Returns uint8[R, 512]: the headers of files of these sizes.
 
     They are one header of `tarfile` with other digits of the name and of the size, and the sum of
-    all bytes, where its own six digits count as blanks.
+    all bytes, where its own eight count as blanks. What is not a digit adds the same to each sum.
 
     Args:
       suffix: Behind the number of a sample.
-      first: Number of the first sample.
+      numbers: uint8[R, 12]; the digits of that number.
       sizes: int64[R]; bytes of the contents.
     """
     info = tarfile.TarInfo(f"{'0' * _DIGITS}.{suffix}")
     info.mode = _MODE
-    plain = np.frombuffer(info.tobuf(tarfile.USTAR_FORMAT), np.uint8)
-    found = np.tile(plain, (len(sizes), 1))
-    found[:, :_DIGITS] = _digits(first + np.arange(len(sizes)), 10, _DIGITS)
-    found[:, _SIZE] = _digits(sizes, 8, _SIZE.stop - _SIZE.start)
+    plain = np.frombuffer(info.tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
+    plain[:_DIGITS] = plain[_SIZE] = 0
     # Its eight bytes are six digits, a zero and a blank.
-    found[:, 148:156] = ord(" ")
-    sums = found.sum(axis=1, dtype=np.int64)
-    found[:, _CHECKSUM] = _digits(sums, 8, 6)
-    found[:, 154] = 0
+    plain[_CHECKSUM.start : _CHECKSUM.stop + 2] = ord(" ")
+    digits = _octal(sizes, _SIZE.stop - _SIZE.start)
+    sums = sum(each.sum(axis=1, dtype=np.int64) for each in (numbers, digits))
+    found = np.broadcast_to(plain, (len(sizes), len(plain))).copy()
+    found[:, :_DIGITS], found[:, _SIZE] = numbers, digits
+    found[:, _CHECKSUM] = _octal(sums + plain.sum(dtype=np.int64), 6)
+    found[:, _CHECKSUM.stop] = 0
     return found
 
 
-def _digits(numbers: Int64, base: int, count: int) -> Bytes:
-    """Returns uint8[R, count]: the digits of numbers as ASCII.
+def _decimal(numbers: Int64) -> Bytes:
+    """Returns uint8[R, 12]: the decimal digits of numbers as ASCII.
 
-    >>> _digits(np.array([7, 64]), 8, 3).tobytes()
+    >>> _decimal(np.array([70])).tobytes()
+    b'000000000070'
+    """
+    powers = 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.int64)
+    return (numbers[:, None] // powers % 10 + ord("0")).astype(np.uint8)
+
+
+def _octal(numbers: Int64, count: int) -> Bytes:
+    """Returns uint8[R, count]: the octal digits of numbers as ASCII.
+
+    >>> _octal(np.array([7, 64]), 3).tobytes()
     b'007100'
     """
-    powers = base ** np.arange(count - 1, -1, -1, dtype=np.int64)
-    return (numbers[:, None] // powers % base + ord("0")).astype(np.uint8)
+    shifts = 3 * np.arange(count - 1, -1, -1, dtype=np.int64)
+    return ((numbers[:, None] >> shifts & 7) + ord("0")).astype(np.uint8)
 
 
 def _arrays(stored: pa.ListArray, column: SampleColumn) -> list[Ragged]:
@@ -128,10 +147,11 @@ def _arrays(stored: pa.ListArray, column: SampleColumn) -> list[Ragged]:
     return [fixed_bytes(table[which]), values]
 
 
-def _array_head(length: int, dtype: npt.DTypeLike) -> bytes:
+@functools.lru_cache(maxsize=1 << 14)
+def _array_head(length: int, dtype: np.dtype[Any]) -> bytes:
     """Returns what stands in front of the items of an array in a file of NumPy."""
     head = io.BytesIO()
-    kind = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    kind = np.lib.format.dtype_to_descr(dtype)
     described = {"descr": kind, "fortran_order": False, "shape": (length,)}
     np.lib.format.write_array_header_1_0(head, described)
     return head.getvalue()

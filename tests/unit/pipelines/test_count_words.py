@@ -302,3 +302,19 @@ def test_a_count_that_is_killed_leaves_no_list(tmp_path: Path) -> None:
 def test_a_remote_folder_for_temporary_files_is_refused() -> None:
     with pytest.raises(UsageError, match="name a folder of this machine"):
         pipelines.count_words.choose_runner([], 1, "gs://bucket/folder")
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]])
+def test_words_are_counted_in_what_filters_keep(
+    options: list[str], tmp_path: Path, capsys: Captured
+) -> None:
+    good = "One sentence is here now. And here is one more. That is all of it."
+    near = f"{good} No, a word more."
+    text = tmp_path / "text.txt"
+    text.write_text(f"{good}\n\nMenu\n\n{near}\n\nHome\n{good}", "utf-8")
+    filters = ["--boilerplate", "--near-duplicates", "0.5", "--min-count", "1"]
+    assert count(tmp_path / "x.txt", *filters, *options, text=text) == 0
+    assert (tmp_path / "x.txt").read_text("utf-8") == listed((near.encode(),))
+    said = capsys.readouterr().out
+    assert "boilerplate (no line left 1), near duplicates (near duplicate 2)" in said
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["text.txt", "x.txt"]

@@ -6,13 +6,17 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
+from schemas.documents import document_key
 from schemas.sealed import open_sealed, sealed_json
 from schemas.stream import Section
-from tests.support.followed_streams import add, followed_stream, index_of
+from tests.support.followed_streams import add, add_text, followed_stream, index_of
+from tests.support.made_streams import HELD_OUT, documents_of
+from transforms.records.shard_text import plan_shards
 
 Captured = pytest.CaptureFixture[str]
 
@@ -90,6 +94,66 @@ def test_an_export_has_a_folder_for_each_window(
     index = index_of(stream)
     expected = 2 * sum(window.splits["train"].rows for window in index.windows)
     assert sum(pq.read_metadata(path).num_rows for path in files) == expected > 0
+
+
+def for_training(part: int) -> list[str]:
+    """Returns the documents of a part of the sample that are not held out."""
+    documents = documents_of(part)
+    keys = np.array([list(document_key(each)) for each in documents], np.uint8)
+    shards = plan_shards(0, 2, HELD_OUT).assign(keys)
+    return [text.decode() for text, shard in zip(documents, shards, strict=True) if shard < 2]
+
+
+@pytest.mark.parametrize("to", ["mds", "litdata", "webdataset"])
+def test_windows_and_splits_without_rows_have_no_files_of_them(
+    to: str, stream: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    add_text(stream, tmp_path / "3.txt", "\n\n".join(for_training(2)))
+    export = ["export", stream, "--to", to, "--output", tmp_path / "out"]
+    shown = told(capsys, *export).splitlines()
+    there = f"readers of {to} take no empty data, so it has no files there"
+    assert shown[-2:] == [
+        f"the split train has no rows in windows/00000001: {there}",
+        f"the split eval has no rows in windows/00000001, windows/00000003: {there}",
+    ]
+    windows = tmp_path / "out/windows"
+    found = {
+        (window.name, split)
+        for window in windows.iterdir()
+        for split in ("train", "eval")
+        if (window / split).exists()
+    }
+    expected = {("00000000", "train"), ("00000000", "eval"), ("00000003", "train")}
+    assert found == {*expected, ("00000002", "train"), ("00000002", "eval")}
+    card = (windows / "00000001/README.md").read_text("utf-8")
+    assert "## Load" not in card
+    assert "data_files" not in card
+    assert "## Load" in (windows / "00000003/README.md").read_text("utf-8")
+    for number in range(4):
+        assert main(["verify", str(windows / f"{number:08d}")]) == 0
+    # The same command finds all of it there.
+    capsys.readouterr()
+    assert told(capsys, *export).count("of them already there") == 3
+
+
+def test_a_split_without_rows_in_all_windows_is_refused(
+    stream: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    export = ["export", stream, "--to", "mds", "--output", tmp_path / "out"]
+    only = ["--from-window", "1", "--to-window", "1"]
+    wrong = told(capsys, *export, *only, "--split", "eval", status=2)
+    assert "the split eval has no rows, and readers of mds take no empty data" in wrong
+    wrong = told(capsys, *export, *only, status=2)
+    assert "the splits train and eval have no rows" in wrong
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_wrong_with_a_window_names_it(
+    stream: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    export = ["export", stream, "--to", "megatron", "--output", tmp_path / "out"]
+    wrong = told(capsys, *export, "--from-window", "2", status=2)
+    assert "windows/00000002: --to megatron writes the documents of causal" in wrong
 
 
 def test_new_windows_are_added_to_an_export(stream: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -546,6 +546,39 @@ def test_replay_finds_another_seed_of_a_row(
     assert found == [f"train/shard-00000-of-00002.arrow: {sentence}"]
 
 
+def test_replay_finds_another_count_of_what_was_drawn(
+    folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of("bart")
+    drawn = folder.manifest["splits"]["train"]["shards"][0]["drawn"]
+    counted = drawn["infilling.drawn_single"]
+    drawn["infilling.drawn_single"] += 1
+    folder.seal()
+    assert not problems_of(folder, capsys, "--no-replay")
+    assert problems_of(folder, capsys) == [
+        (
+            "replay",
+            f"train/shard-00000-of-00002.arrow: the seed gives {counted} for the count "
+            f"infilling.drawn_single, the manifest says {counted + 1}",
+        )
+    ]
+
+
+def test_lengths_that_were_drawn_by_another_law_are_found(
+    folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice as many lengths are 0, and for none of the others there was room."""
+    folder = folder_of("bart")
+    for entry in folder.manifest["splits"]["train"]["shards"]:
+        empty = entry["drawn"]["infilling.drawn_empty"]
+        entry["drawn"]["infilling.drawn_empty"] += empty
+        entry["drawn"]["infilling.drawn_no_room"] += empty
+    folder.seal()
+    [(check, found)] = problems_of(folder, capsys, "--no-replay")
+    assert check == "oracles"
+    assert found.startswith("train: lengths of 0 are drawn at the rate")
+
+
 def test_replay_is_skipped_under_another_numpy(
     folder_of: Callable[[str], Folder], capsys: pytest.CaptureFixture[str]
 ) -> None:

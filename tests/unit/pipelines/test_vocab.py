@@ -309,3 +309,67 @@ def test_an_unknown_file_system_is_told(capsys: Captured) -> None:
     given = ["--input", f"{SAMPLE}/*.txt", "--model", "bpe", "--size", "300"]
     assert main([*given, "--output", "foo://bucket/x.json"]) == 2
     assert "--output foo://bucket/x.json: " in capsys.readouterr().err
+
+
+GOOD = "This is the first sentence of it. This is the second one of these. And that is the third."
+CHINESE = "这是第一个句子，写得很好。这是第二个句子，也写得很好。这里是第三个句子，就到此为止了。"
+
+
+def filtered(folder: Path, *options: str, texts: Sequence[str]) -> tuple[int, Path]:
+    """Trains a tokenizer on JSON lines through filters; returns the exit status and the file."""
+    folder.mkdir(exist_ok=True)
+    lines = "\n".join(json.dumps({"text": text}) for text in texts)
+    (folder / "text.jsonl").write_text(lines, "utf-8")
+    output = folder / "out.json"
+    given = ["--input", str(folder / "text.jsonl"), "--model", "bpe", "--size", "300"]
+    return main([*given, "--output", str(output), *options]), output
+
+
+def test_a_vocabulary_is_learned_of_what_filters_keep(tmp_path: Path, capsys: Captured) -> None:
+    near = f"{GOOD} Here is what is almost the same, and a word more."
+    dropped = ["Home\nMenu", f"{GOOD} And {{ code }} is here."]
+    texts = [GOOD, CHINESE, near, *dropped, f"Menu\n{GOOD}"]
+    options = ["--boilerplate", "--quality", "c4", "--near-duplicates", "0.5"]
+    status, output = filtered(tmp_path / "all", *options, texts=texts)
+    assert status == 0
+    said = capsys.readouterr().out
+    assert "all of 2 documents, 0.0 MB, duplicates left out" in said
+    # What is left of the last document is the first one.
+    assert (
+        "4 documents were left out: boilerplate (no line left 1), c4 (curly bracket 1), "
+        "near duplicates (near duplicate 2)"
+    ) in said
+    assert "1 line was removed: boilerplate (no terminal mark 1)" in said
+    assert "1 cluster of near-duplicates, the largest of 2 documents" in said
+    assert sorted(each.name for each in (tmp_path / "all").iterdir()) == ["out.json", "text.jsonl"]
+    status, other = filtered(tmp_path / "kept", texts=[near, CHINESE])
+    assert status == 0
+    assert output.read_bytes() == other.read_bytes()
+
+
+def test_filters_that_keep_nothing_make_no_vocabulary(tmp_path: Path, capsys: Captured) -> None:
+    for model in (["--quality", "gopher"], ["--model", "words", "--quality", "gopher"]):
+        # Gopher has no rules of English for it, and it is too short all the same.
+        short = model if "words" not in model else [*model, "--min-count", "1"]
+        folder = tmp_path / str(len(short))
+        folder.mkdir()
+        (folder / "text.txt").write_text(CHINESE, "utf-8")
+        given = ["--input", str(folder / "text.txt"), "--output", str(folder / "out")]
+        sized = [] if "words" in model else ["--model", "bpe", "--size", "300"]
+        assert main([*given, *sized, *short]) == 2
+        said = capsys.readouterr().err
+        assert "filters left out all of 1 document: gopher (few words 1); leave out" in said
+        assert [each.name for each in folder.iterdir()] == ["text.txt"]
+
+
+def test_long_chinese_passes_rules_of_quality(tmp_path: Path, capsys: Captured) -> None:
+    letters = [chr(0x4E00 + 7 * number) for number in range(120)]
+    text = "。".join("".join(letters[at : at + 12]) for at in range(0, 120, 12)) + "。"
+    options = ["--quality", "gopher,gopher-repetition,c4"]
+    assert filtered(tmp_path, *options, texts=[text, "short"])[0] == 0
+    assert "1 document was left out: gopher (few words 1)" in capsys.readouterr().out
+
+
+def test_what_a_vocabulary_leaves_out_is_not_kept(tmp_path: Path, capsys: Captured) -> None:
+    assert filtered(tmp_path, "--quality", "c4", "--keep-dropped", texts=[GOOD])[0] == 2
+    assert "argument --keep-dropped: the output is one file" in capsys.readouterr().err

@@ -24,7 +24,17 @@ SHARD = {
     "duplicates": 1,
     "encoder": "library",
     "statistics": {"source.0.rows": 1},
-    "sources": {"web": {"documents": 5, "repeated": 2, "bytes": 50, "duplicates": 1}},
+    "sources": {
+        "web": {
+            "documents": 5,
+            "repeated": 2,
+            "bytes": 50,
+            "duplicates": 1,
+            "wanted": 3,
+            "wanted_again": 2,
+            "unwanted": 1,
+        }
+    },
 }
 OF_WEB = {
     "weight": 1.5,
@@ -39,6 +49,9 @@ OF_WEB = {
     "repeated": 2,
     "documents": 5,
     "kept_bytes": 50,
+    "wanted": 3,
+    "wanted_again": 2,
+    "unwanted": 1,
 }
 DOCUMENTS = {
     "read": 6,
@@ -100,12 +113,29 @@ def test_a_manifest_without_sources_says_nothing_of_them() -> None:
         (lambda m: of_web(m).update(sampled_out=1), "has 5 documents, and 6 by its counts"),
         (lambda m: of_web(m).update(kept_bytes=51), "are not the sums of the shards'"),
         (lambda m: of_shard(m)["web"].update(repeated=1), "are not the sums of the shards'"),
+        (lambda m: of_shard(m)["web"].update(unwanted=2), "are not the sums of the shards'"),
         (lambda m: m["statistics"]["train"].update({"source.7.rows": 1}), "of the source 7"),
     ],
 )
 def test_contradictions(change: Callable[[dict[str, Any]], Any], sentence: str) -> None:
     [problem] = problems(change)
     assert sentence in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "sentence"),
+    [
+        ("wanted", 5, "5 different of 4 documents of the source web are wanted"),
+        ("wanted", 0, "0 different of 4 documents of the source web are wanted"),
+        ("unwanted", 0, "0 different of 2 documents of the source web are left out"),
+        ("unwanted", 3, "3 different of 2 documents of the source web are left out"),
+    ],
+)
+def test_as_many_different_documents_as_there_can_be(name: str, count: int, sentence: str) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        of_web(manifest)[name] = of_shard(manifest)["web"][name] = count
+
+    assert problems(change) == [sentence]
 
 
 def test_sources_without_weights_contradict() -> None:

@@ -41,15 +41,3 @@ def test_remote_exports_are_not_uploaded(capsys: Captured) -> None:
     arguments = [str(corpus("bert")), "--to", "parquet", "--output", "s3://bucket/out"]
     assert main([*arguments, "--push-to-hub", "me/rows"]) == 2
     assert "uploads local files, and --output is s3://bucket/out" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("to", ["mds", "litdata", "webdataset"])
-def test_a_split_without_rows_is_told(
-    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    from pipelines.exporting.rows import StandardRows
-
-    monkeypatch.setattr(StandardRows, "count", lambda *_: 0)
-    assert main([str(corpus("bert")), "--to", to, "--output", str(tmp_path / "out")]) == 2
-    assert "the split train has no rows, and readers of" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ def facts(*tokens: int) -> list[WindowFacts]:
             link="",
             documents=0,
             duplicates=0,
+            left_out=0,
             rejected=0,
             rows={},
             tokens=count,

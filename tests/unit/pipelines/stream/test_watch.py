@@ -1,5 +1,6 @@
 """Which of the watched files are new, and which of them the next window has."""
 
+import dataclasses
 import gzip
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipelines.planning.follow_arguments import FollowOptions, parse_follow_opti
 from pipelines.stream.watch import Watch
 from schemas.errors import UsageError
 from schemas.stream import PlannedFile
+from transforms.files.storage import FoundFile
 
 NOW = 1_700_000_000.0
 
@@ -151,3 +153,25 @@ def test_files_that_are_not_what_they_are_called_are_told(tmp_path: Path) -> Non
     watch = Watch(options(tmp_path))
     with pytest.raises(UsageError, match=r"^--watch: .*a\.txt"):
         watch.next_files(watch.look().new)
+
+
+def test_plans_have_addresses_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = "https://me:word@host/a.txt?sig=12ab&page=1"
+    found = FoundFile(signed, 5, NOW - 100)
+    monkeypatch.setattr(pipelines.stream.watch, "match", lambda _: [found])
+    monkeypatch.setattr(pipelines.stream.watch, "check_heads", lambda *_: None)
+    watch = Watch(options(tmp_path, "--watch", signed))
+    [planned] = watch.next_files(watch.look().new)
+    assert planned.path == "https://host/a.txt?&page=1"
+    [described] = watch.inputs([planned])
+    assert described.path == watch.address(planned.path) == signed
+    watch.note([planned])
+    assert not watch.look().new
+    watch.forget([planned])
+    # A plan of a release that stored them.
+    watch.note([dataclasses.replace(planned, path="https://me:old@host/a.txt?sig=old&page=1")])
+    assert not watch.look().new
+    assert watch.address("https://me:old@host/a.txt?sig=old&page=1") == signed
+    assert watch.address("/in/b.txt") == "/in/b.txt"

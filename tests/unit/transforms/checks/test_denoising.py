@@ -9,18 +9,30 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas.manifest import add_up
 from schemas.records import ShardId
 from tests.support.synthetic_builds import build_batches, lines_of_documents, settings_for
+from transforms.arrays.edits import Edits
 from transforms.arrays.ragged import offsets_of
 from transforms.build.build_examples import BuildSettings
 from transforms.build.examine import examine, judge
-from transforms.checks.arranging import order_oracles
-from transforms.checks.denoising import prefix_oracles, segment_oracles
+from transforms.checks.arranging import order_oracles, rotation_oracles
+from transforms.checks.denoising import (
+    examine_runs,
+    half_oracle,
+    prefix_oracles,
+    run_oracles,
+    segment_oracles,
+)
 from transforms.checks.fragments import place_oracles
 from transforms.checks.generated import noise_oracles, range_oracles
-from transforms.checks.infilling import infilling_oracles
-from transforms.contract.oracle import Oracle
+from transforms.checks.infilling import infilling_oracles, length_oracles
+from transforms.contract.corrupting import Copies
+from transforms.contract.denoising import NoiseBatch
+from transforms.contract.oracle import Oracle, gather
+from transforms.contract.stored import StoredBatch
 from transforms.denoise.infilling import TextInfilling
+from transforms.denoise.random_spans import RandomTokens
 from transforms.kernels.splicing import splice_filled, splice_fragments, splice_removed
 from transforms.objectives import OBJECTIVES
 from transforms.objectives.settings import recipe_from
@@ -194,17 +206,29 @@ def failing(oracles: list[Oracle]) -> list[str]:
 
 def test_draws_that_follow_another_law_are_found() -> None:
     """Each time what a correct build has, and what it has not."""
-    spans = {"denoise.full_spans": 28000}
-    right = {"denoise.full_single_spans": 9000, "denoise.full_single_texts": 1568}
-    assert failing(segment_oracles({**spans, **right}, 568, 85, 28)) == []
-    wrong = {"denoise.full_single_spans": 8000, "denoise.full_single_texts": 3000}
-    assert len(failing(segment_oracles({**spans, **wrong}, 568, 85, 28))) == 2
+    # Rows of 568 tokens, of which 85 are in 28 spans: 27 of 84, and 27 of 482.
+    by_chance = {"single_spans_by_chance": 9_000_012_000, "single_texts_by_chance": 1_568_448_000}
+    spans = {f"denoise.{name}": count for name, count in by_chance.items()}
+    spans["denoise.spans"] = 28000
+    right = {"denoise.single_spans": 9000, "denoise.single_texts": 1568}
+    assert failing(segment_oracles({**spans, **right})) == []
+    wrong = {"denoise.single_spans": 8000, "denoise.single_texts": 3000}
+    assert len(failing(segment_oracles({**spans, **wrong}))) == 2
+    taken = {"denoise.tokens": 10**6, "denoise.decided": 8 * 10**5, "denoise.taken": 12 * 10**4}
+    assert failing(run_oracles(taken, 0.15)) == []
+    assert failing(run_oracles({**taken, "denoise.taken": 13 * 10**4}, 0.15))
+    halves = {"x": 3000, "x_first_half": 2000, "x_by_chance": 3000 * 666_667}
+    assert half_oracle("", halves, "x").holds
+    assert not half_oracle("", {**halves, "x_first_half": 1500}, "x").holds
+    texts = {"rotations.texts": 10_000, "rotations.still_by_chance": 10_000 * 500_000}
+    assert failing(rotation_oracles({**texts, "rotations.turned": 1500}, 0.3)) == []
+    assert failing(rotation_oracles({**texts, "rotations.turned": 3000}, 0.3))
     even = {f"denoise.prefix_eighth_{n}": 1000 for n in range(1, 9)}
     assert failing(prefix_oracles(even, 513)) == []
     assert failing(prefix_oracles({**even, "denoise.prefix_eighth_1": 1500}, 513))
     assert failing(order_oracles({"orders.lists": 10000, "orders.fixed": 10200})) == []
     assert failing(order_oracles({"orders.lists": 10000, "orders.fixed": 12000}))
-    places = {"fragments.long": 10000, "fragments.by_chance": 10**4 * 62500}
+    places = {"fragments.of_several": 10000, "fragments.by_chance": 10**4 * 62500}
     ends = {"fragments.first": 2375, "fragments.last": 2375}
     assert failing(place_oracles({**places, **ends}, 0.2, 0.2)) == []
     assert failing(place_oracles({**places, **ends, "fragments.first": 2000}, 0.2, 0.2))
@@ -215,16 +239,44 @@ def test_draws_that_follow_another_law_are_found() -> None:
     copies = {"fragments.copies": 10000, "fragments.short_copies": 4000}
     assert failing(range_oracles(copies, 0.4)) == []
     assert failing(range_oracles({**copies, "fragments.short_copies": 5000}, 0.4))
+    # Half of the copies with long fragments look like those with short ones.
+    alike = {**copies, "fragments.short_by_chance": 10000 * 500_000}
+    assert failing(range_oracles({**alike, "fragments.short_copies": 7000}, 0.4)) == []
+    assert failing(range_oracles(alike, 0.4))
 
 
 def test_infilling_by_another_law_is_found() -> None:
     noise = TextInfilling(random_rate=0.1).infilled(settings_for(OBJECTIVES["bart"]).vocabulary)
-    words = {"infilling.words": 10**6, "infilling.budget": 3 * 10**5}
-    right = {"infilling.taken": 267_000, "infilling.put_in": 5050}
-    masks = {"infilling.masks": 80_000, "infilling.random": 8000}
-    assert failing(infilling_oracles({**words, **right, **masks}, noise)) == []
-    wrong = {"infilling.taken": 300_000, "infilling.put_in": 0, "infilling.random": 9000}
-    assert len(failing(infilling_oracles({**words, **masks, **wrong}, noise))) == 3
+    shown = {"words": 10**6, "budget": 300_000, "spans": 78_000, "put_in": 4900, "full": 3}
+    right = {"taken": 267_000, "masks": 80_000, "random": 8000}
+    drawn = {"asked": 300_000, "filled": 95_000, "empty": 4978, "crowded": 3, "no_room": 78}
+    assert failing(infilling_oracles(infilling(drawn, shown, right), noise)) == []
+    other = {"taken": 300_000, "random": 9000, "put_in": 0, "full": 2, "spans": 96_000}
+    wrong = {"asked": 299_999}
+    totals = infilling({**drawn, **wrong}, {**shown, **other}, {**right, **other})
+    assert len(failing(infilling_oracles(totals, noise))) == 6
+
+
+def infilling(drawn: dict[str, int], *shown: dict[str, int]) -> dict[str, int]:
+    """Returns statistics of infilling by their names."""
+    found = {f"infilling.{name}": count for each in shown for name, count in each.items()}
+    return found | {f"infilling.drawn_{name}": count for name, count in drawn.items()}
+
+
+def test_lengths_by_another_law_are_found() -> None:
+    """Of lengths with a mean of 3, 4.98 % are 0; of the others 15.7 % are 1, 37.1 % above 3."""
+    noise = TextInfilling().infilled(settings_for(OBJECTIVES["bart"]).vocabulary)
+    drawn = {"asked": 300_000, "empty": 5000, "filled": 95_000, "single": 14_900, "longer": 35_200}
+    drawn |= {"early": 47_600, "early_by_chance": 95_000 * 500_000}
+    assert failing(length_oracles(infilling(drawn), noise)) == []
+    wrong = {"empty": 5500, "single": 16_500, "longer": 38_000, "early": 49_000}
+    names = failing(length_oracles(infilling({**drawn, **wrong}), noise))
+    assert names == [
+        "lengths of 0 are drawn at the rate",
+        "lengths of one word are drawn at the rate",
+        "lengths of more than 3 words are drawn at the rate",
+        "spans begin in the first half of words",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -242,10 +294,74 @@ def test_extreme_settings_are_checked_by_their_own_laws(
 ) -> None:
     settings = settings_for(recipe_from(name, {setting: value, "copies": 2}))
     documents = lines_of_documents(150)
-    batch = build_batches(settings, ShardId("train", 0, 1), documents)[0]
-    found = examine(batch, settings.recipe, settings.vocabulary)
+    batches = build_batches(settings, ShardId("train", 0, 1), documents)
+    found = gather(examine(batch, settings.recipe, settings.vocabulary) for batch in batches)
     assert found.breaches == {}
-    assert failing(judge(found.counts, settings.recipe, settings.vocabulary)) == []
+    totals = add_up([found.counts, batches.counts])
+    assert failing(judge(totals, settings.recipe, settings.vocabulary)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "sentences"),
+    [
+        ("t5", 40, ["spans of one token", "texts between spans of one token"]),
+        ("prefix-lm", 600, ["prefixes end in the first half"]),
+        ("bart", 24, ["lengths of 0", "lengths of one word", "spans begin in the first half"]),
+        ("mass", 12, ["fragments are at the begin", "fragments are at the end"]),
+        ("prophetnet", 40, ["fragments begin in the first half"]),
+        ("ernie-gen", 40, ["fragments of a copy are short"]),
+    ],
+)
+def test_rows_of_any_length_are_judged(name: str, length: int, sentences: list[str]) -> None:
+    """Rows are short, or none of them is full."""
+    settings = settings_for(recipe_from(name, {"max_seq_length": length, "copies": 2}))
+    batches = build_batches(settings, ShardId("train", 0, 1), lines_of_documents(60))
+    found = gather(examine(batch, settings.recipe, settings.vocabulary) for batch in batches)
+    totals = add_up([found.counts, batches.counts])
+    oracles = judge(totals, settings.recipe, settings.vocabulary)
+    assert failing(oracles) == []
+    for sentence in sentences:
+        [oracle] = [each for each in oracles if each.name.startswith(sentence)]
+        assert oracle.trials > 100
+
+
+def test_tokens_before_sentinels_run_out_are_judged() -> None:
+    """Rows of hundreds of tokens have three spans, all at their begin."""
+    settings, batch = built("t5")
+    rules, vocabulary = settings.recipe.rules, settings.vocabulary
+    rows = StoredBatch.of(batch, rules, vocabulary)
+    few = NoiseBatch(
+        examples=rows.examples(rules),
+        rows=np.arange(len(rows)),
+        layout=rules.layout,
+        tokens=np.arange(3).astype(np.uint16),
+        vocabulary=vocabulary,
+    )
+    copies = Copies(np.array([3, 4], np.uint64), 0, 2)
+    edits = RandomTokens(density=0.3).apply(Edits.none(2 * len(rows), "uint16"), few, copies)
+    found = examine_runs(dataclasses.replace(rows, made_edits=edits), 3)
+    assert found.breaches == {}
+    assert found.counts["denoise.decided"] < found.counts["denoise.tokens"] / 2
+    assert failing(run_oracles(found.counts, 0.3)) == []
+    assert failing(run_oracles(found.counts, 0.02)) == ["tokens are taken away at the density"]
+
+
+def test_another_number_of_random_ids_is_found() -> None:
+    """Of masks that are put in, the number of random ids is rounded up: none can be missing."""
+    chosen = {"denoise.noise.3.rounded_random": True, "denoise.noise.3.random_rate": 0.1}
+    settings = settings_for(recipe_from("bart", {**chosen, "denoise.noise.3.mean_length": 0.5}))
+    recipe, vocabulary = settings.recipe, settings.vocabulary
+    batch = build_batches(settings, ShardId("train", 0, 1), lines_of_documents(20))[0]
+    assert examine(batch, recipe, vocabulary).breaches == {}
+    rows = StoredBatch.of(batch, recipe.rules, vocabulary)
+    fills = rows.edits.fills.copy()
+    random = np.flatnonzero((fills == 2) & (rows.edits.lengths == 0))
+    fills[random[0]] = 0
+    changed = dataclasses.replace(rows, made_edits=dataclasses.replace(rows.edits, fills=fills))
+    noise = recipe.denoise.active[1] if recipe.denoise else None
+    assert isinstance(noise, TextInfilling)
+    found = noise.examine(changed, recipe.rules, vocabulary).breaches
+    assert found == {"another number of random ids is put in": 1}
 
 
 def test_a_first_block_that_loses_nothing_is_found() -> None:

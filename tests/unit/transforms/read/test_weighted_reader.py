@@ -2,9 +2,19 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pytest
 
-from schemas.documents import Rejected, document_batch, document_key, of_source
+from schemas.documents import (
+    Rejected,
+    as_left_out,
+    as_repeats,
+    document_batch,
+    document_key,
+    of_source,
+)
+from transforms.build.count_sources import source_counts
 from transforms.files.inputs import FileRange
 from transforms.read.read_documents import RangeReader, Read
 from transforms.read.reading_tasks import reading_tasks
@@ -58,8 +68,11 @@ def test_a_repetition_is_a_batch_with_other_keys() -> None:
 def test_what_is_left_out_is_counted() -> None:
     batch = documents(0, *(b"%d" % number for number in range(100)))
     *batches, tally = weighted([batch, {"documents": 100}], 0.25)
-    kept = sum(each.num_rows for each in batches if isinstance(each, pa.RecordBatch))
+    left_out, chosen = (each for each in batches if isinstance(each, pa.RecordBatch))
+    kept = chosen.num_rows
     assert 0 < kept < 100
+    assert left_out["text"].to_pylist() == [b""] * (100 - kept)
+    assert {*left_out["key"].to_pylist(), *chosen["key"].to_pylist()} == {*batch["key"].to_pylist()}
     assert tally == {
         "documents": 100,
         "source.0.given": 100,
@@ -77,6 +90,31 @@ def test_an_equal_document_counts_for_the_first_source() -> None:
     assert found == {b"same": 1, b"other": 0}
     assert text.sources.dropped.tolist() == [0, 1, 1]
     assert text.duplicates == 2
+    assert text.sources.decided.tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("deduplicate", [True, False])
+def test_different_documents_of_a_source_are_counted_once(deduplicate: bool) -> None:
+    """Of source 0 two are left out, of which one is kept of source 2; source 1 has a repetition."""
+    batches = [
+        as_left_out(documents(0, b"a", b"b", b"a")),
+        documents(1, b"c", b"c"),
+        as_repeats(documents(1, b"c", b"c"), np.full((2, 16), 7, np.uint8)),
+        documents(2, b"a", b"d"),
+    ]
+    for turned in (batches, batches[::-1]):
+        text = join_documents(turned, deduplicate=deduplicate)
+        assert text.sources is not None
+        assert text.sources.decided.tolist() == [[0, 0, 2], [1, 1, 0], [2, 0, 0]]
+        assert len(text.document_starts) == (4 if deduplicate else 6)
+        assert text.duplicates == (1 if deduplicate else 0)
+
+
+def test_a_shard_may_have_nothing_but_what_is_left_out() -> None:
+    text = join_documents([as_left_out(documents(1, b"a", b"b"))], deduplicate=True)
+    found = source_counts(text, ["one", "two"])
+    assert (len(text.data), len(text.document_starts)) == (0, 0)
+    assert (found["two"].documents, found["two"].unwanted, found["one"].unwanted) == (0, 2, 0)
 
 
 def test_reading_counts_by_source(tmp_path: Path) -> None:

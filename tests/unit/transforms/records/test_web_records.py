@@ -4,15 +4,18 @@ import gzip
 import io
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from schemas.documents import Rejected
 from tests.support.web_archives import HTTP, by_member, record, response, wet
 from transforms.detect.content_checks import enabled_checks
 from transforms.files.inputs import input_file, plan_ranges
 from transforms.files.planned_file import ReadError
 from transforms.read.formats import read_range
+from transforms.read.read_documents import RangeReader
 
 PAGE = (
     "<html><head><title>T</title><script>x=1</script></head><body><nav><a href=/>Menu</a></nav>"
@@ -130,6 +133,32 @@ def test_a_truncated_gzip_fails() -> None:
     for lost in (1, 9, 100):
         with pytest.raises(ReadError, match=r"^a\.wet\.gz cannot be read as wet"):
             read(data[:-lost], "a.wet.gz")
+
+
+def test_members_give_the_documents_and_keys_of_the_plain_archive(tmp_path: Path) -> None:
+    pages = [
+        wet([f"Page {number}\n" + "The mill. 磨坊。\n" * (number % 97)]) for number in range(300)
+    ]
+    pages[7] = record("conversion", b"\xff bad")
+    stored = {"a.wet": b"".join(pages), "a.wet.gz": by_member(pages)}
+    found = []
+    for name, data in stored.items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        *given, tally = RangeReader().read(plan_ranges([input_file(str(path), len(data))]))
+        batches = [each.to_pylist() for each in given if isinstance(each, pa.RecordBatch)]
+        rejected = [(each.offset, each.reason) for each in given if isinstance(each, Rejected)]
+        found.append((batches, rejected, tally))
+    assert found[0] == found[1]
+    assert found[0][1] == [(len(b"".join(pages[:7])), "invalid_utf8")]
+    assert len(found[0][0][0]) == 299
+
+
+def test_a_member_with_another_sum_fails() -> None:
+    first, second = by_member([wet(TEXTS)]), by_member([wet(TEXTS)])
+    data = first[:-8] + bytes([first[-8] ^ 1]) + first[-7:] + second
+    with pytest.raises(ReadError, match=r"^a\.wet\.gz cannot be read as wet: .*CRC"):
+        read(data, "a.wet.gz")
 
 
 def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
