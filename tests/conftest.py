@@ -70,7 +70,11 @@ def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     This process has imported torch, so they would be programs of their own, which takes seconds.
     For builds that compute nothing with torch, whose threads a fork has not.
     """
-    monkeypatch.setattr(local_runner, "Workers", lambda count, *, fork: Workers(count, fork=True))
+
+    def forked(count: int, *, fork: bool) -> Workers:
+        return Workers(count, fork=True)
+
+    monkeypatch.setattr(local_runner, "Workers", forked)
 
 
 @pytest.fixture(scope="session")
