@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from pipelines.running import local_runner
+from pipelines.running.workers import Workers
 from tests.support.made_once import SHARED_FOLDER, made_once
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -59,6 +61,20 @@ def shared_data() -> Path:
 def sample() -> Path:
     """The folder of text that ships with the project."""
     return Path(__file__).resolve().parents[1] / "sample"
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local workers are forked, as they are for users of the command line.
+
+    This process has imported torch, so they would be programs of their own, which takes seconds.
+    For builds that compute nothing with torch, whose threads a fork has not.
+    """
+
+    def forked(count: int, *, fork: bool) -> Workers:
+        return Workers(count, fork=True)
+
+    monkeypatch.setattr(local_runner, "Workers", forked)
 
 
 @pytest.fixture(scope="session")

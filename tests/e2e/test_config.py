@@ -26,6 +26,7 @@ def said(errors: str) -> list[str]:
     return [line for line in errors.splitlines() if not line.startswith("compiling inner loops")]
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_build_is_repeated(tmp_path: Path, capsys: Capture) -> None:
     first, second = corpus("bert-wwm"), tmp_path / "again"
     saved = first / "build.toml"

@@ -112,6 +112,7 @@ def test_it_is_valid_and_not_built_again(
     assert "already holds this build" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("options", [("--workers", "2"), ("--runner", "DirectRunner")])
 def test_runners_workers_and_waves_give_the_same_bytes(
     build: Build,

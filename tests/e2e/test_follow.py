@@ -118,6 +118,7 @@ def expected_windows(
     return train, held_out
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_the_same_bytes_whoever_builds(watched: Watched, tmp_path: Path) -> None:
     """Windows of one stream by one process, two, and Beam; all of another by one process."""
     other = Watched(tmp_path)

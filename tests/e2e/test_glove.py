@@ -74,6 +74,7 @@ def test_others_have_no_counts() -> None:
     assert "cooccurrences" not in manifest_of(corpus("cbow"))
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("options", [["--workers", "2"], ["--runner=FnApiRunner"]])
 def test_runner_and_workers_do_not_matter(
     small: Path, digests: Digests, tmp_path: Path, options: list[str]

@@ -130,11 +130,13 @@ _SHRUNK: Mapping[str, Mapping[str, Callable[[str], str]]] = {
         "--lanes": _at_most(2),
         "--warmup": _at_most(1),
     },
+    "vectors": {"--dim": _at_most(8), "--epochs": _at_most(1)},
 }
 _LEFT_OUT = frozenset({"--compile"})
 """Options that change how long it takes, and nothing else; tests/gpu has them."""
 _ADDED: Mapping[str, Mapping[str, str]] = {
     "train": {"--steps": "2", "--batch-tokens": "1024"},
+    "vectors": {"--dim": "8", "--epochs": "1"},
     "follow": {"--once": ""},
 }
 """What is added where it is not given."""

@@ -69,7 +69,7 @@ def test_the_list_is_that_of_a_counter(tmp_path: Path, capsys: Captured) -> None
     assert [each.name for each in tmp_path.iterdir()] == ["x.txt"]
 
 
-@pytest.mark.usefixtures("many_shards")
+@pytest.mark.usefixtures("many_shards", "forked_workers")
 @pytest.mark.parametrize(
     "options", [["--workers", "1"], ["--workers", "2"], ["--runner=FnApiRunner"]]
 )

@@ -48,6 +48,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     return manifest_of(folder)
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("kind", KINDS)
 def test_bytes_do_not_depend_on_workers_files_or_runner(kind: str, tmp_path: Path) -> None:
     records = records_of(kind, 40)
