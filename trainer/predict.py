@@ -7,14 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from schemas.errors import RunError, UsageError
+from schemas.errors import RunError, UsageError, about
 from schemas.extras import pip_install
 from schemas.lock import hold_file
 from schemas.program import one_sentence
-from trainer.predictions.options import parse_predict_options
+from trainer.loader.open_corpus import read_local_manifest
+from trainer.models.saved_folder import check_fine_tuned
+from trainer.predictions.options import PredictOptions, parse_predict_options
 from trainer.predictions.saved_options import check_options_file, save_options
 from transforms.files.atomic_files import atomic_file, delete_leftovers
 from transforms.files.storage import is_local
+from transforms.read.input_files import match_inputs
 
 
 @one_sentence
@@ -22,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     options = parse_predict_options(argv)
     _check_output(options.output)
+    _check_names(options)
     # Options are read, and help is shown, without the seconds that these take to import.
     try:
         import transformers
@@ -54,6 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     first, *rest = summary.lines()
     sys.stdout.write("\n".join([f"{options.output}: {first}", *rest, ""]))
     return 0
+
+
+def _check_names(options: PredictOptions) -> None:
+    """Refuses a model, data and files that are not there, before torch is imported."""
+    check_fine_tuned(options.model)
+    if options.data is not None:
+        read_local_manifest(options.data)
+    elif all(map(is_local, options.input)):
+        with about("--input"):
+            match_inputs(options.input, records=True)
 
 
 def _check_output(path: str) -> None:

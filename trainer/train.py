@@ -10,6 +10,7 @@ from schemas.program import one_sentence
 from trainer.loader.open_corpus import read_local_manifest
 from trainer.loader.stream_folder import is_stream
 from trainer.models.presets import check_name
+from trainer.models.saved_folder import check_fine_tuned, check_folder
 from trainer.options import TrainOptions
 from trainer.train_arguments import parse_train_options
 
@@ -49,11 +50,13 @@ def run(options: TrainOptions) -> int:
 def _check_names(options: TrainOptions) -> None:
     """Refuses data and models that are not there, without the seconds that torch takes to import.
 
-    They are opened, and checked, later. A stream may have no window yet, and the model that gets
-    exits is a folder with a reason of its own.
+    They are opened, and checked, later. A stream may have no window yet.
     """
     if options.exit_width is None:
         check_name(options.model)
+        check_folder(options.model)
+    else:
+        check_fine_tuned(options.model)
     if not options.follow:
         for folder in options.folders:
             if not is_stream(folder):

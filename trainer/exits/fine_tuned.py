@@ -1,8 +1,6 @@
 """Opens a model that was fine-tuned."""
 
 import dataclasses
-import os
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +9,7 @@ import transformers
 from schemas.errors import UsageError
 from schemas.label_kinds import CHOICE, CLASS, NUMBER, SPAN, TAGS
 from trainer.models.family import model_errors
+from trainer.models.saved_folder import FINE_TUNED, check_fine_tuned
 from trainer.models.task_families import TASK_FAMILIES
 
 _KINDS = {
@@ -20,7 +19,6 @@ _KINDS = {
 }
 """What models predict, by what the names of their classes end with."""
 _LABELS = {CLASS: "a class", NUMBER: "a number", TAGS: "tags", CHOICE: "a choice", SPAN: "a span"}
-_ADVICE = "give RUN/best/hf of a model that shardmill train has fine-tuned"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,12 +63,7 @@ def open_fine_tuned(folder: str) -> FineTuned:
 
 
 def _config(folder: str) -> Any:
-    if not os.path.isdir(folder):
-        raise UsageError(f"--model {folder} is no folder; {_ADVICE}")
-    if not os.path.exists(os.path.join(folder, "config.json")):
-        inside = sorted(path.parent.name for path in Path(folder).glob("*/config.json"))
-        several = f", but several, such as {Path(folder, inside[0])}" if inside else ""
-        raise UsageError(f"--model {folder} holds no model{several}; {_ADVICE}")
+    check_fine_tuned(folder)
     with model_errors(folder):
         return transformers.AutoConfig.from_pretrained(folder)
 
@@ -93,12 +86,12 @@ def _kind(folder: str, config: Any) -> tuple[str, str]:
         raise UsageError(
             f"--model {folder} is {' or '.join(names) or config.model_type}, and predictions are "
             f"made by models of type {', '.join(TASK_FAMILIES)} that were fine-tuned for classes, "
-            f"numbers, tags or choices; {_ADVICE}"
+            f"numbers, tags or choices; {FINE_TUNED}"
         )
     if ending != "ForSequenceClassification":
         return ending, _KINDS[ending]
     problem = config.problem_type or ("regression" if config.num_labels == 1 else "")
     several = problem == "regression" and config.num_labels > 1
     if several or problem == "multi_label_classification":
-        raise UsageError(f"--model {folder} predicts several labels at once ({problem}); {_ADVICE}")
+        raise UsageError(f"--model {folder} predicts several labels at once ({problem}); {FINE_TUNED}")
     return ending, NUMBER if problem == "regression" else CLASS

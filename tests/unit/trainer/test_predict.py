@@ -289,9 +289,11 @@ def test_what_does_not_fit_together_is_refused(
     answers = tmp_path / "answers"
     config.architectures = ["BertForQuestionAnswering"]
     config.save_pretrained(answers)
-    several = tmp_path / "several"
-    (several / "a").mkdir(parents=True)
-    (several / "a" / "config.json").write_text("{}", "utf-8")
+    several, run = tmp_path / "several", tmp_path / "run"
+    for name in ("a", "b"):
+        (several / name).mkdir(parents=True)
+        (several / name / "config.json").write_text("{}", "utf-8")
+    (run / "best" / "hf").mkdir(parents=True)
     records = ["--input", file, "--fields", "text"]
     there = tmp_path / "there"
     there.touch()
@@ -302,7 +304,8 @@ def test_what_does_not_fit_together_is_refused(
         (["--model", model, *records, *out, "--speed", "nan"], "--speed"),
         (["--model", tmp_path / "no", *records, *out], "is no folder"),
         (["--model", tmp_path, *records, *out], "holds no model"),
-        (["--model", several, *records, *out], f"but several, such as {several / 'a'}"),
+        (["--model", several, *records, *out], f"several, such as {several / 'a'};"),
+        (["--model", run, *records, *out], f"not of a model; give {run / 'best' / 'hf'}"),
         (["--model", pretrained, *records, *out], "is BertForMaskedLM, and predictions are made"),
         (["--model", answers, *records, *out], "answers are not predicted yet, and --model"),
         (["--model", model, *records], "--output"),

@@ -514,8 +514,10 @@ def test_a_sequence_is_not_cut_into_chunks(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
-    message = refusal(str(tmp_path))
-    assert message.startswith(f"--model {tmp_path} is no configuration of a model: ")
+    assert refusal(str(tmp_path)) == (
+        f"--model {tmp_path} holds no model: it has no config.json; give RUN/latest/hf of a run, a "
+        "CONFIG.json, or the name of a new model"
+    )
 
 
 OWN = """
