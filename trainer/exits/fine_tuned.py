@@ -93,5 +93,7 @@ def _kind(folder: str, config: Any) -> tuple[str, str]:
     problem = config.problem_type or ("regression" if config.num_labels == 1 else "")
     several = problem == "regression" and config.num_labels > 1
     if several or problem == "multi_label_classification":
-        raise UsageError(f"--model {folder} predicts several labels at once ({problem}); {FINE_TUNED}")
+        raise UsageError(
+            f"--model {folder} predicts several labels at once ({problem}); {FINE_TUNED}"
+        )
     return ending, NUMBER if problem == "regression" else CLASS
