@@ -11,7 +11,7 @@ from schemas.manifest_checks import REPORT
 from schemas.wording import counted
 from trainer.checkpoint_files import Meta, found_checkpoints, read_meta
 from trainer.curves.records import LOG, SAMPLES
-from trainer.curves.run_log import RunLog, read_log
+from trainer.curves.run_log import RunLog, read_log, unreadable_lines
 from trainer.report.about import About
 from trainer.report.card import write_card
 from trainer.report.page import render_run
@@ -80,15 +80,20 @@ def run_page(run: Path) -> str:
 
 
 def left_out(run: Path) -> list[str]:
-    """Returns what the page of a run leaves out: for each file how many lines cannot be read."""
-    log = _log_of(run)
-    counts = {LOG: log.unreadable if log else 0, SAMPLES: count_unreadable(run)}
-    return [
+    """Returns what the page of a run leaves out: for each file how many lines cannot be read.
+
+    A log without any figure is told as well, since the page then has no curves.
+    """
+    counts = {LOG: unreadable_lines(run), SAMPLES: count_unreadable(run)}
+    lines = [
         f"{run / name}: {counted(count, 'line')} cannot be read, and {verb} left out"
         for name, count in counts.items()
         if count
         for verb in ["is" if count == 1 else "are"]
     ]
+    if _log_of(run) is None:
+        lines.append(f"{run / LOG} has no figures that can be read, so the page has no curves")
+    return lines
 
 
 def write_report(run: Path) -> None:

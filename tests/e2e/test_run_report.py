@@ -169,6 +169,21 @@ def test_report_says_which_lines_it_leaves_out(run: Path, tmp_path: Path, capsys
     assert (copy / "report.html").read_bytes() == (run / "report.html").read_bytes()
 
 
+@pytest.mark.parametrize("content", [b"", b"not a record\nnor this\n"])
+def test_report_says_that_a_log_without_figures_has_no_curves(
+    content: bytes, run: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, symlinks=True)
+    (copy / "log.jsonl").write_bytes(content)
+    assert shardmill(["report", str(copy)]) == 0
+    unread = [f"{copy}/log.jsonl: 2 lines cannot be read, and are left out"] if content else []
+    assert capsys.readouterr().err.splitlines() == [
+        *unread,
+        f"{copy}/log.jsonl has no figures that can be read, so the page has no curves",
+    ]
+
+
 def test_a_page_cannot_be_a_folder(run: Path, tmp_path: Path, capsys: Captured) -> None:
     for given in (str(tmp_path), f"{tmp_path}/new/"):
         assert shardmill(["report", str(run), "--output", given]) == 2

@@ -130,6 +130,14 @@ def read_log(run: Path) -> RunLog:
     )
 
 
+def unreadable_lines(run: Path) -> int:
+    """Returns how many lines of RUN/log.jsonl are no records; 0 of a log that cannot be opened."""
+    try:
+        return _records(read_regular(run / LOG))[1]
+    except OSError:
+        return 0
+
+
 def _records(content: bytes) -> tuple[list[dict[str, Any]], int]:
     """Returns the records of a log, and how many other lines it has."""
     *lines, rest = content.split(b"\n")
