@@ -147,6 +147,7 @@ def test_rows_and_report_name_their_source(built: Path, capsys: pytest.CaptureFi
     assert cells[6] == str(found["documents"])
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("options", [["--workers", "2"], ["--runner=DirectRunner"]])
 def test_order_workers_and_runner_do_not_matter(
     tokenizer: Path,
