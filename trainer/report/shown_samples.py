@@ -152,9 +152,16 @@ def _answer(prediction: Prediction) -> ShownAnswer:
         right = first == prediction.right
     return ShownAnswer(
         best=[
-            (text, "" if share is None else f"{share:.0%}")
+            (text, _percent(share))
             for number, (text, share) in enumerate(prediction.best[:_GUESSES])
             if not number or share is None or share >= _LEAST
         ],
         right=right,
     )
+
+
+def _percent(share: float | None) -> str:
+    """Returns a probability as the page says it, "" if there is none."""
+    if share is None:
+        return ""
+    return "<1%" if 0 < share < _LEAST else f"{share:.0%}"

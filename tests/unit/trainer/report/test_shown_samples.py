@@ -55,6 +55,17 @@ def test_what_is_said_to_be_correct_is_not_compared(correct: bool) -> None:
     assert [each.right for each in place.answers] == [correct]
 
 
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.0, "0%"), (0.004, "<1%"), (0.01, "1%"), (0.754, "75%"), (None, "")]
+)
+def test_probabilities_that_are_not_zero_are_not_shown_as_zero(
+    share: float | None, shown: str
+) -> None:
+    judged = Prediction(at=1, right="cat", best=(("dog", share),))
+    [row] = shown_rows([dataclasses.replace(sample(5, "cat"), predictions=(judged,))])
+    assert [each.best for each in row.places[0].answers] == [[("dog", shown)]]
+
+
 def test_a_continuation_is_neither_right_nor_wrong() -> None:
     said = Prediction(at=1, right="sat down", best=(("sat up", None),))
     [row] = shown_rows([dataclasses.replace(sample(5, "cat"), predictions=(said,))])
