@@ -97,6 +97,10 @@ def _batches_of_stream(
     yield from reader
     # Arrow's reader takes a stream that was cut between two batches for a whole one.
     if stream.tail != _END_OF_STREAM:
-        raise ReadError(f"{path} lacks the mark that an Arrow stream ends with; {INCOMPLETE_ADVICE}")
+        raise ReadError(
+            f"{path} lacks the mark that an Arrow stream ends with; {INCOMPLETE_ADVICE}"
+        )
     if stream.read(1):
-        raise ReadError(f"{path} goes on behind the end of its Arrow stream; write one file a stream")
+        raise ReadError(
+            f"{path} goes on behind the end of its Arrow stream; write one file a stream"
+        )

@@ -68,8 +68,8 @@ def read_values(stream: Any, path: str, limit: int) -> Iterator[tuple[int, bytes
             break
         if closed:
             raise ReadError(
-                f"{path} continues after the end of its JSON array; take away what is behind it, or "
-                "write a JSON object a line"
+                f"{path} continues after the end of its JSON array; take away what is behind "
+                "it, or write a JSON object a line"
             )
         if array and text.begins_with("]"):
             closed = True
@@ -118,10 +118,10 @@ class _Text:
             except (ValueError, RecursionError) as error:
                 # The record may merely be incomplete so far.
                 if self._ended or held > self._limit:
-                    what = "is cut short, or not JSON" if self._ended else "is too long, or not JSON"
+                    what = f"is {'cut short' if self._ended else 'too long'}, or not JSON"
                     place = f"{self._path}: the record at byte {self._offset}"
                     raise ReadError(
-                        f"{place} {what}; copy the file again if it is incomplete, or mend the record"
+                        f"{place} {what}; copy the file again if it is incomplete, or mend it"
                     ) from error
                 self._read_ahead(max(2 * held, _PIECE_BYTES))
                 continue

@@ -116,7 +116,7 @@ def test_a_field_that_never_has_text_is_told_before_a_run() -> None:
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()
     for field in ("meta", "score", "meta.n", "meta.text+score"):
         name = field.rpartition("+")[2]
-        told = rf"^a\.jsonl has no text in the field '{name}': its first 2 records have meta\.text, "
+        told = rf"^a\.jsonl has no text in the field '{name}': its first 2 records have meta\.t"
         with pytest.raises(FormatError, match=told):
             read(data, "a.jsonl", field)
         assert read(data, "a.jsonl", field, checks=False) == ([], ["missing_field"] * 2)
