@@ -151,7 +151,18 @@ class Parser(argparse.ArgumentParser):
         elif value := re.match(r"unrecognized arguments: (--[^ =]+)", message):
             close = difflib.get_close_matches(value[1], self._option_string_actions, n=3)
             message += f"; did you mean {' or '.join(close)}?" if close else ""
+        elif value := re.fullmatch(r"argument (--[^/:]+): expected one argument", message):
+            message = self._needs_value(value[1])
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
+
+    def _needs_value(self, option: str) -> str:
+        """Says what an option without its value is for."""
+        action = self._option_string_actions[option]
+        choices = f"{{{','.join(map(str, action.choices))}}}" if action.choices else "VALUE"
+        metavar = action.metavar if isinstance(action.metavar, str) else choices
+        # The parser's own way to fill in the default and the choices.
+        purpose = self._get_formatter()._expand_help(action)
+        return f"{option} needs a value, {option} {metavar}: {purpose}"
 
 
 class _Quiet(argparse.Action):

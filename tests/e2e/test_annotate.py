@@ -73,6 +73,7 @@ def test_annotations_by_document(
     assert annotate(text, out, "--overwrite") == 0
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_same_bytes_whatever_workers_and_files(
     text: Path, tmp_path: Path, digests: Digests
 ) -> None:

@@ -68,12 +68,13 @@ def staged(
 
 
 def test_dry_run_submits_nothing(
-    bucket: Any, setup_file: Path, start_build: Callable[..., Any]
+    bucket: Any,
+    setup_file: Path,
+    build: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    process = start_build("gs://dataflow/dry", *dataflow(setup_file), "--dry_run=True")
-    said, errors = process.communicate()
-    assert process.returncode == 0, errors
-    assert said == (
+    assert build("gs://dataflow/dry", *dataflow(setup_file), "--dry_run=True") == 0
+    assert capsys.readouterr().out == (
         "gs://dataflow/dry is not finished; the job was assembled but not submitted "
         "(--dry_run): run the same command without it\n"
     )

@@ -177,7 +177,7 @@ def test_changed_files_of_dropped_documents_are_found(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--keep-dropped"], "--keep-dropped keeps what --language"),
+        (["--keep-dropped"], "keeps what filters such as --language or --quality leave out"),
         (["--near-duplicates-recall", "0.9"], "give --near-duplicates, such as 0.8, too"),
         (["--quality", "good"], "must be some of gopher, gopher-repetition, c4"),
         (["--language", "english"], "must be codes of languages"),

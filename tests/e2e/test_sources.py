@@ -160,6 +160,7 @@ def test_a_source_of_nothing_is_told(
     assert manifest_of(tmp_path / "out")["notes"] == [note]
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("options", [["--workers", "2"], ["--runner=DirectRunner"]])
 def test_order_workers_and_runner_do_not_matter(
     tokenizer: Path,

@@ -69,7 +69,7 @@ def test_the_cases_are_all_options(folder: Path) -> None:
         (["--workers", "0"], "must be a whole number of at least 1 and at most 1,024, got '0'"),
         (["--seed", "-1"], "must be a whole number of at least 0, got '-1'"),
         (["--seed", str(1 << 64)], "--seed: must be a whole number"),
-        (["--seed"], "argument --seed: expected one argument"),
+        (["--seed"], "--seed needs a value, --seed "),
         (["--text-field", ""], "--text-field: must not be empty, got ''"),
         (["--shards=--"], "--shards: '--' is no value"),
         (["--see", "1"], "neither Shardmill nor Beam has an option --see; did you mean --seed"),

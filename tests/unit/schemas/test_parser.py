@@ -1,5 +1,7 @@
 """Options of a command line: what argparse alone would lose, or not explain."""
 
+from typing import Any
+
 import pytest
 
 from schemas.errors import UsageError
@@ -31,3 +33,25 @@ def test_what_a_shell_made_of_a_pattern_is_told() -> None:
         "pattern in quotes ('text/*.txt'), or repeat the option (shardmill vocab --help "
         "lists the options)"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "settings", "told"),
+    [
+        (
+            "--share",
+            {"metavar": "S", "help": "keep %% of it (0.5)"},
+            "--share S: keep % of it (0.5)",
+        ),
+        ("--kind", {"choices": ["a", "b"], "help": "of it"}, "--kind {a,b}: of it"),
+    ],
+)
+def test_an_option_without_its_value_says_what_it_is_for(
+    option: str, settings: dict[str, Any], told: str
+) -> None:
+    parser = Parser("north", "Goes north.")
+    parser.add_argument(option, **settings)
+    with pytest.raises(UsageError) as error:
+        parser.parse_args([option])
+    listed = "(shardmill north --help lists the options)"
+    assert str(error.value) == f"{option} needs a value, {told} {listed}"

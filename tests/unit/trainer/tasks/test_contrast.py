@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.support.sample_builds import corpus
-from tests.support.training_runs import records, tiny_config, train
+from tests.support.training_runs import LEARN, learner, records, tiny_config, train
 from trainer.loader.batches import ArrowBatches
 from trainer.loader.open_corpus import open_local_corpus
 from trainer.models.encoder import Encoder
@@ -140,8 +140,8 @@ def test_a_contrasted_run_is_no_first_corruption() -> None:
 
 @pytest.mark.slow
 def test_every_part_is_learned(tmp_path: Path) -> None:
-    model = tiny_config(tmp_path, hidden_size=64, intermediate_size=128)
-    options = ("--steps", "120", "--batch-tokens", "2048", "--lr", "3e-3", "--eval-every", "1000")
+    model = learner(tmp_path, layers=1)
+    options = (*LEARN, "--lr", "3e-3", "--steps", "80", "--batch-tokens", "1024")
     assert train(corpus("infoword"), model, tmp_path / "run", *options) == 0
     found = records(tmp_path / "run")
     for part in ("mlm", "ngram"):
