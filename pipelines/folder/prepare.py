@@ -180,16 +180,16 @@ def _refuse_another(folder: str, wanted: Wanted, found: Found, *, overwrite: boo
             "folder, or continue with --overwrite"
         )
     lines = list(differences(wanted.identity, found.identity))
-    shown = "\n  ".join(lines[:12])
+    shown = "; ".join(lines[:12])
     if lines and wanted.command == "export":
         raise UsageError(
             f"{folder} holds another export; name another folder, or delete this one. "
-            f"What differs:\n  {shown}"
+            f"What differs: {shown}"
         )
     if lines and not overwrite:
         raise UsageError(
             f"{folder} holds another build; name another folder, or replace it with --overwrite. "
-            f"What differs:\n  {shown}"
+            f"What differs: {shown}"
         )
     return bool(lines)
 

@@ -13,7 +13,7 @@ from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
 from pipelines.report.pair_facts import pairs_records
-from pipelines.report.sources import none_wanted, source_documents
+from pipelines.report.sources import none_wanted, source_documents, unseen_sources
 from pipelines.report.top_pairs import pairs_shown
 from schemas.columns import ENTITY_IDS
 from schemas.config_file import saved_name
@@ -60,9 +60,12 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
     else:
         _check_rows(plan, entries, documents["read"])
     notes = [[] if plan.of_stream else _empty_splits(splits) for splits in entries]
+    unseen = unseen_sources(documents.get("sources", {}))
+    for note in unseen:
+        say(note)
     pairs = pairs_records(plan.counters)
     heads = [
-        {**_manifest(identity, documents, splits), **pairs, "notes": [*plan.notes, *own]}
+        {**_manifest(identity, documents, splits), **pairs, "notes": [*plan.notes, *unseen, *own]}
         for identity, splits, own in zip(plan.identities, entries, notes, strict=True)
     ]
     for builder, own in zip(plan.builders, notes, strict=True):

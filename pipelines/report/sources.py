@@ -43,6 +43,19 @@ def none_wanted(sources: Sources, reading: Mapping[str, int], entries: Sequence[
     )
 
 
+def unseen_sources(sources: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns a note for every source of which nothing is in the shards.
+
+    Args:
+      sources: As `source_documents` returns them.
+    """
+    return [
+        f"source {name}: none of its documents is in the shards, {found.get('read', 0):,} were read"
+        for name, found in sources.items()
+        if not found.get("documents", 0)
+    ]
+
+
 def _documents_of(
     sources: Sources, number: int, reading: Mapping[str, int], entries: Sequence[ShardEntry]
 ) -> SourceDocuments:

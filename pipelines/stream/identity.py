@@ -62,10 +62,10 @@ def open_record(plan: BuildPlan, options: FollowOptions) -> None:
     if found is None:
         raise RunError(f"{stream} was removed meanwhile; run the same command again")
     if lines := list(differences(identity, found.identity)):
-        shown = "\n  ".join(lines[:12])
+        shown = "; ".join(lines[:12])
         raise UsageError(
             f"{stream} holds another stream; name another folder, or give the options that it was "
-            f"begun with. What differs:\n  {shown}"
+            f"begun with. What differs: {shown}"
         )
 
 

@@ -275,4 +275,8 @@ def test_sources_are_filtered_before_their_weights(
     documents = manifest_of(out)["documents"]
     filtered = sum(each.get("filtered", 0) for each in documents["sources"].values())
     assert filtered == sum(sum(reasons.values()) for reasons in documents["dropped"].values()) > 0
+    page = (out / "report.html").read_text("utf-8")
+    assert "Read - filtered - left out - duplicates + repeated = in the shards" in page
+    for each in documents["sources"].values():
+        assert f'data-label="filtered">{each.get("filtered", 0)}</td>' in page
     assert main(["verify", str(out)]) == 0

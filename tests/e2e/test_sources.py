@@ -137,6 +137,7 @@ def test_rows_and_report_name_their_source(built: Path, capsys: pytest.CaptureFi
     ]
     assert sum(counted) == numbers.count(0) > 0
     report = (built / "report.html").read_text("utf-8")
+    assert "filtered" not in report[report.index('id="sources"') :]
     assert all(f'scope="row">{name}</th>' in report for name in ("chinese", "english", "mixed"))
     assert any(f" · source <b>{name}</b>" in report for name in NAMES)
     card = (built / "README.md").read_text("utf-8")
@@ -145,6 +146,18 @@ def test_rows_and_report_name_their_source(built: Path, capsys: pytest.CaptureFi
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[:4] == ["english", "0.5", "41", str(found["sampled_out"])]
     assert cells[6] == str(found["documents"])
+
+
+def test_a_source_of_nothing_is_told(
+    tokenizer: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n", "utf-8")
+    given = ["--source", f"no={tmp_path}/empty.txt:2", "--source", f"en={texts}/english-*"]
+    assert run(tokenizer, tmp_path / "out", *given) == 0
+    note = "source no: none of its documents is in the shards, 0 were read"
+    captured = capsys.readouterr()
+    assert note in captured.out + captured.err
+    assert manifest_of(tmp_path / "out")["notes"] == [note]
 
 
 @pytest.mark.usefixtures("forked_workers")

@@ -122,16 +122,27 @@ def check_fields(head: bytes, text_field: str) -> Mismatch | None:
     records = first_objects(head.decode("utf-8", "replace").removeprefix("\ufeff"))
     exact = any(text_field in record for record in records)
     names = record_fields(text_field) or ((text_field,) if exact else joined_names(text_field))
-    lacking = [name for name in names if all(field_of(record, name) is None for record in records)]
+    # Fields of `a,b,c` may be numbers.
+    read_as: Any = object if record_fields(text_field) else (str, list)
+    lacking = [
+        name for name in names if not any(_holds(record, name, read_as) for record in records)
+    ]
     if not records or not lacking:
         return None
     there = list(dict.fromkeys(name for record in records for name in _names_of(record)))
+    exists = any(field_of(record, lacking[0]) is not None for record in records)
+    held = "text in the field" if exists else "field"
     what = f"its first {len(records)} records have" if len(records) > 1 else "its first record has"
     return Mismatch(
-        f"has no field {lacking[0]!r}: {what} {', '.join(there[:_MAX_NAMES]) or 'none'}",
+        f"has no {held} {lacking[0]!r}: {what} {', '.join(there[:_MAX_NAMES]) or 'none'}",
         "name one with --text-field, as in --text-field "
         + next((name for name in there if "text" in name or "content" in name), "meta.text"),
     )
+
+
+def _holds(record: Mapping[str, Any], name: str, kinds: Any) -> bool:
+    value = field_of(record, name)
+    return value is not None and isinstance(value, kinds)
 
 
 def _names_of(record: Mapping[str, Any]) -> list[str]:

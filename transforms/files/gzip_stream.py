@@ -1,5 +1,6 @@
 """Decompresses gzip with ISA-L, in about half of zlib's time."""
 
+import gzip
 import io
 from typing import Any, cast
 
@@ -50,6 +51,11 @@ class GzipStream(io.RawIOBase):
             return self._file.read(-1 if size is None else size)
         except EOFError as error:
             raise OSError("Truncated compressed stream") from error
+        except gzip.BadGzipFile as error:
+            # A whole file that is no gzip is refused by its first bytes, before it is read.
+            if "Not a gzipped file" not in str(error):
+                raise
+            raise OSError("something else stands where a gzip member should begin") from error
         except _DAMAGED as error:
             raise OSError(f"gzip: {error}") from error
 

@@ -4,6 +4,7 @@ import io
 from typing import Any, BinaryIO
 
 CHANGED_ADVICE = "leave the input as it is while a run reads it, and start the run again"
+INCOMPLETE_ADVICE = "the file is incomplete, so copy it again"
 
 
 class ReadError(OSError):

@@ -79,6 +79,7 @@ _FORMATS: Mapping[str, _Format] = {
 }
 _BINARY = frozenset({"parquet", "arrow"})
 _ARCHIVES = frozenset({"warc", "wet"})
+_WEB = ("http://", "https://", "hf://")
 
 
 def check_max_document_bytes(max_document_bytes: int) -> None:
@@ -204,9 +205,15 @@ def open_range(file: BinaryIO, part: FileRange, text_field: str = "text") -> Any
 
 
 def unreadable(part: FileRange, error: Exception) -> ReadError:
-    """Returns the error that says that a file cannot be read."""
-    reason = " ".join(str(error).split())
-    return ReadError(f"{part.path} cannot be read as {part.format}: {reason}")
+    """Returns the error that says that a file cannot be read, and what to do if it is damaged.
+
+    Errors of the system have a number, and those of web servers say what to do.
+    """
+    reason = " ".join(str(error).split()).rstrip(".")
+    told = f"{part.path} cannot be read as {part.format}: {reason}"
+    if getattr(error, "errno", None) is not None or part.path.startswith(_WEB):
+        return ReadError(told)
+    return ReadError(f"{told}; if the file is damaged, copy it again")
 
 
 def _checked_text(stream: Peeked, part: FileRange, text_field: str) -> Peeked:

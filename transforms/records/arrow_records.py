@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from transforms.files.planned_file import FormatError, Peeked, ReadError
+from transforms.files.planned_file import INCOMPLETE_ADVICE, FormatError, Peeked, ReadError
 from transforms.files.tailed import Tailed
 from transforms.records.class_names import class_names, with_class_names
 from transforms.records.range_source import RangeSource
@@ -97,6 +97,10 @@ def _batches_of_stream(
     yield from reader
     # Arrow's reader takes a stream that was cut between two batches for a whole one.
     if stream.tail != _END_OF_STREAM:
-        raise ReadError(f"{path} lacks the mark that an Arrow stream ends with: it was truncated")
+        raise ReadError(
+            f"{path} lacks the mark that an Arrow stream ends with; {INCOMPLETE_ADVICE}"
+        )
     if stream.read(1):
-        raise ReadError(f"{path} goes on behind the end of its Arrow stream")
+        raise ReadError(
+            f"{path} goes on behind the end of its Arrow stream; write one file a stream"
+        )

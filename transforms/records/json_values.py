@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from transforms.files.planned_file import ReadError
+from transforms.files.planned_file import INCOMPLETE_ADVICE, ReadError
 
 HEAD_BYTES = 4096
 
@@ -67,13 +67,16 @@ def read_values(stream: Any, path: str, limit: int) -> Iterator[tuple[int, bytes
         if text.at_end():
             break
         if closed:
-            raise ReadError(f"{path} continues after the end of its JSON array")
+            raise ReadError(
+                f"{path} continues after the end of its JSON array; take away what is behind "
+                "it, or write a JSON object a line"
+            )
         if array and text.begins_with("]"):
             closed = True
         else:
             yield text.take_value()
     if array and not closed:
-        raise ReadError(f"{path} ends inside its JSON array")
+        raise ReadError(f"{path} ends inside its JSON array; {INCOMPLETE_ADVICE}")
 
 
 class _Text:
@@ -115,9 +118,11 @@ class _Text:
             except (ValueError, RecursionError) as error:
                 # The record may merely be incomplete so far.
                 if self._ended or held > self._limit:
-                    what = f"is not JSON: {error}" if self._ended else "is too long, or not JSON"
+                    what = f"is {'cut short' if self._ended else 'too long'}, or not JSON"
                     place = f"{self._path}: the record at byte {self._offset}"
-                    raise ReadError(f"{place} {what}") from error
+                    raise ReadError(
+                        f"{place} {what}; copy the file again if it is incomplete, or mend it"
+                    ) from error
                 self._read_ahead(max(2 * held, _PIECE_BYTES))
                 continue
             offset = self._offset

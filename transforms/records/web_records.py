@@ -8,7 +8,7 @@ metadata hold no text and are passed over.
 from collections.abc import Callable, Iterator, Mapping
 
 from schemas.extras import pip_install
-from transforms.files.planned_file import FormatError, ReadError
+from transforms.files.planned_file import INCOMPLETE_ADVICE, FormatError, ReadError
 from transforms.files.tailed import Tailed
 from transforms.records.json_records import JSON_LINE_FACTOR
 from transforms.records.line_blocks import EXCERPT_BYTES
@@ -77,7 +77,8 @@ def read_web(source: RangeSource, records: RawRecords) -> Iterator[None]:
                 add(offset, body, records)
         if read != size:
             raise ReadError(
-                f"{path} ends inside the record at byte {offset}: it has {read} bytes of {size}"
+                f"{path} ends inside the record at byte {offset}: it has {read} bytes of {size}; "
+                f"{INCOMPLETE_ADVICE}"
             )
         held += size
         if held > _ROWS_BYTES:
@@ -85,7 +86,7 @@ def read_web(source: RangeSource, records: RawRecords) -> Iterator[None]:
             yield
     if size == 0 and stream.tail != _END:
         # A record that ends inside its headers is read as one of no bytes.
-        raise ReadError(f"{path} ends inside the headers of its last record")
+        raise ReadError(f"{path} ends inside the headers of its last record; {INCOMPLETE_ADVICE}")
 
 
 def _add_text(offset: int, body: bytes, records: RawRecords) -> None:

@@ -14,7 +14,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from transforms.files.planned_file import ReadError
+from transforms.files.planned_file import INCOMPLETE_ADVICE, ReadError
 from transforms.records.line_blocks import line_blocks
 from transforms.records.range_source import RangeSource
 from transforms.records.raw_records import RawRecords
@@ -63,7 +63,10 @@ def read_wiki(source: RangeSource, records: RawRecords) -> Iterator[None]:
             records.add(unit.offset, _unescaped(unit.text[first.end() : last.start()]))
             _reject_text(unit.offset, unit.text[last.end() :], records)
         elif unit.last:
-            raise ReadError(f"{source.part.path} ends inside the article at byte {unit.offset}")
+            raise ReadError(
+                f"{source.part.path} ends inside the article at byte {unit.offset}; "
+                f"{INCOMPLETE_ADVICE}"
+            )
         else:
             records.reject(unit.offset, UNCLOSED, unit.text)
         yield

@@ -79,8 +79,8 @@ def test_zeros_behind_the_last_member_are_padding() -> None:
         (flipped(ONE, -8), "CRC check failed"),
         (flipped(ONE, -1), "Incorrect length"),
         (ONE + flipped(TWO, -8), "CRC check failed"),
-        (ONE + b"a file that goes on", "Not a gzipped file"),
-        (b"Some text that is not compressed.", "Not a gzipped file"),
+        (ONE + b"a file that goes on", "stands where a gzip member should begin"),
+        (b"Some text that is not compressed.", "stands where a gzip member should begin"),
         (ONE[:10] + b"\x07" + ONE[11:], "gzip: "),
     ],
 )

@@ -111,6 +111,17 @@ def test_records_without_the_field_are_told_before_a_run(indent: int | None) -> 
     assert read(data, "a.json", "meta.content") == (["a"] * 3, [])
 
 
+def test_a_field_that_never_has_text_is_told_before_a_run() -> None:
+    rows = [{"meta": {"text": "a", "n": n}, "score": n} for n in range(2)]
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    for field in ("meta", "score", "meta.n", "meta.text+score"):
+        name = field.rpartition("+")[2]
+        told = rf"^a\.jsonl has no text in the field '{name}': its first 2 records have meta\.t"
+        with pytest.raises(FormatError, match=told):
+            read(data, "a.jsonl", field)
+        assert read(data, "a.jsonl", field, checks=False) == ([], ["missing_field"] * 2)
+
+
 def test_one_record_with_the_field_is_enough() -> None:
     data = b'{"id": 1}\n{"text": "a"}\n'
     assert read(data, "a.jsonl", "text") == (["a"], ["missing_field"])

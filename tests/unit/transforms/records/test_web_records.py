@@ -114,7 +114,7 @@ def test_broken_records_are_rejected_and_others_read() -> None:
             record("conversion", b"One.") + record("request", b"GET /")[:-8],
             "ends inside the record",
         ),
-        (wet(TEXTS[:1])[:-70], "ends inside the headers of its last record"),
+        (wet(TEXTS[:1])[:-70], "ends inside the headers of its last record; .* copy it again$"),
         (wet(TEXTS) + b"rest", "cannot be read as wet: Invalid WARC header"),
         (wet(TEXTS).replace(b"Content-Length: 10", b"Content-Length: 3"), "Invalid WARC header"),
         (b"Some text.\n", "is read as a web archive and looks like text"),
