@@ -22,6 +22,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "stages.md"
 STEPS = ["tokenizer.json", "general-data", "general", "task-data", "adapted", "reviews", "tuned"]
 MORE = ["exits", "predictions.jsonl"]
 ALL = [*STEPS, *MORE]
+OPTIONS = "predictions.jsonl.predict.toml"
 OUTPUT = Path("runs", "example")
 REVIEW = '{"text": "The ferry to the islands was late.", "label": "negative"}\n'
 
@@ -74,7 +75,7 @@ def digests_of(folder: Path) -> dict[str, bytes]:
 
 def test_the_stages_build_on_one_another(example: Path) -> None:
     output = example / OUTPUT
-    assert sorted(path.name for path in output.iterdir()) == sorted([".shardmill", *ALL])
+    assert sorted(path.name for path in output.iterdir()) == sorted([".shardmill", OPTIONS, *ALL])
     begun = {
         "general": (20, "bert-tiny"),
         "adapted": (5, "runs/example/general/latest/hf"),

@@ -1,5 +1,6 @@
 """XLNet and Transformer-XL: relative positions, and a memory of the rows before."""
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -73,12 +74,21 @@ class XLNet(torch.nn.Module):
         """Nothing is remembered of the rows before."""
         hidden, _ = self._hidden(batch, self._remembered(batch, None))
         found = {self._task: self._head.guesses(self.hf, hidden.flatten(0, 1), batch, chosen)}
-        return {**found, **continued(batch, chosen, self._following)}
+        # The second half of the lanes goes backwards, if any does.
+        backward = len(chosen.begins) > 0 and chosen.begins[0] * 2 >= batch["input_ids"].numel()
+        following = functools.partial(self._following, backward=backward)
+        return {**found, **continued(batch, chosen, following)}
 
     # Ids 7 8 9 with two streams: 7 8 9 . with the target 3, which sees all of them.
-    def _following(self, ids: Tensor) -> Tensor:
-        """Returns float[V]: the logits of the token behind ids int64[n]; nothing is remembered."""
-        alone = {"input_ids": ids[None], "reset": torch.ones_like(ids[:1], dtype=torch.bool)}
+    def _following(self, ids: Tensor, *, backward: bool = False) -> Tensor:
+        """Returns float[V]: the logits of the token behind ids int64[n]; nothing is remembered.
+
+        Args:
+          ids: Of a row.
+          backward: It is of a lane that goes backwards. A model of both kinds takes the first half
+            of any rows for the others, so it is given the row twice.
+        """
+        alone = {"input_ids": ids[None]}
         if self.hf.config.attn_type != "uni":
             length = len(ids)
             ranks = torch.full((1, length + 1), -1, device=ids.device)
@@ -89,8 +99,11 @@ class XLNet(torch.nn.Module):
                 "special_tokens_mask": torch.zeros_like(ranks),
                 "target_positions": torch.full((1, 1), length, device=ids.device),
             }
-        hidden, _ = self._hidden(alone, self._remembered(alone, None))
-        return self._head.said(self.hf, hidden[0, -1])
+        count = 2 if self.hf.transformer.bi_data else 1
+        given = {name: value.repeat_interleave(count, dim=0) for name, value in alone.items()}
+        given["reset"] = ids.new_ones(count, dtype=torch.bool)
+        hidden, _ = self._hidden(given, self._remembered(given, None))
+        return self._head.said(self.hf, hidden[-1 if backward else 0, -1])
 
     def _hidden(self, batch: Batch, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Returns what `trainer.models.two_streams.hidden_states` does, of a batch."""

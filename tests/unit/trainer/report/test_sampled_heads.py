@@ -268,18 +268,23 @@ def test_the_continuation_is_the_greedy_one(kind: str, tmp_path: Path) -> None:
             assert len(written) == 8
 
 
-def test_the_token_behind_is_predicted_by_the_query_stream(tmp_path: Path) -> None:
-    model = model_of(tmp_path, permuted(), **XLNET).eval()
+@pytest.mark.parametrize(("streams", "backward"), [(1, False), (2, False), (2, True)])
+def test_the_token_behind_is_predicted_by_the_query_stream(
+    streams: int, backward: bool, tmp_path: Path
+) -> None:
+    model = model_of(tmp_path, permuted(streams=streams), **XLNET).eval()
     ids, length = ROWS[0][:7], 7
-    # As the class has it: nobody sees the last token, which is predicted.
-    mask = torch.zeros(1, length + 1, length + 1)
+    # As the class has it: nobody sees the last token, which is predicted. The second half of the
+    # rows has the distances of the other direction.
+    mask = torch.zeros(streams, length + 1, length + 1)
     mask[:, :, length] = 1
-    target = torch.zeros(1, 1, length + 1)
-    target[0, 0, length] = 1
+    target = torch.zeros(streams, 1, length + 1)
+    target[:, 0, length] = 1
     with torch.no_grad():
         expected = model.hf(
-            input_ids=torch.cat([ids, torch.tensor([EOD])])[None],
+            input_ids=torch.cat([ids, torch.tensor([EOD])]).repeat(streams, 1),
             perm_mask=mask,
             target_mapping=target,
-        ).logits[0, 0]
-        torch.testing.assert_close(model._following(ids), expected, rtol=1e-4, atol=1e-5)
+        ).logits[-1 if backward else 0, 0]
+        found = model._following(ids, backward=backward)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
