@@ -109,8 +109,13 @@ def wait_for_futures(
         states = [future.status for future in futures]
         for future, state in zip(futures, states, strict=True):
             if state == "error":
-                # Raises what failed.
-                future.result(_CLOSE_SECONDS)
+                try:
+                    future.result(_CLOSE_SECONDS)
+                except Exception as error:
+                    # The scheduler has the same patience, and may be the first to lose it.
+                    if type(error).__name__ == "NoWorkerError":
+                        raise _no_workers(cluster, patience) from error
+                    raise
         if any(state in ("cancelled", "lost") for state in states) or not cluster.connected:
             raise RunError(
                 f"the connection to the Dask scheduler at {cluster.address} was lost, and the job "
@@ -121,12 +126,16 @@ def wait_for_futures(
         if cluster.workers() != 0:
             seen = clock()
         elif clock() - seen >= patience:
-            raise RunError(
-                f"the Dask scheduler at {cluster.address} has had no worker for "
-                f"{counted(round(patience), 'second')}; start workers, and {_AGAIN} (Dask's "
-                f"setting {NO_WORKERS_SETTING} is how long a build waits for one)"
-            )
+            raise _no_workers(cluster, patience)
         cluster.wait(futures, _POLL_SECONDS)
+
+
+def _no_workers(cluster: Cluster, patience: float) -> RunError:
+    return RunError(
+        f"the Dask scheduler at {cluster.address} has had no worker for "
+        f"{counted(round(patience), 'second')}; start workers, and {_AGAIN} (Dask's "
+        f"setting {NO_WORKERS_SETTING} is how long a build waits for one)"
+    )
 
 
 def _patience() -> float:

@@ -14,20 +14,26 @@ LOST = (
     "start the scheduler and its workers if they are gone, and run the same command again: "
     "finished shards are kept"
 )
+NO_WORKERS = (
+    "the Dask scheduler at tcp://10.0.0.1:8786 has had no worker for 10 seconds; start "
+    "workers, and run the same command again: finished shards are kept (Dask's setting "
+    "distributed.scheduler.no-workers-timeout is how long a build waits for one)"
+)
 
 
 class Result:
     """A future that has one status after the other, and keeps the last."""
 
-    def __init__(self, *statuses: str) -> None:
+    def __init__(self, *statuses: str, error: Exception | None = None) -> None:
         self._statuses = list(statuses)
+        self._error = error or OSError("a.txt cannot be read")
 
     @property
     def status(self) -> str:
         return self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
 
     def result(self, timeout: float | None = None) -> Any:
-        raise OSError("a.txt cannot be read")
+        raise self._error
 
 
 class Workers:
@@ -83,12 +89,16 @@ def test_no_worker_for_too_long() -> None:
     cluster = Workers(2, 2, 2, 0)
     with pytest.raises(RunError) as raised:
         wait([Result("pending")], cluster)
-    assert str(raised.value) == (
-        "the Dask scheduler at tcp://10.0.0.1:8786 has had no worker for 10 seconds; start "
-        "workers, and run the same command again: finished shards are kept (Dask's setting "
-        "distributed.scheduler.no-workers-timeout is how long a build waits for one)"
-    )
+    assert str(raised.value) == NO_WORKERS
     assert cluster.seconds == 12
+
+
+def test_the_scheduler_may_lose_patience_first() -> None:
+    scheduler = pytest.importorskip("distributed.scheduler")
+    lost = scheduler.NoWorkerError("task", 10.0)
+    with pytest.raises(RunError) as raised:
+        wait([Result("pending", "error", error=lost)], Workers(0))
+    assert str(raised.value) == NO_WORKERS
 
 
 @pytest.mark.parametrize("told", [1, None])
