@@ -24,6 +24,7 @@ from transforms.files.work_folder import read_bytes
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
 
 OPTION = "--push-to-hub"
 _KIND = "dataset"
@@ -155,13 +156,24 @@ def _in_one_sentence(name: str) -> Iterator[None]:
 
     try:
         yield
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        said = _REFUSED.get(status) or error.server_message or str(error).partition("\n")[0]
-        sentence = f"{OPTION} {name} was refused by the hub ({status}): {said}"
-        raise (UsageError if status in _REFUSED else RunError)(sentence) from error
-    except (httpx.TransportError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+    except (
+        HfHubHTTPError,
+        httpx.TransportError,
+        OfflineModeIsEnabled,
+        LocalEntryNotFoundError,
+    ) as error:
+        # A download that is refused looks into the cache, and reports that nothing is there.
+        refused = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
+        if isinstance(refused, HfHubHTTPError):
+            raise _refusal(name, refused) from error
         raise RunError(
             f"{OPTION} {name}: the hub cannot be reached: {' '.join(str(error).split())}; run the "
             "same command again where it can"
         ) from error
+
+
+def _refusal(name: str, error: "HfHubHTTPError") -> UsageError | RunError:
+    status = error.response.status_code
+    said = _REFUSED.get(status) or error.server_message or str(error).partition("\n")[0]
+    sentence = f"{OPTION} {name} was refused by the hub ({status}): {said}"
+    return (UsageError if status in _REFUSED else RunError)(sentence)

@@ -25,12 +25,14 @@ class Hub:
       created: Bodies of the requests to make it.
       commits: Messages of its commits.
       status: That every request is answered with, if it is not 0.
+      refused: The status that requests are answered with whose path has a part.
     """
 
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
     created: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     commits: list[str] = dataclasses.field(default_factory=list)
     status: int = 0
+    refused: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def commit(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:
@@ -99,7 +101,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _refused(self) -> bool:
         known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
-        status = self.hub.status or (0 if known else 401)
+        own = [status for part, status in self.hub.refused.items() if part in self.path]
+        status = self.hub.status or (0 if known else 401) or sum(own)
         if status:
             self._answer({"error": "refused"}, status)
         return bool(status)

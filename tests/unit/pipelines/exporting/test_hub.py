@@ -88,6 +88,32 @@ def test_what_the_hub_refuses_is_told_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("step", "status", "code", "said"),
+    [
+        ("/tree/", 403, 2, "(403): the token may not write there"),
+        ("/resolve/", 403, 2, "(403): the token may not write there"),
+        ("/preupload/", 400, 1, "(400): refused"),
+        ("/commit/", 412, 1, "(412): refused"),
+    ],
+)
+def test_an_upload_that_fails_later_leaves_all_as_it_was_and_can_be_repeated(
+    step: str, status: int, code: int, said: str, hub: Hub, tmp_path: Path, capsys: Captured
+) -> None:
+    assert push(tmp_path / "both") == 0
+    before = dict(hub.files)
+    hub.refused[step] = status
+    assert push(tmp_path / "train", "--split", "train") == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert hub.files == before
+    hub.refused.clear()
+    exported = files_in(tmp_path / "train")
+    assert push(tmp_path / "train", "--split", "train") == 0
+    assert hub.files == files_in(tmp_path / "train") == exported
+
+
 def test_a_missing_token_is_told(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
