@@ -52,6 +52,10 @@ def download(name: str, files: Sequence[str] = FILES) -> Path:
     except errors.RevisionNotFoundError as error:
         raise _refused(name, f"the Hugging Face hub has no revision {revision!r} of it") from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
+        # What is refused is looked for in the cache, too, and not being there is what is reported.
+        if isinstance(refusal := error.__cause__, errors.HfHubHTTPError):
+            status = refusal.response.status_code
+            raise _refused(name, f"the Hugging Face hub refused it ({status})") from error
         reason = "and the Hugging Face hub cannot be reached to download one of this name"
         raise _refused(name, f"there is no such file or folder, {reason}") from error
     except Exception as error:

@@ -15,7 +15,7 @@ from pipelines.follow import main as follow
 from pipelines.planning import tokenizer_files
 from pipelines.tokenizers.tiktoken_file import byte_characters
 from pipelines.verify import main as verify
-from tests.support.hub_stub import COMMIT, hub_of
+from tests.support.hub_stub import COMMIT, FORBIDDEN, hub_of
 from tests.support.tokenizer_files import (
     SPECIAL,
     lines_of_sample,
@@ -228,14 +228,14 @@ def test_names_on_the_hub_are_downloaded_without_weights(text: Path, tmp_path: P
     with hub_of({"owner/small": {**files, "model.safetensors": b"weights"}}) as (endpoint, asked):
         variables = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
         done = subprocess.run(
-            [sys.executable, "-c", _DOWNLOADS, "owner/small@v1", "owner/none"],
+            [sys.executable, "-c", _DOWNLOADS, "owner/small@v1", "owner/none", FORBIDDEN],
             env={**os.environ, **variables, "NO_PROXY": "127.0.0.1"},
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=True,
         )
-    folder, message = done.stdout.splitlines()
+    folder, message, forbidden = done.stdout.splitlines()
     assert Path(folder).name == COMMIT
     assert {path.name: path.read_bytes() for path in Path(folder).iterdir()} == files
     assert "GET /api/models/owner/small/revision/v1" in asked
@@ -244,6 +244,7 @@ def test_names_on_the_hub_are_downloaded_without_weights(text: Path, tmp_path: P
         "--tokenizer owner/none: there is no such file or folder, and the Hugging Face hub has "
         "none of this name, or it is private"
     )
+    assert forbidden == f"--tokenizer {FORBIDDEN}: the Hugging Face hub refused it (403)"
     assert not done.stderr
 
 

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator, Mapping
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+FORBIDDEN = "owner/forbidden"
+"""A repository that nobody may read."""
 
 
 @contextlib.contextmanager
@@ -31,8 +33,11 @@ def hub_of(repositories: Mapping[str, Mapping[str, bytes]]) -> Iterator[tuple[st
             if (found := _found(path, repositories)) is not None:
                 self._send(found)
                 return
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
+            if f"/{FORBIDDEN}/" in path:
+                self.send_response(403)
+            else:
+                self.send_response(404)
+                self.send_header("X-Error-Code", "RepoNotFound")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
