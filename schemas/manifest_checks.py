@@ -128,8 +128,7 @@ def _documents(documents: Documents, shards: Sequence[tuple[int, int]]) -> Itera
         dropped = counted(duplicates, "duplicate")
         yield f"the shards dropped {dropped}, the total is {documents.duplicates}"
     left_out = documents.dropped_count
-    wanted = documents.read - left_out - documents.sampled_out + documents.repeated
-    if kept + duplicates != wanted:
+    if kept + duplicates != documents.kept + documents.duplicates:
         dropped = f", {left_out:,} of them dropped by filters" if left_out else ""
         weights = (
             f", {documents.sampled_out} of them left out and {documents.repeated} repeated"

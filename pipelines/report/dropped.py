@@ -113,10 +113,10 @@ def _lines(
     near: NearRecord | None,
 ) -> Iterator[str]:
     if dropped:
-        total = counted(_total(dropped), "document was", "documents were")
+        total = counted(total_of(dropped), "document was", "documents were")
         yield f"{total} left out: {_listed(dropped)}"
     if removed:
-        yield f"{counted(_total(removed), 'line was', 'lines were')} removed: {_listed(removed)}"
+        yield f"{counted(total_of(removed), 'line was', 'lines were')} removed: {_listed(removed)}"
     if near:
         yield (
             f"{counted(near.clusters, 'cluster')} of near-duplicates, the largest of "
@@ -124,7 +124,8 @@ def _lines(
         )
 
 
-def _total(counts: Mapping[str, Mapping[str, int]]) -> int:
+def total_of(counts: Mapping[str, Mapping[str, int]]) -> int:
+    """Returns the sum of counts by filter and reason."""
     return sum(sum(reasons.values()) for reasons in counts.values())
 
 
@@ -143,7 +144,7 @@ def _listed(counts: Mapping[str, Mapping[str, int]]) -> str:
 def all_dropped(reading: Mapping[str, int]) -> str:
     """Returns what is wrong if filters left all documents out, "" if they did not."""
     dropped = _by_filter(reading, DROPPED)
-    total = _total(dropped)
+    total = total_of(dropped)
     if not total or total < reading.get("documents", 0):
         return ""
     return (

@@ -9,6 +9,7 @@ from pipelines.folder.owned import REJECTED
 from pipelines.planning.options import BuildOptions, RunOptions
 from pipelines.planning.plan import BuildPlan, Plan
 from pipelines.report.count_documents import NothingMadeError, count_documents
+from pipelines.report.dropped import total_of
 from pipelines.report.examples import page_rows
 from pipelines.report.mixture_folder import write_mixture
 from pipelines.report.page import render_card, render_report
@@ -55,7 +56,7 @@ def finish(plan: BuildPlan, options: BuildOptions) -> None:
         if problem := none_wanted(plan.sources, reading, shards):
             raise NothingMadeError(problem)
     if plan.of_stream:
-        left_out = sum(sum(reasons.values()) for reasons in documents.get(DROPPED, {}).values())
+        left_out = total_of(documents.get(DROPPED, {}))
         documents["read"] = left_out + documents["duplicates"] + _kept(entries[0])
     else:
         _check_rows(plan, entries, documents["read"])

@@ -41,28 +41,23 @@ def show_summary(plan: BuildPlan, seconds: float) -> None:
 
 def documents_line(documents: Documents, name: str = "document") -> str:
     """Returns what a summary says of the documents of a manifest, and what it calls one."""
-    dropped, sampled_out, repeated = (
-        documents.dropped_count,
-        documents.sampled_out,
-        documents.repeated,
-    )
     chosen = [
-        f"{dropped:,} left out by filters" if dropped else "",
-        f"{sampled_out:,} left out by weights" if sampled_out else "",
-        f"{counted(repeated, 'repetition')} added" if repeated else "",
-    ]
-    kept = f"{documents.kept:,} in the shards" if any(chosen) else ""
-    return ", ".join(
-        each
-        for each in (
-            f"{counted(documents.read, name)}, {size_of(documents.bytes)} of text",
-            f"{counted(documents.duplicates, 'duplicate')} dropped",
-            f"{sum(documents.rejected.values()):,} rejected",
-            *chosen,
-            kept,
+        text
+        for count, text in (
+            (documents.dropped_count, f"{documents.dropped_count:,} left out by filters"),
+            (documents.sampled_out, f"{documents.sampled_out:,} left out by weights"),
+            (documents.repeated, f"{counted(documents.repeated, 'repetition')} added"),
         )
-        if each
+        if count
+    ]
+    if chosen:
+        chosen.append(f"{documents.kept:,} in the shards")
+    always = (
+        f"{counted(documents.read, name)}, {size_of(documents.bytes)} of text",
+        f"{counted(documents.duplicates, 'duplicate')} dropped",
+        f"{sum(documents.rejected.values()):,} rejected",
     )
+    return ", ".join([*always, *chosen])
 
 
 def _left_out(content: Split) -> str:

@@ -34,6 +34,7 @@ from transforms.detect.stored_checks import HEAD_BYTES, Mismatch, check_archive,
 from transforms.files.compression import codec_of, decompressed
 from transforms.files.inputs import FileRange
 from transforms.files.planned_file import FormatError, Peeked, PlannedFile, ReadError
+from transforms.files.storage import on_web
 from transforms.records.arrow_records import check_arrow, read_arrow
 from transforms.records.json_records import read_json
 from transforms.records.parquet_records import check_parquet, read_parquet
@@ -79,7 +80,6 @@ _FORMATS: Mapping[str, _Format] = {
 }
 _BINARY = frozenset({"parquet", "arrow"})
 _ARCHIVES = frozenset({"warc", "wet"})
-_WEB = ("http://", "https://", "hf://")
 
 
 def check_max_document_bytes(max_document_bytes: int) -> None:
@@ -211,7 +211,7 @@ def unreadable(part: FileRange, error: Exception) -> ReadError:
     """
     reason = " ".join(str(error).split()).rstrip(".")
     told = f"{part.path} cannot be read as {part.format}: {reason}"
-    if getattr(error, "errno", None) is not None or part.path.startswith(_WEB):
+    if getattr(error, "errno", None) is not None or on_web(part.path):
         return ReadError(told)
     return ReadError(f"{told}; if the file is damaged, copy it again")
 
